@@ -1,0 +1,138 @@
+//! A message as it was received (RFC 8489 §5, §6.3).
+
+mod address;
+mod attribute;
+mod error_code;
+mod header;
+mod integrity;
+mod writer;
+
+pub use attribute::{AttributeType, Attributes};
+pub use error_code::ErrorCode;
+pub use header::{Class, Method, TransactionId};
+pub use writer::{MessageWriter, Protected};
+
+use crate::{DecodeError, IntegrityKey};
+use attribute::Reader;
+use header::{HEADER_LEN, Header};
+use integrity::Integrity;
+
+/// A STUN message that was read where it lies: nothing is copied.
+///
+/// What it says is believed only after [`is_authentic`](Self::is_authentic).
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    header: Header,
+    /// The attributes that are known.
+    pub attributes: Attributes<'a>,
+    /// All attributes up to MESSAGE-INTEGRITY or FINGERPRINT.
+    read: &'a [u8],
+    integrity: Option<Integrity<'a>>,
+    has_fingerprint: bool,
+    has_unknown_required: bool,
+}
+
+impl<'a> Message<'a> {
+    /// Whether these bytes may be STUN, by the first of them only (RFC 7983 §7).
+    pub const fn is_likely(payload: &[u8]) -> bool {
+        matches!(payload, [0..=3, ..]) && payload.len() >= HEADER_LEN
+    }
+
+    /// Reads a whole datagram.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is not exactly one well-formed message, or its FINGERPRINT is wrong.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let (header, all) = Header::decode(bytes)?;
+        let mut message = Self {
+            header,
+            attributes: Attributes::default(),
+            read: all,
+            integrity: None,
+            has_fingerprint: false,
+            has_unknown_required: false,
+        };
+        let mut reader = Reader(all);
+        loop {
+            let rest = reader.0;
+            let Some(next) = reader.next() else { return Ok(message) };
+            let (kind, value) = next?;
+            let before = all.len().checked_sub(rest.len()).and_then(|len| all.get(..len)).unwrap_or_default();
+            if message.has_fingerprint {
+                // RFC 8489 §14.7: "When present, the FINGERPRINT attribute MUST be the last attribute in the message"
+                return Err(DecodeError::AfterFingerprint);
+            } else if kind == AttributeType::FINGERPRINT {
+                message.read_fingerprint(bytes, before, value)?;
+            } else if message.integrity.is_some() {
+                // RFC 8489 §14.5: "agents MUST ignore all other attributes that follow MESSAGE-INTEGRITY" (other than
+                // MESSAGE-INTEGRITY-SHA256 and FINGERPRINT)
+            } else if kind == AttributeType::MESSAGE_INTEGRITY {
+                let tag = value.try_into().map_err(|_| DecodeError::Malformed(kind))?;
+                message.integrity = Some(Integrity { covered: before, tag });
+                message.read = before;
+            } else {
+                message.has_unknown_required |= kind.is_required() && !kind.is_known();
+                message.attributes.read(kind, value, header.transaction)?;
+            }
+        }
+    }
+
+    fn read_fingerprint(&mut self, bytes: &[u8], before: &'a [u8], value: &[u8]) -> Result<(), DecodeError> {
+        let value = value.try_into().map_err(|_| DecodeError::Malformed(AttributeType::FINGERPRINT))?;
+        let covered = bytes.get(..HEADER_LEN.saturating_add(before.len())).unwrap_or_default();
+        if u32::from_be_bytes(value) != integrity::fingerprint(covered) {
+            return Err(DecodeError::Fingerprint);
+        }
+        self.has_fingerprint = true;
+        if self.integrity.is_none() {
+            self.read = before;
+        }
+        Ok(())
+    }
+
+    /// Whether it asks, tells or answers.
+    pub const fn class(&self) -> Class {
+        self.header.class
+    }
+
+    /// What it is about.
+    pub const fn method(&self) -> Method {
+        self.header.method
+    }
+
+    /// Which transaction it belongs to.
+    pub const fn transaction(&self) -> TransactionId {
+        self.header.transaction
+    }
+
+    /// Whether MESSAGE-INTEGRITY is there, right or wrong.
+    pub const fn has_integrity(&self) -> bool {
+        self.integrity.is_some()
+    }
+
+    /// Whether FINGERPRINT is there; a wrong one does not decode.
+    pub const fn has_fingerprint(&self) -> bool {
+        self.has_fingerprint
+    }
+
+    /// Whether MESSAGE-INTEGRITY is there and was made with `key`; compared in constant time.
+    pub fn is_authentic(&self, key: &IntegrityKey) -> bool {
+        self.integrity.is_some_and(|integrity| integrity.verify(key, self.header))
+    }
+
+    /// Whether there is an attribute that must be understood and is not: a request is answered with 420 then, a
+    /// response is a failure (RFC 8489 §6.3).
+    pub const fn has_unknown_required(&self) -> bool {
+        self.has_unknown_required
+    }
+
+    /// The attributes that must be understood and are not, in their order.
+    pub fn unknown_required(&self) -> impl Iterator<Item = AttributeType> + Clone + use<'a> {
+        self.iter().map(|(kind, _)| kind).filter(|kind| kind.is_required() && !kind.is_known())
+    }
+
+    /// All attributes up to MESSAGE-INTEGRITY or FINGERPRINT, known or not, as they came, without their padding.
+    pub fn iter(&self) -> impl Iterator<Item = (AttributeType, &'a [u8])> + Clone + use<'a> {
+        Reader(self.read).map_while(Result::ok)
+    }
+}
