@@ -41,21 +41,26 @@ fn positive_vectors_are_authentic() {
     assert_eq!(count, 3);
 }
 
+/// Those of libwebrtc are read from 44 bytes each, whatever stands behind them in memory.
 #[test]
 fn negative_vectors_do_not_decode() {
     let Some(folder) = folder("stun-vectors") else { return };
     let text = std::fs::read_to_string(folder.join("webrtc_stun_unittest.json")).unwrap();
-    let mut refused = Vec::new();
+    let negative = ["ZeroLength", "ExcessLength", "SmallLength", "BadHmacAtEnd"];
+    let mut refused = 0;
     for vector in text.split("\"name\":").skip(1) {
         let name = vector.split('"').nth(1).unwrap();
-        let is_message = name.starts_with("kStunMessage") || name.ends_with("Packet");
-        if is_message && Message::decode(&hex(field(vector, "hex").unwrap())).is_err() {
-            refused.push(name);
+        let mut bytes = hex(field(vector, "hex").unwrap());
+        let is_negative = negative.iter().any(|negative| name.ends_with(negative));
+        if is_negative {
+            bytes.resize(44, 0);
+        }
+        if is_negative || name == "kRtcpPacket" {
+            assert!(Message::decode(&bytes).is_err(), "{name}");
+            refused += 1;
         }
     }
-    let expected = ["ZeroLength", "ExcessLength", "SmallLength", "BadHmacAtEnd"];
-    let expected = expected.map(|name| format!("kStunMessageWith{name}"));
-    assert_eq!(refused, expected.iter().map(String::as_str).chain(["kRtcpPacket"]).collect::<Vec<_>>());
+    assert_eq!(refused, 5);
 }
 
 fn base64(text: &str) -> Vec<u8> {
