@@ -11,6 +11,7 @@ mod rng;
 mod seed;
 mod serial;
 mod time;
+mod wall_clock;
 
 pub use backoff::Backoff;
 pub use batch::batch;
@@ -22,3 +23,4 @@ pub use rng::Rng;
 pub use seed::Seed;
 pub use serial::{Serial, serial_after};
 pub use time::{Monotonic, Timer, earliest};
+pub use wall_clock::WallClock;
