@@ -1,0 +1,88 @@
+//! What an association is told before it begins.
+
+use std::time::Duration;
+
+/// The limits and times of an [`Association`](crate::Association). The defaults are those of WebRTC.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The port of this end (`a=sctp-port` of the local description). 5000.
+    pub local_port: u16,
+    /// The port of the peer (`a=sctp-port` of the remote description). 5000.
+    pub remote_port: u16,
+    /// The longest packet in bytes, SCTP header included; at least 512. 1160: what DTLS 1.2 leaves of 1200, rounded down to four.
+    pub mtu: usize,
+    /// How many streams are offered and taken in each direction, ids `0..streams_max`. 65,535. Unused ones cost nothing.
+    pub streams_max: u16,
+    /// How many bytes may wait here until they are read, an overhead for each message and each fragment included. 5 MiB;
+    /// never less than four times `message_len_max_receive`, or one message could close the window for ever.
+    pub receive_window: u32,
+    /// How many bytes may wait to be sent for the first time, an overhead for each message included. 16 MiB.
+    pub send_buffer: usize,
+    /// The longest message that the peer takes, in bytes (`a=max-message-size` of the remote description). 262,144.
+    pub message_len_max_send: usize,
+    /// The longest message taken, in bytes; a longer one ends the association. 262,144.
+    pub message_len_max_receive: usize,
+    /// The retransmission timeout before a round trip was measured (RFC 9260 §6.3.1). 500 ms: ICE has shown that the peer answers.
+    pub rto_initial: Duration,
+    /// How much longer than the smoothed round trip the timeout is at least. 220 ms: a peer may delay its SACK by 200 ms.
+    pub rto_min: Duration,
+    /// The longest timeout. 3 s rather than RFC 9260's 60 s: a path that heals is used at once.
+    pub rto_max: Duration,
+    /// How long the SACK of a first packet waits for a second one (RFC 9260 §6.2). 20 ms.
+    pub sack_delay: Duration,
+    /// How long nothing is sent until the path is probed (RFC 9260 §8.3). 30 s.
+    pub heartbeat_interval: Duration,
+    /// How often in a row the peer may fail to answer before the association ends; `None`: for ever. 20, which outlasts
+    /// the 30 s after which ICE gives the path up (RFC 7675).
+    pub retransmits_max: Option<u32>,
+    /// As `retransmits_max`, for INIT and COOKIE ECHO. 20.
+    pub init_retransmits_max: Option<u32>,
+    /// The first TSN, for tests of its wrapping; by default it is random.
+    #[doc(hidden)]
+    pub initial_tsn: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            local_port: 5000,
+            remote_port: 5000,
+            mtu: 1160,
+            streams_max: u16::MAX,
+            receive_window: 5 * 1024 * 1024,
+            send_buffer: 16 * 1024 * 1024,
+            message_len_max_send: 262_144,
+            message_len_max_receive: 262_144,
+            rto_initial: Duration::from_millis(500),
+            rto_min: Duration::from_millis(220),
+            rto_max: Duration::from_secs(3),
+            sack_delay: Duration::from_millis(20),
+            heartbeat_interval: Duration::from_secs(30),
+            retransmits_max: Some(20),
+            init_retransmits_max: Some(20),
+            initial_tsn: None,
+        }
+    }
+}
+
+/// How a message travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendOptions {
+    /// Delivered as soon as it has arrived, whatever is missing before it.
+    pub unordered: bool,
+    /// How long to try.
+    pub reliability: Reliability,
+}
+
+/// How long a message is sent again when it was lost (RFC 3758).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// Until it has arrived.
+    #[default]
+    Reliable,
+    /// At most this often; 0: it is sent once.
+    MaxRetransmits(u16),
+    /// As long as it is no older than this, counted from the first call with a time after `send`.
+    MaxLifetime(Duration),
+}

@@ -1,0 +1,76 @@
+//! What an association has to tell.
+
+use bytes::Bytes;
+
+/// What has happened. [`Closed`](Event::Closed) is the last one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The association is established.
+    Connected,
+    /// A message has arrived.
+    Message {
+        /// On which stream.
+        stream: u16,
+        /// The payload protocol identifier, which says what the data is (RFC 8831 §8).
+        ppid: u32,
+        /// Whether it may have overtaken others of its stream.
+        unordered: bool,
+        /// The message, never empty.
+        data: Bytes,
+    },
+    /// The stream's buffered amount has fallen to its threshold or below.
+    BufferedAmountLow {
+        /// Which stream.
+        stream: u16,
+    },
+    /// A `send` was refused with [`SendError::Full`](crate::SendError::Full), and would now be accepted.
+    Writable,
+    /// The peer sends nothing more on these streams, but may begin anew (RFC 6525 §4.1).
+    IncomingStreamReset {
+        /// Which streams; empty: all.
+        streams: Vec<u16>,
+    },
+    /// What [`reset_stream`](crate::Association::reset_stream) asked for is done; the streams may be used anew.
+    OutgoingStreamReset {
+        /// Which streams.
+        streams: Vec<u16>,
+    },
+    /// The peer refused to reset these streams; they go on as they were.
+    OutgoingStreamResetRefused {
+        /// Which streams.
+        streams: Vec<u16>,
+    },
+    /// The peer takes fewer streams than these; what was queued for them is discarded.
+    StreamsRefused {
+        /// Which streams.
+        streams: Vec<u16>,
+    },
+    /// The peer began anew (RFC 9260 §5.2.2). What was queued, in flight or half received is discarded; every stream begins anew.
+    Restarted,
+    /// The association has ended.
+    Closed(CloseReason),
+}
+
+/// Why an association has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// In good order: everything that was sent was acknowledged.
+    Shutdown,
+    /// By [`abort`](crate::Association::abort).
+    Aborted,
+    /// The peer aborted.
+    PeerAborted {
+        /// The code of the first error cause, if there was one (RFC 9260 §3.3.10).
+        cause: Option<u16>,
+        /// What the peer says about it, for a log: at most 128 bytes, whatever they are.
+        reason: Bytes,
+    },
+    /// The peer did not answer as often as `Config` bears.
+    Unreachable,
+    /// The peer took too long to shut down (T5, RFC 9260 §9.2).
+    ShutdownTimedOut,
+    /// The peer broke the protocol.
+    ProtocolViolation(&'static str),
+}
