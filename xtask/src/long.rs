@@ -1,0 +1,59 @@
+//! `cargo xtask long`: what takes too long for every change.
+
+use crate::{Error, Tally, fuzz, process, sim};
+
+/// Run what takes long: many seeds, fuzzing, the oldest compiler, the licences.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only this part (may be repeated); all of them without it.
+    #[arg(long, value_enum)]
+    part: Vec<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// 10,000 seeds a world.
+    Seeds,
+    /// 60 seconds a target.
+    Fuzz,
+    /// The workspace compiles with the oldest compiler that it promises (rustup).
+    Msrv,
+    /// Licences, bans and sources of all dependencies (cargo-deny).
+    Deny,
+}
+
+impl Args {
+    pub(crate) fn run(&self) -> Result<Tally, Error> {
+        let mut tally = Tally::default();
+        for part in [Part::Msrv, Part::Deny, Part::Seeds, Part::Fuzz] {
+            if self.part.is_empty() || self.part.contains(&part) {
+                tally += part.run()?;
+            }
+        }
+        Ok(tally)
+    }
+}
+
+impl Part {
+    fn run(self) -> Result<Tally, Error> {
+        match self {
+            Self::Seeds => sim::Args { seeds: 10_000 }.run(),
+            Self::Fuzz => fuzz::Args { seconds: 60, target: None }.run(),
+            Self::Msrv => msrv(),
+            Self::Deny if process::find("cargo-deny").is_none() => {
+                Err("cargo-deny is missing: cargo install cargo-deny --locked".into())
+            }
+            Self::Deny => process::step(&mut process::cargo(&["deny", "--all-features", "check"])),
+        }
+    }
+}
+
+fn msrv() -> Result<Tally, Error> {
+    const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+    let toolchains = process::output(&mut process::program("rustup", &["toolchain", "list"]))?;
+    if !toolchains.lines().any(|line| line.starts_with(OLDEST)) {
+        return Err(format!("the compiler is missing: rustup toolchain install {OLDEST} --profile minimal").into());
+    }
+    let args = ["run", OLDEST, "cargo", "check", "--workspace", "--all-targets", "--target-dir", "target/msrv"];
+    process::step(&mut process::program("rustup", &args))
+}

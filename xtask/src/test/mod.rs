@@ -1,0 +1,101 @@
+//! `cargo xtask test`: what a change must pass.
+
+mod browser;
+pub(crate) mod libtest;
+
+use crate::{Error, Tally, process, rfc, tidy};
+use std::time::Instant;
+
+/// Run the tests: all of them, or with --quick those that need only Rust.
+///
+/// Quick: formatting, clippy, tidy, conformance page, unit, vector, property, contract and doc tests with 50 seeds a
+/// simulated world, and the fuzzing corpora. All: the same with 200 seeds a world, and the documentation, the packages,
+/// a call over loopback, and a browser if there is one.
+///
+/// What cannot run is printed with the command that would provide it, and counted as skipped.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only what needs nothing but Rust.
+    #[arg(long)]
+    quick: bool,
+    /// Other people's test data are not at hand, and this is known: skipping what needs them is no failure where CI=true.
+    #[arg(long)]
+    pub(crate) without_testdata: bool,
+}
+
+/// The name of a step, and what it does.
+type Step = (&'static str, fn() -> Result<Tally, Error>);
+
+const QUICK: [Step; 6] = [
+    ("format", || process::step(&mut process::cargo(&["fmt", "--all", "--check"]))),
+    ("clippy", clippy),
+    ("tidy", || tidy::check(process::root())),
+    ("conformance page", rfc::check),
+    ("tests", || tests("50")),
+    ("fuzzing corpora", corpora),
+];
+
+const ALL: [Step; 10] = [
+    QUICK[0],
+    QUICK[1],
+    QUICK[2],
+    QUICK[3],
+    ("tests", || tests("200")),
+    QUICK[5],
+    ("documentation", documentation),
+    ("packages", tidy::package),
+    ("loopback", loopback),
+    ("browser", browser::smoke),
+];
+
+impl Args {
+    pub(crate) fn run(&self) -> Result<Tally, Error> {
+        let steps = if self.quick { QUICK.as_slice() } else { ALL.as_slice() };
+        let mut lines = Vec::new();
+        let mut total = Tally::default();
+        for (name, step) in steps {
+            println!("\n=== {name}");
+            let start = Instant::now();
+            let tally = step().unwrap_or_else(|error| {
+                println!("error: {error}");
+                Tally::of(false)
+            });
+            lines.push(format!("{name:18} {:5.0} s   {tally}", start.elapsed().as_secs_f64()));
+            total += tally;
+        }
+        println!("\n=== summary\n{}\n", lines.join("\n"));
+        Ok(total)
+    }
+}
+
+fn clippy() -> Result<Tally, Error> {
+    process::step(&mut process::cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn tests(seeds: &str) -> Result<Tally, Error> {
+    let mut command = process::cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    libtest::run(command.env("WIGWAG_SEEDS", seeds))
+}
+
+/// The corpora through the fuzz targets, on stable. `fuzz/` is a workspace of its own; it shares our build folder, so
+/// that its dependencies are built once.
+fn corpora() -> Result<Tally, Error> {
+    if !process::root().join("fuzz/Cargo.toml").is_file() {
+        return Err("there is no fuzz/Cargo.toml".into());
+    }
+    let mut command = process::cargo(&["test", "--manifest-path", "fuzz/Cargo.toml", "--no-fail-fast"]);
+    if std::env::var_os("CARGO_TARGET_DIR").is_none() {
+        command.env("CARGO_TARGET_DIR", process::root().join("target"));
+    }
+    libtest::run(command.args(["--", "--show-output"]))
+}
+
+fn documentation() -> Result<Tally, Error> {
+    let mut command = process::cargo(&["doc", "--quiet", "--workspace", "--no-deps"]);
+    process::step(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Two of our peers over real sockets, at full speed.
+fn loopback() -> Result<Tally, Error> {
+    process::step(&mut process::cargo(&["run", "--quiet", "--release", "--", "loopback", "--seconds", "3", "--json"]))
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask tidy`: the invariants of docs/architecture.md that no compiler checks.
+
+mod crates;
+mod policy;
+mod rules;
+mod source;
+#[cfg(test)]
+mod tests;
+mod workspace;
+
+pub(crate) use crates::package;
+
+use crate::{Error, Tally, process};
+use std::path::Path;
+use workspace::Workspace;
+
+/// Check what no compiler checks: arrows between crates, doors of ciphers, bans, dead files, READMEs, crate counts.
+///
+/// What it holds the repository to stands in xtask/src/tidy/policy.rs.
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+impl Args {
+    #[expect(clippy::unused_self, reason = "as all commands")]
+    pub(crate) fn run(&self) -> Result<Tally, Error> {
+        check(process::root())
+    }
+}
+
+/// Every rule on the workspace in `root`.
+pub(crate) fn check(root: &Path) -> Result<Tally, Error> {
+    let workspace = Workspace::load(root)?;
+    let mut tally = report("number of crates", &crates::count(&workspace)?);
+    for (name, rule) in rules::RULES {
+        tally += report(name, &rule(&workspace));
+    }
+    Ok(tally)
+}
+
+fn report(name: &str, wrong: &[String]) -> Tally {
+    println!("{:6} {name}", if wrong.is_empty() { "ok" } else { "FAILED" });
+    for line in wrong {
+        println!("       {line}");
+    }
+    Tally::of(wrong.is_empty())
+}
+
+/// The files in `crates/*/src`, with their text.
+pub(crate) fn sources(root: &Path) -> Result<Vec<(String, String)>, Error> {
+    workspace::sources(root)
+}
+
+/// The names of all integration tests.
+pub(crate) fn test_targets(root: &Path) -> Result<Vec<String>, Error> {
+    let mut names: Vec<_> = Workspace::load(root)?.packages.into_iter().flat_map(|package| package.tests).collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}

@@ -1,0 +1,199 @@
+//! A tiny workspace is clean until something breaks one rule, and then that rule says so and no other.
+
+use super::rules::RULES;
+use super::workspace::Workspace;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process};
+
+/// A workspace in a temporary folder, gone when dropped.
+struct Fixture(PathBuf);
+
+impl Fixture {
+    /// Three crates with which nothing is wrong.
+    fn clean() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("wigwag-tidy-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let fixture = Self(env::temp_dir().join(name));
+        fixture.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n");
+        fixture.write("docs/architecture.md", "`wigwag-sansio` `wigwag-stun` `wigwag-srtp` `wigwag-sim`");
+        for (name, dependencies) in [
+            ("wigwag-sansio", ""),
+            ("wigwag-stun", "[dependencies]\nwigwag-sansio = { path = \"../wigwag-sansio\" }\n"),
+            ("wigwag-srtp", "[dev-dependencies]\nwigwag-sim = { path = \"../wigwag-sim\" }\n"),
+            ("wigwag-sim", ""),
+        ] {
+            fixture.manifest(name, dependencies);
+            fixture.write(&format!("crates/{name}/src/lib.rs"), "#![forbid(unsafe_code)]\nmod a;\npub mod b;\n");
+            fixture.write(&format!("crates/{name}/src/a.rs"), "// Instant::now, unsafe and aes:: in a comment.\n");
+            fixture.write(&format!("crates/{name}/src/b/mod.rs"), "mod c;\n#[cfg(test)]\nmod tests;\n");
+            fixture.write(&format!("crates/{name}/src/b/c.rs"), "pub fn c() {}\n");
+            fixture.write(&format!("crates/{name}/src/b/tests.rs"), "use std::collections::HashMap;\n");
+            fixture.write(&format!("crates/{name}/README.md"), "# A crate\n\n```rust\nassert!(true);\n```\n");
+        }
+        fixture
+    }
+
+    fn manifest(&self, name: &str, dependencies: &str) {
+        let package =
+            format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{dependencies}");
+        self.write(&format!("crates/{name}/Cargo.toml"), &package);
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// The rules that are broken, with what they say.
+    fn broken(&self) -> Vec<(&'static str, Vec<String>)> {
+        let workspace = Workspace::load(&self.0).unwrap();
+        let results = RULES.iter().map(|(name, rule)| (*name, rule(&workspace)));
+        results.filter(|(_, wrong)| !wrong.is_empty()).collect()
+    }
+
+    /// Asserts that one rule alone is broken, at one place, and says `text`.
+    #[track_caller]
+    fn breaks(&self, rule: &str, text: &str) {
+        let broken = self.broken();
+        assert!(
+            matches!(broken.as_slice(), [(name, wrong)] if *name == rule && matches!(wrong.as_slice(), [line] if line.contains(text))),
+            "{broken:?}"
+        );
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn nothing_is_wrong_with_a_clean_workspace() {
+    assert_eq!(Fixture::clean().broken(), []);
+}
+
+#[test]
+fn finds_a_forbidden_arrow() {
+    let fixture = Fixture::clean();
+    fixture.manifest("wigwag-srtp", "[dependencies]\nwigwag-stun = { path = \"../wigwag-stun\" }\n");
+    fixture.breaks("arrows between crates", "wigwag-srtp must not depend on wigwag-stun");
+}
+
+#[test]
+fn finds_a_forbidden_arrow_of_tests() {
+    let fixture = Fixture::clean();
+    fixture.manifest("wigwag-srtp", "[dev-dependencies]\nwigwag-stun = { path = \"../wigwag-stun\" }\n");
+    fixture.breaks("arrows between crates", "wigwag-srtp must not depend on wigwag-stun");
+}
+
+#[test]
+fn finds_the_simulator_outside_of_tests() {
+    let fixture = Fixture::clean();
+    fixture.manifest("wigwag-srtp", "[dependencies]\nwigwag-sim = { path = \"../wigwag-sim\" }\n");
+    fixture.breaks("arrows between crates", "wigwag-srtp must not depend on wigwag-sim");
+}
+
+#[test]
+fn finds_a_crate_that_nobody_has_placed() {
+    let fixture = Fixture::clean();
+    fixture.manifest("wigwag-srtp", "");
+    let moved = fs::read_to_string(fixture.0.join("crates/wigwag-srtp/Cargo.toml")).unwrap();
+    fixture.write("crates/wigwag-srtp/Cargo.toml", &moved.replace("wigwag-srtp", "wigwag-common"));
+    fixture.write("docs/architecture.md", "`wigwag-sansio` `wigwag-stun` `wigwag-common` `wigwag-sim`");
+    fixture.breaks("arrows between crates", "wigwag-common: no arrow is known");
+}
+
+#[test]
+fn finds_another_stack() {
+    let fixture = Fixture::clean();
+    fixture.write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"openssl-sys\"\nversion = \"0.9.0\"\n");
+    fixture.breaks("no other stack", "openssl-sys");
+}
+
+#[test]
+fn finds_a_file_that_is_no_module() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-stun/src/b/forgotten.rs", "");
+    fixture.breaks("every file is a module", "crates/wigwag-stun/src/b/forgotten.rs");
+}
+
+#[test]
+fn finds_a_missing_readme_and_a_readme_without_example() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-stun/README.md", "# A crate\n");
+    fixture.breaks("every crate has a README with an example", "crates/wigwag-stun/README.md: has no example");
+    fs::remove_file(fixture.0.join("crates/wigwag-stun/README.md")).unwrap();
+    fixture.breaks("every crate has a README with an example", "crates/wigwag-stun: has no README.md");
+}
+
+#[test]
+fn finds_a_clock_in_a_machine() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-stun/src/a.rs", "\nfn now() -> Instant {\n    std::time::Instant::now()\n}\n");
+    fixture.breaks("nothing banned in machines", "crates/wigwag-stun/src/a.rs:3: Instant::now");
+}
+
+#[test]
+fn lets_what_is_no_machine_have_a_clock() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-sim/src/a.rs", "fn now() -> Instant {\n    Instant::now()\n}\n");
+    assert_eq!(fixture.broken(), []);
+}
+
+#[test]
+fn finds_a_cipher_outside_its_door() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-srtp/src/a.rs", "use aes::Aes128;\n");
+    fixture.breaks("doors of ciphers", "crates/wigwag-srtp/src/a.rs:1: aes");
+    fixture.write("crates/wigwag-srtp/src/a.rs", "fn a() {\n    hmac::Hmac::new();\n}\n");
+    fixture.breaks("doors of ciphers", "crates/wigwag-srtp/src/a.rs:2: hmac");
+}
+
+#[test]
+fn lets_a_cipher_through_its_door_and_a_module_have_its_name() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-srtp/src/lib.rs", "#![forbid(unsafe_code)]\nmod a;\nmod b;\nmod crypto;\n");
+    fixture.write("crates/wigwag-srtp/src/crypto/mod.rs", "use aes::Aes128;\npub mod hmac {}\n");
+    fixture.write("crates/wigwag-srtp/src/a.rs", "use crate::crypto::hmac::Key;\n");
+    assert_eq!(fixture.broken(), []);
+}
+
+#[test]
+fn finds_unsafe_code_even_in_tests() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-sim/src/b/tests.rs", "fn a() {\n    unsafe { b() }\n}\n");
+    fixture.breaks("nothing banned anywhere", "crates/wigwag-sim/src/b/tests.rs:2: unsafe");
+}
+
+#[test]
+fn finds_an_allowed_lint_and_unfinished_code() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-sim/src/a.rs", "#[allow(dead_code)]\nfn a() {}\n");
+    fixture.breaks("nothing banned anywhere", "#[allow(");
+    fixture.write("crates/wigwag-sim/src/a.rs", "fn a() {\n    todo!()\n}\n");
+    fixture.breaks("nothing banned anywhere", "todo!");
+}
+
+#[test]
+fn finds_a_crate_that_does_not_forbid_unsafe_code() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-sim/src/lib.rs", "mod a;\nmod b;\n// #![forbid(unsafe_code)]\n");
+    fixture.breaks("unsafe code is forbidden", "crates/wigwag-sim/src/lib.rs");
+}
+
+#[test]
+fn finds_a_file_that_is_too_long() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-sim/src/a.rs", &"fn a() {}\n".repeat(601));
+    fixture.breaks("no file is too long", "601 lines");
+}
+
+#[test]
+fn finds_a_crate_that_the_architecture_does_not_mention() {
+    let fixture = Fixture::clean();
+    fixture.write("docs/architecture.md", "`wigwag-sansio` `wigwag-stun` `wigwag-srtp`");
+    fixture.breaks("docs/architecture.md knows every crate", "wigwag-sim");
+}
