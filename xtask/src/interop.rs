@@ -22,7 +22,7 @@ pub(crate) fn exists() -> bool {
 
 /// Runs the program of interop/.
 pub(crate) fn run(args: &[&str]) -> Result<Tally, Error> {
-    let mut command = process::cargo(&["run", "--quiet", "--release", "--manifest-path", MANIFEST, "--"]);
+    let mut command = process::cargo_beside(&["run", "--quiet", "--release", "--manifest-path", MANIFEST, "--"]);
     process::counted(command.args(args).arg("--json"))
 }
 

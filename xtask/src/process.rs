@@ -17,6 +17,15 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), args)
 }
 
+/// Cargo, for a workspace of its own beside ours; it shares our build folder, so that what both need is built once.
+pub(crate) fn cargo_beside(args: &[&str]) -> Command {
+    let mut command = cargo(args);
+    if env::var_os("CARGO_TARGET_DIR").is_none() {
+        command.env("CARGO_TARGET_DIR", root().join("target"));
+    }
+    command
+}
+
 /// `program`, in the root.
 pub(crate) fn program(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
     let mut command = Command::new(program);

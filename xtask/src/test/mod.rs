@@ -77,16 +77,12 @@ fn tests(seeds: &str) -> Result<Tally, Error> {
     libtest::run(command.env("WIGWAG_SEEDS", seeds))
 }
 
-/// The corpora through the fuzz targets, on stable. `fuzz/` is a workspace of its own; it shares our build folder, so
-/// that its dependencies are built once.
+/// The corpora through the fuzz targets, on stable.
 fn corpora() -> Result<Tally, Error> {
     if !process::root().join("fuzz/Cargo.toml").is_file() {
         return Err("there is no fuzz/Cargo.toml".into());
     }
-    let mut command = process::cargo(&["test", "--manifest-path", "fuzz/Cargo.toml", "--no-fail-fast"]);
-    if std::env::var_os("CARGO_TARGET_DIR").is_none() {
-        command.env("CARGO_TARGET_DIR", process::root().join("target"));
-    }
+    let mut command = process::cargo_beside(&["test", "--manifest-path", "fuzz/Cargo.toml", "--no-fail-fast"]);
     libtest::run(command.args(["--", "--show-output"]))
 }
 
