@@ -1,0 +1,45 @@
+//! What a driver is told before it starts.
+
+use crate::interfaces;
+use std::io;
+use std::net::SocketAddr;
+
+/// Which sockets a [`Driver`](crate::Driver) opens, and how large their buffers are.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DriverConfig {
+    /// Each gets one UDP socket. Port 0 asks the system for a free one; an unspecified address (`0.0.0.0`, `[::]`) is
+    /// one socket for all addresses of its family, each of which becomes a local address of the endpoint.
+    pub addresses: Vec<SocketAddr>,
+    /// What the kernel is asked to hold of what has arrived, in bytes for each socket; it may grant less. Default: 4 MiB.
+    pub receive_buffer_size: usize,
+    /// What the kernel is asked to hold of what is to be sent, in bytes for each socket; it may grant less. Default: 4 MiB.
+    pub send_buffer_size: usize,
+    /// How many datagrams may be handed to the kernel in one call, where it can take several. Default: 64; 1 turns it off.
+    pub max_segments: usize,
+}
+
+impl DriverConfig {
+    /// One socket for each of `addresses`.
+    pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Self {
+            addresses: addresses.into_iter().collect(),
+            receive_buffer_size: 4 << 20,
+            send_buffer_size: 4 << 20,
+            max_segments: 64,
+        }
+    }
+
+    /// One socket on `port` for each usable address of this machine (see [`interfaces`](crate::interfaces())): those of
+    /// loopback interfaces only if `with_loopback`.
+    ///
+    /// # Errors
+    /// What the system says when it is asked for its interfaces, and [`io::ErrorKind::AddrNotAvailable`] if it has none.
+    pub fn all_interfaces(port: u16, with_loopback: bool) -> io::Result<Self> {
+        let found = interfaces(with_loopback)?;
+        if found.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "this machine has no usable network address"));
+        }
+        Ok(Self::new(found.into_iter().map(|interface| SocketAddr::new(interface.address, port))))
+    }
+}

@@ -1,0 +1,35 @@
+//! What a driver counts.
+
+/// What went through a [`Driver`](crate::Driver), and what did not, by reason.
+///
+/// Datagrams are counted one by one, also where the kernel took or gave several in one call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DriverStats {
+    /// Datagrams that the kernel took.
+    pub datagrams_sent: u64,
+    /// Their payload, in bytes.
+    pub bytes_sent: u64,
+    /// System calls that sent something.
+    pub send_calls: u64,
+    /// Datagrams that were handed to the endpoint.
+    pub datagrams_received: u64,
+    /// Their payload, in bytes.
+    pub bytes_received: u64,
+    /// System calls that received something.
+    pub receive_calls: u64,
+    /// How often the kernel had no room, and a send was kept until it had.
+    pub sends_blocked: u64,
+    /// Datagrams not sent: they are larger than the interface takes.
+    pub dropped_too_large: u64,
+    /// Datagrams not sent: no socket has their local address, or the remote address cannot be sent to from it.
+    pub dropped_no_route: u64,
+    /// Datagrams not sent: they were to travel by something else than UDP.
+    pub dropped_protocol: u64,
+    /// Datagrams not sent: the kernel refused them for another reason.
+    pub dropped_refused: u64,
+    /// Datagrams received that held nothing.
+    pub dropped_empty: u64,
+    /// Errors of the kernel while receiving.
+    pub receive_errors: u64,
+}
