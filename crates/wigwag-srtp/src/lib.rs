@@ -1,2 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod context;
+mod crypto;
+mod error;
+mod index;
+mod key_derivation;
+mod profile;
+mod rtcp;
+mod rtp;
+mod stats;
+
+pub use context::{Context, MasterKey};
+pub use error::Error;
+pub use profile::Profile;
+pub use stats::Stats;

@@ -1,0 +1,88 @@
+//! AES in counter mode with HMAC-SHA1 (RFC 3711 §4.1.1, §4.2.1).
+
+use super::{Position, SessionKeys, Tag, Trailer};
+use aes::Aes128;
+use ctr::CtrCore;
+use ctr::cipher::{InnerIvInit, KeyInit, StreamCipherCore, array::Array};
+use ctr::flavors::Ctr128BE;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// HMAC-SHA1 cut to 80 bits.
+const TAG_LEN: usize = 10;
+const SALT_LEN: usize = 14;
+
+pub(crate) struct CounterMode {
+    aes: Aes128,
+    /// Its key is already mixed in: each packet starts from a copy.
+    hmac: Hmac<Sha1>,
+    salt: Zeroizing<[u8; SALT_LEN]>,
+}
+
+impl CounterMode {
+    pub(super) fn new(keys: &SessionKeys) -> Option<Self> {
+        Some(Self {
+            aes: Aes128::new_from_slice(&keys.encryption).ok()?,
+            hmac: Hmac::new_from_slice(&keys.authentication).ok()?,
+            salt: Zeroizing::new(keys.salt.as_slice().try_into().ok()?),
+        })
+    }
+
+    pub(super) fn seal(&self, position: Position, header: &[u8], body: &mut [u8], trailer: Trailer) -> Tag {
+        self.apply_keystream(position, body);
+        Tag::new(&self.tag(header, body, trailer))
+    }
+
+    pub(super) fn open(
+        &self,
+        position: Position,
+        header: &[u8],
+        body: &mut [u8],
+        trailer: Trailer,
+        tag: &[u8],
+    ) -> bool {
+        let is_authentic = bool::from(self.tag(header, body, trailer).ct_eq(tag));
+        if is_authentic {
+            self.apply_keystream(position, body);
+        }
+        is_authentic
+    }
+
+    fn apply_keystream(&self, position: Position, body: &mut [u8]) {
+        CtrCore::<_, Ctr128BE>::inner_iv_init(&self.aes, &Array(initial_counter(&self.salt, position)))
+            .apply_keystream_partial(body.into());
+    }
+
+    // RFC 3711 §4.2: "In the case of SRTP, M SHALL consist of the Authenticated Portion of the packet (as specified in
+    // Figure 1) concatenated with the ROC, M = Authenticated Portion || ROC"
+    fn tag(&self, header: &[u8], body: &[u8], trailer: Trailer) -> [u8; TAG_LEN] {
+        let trailer = match trailer {
+            Trailer::RolloverCounter(counter) => counter.to_be_bytes(),
+            Trailer::RtcpIndex(index) => index,
+        };
+        let mut hmac = self.hmac.clone();
+        hmac.update(header);
+        hmac.update(body);
+        hmac.update(&trailer);
+        hmac.finalize().into_bytes().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+// RFC 3711 §4.1.1: "IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16)"
+fn initial_counter(salt: &[u8; SALT_LEN], Position { ssrc, index }: Position) -> [u8; 16] {
+    let mut salted = [0; 16];
+    for (byte, salt) in salted.iter_mut().zip(salt) {
+        *byte = *salt;
+    }
+    (u128::from_be_bytes(salted) ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16).to_be_bytes()
+}
+
+/// Overwrites `out` with the keystream of `key` from `counter` on; `false` if the key is not 16 bytes long.
+pub(crate) fn keystream(key: &[u8], counter: [u8; 16], out: &mut [u8]) -> bool {
+    out.fill(0);
+    Aes128::new_from_slice(key)
+        .map(|aes| CtrCore::<_, Ctr128BE>::inner_iv_init(&aes, &Array(counter)).apply_keystream_partial(out.into()))
+        .is_ok()
+}

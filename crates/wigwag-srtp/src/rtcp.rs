@@ -1,0 +1,108 @@
+//! RTCP packets (RFC 3711 §3.4, RFC 7714 §9).
+
+use crate::context::{Refused, SOURCES_MAX};
+use crate::crypto::{Cipher, Position, Trailer};
+use crate::{Error, Profile};
+use std::collections::BTreeMap;
+use wigwag_sansio::{Replay, ReplayWindow};
+
+/// The part of a compound that is not encrypted: the first packet's header and source.
+const HEADER_LEN: usize = 8;
+const INDEX_LEN: usize = 4;
+const ENCRYPTED: u32 = 1 << 31;
+
+/// Seals compounds.
+pub(crate) struct Sealer {
+    profile: Profile,
+    cipher: Cipher,
+    /// One for all sources: it never repeats under the key, whatever they do.
+    // RFC 3711 §3.4: "The SRTCP index MUST be set to zero before the first SRTCP packet is sent, and MUST be incremented
+    // by one, modulo 2^31, after each SRTCP packet is sent." It is not taken modulo 2^31, for §9.2 ends the key's life there.
+    next_index: u32,
+}
+
+impl Sealer {
+    pub(crate) const fn new(profile: Profile, cipher: Cipher) -> Self {
+        Self { profile, cipher, next_index: 0 }
+    }
+
+    /// Seals the compound that lies from `start` on.
+    pub(crate) fn seal(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), Refused> {
+        if self.next_index >= ENCRYPTED {
+            return Err(Refused::Exhausted);
+        }
+        let packet = out.get_mut(start..).ok_or(Refused::Malformed)?;
+        let ssrc = source(packet).ok_or(Refused::Malformed)?;
+        let (header, body) = packet.split_at_mut_checked(HEADER_LEN).ok_or(Refused::Malformed)?;
+        let word = (ENCRYPTED | self.next_index).to_be_bytes();
+        let position = Position { ssrc, index: u64::from(self.next_index) };
+        let tag = self.cipher.seal(position, header, body, Trailer::RtcpIndex(word)).ok_or(Refused::Malformed)?;
+        match self.profile {
+            Profile::Aes128CmSha1_80 => {
+                out.extend_from_slice(&word);
+                out.extend_from_slice(tag.as_bytes());
+            }
+            Profile::AeadAes128Gcm => {
+                out.extend_from_slice(tag.as_bytes());
+                out.extend_from_slice(&word);
+            }
+        }
+        self.next_index += 1;
+        Ok(())
+    }
+}
+
+/// Opens compounds.
+pub(crate) struct Opener {
+    profile: Profile,
+    cipher: Cipher,
+    sources: BTreeMap<u32, ReplayWindow>,
+}
+
+impl Opener {
+    pub(crate) const fn new(profile: Profile, cipher: Cipher) -> Self {
+        Self { profile, cipher, sources: BTreeMap::new() }
+    }
+
+    /// How many bytes of `packet` are the opened compound.
+    pub(crate) fn open(&mut self, packet: &mut [u8]) -> Result<usize, Error> {
+        let len = packet.len().checked_sub(self.profile.rtcp_overhead()).ok_or(Error::Malformed)?;
+        let (packet, trailer) = packet.split_at_mut_checked(len).ok_or(Error::Malformed)?;
+        let (word, tag) = self.split_trailer(trailer).ok_or(Error::Malformed)?;
+        let ssrc = source(packet).ok_or(Error::Malformed)?;
+        let (header, body) = packet.split_at_mut_checked(HEADER_LEN).ok_or(Error::Malformed)?;
+        let index = u32::from_be_bytes(word);
+        // RFC 8827 §6.5: media is always encrypted, so the E bit is always 1.
+        if index & ENCRYPTED == 0 {
+            return Err(Error::Unencrypted);
+        }
+        let index = u64::from(index & !ENCRYPTED);
+        match self.sources.get(&ssrc).map_or(Replay::Fresh, |window| window.check(index)) {
+            Replay::Fresh => {}
+            Replay::Duplicate => return Err(Error::Replayed),
+            Replay::TooOld => return Err(Error::TooOld),
+        }
+        if !self.cipher.open(Position { ssrc, index }, header, body, Trailer::RtcpIndex(word), tag) {
+            return Err(Error::Unauthentic);
+        }
+        if !self.sources.contains_key(&ssrc) && self.sources.len() >= SOURCES_MAX {
+            return Err(Error::TooManySources);
+        }
+        self.sources.entry(ssrc).or_default().accept(index);
+        Ok(len)
+    }
+
+    /// The word with the E bit and the index, and the tag.
+    fn split_trailer<'a>(&self, trailer: &'a [u8]) -> Option<([u8; INDEX_LEN], &'a [u8])> {
+        match self.profile {
+            Profile::Aes128CmSha1_80 => trailer.split_first_chunk().map(|(word, tag)| (*word, tag)),
+            Profile::AeadAes128Gcm => trailer.split_last_chunk().map(|(tag, word)| (*word, tag)),
+        }
+    }
+}
+
+/// The source of the first packet; `None` if this is not version 2 or too short.
+fn source(packet: &[u8]) -> Option<u32> {
+    let [first, _, _, _, ssrc @ ..] = packet.first_chunk::<HEADER_LEN>()?;
+    (first >> 6 == 2).then(|| u32::from_be_bytes(*ssrc))
+}

@@ -1,0 +1,151 @@
+//! RTP packets (RFC 3711 §3.1–3.3, RFC 7714 §8).
+
+use crate::Error;
+use crate::context::{Refused, SOURCES_MAX};
+use crate::crypto::{Cipher, Position, Trailer};
+use crate::index::{self, Replay, ReplayList};
+use std::collections::BTreeMap;
+
+/// How many sent packets of a source may be sealed again.
+const SENT_LEN: u64 = 1024;
+
+/// Seals packets.
+pub(crate) struct Sealer {
+    cipher: Cipher,
+    sources: BTreeMap<u32, Sent>,
+}
+
+/// What was sealed of one source. It is never forgotten, or its indices could be used again.
+struct Sent {
+    highest: u64,
+    /// For index `n` at `n % SENT_LEN`: the index, and the beginning of the tag it was sealed with.
+    tags: Box<[Option<(u64, u64)>]>,
+}
+
+impl Sent {
+    fn new() -> Self {
+        Self { highest: 0, tags: vec![None; SENT_LEN as usize].into_boxed_slice() }
+    }
+
+    fn slot(&mut self, index: u64) -> Option<&mut Option<(u64, u64)>> {
+        self.tags.get_mut((index % SENT_LEN) as usize)
+    }
+}
+
+impl Sealer {
+    pub(crate) const fn new(cipher: Cipher) -> Self {
+        Self { cipher, sources: BTreeMap::new() }
+    }
+
+    /// Seals the packet that lies from `start` on.
+    pub(crate) fn seal(&mut self, out: &mut Vec<u8>, start: usize) -> Result<(), Refused> {
+        let packet = out.get_mut(start..).ok_or(Refused::Malformed)?;
+        let header = Header::parse(packet).ok_or(Refused::Malformed)?;
+        if !self.sources.contains_key(&header.ssrc) && self.sources.len() >= SOURCES_MAX {
+            return Err(Refused::TooManySources);
+        }
+        let sent = self.sources.entry(header.ssrc).or_insert_with(Sent::new);
+        let index = index::estimate(sent.highest, header.sequence).ok_or(Refused::Exhausted)?;
+        if sent.highest.saturating_sub(index) >= SENT_LEN {
+            return Err(Refused::Reused);
+        }
+        let (head, body) = packet.split_at_mut_checked(header.len).ok_or(Refused::Malformed)?;
+        let tag = self.cipher.seal(header.position(index), head, body, rollover_counter(index));
+        let tag = tag.ok_or(Refused::Malformed)?;
+        // RFC 3711 §9.1: two packets under one keystream tell each other's contents. The tag is a function of the bytes:
+        // the same tag is the same packet, sent again.
+        let slot = sent.slot(index).ok_or(Refused::Malformed)?;
+        match slot {
+            Some((sealed, fingerprint)) if *sealed == index && *fingerprint != tag.fingerprint() => {
+                return Err(Refused::Reused);
+            }
+            _ => *slot = Some((index, tag.fingerprint())),
+        }
+        sent.highest = sent.highest.max(index);
+        out.extend_from_slice(tag.as_bytes());
+        Ok(())
+    }
+}
+
+/// Opens packets.
+pub(crate) struct Opener {
+    cipher: Cipher,
+    tag_len: usize,
+    sources: BTreeMap<u32, ReplayList>,
+}
+
+impl Opener {
+    pub(crate) const fn new(cipher: Cipher, tag_len: usize) -> Self {
+        Self { cipher, tag_len, sources: BTreeMap::new() }
+    }
+
+    /// How many bytes of `packet` are the opened packet.
+    pub(crate) fn open(&mut self, packet: &mut [u8]) -> Result<usize, Error> {
+        let len = packet.len().checked_sub(self.tag_len).ok_or(Error::Malformed)?;
+        let (packet, tag) = packet.split_at_mut_checked(len).ok_or(Error::Malformed)?;
+        let header = Header::parse(packet).ok_or(Error::Malformed)?;
+        let (head, body) = packet.split_at_mut_checked(header.len).ok_or(Error::Malformed)?;
+        let mut open =
+            |index| self.cipher.open(header.position(index), head, body, rollover_counter(index), tag).then_some(index);
+        if let Some(list) = self.sources.get_mut(&header.ssrc) {
+            let index = index::estimate(list.highest(), header.sequence).ok_or(Error::TooOld)?;
+            match list.check(index) {
+                Replay::Fresh => {}
+                Replay::Duplicate => return Err(Error::Replayed),
+                Replay::TooOld => return Err(Error::TooOld),
+            }
+            open(index).ok_or(Error::Unauthentic)?;
+            list.accept(index);
+        } else {
+            let index = first_indices(header.sequence).find_map(&mut open).ok_or(Error::Unauthentic)?;
+            if self.sources.len() >= SOURCES_MAX {
+                return Err(Error::TooManySources);
+            }
+            self.sources.insert(header.ssrc, ReplayList::new(index));
+        }
+        Ok(len)
+    }
+}
+
+/// What the first packet of a source may be: the sender started with a rollover counter of 0, but if it started shortly
+/// before the sequence number wraps around (RFC 3711 §3.3.1 does not forbid it) and those packets were lost, it is at 1.
+fn first_indices(sequence: u16) -> impl Iterator<Item = u64> {
+    let first = u64::from(sequence);
+    std::iter::once(first).chain((sequence < 1 << 15).then_some(1 << 16 | first))
+}
+
+/// The ROC of an index of 48 bits.
+const fn rollover_counter(index: u64) -> Trailer {
+    Trailer::RolloverCounter((index >> 16) as u32)
+}
+
+/// What SRTP must know of an RTP header.
+struct Header {
+    len: usize,
+    sequence: u16,
+    ssrc: u32,
+}
+
+impl Header {
+    /// `None` if this is not version 2, or the header does not end within the packet (RFC 3550 §5.1, §5.3.1).
+    fn parse(packet: &[u8]) -> Option<Self> {
+        let [first, _, s0, s1, _, _, _, _, ssrc @ ..] = packet.first_chunk::<12>()?;
+        if first >> 6 != 2 {
+            return None;
+        }
+        let mut len = 12 + 4 * usize::from(first & 0x0f);
+        if first & 0x10 != 0 {
+            let [_, _, l0, l1] = packet.get(len..)?.first_chunk()?;
+            len += 4 + 4 * usize::from(u16::from_be_bytes([*l0, *l1]));
+        }
+        (len <= packet.len()).then_some(Self {
+            len,
+            sequence: u16::from_be_bytes([*s0, *s1]),
+            ssrc: u32::from_be_bytes(*ssrc),
+        })
+    }
+
+    const fn position(&self, index: u64) -> Position {
+        Position { ssrc: self.ssrc, index }
+    }
+}
