@@ -1,0 +1,75 @@
+//! What a connection is told when it is made.
+
+use crate::{Certificate, Fingerprint, SrtpProfile};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Which side of the handshake this is: `a=setup:active` is the client, `a=setup:passive` the server (RFC 8842 §5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Sends the ClientHello.
+    Client,
+    /// Awaits it.
+    Server,
+}
+
+/// How long to wait for an answer, and how often.
+///
+/// RFC 6347 §4.2.4.1 recommends one second to begin with, and lets an implementation that knows better choose. A path
+/// of which ICE has just measured the round trip is such a case (libwebrtc begins with 50 ms): 200 ms is more than most
+/// round trips, so that little is sent twice, and little enough that one lost datagram is not felt as a slow call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retransmission {
+    /// The first waiting time; it doubles with every retransmission.
+    pub initial: Duration,
+    /// The longest waiting time. RFC 6347 §4.2.4.1 wants no less than 60 seconds.
+    pub max: Duration,
+    /// How often a flight is repeated before the peer is taken for dead. Every message of the peer starts it anew.
+    pub limit: u32,
+}
+
+impl Default for Retransmission {
+    fn default() -> Self {
+        Self { initial: Duration::from_millis(200), max: Duration::from_secs(60), limit: 10 }
+    }
+}
+
+/// What a [`Connection`](crate::Connection) is made of.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Who begins.
+    pub role: Role,
+    /// Our certificate and its private key.
+    pub certificate: Arc<Certificate>,
+    /// The fingerprints of the session description: one of them must be that of the peer's certificate. If there is
+    /// none, no peer is accepted (RFC 8122 §6.2).
+    pub remote_fingerprints: Vec<Fingerprint>,
+    /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
+    pub srtp_profiles: Vec<SrtpProfile>,
+    /// When to send again.
+    pub retransmission: Retransmission,
+}
+
+impl Config {
+    /// A configuration that accepts no peer yet: it has no fingerprints.
+    pub fn new(role: Role, certificate: Arc<Certificate>) -> Self {
+        Self {
+            role,
+            certificate,
+            remote_fingerprints: Vec::new(),
+            srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80],
+            retransmission: Retransmission::default(),
+        }
+    }
+}
+
+impl Role {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Hashes.
+
+use crate::HashAlgorithm;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+/// Hashes `bytes` into `out`, which has the algorithm's length.
+pub(crate) fn digest(algorithm: HashAlgorithm, bytes: &[u8], out: &mut [u8]) {
+    debug_assert_eq!(out.len(), algorithm.digest_len());
+    let mut write = |digest: &[u8]| out.iter_mut().zip(digest).for_each(|(to, from)| *to = *from);
+    match algorithm {
+        HashAlgorithm::Sha256 => write(&Sha256::digest(bytes)),
+        HashAlgorithm::Sha384 => write(&Sha384::digest(bytes)),
+        HashAlgorithm::Sha512 => write(&Sha512::digest(bytes)),
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}

@@ -1,0 +1,74 @@
+//! Certificates: ours is written, the peer's is read; ASN.1 itself is left to others (RFC 5280, RFC 5480).
+
+use super::signature::{SigningKey, VerifyingKey};
+use crate::error::{DecodeError, Error};
+use std::time::Duration;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{Builder, CertificateBuilder};
+use x509_cert::der::{DateTime, Encode};
+use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::ext::{Extension, ToExtension};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
+use x509_cert::time::{Time, Validity};
+use x509_cert::TbsCertificate;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The same name for everybody tells nobody apart.
+struct Anonymous(Name);
+
+impl BuilderProfile for Anonymous {
+    fn get_issuer(&self, subject: &Name) -> Name {
+        subject.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.0.clone()
+    }
+
+    fn build_extensions(
+        &self,
+        _spk: SubjectPublicKeyInfoRef<'_>,
+        _issuer_spk: SubjectPublicKeyInfoRef<'_>,
+        tbs: &TbsCertificate,
+    ) -> x509_cert::builder::Result<Vec<Extension>> {
+        let constraints = BasicConstraints { ca: false, path_len_constraint: None };
+        Ok(vec![constraints.to_extension(tbs.subject(), &[])?])
+    }
+}
+
+/// A certificate for `key`, signed with it.
+pub(crate) fn self_signed(key: &SigningKey, serial: [u8; 8], now: Duration) -> Result<Vec<u8>, Error> {
+    let not_after = now.checked_add(30 * DAY).ok_or(Error::InvalidTime)?;
+    let validity = Validity::new(time(now.saturating_sub(DAY))?, time(not_after)?);
+    let build = || {
+        let name: Name = "CN=WebRTC".parse()?;
+        let public = SubjectPublicKeyInfoOwned::from_key(key.0.verifying_key())?;
+        let builder = CertificateBuilder::new(Anonymous(name), SerialNumber::new(&serial)?, validity, public)?;
+        let certificate = builder.build::<_, p256::ecdsa::DerSignature>(&key.0)?;
+        x509_cert::builder::Result::Ok(certificate.to_der()?)
+    };
+    build().map_err(|_| Error::InvalidCertificate)
+}
+
+fn time(since_1970: Duration) -> Result<Time, Error> {
+    DateTime::from_unix_duration(since_1970).map(Time::from).map_err(|_| Error::InvalidTime)
+}
+
+/// The public key of a certificate, if it is one of P-256. Nothing else of it is looked at: who the peer is, its
+/// fingerprint says.
+pub(crate) fn public_key(der: &[u8]) -> Result<VerifyingKey, DecodeError> {
+    let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| DecodeError)?;
+    if !rest.is_empty() {
+        return Err(DecodeError);
+    }
+    let key = certificate.public_key();
+    let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    let is_p256 = key.algorithm.algorithm == x509_parser::oid_registry::OID_KEY_TYPE_EC_PUBLIC_KEY
+        && curve.is_some_and(|curve| curve == x509_parser::oid_registry::OID_EC_P256);
+    let point = Some(&*key.subject_public_key.data).filter(|_| is_p256).ok_or(DecodeError)?;
+    VerifyingKey::from_point(point).ok_or(DecodeError)
+}

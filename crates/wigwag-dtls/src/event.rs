@@ -1,0 +1,48 @@
+//! What a connection tells.
+
+use crate::{AlertDescription, SrtpKeys};
+
+/// What has happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is complete, and the peer is who the fingerprints say. Comes once at most.
+    Connected {
+        /// The keys of SRTP, if a profile was negotiated.
+        srtp: Option<SrtpKeys>,
+    },
+    /// The connection is over. The last event.
+    Closed(CloseReason),
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// [`close`](crate::Connection::close) was called.
+    #[error("closed by us")]
+    Local,
+    /// The peer has closed.
+    #[error("closed by the peer")]
+    CloseNotify,
+    /// The peer gave up, with this alert.
+    #[error("the peer gave up: {0}")]
+    Alert(AlertDescription),
+    /// The peer's certificate has none of the fingerprints of the session description (RFC 8122 §6.2).
+    #[error("the peer's certificate does not have the fingerprint that was signalled")]
+    FingerprintMismatch,
+    /// We gave up, because of something that the peer did or did not offer.
+    #[error("refused: {why} ({alert})")]
+    Refused {
+        /// The alert that was sent.
+        alert: AlertDescription,
+        /// What was wrong.
+        why: &'static str,
+    },
+    /// The peer did not answer.
+    #[error("the peer did not answer")]
+    TimedOut,
+    /// There are no sequence numbers left. They must not be used twice.
+    #[error("all sequence numbers are used")]
+    SequenceExhausted,
+}

@@ -1,0 +1,80 @@
+//! What is negotiated: version, cipher suite, group.
+
+use std::fmt;
+
+/// A version of DTLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Version {
+    /// RFC 6347.
+    Dtls12,
+}
+
+impl Version {
+    /// On the wire, versions of DTLS count downwards.
+    pub const fn wire(self) -> u16 {
+        match self {
+            Self::Dtls12 => 0xFEFD,
+        }
+    }
+}
+
+/// How records are protected, and with what their keys are derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CipherSuite {
+    /// RFC 5289 §3.2: mandatory for WebRTC (RFC 8827 §6.5).
+    EcdheEcdsaAes128GcmSha256,
+}
+
+impl CipherSuite {
+    /// All that are supported, the preferred one first.
+    pub(crate) const ALL: &'static [Self] = &[Self::EcdheEcdsaAes128GcmSha256];
+
+    /// The number in IANA's registry.
+    pub const fn wire(self) -> u16 {
+        match self {
+            Self::EcdheEcdsaAes128GcmSha256 => 0xC02B,
+        }
+    }
+}
+
+impl fmt::Display for CipherSuite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EcdheEcdsaAes128GcmSha256 => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        })
+    }
+}
+
+/// The group of the key exchange (RFC 8422 §5.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Group {
+    /// Curve25519 (RFC 7748).
+    X25519,
+    /// NIST P-256.
+    Secp256r1,
+}
+
+impl Group {
+    /// All that are supported, the preferred one first.
+    pub(crate) const ALL: &'static [Self] = &[Self::X25519, Self::Secp256r1];
+
+    /// The number in IANA's registry.
+    pub const fn wire(self) -> u16 {
+        match self {
+            Self::X25519 => 29,
+            Self::Secp256r1 => 23,
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::X25519 => "x25519",
+            Self::Secp256r1 => "secp256r1",
+        })
+    }
+}
