@@ -212,7 +212,11 @@ impl Link {
     ) -> (Fate, Vec<Instant>) {
         self.number += 1;
         let passing = Passing { number: self.number, at: now.duration_since(begin), from, to, payload };
-        let is_dropped = self.drop_if.iter_mut().fold(false, |is_dropped, drop| drop(&passing) || is_dropped);
+        let mut is_dropped = false;
+        for drop in &mut self.drop_if {
+            // Each sees every datagram, so that it may count them.
+            is_dropped |= drop(&passing);
+        }
         let (fate, arrivals) = match protocol {
             Protocol::Udp => self.pass_datagram(is_dropped, now, payload),
             Protocol::Tcp | Protocol::Tls => (Fate::Passed, vec![self.pass_stream(now, payload.len())]),

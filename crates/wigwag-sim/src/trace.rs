@@ -83,10 +83,15 @@ impl Trace {
 
     /// One line a datagram, at the time when it was sent; `dissect` says what it is.
     ///
+    /// The longest time begins its line, so that `expect_test`, which takes away what all lines are indented by, takes
+    /// nothing away.
+    ///
     /// ```text
-    ///      0 ms  A → Z  INIT
-    ///     20 ms  A ← Z  INIT ACK
-    ///     60 ms  A ✗ Z  COOKIE ACK  lost
+    ///    0 ms  A → Z  INIT
+    ///   20 ms  A ← Z  INIT ACK
+    ///   40 ms  A → Z  COOKIE ECHO
+    ///   60 ms  A ✗ Z  COOKIE ACK  lost
+    /// 1040 ms  A → Z  COOKIE ECHO
     /// ```
     pub fn ladder(&self, dissect: impl Fn(&[u8]) -> String) -> String {
         self.lines(&self.records, dissect)
@@ -100,6 +105,7 @@ impl Trace {
     }
 
     fn lines(&self, records: &[Record], dissect: impl Fn(&[u8]) -> String) -> String {
+        let width = records.last().map_or(0, |last| last.at.as_millis().to_string().len());
         records.iter().fold(String::new(), |mut ladder, record| {
             let (left, right, is_forwards) = self.ends(record);
             let arrow = match (record.fate.is_lost(), is_forwards) {
@@ -109,7 +115,7 @@ impl Trace {
             };
             let (at, what) = (record.at.as_millis(), dissect(&record.payload));
             // Writing to a string cannot fail.
-            let _ = write!(ladder, "{at:>6} ms  {left} {arrow} {right}  {what}");
+            let _ = write!(ladder, "{at:>width$} ms  {left} {arrow} {right}  {what}");
             let _ = match record.fate {
                 Fate::Passed => writeln!(ladder),
                 fate => writeln!(ladder, "  {fate}"),

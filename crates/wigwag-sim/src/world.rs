@@ -219,9 +219,9 @@ impl<N: Node> World<N> {
         }
         self.advance(at);
         if is_arrival_next {
-            self.arrive()
+            self.arrive();
         } else {
-            self.wake()
+            self.wake();
         }
         true
     }
