@@ -106,9 +106,14 @@ fn print(quotes: &BTreeMap<Quote, Vec<String>>) -> String {
         }
         let files: Vec<_> = files.iter().map(|file| format!("[{}](../{file})", file.replace("/src/", "/"))).collect();
         let files = files.join(", ").replace("[crates/", "[");
-        let _ = writeln!(page, "- §{}: “{}” — {files}", quote.section, quote.text);
+        let _ = writeln!(page, "- §{}: “{}” — {files}", quote.section, escape(&quote.text));
     }
     page
+}
+
+/// What Markdown would take for its own.
+fn escape(text: &str) -> String {
+    text.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"\\`*_<[".contains(c)))).collect()
 }
 
 #[cfg(test)]
@@ -138,6 +143,11 @@ mod tests {
         let mut sections = ["10.1", "9.2", "A", "9.10", "9"];
         sections.sort_by_key(|section| order(section));
         assert_eq!(sections, ["9", "9.2", "9.10", "10.1", "A"]);
+    }
+
+    #[test]
+    fn formulas_are_no_markup() {
+        assert_eq!(escape("a_b * <c>"), r"a\_b \* \<c>");
     }
 
     #[test]
