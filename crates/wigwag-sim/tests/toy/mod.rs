@@ -3,6 +3,7 @@
 //! Messages of one byte on many streams, each sent until it is acknowledged. Every packet has 12 bytes: kind, tag (4),
 //! stream, number, message, check (4).
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, Instant};
@@ -19,32 +20,43 @@ const QUEUED_MAX: usize = 64;
 const EVENTS_MAX: usize = 64;
 const STREAMS: usize = 4;
 
-/// Each is one line of the machine that should read otherwise.
-pub(crate) mod flaw {
-    pub(crate) const NONE: u8 = 0;
-    pub(crate) const READS_THE_CLOCK: u8 = 1;
-    pub(crate) const BELIEVES_EVERY_CLOCK: u8 = 2;
-    pub(crate) const LOSES_WHAT_IS_POLLED_LATE: u8 = 3;
-    pub(crate) const LOSES_WHAT_DOES_NOT_FIT: u8 = 4;
-    pub(crate) const IGNORES_THE_LIMIT: u8 = 5;
-    pub(crate) const PANICS_AT_SHORT_INPUT: u8 = 6;
-    pub(crate) const DROPS_WITHOUT_COUNTING: u8 = 7;
-    pub(crate) const BELIEVES_STRANGERS: u8 = 8;
-    pub(crate) const HAS_ONE_PLACE_FOR_EVENTS: u8 = 9;
-    pub(crate) const HAS_ONE_PLACE_FOR_ACKS: u8 = 10;
-    pub(crate) const DELIVERS_TWICE: u8 = 11;
-    pub(crate) const NEVER_SENDS_AGAIN: u8 = 12;
-    pub(crate) const DOES_NOT_WAKE_AFTER_A_COMMAND: u8 = 13;
-    pub(crate) const DOES_NOT_WAKE_FOR_AN_EVENT: u8 = 14;
-    pub(crate) const HAS_A_TIMER_THAT_SPINS: u8 = 15;
-    pub(crate) const LEAVES_TIMERS_THAT_ARE_DUE: u8 = 16;
-    pub(crate) const BACKS_OFF_AT_EACH_TIMEOUT: u8 = 17;
-    pub(crate) const SENDS_AGAIN_WHEN_CALLED_EARLY: u8 = 18;
-    pub(crate) const DRAWS_ITS_TAG_ELSEWHERE: u8 = 19;
-    pub(crate) const SENDS_IN_THE_ORDER_OF_A_HASH_MAP: u8 = 20;
-    pub(crate) const QUEUES_WITHOUT_LIMIT: u8 = 21;
-    pub(crate) const KEEPS_EVENTS_WITHOUT_LIMIT: u8 = 22;
-    pub(crate) const POLLS_ALL_STREAMS: u8 = 23;
+/// What the machine does wrong: each is one line of it that should read otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    None,
+    ReadsTheClock,
+    BelievesEveryClock,
+    LosesWhatIsPolledLate,
+    LosesWhatDoesNotFit,
+    IgnoresTheLimit,
+    PanicsAtShortInput,
+    DropsWithoutCounting,
+    BelievesStrangers,
+    HasOnePlaceForEvents,
+    HasOnePlaceForAcks,
+    DeliversTwice,
+    NeverSendsAgain,
+    DoesNotWakeAfterACommand,
+    DoesNotWakeForAnEvent,
+    HasATimerThatSpins,
+    LeavesTimersThatAreDue,
+    BacksOffAtEachTimeout,
+    SendsAgainWhenCalledEarly,
+    DrawsItsTagElsewhere,
+    SendsInTheOrderOfAHashMap,
+    QueuesWithoutLimit,
+    KeepsEventsWithoutLimit,
+    PollsAllStreams,
+}
+
+thread_local! {
+    /// What the machines of this test do wrong. One type for all flaws, or all checks were compiled for each.
+    static FLAW: Cell<Flaw> = const { Cell::new(Flaw::None) };
+}
+
+/// From now on the machines of this test do that wrong.
+pub(crate) fn suffer_from(flaw: Flaw) {
+    FLAW.set(flaw);
 }
 
 #[derive(Clone, Copy, Default)]
@@ -75,7 +87,8 @@ struct Stream {
     ack: Option<(u8, Instant)>,
 }
 
-pub(crate) struct Toy<const FLAW: u8> {
+pub(crate) struct Toy {
+    flaw: Flaw,
     wire: Wire,
     /// What tells this pair from others.
     tag: [u8; 4],
@@ -94,13 +107,15 @@ pub(crate) struct Toy<const FLAW: u8> {
     is_asleep: bool,
 }
 
-impl<const FLAW: u8> Toy<FLAW> {
+impl Toy {
     fn new(wire: Wire, role: u8, streams: usize, seed: Seed) -> Self {
+        let flaw = FLAW.get();
         let mut tag = Rng::new(seed).bytes();
-        if FLAW == flaw::DRAWS_ITS_TAG_ELSEWHERE {
+        if flaw == Flaw::DrawsItsTagElsewhere {
             tag = elsewhere(tag);
         }
         Self {
+            flaw,
             wire,
             tag,
             role,
@@ -119,11 +134,11 @@ impl<const FLAW: u8> Toy<FLAW> {
     }
 
     fn send(&mut self, slot: usize, message: u8) -> bool {
-        if self.queued >= QUEUED_MAX && FLAW != flaw::QUEUES_WITHOUT_LIMIT {
+        if self.queued >= QUEUED_MAX && self.flaw != Flaw::QueuesWithoutLimit {
             return false;
         }
         self.queued += 1;
-        self.is_asleep = FLAW == flaw::DOES_NOT_WAKE_AFTER_A_COMMAND;
+        self.is_asleep = self.flaw == Flaw::DoesNotWakeAfterACommand;
         let stream = &mut self.streams[slot];
         stream.queue.push_back(message);
         if let State::Idle = stream.state {
@@ -134,7 +149,7 @@ impl<const FLAW: u8> Toy<FLAW> {
     }
 
     fn handle_packet(&mut self, packet: &[u8], now: Instant) -> Option<()> {
-        if FLAW == flaw::PANICS_AT_SHORT_INPUT {
+        if self.flaw == Flaw::PanicsAtShortInput {
             std::hint::black_box(packet[4]);
         }
         let packet: &[u8; PACKET_LEN] = packet.try_into().ok()?;
@@ -151,11 +166,11 @@ impl<const FLAW: u8> Toy<FLAW> {
 
     fn handle_data(&mut self, slot: u8, number: u8, message: u8, now: Instant) -> Option<()> {
         let stream = self.streams.get_mut(usize::from(slot))?;
-        if number == stream.expected || FLAW == flaw::DELIVERS_TWICE {
-            if self.events.len() >= EVENTS_MAX && FLAW != flaw::KEEPS_EVENTS_WITHOUT_LIMIT {
+        if number == stream.expected || self.flaw == Flaw::DeliversTwice {
+            if self.events.len() >= EVENTS_MAX && self.flaw != Flaw::KeepsEventsWithoutLimit {
                 return None;
             }
-            if FLAW == flaw::HAS_ONE_PLACE_FOR_EVENTS {
+            if self.flaw == Flaw::HasOnePlaceForEvents {
                 self.events.clear();
             }
             self.events.push_back((slot, message));
@@ -164,7 +179,7 @@ impl<const FLAW: u8> Toy<FLAW> {
             return None;
         }
         stream.ack = Some((number, now));
-        if FLAW == flaw::HAS_ONE_PLACE_FOR_ACKS {
+        if self.flaw == Flaw::HasOnePlaceForAcks {
             for other in (0..self.streams.len()).filter(|other| *other != usize::from(slot)) {
                 self.streams[other].ack = None;
                 self.update(other);
@@ -194,7 +209,7 @@ impl<const FLAW: u8> Toy<FLAW> {
     fn expire(&mut self, now: Instant) {
         while let Some(slot) = self.deadlines.expire(now) {
             self.send_again(slot);
-            if FLAW == flaw::LEAVES_TIMERS_THAT_ARE_DUE {
+            if self.flaw == Flaw::LeavesTimersThatAreDue {
                 return;
             }
         }
@@ -208,12 +223,12 @@ impl<const FLAW: u8> Toy<FLAW> {
     }
 
     fn poll_packet(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
-        if FLAW == flaw::POLLS_ALL_STREAMS {
+        if self.flaw == Flaw::PollsAllStreams {
             self.visits += self.streams.len() as u64;
         }
         let Some(slot) = self.next() else { return false };
-        if limit < PACKET_LEN && FLAW != flaw::IGNORES_THE_LIMIT {
-            if FLAW == flaw::LOSES_WHAT_DOES_NOT_FIT {
+        if limit < PACKET_LEN && self.flaw != Flaw::IgnoresTheLimit {
+            if self.flaw == Flaw::LosesWhatDoesNotFit {
                 self.streams[slot].ack = None;
                 self.update(slot);
             }
@@ -225,7 +240,7 @@ impl<const FLAW: u8> Toy<FLAW> {
             (Some((number, _)), _) => (ACK, number, 0),
             (None, State::Sending { rto, is_again }) => {
                 self.retransmitted += u64::from(is_again);
-                let real = if FLAW == flaw::READS_THE_CLOCK { elapsed() } else { Duration::ZERO };
+                let real = if self.flaw == Flaw::ReadsTheClock { elapsed() } else { Duration::ZERO };
                 stream.state = State::Waiting { rto, sent_at: now, retransmit_at: now + rto + real };
                 (DATA, stream.number, stream.queue.front().copied().unwrap_or_default())
             }
@@ -250,7 +265,7 @@ impl<const FLAW: u8> Toy<FLAW> {
 
     /// Whose turn it is.
     fn next(&self) -> Option<usize> {
-        if FLAW == flaw::SENDS_IN_THE_ORDER_OF_A_HASH_MAP {
+        if self.flaw == Flaw::SendsInTheOrderOfAHashMap {
             return in_any_order(&self.owing);
         }
         self.owing.first().copied()
@@ -262,7 +277,7 @@ impl<const FLAW: u8> Toy<FLAW> {
         let (is_sending, retransmit_at) = match stream.state {
             State::Idle => (false, None),
             State::Sending { .. } => (true, None),
-            State::Waiting { .. } if FLAW == flaw::NEVER_SENDS_AGAIN => (false, None),
+            State::Waiting { .. } if self.flaw == Flaw::NeverSendsAgain => (false, None),
             State::Waiting { retransmit_at, .. } => (false, Some(retransmit_at)),
         };
         if is_sending || stream.ack.is_some() {
@@ -279,15 +294,15 @@ impl<const FLAW: u8> Toy<FLAW> {
         for slot in 0..self.streams.len() {
             let stream = &mut self.streams[slot];
             match &mut stream.state {
-                State::Waiting { retransmit_at, .. } if FLAW == flaw::BACKS_OFF_AT_EACH_TIMEOUT => {
+                State::Waiting { retransmit_at, .. } if self.flaw == Flaw::BacksOffAtEachTimeout => {
                     *retransmit_at += Duration::from_millis(10);
                 }
-                State::Waiting { sent_at, .. } if FLAW == flaw::SENDS_AGAIN_WHEN_CALLED_EARLY && *sent_at < now => {
+                State::Waiting { sent_at, .. } if self.flaw == Flaw::SendsAgainWhenCalledEarly && *sent_at < now => {
                     self.send_again(slot);
                 }
                 State::Idle | State::Sending { .. } | State::Waiting { .. } => {}
             }
-            if FLAW == flaw::LOSES_WHAT_IS_POLLED_LATE {
+            if self.flaw == Flaw::LosesWhatIsPolledLate {
                 self.streams[slot].ack.take_if(|(_, since)| *since < now);
             }
             self.update(slot);
@@ -295,16 +310,16 @@ impl<const FLAW: u8> Toy<FLAW> {
     }
 
     fn advance(&mut self, now: Instant) -> Instant {
-        if FLAW == flaw::BELIEVES_EVERY_CLOCK { now } else { self.now.advance(now) }
+        if self.flaw == Flaw::BelievesEveryClock { now } else { self.now.advance(now) }
     }
 }
 
-impl<const FLAW: u8> Node for Toy<FLAW> {
+impl Node for Toy {
     fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         let now = self.advance(now);
         if self.handle_packet(datagram.payload, now).is_none() {
-            self.dropped += u64::from(FLAW != flaw::DROPS_WITHOUT_COUNTING);
-            if FLAW == flaw::BELIEVES_STRANGERS {
+            self.dropped += u64::from(self.flaw != Flaw::DropsWithoutCounting);
+            if self.flaw == Flaw::BelievesStrangers {
                 self.received.clear();
             }
         }
@@ -332,16 +347,16 @@ impl<const FLAW: u8> Node for Toy<FLAW> {
     fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.now.latest(now);
         let is_packet_owed = !self.owing.is_empty() && !self.is_asleep;
-        let is_event_owed = !self.events.is_empty() && FLAW != flaw::DOES_NOT_WAKE_FOR_AN_EVENT;
+        let is_event_owed = !self.events.is_empty() && self.flaw != Flaw::DoesNotWakeForAnEvent;
         match self.deadlines.earliest() {
             _ if is_packet_owed || is_event_owed => Some(now),
-            _ if FLAW == flaw::HAS_A_TIMER_THAT_SPINS => Some(now + Duration::from_micros(1)),
+            _ if self.flaw == Flaw::HasATimerThatSpins => Some(now + Duration::from_micros(1)),
             earliest => earliest,
         }
     }
 }
 
-impl<const FLAW: u8> Subject for Toy<FLAW> {
+impl Subject for Toy {
     const COMMANDS: usize = 40;
     const NETWORK: Network = Network::Lossy;
 
