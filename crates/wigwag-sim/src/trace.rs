@@ -206,7 +206,7 @@ mod tests {
     fn the_tail_says_what_it_leaves_out() {
         expect![[r#"
             … 2 before
-                60 ms  A ✗ Z  10 bytes 434f4f4b49452041434b  lost
+            60 ms  A ✗ Z  10 bytes 434f4f4b49452041434b  lost
         "#]]
         .assert_eq(&trace().tail(1));
     }

@@ -1,13 +1,58 @@
 //! The nine laws as checks over any machine.
 //!
-//! A test gives its machine through an adapter that is a [`Node`] and a [`Subject`], and says
+//! A test puts an adapter around its machine that is a [`Node`] and a [`Subject`], and calls [`check`]:
 //!
-//! ```ignore
-//! #[test]
-//! fn keeps_the_laws() {
-//!     contract::check::<Peer>();
+//! ```
+//! use std::time::Instant;
+//! use wigwag_sansio::{Datagram, Transmit};
+//! use wigwag_sim::contract::{self, Network, Subject};
+//! use wigwag_sim::{Node, Wire};
+//!
+//! /// Greets once, and hopes that it is heard.
+//! struct Peer { wire: Wire, greeting: bool, event: bool, greeted: bool }
+//!
+//! impl Node for Peer {
+//!     fn handle_input(&mut self, datagram: Datagram<'_>, _now: Instant) {
+//!         self.event |= datagram.payload == b"hello" && !self.greeted;
+//!     }
+//!     fn handle_timeout(&mut self, _now: Instant) {}
+//!     fn poll_transmit(&mut self, _now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+//!         self.wire.transmit(out, |limit, out| {
+//!             let is_sent = self.greeting && limit >= 5;
+//!             self.greeting &= !is_sent;
+//!             out.extend_from_slice(if is_sent { b"hello" } else { b"" });
+//!             is_sent
+//!         })
+//!     }
+//!     fn poll_event(&mut self) -> bool {
+//!         self.greeted |= self.event;
+//!         std::mem::take(&mut self.event)
+//!     }
+//!     fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+//!         (self.greeting || self.event).then_some(now)
+//!     }
 //! }
-//! const _: () = contract::is_send::<Machine>();
+//!
+//! impl Subject for Peer {
+//!     const COMMANDS: usize = 1;
+//!     const NETWORK: Network = Network::Reordering;
+//!     fn pair(_seed: u64, _now: Instant) -> [Self; 2] {
+//!         Wire::pair().map(|wire| Self { wire, greeting: false, event: false, greeted: false })
+//!     }
+//!     fn command(&mut self, _n: usize) -> bool {
+//!         self.greeting = true;
+//!         true
+//!     }
+//!     fn outcome(&self) -> String {
+//!         format!("greeted: {}", self.greeted)
+//!     }
+//!     fn wire(&mut self) -> Option<&mut Wire> {
+//!         Some(&mut self.wire)
+//!     }
+//! }
+//!
+//! contract::check::<Peer>();
+//! const _: () = contract::is_send::<Peer>();
 //! ```
 //!
 //! What is compared is the *outcome*: what a pair of machines has told its users after all commands were done. A first
