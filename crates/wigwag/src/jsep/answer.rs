@@ -1,0 +1,95 @@
+//! Makes answers (RFC 9429 §5.3): built from what we know and the offer allows, never copied from it.
+
+use super::codecs::{answered_extensions, known};
+use super::config::{Config, DtlsRole};
+use super::negotiation::{Negotiation, Section};
+use super::section::{self, Media, Transport};
+use super::transceiver::Transceiver;
+use super::transport::LocalTransport;
+use super::view::{View, tagged};
+use wigwag_sdp::{Attribute, MediaDescription, SessionDescription, Setup};
+
+/// Fills `answer`, a description without sections, in answer to an offer that was applied.
+pub(super) fn build(
+    config: &Config,
+    now: &Negotiation,
+    offer: &SessionDescription,
+    local: &LocalTransport,
+    mut answer: SessionDescription,
+) -> SessionDescription {
+    let lives = |index: usize| now.sections.get(index).is_some_and(|section| !now.ends(section.part));
+    let tagged = tagged(offer, lives);
+    for (index, (view, place)) in View::all(offer).zip(&now.sections).enumerate() {
+        let mut section = match tagged.and_then(|tagged| offer.media.get(tagged)) {
+            Some(tagged) if lives(index) => {
+                let view_of_tagged = View { session: offer, section: tagged };
+                let transport = Transport { local, setup: setup(config, now, view_of_tagged.setup()) };
+                live(config, now, transport, view, place)
+            }
+            Some(_) | None => {
+                section::rejected(&view.section.media, &view.section.protocol, view.section.formats.first(), &place.mid)
+            }
+        };
+        if tagged == Some(index) {
+            section::put_candidates(&mut section, &local.candidates, local.end_of_candidates);
+        }
+        if view.attributes().mid().is_none() {
+            // RFC 5888 §9.1: names are the offerer's to give.
+            section.attributes.retain(|attribute| !matches!(attribute, Attribute::Mid(_)));
+        }
+        answer.media.push(section);
+    }
+    // RFC 9143 §7.3.1: the first of the answer's bundle is the first of the offer's that lives.
+    let bundled = offer.bundled().filter(|mid| answer.section(mid).is_some_and(|section| !section.is_rejected()));
+    let bundled = bundled.map(str::to_owned).collect();
+    super::session_attributes(&mut answer, bundled);
+    if !offer.attributes.contains(&Attribute::ExtmapAllowMixed) {
+        answer.attributes.retain(|attribute| *attribute != Attribute::ExtmapAllowMixed);
+    }
+    answer
+}
+
+fn live(
+    config: &Config,
+    now: &Negotiation,
+    transport: Transport<'_>,
+    offered: View<'_>,
+    place: &Section,
+) -> MediaDescription {
+    let protocol = &offered.section.protocol;
+    match now.transceiver(place.part) {
+        None => section::data(config, transport, &place.mid, protocol),
+        Some(transceiver) => {
+            let media = Media {
+                mid: &place.mid,
+                kind: transceiver.kind,
+                protocol,
+                direction: direction(transceiver, offered),
+                codecs: known(config, offered),
+                extensions: answered_extensions(config, offered),
+                send: transceiver.send.as_ref(),
+                rtcp_mux_only: false,
+                rtcp_rsize: offered.has(&Attribute::RtcpRsize),
+            };
+            section::media(config, transport, &media)
+        }
+    }
+}
+
+/// RFC 3264 §6.1: what the offer allows and we want.
+fn direction(transceiver: &Transceiver, offered: View<'_>) -> wigwag_sdp::Direction {
+    transceiver.direction.and(offered.direction().reversed())
+}
+
+/// RFC 8842 §5.3: "the answerer MUST … 'active' or 'passive'", as the offer leaves the choice; a role that an
+/// association has already is kept.
+fn setup(config: &Config, now: &Negotiation, offered: Setup) -> Setup {
+    match offered {
+        Setup::Active => Setup::Passive,
+        Setup::Passive => Setup::Active,
+        Setup::Actpass | Setup::Holdconn => match now.dtls_role.or(config.dtls_role).unwrap_or(DtlsRole::Client) {
+            DtlsRole::Client => Setup::Active,
+            DtlsRole::Server => Setup::Passive,
+        },
+    }
+}

@@ -1,0 +1,348 @@
+//! Applies descriptions (RFC 9429 §5.9 to §5.11). Each function works on a copy: an error leaves nothing half done.
+
+use super::codecs::{common, common_extensions, known};
+use super::config::{Config, DtlsRole, MediaKind};
+use super::error::Error;
+use super::negotiation::{Negotiation, Part, Section};
+use super::transceiver::{MediaParameters, Transceiver, TransceiverId};
+use super::transport::{DataParameters, RemoteTransport};
+use super::view::{View, bundle, tagged};
+use std::collections::BTreeSet;
+use wigwag_sdp::{Attribute, Direction, SessionDescription, Setup};
+
+/// Applies the peer's offer: finds or makes what its sections are for.
+pub(super) fn remote_offer(now: &mut Negotiation, config: &Config, offer: &SessionDescription) -> Result<(), Error> {
+    if offer.media.len() < now.sections.len() {
+        return Err(Error::description("it has fewer m-sections than the last one (RFC 3264 §8)"));
+    }
+    unique_mids(offer)?;
+    same_places(now, offer)?;
+    let acceptable = acceptable(config, offer);
+    for (index, view) in View::all(offer).enumerate() {
+        let accepted = acceptable.contains(&index);
+        place(now, index, view, accepted);
+    }
+    let lives =
+        |index: usize| acceptable.contains(&index) && now.sections.get(index).is_some_and(|s| !now.ends(s.part));
+    let tagged = tagged(offer, lives);
+    transport(now, offer, tagged, Setup::Holdconn)
+}
+
+fn unique_mids(session: &SessionDescription) -> Result<(), Error> {
+    let mut mids = BTreeSet::new();
+    for (index, section) in session.media.iter().enumerate() {
+        // RFC 9143 §15.2 carries mids in packets; RFC 5888 §4: "The identification-tag MUST be unique".
+        if section.attributes.mid().is_some_and(|mid| !mids.insert(mid)) {
+            return Err(Error::section(index, "another section has the same a=mid"));
+        }
+    }
+    Ok(())
+}
+
+/// RFC 9429 §5.10, RFC 3264 §8: a section that is in use keeps its place, name and kind.
+fn same_places(now: &Negotiation, offer: &SessionDescription) -> Result<(), Error> {
+    let used = offer.media.iter().zip(&now.sections).enumerate().filter(|(_, (_, place))| place.part != Part::Nothing);
+    for (index, (section, place)) in used {
+        if section.media != place.media {
+            return Err(Error::section(index, "it was of another kind, and was not rejected since"));
+        }
+        if section.attributes.mid().is_some_and(|mid| mid != place.mid) {
+            return Err(Error::section(index, "it had another a=mid, and was not rejected since"));
+        }
+    }
+    Ok(())
+}
+
+/// The sections that we can accept on one transport: with a profile, codec or protocol that we know, and bundled with
+/// the first of them.
+fn acceptable(config: &Config, offer: &SessionDescription) -> BTreeSet<usize> {
+    let mut has_data = false;
+    let mut acceptable: BTreeSet<_> = View::all(offer)
+        .enumerate()
+        .filter(|(_, view)| !view.section.is_rejected() && view.protocol_is_known())
+        .filter(|(_, view)| match view.kind() {
+            Some(_) => !known(config, *view).is_empty(),
+            None => !std::mem::replace(&mut has_data, true),
+        })
+        .map(|(index, _)| index)
+        .collect();
+    let first = tagged(offer, |index| acceptable.contains(&index));
+    let bundle = bundle(offer);
+    let mid = |index: usize| offer.media.get(index).and_then(|section| section.attributes.mid());
+    let bundled = |index| mid(index).is_some_and(|mid| bundle.contains(mid));
+    acceptable.retain(|index| Some(*index) == first || (bundled(*index) && first.is_some_and(bundled)));
+    acceptable
+}
+
+/// Gives a section of the peer's offer its place, and finds what it is for.
+fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool) {
+    let before = now.sections.get(index).map(|section| section.part).unwrap_or(Part::Nothing);
+    if !accepted {
+        now.end(index);
+    }
+    let mid = match (view.attributes().mid(), now.sections.get(index)) {
+        (Some(mid), _) => mid.to_owned(),
+        (None, Some(section)) => section.mid.clone(),
+        // RFC 9429 §5.10: "If no MID is present …, generate a random value": it only needs to be no other's.
+        (None, None) => format!("unnamed{index}"),
+    };
+    let part = match (accepted, view.kind()) {
+        (false, _) => Part::Nothing,
+        (true, None) => Part::Data,
+        (true, Some(kind)) => Part::Media(match before {
+            Part::Media(id) if now.transceivers.contains_key(&id) => id,
+            Part::Media(_) | Part::Data | Part::Nothing => associate(now, kind, view.direction()),
+        }),
+    };
+    if let Part::Media(id) = part
+        && let Some(transceiver) = now.transceivers.get_mut(&id)
+    {
+        transceiver.mid = Some(mid.clone());
+    }
+    let section = Section { mid, media: view.section.media.clone(), protocol: view.section.protocol.clone(), part };
+    match now.sections.get_mut(index) {
+        Some(place) => *place = section,
+        None => now.sections.push(section),
+    }
+}
+
+/// RFC 9429 §5.10: "If the m= section is sendrecv or recvonly, and there are RtpTransceivers of the same type that were
+/// added to the PeerConnection by addTrack and are not associated with any m= section and are not stopped, find the
+/// first … If no RtpTransceiver was found in the previous step, create one with a recvonly direction."
+fn associate(now: &mut Negotiation, kind: MediaKind, offered: Direction) -> TransceiverId {
+    let waits = |transceiver: &&Transceiver| {
+        transceiver.kind == kind && transceiver.may_be_offered && transceiver.mid.is_none() && !transceiver.is_stopping
+    };
+    let waiting = now.transceivers.values().find(waits).filter(|_| offered.receives()).map(|found| found.id);
+    waiting.unwrap_or_else(|| {
+        now.add(|id| Transceiver {
+            id,
+            kind,
+            mid: None,
+            direction: Direction::Recvonly,
+            current_direction: None,
+            send: None,
+            is_stopping: false,
+            negotiated: None,
+            may_be_offered: false,
+            is_tentative: true,
+        })
+    })
+}
+
+/// Settles what an answer says, whoever gave it.
+pub(super) fn answer(
+    now: &mut Negotiation,
+    config: &Config,
+    local: &SessionDescription,
+    remote: &SessionDescription,
+    we_answer: bool,
+    is_final: bool,
+) -> Result<(), Error> {
+    let (answer, offer) = if we_answer { (local, remote) } else { (remote, local) };
+    matching(offer, answer)?;
+    let lives = |index: usize| answer.media.get(index).is_some_and(|section| !section.is_rejected());
+    let tagged = tagged(answer, lives);
+    bundled(answer, tagged)?;
+    for (index, (local, remote)) in View::all(local).zip(View::all(remote)).enumerate() {
+        if lives(index) {
+            settle(now, config, index, local, remote)?;
+        } else if is_final {
+            now.end(index);
+        }
+    }
+    let setup = tagged.and_then(|index| View::all(answer).nth(index)).map(View::setup);
+    transport(now, remote, tagged, if we_answer { Setup::Holdconn } else { setup.unwrap_or(Setup::Active) })?;
+    now.dtls_role = match (setup, we_answer) {
+        (Some(Setup::Active), true) | (Some(Setup::Passive), false) => Some(DtlsRole::Client),
+        (Some(Setup::Passive), true) | (Some(Setup::Active), false) => Some(DtlsRole::Server),
+        (Some(Setup::Actpass | Setup::Holdconn) | None, _) => now.dtls_role,
+    };
+    Ok(())
+}
+
+/// RFC 3264 §6, RFC 9429 §5.11: an answer has the offer's sections.
+fn matching(offer: &SessionDescription, answer: &SessionDescription) -> Result<(), Error> {
+    if offer.media.len() != answer.media.len() {
+        return Err(Error::description("an answer has as many m-sections as the offer (RFC 3264 §6)"));
+    }
+    for (index, (offered, answered)) in offer.media.iter().zip(&answer.media).enumerate() {
+        if offered.media != answered.media {
+            return Err(Error::section(index, "the offer's is of another kind"));
+        }
+        let mid = answered.attributes.mid();
+        if mid.is_some() && mid != offered.attributes.mid() {
+            return Err(Error::section(index, "the offer's has another a=mid"));
+        }
+        if offered.is_rejected() && !answered.is_rejected() {
+            return Err(Error::section(index, "it accepts what was not offered"));
+        }
+    }
+    Ok(())
+}
+
+/// There is one transport: whoever accepts two sections must bundle them.
+fn bundled(answer: &SessionDescription, tagged: Option<usize>) -> Result<(), Error> {
+    let bundle = bundle(answer);
+    let is_bundled = |mid: Option<&str>| mid.is_some_and(|mid| bundle.contains(mid));
+    let mut live = answer.media.iter().enumerate().filter(|(_, section)| !section.is_rejected());
+    match live.find(|(index, section)| Some(*index) != tagged && !is_bundled(section.attributes.mid())) {
+        Some((index, _)) => Err(Error::section(index, "it is accepted and not in the bundle; there is one transport")),
+        None => Ok(()),
+    }
+}
+
+fn settle(
+    now: &mut Negotiation,
+    config: &Config,
+    index: usize,
+    local: View<'_>,
+    remote: View<'_>,
+) -> Result<(), Error> {
+    let Some(section) = now.sections.get_mut(index) else { return Ok(()) };
+    section.protocol.clone_from(&local.section.protocol);
+    match section.part {
+        Part::Nothing => Ok(()),
+        Part::Data => {
+            let remote_port = remote.remote_sctp_port();
+            let remote_port = remote_port.ok_or(Error::section(index, "its m= line is not that of data channels"))?;
+            let max_message_size = match remote.attributes().max_message_size() {
+                // RFC 8841 §6.1: "If the SDP 'max-message-size' attribute is not present, the default value is 64K."
+                None => 65_536,
+                // "a value of zero … the SCTP endpoint will handle messages of any size"
+                Some(0) => u64::MAX,
+                Some(size) => size,
+            };
+            now.data = Some(DataParameters { local_port: config.sctp_port, remote_port, max_message_size });
+            Ok(())
+        }
+        Part::Media(id) => {
+            let parameters = parameters(config, local, remote);
+            if parameters.send_codecs.is_empty() {
+                return Err(Error::section(index, "it accepts none of the codecs that were offered"));
+            }
+            if let Some(transceiver) = now.transceivers.get_mut(&id) {
+                transceiver.mid = local.attributes().mid().map_or(transceiver.mid.take(), |mid| Some(mid.to_owned()));
+                transceiver.current_direction = Some(local.direction().and(remote.direction().reversed()));
+                transceiver.negotiated = Some(parameters);
+                transceiver.is_tentative = false;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn parameters(config: &Config, local: View<'_>, remote: View<'_>) -> MediaParameters {
+    let (send_codecs, receive_codecs) = common(config, local, remote);
+    let mut parameters = MediaParameters {
+        send_codecs,
+        receive_codecs,
+        extensions: common_extensions(config, local, remote),
+        rtcp_rsize: local.has(&Attribute::RtcpRsize) && remote.has(&Attribute::RtcpRsize),
+        ..MediaParameters::default()
+    };
+    streams(&mut parameters, remote);
+    tracks(&mut parameters, remote);
+    parameters
+}
+
+/// The streams that the peer announces (RFC 5576).
+fn streams(parameters: &mut MediaParameters, remote: View<'_>) {
+    for group in remote.attributes().ssrc_groups().filter(|group| group.semantics == "FID") {
+        if let [media, rtx] = group.ssrcs.as_slice() {
+            parameters.remote_rtx.push((*media, *rtx));
+        }
+    }
+    let rtx: BTreeSet<_> = parameters.remote_rtx.iter().map(|(_, rtx)| *rtx).collect();
+    let mut seen = BTreeSet::new();
+    let media = remote.attributes().ssrcs().map(|line| line.ssrc);
+    parameters.remote_ssrcs = media.filter(|ssrc| !rtx.contains(ssrc) && seen.insert(*ssrc)).collect();
+}
+
+/// The peer's names for what it sends (RFC 8830), which older stacks write as `a=ssrc:… msid:stream track`.
+fn tracks(parameters: &mut MediaParameters, remote: View<'_>) {
+    let older = remote.attributes().ssrcs().filter(|line| line.attribute == "msid").filter_map(|line| {
+        let value = line.value.as_deref()?;
+        Some(value.split_once(' ').map_or((value, None), |(stream, track)| (stream, Some(track))))
+    });
+    let named = remote.attributes().msids().map(|msid| (msid.stream.as_str(), msid.track.as_deref()));
+    let mut names: Vec<_> = named.collect();
+    if names.is_empty() {
+        names = older.take(1).collect();
+    }
+    parameters.remote_track_id = names.iter().find_map(|(_, track)| track.map(str::to_owned));
+    parameters.remote_stream_ids =
+        names.iter().map(|(stream, _)| *stream).filter(|stream| *stream != "-").map(str::to_owned).collect();
+}
+
+/// Reads the peer's transport from its tagged section. `answered` is what the peer chose; an offer chooses nothing.
+fn transport(
+    now: &mut Negotiation,
+    remote: &SessionDescription,
+    tagged: Option<usize>,
+    answered: Setup,
+) -> Result<(), Error> {
+    let Some((index, view)) = tagged.and_then(|index| Some((index, View::all(remote).nth(index)?))) else {
+        now.remote = None;
+        return Ok(());
+    };
+    secured(index, view)?;
+    let is_answer = answered != Setup::Holdconn;
+    if matches!(view.setup(), Setup::Holdconn) || (is_answer && answered == Setup::Actpass) {
+        // RFC 8842 §5.3: "the answerer MUST NOT … 'actpass'"
+        return Err(Error::section(index, "a=setup is holdconn, or an answer leaves the choice (RFC 8842 §5.3)"));
+    }
+    let new = read(now, index, view);
+    if let Some(before) = &now.remote {
+        let same_ice = before.generation == new.generation;
+        if same_ice && before.fingerprints != new.fingerprints {
+            // RFC 8842 §4: a new DTLS association takes new ICE credentials with it.
+            return Err(Error::section(index, "a=fingerprint changed, and ICE was not restarted (RFC 8842 §4)"));
+        }
+        if before.fingerprints != new.fingerprints {
+            now.dtls_role = None;
+        }
+    }
+    now.remote = Some(new);
+    Ok(())
+}
+
+/// RFC 9429 §5.8.3: "Each m= section … MUST" have what secures it, "otherwise … the session description is in error".
+/// A section with another security (`a=crypto`) or none has no fingerprint.
+fn secured(index: usize, view: View<'_>) -> Result<(), Error> {
+    // RFC 8839 §5.4: 4 to 256 and 22 to 256 characters.
+    if !(4..=256).contains(&view.ufrag().len()) || !(22..=256).contains(&view.pwd().len()) {
+        return Err(Error::section(index, "a=ice-ufrag of 4 to 256 and a=ice-pwd of 22 to 256 characters are missing"));
+    }
+    if view.fingerprints().is_empty() {
+        return Err(Error::section(index, "a=fingerprint is missing: nothing is sent or taken without DTLS"));
+    }
+    // RFC 8834 §4.5, RFC 9429 §4.1.1: "the browser will only gather ICE candidates for RTP and multiplex RTCP on it"
+    if view.kind().is_some() && !view.rtcp_mux() {
+        return Err(Error::section(index, "a=rtcp-mux is missing"));
+    }
+    Ok(())
+}
+
+fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {
+    let (ufrag, pwd) = (view.ufrag().to_owned(), view.pwd().to_owned());
+    let generation = match &now.remote {
+        Some(before) if before.ufrag == ufrag && before.pwd == pwd => before.generation,
+        Some(before) => before.generation.wrapping_add(1),
+        None => 0,
+    };
+    let mid = view.attributes().mid().map(str::to_owned);
+    RemoteTransport {
+        mid: mid.or_else(|| now.sections.get(index).map(|section| section.mid.clone())).unwrap_or_default(),
+        m_line_index: index,
+        ufrag,
+        pwd,
+        fingerprints: view.fingerprints(),
+        // Component 2 is RTCP's without rtcp-mux.
+        candidates: view.attributes().candidates().filter(|candidate| candidate.component == 1).cloned().collect(),
+        end_of_candidates: view.has(&Attribute::EndOfCandidates),
+        ice_lite: view.session.attributes.contains(&Attribute::IceLite),
+        trickle: view.trickles(),
+        generation,
+    }
+}

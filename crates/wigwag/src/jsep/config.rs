@@ -1,0 +1,178 @@
+//! What we can do, before anybody asks.
+
+use wigwag_sdp::Feedback;
+
+/// What a section carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum MediaKind {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+}
+
+impl MediaKind {
+    /// As it stands in the `m=` line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+        }
+    }
+
+    pub(super) fn from_media(media: &str) -> Option<Self> {
+        [Self::Audio, Self::Video].into_iter().find(|kind| kind.as_str() == media)
+    }
+}
+
+/// The role in the DTLS handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DtlsRole {
+    /// Says ClientHello: `a=setup:active`.
+    Client,
+    /// Waits for it: `a=setup:passive`.
+    Server,
+}
+
+/// What we offer and accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Codecs, the preferred one first.
+    pub codecs: Vec<Codec>,
+    /// RTP header extensions.
+    pub header_extensions: Vec<HeaderExtension>,
+    /// Our role when we answer an offer that leaves the choice; without it, the client's, which saves a round trip
+    /// (RFC 5763 §5). When we offer, the peer chooses.
+    pub dtls_role: Option<DtlsRole>,
+    /// The largest data channel message that we take, in bytes (RFC 8841 §6).
+    pub max_message_size: u64,
+    /// Our SCTP port (RFC 8841 §5).
+    pub sctp_port: u16,
+    /// Whether an offer's sections but the first say `a=bundle-only` and port 0, as RFC 9143 §7.2.1 has it for those who
+    /// would bundle or not talk at all. Without it they say what browsers say by default, which every peer reads.
+    pub bundle_only: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            codecs: vec![Codec::opus(), Codec::pcmu(), Codec::vp8()],
+            header_extensions: HeaderExtension::all(),
+            dtls_role: None,
+            max_message_size: 262_144,
+            sctp_port: 5000,
+            bundle_only: false,
+        }
+    }
+}
+
+/// A codec that we know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Codec {
+    /// What it carries.
+    pub kind: MediaKind,
+    /// Its name in `a=rtpmap`; case does not matter.
+    pub name: String,
+    /// Ticks of the RTP clock per second.
+    pub clock_rate: u32,
+    /// Channels, 1 for pictures.
+    pub channels: u16,
+    /// The payload type when we offer; when we answer, it is the offer's.
+    pub payload_type: u8,
+    /// Our parameters (`a=fmtp`), perhaps empty.
+    pub parameters: String,
+    /// Feedback that we send and understand.
+    pub feedback: Vec<Feedback>,
+    /// The payload type of retransmissions (RFC 4588) when we offer; without it there are none.
+    pub rtx: Option<u8>,
+}
+
+impl Codec {
+    /// A codec without parameters, feedback and retransmission.
+    #[must_use]
+    pub fn new(kind: MediaKind, name: &str, clock_rate: u32, channels: u16, payload_type: u8) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            clock_rate,
+            channels,
+            payload_type,
+            parameters: String::new(),
+            feedback: Vec::new(),
+            rtx: None,
+        }
+    }
+
+    /// Opus with in-band error correction (RFC 7587).
+    #[must_use]
+    pub fn opus() -> Self {
+        Self {
+            parameters: "minptime=10;useinbandfec=1".to_owned(),
+            feedback: vec![Feedback::TransportCc],
+            ..Self::new(MediaKind::Audio, "opus", 48_000, 2, 111)
+        }
+    }
+
+    /// G.711 μ-law (RFC 3551).
+    #[must_use]
+    pub fn pcmu() -> Self {
+        Self { feedback: vec![Feedback::TransportCc], ..Self::new(MediaKind::Audio, "PCMU", 8000, 1, 0) }
+    }
+
+    /// G.711 A-law (RFC 3551).
+    #[must_use]
+    pub fn pcma() -> Self {
+        Self { feedback: vec![Feedback::TransportCc], ..Self::new(MediaKind::Audio, "PCMA", 8000, 1, 8) }
+    }
+
+    /// VP8 (RFC 7741).
+    #[must_use]
+    pub fn vp8() -> Self {
+        Self {
+            feedback: vec![Feedback::TransportCc, Feedback::Nack, Feedback::NackPli],
+            ..Self::new(MediaKind::Video, "VP8", 90_000, 1, 96)
+        }
+    }
+}
+
+/// An RTP header extension that we know (RFC 8285).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeaderExtension {
+    /// What it is.
+    pub uri: String,
+    /// Its number when we offer, 1 to 14; when we answer, it is the offer's.
+    pub id: u8,
+    /// The sections that have it; none for all.
+    pub kind: Option<MediaKind>,
+}
+
+impl HeaderExtension {
+    /// The section's name in each packet (RFC 9143 §15).
+    pub const MID: &'static str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+    /// How loud the packet is (RFC 6464).
+    pub const AUDIO_LEVEL: &'static str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+    /// When the packet was sent.
+    pub const ABS_SEND_TIME: &'static str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+    /// The packet's number among all of the transport.
+    pub const TRANSPORT_CC: &'static str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+    /// An extension of all sections, or of those of a kind.
+    #[must_use]
+    pub fn new(uri: &str, id: u8, kind: Option<MediaKind>) -> Self {
+        Self { uri: uri.to_owned(), id, kind }
+    }
+
+    fn all() -> Vec<Self> {
+        vec![
+            Self::new(Self::AUDIO_LEVEL, 1, Some(MediaKind::Audio)),
+            Self::new(Self::ABS_SEND_TIME, 2, None),
+            Self::new(Self::TRANSPORT_CC, 3, None),
+            Self::new(Self::MID, 4, None),
+        ]
+    }
+}

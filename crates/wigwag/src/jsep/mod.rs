@@ -1,0 +1,519 @@
+//! Offers and answers (RFC 9429): a machine of its own, without time, events and packets.
+//!
+//! [`Jsep`] knows the signalling states, the order of sections, transceivers as facts of negotiation, and what both sides
+//! agreed upon. There is one transport: everything is bundled (RFC 9143), RTCP with it (RFC 5761). Whoever owns the real
+//! transport gives its [`LocalTransport`] when a description is made, and reads [`RemoteTransport`], [`DtlsRole`],
+//! [`DataParameters`] and [`MediaParameters`] after one was set.
+
+mod answer;
+mod apply;
+mod codecs;
+mod config;
+mod error;
+mod negotiation;
+mod offer;
+mod section;
+mod signaling;
+#[cfg(test)]
+mod tests;
+mod transceiver;
+mod transport;
+mod view;
+
+pub use config::{Codec, Config, DtlsRole, HeaderExtension, MediaKind};
+pub use error::Error;
+pub use signaling::{SdpType, SignalingState};
+pub use transceiver::{
+    MediaParameters, NegotiatedCodec, NegotiatedExtension, SendStream, Transceiver, TransceiverId, TransceiverInit,
+};
+pub use transport::{DataParameters, LocalTransport, RemoteTransport};
+pub use wigwag_sdp::{Direction, Feedback, Setup};
+
+use negotiation::{Negotiation, Part};
+use offer::Plan;
+use signaling::Side;
+use wigwag_sansio::{Rng, Seed};
+use wigwag_sdp::{AddressType, Attribute, Connection, Group, IceOptions, MediaDescription, Origin, SessionDescription};
+
+/// A description that was set, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// What it is.
+    pub kind: SdpType,
+    /// What it says.
+    pub sdp: SessionDescription,
+}
+
+/// The descriptions that are set (W3C WebRTC §4.4.1).
+#[derive(Debug, Default)]
+struct Descriptions {
+    current_local: Option<Description>,
+    pending_local: Option<Description>,
+    current_remote: Option<Description>,
+    pending_remote: Option<Description>,
+}
+
+/// The offers and answers of a connection.
+#[derive(Debug)]
+pub struct Jsep {
+    config: Config,
+    session_id: u64,
+    /// How many descriptions of ours were set: RFC 9429 §5.2.2 counts them in `o=`.
+    version: u64,
+    signaling: SignalingState,
+    wants_data: bool,
+    wants_restart: bool,
+    now: Negotiation,
+    /// What to go back to, while an offer is not answered.
+    stable: Option<Negotiation>,
+    descriptions: Descriptions,
+    made: Option<Made>,
+}
+
+/// The description that was made last, the only one that can be set (RFC 9429 §5.4).
+#[derive(Debug)]
+struct Made {
+    kind: SdpType,
+    sdp: SessionDescription,
+    plan: Plan,
+}
+
+impl Jsep {
+    /// Nothing is wanted or agreed upon yet. The seed makes the session's number.
+    #[must_use]
+    pub fn new(config: Config, seed: Seed) -> Self {
+        Self {
+            config,
+            // RFC 9429 §5.2.1: "a 64-bit quantity with the highest bit set to zero and the remaining 63 bits being
+            // cryptographically random"
+            session_id: Rng::new(seed).u64() >> 1,
+            version: 0,
+            signaling: SignalingState::Stable,
+            wants_data: false,
+            wants_restart: false,
+            now: Negotiation::default(),
+            stable: None,
+            descriptions: Descriptions::default(),
+            made: None,
+        }
+    }
+
+    /// The signalling state.
+    #[must_use]
+    pub const fn signaling_state(&self) -> SignalingState {
+        self.signaling
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Wants a section of its own, in the next offer or in answer to the peer's.
+    pub fn add_transceiver(&mut self, kind: MediaKind, init: TransceiverInit) -> TransceiverId {
+        self.now.add(|id| Transceiver {
+            id,
+            kind,
+            mid: None,
+            direction: init.direction,
+            current_direction: None,
+            send: init.send,
+            is_stopping: false,
+            negotiated: None,
+            may_be_offered: init.may_be_offered,
+            is_tentative: false,
+        })
+    }
+
+    /// All transceivers that have not ended, the oldest first.
+    pub fn transceivers(&self) -> impl Iterator<Item = &Transceiver> {
+        self.now.transceivers.values()
+    }
+
+    /// A transceiver, until it has ended.
+    #[must_use]
+    pub fn transceiver(&self, id: TransceiverId) -> Option<&Transceiver> {
+        self.now.transceivers.get(&id)
+    }
+
+    fn transceiver_mut(&mut self, id: TransceiverId) -> Result<&mut Transceiver, Error> {
+        let transceiver = self.now.transceivers.get_mut(&id).ok_or(Error::UnknownTransceiver)?;
+        transceiver.is_tentative = false;
+        Ok(transceiver)
+    }
+
+    /// Wants another direction; it takes effect with the next negotiation.
+    ///
+    /// # Errors
+    /// The transceiver has ended.
+    pub fn set_direction(&mut self, id: TransceiverId, direction: Direction) -> Result<(), Error> {
+        self.transceiver_mut(id)?.direction = direction;
+        Ok(())
+    }
+
+    /// Says what is sent; it is told to the peer with the next negotiation.
+    ///
+    /// # Errors
+    /// The transceiver has ended.
+    pub fn set_send(&mut self, id: TransceiverId, send: Option<SendStream>) -> Result<(), Error> {
+        self.transceiver_mut(id)?.send = send;
+        Ok(())
+    }
+
+    /// Ends a transceiver: at once if no section has it, else with the next negotiation.
+    ///
+    /// # Errors
+    /// The transceiver has ended already.
+    pub fn stop(&mut self, id: TransceiverId) -> Result<(), Error> {
+        self.transceiver_mut(id)?.is_stopping = true;
+        let places = |now: &Negotiation| now.sections.iter().any(|section| section.part == Part::Media(id));
+        if !places(&self.now) && !self.stable.as_ref().is_some_and(places) {
+            self.now.transceivers.remove(&id);
+        }
+        Ok(())
+    }
+
+    /// Wants a section for data channels in the next offer. In answers there is one if the peer offers it.
+    pub const fn want_data_channels(&mut self) {
+        self.wants_data = true;
+    }
+
+    /// Wants ICE to be restarted: negotiation is needed until a description with another [`LocalTransport::ufrag`] is set.
+    pub const fn want_ice_restart(&mut self) {
+        self.wants_restart = true;
+    }
+
+    /// Over: nothing can be made or set any more.
+    pub fn close(&mut self) {
+        self.signaling = SignalingState::Closed;
+        self.made = None;
+    }
+
+    /// Makes an offer; nothing changes until it is set.
+    ///
+    /// # Errors
+    /// Not in this state, or more sections than a description can have.
+    pub fn create_offer(&mut self, local: &LocalTransport) -> Result<SessionDescription, Error> {
+        if !matches!(self.signaling, SignalingState::Stable | SignalingState::HaveLocalOffer) {
+            return Err(self.invalid_state("create_offer"));
+        }
+        let plan = offer::plan(&self.now, self.wants_data)?;
+        let sdp = offer::build(&self.config, &self.now, &plan.0, local, self.head());
+        self.made = Some(Made { kind: SdpType::Offer, sdp: sdp.clone(), plan });
+        Ok(sdp)
+    }
+
+    /// Makes an answer to the peer's offer; nothing changes until it is set.
+    ///
+    /// # Errors
+    /// Not in this state.
+    pub fn create_answer(&mut self, local: &LocalTransport) -> Result<SessionDescription, Error> {
+        let answers = matches!(self.signaling, SignalingState::HaveRemoteOffer | SignalingState::HaveLocalPranswer);
+        let Some(offer) = self.descriptions.pending_remote.as_ref().filter(|_| answers) else {
+            return Err(self.invalid_state("create_answer"));
+        };
+        let sdp = answer::build(&self.config, &self.now, &offer.sdp, local, self.head());
+        self.made = Some(Made { kind: SdpType::Answer, sdp: sdp.clone(), plan: Plan::default() });
+        Ok(sdp)
+    }
+
+    /// Sets the offer or answer that was made last. For a rollback, `sdp` is not read: see [`rollback`](Self::rollback).
+    ///
+    /// # Errors
+    /// Not in this state, or not the description that was made last.
+    pub fn set_local_description(&mut self, kind: SdpType, sdp: SessionDescription) -> Result<(), Error> {
+        let signaling = self.after(Side::Local, kind)?;
+        if kind == SdpType::Rollback {
+            return self.rollback();
+        }
+        let made_as = if kind == SdpType::Offer { SdpType::Offer } else { SdpType::Answer };
+        let Some(made) = self.made.take_if(|made| made.kind == made_as && made.sdp == sdp) else {
+            return Err(Error::InvalidModification(kind));
+        };
+        match kind {
+            SdpType::Offer => self.apply_local_offer(made.plan),
+            SdpType::Pranswer | SdpType::Answer | SdpType::Rollback => self.apply_local_answer(kind, &sdp)?,
+        }
+        self.version = self.version.saturating_add(1);
+        let restarted = ufrag(&sdp) != self.descriptions.current_local.as_ref().and_then(|before| ufrag(&before.sdp));
+        self.wants_restart &= !restarted;
+        self.descriptions.set(Side::Local, Description { kind, sdp });
+        self.enter(signaling);
+        Ok(())
+    }
+
+    /// Makes and sets the offer or answer that the state asks for: W3C's `setLocalDescription()` without arguments.
+    ///
+    /// # Errors
+    /// Not in this state.
+    pub fn set_local(&mut self, local: &LocalTransport) -> Result<&Description, Error> {
+        let (kind, sdp) = match self.signaling {
+            SignalingState::HaveRemoteOffer | SignalingState::HaveLocalPranswer => {
+                (SdpType::Answer, self.create_answer(local)?)
+            }
+            SignalingState::Stable
+            | SignalingState::HaveLocalOffer
+            | SignalingState::HaveRemotePranswer
+            | SignalingState::Closed => (SdpType::Offer, self.create_offer(local)?),
+        };
+        self.set_local_description(kind, sdp)?;
+        self.local_description().ok_or(Error::InvalidState { operation: "set_local", state: self.signaling })
+    }
+
+    /// Sets the peer's description. An offer that meets our own takes its place, as if ours was rolled back. For a
+    /// rollback, `sdp` is not read: see [`rollback`](Self::rollback).
+    ///
+    /// # Errors
+    /// Not in this state, or RFC 9429 does not allow the description; nothing has changed then.
+    pub fn set_remote_description(&mut self, kind: SdpType, sdp: SessionDescription) -> Result<(), Error> {
+        let signaling = self.after(Side::Remote, kind)?;
+        match kind {
+            SdpType::Rollback => return self.rollback(),
+            SdpType::Offer => {
+                let stable =
+                    self.stable.as_ref().map_or_else(|| self.now.clone(), |stable| self.now.rolled_back(stable));
+                let mut now = stable.clone();
+                apply::remote_offer(&mut now, &self.config, &sdp)?;
+                (self.now, self.stable) = (now, Some(stable));
+                self.descriptions.pending_local = None;
+            }
+            SdpType::Pranswer | SdpType::Answer => {
+                let Some(offer) = &self.descriptions.pending_local else {
+                    return Err(self.invalid_state("set_remote_description"));
+                };
+                let mut now = self.now.clone();
+                apply::answer(&mut now, &self.config, &offer.sdp, &sdp, false, kind == SdpType::Answer)?;
+                self.now = now;
+            }
+        }
+        self.made = None;
+        self.descriptions.set(Side::Remote, Description { kind, sdp });
+        self.enter(signaling);
+        Ok(())
+    }
+
+    /// Takes back an offer, ours or the peer's, that is not answered yet (RFC 9429 §4.1.10.2).
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn rollback(&mut self) -> Result<(), Error> {
+        match (self.signaling, &self.stable) {
+            (SignalingState::HaveLocalOffer | SignalingState::HaveRemoteOffer, Some(stable)) => {
+                self.now = self.now.rolled_back(stable);
+                self.now.forget_stopped();
+            }
+            _ => return Err(self.invalid_state("rollback")),
+        }
+        self.descriptions.pending_local = None;
+        self.descriptions.pending_remote = None;
+        self.made = None;
+        self.enter(SignalingState::Stable);
+        Ok(())
+    }
+
+    fn apply_local_offer(&mut self, (sections, next_mid): Plan) {
+        if self.stable.is_none() {
+            self.stable = Some(self.now.clone());
+        }
+        for section in &sections {
+            if let Part::Media(id) = section.part
+                && let Some(transceiver) = self.now.transceivers.get_mut(&id)
+            {
+                transceiver.mid = Some(section.mid.clone());
+            }
+        }
+        self.now.sections = sections;
+        self.now.next_mid = next_mid;
+    }
+
+    fn apply_local_answer(&mut self, kind: SdpType, sdp: &SessionDescription) -> Result<(), Error> {
+        let Some(offer) = &self.descriptions.pending_remote else {
+            return Err(self.invalid_state("set_local_description"));
+        };
+        let mut now = self.now.clone();
+        apply::answer(&mut now, &self.config, sdp, &offer.sdp, true, kind == SdpType::Answer)?;
+        self.now = now;
+        Ok(())
+    }
+
+    fn enter(&mut self, signaling: SignalingState) {
+        self.signaling = signaling;
+        if signaling == SignalingState::Stable {
+            self.stable = None;
+        }
+    }
+
+    fn after(&self, side: Side, kind: SdpType) -> Result<SignalingState, Error> {
+        let operation = match side {
+            Side::Local => "set_local_description",
+            Side::Remote => "set_remote_description",
+        };
+        self.signaling.after(side, kind).ok_or_else(|| self.invalid_state(operation))
+    }
+
+    const fn invalid_state(&self, operation: &'static str) -> Error {
+        Error::InvalidState { operation, state: self.signaling }
+    }
+
+    /// A description without sections (RFC 9429 §5.2.1).
+    fn head(&self) -> SessionDescription {
+        SessionDescription::new(Origin {
+            username: "-".to_owned(),
+            session_id: self.session_id,
+            session_version: self.version.saturating_add(1),
+            connection: Connection::unspecified(AddressType::Ip4),
+        })
+    }
+
+    /// The peer's end of the transport, once the peer has described one.
+    #[must_use]
+    pub const fn remote_transport(&self) -> Option<&RemoteTransport> {
+        self.now.remote.as_ref()
+    }
+
+    /// Our role in the DTLS handshake, once there was an answer.
+    #[must_use]
+    pub const fn dtls_role(&self) -> Option<DtlsRole> {
+        self.now.dtls_role
+    }
+
+    /// What was agreed upon for data channels, once there was an answer that accepts them.
+    #[must_use]
+    pub const fn data(&self) -> Option<&DataParameters> {
+        self.now.data.as_ref()
+    }
+
+    /// W3C `localDescription`: the pending one, else the current one.
+    #[must_use]
+    pub fn local_description(&self) -> Option<&Description> {
+        self.descriptions.pending_local.as_ref().or(self.descriptions.current_local.as_ref())
+    }
+
+    /// W3C `remoteDescription`: the pending one, else the current one.
+    #[must_use]
+    pub fn remote_description(&self) -> Option<&Description> {
+        self.descriptions.pending_remote.as_ref().or(self.descriptions.current_remote.as_ref())
+    }
+
+    /// W3C `currentLocalDescription`.
+    #[must_use]
+    pub const fn current_local_description(&self) -> Option<&Description> {
+        self.descriptions.current_local.as_ref()
+    }
+
+    /// W3C `currentRemoteDescription`.
+    #[must_use]
+    pub const fn current_remote_description(&self) -> Option<&Description> {
+        self.descriptions.current_remote.as_ref()
+    }
+
+    /// W3C `pendingLocalDescription`.
+    #[must_use]
+    pub const fn pending_local_description(&self) -> Option<&Description> {
+        self.descriptions.pending_local.as_ref()
+    }
+
+    /// W3C `pendingRemoteDescription`.
+    #[must_use]
+    pub const fn pending_remote_description(&self) -> Option<&Description> {
+        self.descriptions.pending_remote.as_ref()
+    }
+
+    /// The section that a trickled candidate of ours belongs to: its mid and place.
+    #[must_use]
+    pub fn candidate_section(&self) -> Option<(&str, usize)> {
+        let sdp = &self.local_description()?.sdp;
+        let index = view::tagged(sdp, |_| true)?;
+        Some((sdp.media.get(index)?.attributes.mid().unwrap_or_default(), index))
+    }
+
+    /// Whether a candidate that the peer trickles for this section is one of the transport's: peers that do not count on
+    /// the bundle trickle for each section, until they know.
+    #[must_use]
+    pub fn takes_candidate(&self, mid: Option<&str>, m_line_index: Option<usize>, ufrag: Option<&str>) -> bool {
+        self.now.remote.as_ref().is_some_and(|remote| {
+            let section = match (mid, m_line_index) {
+                (Some(mid), _) => mid == remote.mid,
+                (None, Some(index)) => index == remote.m_line_index,
+                (None, None) => true,
+            };
+            section && ufrag.is_none_or(|ufrag| ufrag == remote.ufrag)
+        })
+    }
+
+    /// Writes the candidates gathered since into our descriptions, so that one that is signalled late has them all.
+    pub fn update_candidates(&mut self, local: &LocalTransport) {
+        let descriptions = [&mut self.descriptions.pending_local, &mut self.descriptions.current_local];
+        for description in descriptions.into_iter().flatten() {
+            let tagged = view::tagged(&description.sdp, |_| true);
+            let section = tagged.and_then(|index| description.sdp.media.get_mut(index));
+            if let Some(section) = section.filter(|section| section.attributes.ice_ufrag() == Some(&local.ufrag)) {
+                section::put_candidates(section, &local.candidates, local.end_of_candidates);
+            }
+        }
+    }
+
+    /// W3C §4.7.3, "check if negotiation is needed"; while one is under way, no other is.
+    #[must_use]
+    pub fn is_negotiation_needed(&self) -> bool {
+        let has_data = self.now.sections.iter().any(|section| section.part == Part::Data);
+        self.signaling == SignalingState::Stable
+            && (self.wants_restart
+                || (self.wants_data && !has_data)
+                || self.now.transceivers.values().any(|transceiver| self.is_needed_by(transceiver)))
+    }
+
+    fn is_needed_by(&self, transceiver: &Transceiver) -> bool {
+        let place = self.now.sections.iter().position(|section| section.part == Part::Media(transceiver.id));
+        let (Some(index), false) = (place, transceiver.is_stopping) else { return true };
+        let at = |description: &Option<Description>| {
+            let media = description.as_ref().map(|description| description.sdp.media.as_slice()).unwrap_or_default();
+            media.get(index).cloned()
+        };
+        let (Some(local), Some(remote)) = (at(&self.descriptions.current_local), at(&self.descriptions.current_remote))
+        else {
+            return true;
+        };
+        let direction = |section: &MediaDescription| section.attributes.direction().unwrap_or_default();
+        let offered = direction(&remote).reversed();
+        let is_said = match self.descriptions.current_local.as_ref().map(|local| local.kind) {
+            Some(SdpType::Offer) => [direction(&local), offered].contains(&transceiver.direction),
+            _ => direction(&local) == transceiver.direction.and(offered),
+        };
+        let sends = direction(&local).sends() && transceiver.direction.sends();
+        let said: Vec<_> = local.attributes.msids().cloned().collect();
+        let names = transceiver.send.as_ref().map(section::msids).unwrap_or_default();
+        !is_said || (sends && said != names)
+    }
+}
+
+impl Descriptions {
+    /// W3C §4.4.1.5: an answer makes both sides' descriptions current.
+    fn set(&mut self, side: Side, description: Description) {
+        let is_final = description.kind == SdpType::Answer;
+        let (pending, other) = match side {
+            Side::Local => (&mut self.pending_local, &mut self.pending_remote),
+            Side::Remote => (&mut self.pending_remote, &mut self.pending_local),
+        };
+        *pending = Some(description);
+        if is_final && other.is_some() {
+            self.current_local = self.pending_local.take();
+            self.current_remote = self.pending_remote.take();
+        }
+    }
+}
+
+fn ufrag(sdp: &SessionDescription) -> Option<&str> {
+    sdp.media.iter().find_map(|section| section.attributes.ice_ufrag())
+}
+
+/// What all sections have in common (RFC 9429 §5.2.1).
+fn session_attributes(sdp: &mut SessionDescription, bundled: Vec<String>) {
+    if !bundled.is_empty() {
+        sdp.attributes.push(Attribute::Group(Group { semantics: "BUNDLE".to_owned(), mids: bundled }));
+    }
+    sdp.attributes.push(Attribute::ExtmapAllowMixed);
+    // RFC 8840 §4.1.1, RFC 8445 §10
+    sdp.attributes.push(Attribute::IceOptions(IceOptions("trickle ice2".to_owned())));
+}

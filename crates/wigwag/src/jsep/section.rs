@@ -1,0 +1,160 @@
+//! Builds sections; each line is made here from what we know, none is copied from the peer.
+
+use super::codecs::Numbered;
+use super::config::{Config, MediaKind};
+use super::transceiver::SendStream;
+use super::transport::LocalTransport;
+use wigwag_sdp::{
+    AddressType, Attribute, Candidate, CandidateKind, Connection, Direction, Extmap, Format, MediaDescription, Msid,
+    Rtcp, Setup, Ssrc, SsrcGroup,
+};
+
+/// What a section says of the transport.
+#[derive(Clone, Copy)]
+pub(super) struct Transport<'a> {
+    pub(super) local: &'a LocalTransport,
+    pub(super) setup: Setup,
+}
+
+/// What a section of sound or pictures says.
+pub(super) struct Media<'a> {
+    pub(super) mid: &'a str,
+    pub(super) kind: MediaKind,
+    pub(super) protocol: &'a str,
+    pub(super) direction: Direction,
+    pub(super) codecs: Vec<Numbered>,
+    pub(super) extensions: Vec<Extmap>,
+    pub(super) send: Option<&'a SendStream>,
+    pub(super) rtcp_mux_only: bool,
+    pub(super) rtcp_rsize: bool,
+}
+
+/// RFC 9429 §5.2.1: "an 'm=' section … MUST be assigned a port value of 9 … and a 'c=' line of 'IN IP4 0.0.0.0'" while
+/// there is no default candidate.
+fn empty(media: &str, port: u16, protocol: &str, formats: Vec<Format>) -> MediaDescription {
+    let mut section = MediaDescription::new(media, port, protocol);
+    section.formats = formats;
+    section.connections.push(Connection::unspecified(AddressType::Ip4));
+    section
+}
+
+/// A section that is refused or has ended.
+pub(super) fn rejected(media: &str, protocol: &str, format: Option<&Format>, mid: &str) -> MediaDescription {
+    let format = format.cloned().unwrap_or(match media {
+        "application" => Format::Name("webrtc-datachannel".to_owned()),
+        _ => Format::PayloadType(0),
+    });
+    let mut section = empty(media, 0, protocol, vec![format]);
+    section.attributes.push(Attribute::Mid(mid.to_owned()));
+    section
+}
+
+fn transport_attributes(section: &mut MediaDescription, transport: Transport<'_>, mid: &str) {
+    let local = transport.local;
+    section.attributes.push(Attribute::IceUfrag(local.ufrag.clone()));
+    section.attributes.push(Attribute::IcePwd(local.pwd.clone()));
+    section.attributes.extend(local.fingerprints.iter().cloned().map(Attribute::Fingerprint));
+    section.attributes.push(Attribute::Setup(transport.setup));
+    section.attributes.push(Attribute::Mid(mid.to_owned()));
+}
+
+pub(super) fn media(config: &Config, transport: Transport<'_>, media: &Media<'_>) -> MediaDescription {
+    let numbers = media.codecs.iter().flat_map(|codec| [Some(codec.payload_type), codec.rtx]).flatten();
+    let mut section = empty(media.kind.as_str(), 9, media.protocol, numbers.map(Format::from).collect());
+    section
+        .attributes
+        .push(Attribute::Rtcp(Rtcp { port: 9, connection: Some(Connection::unspecified(AddressType::Ip4)) }));
+    transport_attributes(&mut section, transport, media.mid);
+    section.attributes.extend(media.extensions.iter().cloned().map(Attribute::Extmap));
+    section.attributes.push(Attribute::Direction(media.direction));
+    let send = media.send.filter(|_| media.direction.sends());
+    section.attributes.extend(send.into_iter().flat_map(msids).map(Attribute::Msid));
+    section.attributes.push(Attribute::RtcpMux);
+    if media.rtcp_mux_only {
+        section.attributes.push(Attribute::RtcpMuxOnly);
+    }
+    if media.rtcp_rsize {
+        section.attributes.push(Attribute::RtcpRsize);
+    }
+    for numbered in &media.codecs {
+        let codec = config.codecs.get(numbered.index);
+        section.attributes.extend(codec.into_iter().flat_map(|codec| numbered.attributes(codec)));
+    }
+    let has_rtx = media.codecs.iter().any(|codec| codec.rtx.is_some());
+    section.attributes.extend(send.into_iter().flat_map(|send| ssrcs(send, has_rtx)));
+    section
+}
+
+/// RFC 8830 §2: names are tokens; others would read as two, or end the line.
+fn token(name: &str) -> String {
+    let token: String = name.chars().filter(char::is_ascii_graphic).collect();
+    if token.is_empty() { "-".to_owned() } else { token }
+}
+
+/// RFC 9429 §5.2.1: "For each MediaStream that was associated with the transceiver …, an 'a=msid' line" – or, without
+/// any, "a single 'a=msid' line … '-'". The track stands there for the sake of browsers, which read it.
+pub(super) fn msids(send: &SendStream) -> Vec<Msid> {
+    let track = Some(token(&send.track_id));
+    match send.stream_ids.as_slice() {
+        [] => vec![Msid { stream: "-".to_owned(), track }],
+        streams => streams.iter().map(|stream| Msid { stream: token(stream), track: track.clone() }).collect(),
+    }
+}
+
+fn ssrcs(send: &SendStream, has_rtx: bool) -> Vec<Attribute> {
+    let cname = |ssrc| Attribute::Ssrc(Ssrc { ssrc, attribute: "cname".to_owned(), value: Some(token(&send.cname)) });
+    match send.rtx_ssrc.filter(|_| has_rtx) {
+        Some(rtx) => {
+            let group = SsrcGroup { semantics: "FID".to_owned(), ssrcs: vec![send.ssrc, rtx] };
+            vec![Attribute::SsrcGroup(group), cname(send.ssrc), cname(rtx)]
+        }
+        None => vec![cname(send.ssrc)],
+    }
+}
+
+/// The section of data channels (RFC 8841). In drafts before it, the port was the format (`legacy`).
+pub(super) fn data(config: &Config, transport: Transport<'_>, mid: &str, protocol: &str) -> MediaDescription {
+    let legacy = protocol == "DTLS/SCTP";
+    let name = "webrtc-datachannel".to_owned();
+    let format = if legacy { Format::Name(config.sctp_port.to_string()) } else { Format::Name(name.clone()) };
+    let mut section = empty("application", 9, protocol, vec![format]);
+    transport_attributes(&mut section, transport, mid);
+    section.attributes.push(if legacy {
+        let streams = Some(u32::from(u16::MAX));
+        Attribute::Sctpmap(wigwag_sdp::Sctpmap { port: config.sctp_port, protocol: name, streams })
+    } else {
+        Attribute::SctpPort(config.sctp_port)
+    });
+    section.attributes.push(Attribute::MaxMessageSize(config.max_message_size));
+    section
+}
+
+/// Says the candidates that are known, instead of those said before, and the best default among them.
+pub(super) fn put_candidates(section: &mut MediaDescription, candidates: &[Candidate], end: bool) {
+    let is_one = |attribute: &Attribute| matches!(attribute, Attribute::Candidate(_) | Attribute::EndOfCandidates);
+    section.attributes.retain(|attribute| !is_one(attribute));
+    let place =
+        section.attributes.iter().position(|attribute| matches!(attribute, Attribute::IceUfrag(_))).unwrap_or(0);
+    let lines = candidates.iter().cloned().map(|candidate| Attribute::Candidate(Box::new(candidate)));
+    let end = end.then_some(Attribute::EndOfCandidates);
+    let lines: Vec<_> = lines.chain(end).collect();
+    section.attributes.splice(place..place, lines);
+    if let Some((connection, port)) = default_candidate(candidates) {
+        section.port = port;
+        section.connections = vec![connection];
+    }
+}
+
+/// RFC 8445 §5.1.4: relayed candidates reach most, then reflexive ones; who reads only this line may know no IPv6.
+fn default_candidate(candidates: &[Candidate]) -> Option<(Connection, u16)> {
+    let rank = |candidate: &Candidate| match candidate.kind {
+        CandidateKind::Relayed => 2,
+        CandidateKind::ServerReflexive => 1,
+        _ => 0,
+    };
+    let usable = candidates.iter().filter(|candidate| candidate.transport == "udp" && candidate.component == 1);
+    usable
+        .filter_map(|candidate| Some((candidate, candidate.address.ip()?)))
+        .max_by_key(|(candidate, ip)| (rank(candidate), ip.is_ipv4(), candidate.priority))
+        .map(|(candidate, ip)| (Connection::new(ip), candidate.port))
+}

@@ -1,0 +1,124 @@
+//! Transceivers as facts of negotiation (RFC 9429 §3.4).
+
+use super::config::MediaKind;
+use wigwag_sdp::{Direction, Feedback};
+
+/// Names a transceiver; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransceiverId(pub(super) u32);
+
+/// What a transceiver begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransceiverInit {
+    /// What we want.
+    pub direction: Direction,
+    /// What we send, if it is known already.
+    pub send: Option<SendStream>,
+    /// Whether a section that the peer offers may use it, as after W3C's `addTrack`; after `addTransceiver` only a
+    /// section that we offer may.
+    pub may_be_offered: bool,
+}
+
+impl Default for TransceiverInit {
+    fn default() -> Self {
+        Self { direction: Direction::Sendrecv, send: None, may_be_offered: true }
+    }
+}
+
+/// A stream that we send.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SendStream {
+    /// Its number.
+    pub ssrc: u32,
+    /// That of its retransmissions.
+    pub rtx_ssrc: Option<u32>,
+    /// Our name, the same for all that is to be heard and seen in step (RFC 3550 §6.5.1).
+    pub cname: String,
+    /// W3C's `MediaStream`s that it belongs to.
+    pub stream_ids: Vec<String>,
+    /// W3C's `MediaStreamTrack`.
+    pub track_id: String,
+}
+
+/// A transceiver, as far as descriptions know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transceiver {
+    /// Its name here.
+    pub id: TransceiverId,
+    /// What it carries.
+    pub kind: MediaKind,
+    /// The section's name, once it has one.
+    pub mid: Option<String>,
+    /// What we want.
+    pub direction: Direction,
+    /// What was agreed upon, seen from us; `None` before the first answer.
+    pub current_direction: Option<Direction>,
+    /// What we send.
+    pub send: Option<SendStream>,
+    /// Whether it ends with the next negotiation.
+    pub is_stopping: bool,
+    /// What was agreed upon; `None` before the first answer.
+    pub negotiated: Option<MediaParameters>,
+    pub(super) may_be_offered: bool,
+    /// Made by an offer of the peer's that is not answered, and left alone by the application.
+    pub(super) is_tentative: bool,
+}
+
+/// What both sides agreed upon for a section.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MediaParameters {
+    /// What we may send, with the peer's payload types; the first is the one that the peer likes best.
+    pub send_codecs: Vec<NegotiatedCodec>,
+    /// What we may receive, with our payload types.
+    pub receive_codecs: Vec<NegotiatedCodec>,
+    /// Header extensions.
+    pub extensions: Vec<NegotiatedExtension>,
+    /// Whether RTCP may be of reduced size (RFC 5506).
+    pub rtcp_rsize: bool,
+    /// Streams that the peer announces, without their retransmissions; peers need not announce any.
+    pub remote_ssrcs: Vec<u32>,
+    /// Those that have retransmissions: the stream and its retransmissions' number.
+    pub remote_rtx: Vec<(u32, u32)>,
+    /// W3C's `MediaStream`s that the peer says the track belongs to.
+    pub remote_stream_ids: Vec<String>,
+    /// W3C's `MediaStreamTrack`, if the peer names it.
+    pub remote_track_id: Option<String>,
+}
+
+/// A codec that both sides know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NegotiatedCodec {
+    /// Its place in [`Config::codecs`](super::Config::codecs).
+    pub index: usize,
+    /// The number in each packet.
+    pub payload_type: u8,
+    /// Its name as we write it.
+    pub name: String,
+    /// Ticks of the RTP clock per second.
+    pub clock_rate: u32,
+    /// Channels, 1 for pictures.
+    pub channels: u16,
+    /// The receiver's parameters (`a=fmtp`), perhaps empty.
+    pub parameters: String,
+    /// Feedback that both sides know.
+    pub feedback: Vec<Feedback>,
+    /// The number of retransmissions, if both sides know them.
+    pub rtx: Option<u8>,
+}
+
+/// A header extension that both sides know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NegotiatedExtension {
+    /// The number in each packet, 1 to 14.
+    pub id: u8,
+    /// What it is.
+    pub uri: String,
+    /// Whether we may send it.
+    pub sends: bool,
+    /// Whether we may receive it.
+    pub receives: bool,
+}

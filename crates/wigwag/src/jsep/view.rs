@@ -1,0 +1,107 @@
+//! A section as RFC 9429 reads it: with what the session says for all sections, and with the defaults.
+
+use super::config::MediaKind;
+use std::collections::BTreeSet;
+use wigwag_sdp::{Attribute, Attributes, Direction, Fingerprint, Format, MediaDescription, SessionDescription, Setup};
+
+/// A section within its session.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) session: &'a SessionDescription,
+    pub(super) section: &'a MediaDescription,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn all(session: &'a SessionDescription) -> impl Iterator<Item = Self> {
+        session.media.iter().map(move |section| Self { session, section })
+    }
+
+    pub(super) fn attributes(self) -> &'a Attributes {
+        &self.section.attributes
+    }
+
+    /// RFC 9429 §5.8.2: what stands in the section, or else what the session says.
+    fn either<T>(self, read: impl Fn(&'a Attributes) -> Option<T>) -> Option<T> {
+        read(self.attributes()).or_else(|| read(&self.session.attributes))
+    }
+
+    pub(super) fn has(self, attribute: &Attribute) -> bool {
+        self.attributes().contains(attribute) || self.session.attributes.contains(attribute)
+    }
+
+    pub(super) fn direction(self) -> Direction {
+        self.either(Attributes::direction).unwrap_or_default()
+    }
+
+    pub(super) fn ufrag(self) -> &'a str {
+        self.either(Attributes::ice_ufrag).unwrap_or_default()
+    }
+
+    pub(super) fn pwd(self) -> &'a str {
+        self.either(Attributes::ice_pwd).unwrap_or_default()
+    }
+
+    pub(super) fn fingerprints(self) -> Vec<Fingerprint> {
+        let read = |attributes: &Attributes| attributes.fingerprints().cloned().collect::<Vec<_>>();
+        Some(read(self.attributes())).filter(|own| !own.is_empty()).unwrap_or_else(|| read(&self.session.attributes))
+    }
+
+    pub(super) fn setup(self) -> Setup {
+        // RFC 4145 §4: "The default value of the setup attribute in an offer/answer exchange is 'active' in the offer
+        // and 'passive' in the answer." – whoever leaves it out of an answer means the latter, but it was never seen.
+        self.either(Attributes::setup).unwrap_or(Setup::Active)
+    }
+
+    pub(super) fn trickles(self) -> bool {
+        self.either(Attributes::ice_options).is_some_and(|options| options.contains("trickle"))
+    }
+
+    pub(super) fn kind(self) -> Option<MediaKind> {
+        MediaKind::from_media(&self.section.media)
+    }
+
+    pub(super) fn rtcp_mux(self) -> bool {
+        self.has(&Attribute::RtcpMux) || self.has(&Attribute::RtcpMuxOnly)
+    }
+
+    /// RFC 9429 §5.1.3: sections of any of these profiles are read alike; whether they are secured, their
+    /// fingerprint says.
+    pub(super) fn protocol_is_known(self) -> bool {
+        let protocol = self.section.protocol.as_str();
+        match self.kind() {
+            Some(_) => matches!(
+                protocol.strip_prefix("UDP/TLS/").or_else(|| protocol.strip_prefix("TCP/DTLS/")).unwrap_or(protocol),
+                "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF"
+            ),
+            None => self.section.media == "application" && self.remote_sctp_port().is_some(),
+        }
+    }
+
+    /// RFC 8841 §5; before it had its name, the port was the section's format and explained by `a=sctpmap`.
+    pub(super) fn remote_sctp_port(self) -> Option<u16> {
+        match (self.section.protocol.as_str(), self.section.formats.as_slice()) {
+            ("UDP/DTLS/SCTP" | "TCP/DTLS/SCTP", [Format::Name(name)]) if name == "webrtc-datachannel" => {
+                Some(self.attributes().sctp_port().unwrap_or(5000))
+            }
+            ("DTLS/SCTP", [_]) => self.attributes().iter().find_map(|attribute| match attribute {
+                Attribute::Sctpmap(map) if map.protocol == "webrtc-datachannel" => Some(map.port),
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The section that describes the transport: the first of the bundle that lives (RFC 9143 §7.1.2, the "tagged" one),
+/// or else the first that lives.
+pub(super) fn tagged(session: &SessionDescription, lives: impl Fn(usize) -> bool) -> Option<usize> {
+    let lives =
+        |index: &usize| lives(*index) && session.media.get(*index).is_some_and(|section| !section.is_rejected());
+    let place = |mid| session.media.iter().position(|section| section.attributes.mid() == Some(mid));
+    session.bundled().filter_map(place).find(lives).or_else(|| (0..session.media.len()).find(lives))
+}
+
+/// The mids of the bundle.
+pub(super) fn bundle(session: &SessionDescription) -> BTreeSet<&str> {
+    session.bundled().collect()
+}
