@@ -47,6 +47,7 @@ flaws! {
     a_packet_lost_when_it_does_not_fit_is_found: LosesWhatDoesNotFit breaks PacketsAreOwed;
     a_packet_beyond_its_limit_is_found: IgnoresTheLimit breaks PacketsAreOwed;
     an_input_that_panics_is_found: PanicsAtShortInput breaks InputsCannotFail;
+    a_reflection_that_panics_is_found: PanicsAtItsOwnPackets breaks InputsCannotFail;
     an_input_that_is_not_counted_is_found: DropsWithoutCounting breaks InputsCannotFail;
     an_input_of_a_stranger_that_matters_is_found: BelievesStrangers breaks InputsCannotFail;
     an_event_lost_when_polled_late_is_found: HasOnePlaceForEvents breaks NoOrder;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wigwag_sansio::{Protocol, Rng};
 
 const LAW: Law = Law::Bounded;
-const FLOOD: usize = 20_000;
+const FLOOD: usize = 10_000;
 /// How many datagrams of other pairs are used.
 const FOREIGN_MAX: usize = 200;
 /// How long other pairs are listened to.

@@ -2,12 +2,14 @@
 
 use super::pair::{Driver, Flight, Pair, choices, name, reference};
 use super::{Law, Subject, Violation};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wigwag_sansio::{Protocol, Rng};
 
 const LAW: Law = Law::InputsCannotFail;
 /// So many genuine datagrams are kept to be sent again.
 const KEPT_MAX: usize = 64;
+/// So many datagrams are added at one instant: answers to them are datagrams too, and there would be no end of it.
+const ADDED_MAX: usize = 16;
 /// A pair whose packets are damaged may never come to an end.
 const DAMAGED_FOR: Duration = Duration::from_secs(10);
 
@@ -15,8 +17,9 @@ pub(super) fn check<S: Subject>(seed: u64) -> Result<(), Violation> {
     let (_, expected) = reference::<S>(seed)?;
     let mut strangers = Strangers(choices(seed, "strangers"));
     Pair::<S>::new(seed).settle(&mut strangers, &expected, LAW, "among strangers")?;
-    let mut damaging = Damaging { rng: choices(seed, "damage"), kept: Vec::new() };
-    Pair::<S>::new(seed).run(&mut damaging, DAMAGED_FOR, |_| false)
+    let mut pair = Pair::<S>::new(seed);
+    let mut damaging = Damaging { rng: choices(seed, "damage"), kept: Vec::new(), added: (0, pair.now) };
+    pair.run(&mut damaging, DAMAGED_FOR, |_| false)
 }
 
 /// Sends something hostile before each datagram, to whom it is for.
@@ -47,6 +50,31 @@ impl<S: Subject> Driver<S> for Strangers {
 struct Damaging {
     rng: Rng,
     kept: Vec<Flight>,
+    /// How many were added, and when.
+    added: (usize, Instant),
+}
+
+impl Damaging {
+    /// A datagram that was sent before: once more, from another port, or to who sent it; perhaps damaged.
+    fn another(&mut self, now: Instant) -> Option<Flight> {
+        if self.added.1 < now {
+            self.added = (0, now);
+        }
+        if self.added.0 >= ADDED_MAX {
+            return None;
+        }
+        self.added.0 += 1;
+        let mut again = self.kept.get(self.rng.below(self.kept.len() as u64) as usize)?.clone();
+        match self.rng.below(4) {
+            0 => again.to = 1 - again.to,
+            1 => again.remote.set_port(again.remote.port() ^ 1),
+            _ => {}
+        }
+        if self.rng.one_in(2) {
+            damage(&mut again.payload, &mut self.rng);
+        }
+        Some(again)
+    }
 }
 
 impl<S: Subject> Driver<S> for Damaging {
@@ -54,14 +82,8 @@ impl<S: Subject> Driver<S> for Damaging {
         if flight.protocol == Protocol::Udp && self.kept.len() < KEPT_MAX {
             self.kept.push(flight.clone());
         }
-        if let Some(mut again) = self.kept.get(self.rng.below(self.kept.len() as u64) as usize).cloned() {
-            match self.rng.below(4) {
-                0 => again.to = 1 - again.to,
-                1 => again.remote.set_port(again.remote.port() ^ 1),
-                _ => {}
-            }
-            damage(&mut again.payload, &mut self.rng);
-            pair.deliver(again, pair.now);
+        if let Some(another) = self.another(pair.now) {
+            pair.deliver(another, pair.now);
         }
         if flight.protocol == Protocol::Udp && self.rng.one_in(3) {
             damage(&mut flight.payload, &mut self.rng);

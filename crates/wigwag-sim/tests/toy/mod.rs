@@ -30,6 +30,7 @@ pub(crate) enum Flaw {
     LosesWhatDoesNotFit,
     IgnoresTheLimit,
     PanicsAtShortInput,
+    PanicsAtItsOwnPackets,
     DropsWithoutCounting,
     BelievesStrangers,
     HasOnePlaceForEvents,
@@ -154,6 +155,9 @@ impl Toy {
         }
         let packet: &[u8; PACKET_LEN] = packet.try_into().ok()?;
         let (&[kind, t0, t1, t2, t3, slot, number, message], check) = packet.split_first_chunk()?;
+        if self.flaw == Flaw::PanicsAtItsOwnPackets {
+            assert_ne!(check, self.check(self.role, &packet[..8]), "nobody would send that back");
+        }
         if [t0, t1, t2, t3] != self.tag || check != self.check(1 - self.role, &packet[..8]) {
             return None;
         }
