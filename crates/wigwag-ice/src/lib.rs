@@ -1,2 +1,29 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod agent;
+mod candidate;
+mod check;
+mod check_list;
+mod config;
+mod consent;
+mod credentials;
+mod error;
+mod event;
+mod nomination;
+mod pair;
+mod peek;
+mod stats;
+mod trickle;
+
+pub use agent::Agent;
+pub use candidate::{Candidate, Kind, LocalCandidate, RemoteAddress, RemoteCandidate};
+pub use config::{Config, Role};
+pub use credentials::Credentials;
+pub use error::Error;
+pub use event::{Event, State};
+pub use pair::Path;
+pub use peek::{Peek, peek};
+pub use stats::Stats;
+pub use wigwag_stun::TransactionId;

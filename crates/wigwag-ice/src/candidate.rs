@@ -1,0 +1,285 @@
+//! Addresses at which an agent may be reached, and how much they are preferred (RFC 8445 §5.1).
+
+use crate::Error;
+use std::net::{IpAddr, SocketAddr};
+use wigwag_sansio::Protocol;
+
+/// The one component there is: RTP and RTCP share it (RFC 5761), and so does all else (RFC 9143).
+pub(crate) const COMPONENT: u16 = 1;
+
+/// How an address was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// An address of an interface.
+    Host,
+    /// What a STUN server saw.
+    ServerReflexive,
+    /// What the peer saw.
+    PeerReflexive,
+    /// An address at a TURN server.
+    Relayed,
+}
+
+impl Kind {
+    /// RFC 8445 §5.1.2.2: "The RECOMMENDED values for type preferences are 126 for host candidates, 110 for
+    /// peer-reflexive candidates, 100 for server-reflexive candidates, and 0 for relayed candidates."
+    const fn preference(self) -> u32 {
+        match self {
+            Self::Host => 126,
+            Self::PeerReflexive => 110,
+            Self::ServerReflexive => 100,
+            Self::Relayed => 0,
+        }
+    }
+}
+
+/// RFC 8445 §5.1.2.1: "priority = (2^24)*(type preference) + (2^8)*(local preference) + (2^0)*(256 - component ID)"
+pub(crate) const fn priority(kind: Kind, local_preference: u16) -> u32 {
+    (kind.preference() << 24) | ((local_preference as u32) << 8) | (256 - COMPONENT as u32)
+}
+
+/// The same priority as that of a peer-reflexive candidate with the same base.
+pub(crate) const fn peer_reflexive_priority(priority: u32) -> u32 {
+    (Kind::PeerReflexive.preference() << 24) | (priority & 0x00FF_FFFF)
+}
+
+/// An address at which an agent may be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// Equal for candidates that probably work or fail together. One learned from a check has a name of our own.
+    pub foundation: String,
+    /// Always 1.
+    pub component: u16,
+    /// How datagrams travel.
+    pub protocol: Protocol,
+    /// Higher is better.
+    pub priority: u32,
+    /// Where the agent is reached.
+    pub address: SocketAddr,
+    /// How the address was found.
+    pub kind: Kind,
+    /// Of a local candidate, the address that its datagrams are sent from; of a remote one, `address`.
+    pub base: SocketAddr,
+    /// `raddr` and `rport` of the signalling: the base of a reflexive candidate, the mapped address of a relayed one.
+    pub related: Option<SocketAddr>,
+}
+
+/// A local candidate as the agent is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalCandidate {
+    /// How datagrams travel; so far only UDP is served.
+    pub protocol: Protocol,
+    /// Where the peer may reach us.
+    pub address: SocketAddr,
+    /// The address of ours that datagrams are sent from and arrive at; for host and relayed candidates, `address`.
+    pub base: SocketAddr,
+    /// How the address was found.
+    pub kind: Kind,
+    /// What the signalling tells as `raddr`.
+    pub related: Option<SocketAddr>,
+    /// The STUN or TURN server that told the address.
+    pub server: Option<IpAddr>,
+    /// How much this base is preferred over others of the same kind; if there is none, those that were told earlier
+    /// are preferred. RFC 8421 says how to order families and interfaces.
+    pub local_preference: Option<u16>,
+}
+
+impl LocalCandidate {
+    /// An address of an interface, with a socket bound to it.
+    pub const fn host(address: SocketAddr) -> Self {
+        Self {
+            protocol: Protocol::Udp,
+            address,
+            base: address,
+            kind: Kind::Host,
+            related: None,
+            server: None,
+            local_preference: None,
+        }
+    }
+
+    /// What `server` saw when `base` asked it.
+    pub const fn server_reflexive(address: SocketAddr, base: SocketAddr, server: IpAddr) -> Self {
+        let candidate = Self::host(address);
+        Self { base, kind: Kind::ServerReflexive, related: Some(base), server: Some(server), ..candidate }
+    }
+
+    /// What `server` relays to us, whom it sees at `mapped`.
+    pub const fn relayed(address: SocketAddr, mapped: SocketAddr, server: IpAddr) -> Self {
+        let candidate = Self::host(address);
+        Self { kind: Kind::Relayed, related: Some(mapped), server: Some(server), ..candidate }
+    }
+
+    /// # Errors
+    /// [`Error::InvalidCandidate`] if it can be none.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let is_possible = match self.kind {
+            Kind::Host | Kind::Relayed => self.base == self.address,
+            Kind::ServerReflexive => true,
+            Kind::PeerReflexive => false,
+        };
+        let is_valid = is_possible
+            && self.protocol == Protocol::Udp
+            && is_usable(self.address)
+            && is_usable(self.base)
+            && self.address.is_ipv4() == self.base.is_ipv4();
+        if is_valid { Ok(()) } else { Err(Error::InvalidCandidate) }
+    }
+}
+
+/// Where the peer says it may be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteAddress {
+    /// An address and a port.
+    Socket(SocketAddr),
+    /// A name, such as one that ends in `.local`, and a port. The agent resolves none: whoever does adds the address
+    /// as a candidate of its own.
+    Name(String, u16),
+}
+
+impl From<SocketAddr> for RemoteAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::Socket(address)
+    }
+}
+
+/// A remote candidate as it was signalled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemoteCandidate {
+    /// Equal for candidates that probably work or fail together.
+    pub foundation: String,
+    /// Which component it is for; only 1 is used.
+    pub component: u16,
+    /// How datagrams travel; so far only UDP is used.
+    pub protocol: Protocol,
+    /// Higher is better.
+    pub priority: u32,
+    /// Where the peer may be reached.
+    pub address: RemoteAddress,
+    /// How the address was found.
+    pub kind: Kind,
+}
+
+impl RemoteCandidate {
+    /// A candidate for the only component, by UDP.
+    pub fn udp(foundation: &str, priority: u32, address: impl Into<RemoteAddress>, kind: Kind) -> Self {
+        Self {
+            foundation: foundation.into(),
+            component: COMPONENT,
+            protocol: Protocol::Udp,
+            priority,
+            address: address.into(),
+            kind,
+        }
+    }
+
+    /// Where checks can be sent, if they can.
+    pub(crate) fn usable_address(&self) -> Option<SocketAddr> {
+        match self.address {
+            RemoteAddress::Socket(address)
+                if self.component == COMPONENT && self.protocol == Protocol::Udp && is_usable(address) =>
+            {
+                Some(zoneless(address))
+            }
+            RemoteAddress::Socket(_) | RemoteAddress::Name(..) => None,
+        }
+    }
+}
+
+/// A candidate as a remote one is told to the other side.
+impl From<&Candidate> for RemoteCandidate {
+    fn from(candidate: &Candidate) -> Self {
+        let Candidate { foundation, component, protocol, priority, address, kind, .. } = candidate.clone();
+        Self { foundation, component, protocol, priority, address: address.into(), kind }
+    }
+}
+
+/// Whether a datagram can be sent to this address and an answer expected. Port 9 discards what it gets.
+fn is_usable(address: SocketAddr) -> bool {
+    let is_unicast = match address.ip() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        // RFC 8445 §5.1.1.1 leaves out IPv4-mapped IPv6 addresses.
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast() && ip.to_ipv4_mapped().is_none(),
+    };
+    is_unicast && !matches!(address.port(), 0 | 9)
+}
+
+/// The address without what does not tell addresses apart: the flow, and the zone where there is but one.
+pub(crate) fn normal(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(mut v6) => {
+            v6.set_flowinfo(0);
+            if !v6.ip().is_unicast_link_local() {
+                v6.set_scope_id(0);
+            }
+            v6.into()
+        }
+    }
+}
+
+/// A remote address as it is kept: a zone means nothing to the other side.
+pub(crate) fn zoneless(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), address.port())
+}
+
+/// The remote address as it is reached from `local`, if it may be.
+pub(crate) fn reachable(local: SocketAddr, remote: SocketAddr) -> Option<SocketAddr> {
+    if local.ip().is_loopback() != remote.ip().is_loopback() {
+        return None;
+    }
+    match (local, remote) {
+        (SocketAddr::V4(_), SocketAddr::V4(_)) => Some(remote),
+        // RFC 8445 §6.1.2.2 pairs link-local addresses with each other only.
+        (SocketAddr::V6(from), SocketAddr::V6(mut to))
+            if from.ip().is_unicast_link_local() == to.ip().is_unicast_link_local() =>
+        {
+            // The zone is that of the interface we send from.
+            to.set_scope_id(from.scope_id());
+            Some(to.into())
+        }
+        (SocketAddr::V4(_) | SocketAddr::V6(_), _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8445 §5.1.2.1, computed by hand; the host value is that of the examples in RFC 8839.
+    #[test]
+    fn priorities_are_those_of_the_rfc() {
+        assert_eq!(priority(Kind::Host, 65535), 2_130_706_431);
+        assert_eq!(priority(Kind::PeerReflexive, 65535), 1_862_270_975);
+        assert_eq!(priority(Kind::ServerReflexive, 65535), 1_694_498_815);
+        assert_eq!(priority(Kind::Relayed, 65535), 16_777_215);
+        assert_eq!(priority(Kind::Host, 0), 2_113_929_471);
+        assert_eq!(peer_reflexive_priority(2_130_706_431), 1_862_270_975);
+    }
+
+    fn socket(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_that_nobody_has_is_not_usable() {
+        for text in ["0.0.0.0:1", "224.0.0.1:1", "255.255.255.255:1", "[::]:1", "[ff02::1]:1", "[::ffff:10.0.0.1]:1"] {
+            assert!(!is_usable(socket(text)), "{text}");
+        }
+        assert!(!is_usable(socket("10.0.0.1:0")) && !is_usable(socket("10.0.0.1:9")));
+        assert!(is_usable(socket("10.0.0.1:10")) && is_usable(socket("[fe80::1]:10")));
+    }
+
+    #[test]
+    fn only_like_addresses_reach_each_other() {
+        assert!(reachable(socket("10.0.0.1:1"), socket("192.0.2.1:1")).is_some());
+        assert!(reachable(socket("10.0.0.1:1"), socket("[2001:db8::1]:1")).is_none());
+        assert!(reachable(socket("[2001:db8::2]:1"), socket("[fe80::1]:1")).is_none());
+        assert!(reachable(socket("[2001:db8::2]:1"), socket("[2001:db8::1]:1")).is_some());
+        assert!(reachable(socket("10.0.0.1:1"), socket("127.0.0.1:1")).is_none());
+        assert_eq!(reachable(socket("[fe80::1%7]:1"), socket("[fe80::2]:1")), Some(socket("[fe80::2%7]:1")));
+    }
+}

@@ -1,0 +1,423 @@
+//! Checks: sending, answering, and being answered (RFC 8445 §7).
+
+use crate::agent::Agent;
+use crate::candidate::peer_reflexive_priority;
+use crate::nomination::Nomination;
+use crate::pair::{PairId, PairState, Path, Valid};
+use crate::{Role, consent};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tracing::debug;
+use wigwag_sansio::{Backoff, Timer};
+use wigwag_stun::{AttributeType, Class, ErrorCode, Message, MessageWriter, TransactionId};
+
+/// RFC 8445 §14.3: "RTO = MAX (500ms, Ta*N * (Num-Waiting + Num-In-PairState))"
+const RTO_MIN: Duration = Duration::from_millis(500);
+/// RFC 8489 §6.2.1: "Rc SHOULD be configurable and SHOULD have a default of 7."
+const REQUESTS_MAX: u32 = 7;
+/// RFC 8489 §6.2.1: "Rm SHOULD be configurable and SHOULD have a default of 16."
+const LAST_WAIT: u32 = 16;
+/// A response that takes longer than all retransmissions of its request comes too late.
+const TRANSACTION_AGE_MAX: Duration = Duration::from_secs(40);
+/// A peer that checks all of 100 pairs at once is answered.
+const ANSWERS_MAX: usize = 128;
+/// So many attributes are listed that were not understood.
+const UNKNOWN_MAX: usize = 8;
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Does this path work?
+    Check,
+    /// It works; let us use it.
+    Nomination,
+    /// May I go on sending?
+    Consent,
+}
+
+/// A request as it was sent for the first time; it is the same when it is sent again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) transaction: TransactionId,
+    purpose: Purpose,
+    role: Role,
+    tie_breaker: u64,
+    priority: u32,
+}
+
+/// A request that is sent again until it is answered or given up.
+#[derive(Debug)]
+pub(crate) struct Check {
+    request: Request,
+    rto: Duration,
+    backoff: Backoff,
+    sent: u32,
+    retransmit: Timer,
+    is_resend_owed: bool,
+}
+
+impl Check {
+    fn new(request: Request, rto: Duration, now: Instant) -> Self {
+        let backoff = Backoff::new(rto, Duration::MAX);
+        Self { request, rto, retransmit: Timer::after(now, rto), backoff, sent: 1, is_resend_owed: false }
+    }
+
+    /// Takes note of the time; `false` if it was sent often enough.
+    fn expire(&mut self, now: Instant) -> bool {
+        if !self.retransmit.expire(now) {
+            return true;
+        }
+        self.is_resend_owed = self.sent < REQUESTS_MAX;
+        self.is_resend_owed
+    }
+
+    fn resend(&mut self, now: Instant) {
+        self.is_resend_owed = false;
+        self.sent = self.sent.saturating_add(1);
+        let wait = if self.sent < REQUESTS_MAX { self.backoff.double() } else { self.rto.saturating_mul(LAST_WAIT) };
+        self.retransmit = Timer::after(now, wait);
+    }
+
+    pub(crate) const fn is_resend_owed(&self) -> bool {
+        self.is_resend_owed
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        self.retransmit.deadline()
+    }
+
+    #[cfg(debug_assertions)]
+    pub(crate) const fn is_alive(&self) -> bool {
+        self.is_resend_owed || self.retransmit.is_armed()
+    }
+}
+
+/// A request whose answer would be understood, also if it is not sent again any more.
+#[derive(Clone, Copy, Debug)]
+struct Transaction {
+    pair: PairId,
+    path: Path,
+    request: Request,
+    sent_at: Instant,
+    is_retransmitted: bool,
+}
+
+/// The requests that may be answered.
+#[derive(Debug, Default)]
+pub(crate) struct Transactions(BTreeMap<TransactionId, Transaction>);
+
+impl Transactions {
+    /// New transactions are paced, and old ones leave here, so their number is bounded by age over pace.
+    fn insert(&mut self, transaction: Transaction) {
+        let now = transaction.sent_at;
+        self.0.retain(|_, old| now.saturating_duration_since(old.sent_at) < TRANSACTION_AGE_MAX);
+        self.0.insert(transaction.request.transaction, transaction);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The pair's place is taken by another.
+    pub(crate) fn forget(&mut self, pair: PairId) {
+        self.0.retain(|_, transaction| transaction.pair != pair);
+    }
+}
+
+/// What a request is answered.
+#[derive(Debug)]
+enum Reply {
+    Success,
+    Error(ErrorCode<'static>),
+    Unknown(Vec<AttributeType>),
+}
+
+/// An answer that is owed.
+#[derive(Debug)]
+struct Answer {
+    path: Path,
+    transaction: TransactionId,
+    reply: Reply,
+}
+
+/// The answers that are owed, in turn.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(VecDeque<Answer>);
+
+impl Answers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Sending.
+impl Agent {
+    /// Writes the answer whose turn it is.
+    pub(crate) fn write_answer(&mut self, out: &mut Vec<u8>) -> Option<Path> {
+        let Answer { path, transaction, reply } = self.answers.0.pop_front()?;
+        out.clear();
+        let writer = match reply {
+            Reply::Success => MessageWriter::success(out, transaction, path.remote),
+            Reply::Error(error) => MessageWriter::error(out, transaction, error),
+            Reply::Unknown(unknown) => MessageWriter::error(out, transaction, ErrorCode::UNKNOWN_ATTRIBUTE)
+                .unknown_attributes(unknown.into_iter()),
+        };
+        writer.integrity(&self.local.key).fingerprint();
+        self.stats.responses_sent += 1;
+        Some(path)
+    }
+
+    /// Writes a check that is owed again.
+    pub(crate) fn write_resend(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Path> {
+        let (path, request) = self.list.iter_mut().find_map(|(_, pair)| match &mut pair.state {
+            PairState::InProgress(check) if check.is_resend_owed => {
+                check.resend(now);
+                Some((pair.path, check.request))
+            }
+            PairState::Frozen
+            | PairState::Waiting
+            | PairState::InProgress(_)
+            | PairState::Succeeded
+            | PairState::Failed => None,
+        })?;
+        if let Some(transaction) = self.transactions.0.get_mut(&request.transaction) {
+            transaction.is_retransmitted = true;
+        }
+        self.stats.checks_retransmitted += 1;
+        self.write_request(request, out).then_some(path)
+    }
+
+    /// Writes a new check of a pair.
+    pub(crate) fn write_check(
+        &mut self,
+        pair: PairId,
+        purpose: Purpose,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Option<Path> {
+        let (path, request) = self.new_request(pair, purpose, now)?;
+        let rto = self.rto();
+        self.list.untrigger(pair);
+        self.list.get_mut(pair)?.state = PairState::InProgress(Check::new(request, rto, now));
+        self.pace = now.checked_add(self.config.pacing);
+        self.stats.checks_sent += 1;
+        self.write_request(request, out).then_some(path)
+    }
+
+    /// A request that was never sent before, which may be answered from now on.
+    pub(crate) fn new_request(&mut self, pair: PairId, purpose: Purpose, now: Instant) -> Option<(Path, Request)> {
+        let (path, local) = self.list.get(pair).map(|pair| (pair.path, pair.local))?;
+        let priority = peer_reflexive_priority(self.local_candidates.get(local)?.priority);
+        let transaction = TransactionId::random(&mut self.rng);
+        let request = Request { transaction, purpose, role: self.role, tie_breaker: self.tie_breaker, priority };
+        self.transactions.insert(Transaction { pair, path, request, sent_at: now, is_retransmitted: false });
+        Some((path, request))
+    }
+
+    pub(crate) fn write_request(&self, request: Request, out: &mut Vec<u8>) -> bool {
+        let Some(peer) = &self.peer else { return false };
+        out.clear();
+        // RFC 8445 §7.1.1: "The PRIORITY attribute MUST be included in a Binding request"
+        let writer =
+            MessageWriter::request(out, request.transaction).username(&peer.username).priority(request.priority);
+        let writer = match request.role {
+            Role::Controlling => writer.ice_controlling(request.tie_breaker),
+            Role::Controlled => writer.ice_controlled(request.tie_breaker),
+        };
+        let writer = match request.purpose {
+            Purpose::Nomination => writer.use_candidate(),
+            Purpose::Check | Purpose::Consent => writer,
+        };
+        writer.integrity(&peer.identity.key).fingerprint();
+        true
+    }
+
+    fn rto(&self) -> Duration {
+        let unresolved = u32::try_from(self.list.unresolved()).unwrap_or(u32::MAX);
+        self.config.pacing.saturating_mul(unresolved).max(RTO_MIN)
+    }
+
+    /// Sends again or gives up what was not answered in time.
+    pub(crate) fn expire_checks(&mut self, now: Instant) {
+        for id in 0..self.config.pairs_max {
+            let Some(pair) = self.list.get_mut(id) else { return };
+            if let PairState::InProgress(check) = &mut pair.state
+                && !check.expire(now)
+            {
+                self.fail_pair(id, "not answered");
+            }
+        }
+    }
+
+    fn fail_pair(&mut self, id: PairId, why: &str) {
+        let Some(pair) = self.list.get_mut(id) else { return };
+        debug!(path = ?pair.path, why, "pair failed");
+        pair.state = PairState::Failed;
+        pair.valid = None;
+        self.list.untrigger(id);
+        self.nomination_failed(id);
+    }
+}
+
+/// Answering.
+impl Agent {
+    pub(crate) fn handle_request(&mut self, message: &Message<'_>, path: Path, now: Instant) {
+        let ufrag = message.attributes.username.and_then(|username| username.split_once(':')).map(|(local, _)| local);
+        // RFC 8445 §7.3: the fragment before the colon is ours; the other is the peer's affair, who proves itself by
+        // our password.
+        if ufrag != Some(self.local.credentials.ufrag.as_str()) {
+            self.stats.unknown_ufrag += 1;
+        } else if !message.is_authentic(&self.local.key) {
+            self.stats.unauthenticated_requests += 1;
+        } else if !self.has_base(path.local) {
+            self.stats.unknown_local_address += 1;
+        } else if self.answers.0.len() >= ANSWERS_MAX {
+            self.stats.too_many_requests += 1;
+        } else {
+            self.stats.checks_received += 1;
+            let reply = self.reply(message, path, now);
+            self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply });
+        }
+    }
+
+    fn reply(&mut self, message: &Message<'_>, path: Path, now: Instant) -> Reply {
+        // RFC 8489 §6.3.1: "If the request contains one or more unknown comprehension-required attributes, the server
+        // replies with an error response with an error code of 420 (Unknown Attribute) and includes an
+        // UNKNOWN-ATTRIBUTES attribute in the response that lists the unknown comprehension-required attributes."
+        if message.has_unknown_required() {
+            return Reply::Unknown(message.unknown_required().take(UNKNOWN_MAX).collect());
+        }
+        let Some(priority) = message.attributes.priority else { return Reply::Error(ErrorCode::BAD_REQUEST) };
+        if !self.resolve_role(message) {
+            return Reply::Error(ErrorCode::ROLE_CONFLICT);
+        }
+        let Some(id) = self.pair_of_request(path, priority) else { return Reply::Success };
+        if let Some(pair) = self.list.get_mut(id) {
+            pair.heard = Some(now);
+            // RFC 8445 §7.3.1.4
+            match pair.state {
+                PairState::Succeeded if pair.is_valid(now) => {}
+                // A nomination is sent again by its own timer.
+                PairState::InProgress(_) if pair.is_valid(now) => {}
+                PairState::Frozen
+                | PairState::Waiting
+                | PairState::InProgress(_)
+                | PairState::Succeeded
+                | PairState::Failed => self.list.trigger(id),
+            }
+        }
+        if message.attributes.use_candidate {
+            self.nominated_by_peer(id, message.transaction(), now);
+        }
+        Reply::Success
+    }
+
+    /// RFC 8445 §7.3.1.1: settles who controls; `false` if the peer has to give way.
+    fn resolve_role(&mut self, message: &Message<'_>) -> bool {
+        let theirs = match self.role {
+            Role::Controlling => message.attributes.ice_controlling,
+            Role::Controlled => message.attributes.ice_controlled,
+        };
+        let Some(theirs) = theirs else { return true };
+        let is_ours_greater = self.tie_breaker >= theirs;
+        let must_switch = match self.role {
+            Role::Controlling => !is_ours_greater,
+            Role::Controlled => is_ours_greater,
+        };
+        self.stats.role_conflicts += 1;
+        if must_switch {
+            self.switch_role();
+        }
+        must_switch
+    }
+
+    fn switch_role(&mut self) {
+        self.role = self.role.other();
+        debug!(role = ?self.role, "role conflict: switched");
+        self.restart_nomination();
+        self.reprioritize();
+    }
+}
+
+/// Being answered.
+impl Agent {
+    pub(crate) fn handle_response(&mut self, message: &Message<'_>, path: Path, now: Instant) {
+        let known = self.transactions.0.get(&message.transaction()).copied();
+        let Some((transaction, peer)) = known.zip(self.peer.as_ref()) else {
+            self.stats.unknown_transaction += 1;
+            return;
+        };
+        if !message.is_authentic(&peer.identity.key) {
+            self.stats.unauthenticated_responses += 1;
+            return;
+        }
+        self.transactions.0.remove(&message.transaction());
+        // RFC 8445 §7.2.5.2.1: "The source IP address and port of the response […] and the destination IP address and
+        // port […] of the Binding request […] MUST be equal" (in substance: otherwise the pair fails)
+        if transaction.path != path {
+            self.stats.asymmetric_responses += 1;
+            return self.fail_pair(transaction.pair, "answered on another path");
+        }
+        if let Some(pair) = self.list.get_mut(transaction.pair) {
+            pair.heard = Some(now);
+        }
+        match (message.class(), message.attributes.xor_mapped_address) {
+            (Class::SuccessResponse, Some(mapped)) if !message.has_unknown_required() => {
+                self.stats.responses_received += 1;
+                self.succeeded(&transaction, mapped, now);
+            }
+            (Class::ErrorResponse, _) => {
+                self.stats.errors_received += 1;
+                let code = message.attributes.error_code.map_or(0, |error| error.code);
+                self.refused(&transaction, code);
+            }
+            (Class::SuccessResponse | Class::Request | Class::Indication, _) => self.stats.malformed += 1,
+        }
+    }
+
+    fn succeeded(&mut self, transaction: &Transaction, mapped: SocketAddr, now: Instant) {
+        let id = transaction.pair;
+        let Some(pair) = self.list.get_mut(id) else { return };
+        let round_trip_time =
+            (!transaction.is_retransmitted).then(|| now.saturating_duration_since(transaction.sent_at));
+        let was_valid = pair.is_valid(now);
+        let round_trip_time = round_trip_time.or_else(|| pair.valid.and_then(|valid| valid.round_trip_time));
+        pair.valid = now.checked_add(consent::EXPIRY).map(|until| Valid { until, round_trip_time });
+        if !was_valid {
+            debug!(path = ?pair.path, ?round_trip_time, "pair works");
+        }
+        // An answer to an earlier request leaves a nomination on its way.
+        let is_asked = matches!(self.nomination, Nomination::Asked(asked) if asked == id);
+        let is_settled = !is_asked || transaction.request.purpose == Purpose::Nomination;
+        if is_settled {
+            pair.state = PairState::Succeeded;
+            self.list.untrigger(id);
+        }
+        self.list.unfreeze(id);
+        self.learn_mapped(id, mapped);
+        self.pair_succeeded(id, transaction.request.purpose, transaction.request.role, now);
+    }
+
+    fn refused(&mut self, transaction: &Transaction, code: u16) {
+        debug!(path = ?transaction.path, code, "refused");
+        match (code, transaction.request.purpose) {
+            (487, _) => {
+                // RFC 8445 §7.2.5.1: whoever has switched meanwhile does not switch back.
+                if transaction.request.role == self.role {
+                    self.stats.role_conflicts += 1;
+                    self.switch_role();
+                    self.tie_breaker = self.rng.u64();
+                }
+                self.list.trigger(transaction.pair);
+            }
+            // RFC 7675 §5.2 lets a peer revoke its consent by any means of its own; STUN's word for it is 403.
+            (403, _) | (_, Purpose::Check | Purpose::Nomination) => self.fail_pair(transaction.pair, "refused"),
+            (_, Purpose::Consent) => {}
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Which of the pairs that work is used (RFC 8445 §8).
+//!
+//! The controlling agent nominates the best pair as soon as no better one can be expected, and waits for better ones
+//! only shortly: data flows before the nomination anyway, but other implementations wait for it. The controlled agent
+//! obeys, also a peer that nominates early, often, or differently.
+
+use crate::Role;
+use crate::agent::Agent;
+use crate::check::Purpose;
+use crate::pair::{Nominated, PairId, PairState};
+use std::time::{Duration, Instant};
+use tracing::debug;
+use wigwag_stun::TransactionId;
+
+/// A better pair is given at least this long, after the first that works.
+const WAIT_MIN: Duration = Duration::from_millis(50);
+/// A better pair is given at most this long, after the first that works.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+/// A pair without a relay is given this long: relays cost, and a path through a NAT opens only after some checks.
+const WAIT_RELAYED: Duration = Duration::from_millis(600);
+/// A peer that does not nominate a pair any more for so long, but another, means the other. libwebrtc nominates the
+/// pair that it uses at least every 2.5 s.
+const FORGOTTEN: Duration = Duration::from_secs(3);
+
+/// How far the decision is.
+#[derive(Debug, Default)]
+pub(crate) enum Nomination {
+    /// No pair works yet, or, of a controlled agent, none that was nominated.
+    #[default]
+    Idle,
+    /// A pair works; better ones may come.
+    Waiting { since: Instant },
+    /// This pair is to be nominated.
+    Owed(PairId),
+    /// A check with USE-CANDIDATE awaits its answer.
+    Asked(PairId),
+    /// This pair was nominated.
+    Done(PairId),
+}
+
+impl Nomination {
+    /// The pair that is or will be nominated.
+    pub(crate) const fn pair(&self) -> Option<PairId> {
+        match self {
+            Self::Idle | Self::Waiting { .. } => None,
+            Self::Owed(id) | Self::Asked(id) | Self::Done(id) => Some(*id),
+        }
+    }
+}
+
+impl Agent {
+    /// An authenticated response says that a pair works.
+    pub(crate) fn pair_succeeded(&mut self, id: PairId, purpose: Purpose, role: Role, now: Instant) {
+        match self.role {
+            Role::Controlling if purpose == Purpose::Nomination && role == self.role => {
+                debug!(path = ?self.list.get(id).map(|pair| pair.path), "nominated");
+                self.nomination = Nomination::Done(id);
+                self.list.conclude(id, u64::MAX);
+            }
+            Role::Controlling => {
+                if let Nomination::Idle = self.nomination {
+                    self.nomination = Nomination::Waiting { since: now };
+                }
+            }
+            Role::Controlled => self.elect(id, now),
+        }
+    }
+
+    /// An authenticated request carried USE-CANDIDATE.
+    pub(crate) fn nominated_by_peer(&mut self, id: PairId, transaction: TransactionId, now: Instant) {
+        if self.role == Role::Controlling {
+            return;
+        }
+        let current = self.nomination.pair().and_then(|current| self.list.get(current)).and_then(|pair| pair.nominated);
+        let Some(pair) = self.list.get_mut(id) else { return };
+        let is_repeated = pair.nominated.is_some_and(|earlier| {
+            earlier.transaction != transaction && current.is_some_and(|current| earlier.at > current.at)
+        });
+        pair.nominated = Some(Nominated { at: now, transaction, is_repeated });
+        self.elect(id, now);
+    }
+
+    /// As controlled: takes the pair if the peer has nominated it, it works, and it is not worse than another.
+    fn elect(&mut self, id: PairId, now: Instant) {
+        let Some(pair) = self.list.get(id).filter(|pair| pair.is_valid(now)) else { return };
+        let Some(nominated) = pair.nominated else { return };
+        let current = self.nomination.pair().and_then(|current| self.list.get(current));
+        let is_better = current.is_none_or(|current| {
+            let is_forgotten = current.nominated.is_none_or(|last| now.saturating_duration_since(last.at) >= FORGOTTEN);
+            // Of several nominated pairs the one of the highest priority is used, as by agents that nominate
+            // everything (RFC 5245 §8.1.1.2).
+            pair.priority > current.priority || !current.is_valid(now) || (is_forgotten && nominated.is_repeated)
+        });
+        if is_better {
+            debug!(path = ?pair.path, "nominated by the peer");
+            let above = pair.priority;
+            self.nomination = Nomination::Done(id);
+            self.list.conclude(id, above);
+        }
+    }
+
+    pub(crate) fn nomination_failed(&mut self, id: PairId) {
+        match self.nomination {
+            Nomination::Owed(failed) | Nomination::Asked(failed) | Nomination::Done(failed) if failed == id => {
+                self.restart_nomination();
+            }
+            Nomination::Idle
+            | Nomination::Waiting { .. }
+            | Nomination::Owed(_)
+            | Nomination::Asked(_)
+            | Nomination::Done(_) => {}
+        }
+    }
+
+    pub(crate) fn restart_nomination(&mut self) {
+        self.nomination = Nomination::Idle;
+        self.list.reopen();
+    }
+
+    /// As controlling: decides, or says when to ask again.
+    pub(crate) fn decide(&mut self, now: Instant) -> Option<Instant> {
+        if self.role == Role::Controlled {
+            return None;
+        }
+        let Some(best) = self.best_valid(now) else {
+            if let Nomination::Waiting { .. } = self.nomination {
+                self.nomination = Nomination::Idle;
+            }
+            return None;
+        };
+        match self.nomination {
+            Nomination::Idle => self.nomination = Nomination::Waiting { since: now },
+            Nomination::Waiting { .. } => {}
+            Nomination::Owed(_) | Nomination::Asked(_) | Nomination::Done(_) => return None,
+        }
+        let Nomination::Waiting { since } = self.nomination else { return None };
+        let at = since.checked_add(self.nomination_wait(best)).unwrap_or(now);
+        if at > now {
+            return Some(at);
+        }
+        self.nomination = Nomination::Owed(best);
+        None
+    }
+
+    /// How long to wait for something better than this pair.
+    fn nomination_wait(&self, best: PairId) -> Duration {
+        let Some(best) = self.list.get(best) else { return Duration::ZERO };
+        let is_better_possible =
+            self.list.iter().any(|(_, pair)| pair.is_unresolved() && pair.priority > best.priority);
+        let is_complete = self.has_all_local && self.has_all_remote;
+        match (best.is_relayed, is_better_possible) {
+            (false, false) => Duration::ZERO,
+            (true, false) if is_complete => Duration::ZERO,
+            (true, _) => WAIT_RELAYED,
+            (false, true) => {
+                let round_trip_time = best.valid.and_then(|valid| valid.round_trip_time).unwrap_or_default();
+                round_trip_time.saturating_mul(2).clamp(WAIT_MIN, WAIT_MAX)
+            }
+        }
+    }
+
+    /// The pair of the highest priority that works.
+    pub(crate) fn best_valid(&self, now: Instant) -> Option<PairId> {
+        let valid = self.list.iter().filter(|(_, pair)| pair.is_valid(now));
+        valid.max_by_key(|(_, pair)| pair.priority).map(|(id, _)| id)
+    }
+
+    /// Writes the check that nominates.
+    pub(crate) fn write_nomination(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<crate::Path> {
+        let Nomination::Owed(id) = self.nomination else { return None };
+        self.nomination = Nomination::Asked(id);
+        self.write_check(id, Purpose::Nomination, now, out)
+    }
+
+    /// Whether the nomination that was asked for is on its way.
+    #[cfg(debug_assertions)]
+    pub(crate) fn is_nomination_alive(&self) -> bool {
+        match self.nomination {
+            Nomination::Asked(id) => self
+                .list
+                .get(id)
+                .is_some_and(|pair| matches!(pair.state, PairState::InProgress(_) | PairState::Waiting)),
+            Nomination::Idle | Nomination::Waiting { .. } | Nomination::Owed(_) | Nomination::Done(_) => true,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What was counted.
+
+/// What an agent has sent, received and dropped. Each counts messages unless said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// New checks, nominations included, retransmissions not.
+    pub checks_sent: u64,
+    /// Checks that were sent again.
+    pub checks_retransmitted: u64,
+    /// Checks of the selected path that keep its consent alive.
+    pub consent_checks_sent: u64,
+    /// Authenticated requests.
+    pub checks_received: u64,
+    /// Answers, errors included.
+    pub responses_sent: u64,
+    /// Authenticated successes.
+    pub responses_received: u64,
+    /// Authenticated errors, role conflicts included.
+    pub errors_received: u64,
+    /// Role conflicts that were settled, by either side.
+    pub role_conflicts: u64,
+    /// Binding indications: nothing is done about them.
+    pub indications_received: u64,
+    /// Remote candidates that cannot be used: names, other protocols or components, impossible addresses (candidates).
+    pub remote_candidates_ignored: u64,
+    /// Pairs that were not formed or given up because there were too many (pairs).
+    pub pairs_discarded: u64,
+
+    /// Dropped: not STUN, or malformed.
+    pub malformed: u64,
+    /// Dropped: not by UDP, or a method other than Binding.
+    pub unsupported: u64,
+    /// Dropped: arrived at an address that is no local candidate.
+    pub unknown_local_address: u64,
+    /// Dropped: a request without USERNAME, or for somebody else.
+    pub unknown_ufrag: u64,
+    /// Dropped: a request without MESSAGE-INTEGRITY or with a wrong one.
+    pub unauthenticated_requests: u64,
+    /// Dropped: a response to no request of ours.
+    pub unknown_transaction: u64,
+    /// Dropped: a response without MESSAGE-INTEGRITY or with a wrong one.
+    pub unauthenticated_responses: u64,
+    /// Dropped: an authenticated response on another path than its request took. The pair has failed.
+    pub asymmetric_responses: u64,
+    /// Dropped: more requests than could be answered before somebody polled.
+    pub too_many_requests: u64,
+    /// Dropped: after the agent was closed or had failed.
+    pub after_end: u64,
+}

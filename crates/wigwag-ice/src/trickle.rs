@@ -1,0 +1,280 @@
+//! Candidates come at any time, from either side, and every new one is paired with all others (RFC 8838).
+
+use crate::Error;
+use crate::agent::Agent;
+use crate::candidate::{self, COMPONENT, Candidate, Kind, LocalCandidate, RemoteCandidate, normal, zoneless};
+use crate::pair::{self, Pair, PairId, PairState, Path};
+use std::net::{IpAddr, SocketAddr};
+use tracing::debug;
+use wigwag_sansio::Protocol;
+
+/// RFC 8445 §5.1.1.3: candidates have the same foundation if they agree in all of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Foundation {
+    kind: Kind,
+    base: IpAddr,
+    protocol: Protocol,
+    server: Option<IpAddr>,
+}
+
+/// Local candidates.
+impl Agent {
+    /// Adds an address at which the peer may reach us, and returns it as it is signalled. One that is known already is
+    /// returned as it is known.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCandidate`], [`Error::TooManyCandidates`] or [`Error::Ended`].
+    pub fn add_local_candidate(&mut self, candidate: LocalCandidate) -> Result<Candidate, Error> {
+        if self.has_ended() {
+            return Err(Error::Ended);
+        }
+        candidate.validate()?;
+        let LocalCandidate { address, base, kind, .. } = candidate;
+        let (address, base) = (normal(address), normal(base));
+        let is_same = |known: &&mut Candidate| known.address == address && known.base == base;
+        match self.local_candidates.iter_mut().find(is_same) {
+            Some(known) if known.kind == Kind::PeerReflexive && kind == Kind::ServerReflexive => {
+                // The peer's answer was faster than the server's.
+                known.kind = kind;
+                known.related = candidate.related;
+                return Ok(known.clone());
+            }
+            Some(known) => return Ok(known.clone()),
+            None => {}
+        }
+        let foundation = Foundation { kind, base: base.ip(), protocol: candidate.protocol, server: candidate.server };
+        let priority = self.local_priority(&candidate);
+        let candidate = Candidate {
+            foundation: self.foundation(foundation),
+            component: COMPONENT,
+            protocol: candidate.protocol,
+            priority,
+            address,
+            kind,
+            base,
+            related: candidate.related,
+        };
+        let index = self.push_local(candidate.clone()).ok_or(Error::TooManyCandidates)?;
+        for remote in 0..self.remote_candidates.len() {
+            self.pair_up(index, remote);
+        }
+        self.touch();
+        Ok(candidate)
+    }
+
+    /// There will be no more local candidates.
+    pub fn end_of_local_candidates(&mut self) {
+        self.has_all_local = true;
+        self.touch();
+    }
+
+    fn push_local(&mut self, candidate: Candidate) -> Option<usize> {
+        if self.local_candidates.len() >= self.config.candidates_max {
+            return None;
+        }
+        debug!(?candidate, "local candidate");
+        self.local_candidates.push(candidate);
+        self.local_candidates.len().checked_sub(1)
+    }
+
+    fn foundation(&mut self, foundation: Foundation) -> String {
+        let known = self.foundations.iter().position(|known| *known == foundation);
+        let index = known.unwrap_or_else(|| {
+            self.foundations.push(foundation);
+            self.foundations.len().saturating_sub(1)
+        });
+        index.saturating_add(1).to_string()
+    }
+
+    /// RFC 8445 §5.1.2.1: an agent with several addresses gives each a local preference of its own; a reflexive
+    /// candidate has that of its base.
+    fn local_priority(&self, candidate: &LocalCandidate) -> u32 {
+        let base = self.local_candidates.iter().find(|known| known.kind == Kind::Host && known.base == candidate.base);
+        let of_base =
+            base.filter(|_| candidate.kind == Kind::ServerReflexive).map(|host| (host.priority >> 8) & 0xFFFF);
+        let alike = self.local_candidates.iter().filter(|known| known.kind == candidate.kind).count();
+        let in_turn = u32::from(u16::MAX).saturating_sub(u32::try_from(alike).unwrap_or(u32::MAX));
+        let preference = candidate.local_preference.map(u32::from).or(of_base).unwrap_or(in_turn);
+        let mut preference = u16::try_from(preference).unwrap_or(u16::MAX);
+        // RFC 8445 §5.1.2: "each candidate for a component MUST have a unique priority" (in substance)
+        loop {
+            let priority = candidate::priority(candidate.kind, preference);
+            if preference == 0 || self.local_candidates.iter().all(|known| known.priority != priority) {
+                return priority;
+            }
+            preference = preference.saturating_sub(1);
+        }
+    }
+
+    /// Whether datagrams that arrive here are ours.
+    pub(crate) fn has_base(&self, local: SocketAddr) -> bool {
+        self.local_candidates.iter().any(|candidate| candidate.base == local)
+    }
+
+    /// What the peer saw of us: a peer-reflexive candidate, if it was not known (RFC 8445 §7.2.5.3.1).
+    pub(crate) fn learn_mapped(&mut self, id: PairId, mapped: SocketAddr) {
+        let is_known = |known: &Candidate| zoneless(known.address) == mapped;
+        if self.local_candidates.iter().any(is_known) {
+            return;
+        }
+        let Some(local) = self.list.get(id).and_then(|pair| self.local_candidates.get(pair.local)) else { return };
+        let (base, protocol, priority) = (local.base, local.protocol, local.priority);
+        let kind = Kind::PeerReflexive;
+        let foundation = self.foundation(Foundation { kind, base: base.ip(), protocol, server: None });
+        // It has the same base as what it was learned with, so it is not paired: all its pairs exist.
+        let _ = self.push_local(Candidate {
+            foundation,
+            component: COMPONENT,
+            protocol,
+            priority: candidate::peer_reflexive_priority(priority),
+            address: mapped,
+            kind,
+            base,
+            related: Some(base),
+        });
+    }
+}
+
+/// Remote candidates.
+impl Agent {
+    /// Adds an address at which the peer says it may be reached.
+    ///
+    /// One that cannot be used (a name, another component or protocol, an impossible address) is counted in
+    /// [`Stats::remote_candidates_ignored`](crate::Stats::remote_candidates_ignored), and that is not an error.
+    ///
+    /// # Errors
+    /// [`Error::TooManyCandidates`] or [`Error::Ended`].
+    #[expect(clippy::needless_pass_by_value, reason = "it is handed over")]
+    pub fn add_remote_candidate(&mut self, candidate: RemoteCandidate) -> Result<(), Error> {
+        if self.has_ended() {
+            return Err(Error::Ended);
+        }
+        let Some(address) = candidate.usable_address() else {
+            debug!(?candidate, "remote candidate ignored");
+            self.stats.remote_candidates_ignored += 1;
+            return Ok(());
+        };
+        let known = self.remote_candidates.iter_mut().find(|known| known.address == address);
+        match known {
+            // A check was faster than the signalling, which knows better.
+            Some(known) if known.kind == Kind::PeerReflexive => {
+                known.foundation.clone_from(&candidate.foundation);
+                known.kind = candidate.kind;
+                known.priority = candidate.priority;
+                self.reprioritize();
+            }
+            Some(_) => {}
+            None => {
+                let RemoteCandidate { foundation, priority, kind, .. } = &candidate;
+                let index = self.push_remote(foundation.clone(), *priority, address, *kind);
+                self.pair_with_all(index.ok_or(Error::TooManyCandidates)?);
+            }
+        }
+        self.touch();
+        Ok(())
+    }
+
+    /// The peer has said that there will be no more candidates.
+    pub fn end_of_remote_candidates(&mut self) {
+        self.has_all_remote = true;
+        self.touch();
+    }
+
+    fn push_remote(&mut self, foundation: String, priority: u32, address: SocketAddr, kind: Kind) -> Option<usize> {
+        if self.remote_candidates.len() >= self.config.candidates_max {
+            return None;
+        }
+        let candidate = Candidate {
+            foundation,
+            component: COMPONENT,
+            protocol: Protocol::Udp,
+            priority,
+            address,
+            kind,
+            base: address,
+            related: None,
+        };
+        debug!(?candidate, "remote candidate");
+        self.remote_candidates.push(candidate);
+        self.remote_candidates.len().checked_sub(1)
+    }
+
+    fn pair_with_all(&mut self, remote: usize) {
+        for local in 0..self.local_candidates.len() {
+            self.pair_up(local, remote);
+        }
+    }
+
+    /// The pair that an authenticated request came in on. If it is new, so may be its remote candidate, which is
+    /// peer-reflexive then (RFC 8445 §7.3.1.3). `None` if there are too many.
+    pub(crate) fn pair_of_request(&mut self, path: Path, priority: u32) -> Option<PairId> {
+        if let Some(id) = self.list.find(path) {
+            return Some(id);
+        }
+        let address = zoneless(path.remote);
+        let known = self.remote_candidates.iter().position(|known| known.address == address);
+        let remote = known.or_else(|| {
+            // No signalled foundation has this character, so it is like none of them.
+            let foundation = format!("~{}", self.remote_candidates.len());
+            self.push_remote(foundation, priority, address, Kind::PeerReflexive)
+        })?;
+        let local = self.local_candidates.iter().position(|known| {
+            known.base == path.local && matches!(known.kind, Kind::Host | Kind::Relayed | Kind::ServerReflexive)
+        })?;
+        self.pair_up(local, remote);
+        self.list.find(path)
+    }
+}
+
+/// Pairs.
+impl Agent {
+    /// Forms a pair, unless these cannot reach each other or their path is that of another.
+    fn pair_up(&mut self, local: usize, remote: usize) {
+        let Some((from, to)) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote)) else { return };
+        if from.kind == Kind::PeerReflexive || from.protocol != to.protocol {
+            return;
+        }
+        let Some(address) = candidate::reachable(from.base, to.address) else { return };
+        // RFC 8445 §6.1.2.4: a reflexive candidate is sent from its base, so its pairs are those of the base.
+        let path = Path { protocol: from.protocol, local: from.base, remote: address };
+        let priority = pair::priority(self.role, from.priority, to.priority);
+        let foundation = format!("{}:{}", from.foundation, to.foundation);
+        let is_relayed = from.kind == Kind::Relayed || to.kind == Kind::Relayed;
+        if let Some(pair) = self.list.find(path).and_then(|id| self.list.get_mut(id)) {
+            if pair.priority < priority {
+                (pair.local, pair.priority, pair.foundation) = (local, priority, foundation);
+            }
+            return;
+        }
+        let added = self.list.add(Pair {
+            local,
+            remote,
+            path,
+            priority,
+            foundation,
+            is_relayed,
+            state: PairState::Frozen,
+            valid: None,
+            heard: None,
+            nominated: None,
+        });
+        match added {
+            Some(id) => {
+                debug!(?path, "pair");
+                self.transactions.forget(id);
+            }
+            None => self.stats.pairs_discarded += 1,
+        }
+    }
+
+    /// The role or a candidate has changed.
+    pub(crate) fn reprioritize(&mut self) {
+        for (_, pair) in self.list.iter_mut() {
+            let candidates = self.local_candidates.get(pair.local).zip(self.remote_candidates.get(pair.remote));
+            let Some((local, remote)) = candidates else { continue };
+            pair.priority = pair::priority(self.role, local.priority, remote.priority);
+            pair.foundation = format!("{}:{}", local.foundation, remote.foundation);
+            pair.is_relayed = local.kind == Kind::Relayed || remote.kind == Kind::Relayed;
+        }
+    }
+}
