@@ -87,10 +87,6 @@ impl<'a> Numbers<'a> {
     pub(crate) fn contains(self, number: u16) -> bool {
         self.iter().any(|other| other == number)
     }
-
-    pub(crate) const fn bytes(self) -> &'a [u8] {
-        self.0.as_flattened()
-    }
 }
 
 /// The width of a vector's length.

@@ -1,105 +1,318 @@
-//! A connection (RFC 6347).
+//! A connection: records in, records out, and the handshake between them (RFC 6347).
 
-use crate::{CipherSuite, Config, Error, Event, Group, SrtpProfile, Stats, Version};
+mod input;
+
+use crate::alert::{Alert, AlertDescription};
+use crate::crypto::aead::{EXPLICIT_NONCE_LEN, TAG_LEN};
+use crate::handshake::exporter::DTLS_SRTP;
+use crate::handshake::flight::Expiry;
+use crate::handshake::{Failure, Handshake};
+use crate::record::ContentType;
+use crate::record::epoch::WriteEpoch;
+use crate::record::plaintext::HEADER_LEN;
+use crate::v12::key_schedule::Secrets;
+use crate::v12::{Expect, client, server};
+use crate::{CipherSuite, CloseReason, Config, Error, Event, Group, Role, SrtpKeys, SrtpProfile, Stats, Version};
+use std::collections::VecDeque;
 use std::time::Instant;
-use wigwag_sansio::Seed;
+use wigwag_sansio::{Monotonic, Rng, Seed};
 
-/// A DTLS connection: the handshake, and records around what the layer above sends.
-#[derive(Debug)]
+/// A DTLS connection: a handshake, and records around what the layer above sends.
+///
+/// It knows no address: whoever owns it decides what reaches it, and where its datagrams go. It must be given only what
+/// came from where ICE has found the peer.
 pub struct Connection {
-    config: Config,
+    clock: Monotonic,
+    state: State,
+    handshake: Handshake,
+    /// Owed.
+    alert: Option<Alert>,
+    doubt: Option<Doubt>,
+    /// At most one of each kind.
+    events: VecDeque<Event>,
     stats: Stats,
 }
 
+enum State {
+    Handshaking(Expect),
+    Connected(Secrets),
+    /// An alert may still be owed.
+    Closed,
+}
+
+/// An alert that anybody may have sent: it is believed when the peer stays silent.
+#[derive(Clone, Copy)]
+struct Doubt {
+    description: AlertDescription,
+    /// Expiries of the timer until then.
+    patience: u32,
+}
+
 impl Connection {
-    /// What a record adds to application data, at most: header, explicit nonce and tag.
-    pub const OVERHEAD: usize = 37;
+    /// What a record adds to application data, in bytes: header, explicit nonce and tag.
+    pub const OVERHEAD: usize = HEADER_LEN + EXPLICIT_NONCE_LEN + TAG_LEN;
 
     /// A client owes its ClientHello at once; a server awaits one.
-    pub fn new(config: Config, _seed: Seed) -> Self {
-        Self { config, stats: Stats::default() }
+    #[expect(clippy::needless_pass_by_value, reason = "a seed is used once")]
+    pub fn new(config: Config, seed: Seed) -> Self {
+        let role = config.role;
+        let mut handshake = Handshake::new(config, Rng::new(seed));
+        let expect = match role {
+            Role::Client => client::start(&mut handshake),
+            Role::Server => Expect::ClientHello(server::ExpectClientHello),
+        };
+        Self {
+            clock: Monotonic::default(),
+            state: State::Handshaking(expect),
+            handshake,
+            alert: None,
+            doubt: None,
+            events: VecDeque::new(),
+            stats: Stats::default(),
+        }
     }
 
-    /// Reads every record of a datagram. Application data is lent to `deliver`, decrypted where it lies.
-    pub fn handle_input(&mut self, _datagram: &mut [u8], _now: Instant, mut _deliver: impl FnMut(&[u8])) {}
-
-    /// Time has passed.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
-
-    /// Appends a datagram of the handshake, or an alert, of at most `limit` bytes; or changes nothing and says `false`.
-    pub fn poll_packet(&mut self, _now: Instant, _limit: usize, _out: &mut Vec<u8>) -> bool {
-        false
+    /// Reads every record of a datagram, which is decrypted where it lies. Application data is lent to `deliver`, record
+    /// by record, before this returns.
+    pub fn handle_input(&mut self, datagram: &mut [u8], now: Instant, mut deliver: impl FnMut(&[u8])) {
+        let now = self.clock.advance(now);
+        let mut rest = datagram;
+        while !rest.is_empty() {
+            if let Some(data) = self.handle_record(&mut rest, now) {
+                deliver(data);
+            }
+        }
+        self.invariants();
     }
 
-    /// Appends one record of at most `limit` bytes around the application data that `write` appends; or changes nothing
-    /// and says `false`, if the handshake is not complete or `write` says so.
-    pub fn protect(&mut self, _limit: usize, _out: &mut Vec<u8>, _write: impl FnOnce(usize, &mut Vec<u8>) -> bool) -> bool {
-        false
+    /// Lets time pass: a flight that was not answered is owed again.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        match self.handshake.flight.handle_timeout(now) {
+            Expiry::None => {}
+            Expiry::Again => {
+                self.stats.retransmissions += 1;
+                self.doubt_less();
+            }
+            Expiry::GaveUp => self.closed(CloseReason::TimedOut, None),
+        }
+        self.invariants();
+    }
+
+    /// Appends one datagram of at most `limit` bytes, of the handshake or with an alert; or changes nothing and says
+    /// `false`. What does not fit stays owed.
+    pub fn poll_packet(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let now = self.clock.advance(now);
+        self.retire();
+        let has_written = self.write_alert(limit, out)
+            || self.handshake.flight.write(now, limit, &mut self.handshake.write, out);
+        if has_written {
+            self.stats.handshake_datagrams_sent += 1;
+        }
+        self.invariants();
+        has_written
+    }
+
+    /// Appends one record of at most `limit` bytes around the application data that `write` appends, of which it is told
+    /// how long it may be; or changes nothing and says `false`, when not connected, or when `write` appends nothing and
+    /// says so. A sequence number is spent on success only.
+    pub fn protect(
+        &mut self,
+        limit: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(usize, &mut Vec<u8>) -> bool,
+    ) -> bool {
+        self.retire();
+        let State::Connected(_) = self.state else { return false };
+        let Some(epoch) = self.handshake.write.last_mut() else { return false };
+        let has_written = epoch.append(ContentType::ApplicationData, limit, out, write);
+        self.stats.application_records_sent += u64::from(has_written);
+        has_written
     }
 
     /// What has happened?
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
-    /// When to be woken.
-    pub fn poll_timeout(&self, _now: Instant) -> Option<Instant> {
-        None
+    /// When to call [`handle_timeout`](Self::handle_timeout); `now` if a packet or an event is owed.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let is_owed = !self.events.is_empty() || self.alert.is_some() || self.handshake.flight.is_owed();
+        if is_owed { Some(now) } else { self.handshake.flight.deadline() }
     }
 
-    /// Closes; a close_notify is owed.
-    pub fn close(&mut self) {}
-
-    /// Whether the handshake is complete and the connection not closed.
-    pub fn is_connected(&self) -> bool {
-        false
+    /// Closes. A close_notify is owed, if the peer knows of us.
+    pub fn close(&mut self) {
+        let is_known = self.handshake.write.iter().any(WriteEpoch::is_used);
+        self.closed(CloseReason::Local, is_known.then_some(Alert::warning(AlertDescription::CloseNotify)));
+        self.invariants();
     }
 
-    /// Whether the connection is closed.
-    pub fn is_closed(&self) -> bool {
-        false
+    /// Whether application data can be sent.
+    pub const fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected(_))
     }
 
-    /// The version negotiated.
+    /// Whether it is over. An alert may still be owed to the peer.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// The version, once it is negotiated.
     pub fn version(&self) -> Option<Version> {
-        None
+        self.cipher_suite().map(|_| Version::Dtls12)
     }
 
-    /// The cipher suite negotiated.
-    pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        None
+    /// The cipher suite, once it is negotiated.
+    pub const fn cipher_suite(&self) -> Option<CipherSuite> {
+        self.handshake.negotiated.cipher_suite
     }
 
-    /// The group of the key exchange.
-    pub fn group(&self) -> Option<Group> {
-        None
+    /// The group of the key exchange, once it is negotiated.
+    pub const fn group(&self) -> Option<Group> {
+        self.handshake.negotiated.group
     }
 
-    /// The SRTP profile negotiated.
-    pub fn srtp_profile(&self) -> Option<SrtpProfile> {
-        None
+    /// The SRTP profile, once it is negotiated.
+    pub const fn srtp_profile(&self) -> Option<SrtpProfile> {
+        self.handshake.negotiated.srtp_profile
     }
 
-    /// The peer's certificate, once it has been authenticated.
+    /// The peer's certificate in DER, once its fingerprint was found among those that were signalled. Before
+    /// [`Event::Connected`] nothing shows yet that the peer has its key.
     pub fn peer_certificate_der(&self) -> Option<&[u8]> {
-        None
+        Some(&*self.handshake.negotiated.peer_certificate).filter(|der| !der.is_empty())
     }
 
-    /// Fills `out` with keying material (RFC 5705).
+    /// Fills `out` with keying material for another protocol (RFC 5705): the same bytes on both sides.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::InvalidExporter`].
-    pub fn export_keying_material(&self, _label: &str, _context: Option<&[u8]>, _out: &mut [u8]) -> Result<(), Error> {
-        Err(Error::NotConnected)
+    /// [`Error::NotConnected`]; [`Error::InvalidExporter`] if the label is one of TLS itself, or the context longer than
+    /// 65,535 bytes.
+    pub fn export_keying_material(&self, label: &str, context: Option<&[u8]>, out: &mut [u8]) -> Result<(), Error> {
+        match &self.state {
+            State::Connected(secrets) => secrets.export(label, context, out),
+            State::Handshaking(_) | State::Closed => Err(Error::NotConnected),
+        }
     }
 
-    /// Counters.
+    /// A line in the format of SSLKEYLOGFILE, with which a packet analyser can decrypt this connection: a secret.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`].
+    pub fn key_log_line(&self) -> Result<String, Error> {
+        match &self.state {
+            State::Connected(secrets) => Ok(secrets.key_log_line()),
+            State::Handshaking(_) | State::Closed => Err(Error::NotConnected),
+        }
+    }
+
+    /// What was counted.
     pub const fn stats(&self) -> &Stats {
         &self.stats
     }
 
     /// What it was made of.
     pub const fn config(&self) -> &Config {
-        &self.config
+        &self.handshake.config
+    }
+
+    /// The handshake is complete: the peer has the key of a certificate whose fingerprint was signalled.
+    fn connected(&mut self, secrets: Secrets) {
+        let Config { role, .. } = self.handshake.config;
+        let srtp = self.handshake.negotiated.srtp_profile.map(|profile| {
+            let mut material = vec![0; profile.keying_material_len()];
+            let exported = secrets.export(DTLS_SRTP, None, &mut material);
+            debug_assert_eq!(exported, Ok(()), "the label is allowed");
+            SrtpKeys::new(profile, role, material)
+        });
+        self.handshake.forget();
+        self.doubt = None;
+        self.state = State::Connected(secrets);
+        self.events.push_back(Event::Connected { srtp });
+        tracing::debug!(?role, "DTLS connected");
+    }
+
+    /// The handshake cannot go on; its state is used up already.
+    fn failed(&mut self, failure: Failure) {
+        self.end(failure.reason, Some(Alert::fatal(failure.alert)));
+    }
+
+    /// The end, if it has not come yet.
+    fn closed(&mut self, reason: CloseReason, alert: Option<Alert>) {
+        match self.state {
+            State::Handshaking(_) | State::Connected(_) => self.end(reason, alert),
+            State::Closed => {}
+        }
+    }
+
+    fn end(&mut self, reason: CloseReason, alert: Option<Alert>) {
+        tracing::debug!(%reason, "DTLS closed");
+        self.state = State::Closed;
+        self.alert = alert;
+        self.doubt = None;
+        self.handshake.flight.clear();
+        self.handshake.forget();
+        self.handshake.read = None;
+        self.events.push_back(Event::Closed(reason));
+    }
+
+    /// The last sequence number is for the alert that says goodbye.
+    ///
+    /// RFC 6347 §4.1: "if an implementation … sequence number … wrap … MUST … a new … handshake", which WebRTC does by
+    /// a new connection.
+    fn retire(&mut self) {
+        let is_exhausted = self.handshake.write.last().is_some_and(|epoch| epoch.left() <= 1);
+        if is_exhausted && self.is_connected() {
+            let alert = Alert::warning(AlertDescription::CloseNotify);
+            self.closed(CloseReason::SequenceExhausted, Some(alert));
+        }
+    }
+
+    fn write_alert(&mut self, limit: usize, out: &mut Vec<u8>) -> bool {
+        let (Some(alert), Some(epoch)) = (self.alert, self.handshake.write.last_mut()) else { return false };
+        let has_written = epoch.append(ContentType::Alert, limit, out, |room, out| {
+            out.extend_from_slice(&alert.encode());
+            room >= alert.encode().len()
+        });
+        if has_written {
+            self.alert = None;
+        }
+        has_written
+    }
+
+    /// The timer has expired again, and the peer has not shown that the alert was not its.
+    fn doubt_less(&mut self) {
+        let Some(doubt) = &mut self.doubt else { return };
+        doubt.patience = doubt.patience.saturating_sub(1);
+        if doubt.patience == 0 {
+            let reason = CloseReason::Alert(doubt.description);
+            self.closed(reason, None);
+        }
+    }
+
+    fn invariants(&self) {
+        let flight = &self.handshake.flight;
+        match &self.state {
+            State::Handshaking(Expect::ClientHello(_)) => debug_assert!(flight.is_idle(), "a server does not begin"),
+            State::Handshaking(_) => {
+                debug_assert!(flight.is_owed() || flight.deadline().is_some(), "a handshake is never stuck");
+            }
+            State::Connected(_) => debug_assert_eq!(flight.deadline(), None, "the last flight has no timer"),
+            State::Closed => debug_assert!(flight.is_idle(), "nothing but an alert is owed after the end"),
+        }
+        debug_assert!(self.handshake.received.held_len() <= crate::handshake::fragment::HELD_LEN_MAX);
+        debug_assert!(self.events.len() <= 2, "connected and closed");
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = match &self.state {
+            State::Handshaking(expect) => format!("{expect:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
+            State::Connected(_) => "Connected".to_owned(),
+            State::Closed => "Closed".to_owned(),
+        };
+        f.debug_struct("Connection").field("role", &self.config().role).field("state", &state).finish_non_exhaustive()
     }
 }

@@ -1,1 +1,134 @@
-//! x
+//! What the versions share of a handshake: fragments, flights, transcript, hellos (RFC 6347 §4.2).
+
+pub(crate) mod exporter;
+pub(crate) mod flight;
+pub(crate) mod fragment;
+pub(crate) mod hello;
+pub(crate) mod transcript;
+
+use crate::alert::AlertDescription;
+use crate::codec::{Length, put_u16, put_vec};
+use crate::error::DecodeError;
+use crate::message::HandshakeType;
+use crate::record::epoch::{ReadEpoch, WriteEpoch};
+use crate::{CipherSuite, CloseReason, Config, Group, SrtpProfile};
+use flight::{Content, Flight};
+use fragment::{Message, Reassembly};
+use transcript::Transcript;
+use wigwag_sansio::Rng;
+
+/// What the handlers of messages work on.
+pub(crate) struct Handshake {
+    pub(crate) config: Config,
+    pub(crate) rng: Rng,
+    pub(crate) received: Reassembly,
+    pub(crate) transcript: Transcript,
+    pub(crate) flight: Flight,
+    pub(crate) negotiated: Negotiated,
+    /// The last is the current one; those before it are kept while the flight may have to be repeated.
+    pub(crate) write: Vec<WriteEpoch>,
+    pub(crate) read: Option<ReadEpoch>,
+    next_message_seq: u16,
+}
+
+/// What was agreed upon so far.
+#[derive(Debug, Default)]
+pub(crate) struct Negotiated {
+    pub(crate) cipher_suite: Option<CipherSuite>,
+    pub(crate) group: Option<Group>,
+    pub(crate) srtp_profile: Option<SrtpProfile>,
+    /// In DER; its fingerprint was compared.
+    pub(crate) peer_certificate: Vec<u8>,
+}
+
+impl Handshake {
+    pub(crate) fn new(config: Config, rng: Rng) -> Self {
+        Self {
+            flight: Flight::new(&config.retransmission),
+            config,
+            rng,
+            received: Reassembly::default(),
+            transcript: Transcript::default(),
+            negotiated: Negotiated::default(),
+            write: vec![WriteEpoch::plaintext()],
+            read: None,
+            next_message_seq: 0,
+        }
+    }
+
+    /// Adds a message to the flight and to the transcript.
+    ///
+    /// RFC 6347 §4.2.2: "The first message each side transmits in each handshake always has message_seq = 0. Whenever each
+    /// new message is generated, the message_seq value is incremented by one."
+    pub(crate) fn send(&mut self, message_type: HandshakeType, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = vec![message_type.0];
+        let mut body = Vec::new();
+        write(&mut body);
+        let len = u32::try_from(body.len()).unwrap_or_default().to_be_bytes();
+        bytes.extend_from_slice(&len[1..]);
+        put_u16(&mut bytes, self.next_message_seq);
+        bytes.extend_from_slice(&[0; 3]);
+        put_vec(&mut bytes, Length::U24, |out| out.extend_from_slice(&body));
+        self.next_message_seq = self.next_message_seq.saturating_add(1);
+        self.transcript.add(&bytes);
+        self.flight.push(self.epoch(), Content::Handshake(bytes));
+    }
+
+    pub(crate) fn send_change_cipher_spec(&mut self) {
+        self.flight.push(self.epoch(), Content::ChangeCipherSpec);
+    }
+
+    /// The epoch that we write in.
+    pub(crate) fn epoch(&self) -> u16 {
+        self.write.last().map_or(0, WriteEpoch::epoch)
+    }
+
+    /// The certificate's fingerprint decides before anything else of the peer is believed.
+    ///
+    /// RFC 8122 §6.2: "the certificate's fingerprint MUST be compared with those in the SDP … if the fingerprint does not
+    /// match … the endpoint MUST tear down the connection".
+    pub(crate) fn authenticate(&mut self, certificate: &[u8]) -> Result<(), Failure> {
+        // All are compared, whichever matches: time tells nothing of which.
+        let matching = self.config.remote_fingerprints.iter().filter(|fingerprint| fingerprint.matches(certificate)).count();
+        if matching == 0 {
+            return Err(Failure { alert: AlertDescription::BadCertificate, reason: CloseReason::FingerprintMismatch });
+        }
+        self.negotiated.peer_certificate = certificate.to_vec();
+        Ok(())
+    }
+
+    /// What only the handshake needed.
+    pub(crate) fn forget(&mut self) {
+        self.received.clear();
+        self.transcript = Transcript::default();
+    }
+}
+
+impl Message {
+    /// The body, if it is a message of this type and came in this epoch.
+    pub(crate) fn expect(&self, message_type: HandshakeType, epoch: u16) -> Result<&[u8], Failure> {
+        if self.message_type() != message_type || self.epoch != epoch {
+            return Err(Failure::refused(AlertDescription::UnexpectedMessage, "a handshake message was out of order"));
+        }
+        Ok(self.body())
+    }
+}
+
+/// Why a handshake cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) alert: AlertDescription,
+    pub(crate) reason: CloseReason,
+}
+
+impl Failure {
+    pub(crate) const fn refused(alert: AlertDescription, why: &'static str) -> Self {
+        Self { alert, reason: CloseReason::Refused { alert, why } }
+    }
+}
+
+impl From<DecodeError> for Failure {
+    fn from(_: DecodeError) -> Self {
+        Self::refused(AlertDescription::DecodeError, "a handshake message does not decode")
+    }
+}

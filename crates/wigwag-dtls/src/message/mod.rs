@@ -1,1 +1,61 @@
-//! x
+//! Handshake messages (RFC 5246 §7.4, RFC 6347 §4.2.2): one file a message, each a value that decodes and encodes its
+//! body.
+
+pub(crate) mod certificate;
+pub(crate) mod certificate_request;
+pub(crate) mod certificate_verify;
+pub(crate) mod client_hello;
+pub(crate) mod client_key_exchange;
+pub(crate) mod extension;
+pub(crate) mod hello_verify_request;
+pub(crate) mod server_hello;
+pub(crate) mod server_key_exchange;
+
+pub(crate) use certificate::Certificate;
+pub(crate) use certificate_request::CertificateRequest;
+pub(crate) use certificate_verify::CertificateVerify;
+pub(crate) use client_hello::ClientHello;
+pub(crate) use client_key_exchange::ClientKeyExchange;
+pub(crate) use hello_verify_request::HelloVerifyRequest;
+pub(crate) use server_hello::ServerHello;
+pub(crate) use server_key_exchange::ServerKeyExchange;
+
+/// The type of a handshake message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HandshakeType(pub(crate) u8);
+
+impl HandshakeType {
+    pub(crate) const HELLO_REQUEST: Self = Self(0);
+    pub(crate) const CLIENT_HELLO: Self = Self(1);
+    pub(crate) const SERVER_HELLO: Self = Self(2);
+    pub(crate) const HELLO_VERIFY_REQUEST: Self = Self(3);
+    pub(crate) const CERTIFICATE: Self = Self(11);
+    pub(crate) const SERVER_KEY_EXCHANGE: Self = Self(12);
+    pub(crate) const CERTIFICATE_REQUEST: Self = Self(13);
+    pub(crate) const SERVER_HELLO_DONE: Self = Self(14);
+    pub(crate) const CERTIFICATE_VERIFY: Self = Self(15);
+    pub(crate) const CLIENT_KEY_EXCHANGE: Self = Self(16);
+    pub(crate) const FINISHED: Self = Self(20);
+}
+
+impl std::fmt::Debug for HandshakeType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match *self {
+            Self::HELLO_REQUEST => "HelloRequest",
+            Self::CLIENT_HELLO => "ClientHello",
+            Self::SERVER_HELLO => "ServerHello",
+            Self::HELLO_VERIFY_REQUEST => "HelloVerifyRequest",
+            Self::CERTIFICATE => "Certificate",
+            Self::SERVER_KEY_EXCHANGE => "ServerKeyExchange",
+            Self::CERTIFICATE_REQUEST => "CertificateRequest",
+            Self::SERVER_HELLO_DONE => "ServerHelloDone",
+            Self::CERTIFICATE_VERIFY => "CertificateVerify",
+            Self::CLIENT_KEY_EXCHANGE => "ClientKeyExchange",
+            Self::FINISHED => "Finished",
+            Self(number) => return write!(f, "HandshakeType({number})"),
+        })
+    }
+}
+
+/// RFC 5246 §7.4.9: the length of verify_data.
+pub(crate) const VERIFY_DATA_LEN: usize = 12;

@@ -1,1 +1,48 @@
-//! x
+//! Records: how they are cut from datagrams, protected and opened (RFC 6347 §4.1).
+
+pub(crate) mod epoch;
+pub(crate) mod plaintext;
+
+/// What a record carries (RFC 5246 §6.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ContentType {
+    ChangeCipherSpec,
+    Alert,
+    Handshake,
+    ApplicationData,
+}
+
+impl ContentType {
+    pub(crate) const fn from_wire(number: u8) -> Option<Self> {
+        match number {
+            20 => Some(Self::ChangeCipherSpec),
+            21 => Some(Self::Alert),
+            22 => Some(Self::Handshake),
+            23 => Some(Self::ApplicationData),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn wire(self) -> u8 {
+        match self {
+            Self::ChangeCipherSpec => 20,
+            Self::Alert => 21,
+            Self::Handshake => 22,
+            Self::ApplicationData => 23,
+        }
+    }
+}
+
+/// RFC 5246 §6.2.1: "The length MUST NOT exceed 2^14."
+pub(crate) const PLAINTEXT_LEN_MAX: usize = 1 << 14;
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discard {
+    Malformed,
+    WrongVersion,
+    UnknownContentType,
+    UnknownEpoch,
+    Replayed,
+    NotAuthentic,
+}

@@ -1,0 +1,182 @@
+//! What arrives: records, and what they carry.
+
+use super::{Connection, Doubt, State};
+use crate::alert::{Alert, AlertDescription, AlertLevel};
+use crate::codec::Reader;
+use crate::handshake::fragment::{Fragment, FragmentDiscard};
+use crate::message::HandshakeType;
+use crate::record::plaintext::{self, Header};
+use crate::record::{ContentType, Discard, PLAINTEXT_LEN_MAX};
+use crate::v12::Next;
+use crate::{CloseReason, Role};
+use std::time::Instant;
+
+/// An alert without protection may be anybody's. If it is the peer's, the peer stays silent through this many expiries of
+/// our timer (RFC 6347 §4.1.2.7 on what cannot be trusted: "silently discarded"; security of WebRTC: one such datagram
+/// must not end a call).
+const PATIENCE: u32 = 2;
+
+impl Connection {
+    /// Takes the next record off the datagram and returns the application data in it, if that is what it carries.
+    pub(super) fn handle_record<'a>(&mut self, datagram: &mut &'a mut [u8], now: Instant) -> Option<&'a [u8]> {
+        let (header, body) = match plaintext::split(datagram) {
+            Ok(record) => record,
+            Err(discard) => {
+                self.discard(discard);
+                return None;
+            }
+        };
+        match (&self.state, header.number.epoch) {
+            (State::Closed, _) => self.stats.after_close += 1,
+            (State::Handshaking(_) | State::Connected(_), 0) => self.handle_plaintext(&header, body, now),
+            (State::Handshaking(_) | State::Connected(_), _) => match self.open(&header, body) {
+                Ok(text) => return self.handle_protected(&header, text, now),
+                Err(discard) => self.discard(discard),
+            },
+        }
+        None
+    }
+
+    /// The key is decided before the record is opened: a failed attempt destroys it.
+    fn open<'a>(&mut self, header: &Header, body: &'a mut [u8]) -> Result<&'a [u8], Discard> {
+        let read = self.handshake.read.as_mut().filter(|read| read.epoch() == header.number.epoch);
+        read.ok_or(Discard::UnknownEpoch)?.open(header, body).map(|text| &*text)
+    }
+
+    fn handle_plaintext(&mut self, header: &Header, body: &[u8], now: Instant) {
+        if body.len() > PLAINTEXT_LEN_MAX {
+            return self.discard(Discard::Malformed);
+        }
+        match header.content_type {
+            ContentType::ApplicationData => self.stats.plaintext_application_data += 1,
+            ContentType::Alert => {
+                self.stats.plaintext_alerts += 1;
+                self.doubt(body);
+            }
+            // Nothing waits for it: the epoch of a record says the same.
+            ContentType::ChangeCipherSpec => {}
+            ContentType::Handshake => match self.state {
+                State::Handshaking(_) => self.handle_fragments(header, body, now),
+                State::Connected(_) | State::Closed => self.stats.plaintext_handshake += 1,
+            },
+        }
+    }
+
+    fn handle_protected<'a>(&mut self, header: &Header, text: &'a [u8], now: Instant) -> Option<&'a [u8]> {
+        match (header.content_type, &self.state) {
+            (ContentType::ApplicationData, State::Connected(_)) => {
+                self.stats.application_records_received += 1;
+                // Only who has our Finished sends application data.
+                self.handshake.flight.acknowledge();
+                return Some(text).filter(|text| !text.is_empty());
+            }
+            (ContentType::ApplicationData, State::Handshaking(_) | State::Closed) => {
+                self.stats.early_application_data += 1;
+            }
+            (ContentType::Alert, _) => self.handle_alert(text),
+            (ContentType::Handshake, State::Connected(_)) => self.handle_late_fragment(text),
+            (ContentType::Handshake, State::Handshaking(_) | State::Closed) => self.handle_fragments(header, text, now),
+            (ContentType::ChangeCipherSpec, _) => {}
+        }
+        None
+    }
+
+    /// An alert that is the peer's.
+    fn handle_alert(&mut self, body: &[u8]) {
+        match Alert::decode(body) {
+            // RFC 5246 §7.2.1: "The other party MUST respond with a close_notify alert of its own and close down the
+            // connection immediately, discarding any pending writes."
+            Ok(Alert { description: AlertDescription::CloseNotify, .. }) => {
+                self.closed(CloseReason::CloseNotify, Some(Alert::warning(AlertDescription::CloseNotify)));
+            }
+            Ok(Alert { level: AlertLevel::Fatal, description }) => self.closed(CloseReason::Alert(description), None),
+            Ok(Alert { level: AlertLevel::Warning, .. }) | Err(_) => self.stats.ignored_alerts += 1,
+        }
+    }
+
+    /// An alert that may be anybody's.
+    fn doubt(&mut self, body: &[u8]) {
+        let is_end = |alert: &Alert| {
+            alert.level == AlertLevel::Fatal || alert.description == AlertDescription::CloseNotify
+        };
+        // Only while an answer is awaited can silence be told from patience.
+        let waits = self.handshake.flight.deadline().is_some() && self.doubt.is_none();
+        if let Some(alert) = Alert::decode(body).ok().filter(|alert| waits && is_end(alert)) {
+            self.doubt = Some(Doubt { description: alert.description, patience: PATIENCE });
+        }
+    }
+
+    fn handle_fragments(&mut self, header: &Header, body: &[u8], now: Instant) {
+        let mut reader = Reader::new(body);
+        if reader.is_empty() {
+            self.stats.malformed_fragments += 1;
+        }
+        while !reader.is_empty() {
+            let Ok(fragment) = Fragment::decode(&mut reader) else {
+                self.stats.malformed_fragments += 1;
+                return;
+            };
+            match self.handshake.received.insert(header.number.epoch, &fragment) {
+                Ok(()) => self.advance(now),
+                Err(FragmentDiscard::Repeated) => self.handle_repeated(&fragment),
+                Err(FragmentDiscard::Contradicting) => self.stats.contradicting_fragments += 1,
+                Err(FragmentDiscard::Excessive) => self.stats.excessive_fragments += 1,
+                Err(FragmentDiscard::Unprotected) => self.stats.plaintext_handshake += 1,
+            }
+        }
+    }
+
+    /// The end of the peer's last flight comes again: it has not got ours.
+    fn handle_repeated(&mut self, fragment: &Fragment<'_>) {
+        self.stats.repeated_fragments += 1;
+        let is_end = fragment.message_seq.checked_add(1) == Some(self.handshake.received.next()) && fragment.offset == 0;
+        if is_end && self.handshake.flight.repeat() {
+            self.stats.repetitions += 1;
+        }
+    }
+
+    /// Handles the messages that are complete and next.
+    fn advance(&mut self, now: Instant) {
+        while let Some(message) = self.handshake.received.pop() {
+            let State::Handshaking(expect) = std::mem::replace(&mut self.state, State::Closed) else { return };
+            self.handshake.flight.progress(now);
+            self.doubt = None;
+            match expect.handle(&message, &mut self.handshake) {
+                Ok(Next::Expect(expect)) => self.state = State::Handshaking(expect),
+                Ok(Next::Complete(secrets)) => return self.connected(secrets),
+                Err(failure) => return self.failed(failure),
+            }
+        }
+    }
+
+    /// A handshake message after the handshake: the peer has not got our last flight, or wants to begin again.
+    fn handle_late_fragment(&mut self, body: &[u8]) {
+        self.stats.late_handshake_messages += 1;
+        let Ok(fragment) = Fragment::decode(&mut Reader::new(body)) else { return };
+        match (fragment.message_type, self.handshake.config.role) {
+            (HandshakeType::FINISHED, Role::Server) => {
+                if fragment.message_seq < self.handshake.received.next() && self.handshake.flight.repeat() {
+                    self.stats.repetitions += 1;
+                }
+            }
+            // RFC 8827 §6.5: "Endpoints MUST NOT implement DTLS renegotiation and MUST reject it with a "no_renegotiation"
+            // alert if offered."
+            (HandshakeType::HELLO_REQUEST, Role::Client) | (HandshakeType::CLIENT_HELLO, Role::Server) => {
+                self.alert.get_or_insert(Alert::warning(AlertDescription::NoRenegotiation));
+            }
+            _ => {}
+        }
+    }
+
+    fn discard(&mut self, discard: Discard) {
+        let stats = &mut self.stats;
+        *match discard {
+            Discard::Malformed => &mut stats.malformed_records,
+            Discard::WrongVersion => &mut stats.wrong_version,
+            Discard::UnknownContentType => &mut stats.unknown_content_type,
+            Discard::UnknownEpoch => &mut stats.unknown_epoch,
+            Discard::Replayed => &mut stats.replayed,
+            Discard::NotAuthentic => &mut stats.not_authentic,
+        } += 1;
+    }
+}

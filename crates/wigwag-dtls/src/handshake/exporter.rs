@@ -1,0 +1,29 @@
+//! Keying material for other protocols (RFC 5705, RFC 5764 §4.2).
+
+use crate::error::Error;
+
+/// The label for SRTP.
+pub(crate) const DTLS_SRTP: &str = "EXTRACTOR-dtls_srtp";
+
+/// RFC 5705 §4: "Labels … MUST NOT collide with existing PRF labels": with one of these, the exporter would give away
+/// what proves our identity, or the keys.
+const RESERVED: [&str; 6] = [
+    "client finished",
+    "server finished",
+    "master secret",
+    "extended master secret",
+    "key expansion",
+    // RFC 5246 has none of the name, and nothing else must begin like nothing.
+    "",
+];
+
+/// The length of the context before it, if there is a context.
+///
+/// RFC 5705 §4: "context_value_length is encoded as an unsigned, 16-bit quantity"; without a context there is none.
+pub(crate) fn check(label: &str, context: Option<&[u8]>) -> Result<Option<[u8; 2]>, Error> {
+    if RESERVED.contains(&label) {
+        return Err(Error::InvalidExporter);
+    }
+    let len = context.map(|context| u16::try_from(context.len()).map(u16::to_be_bytes));
+    len.transpose().map_err(|_| Error::InvalidExporter)
+}

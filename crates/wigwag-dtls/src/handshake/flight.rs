@@ -1,0 +1,388 @@
+//! Our side of a flight: what is owed, when it is owed again (RFC 6347 §4.2.4).
+//!
+//! ```text
+//!            push                all written               the answer comes
+//!   Idle ───────────► Sending ───────────────► Waiting ───────────────────────► Idle, or the next flight
+//!                        ▲                        │
+//!                        └────────────────────────┘ timer expires, or the peer repeats its flight
+//! ```
+//! The last flight of a handshake waits for no answer, so it has no timer, and is repeated only when the peer repeats its
+//! own: `Kept`.
+
+use super::fragment::HEADER_LEN;
+use crate::config::Retransmission;
+use crate::record::ContentType;
+use crate::record::epoch::WriteEpoch;
+use std::time::Instant;
+use wigwag_sansio::{Backoff, Timer};
+
+/// A fragment smaller than this is not worth its header, if there can be a larger one in the next datagram.
+const FRAGMENT_LEN_MIN: usize = 64;
+
+// RFC 6347 §4.1.1.1: "If repeated retransmissions do not result in a response, and the PMTU is unknown, subsequent
+// retransmissions SHOULD back off to a smaller record size, fragmenting the handshake message as appropriate."
+const SMALLER_AFTER: u32 = 3;
+/// What every path of IPv4 carries (RFC 1122 §3.3.3), less the headers of IP and UDP.
+const SMALL_DATAGRAM_LEN: usize = 576 - 20 - 8;
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A message with its header, as of one fragment.
+    Handshake(Vec<u8>),
+    ChangeCipherSpec,
+}
+
+#[derive(Debug)]
+struct Item {
+    epoch: u16,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is owed, and no answer awaited.
+    Idle,
+    /// The bytes from `offset` of the body of item `next` are owed, and all that comes after them.
+    Sending { next: usize, offset: usize },
+    Waiting { retransmit: Timer },
+    /// The last flight.
+    Kept,
+}
+
+/// What an expired timer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    None,
+    Again,
+    GaveUp,
+}
+
+#[derive(Debug)]
+pub(crate) struct Flight {
+    items: Vec<Item>,
+    state: State,
+    is_last: bool,
+    backoff: Backoff,
+    limit: u32,
+    /// Since the peer was heard of.
+    retransmissions: u32,
+    /// Since the timer last expired.
+    has_repeated: bool,
+}
+
+impl Flight {
+    pub(crate) fn new(config: &Retransmission) -> Self {
+        Self {
+            items: Vec::new(),
+            state: State::Idle,
+            is_last: false,
+            backoff: Backoff::new(config.initial, config.max),
+            limit: config.limit,
+            retransmissions: 0,
+            has_repeated: false,
+        }
+    }
+
+    /// Begins a new flight: the peer has answered the one before.
+    pub(crate) fn begin(&mut self, is_last: bool) {
+        self.clear();
+        self.is_last = is_last;
+        self.retransmissions = 0;
+        self.has_repeated = false;
+        self.backoff.reset();
+    }
+
+    /// Adds to the flight, which is owed from now on.
+    pub(crate) fn push(&mut self, epoch: u16, content: Content) {
+        self.items.push(Item { epoch, content });
+        match self.state {
+            State::Sending { .. } => {}
+            State::Idle | State::Waiting { .. } | State::Kept => self.send(),
+        }
+    }
+
+    /// Nothing is owed any more.
+    pub(crate) fn clear(&mut self) {
+        self.items.clear();
+        self.state = State::Idle;
+    }
+
+    /// The peer has got the last flight.
+    pub(crate) fn acknowledge(&mut self) {
+        match self.state {
+            State::Kept => self.clear(),
+            State::Idle | State::Sending { .. } | State::Waiting { .. } => {}
+        }
+    }
+
+    pub(crate) const fn is_owed(&self) -> bool {
+        matches!(self.state, State::Sending { .. })
+    }
+
+    pub(crate) const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Waiting { retransmit } => retransmit.deadline(),
+            State::Idle | State::Sending { .. } | State::Kept => None,
+        }
+    }
+
+    /// A new message of the peer: it lives, and what is lost is asked for soon.
+    pub(crate) fn progress(&mut self, now: Instant) {
+        self.retransmissions = 0;
+        self.backoff.reset();
+        if let State::Waiting { retransmit } = &mut self.state {
+            *retransmit = Timer::after(now, self.backoff.current());
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Expiry {
+        match &mut self.state {
+            State::Waiting { retransmit } => {
+                if !retransmit.expire(now) {
+                    return Expiry::None;
+                }
+            }
+            State::Idle | State::Sending { .. } | State::Kept => return Expiry::None,
+        }
+        if self.retransmissions >= self.limit {
+            self.clear();
+            return Expiry::GaveUp;
+        }
+        self.retransmissions += 1;
+        self.has_repeated = false;
+        self.backoff.double();
+        self.send();
+        Expiry::Again
+    }
+
+    /// The peer repeats the flight that this one answers, so this one was lost. Says whether it is owed again.
+    ///
+    /// RFC 6347 §4.2.4: "The implementation receives a retransmitted flight from the peer: the implementation transitions
+    /// to the SENDING state, where it retransmits the flight". Before the handshake is complete, who repeats is not known,
+    /// so it is done once a period of the timer at most.
+    pub(crate) fn repeat(&mut self) -> bool {
+        let may_repeat = match &self.state {
+            State::Waiting { .. } => !std::mem::replace(&mut self.has_repeated, true),
+            State::Kept => true,
+            State::Idle | State::Sending { .. } => false,
+        };
+        if may_repeat {
+            self.send();
+        }
+        may_repeat
+    }
+
+    /// Appends a datagram of at most `limit` bytes, with as much of the flight as fits; or nothing and says `false`.
+    pub(crate) fn write(&mut self, now: Instant, limit: usize, epochs: &mut [WriteEpoch], out: &mut Vec<u8>) -> bool {
+        let limit = if self.retransmissions >= SMALLER_AFTER { limit.min(SMALL_DATAGRAM_LEN) } else { limit };
+        let State::Sending { next, offset } = &mut self.state else { return false };
+        let start = out.len();
+        while let Some(item) = self.items.get(*next) {
+            let room = limit.saturating_sub(out.len() - start);
+            let Some(epoch) = epochs.iter_mut().find(|epoch| epoch.epoch() == item.epoch) else { break };
+            let Some(end) = item.write(*offset, room, out.len() == start, epoch, out) else { break };
+            (*next, *offset) = if end < item.body_len() { (*next, end) } else { (*next + 1, 0) };
+        }
+        if out.len() == start {
+            return false;
+        }
+        if *next >= self.items.len() {
+            self.state = self.sent(now);
+        }
+        true
+    }
+
+    fn send(&mut self) {
+        self.state = State::Sending { next: 0, offset: 0 };
+    }
+
+    fn sent(&self, now: Instant) -> State {
+        if self.is_last { State::Kept } else { State::Waiting { retransmit: Timer::after(now, self.backoff.current()) } }
+    }
+}
+
+impl Item {
+    fn body_len(&self) -> usize {
+        match &self.content {
+            Content::Handshake(message) => message.len().saturating_sub(HEADER_LEN),
+            Content::ChangeCipherSpec => 0,
+        }
+    }
+
+    /// Appends a record with the body from `offset` on, as much as fits in `room`, and returns where it ends.
+    fn write(
+        &self,
+        offset: usize,
+        room: usize,
+        is_first: bool,
+        epoch: &mut WriteEpoch,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
+        let mut end = offset;
+        let has_written = match &self.content {
+            // RFC 5246 §7.1: "a single byte of value 1".
+            Content::ChangeCipherSpec => epoch.append(ContentType::ChangeCipherSpec, room, out, |room, out| {
+                out.push(1);
+                room > 0
+            }),
+            Content::Handshake(message) => epoch.append(ContentType::Handshake, room, out, |room, out| {
+                let written = write_fragment(message, offset, room, is_first, out);
+                end = offset + written.unwrap_or(0);
+                written.is_some()
+            }),
+        };
+        has_written.then_some(end)
+    }
+}
+
+/// Appends a fragment from `offset` on and returns how much of the body is in it.
+///
+/// RFC 6347 §4.2.3: "each with the same message_seq value as the original handshake message … the fragment_offset (the
+/// number of bytes contained in previous fragments) and the fragment_length (the length of this fragment)".
+fn write_fragment(message: &[u8], offset: usize, room: usize, is_first: bool, out: &mut Vec<u8>) -> Option<usize> {
+    let (header, body) = message.split_at_checked(HEADER_LEN)?;
+    let rest = body.get(offset..)?;
+    let len = rest.len().min(room.checked_sub(HEADER_LEN)?);
+    let is_worth_it = len == rest.len() || len >= FRAGMENT_LEN_MIN || is_first && len > 0;
+    let fragment = rest.get(..len).filter(|_| is_worth_it)?;
+    // type, length and message_seq
+    out.extend_from_slice(header.get(..6)?);
+    for number in [offset, len] {
+        out.extend(u32::try_from(number).ok()?.to_be_bytes().into_iter().skip(1));
+    }
+    out.extend_from_slice(fragment);
+    Some(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin; only differences are used")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    /// A message of this body, with number 0.
+    fn message(body: &[u8]) -> Content {
+        let len = u8::try_from(body.len()).unwrap();
+        Content::Handshake([&[1, 0, 0, len, 0, 0, 0, 0, 0, 0, 0, len], body].concat())
+    }
+
+    fn flight(config: &Retransmission, is_last: bool) -> Flight {
+        let mut flight = Flight::new(config);
+        flight.begin(is_last);
+        flight.push(0, message(&[7; 200]));
+        flight.push(0, Content::ChangeCipherSpec);
+        flight
+    }
+
+    fn datagrams(flight: &mut Flight, now: Instant, limit: usize, epochs: &mut [WriteEpoch]) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| {
+            let mut out = Vec::new();
+            flight.write(now, limit, epochs, &mut out).then_some(out)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_flight_is_cut_to_the_limit_and_packed() {
+        let mut epochs = [WriteEpoch::plaintext()];
+        let lens = |limit, epochs: &mut [WriteEpoch]| {
+            let mut flight = flight(&Retransmission::default(), false);
+            datagrams(&mut flight, origin(), limit, epochs).iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(lens(1200, &mut epochs), [25 + 200 + 14]);
+        assert_eq!(lens(120, &mut epochs), [120, 120, 25 + 10 + 14]);
+        assert_eq!(lens(26, &mut epochs).len(), 201, "a byte in each, and the ChangeCipherSpec");
+        assert_eq!(lens(25, &mut epochs), [0; 0], "too small for anything");
+    }
+
+    #[test]
+    fn what_does_not_fit_stays_owed() {
+        let mut epochs = [WriteEpoch::plaintext()];
+        let mut flight = flight(&Retransmission::default(), false);
+        let mut out = vec![1, 2, 3];
+        assert!(!flight.write(origin(), 20, &mut epochs, &mut out) && flight.is_owed());
+        assert_eq!(out, [1, 2, 3]);
+        assert_eq!(datagrams(&mut flight, origin(), 1200, &mut epochs).len(), 1);
+    }
+
+    #[test]
+    fn the_timer_doubles_up_to_its_maximum_and_then_the_peer_is_given_up() {
+        let config = Retransmission { initial: Duration::from_secs(1), max: Duration::from_secs(5), limit: 5 };
+        let (mut epochs, mut now, mut waits) = ([WriteEpoch::plaintext()], origin(), Vec::new());
+        let mut flight = flight(&config, false);
+        loop {
+            datagrams(&mut flight, now, 1200, &mut epochs);
+            let deadline = flight.deadline().unwrap();
+            waits.push((deadline - now).as_secs());
+            now = deadline;
+            match flight.handle_timeout(now) {
+                Expiry::Again => {}
+                Expiry::GaveUp => break,
+                Expiry::None => panic!("it was due"),
+            }
+        }
+        assert_eq!(waits, [1, 2, 4, 5, 5, 5]);
+        assert!(flight.is_idle());
+    }
+
+    #[test]
+    fn progress_starts_the_timer_anew() {
+        let (mut epochs, now) = ([WriteEpoch::plaintext()], origin());
+        let mut flight = flight(&Retransmission::default(), false);
+        datagrams(&mut flight, now, 1200, &mut epochs);
+        let now = flight.deadline().unwrap();
+        assert_eq!(flight.handle_timeout(now), Expiry::Again);
+        datagrams(&mut flight, now, 1200, &mut epochs);
+        flight.progress(now);
+        assert_eq!(flight.deadline(), Some(now + Retransmission::default().initial));
+    }
+
+    #[test]
+    fn a_repeated_flight_has_new_sequence_numbers() {
+        let (mut epochs, now) = ([WriteEpoch::plaintext()], origin());
+        let mut flight = flight(&Retransmission::default(), false);
+        let first = datagrams(&mut flight, now, 1200, &mut epochs).concat();
+        assert!(flight.repeat());
+        let again = datagrams(&mut flight, now, 1200, &mut epochs).concat();
+        assert_eq!((first[3..11].to_vec(), again[3..11].to_vec()), (vec![0; 8], vec![0, 0, 0, 0, 0, 0, 0, 2]));
+        assert_eq!(first[13..238], again[13..238]);
+        assert!(!flight.repeat(), "once a period of the timer");
+    }
+
+    #[test]
+    fn the_last_flight_has_no_timer_and_is_repeated_when_asked_for() {
+        let (mut epochs, now) = ([WriteEpoch::plaintext()], origin());
+        let mut flight = flight(&Retransmission::default(), true);
+        for _ in 0..5 {
+            assert_eq!(datagrams(&mut flight, now, 1200, &mut epochs).len(), 1);
+            assert_eq!(flight.deadline(), None);
+            assert!(flight.repeat());
+        }
+        datagrams(&mut flight, now, 1200, &mut epochs);
+        flight.acknowledge();
+        assert!(!flight.repeat() && flight.is_idle());
+    }
+
+    #[test]
+    fn datagrams_become_smaller_when_nothing_answers() {
+        let (mut epochs, mut now) = ([WriteEpoch::plaintext()], origin());
+        let mut flight = Flight::new(&Retransmission::default());
+        flight.begin(false);
+        (0..10).for_each(|_| flight.push(0, message(&[7; 200])));
+        let mut longest = Vec::new();
+        for _ in 0..5 {
+            longest.push(datagrams(&mut flight, now, 1200, &mut epochs).iter().map(Vec::len).max().unwrap());
+            now = flight.deadline().unwrap();
+            assert_eq!(flight.handle_timeout(now), Expiry::Again);
+        }
+        assert!(longest[2] > 1100 && longest[3] <= SMALL_DATAGRAM_LEN && longest[4] <= SMALL_DATAGRAM_LEN);
+    }
+}

@@ -1,0 +1,322 @@
+//! Fragments of handshake messages, and how they become whole again (RFC 6347 §4.2.2, §4.2.3).
+
+use crate::codec::{Length, Reader, put_u16, put_vec};
+use crate::error::DecodeError;
+use crate::message::HandshakeType;
+use std::collections::BTreeMap;
+
+/// msg_type 1, length 3, message_seq 2, fragment_offset 3, fragment_length 3
+pub(crate) const HEADER_LEN: usize = 12;
+
+/// The longest message: certificates are a few hundred bytes, chains of them a few thousand.
+pub(crate) const MESSAGE_LEN_MAX: usize = 32 * 1024;
+
+/// What a connection holds of incomplete messages at most (CVE-2014-3506: a header of 12 bytes claimed 16 MB).
+pub(crate) const HELD_LEN_MAX: usize = 64 * 1024;
+
+/// How far ahead of the next message another may be: no flight has more messages.
+const AHEAD_MAX: u16 = 8;
+
+/// What keeping a message costs beside its bytes.
+const OVERHEAD: usize = 128;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fragment<'a> {
+    pub(crate) message_type: HandshakeType,
+    pub(crate) message_len: usize,
+    pub(crate) message_seq: u16,
+    pub(crate) offset: usize,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Fragment<'a> {
+    /// Reads the next fragment of a record.
+    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (message_type, message_len) = (HandshakeType(reader.u8()?), reader.u24()?);
+        let (message_seq, offset, bytes) = (reader.u16()?, reader.u24()?, reader.vec24()?);
+        let end = offset.checked_add(bytes.len()).ok_or(DecodeError)?;
+        // CVE-2014-0195: the end was not compared. An empty fragment of a message that is not empty makes no progress.
+        if end > message_len || bytes.is_empty() && message_len > 0 {
+            return Err(DecodeError);
+        }
+        Ok(Self { message_type, message_len, message_seq, offset, bytes })
+    }
+}
+
+/// A message with its header, as if it had come in one fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) epoch: u16,
+    bytes: Vec<u8>,
+}
+
+impl Message {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        self.bytes.get(HEADER_LEN..).unwrap_or_default()
+    }
+
+    pub(crate) fn message_type(&self) -> HandshakeType {
+        HandshakeType(self.bytes.first().copied().unwrap_or(u8::MAX))
+    }
+}
+
+/// Why a fragment was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FragmentDiscard {
+    /// Of a message that is complete.
+    Repeated,
+    /// Another length or type than the message had before.
+    Contradicting,
+    /// Too far ahead, or too large.
+    Excessive,
+    /// Without the protection that messages have by now.
+    Unprotected,
+}
+
+/// A message of which parts have come.
+#[derive(Debug)]
+struct Partial {
+    message: Message,
+    /// A bit for each byte of the body.
+    has: Vec<u64>,
+    missing: usize,
+}
+
+impl Partial {
+    fn new(epoch: u16, fragment: &Fragment<'_>) -> Self {
+        let mut bytes = vec![fragment.message_type.0];
+        let body_len = fragment.message_len;
+        let len = u32::try_from(body_len).unwrap_or_default().to_be_bytes();
+        bytes.extend(len.into_iter().skip(1));
+        put_u16(&mut bytes, fragment.message_seq);
+        bytes.extend_from_slice(&[0; 3]);
+        put_vec(&mut bytes, Length::U24, |out| out.resize(HEADER_LEN + body_len, 0));
+        Self { message: Message { epoch, bytes }, has: vec![0; body_len.div_ceil(64)], missing: body_len }
+    }
+
+    fn is_of(&self, fragment: &Fragment<'_>) -> bool {
+        self.message.message_type() == fragment.message_type && self.message.body().len() == fragment.message_len
+    }
+
+    /// Bytes that are there already stay as they are.
+    fn fill(&mut self, fragment: &Fragment<'_>) {
+        let body = self.message.bytes.iter_mut().skip(HEADER_LEN + fragment.offset);
+        for (position, (to, from)) in (fragment.offset..).zip(body.zip(fragment.bytes)) {
+            let Some(word) = self.has.get_mut(position / 64) else { return };
+            let bit = 1 << (position % 64);
+            if *word & bit == 0 {
+                *word |= bit;
+                *to = *from;
+                self.missing = self.missing.saturating_sub(1);
+            }
+        }
+    }
+
+    const fn cost(body_len: usize) -> usize {
+        body_len + body_len / 8 + OVERHEAD
+    }
+}
+
+/// Messages in their order, from fragments in any order.
+#[derive(Debug, Default)]
+pub(crate) struct Reassembly {
+    next: u16,
+    /// Epochs before this one no longer count.
+    epoch_min: u16,
+    partials: BTreeMap<u16, Partial>,
+}
+
+impl Reassembly {
+    /// The number of the message that comes next.
+    pub(crate) const fn next(&self) -> u16 {
+        self.next
+    }
+
+    /// Takes a fragment.
+    pub(crate) fn insert(&mut self, epoch: u16, fragment: &Fragment<'_>) -> Result<(), FragmentDiscard> {
+        let seq = fragment.message_seq;
+        if seq < self.next {
+            return Err(FragmentDiscard::Repeated);
+        }
+        if epoch < self.epoch_min {
+            return Err(FragmentDiscard::Unprotected);
+        }
+        if seq - self.next >= AHEAD_MAX || fragment.message_len > MESSAGE_LEN_MAX {
+            return Err(FragmentDiscard::Excessive);
+        }
+        // What is protected is believed more than what is not.
+        if self.partials.get(&seq).is_some_and(|partial| partial.message.epoch < epoch) {
+            self.partials.remove(&seq);
+        }
+        match self.partials.get(&seq) {
+            Some(partial) if !partial.is_of(fragment) || partial.message.epoch > epoch => {
+                return Err(FragmentDiscard::Contradicting);
+            }
+            Some(partial) if partial.missing == 0 => return Err(FragmentDiscard::Repeated),
+            Some(_) => {}
+            None => self.make_room(seq, fragment.message_len)?,
+        }
+        self.partials.entry(seq).or_insert_with(|| Partial::new(epoch, fragment)).fill(fragment);
+        Ok(())
+    }
+
+    /// The next message, if it is complete.
+    pub(crate) fn pop(&mut self) -> Option<Message> {
+        let entry = self.partials.first_entry().filter(|entry| *entry.key() == self.next && entry.get().missing == 0)?;
+        let message = entry.remove().message;
+        // RFC 6347 §4.2.2: 65,535 messages are not a handshake; the last number is never reached again.
+        self.next = self.next.saturating_add(1);
+        Some(message)
+    }
+
+    /// From now on, messages come in this epoch; what came before in others is forgotten.
+    pub(crate) fn require(&mut self, epoch: u16) {
+        self.epoch_min = epoch;
+        self.partials.retain(|_, partial| partial.message.epoch >= epoch);
+    }
+
+    /// Forgets what is incomplete.
+    pub(crate) fn clear(&mut self) {
+        self.partials.clear();
+    }
+
+    /// Bytes held, with what it costs to hold them.
+    pub(crate) fn held_len(&self) -> usize {
+        self.partials.values().map(|partial| Partial::cost(partial.message.body().len())).sum()
+    }
+
+    /// Nearer messages come first: those farther ahead make room for them, and come again.
+    fn make_room(&mut self, seq: u16, body_len: usize) -> Result<(), FragmentDiscard> {
+        while self.held_len() + Partial::cost(body_len) > HELD_LEN_MAX {
+            let farthest = self.partials.last_entry().filter(|entry| *entry.key() > seq);
+            farthest.ok_or(FragmentDiscard::Excessive)?.remove();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fragment(message_seq: u16, message_len: usize, offset: usize, bytes: &[u8]) -> Fragment<'_> {
+        Fragment { message_type: HandshakeType(1), message_len, message_seq, offset, bytes }
+    }
+
+    #[test]
+    fn a_fragment_beyond_its_message_does_not_decode() {
+        let decode = |len, offset, fragment_len: u8| {
+            let mut bytes = vec![1, 0, 0, len, 0, 7, 0, 0, offset, 0, 0, fragment_len];
+            bytes.resize(HEADER_LEN + usize::from(fragment_len), 9);
+            Fragment::decode(&mut Reader::new(&bytes)).map(|fragment| (fragment.message_seq, fragment.offset))
+        };
+        assert_eq!(decode(5, 2, 3), Ok((7, 2)));
+        assert_eq!(decode(0, 0, 0), Ok((7, 0)), "an empty message");
+        for (len, offset, fragment_len) in [(5, 2, 4), (5, 6, 0), (5, 255, 255), (5, 2, 0), (0, 0, 1), (0, 1, 0)] {
+            assert_eq!(decode(len, offset, fragment_len), Err(DecodeError), "{len} {offset} {fragment_len}");
+        }
+    }
+
+    #[test]
+    fn single_bytes_in_reverse_make_a_message_whose_header_is_that_of_one_fragment() {
+        let mut reassembly = Reassembly::default();
+        for (i, byte) in b"hello".iter().enumerate().rev() {
+            assert_eq!(reassembly.pop(), None);
+            reassembly.insert(0, &fragment(0, 5, i, &[*byte])).unwrap();
+        }
+        let message = reassembly.pop().unwrap();
+        assert_eq!(message.bytes(), b"\x01\0\0\x05\0\0\0\0\0\0\0\x05hello");
+        assert_eq!(message.body(), b"hello");
+        assert_eq!((reassembly.next(), reassembly.held_len()), (1, 0));
+    }
+
+    #[test]
+    fn messages_come_in_their_order_and_once() {
+        let mut reassembly = Reassembly::default();
+        for seq in [2, 0, 1] {
+            reassembly.insert(0, &fragment(seq, 1, 0, &[seq as u8])).unwrap();
+        }
+        assert_eq!(reassembly.insert(0, &fragment(2, 1, 0, &[9])), Err(FragmentDiscard::Repeated));
+        for seq in 0..3 {
+            assert_eq!(reassembly.pop().unwrap().body(), [seq]);
+        }
+        assert_eq!(reassembly.insert(0, &fragment(2, 1, 0, &[9])), Err(FragmentDiscard::Repeated));
+    }
+
+    #[test]
+    fn another_length_or_type_contradicts_and_an_overlap_changes_nothing() {
+        let mut reassembly = Reassembly::default();
+        reassembly.insert(0, &fragment(0, 4, 0, b"ab")).unwrap();
+        assert_eq!(reassembly.insert(0, &fragment(0, 5, 0, b"ab")), Err(FragmentDiscard::Contradicting));
+        let other = Fragment { message_type: HandshakeType(2), ..fragment(0, 4, 2, b"cd") };
+        assert_eq!(reassembly.insert(0, &other), Err(FragmentDiscard::Contradicting));
+        reassembly.insert(0, &fragment(0, 4, 1, b"XYZ")).unwrap();
+        assert_eq!(reassembly.pop().unwrap().body(), b"abYZ");
+    }
+
+    #[test]
+    fn what_is_protected_takes_the_place_of_what_is_not() {
+        let mut reassembly = Reassembly::default();
+        reassembly.insert(0, &fragment(0, 2, 0, b"no")).unwrap();
+        reassembly.insert(1, &fragment(0, 3, 0, b"yes")).unwrap();
+        assert_eq!(reassembly.insert(0, &fragment(0, 2, 0, b"no")), Err(FragmentDiscard::Contradicting));
+        assert_eq!(reassembly.pop().map(|message| message.epoch), Some(1));
+        reassembly.insert(0, &fragment(1, 2, 0, b"no")).unwrap();
+        reassembly.require(1);
+        assert_eq!(reassembly.pop(), None);
+        assert_eq!(reassembly.insert(0, &fragment(1, 2, 0, b"no")), Err(FragmentDiscard::Unprotected));
+    }
+
+    #[test]
+    fn a_hundred_thousand_claims_hold_no_more_than_the_limit() {
+        let mut reassembly = Reassembly::default();
+        for n in 0..100_000u32 {
+            let len = 1 + (n as usize * 7919) % (1 << 24);
+            let _ = reassembly.insert(0, &fragment(n as u16, len, 0, b"x"));
+            assert!(reassembly.held_len() <= HELD_LEN_MAX);
+        }
+    }
+
+    #[test]
+    fn the_next_message_finds_room_whatever_was_claimed_for_later_ones() {
+        let mut reassembly = Reassembly::default();
+        for seq in 1..8 {
+            let _ = reassembly.insert(0, &fragment(seq, 9_000, 0, b"x"));
+        }
+        reassembly.insert(0, &fragment(0, MESSAGE_LEN_MAX, 0, &[7; MESSAGE_LEN_MAX])).unwrap();
+        assert!(reassembly.pop().is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn any_cuts_in_any_order_with_repetitions_make_the_messages(
+            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..8),
+            cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1usize..9), 0..60),
+        ) {
+            let mut reassembly = Reassembly::default();
+            let whole = |seq: usize, from: usize, len: usize| {
+                let bytes = &bodies[seq][from..(from + len).min(bodies[seq].len())];
+                fragment(seq as u16, bodies[seq].len(), from, bytes)
+            };
+            let mut out = Vec::new();
+            for (seq, from, len) in cuts {
+                let seq = seq.index(bodies.len());
+                if !bodies[seq].is_empty() {
+                    let _ = reassembly.insert(0, &whole(seq, from.index(bodies[seq].len()), len));
+                }
+                out.extend(std::iter::from_fn(|| reassembly.pop()));
+            }
+            for seq in 0..bodies.len() {
+                let _ = reassembly.insert(0, &whole(seq, 0, 40));
+            }
+            out.extend(std::iter::from_fn(|| reassembly.pop()));
+            let out: Vec<_> = out.iter().map(|message| message.body().to_vec()).collect();
+            prop_assert_eq!(out, bodies);
+        }
+    }
+}

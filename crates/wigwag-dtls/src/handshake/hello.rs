@@ -1,0 +1,212 @@
+//! The first flight, which the versions share: what is offered, what is chosen (RFC 5246 §7.4.1).
+
+use super::Failure;
+use crate::alert::AlertDescription;
+use crate::codec::Numbers;
+use crate::crypto::signature::SignatureScheme;
+use crate::message::extension::{
+    Extensions, ec_point_formats, extended_master_secret, renegotiation_info, signature_algorithms, supported_groups,
+    supported_versions, use_srtp,
+};
+use crate::message::{ClientHello, ServerHello};
+use crate::{CipherSuite, Group, SrtpProfile, Version};
+
+pub(crate) type Random = [u8; 32];
+
+/// CompressionMethod null: there is no other.
+const NO_COMPRESSION: u8 = 0;
+
+/// Writes the body of a ClientHello.
+///
+/// RFC 6347 §4.2.1: "the client MUST use the same parameter values (version, random, session_id, cipher_suites,
+/// compression_method) as it did in the original ClientHello", so a second one differs in its cookie alone.
+pub(crate) fn write_client_hello(random: Random, cookie: &[u8], srtp_profiles: &[SrtpProfile], out: &mut Vec<u8>) {
+    let cipher_suites: Vec<u8> = CipherSuite::ALL.iter().flat_map(|suite| suite.wire().to_be_bytes()).collect();
+    let Ok(cipher_suites) = Numbers::new(&cipher_suites) else { return };
+    let mut extensions = Vec::new();
+    extended_master_secret::encode(&mut extensions);
+    renegotiation_info::encode(&mut extensions);
+    supported_groups::encode(Group::ALL, &mut extensions);
+    ec_point_formats::encode(&mut extensions);
+    signature_algorithms::encode(SignatureScheme::ALL, &mut extensions);
+    if !srtp_profiles.is_empty() {
+        use_srtp::encode(srtp_profiles, &mut extensions);
+    }
+    let hello = ClientHello {
+        version: Version::Dtls12.wire(),
+        random,
+        session_id: &[],
+        cookie,
+        cipher_suites,
+        compression_methods: &[NO_COMPRESSION],
+        extensions: Extensions::written(&extensions),
+    };
+    hello.encode(out);
+}
+
+/// What the server chooses of what the client offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub(crate) cipher_suite: CipherSuite,
+    pub(crate) group: Group,
+    pub(crate) srtp_profile: Option<SrtpProfile>,
+    has_renegotiation_info: bool,
+    has_point_formats: bool,
+}
+
+impl Selection {
+    /// A server's choice, by its own preferences.
+    pub(crate) fn new(hello: &ClientHello<'_>, srtp_profiles: &[SrtpProfile]) -> Result<Self, Failure> {
+        let extensions = hello.extensions;
+        check_version(hello)?;
+        if !hello.compression_methods.contains(&NO_COMPRESSION) {
+            return Err(Failure::refused(AlertDescription::IllegalParameter, "no uncompressed records are offered"));
+        }
+        let failure = |why| Failure::refused(AlertDescription::HandshakeFailure, why);
+        let cipher_suite = CipherSuite::ALL.iter().copied().find(|suite| hello.cipher_suites.contains(suite.wire()));
+        let cipher_suite = cipher_suite.ok_or(failure("no cipher suite is common"))?;
+
+        // RFC 8422 §4: a client without the extension leaves the choice to the server; P-256 is the one that all have.
+        let group = match extensions.get(supported_groups::NUMBER, supported_groups::decode)? {
+            Some(groups) => Group::ALL.iter().copied().find(|group| groups.contains(group.wire())),
+            None => Some(Group::Secp256r1),
+        };
+        let group = group.ok_or(failure("no group is common"))?;
+
+        // RFC 5246 §7.4.1.4.1: a client without the extension means SHA-1, which proves nothing any more.
+        let schemes = extensions.get(signature_algorithms::NUMBER, signature_algorithms::decode)?;
+        if !schemes.is_some_and(|schemes| SignatureScheme::ALL.iter().any(|scheme| schemes.contains(scheme.wire()))) {
+            return Err(failure("no signature algorithm is common"));
+        }
+        let point_formats = extensions.get(ec_point_formats::NUMBER, ec_point_formats::decode)?;
+        if point_formats == Some(false) {
+            return Err(Failure::refused(AlertDescription::IllegalParameter, "uncompressed points are not offered"));
+        }
+        check_extended_master_secret(extensions)?;
+        let renegotiation_info = check_renegotiation_info(extensions)?;
+        let has_renegotiation_info = renegotiation_info || hello.cipher_suites.contains(renegotiation_info::SCSV);
+
+        let use_srtp = extensions.get(use_srtp::NUMBER, use_srtp::decode)?;
+        let is_offered = |profile: &SrtpProfile| use_srtp.is_some_and(|offer| offer.profiles.contains(profile.wire()));
+        let srtp_profile = srtp_profiles.iter().copied().find(is_offered);
+        let has_point_formats = point_formats.is_some();
+        Ok(Self { cipher_suite, group, srtp_profile, has_renegotiation_info, has_point_formats })
+    }
+
+    /// Writes the body of a ServerHello. There is no session to come back to, so it has no name.
+    pub(crate) fn write_server_hello(&self, random: Random, out: &mut Vec<u8>) {
+        let mut extensions = Vec::new();
+        extended_master_secret::encode(&mut extensions);
+        if self.has_renegotiation_info {
+            renegotiation_info::encode(&mut extensions);
+        }
+        if self.has_point_formats {
+            ec_point_formats::encode(&mut extensions);
+        }
+        if let Some(profile) = self.srtp_profile {
+            // RFC 5764 §4.1.3: "If the client and server … the srtp_mki value … the server … empty".
+            use_srtp::encode(&[profile], &mut extensions);
+        }
+        let hello = ServerHello {
+            version: Version::Dtls12.wire(),
+            random,
+            session_id: &[],
+            cipher_suite: self.cipher_suite.wire(),
+            compression_method: NO_COMPRESSION,
+            extensions: Extensions::written(&extensions),
+        };
+        hello.encode(out);
+    }
+}
+
+/// What the server chose of what we, the client, offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) random: Random,
+    pub(crate) cipher_suite: CipherSuite,
+    pub(crate) srtp_profile: Option<SrtpProfile>,
+}
+
+impl Answer {
+    pub(crate) fn new(hello: &ServerHello<'_>, srtp_profiles: &[SrtpProfile]) -> Result<Self, Failure> {
+        let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
+        if hello.version != Version::Dtls12.wire() {
+            return Err(Failure::refused(AlertDescription::ProtocolVersion, "the server chose a version not offered"));
+        }
+        let cipher_suite = CipherSuite::ALL.iter().copied().find(|suite| suite.wire() == hello.cipher_suite);
+        let cipher_suite = cipher_suite.ok_or(illegal("the server chose a cipher suite not offered"))?;
+        if hello.compression_method != NO_COMPRESSION {
+            return Err(illegal("the server chose compression"));
+        }
+        // RFC 5246 §7.4.1.4: "If a client receives an extension type in ServerHello that it did not request in the
+        // associated ClientHello, it MUST abort the handshake with an unsupported_extension fatal alert."
+        let is_offered = |number| match number {
+            extended_master_secret::NUMBER
+            | renegotiation_info::NUMBER
+            | supported_groups::NUMBER
+            | ec_point_formats::NUMBER
+            | signature_algorithms::NUMBER => true,
+            use_srtp::NUMBER => !srtp_profiles.is_empty(),
+            _ => false,
+        };
+        if hello.extensions.iter().any(|(number, _)| !is_offered(number)) {
+            return Err(Failure::refused(AlertDescription::UnsupportedExtension, "the server sent an extension not offered"));
+        }
+        if hello.extensions.get(ec_point_formats::NUMBER, ec_point_formats::decode)? == Some(false) {
+            return Err(illegal("the server does not take uncompressed points"));
+        }
+        check_extended_master_secret(hello.extensions)?;
+        check_renegotiation_info(hello.extensions)?;
+        let srtp_profile = match hello.extensions.get(use_srtp::NUMBER, use_srtp::decode)? {
+            None => None,
+            Some(chosen) => Some(chosen_profile(&chosen, srtp_profiles).ok_or(illegal("the server chose no SRTP profile of ours"))?),
+        };
+        Ok(Self { random: hello.random, cipher_suite, srtp_profile })
+    }
+}
+
+/// RFC 5764 §4.1.1: "the server MUST … a single SRTPProtectionProfile value that the server has chosen"; §4.1.3: "If the
+/// client detects a nonzero-length MKI in the server's response that is different than the one the client offered, then
+/// the client MUST abort the handshake".
+fn chosen_profile(chosen: &use_srtp::UseSrtp<'_>, offered: &[SrtpProfile]) -> Option<SrtpProfile> {
+    let mut numbers = chosen.profiles.iter();
+    let (first, second) = (numbers.next()?, numbers.next());
+    let is_legal = second.is_none() && chosen.mki.is_empty();
+    offered.iter().copied().find(|profile| is_legal && profile.wire() == first)
+}
+
+/// A client that also offers 1.3 is answered with 1.2; there is no mark against a downgrade in the random then, since it
+/// is the best that we have (RFC 8446 §4.1.3 wants it of servers that speak 1.3).
+fn check_version(hello: &ClientHello<'_>) -> Result<(), Failure> {
+    let wire = Version::Dtls12.wire();
+    let is_offered = match hello.extensions.get(supported_versions::NUMBER, supported_versions::decode)? {
+        Some(versions) => versions.contains(wire),
+        // Versions of DTLS count downwards from 0xFEFF.
+        None => hello.version >> 8 == wire >> 8 && hello.version <= wire,
+    };
+    if is_offered { Ok(()) } else { Err(Failure::refused(AlertDescription::ProtocolVersion, "DTLS 1.2 is not offered")) }
+}
+
+/// Keys without it can be made equal on two connections by a man in the middle, and with them those of SRTP; all peers of
+/// WebRTC have it.
+///
+/// RFC 7627 §5.2: "If a … receives a … without the extension, it SHOULD abort the handshake if it does not wish to
+/// interoperate with legacy" peers.
+fn check_extended_master_secret(extensions: Extensions<'_>) -> Result<(), Failure> {
+    match extensions.get(extended_master_secret::NUMBER, extended_master_secret::decode)? {
+        Some(()) => Ok(()),
+        None => Err(Failure::refused(AlertDescription::HandshakeFailure, "the peer has no extended master secret")),
+    }
+}
+
+/// Whether it is there.
+///
+/// RFC 5746 §3.6: "The server MUST then verify that the length of the "renegotiated_connection" field is zero, and if it
+/// is not, MUST abort the handshake (by sending a fatal handshake_failure alert)"; §3.4 says the same of the client.
+fn check_renegotiation_info(extensions: Extensions<'_>) -> Result<bool, Failure> {
+    match extensions.get(renegotiation_info::NUMBER, renegotiation_info::decode)? {
+        None => Ok(false),
+        Some([]) => Ok(true),
+        Some(_) => Err(Failure::refused(AlertDescription::HandshakeFailure, "this is not a renegotiation")),
+    }
+}

@@ -1,0 +1,74 @@
+//! Extensions (RFC 5246 §7.4.1.4): one file an extension, each with its number and what it carries.
+
+pub(crate) mod ec_point_formats;
+pub(crate) mod extended_master_secret;
+pub(crate) mod renegotiation_info;
+pub(crate) mod signature_algorithms;
+pub(crate) mod supported_groups;
+pub(crate) mod supported_versions;
+pub(crate) mod use_srtp;
+
+use crate::codec::{Length, Reader, put_u16, put_vec};
+use crate::error::DecodeError;
+use std::collections::BTreeSet;
+
+/// A list of extensions, each of another type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extensions<'a>(&'a [u8]);
+
+impl<'a> Extensions<'a> {
+    /// Extensions that we wrote with [`put`].
+    pub(crate) const fn written(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// RFC 5246 §7.4.1.2: "The presence of extensions can be detected by determining whether there are bytes following
+    /// the compression_methods at the end of the ClientHello."
+    pub(crate) fn decode_optional(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        if reader.is_empty() {
+            return Ok(Self(&[]));
+        }
+        let extensions = Self(reader.vec16()?);
+        // RFC 5246 §7.4.1.4: "There MUST NOT be more than one extension of the same type."
+        let mut types = BTreeSet::new();
+        let mut rest = Reader::new(extensions.0);
+        while !rest.is_empty() {
+            let number = rest.u16()?;
+            rest.vec16()?;
+            if !types.insert(number) {
+                return Err(DecodeError);
+            }
+        }
+        Ok(extensions)
+    }
+
+    /// Types and what they carry.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (u16, &'a [u8])> {
+        let mut rest = Reader::new(self.0);
+        std::iter::from_fn(move || Some((rest.u16().ok()?, rest.vec16().ok()?)))
+    }
+
+    /// What the extension of this type carries, if it is there.
+    pub(crate) fn find(self, number: u16) -> Option<&'a [u8]> {
+        self.iter().find(|(other, _)| *other == number).map(|(_, data)| data)
+    }
+
+    /// Decodes the extension of this type, if it is there.
+    pub(crate) fn get<T>(
+        self,
+        number: u16,
+        decode: impl FnOnce(&'a [u8]) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        self.find(number).map(decode).transpose()
+    }
+
+    pub(crate) fn encode(self, out: &mut Vec<u8>) {
+        put_vec(out, Length::U16, |out| out.extend_from_slice(self.0));
+    }
+}
+
+/// Appends an extension.
+pub(crate) fn put(out: &mut Vec<u8>, number: u16, write: impl FnOnce(&mut Vec<u8>)) {
+    put_u16(out, number);
+    put_vec(out, Length::U16, write);
+}

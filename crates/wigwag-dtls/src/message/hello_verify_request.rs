@@ -1,0 +1,20 @@
+//! HelloVerifyRequest (RFC 6347 §4.2.1).
+
+use crate::codec::Reader;
+use crate::error::DecodeError;
+
+/// The version in it says nothing: "the server_version … SHOULD be … 1.0 regardless of the version of TLS".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HelloVerifyRequest<'a> {
+    pub(crate) cookie: &'a [u8],
+}
+
+impl<'a> HelloVerifyRequest<'a> {
+    pub(crate) fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(body);
+        reader.u16()?;
+        let cookie = reader.vec8()?;
+        reader.end()?;
+        Ok(Self { cookie })
+    }
+}

@@ -1,0 +1,220 @@
+//! The keys and sequence numbers of one epoch and direction (RFC 6347 §4.1.2, RFC 5288 §3).
+
+use super::plaintext::{HEADER_LEN, Header, NUMBER_LEN, RecordNumber};
+use super::{ContentType, Discard, PLAINTEXT_LEN_MAX};
+use crate::Version;
+use crate::crypto::aead::{Aead, EXPLICIT_NONCE_LEN, TAG_LEN};
+use wigwag_sansio::{Replay, ReplayWindow};
+
+const _: () = assert!(EXPLICIT_NONCE_LEN == NUMBER_LEN, "the explicit nonce is the record's number");
+
+/// What we write in one epoch.
+pub(crate) struct WriteEpoch {
+    epoch: u16,
+    sequence: u64,
+    /// None in epoch 0.
+    aead: Option<Aead>,
+}
+
+impl WriteEpoch {
+    pub(crate) const fn plaintext() -> Self {
+        Self { epoch: 0, sequence: 0, aead: None }
+    }
+
+    pub(crate) const fn protected(epoch: u16, aead: Aead) -> Self {
+        Self { epoch, sequence: 0, aead: Some(aead) }
+    }
+
+    pub(crate) const fn epoch(&self) -> u16 {
+        self.epoch
+    }
+
+    /// Whether a record was written.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.sequence > 0
+    }
+
+    /// How many records can still be written.
+    pub(crate) const fn left(&self) -> u64 {
+        RecordNumber::SEQUENCE_MAX + 1 - self.sequence
+    }
+
+    /// What a record adds to what it carries, in bytes.
+    pub(crate) const fn overhead(&self) -> usize {
+        HEADER_LEN + if self.aead.is_some() { EXPLICIT_NONCE_LEN + TAG_LEN } else { 0 }
+    }
+
+    /// Appends a record around what `write` appends, sealed where it lies; or nothing, if `write` says `false`. The
+    /// sequence number is spent on success only, and never twice.
+    pub(crate) fn append(
+        &mut self,
+        content_type: ContentType,
+        limit: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(usize, &mut Vec<u8>) -> bool,
+    ) -> bool {
+        let Some(room) = limit.checked_sub(self.overhead()) else { return false };
+        if self.left() == 0 {
+            return false;
+        }
+        let (start, room) = (out.len(), room.min(PLAINTEXT_LEN_MAX));
+        let body = start + HEADER_LEN + if self.aead.is_some() { EXPLICIT_NONCE_LEN } else { 0 };
+        out.resize(body, 0);
+        let has_written = write(room, out);
+        let len = out.len().saturating_sub(body);
+        debug_assert!(!has_written || len <= room, "write keeps to its limit");
+        if !has_written || len > room || self.seal(content_type, start, body, out).is_none() {
+            out.truncate(start);
+            return false;
+        }
+        self.sequence += 1;
+        true
+    }
+
+    /// Seals what lies in `out` from `body` on, and fills in what comes before it from `start` on.
+    fn seal(&self, content_type: ContentType, start: usize, body: usize, out: &mut Vec<u8>) -> Option<()> {
+        let number = RecordNumber { epoch: self.epoch, sequence: self.sequence };
+        let header = Header { content_type, version: Version::Dtls12.wire(), number };
+        if let Some(aead) = &self.aead {
+            let plaintext = out.get_mut(body..)?;
+            let additional_data = header.additional_data(u16::try_from(plaintext.len()).ok()?);
+            // RFC 5288 §3: "Each value of the nonce_explicit MUST be distinct for each distinct invocation of the GCM
+            // encrypt function for any fixed key. … The nonce_explicit MAY be the 64-bit sequence number."
+            let tag = aead.seal(number.to_bytes(), &additional_data, plaintext)?;
+            out.extend_from_slice(&tag);
+        }
+        let record_len = out.len().checked_sub(start + HEADER_LEN)?;
+        let header = header.encode(u16::try_from(record_len).ok()?);
+        let before = out.get_mut(start..body)?;
+        before.iter_mut().zip(header.into_iter().chain(number.to_bytes())).for_each(|(to, from)| *to = from);
+        Some(())
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn set_sequence(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+}
+
+/// What we read in one epoch.
+pub(crate) struct ReadEpoch {
+    epoch: u16,
+    aead: Aead,
+    seen: ReplayWindow,
+}
+
+impl ReadEpoch {
+    pub(crate) fn protected(epoch: u16, aead: Aead) -> Self {
+        Self { epoch, aead, seen: ReplayWindow::default() }
+    }
+
+    pub(crate) const fn epoch(&self) -> u16 {
+        self.epoch
+    }
+
+    /// Decrypts a record where it lies.
+    pub(crate) fn open<'a>(&mut self, header: &Header, body: &'a mut [u8]) -> Result<&'a mut [u8], Discard> {
+        if header.version != Version::Dtls12.wire() {
+            return Err(Discard::WrongVersion);
+        }
+        let (explicit, rest) = body.split_first_chunk_mut::<EXPLICIT_NONCE_LEN>().ok_or(Discard::Malformed)?;
+        let (sealed, tag) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(Discard::Malformed)?;
+        let len = u16::try_from(sealed.len()).ok().filter(|len| usize::from(*len) <= PLAINTEXT_LEN_MAX);
+        let additional_data = header.additional_data(len.ok_or(Discard::Malformed)?);
+        match self.seen.check(header.number.sequence) {
+            Replay::Fresh => {}
+            Replay::Duplicate | Replay::TooOld => return Err(Discard::Replayed),
+        }
+        if !self.aead.open(*explicit, &additional_data, sealed, tag) {
+            return Err(Discard::NotAuthentic);
+        }
+        // RFC 6347 §4.1.2.6: "The receive window is updated only if the MAC verification succeeds."
+        self.seen.accept(header.number.sequence);
+        Ok(sealed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plaintext;
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn pair() -> (WriteEpoch, ReadEpoch) {
+        let aead = || Aead::new(&[7; 16], [1, 2, 3, 4]);
+        (WriteEpoch::protected(1, aead()), ReadEpoch::protected(1, aead()))
+    }
+
+    fn record(write: &mut WriteEpoch, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert!(write.append(ContentType::ApplicationData, 1200, &mut out, |_, out| {
+            out.extend_from_slice(text);
+            true
+        }));
+        out
+    }
+
+    fn open(read: &mut ReadEpoch, record: &[u8]) -> Result<Vec<u8>, Discard> {
+        let mut bytes = record.to_vec();
+        let (header, body) = plaintext::split(&mut &mut bytes[..])?;
+        read.open(&header, body).map(|text| text.to_vec())
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_once() {
+        let (mut write, mut read) = pair();
+        let record = record(&mut write, b"hello");
+        assert_eq!(record.len(), 5 + write.overhead());
+        assert_eq!(open(&mut read, &record), Ok(b"hello".to_vec()));
+        assert_eq!(open(&mut read, &record), Err(Discard::Replayed));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed_and_changes_nothing() {
+        let (mut write, mut read) = pair();
+        let record = record(&mut write, b"hello");
+        for bit in 0..record.len() * 8 {
+            let mut forged = record.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&mut read, &forged).is_err(), "bit {bit}");
+        }
+        assert_eq!(open(&mut read, &record), Ok(b"hello".to_vec()));
+    }
+
+    #[test]
+    fn a_forged_record_far_ahead_does_not_move_the_window() {
+        let (mut write, mut read) = pair();
+        let [first, next] = [b"1", b"2"].map(|text| record(&mut write, text));
+        assert!(open(&mut read, &first).is_ok());
+        let mut forged = next.clone();
+        forged[5..11].copy_from_slice(&[0xFF; 6]);
+        assert_eq!(open(&mut read, &forged), Err(Discard::NotAuthentic));
+        assert_eq!(open(&mut read, &next), Ok(b"2".to_vec()));
+    }
+
+    #[test]
+    fn no_nonce_is_used_twice_and_none_for_what_was_not_written() {
+        let (mut write, _) = pair();
+        let mut nonces = BTreeSet::new();
+        let mut out = Vec::new();
+        for n in 0..2000u32 {
+            assert!(!write.append(ContentType::Handshake, 1200, &mut out, |_, _| false));
+            assert!(!write.append(ContentType::Handshake, 10, &mut out, |_, _| true));
+            assert!(out.is_empty());
+            let record = record(&mut write, &n.to_be_bytes());
+            assert_eq!(record[13..21], record[3..11], "epoch and sequence number");
+            assert!(nonces.insert(record[13..21].to_vec()));
+        }
+        assert_eq!(nonces.last().unwrap()[..], [0, 1, 0, 0, 0, 0, 0x07, 0xCF]);
+    }
+
+    #[test]
+    fn the_last_sequence_number_is_the_last() {
+        let (mut write, mut read) = pair();
+        write.set_sequence(RecordNumber::SEQUENCE_MAX);
+        let last = record(&mut write, b"last");
+        assert_eq!(last[3..11], [0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+        assert_eq!(open(&mut read, &last), Ok(b"last".to_vec()));
+        assert!(!write.append(ContentType::ApplicationData, 1200, &mut Vec::new(), |_, _| true));
+    }
+}

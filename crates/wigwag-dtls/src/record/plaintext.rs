@@ -1,0 +1,131 @@
+//! The header of a record of DTLS 1.2, and of what is not protected in 1.3 (RFC 6347 §4.1).
+
+use super::{ContentType, Discard};
+use crate::codec::Reader;
+
+/// type 1, version 2, epoch 2, sequence number 6, length 2
+pub(crate) const HEADER_LEN: usize = 13;
+/// Epoch and sequence number.
+pub(crate) const NUMBER_LEN: usize = 8;
+
+/// Epoch and sequence number, as in a header, in a nonce and in what is authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordNumber {
+    pub(crate) epoch: u16,
+    /// Of 48 bits.
+    pub(crate) sequence: u64,
+}
+
+impl RecordNumber {
+    /// RFC 6347 §4.1: "Implementations MUST NOT allow … to wrap": the last of 48 bits.
+    pub(crate) const SEQUENCE_MAX: u64 = (1 << 48) - 1;
+
+    pub(crate) const fn to_bytes(self) -> [u8; NUMBER_LEN] {
+        ((self.epoch as u64) << 48 | self.sequence & Self::SEQUENCE_MAX).to_be_bytes()
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; NUMBER_LEN]) -> Self {
+        let number = u64::from_be_bytes(bytes);
+        let [high, low, ..] = bytes;
+        Self { epoch: u16::from_be_bytes([high, low]), sequence: number & Self::SEQUENCE_MAX }
+    }
+}
+
+/// What the header of a record says, but for its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) content_type: ContentType,
+    pub(crate) version: u16,
+    pub(crate) number: RecordNumber,
+}
+
+impl Header {
+    pub(crate) fn encode(&self, body_len: u16) -> [u8; HEADER_LEN] {
+        let mut bytes = [0; HEADER_LEN];
+        let fields = [self.content_type.wire()]
+            .into_iter()
+            .chain(self.version.to_be_bytes())
+            .chain(self.number.to_bytes())
+            .chain(body_len.to_be_bytes());
+        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+        bytes
+    }
+
+    /// What is authenticated beside the text itself.
+    ///
+    /// RFC 5246 §6.2.3.3: "additional_data = seq_num + TLSCompressed.type + TLSCompressed.version +
+    /// TLSCompressed.length;" and RFC 6347 §4.1.2.1: the sequence number is "the concatenation of the epoch and the
+    /// sequence number".
+    pub(crate) fn additional_data(&self, plaintext_len: u16) -> [u8; HEADER_LEN] {
+        let mut bytes = [0; HEADER_LEN];
+        let fields = self
+            .number
+            .to_bytes()
+            .into_iter()
+            .chain([self.content_type.wire()])
+            .chain(self.version.to_be_bytes())
+            .chain(plaintext_len.to_be_bytes());
+        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+        bytes
+    }
+}
+
+/// Cuts the next record off the front of a datagram. On an error, what is left is the datagram after the record if its
+/// length is known, and nothing if not.
+///
+/// RFC 6347 §4.1.2.7: "In general, invalid records SHOULD be silently discarded".
+pub(crate) fn split<'a>(datagram: &mut &'a mut [u8]) -> Result<(Header, &'a mut [u8]), Discard> {
+    let taken = std::mem::take(datagram);
+    let Some((fixed, rest)) = taken.split_first_chunk_mut::<HEADER_LEN>() else { return Err(Discard::Malformed) };
+    let mut reader = Reader::new(fixed);
+    let mut fields = || Some((reader.u8().ok()?, reader.u16().ok()?, reader.array().ok()?, reader.u16().ok()?));
+    let (content_type, version, number, len) = fields().ok_or(Discard::Malformed)?;
+    // The first byte of a stranger says nothing of where the length is.
+    let content_type = ContentType::from_wire(content_type).ok_or(Discard::UnknownContentType)?;
+    let (body, rest) = rest.split_at_mut_checked(len.into()).ok_or(Discard::Malformed)?;
+    *datagram = rest;
+    // 1.0 (of a first ClientHello, or of an alert to it) and 1.2.
+    if !matches!(version, 0xFEFF | 0xFEFD) {
+        return Err(Discard::WrongVersion);
+    }
+    Ok((Header { content_type, version, number: RecordNumber::from_bytes(number) }, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: [u8; 16] = [22, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 2, 3, 0, 3, 7, 8, 9];
+
+    #[test]
+    fn a_record_is_cut_off_and_the_next_follows() {
+        let mut bytes = [RECORD, RECORD].concat();
+        let mut datagram = &mut bytes[..];
+        for _ in 0..2 {
+            let (header, body) = split(&mut datagram).unwrap();
+            assert_eq!(header.number, RecordNumber { epoch: 1, sequence: 0x203 });
+            assert_eq!((header.content_type, header.version, &*body), (ContentType::Handshake, 0xFEFD, &[7, 8, 9][..]));
+            assert_eq!(header.encode(3), RECORD[..13]);
+        }
+        assert!(datagram.is_empty());
+    }
+
+    #[test]
+    fn a_truncated_record_ends_the_datagram() {
+        for len in 0..RECORD.len() {
+            let mut bytes = RECORD[..len].to_vec();
+            let mut datagram = &mut bytes[..];
+            assert_eq!(split(&mut datagram), Err(Discard::Malformed));
+            assert!(datagram.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_skipped() {
+        let mut bytes = [RECORD, RECORD].concat();
+        bytes[1] = 3;
+        let mut datagram = &mut bytes[..];
+        assert_eq!(split(&mut datagram), Err(Discard::WrongVersion));
+        assert!(split(&mut datagram).is_ok());
+    }
+}

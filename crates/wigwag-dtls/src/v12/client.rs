@@ -1,0 +1,205 @@
+//! The client's handshake.
+
+use super::key_schedule::Secrets;
+use super::{Expect, Next};
+use crate::Role;
+use crate::alert::AlertDescription;
+use crate::crypto::kx::KeyExchange;
+use crate::crypto::signature::{SignatureScheme, VerifyingKey};
+use crate::crypto::{self, x509};
+use crate::handshake::fragment::Message;
+use crate::handshake::hello::{self, Answer, Random};
+use crate::handshake::{Failure, Handshake};
+use crate::message::certificate_request::ECDSA_SIGN;
+use crate::message::{
+    Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, HandshakeType, HelloVerifyRequest, ServerHello,
+    ServerKeyExchange,
+};
+use crate::record::epoch::{ReadEpoch, WriteEpoch};
+use crate::Group;
+
+/// How often a server may ask for another cookie; its secret may have changed in between.
+const HELLO_VERIFY_REQUESTS_MAX: u32 = 3;
+
+/// The first flight: a ClientHello.
+pub(crate) fn start(handshake: &mut Handshake) -> Expect {
+    let random = handshake.rng.bytes();
+    send_hello(handshake, random, &[]);
+    Expect::ServerHello(ExpectServerHello { random, verified: 0 })
+}
+
+fn send_hello(handshake: &mut Handshake, random: Random, cookie: &[u8]) {
+    handshake.flight.begin(false);
+    let profiles = handshake.config.srtp_profiles.clone();
+    handshake.send(HandshakeType::CLIENT_HELLO, |out| hello::write_client_hello(random, cookie, &profiles, out));
+}
+
+#[derive(Debug)]
+pub(crate) struct ExpectServerHello {
+    random: Random,
+    /// How many HelloVerifyRequests came.
+    verified: u32,
+}
+
+impl ExpectServerHello {
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        if message.message_type() == HandshakeType::HELLO_VERIFY_REQUEST && self.verified < HELLO_VERIFY_REQUESTS_MAX {
+            return self.verify(message, handshake);
+        }
+        let hello = ServerHello::decode(message.expect(HandshakeType::SERVER_HELLO, 0)?)?;
+        let answer = Answer::new(&hello, &handshake.config.srtp_profiles)?;
+        handshake.transcript.add(message.bytes());
+        handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
+        handshake.negotiated.srtp_profile = answer.srtp_profile;
+        let randoms = Randoms { client: self.random, server: answer.random };
+        Ok(Next::Expect(Expect::ServerCertificate(ExpectCertificate { randoms })))
+    }
+
+    // RFC 6347 §4.2.1: "The client MUST retransmit the ClientHello with the cookie added."
+    fn verify(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let request = HelloVerifyRequest::decode(message.expect(HandshakeType::HELLO_VERIFY_REQUEST, 0)?)?;
+        handshake.transcript.clear();
+        send_hello(handshake, self.random, request.cookie);
+        Ok(Next::Expect(Expect::ServerHello(Self { random: self.random, verified: self.verified + 1 })))
+    }
+}
+
+#[derive(Debug)]
+struct Randoms {
+    client: Random,
+    server: Random,
+}
+
+#[derive(Debug)]
+pub(crate) struct ExpectCertificate {
+    randoms: Randoms,
+}
+
+impl ExpectCertificate {
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let certificate = Certificate::decode(message.expect(HandshakeType::CERTIFICATE, 0)?)?;
+        let Some(leaf) = certificate.leaf else {
+            return Err(Failure::refused(AlertDescription::DecodeError, "the server has no certificate"));
+        };
+        handshake.authenticate(leaf)?;
+        let server_key = x509::public_key(leaf).map_err(|_| super::server::unsupported_certificate())?;
+        handshake.transcript.add(message.bytes());
+        Ok(Next::Expect(Expect::ServerKeyExchange(ExpectServerKeyExchange { randoms: self.randoms, server_key })))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ExpectServerKeyExchange {
+    randoms: Randoms,
+    server_key: VerifyingKey,
+}
+
+impl ExpectServerKeyExchange {
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let exchange = ServerKeyExchange::decode(message.expect(HandshakeType::SERVER_KEY_EXCHANGE, 0)?)?;
+        let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
+        let group = Group::ALL.iter().copied().find(|group| group.wire() == exchange.group);
+        let group = group.ok_or(illegal("the server chose a group not offered"))?;
+        let scheme = SignatureScheme::from_wire(exchange.scheme);
+        let scheme = scheme.ok_or(illegal("the server signed with an algorithm not offered"))?;
+        let Randoms { client, server } = &self.randoms;
+        let signed = ServerKeyExchange::signed(client, server, exchange.group, exchange.public_key);
+        if !self.server_key.verify(scheme, &signed, exchange.signature) {
+            return Err(Failure::refused(AlertDescription::DecryptError, "the server's signature is wrong"));
+        }
+        handshake.negotiated.group = Some(group);
+        handshake.transcript.add(message.bytes());
+        let server_share = exchange.public_key.to_vec();
+        let state = ExpectCertificateRequest { randoms: self.randoms, group, server_share };
+        Ok(Next::Expect(Expect::CertificateRequest(state)))
+    }
+}
+
+/// Or for ServerHelloDone, of a server that does not ask who we are.
+#[derive(Debug)]
+pub(crate) struct ExpectCertificateRequest {
+    randoms: Randoms,
+    group: Group,
+    server_share: Vec<u8>,
+}
+
+impl ExpectCertificateRequest {
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let Self { randoms, group, server_share } = self;
+        let is_requested = message.message_type() == HandshakeType::CERTIFICATE_REQUEST;
+        let state = ExpectServerHelloDone { randoms, group, server_share, is_requested };
+        if !is_requested {
+            return state.handle(message, handshake);
+        }
+        let request = CertificateRequest::decode(message.expect(HandshakeType::CERTIFICATE_REQUEST, 0)?)?;
+        let takes_ours = request.certificate_types.contains(&ECDSA_SIGN)
+            && SignatureScheme::ALL.iter().any(|scheme| request.signature_algorithms.contains(scheme.wire()));
+        if !takes_ours {
+            return Err(Failure::refused(AlertDescription::HandshakeFailure, "the server does not take our certificate"));
+        }
+        handshake.transcript.add(message.bytes());
+        Ok(Next::Expect(Expect::ServerHelloDone(state)))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ExpectServerHelloDone {
+    randoms: Randoms,
+    group: Group,
+    server_share: Vec<u8>,
+    is_requested: bool,
+}
+
+impl ExpectServerHelloDone {
+    /// Owes the whole flight 5.
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        if !message.expect(HandshakeType::SERVER_HELLO_DONE, 0)?.is_empty() {
+            return Err(crate::error::DecodeError.into());
+        }
+        handshake.transcript.add(message.bytes());
+        handshake.flight.begin(false);
+        let certificate = handshake.config.certificate.clone();
+        if self.is_requested {
+            let leaf = Some(certificate.der());
+            handshake.send(HandshakeType::CERTIFICATE, |out| Certificate { leaf }.encode(out));
+        }
+        let share = KeyExchange::generate(self.group, &mut handshake.rng);
+        let secret = share.agree(&self.server_share).ok_or_else(super::server::bad_key_share)?;
+        let public_key = share.public_key();
+        handshake.send(HandshakeType::CLIENT_KEY_EXCHANGE, |out| {
+            ClientKeyExchange { public_key: &public_key }.encode(out);
+        });
+        let session_hash = handshake.transcript.hash();
+        let secrets = Secrets::new(&*secret, &session_hash, self.randoms.client, self.randoms.server);
+        if self.is_requested {
+            let (scheme, signature) = certificate.key().sign(handshake.transcript.bytes());
+            handshake.send(HandshakeType::CERTIFICATE_VERIFY, |out| {
+                CertificateVerify { scheme: scheme.wire(), signature: &signature }.encode(out);
+            });
+        }
+        handshake.send_change_cipher_spec();
+        handshake.write.push(WriteEpoch::protected(1, secrets.aead(Role::Client)));
+        handshake.read = Some(ReadEpoch::protected(1, secrets.aead(Role::Server)));
+        let verify_data = secrets.verify_data(Role::Client, &handshake.transcript.hash());
+        handshake.send(HandshakeType::FINISHED, |out| out.extend_from_slice(&verify_data));
+        handshake.received.require(1);
+        Ok(Next::Expect(Expect::ServerFinished(ExpectFinished { secrets })))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ExpectFinished {
+    secrets: Secrets,
+}
+
+impl ExpectFinished {
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let verify_data = message.expect(HandshakeType::FINISHED, 1)?;
+        let expected = self.secrets.verify_data(Role::Server, &handshake.transcript.hash());
+        if !crypto::equal(verify_data, &expected) {
+            return Err(super::server::wrong_finished());
+        }
+        handshake.flight.clear();
+        Ok(Next::Complete(self.secrets))
+    }
+}

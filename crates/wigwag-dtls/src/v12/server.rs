@@ -1,0 +1,161 @@
+//! The server's handshake.
+
+use super::key_schedule::Secrets;
+use super::{Expect, Next};
+use crate::Role;
+use crate::alert::AlertDescription;
+use crate::codec::Numbers;
+use crate::crypto::kx::KeyExchange;
+use crate::crypto::signature::{SignatureScheme, VerifyingKey};
+use crate::crypto::{self, x509};
+use crate::handshake::fragment::Message;
+use crate::handshake::hello::{Random, Selection};
+use crate::handshake::{Failure, Handshake};
+use crate::message::certificate_request::ECDSA_SIGN;
+use crate::message::{
+    Certificate, CertificateRequest, CertificateVerify, ClientHello, ClientKeyExchange, HandshakeType, ServerKeyExchange,
+};
+use crate::record::epoch::{ReadEpoch, WriteEpoch};
+
+pub(super) fn unsupported_certificate() -> Failure {
+    Failure::refused(AlertDescription::UnsupportedCertificate, "the certificate has no P-256 key")
+}
+
+pub(super) fn bad_key_share() -> Failure {
+    Failure::refused(AlertDescription::IllegalParameter, "the key share is not a point of its curve")
+}
+
+pub(super) fn wrong_finished() -> Failure {
+    Failure::refused(AlertDescription::DecryptError, "the two sides have not seen the same handshake")
+}
+
+#[derive(Debug)]
+pub(crate) struct ExpectClientHello;
+
+impl ExpectClientHello {
+    /// Owes the whole flight 4. No cookie is asked for: ICE has shown that the client is where it says.
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let hello = ClientHello::decode(message.expect(HandshakeType::CLIENT_HELLO, 0)?)?;
+        let selection = Selection::new(&hello, &handshake.config.srtp_profiles)?;
+        handshake.transcript.add(message.bytes());
+        handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
+        handshake.negotiated.group = Some(selection.group);
+        handshake.negotiated.srtp_profile = selection.srtp_profile;
+        let (client, server): (Random, Random) = (hello.random, handshake.rng.bytes());
+        let share = KeyExchange::generate(selection.group, &mut handshake.rng);
+
+        handshake.flight.begin(false);
+        handshake.send(HandshakeType::SERVER_HELLO, |out| selection.write_server_hello(server, out));
+        let certificate = handshake.config.certificate.clone();
+        let leaf = Some(certificate.der());
+        handshake.send(HandshakeType::CERTIFICATE, |out| Certificate { leaf }.encode(out));
+        let (group, public_key) = (selection.group.wire(), share.public_key());
+        let (scheme, signature) =
+            certificate.key().sign(&ServerKeyExchange::signed(&client, &server, group, &public_key));
+        handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |out| {
+            ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }.encode(out);
+        });
+        let schemes: Vec<u8> = SignatureScheme::ALL.iter().flat_map(|scheme| scheme.wire().to_be_bytes()).collect();
+        let request =
+            CertificateRequest { certificate_types: &[ECDSA_SIGN], signature_algorithms: Numbers::new(&schemes)? };
+        handshake.send(HandshakeType::CERTIFICATE_REQUEST, |out| request.encode(out));
+        handshake.send(HandshakeType::SERVER_HELLO_DONE, |_| {});
+        Ok(Next::Expect(Expect::ClientCertificate(ExpectCertificate { client, server, share })))
+    }
+}
+
+pub(crate) struct ExpectCertificate {
+    client: Random,
+    server: Random,
+    share: KeyExchange,
+}
+
+impl ExpectCertificate {
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let certificate = Certificate::decode(message.expect(HandshakeType::CERTIFICATE, 0)?)?;
+        let Some(leaf) = certificate.leaf else {
+            return Err(Failure::refused(AlertDescription::HandshakeFailure, "the client has no certificate"));
+        };
+        handshake.authenticate(leaf)?;
+        let client_key = x509::public_key(leaf).map_err(|_| unsupported_certificate())?;
+        handshake.transcript.add(message.bytes());
+        let Self { client, server, share } = self;
+        Ok(Next::Expect(Expect::ClientKeyExchange(ExpectClientKeyExchange { client, server, share, client_key })))
+    }
+}
+
+pub(crate) struct ExpectClientKeyExchange {
+    client: Random,
+    server: Random,
+    share: KeyExchange,
+    client_key: VerifyingKey,
+}
+
+impl ExpectClientKeyExchange {
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let exchange = ClientKeyExchange::decode(message.expect(HandshakeType::CLIENT_KEY_EXCHANGE, 0)?)?;
+        let secret = self.share.agree(exchange.public_key).ok_or_else(bad_key_share)?;
+        handshake.transcript.add(message.bytes());
+        let secrets = Secrets::new(&*secret, &handshake.transcript.hash(), self.client, self.server);
+        handshake.read = Some(ReadEpoch::protected(1, secrets.aead(Role::Client)));
+        let state = ExpectCertificateVerify { secrets, client_key: self.client_key };
+        Ok(Next::Expect(Expect::CertificateVerify(state)))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ExpectCertificateVerify {
+    secrets: Secrets,
+    client_key: VerifyingKey,
+}
+
+impl ExpectCertificateVerify {
+    /// A certificate is public: only this shows that the client is the one whom it names (CVE-2022-29222).
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, 0)?)?;
+        let scheme = SignatureScheme::from_wire(verify.scheme).ok_or(Failure::refused(
+            AlertDescription::IllegalParameter,
+            "the client signed with an algorithm not asked for",
+        ))?;
+        if !self.client_key.verify(scheme, handshake.transcript.bytes(), verify.signature) {
+            return Err(Failure::refused(AlertDescription::DecryptError, "the client's signature is wrong"));
+        }
+        handshake.transcript.add(message.bytes());
+        handshake.received.require(1);
+        Ok(Next::Expect(Expect::ClientFinished(ExpectFinished { secrets: self.secrets })))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ExpectFinished {
+    secrets: Secrets,
+}
+
+impl ExpectFinished {
+    /// Owes flight 6, the last.
+    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
+        let verify_data = message.expect(HandshakeType::FINISHED, 1)?;
+        let expected = self.secrets.verify_data(Role::Client, &handshake.transcript.hash());
+        if !crypto::equal(verify_data, &expected) {
+            return Err(wrong_finished());
+        }
+        handshake.transcript.add(message.bytes());
+        handshake.flight.begin(true);
+        handshake.send_change_cipher_spec();
+        handshake.write.push(WriteEpoch::protected(1, self.secrets.aead(Role::Server)));
+        let verify_data = self.secrets.verify_data(Role::Server, &handshake.transcript.hash());
+        handshake.send(HandshakeType::FINISHED, |out| out.extend_from_slice(&verify_data));
+        Ok(Next::Complete(self.secrets))
+    }
+}
+
+macro_rules! debug {
+    ($($state:ident),*) => {$(
+        impl std::fmt::Debug for $state {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($state))
+            }
+        }
+    )*};
+}
+debug!(ExpectCertificate, ExpectClientKeyExchange);
