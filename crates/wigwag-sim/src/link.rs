@@ -378,8 +378,10 @@ mod tests {
         let mut link = link();
         link.loss(100.0).jitter(Duration::from_secs(1));
         let streams = [address(A), address(Z)];
-        let mut pass = |now| link.pass(Protocol::Tcp, streams, [origin(), now], &mut [0; 9]).1[0];
-        assert_eq!(pass(origin()), origin() + Duration::from_millis(20));
-        assert_eq!(pass(origin()), origin() + Duration::from_millis(20));
+        let pass = |link: &mut Link| link.pass(Protocol::Tcp, streams, [origin(); 2], &mut [0; 9]).1[0];
+        assert_eq!(pass(&mut link), origin() + Duration::from_millis(20));
+        assert_eq!(pass(&mut link), origin() + Duration::from_millis(20));
+        link.latency(Duration::ZERO);
+        assert_eq!(pass(&mut link), origin() + Duration::from_millis(20));
     }
 }

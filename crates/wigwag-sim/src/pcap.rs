@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(record, [1u32, 500_001_000, 31, 31].map(u32::to_be_bytes).as_flattened());
         assert_eq!(packet[..12], [0x45, 0, 0, 31, 0, 0, 0x40, 0, 64, 17, 0x26, 0xcc]);
         assert_eq!(packet[12..20], [10, 0, 0, 1, 10, 0, 0, 2]);
-        assert_eq!(packet[20..26], [0x03, 0xe8, 0x07, 0xd0, 0, 11]);
+        assert_eq!(packet[20..28], [0x03, 0xe8, 0x07, 0xd0, 0, 11, 0xfe, 0xb7]);
         assert_eq!(packet[28..], *b"hey");
         assert_eq!(checksum([&packet[..20], &[]]), 0, "a header with its sum sums up to nothing");
     }
@@ -148,6 +148,7 @@ mod tests {
         let mut six = record("[::1]:1", "[::2]:2", &[0; 5]);
         let packet = packet(&six).unwrap();
         assert_eq!((packet.len(), packet[0], packet[6]), (53, 0x60, 17));
+        assert_eq!(packet[40..48], [0, 1, 0, 2, 0, 13, 0xff, 0xce]);
         six.protocol = Protocol::Tcp;
         assert_eq!(super::packet(&six), None);
         assert_eq!(super::packet(&record("[::1]:1", "10.0.0.1:1", &[])), None);

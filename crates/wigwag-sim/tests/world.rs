@@ -42,7 +42,8 @@ impl Node for Talker {
 
     fn handle_timeout(&mut self, now: Instant) {
         if self.timer.expire(now) {
-            self.say(address(A), address(Z), "tick");
+            let tick = format!("tick after {}", self.incoming.len());
+            self.say(address(A), address(Z), &tick);
         }
     }
 
@@ -96,6 +97,15 @@ fn timers_run_in_virtual_time() {
     assert_eq!((world.age(), world.trace().count()), (Duration::from_secs(3599), 0));
     world.run_for(Duration::from_secs(2));
     assert_eq!((world.age(), world[A].incoming.len()), (Duration::from_secs(3601), 1));
+}
+
+#[test]
+fn a_timer_that_ends_just_when_a_datagram_arrives_comes_after_it() {
+    let mut world = pair();
+    world[A].say(address(A), address(Z), "hello");
+    world[A].timer = Timer::at(origin() + Duration::from_millis(40));
+    world.run();
+    assert_eq!(world[Z].incoming[1].2, b"tick after 1");
 }
 
 #[test]
