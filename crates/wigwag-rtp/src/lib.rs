@@ -1,2 +1,23 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod config;
+mod demultiplex;
+mod error;
+mod event;
+mod extension;
+pub mod header;
+mod read;
+pub mod rtcp;
+mod session;
+mod stats;
+mod stream;
+mod time;
+mod transport_wide;
+
+pub use config::{Config, Kind, PayloadType, ReceiverConfig, SenderConfig};
+pub use error::{DecodeError, Error, SendError};
+pub use event::{Event, Received, ReceiverId, Reported, RtpPacket, SenderId};
+pub use extension::{AudioLevel, Elements, Extensions};
+pub use session::Session;
+pub use stats::{ReceiverStats, SenderStats, Stats};

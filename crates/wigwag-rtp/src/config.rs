@@ -1,0 +1,135 @@
+//! What the application decides before a session or a stream starts.
+
+use crate::extension::Extensions;
+use std::time::Duration;
+use wigwag_sansio::WallClock;
+
+/// How a [`Session`](crate::Session) behaves.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The canonical name that all our streams share (RFC 3550 §6.5.1, RFC 7022); at most 255 bytes are sent.
+    pub cname: String,
+    /// Where wall time comes from; without it, sender reports count from the session's first instant, which
+    /// synchronises our streams with each other but not with another machine's.
+    pub clock: Option<WallClock>,
+    /// Whether feedback may be sent without a report and a canonical name around it (`a=rtcp-rsize`, RFC 5506).
+    pub is_reduced_size: bool,
+    /// The mean time between two reports; each is drawn between a half and one and a half of it.
+    pub report_interval: Duration,
+    /// The time between two transport-wide feedback messages while packets arrive.
+    pub transport_feedback_interval: Duration,
+    /// How long an RTP packet may be, in bytes: what the path takes less what SRTP and a relay add. Whoever polls offers
+    /// as much from time to time, so that no packet waits for ever.
+    pub packet_len_max: usize,
+    /// How many packets of one sender may wait to be polled.
+    pub send_queue_packets_max: usize,
+    /// How many bytes of payload of one sender may wait to be polled.
+    pub send_queue_bytes_max: usize,
+    /// How many sent packets of a sender are kept for the peer to ask for again; at most 1024, since SRTP remembers
+    /// no more of what it sealed.
+    pub resend_cache_packets: usize,
+    /// How many received packets may wait for `poll_event`; then the oldest is dropped and counted.
+    pub event_packets_max: usize,
+}
+
+impl Config {
+    /// The defaults, with this canonical name.
+    pub fn new(cname: impl Into<String>) -> Self {
+        Self {
+            cname: cname.into(),
+            clock: None,
+            is_reduced_size: true,
+            report_interval: Duration::from_secs(1),
+            transport_feedback_interval: Duration::from_millis(100),
+            packet_len_max: 1180,
+            send_queue_packets_max: 1024,
+            send_queue_bytes_max: 2 << 20,
+            resend_cache_packets: 512,
+            event_packets_max: 1024,
+        }
+    }
+}
+
+/// What a stream carries: audio leaves before video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+}
+
+/// A payload type and its clock rate in Hz (`a=rtpmap`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadType {
+    /// 0 to 127.
+    pub number: u8,
+    /// Ticks of the RTP timestamp in a second.
+    pub clock_rate_hz: u32,
+}
+
+/// A stream that we send.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SenderConfig {
+    /// The stream's source, as described to the peer; [`Session::unused_ssrc`](crate::Session::unused_ssrc) draws one.
+    pub ssrc: u32,
+    /// Audio or video.
+    pub kind: Kind,
+    /// The media section's identification tag (RFC 9143), sent with every packet if its extension was negotiated.
+    pub mid: Option<String>,
+    /// The restriction identifier of a simulcast layer (RFC 8852), likewise.
+    pub rid: Option<String>,
+    /// What may be sent.
+    pub payload_types: Vec<PayloadType>,
+    /// The numbers of the negotiated header extensions.
+    pub extensions: Extensions,
+    /// Whether packets are kept to be sent again when the peer misses them (`a=rtcp-fb:* nack`).
+    pub nack: bool,
+}
+
+impl SenderConfig {
+    /// A stream without extensions or feedback.
+    pub const fn new(ssrc: u32, kind: Kind, payload_types: Vec<PayloadType>) -> Self {
+        Self { ssrc, kind, mid: None, rid: None, payload_types, extensions: Extensions::NONE, nack: false }
+    }
+}
+
+/// The streams of a media section that we receive.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReceiverConfig {
+    /// Audio or video.
+    pub kind: Kind,
+    /// The media section's identification tag (RFC 9143).
+    pub mid: Option<String>,
+    /// The sources that the peer's description names (`a=ssrc`); others are learned.
+    pub ssrcs: Vec<u32>,
+    /// What may arrive; packets of other payload types are dropped.
+    pub payload_types: Vec<PayloadType>,
+    /// The numbers of the negotiated header extensions, the same in all sections of a bundle.
+    pub extensions: Extensions,
+    /// Whether missing packets are asked for (`a=rtcp-fb:* nack`).
+    pub nack: bool,
+    /// Whether key frames may be asked for (`a=rtcp-fb:* nack pli`).
+    pub pli: bool,
+    /// Whether arrivals are reported (`a=rtcp-fb:* transport-cc`).
+    pub transport_cc: bool,
+}
+
+impl ReceiverConfig {
+    /// A section without extensions or feedback.
+    pub const fn new(kind: Kind, payload_types: Vec<PayloadType>) -> Self {
+        Self {
+            kind,
+            mid: None,
+            ssrcs: Vec::new(),
+            payload_types,
+            extensions: Extensions::NONE,
+            nack: false,
+            pli: false,
+            transport_cc: false,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! FIR: a key frame, please (RFC 5104 §4.3.1).
+
+use crate::DecodeError;
+use crate::read::Reader;
+
+pub(super) const FORMAT: u8 = 4;
+const ENTRY_LEN: usize = 8;
+
+/// Who shall send a key frame.
+#[derive(Clone, Copy, Debug)]
+pub struct FullIntraRequest<'a>(&'a [u8]);
+
+impl<'a> FullIntraRequest<'a> {
+    pub(super) fn parse(mut body: Reader<'a>) -> Result<Self, DecodeError> {
+        body.take(8)?;
+        if body.0.is_empty() || !body.0.len().is_multiple_of(ENTRY_LEN) {
+            return Err(DecodeError::Malformed("FIR"));
+        }
+        Ok(Self(body.0))
+    }
+
+    /// Each source that is asked, and the number of the request, which is the same when it is repeated.
+    pub fn requests(&self) -> impl Iterator<Item = (u32, u8)> + 'a {
+        self.0
+            .as_chunks::<ENTRY_LEN>()
+            .0
+            .iter()
+            .map(|[s0, s1, s2, s3, number, ..]| (u32::from_be_bytes([*s0, *s1, *s2, *s3]), *number))
+    }
+}

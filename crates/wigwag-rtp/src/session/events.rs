@@ -1,0 +1,89 @@
+//! What has happened and was not told yet.
+
+use crate::event::{Event, Received, SenderId};
+use std::collections::VecDeque;
+
+/// Bytes of payload and overhead that may wait: five seconds of video at 6 Mbit/s.
+const BYTES_MAX: usize = 4 << 20;
+/// What a packet costs beside its payload, or empty ones would be free.
+const PACKET_OVERHEAD: usize = 128;
+/// Feedback older than that is worth nothing.
+const FEEDBACKS_MAX: usize = 16;
+
+/// More than streams can begin and end with one set of SRTP keys.
+const OTHERS_MAX: usize = 4096;
+
+/// Packets and other events; the others come first.
+#[derive(Debug)]
+pub(super) struct Events {
+    packets: VecDeque<Received>,
+    packets_max: usize,
+    bytes: usize,
+    /// Each kind at most once a stream, and some feedback.
+    others: VecDeque<Event>,
+    feedbacks: usize,
+}
+
+impl Events {
+    pub(super) const fn new(packets_max: usize) -> Self {
+        Self { packets: VecDeque::new(), packets_max, bytes: 0, others: VecDeque::new(), feedbacks: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty() && self.others.is_empty()
+    }
+
+    /// Returns how many older ones were dropped to make room.
+    pub(super) fn push_packet(&mut self, packet: Received) -> u64 {
+        self.bytes += charge(&packet);
+        self.packets.push_back(packet);
+        let mut dropped = 0;
+        while self.packets.len() > self.packets_max.max(1) || (self.bytes > BYTES_MAX && self.packets.len() > 1) {
+            self.pop_packet();
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// An event that is the same as one that waits is told once. Returns how many were dropped.
+    pub(super) fn push(&mut self, event: Event) -> u64 {
+        if let Event::TransportFeedback(_) = event {
+            if self.feedbacks >= FEEDBACKS_MAX {
+                let oldest = self.others.iter().position(|event| matches!(event, Event::TransportFeedback(_)));
+                oldest.and_then(|at| self.others.remove(at));
+                self.feedbacks -= 1;
+            }
+            self.feedbacks += 1;
+        } else if self.others.contains(&event) {
+            return 0;
+        } else if self.others.len() >= OTHERS_MAX {
+            return 1;
+        }
+        self.others.push_back(event);
+        0
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Event> {
+        let event = self.others.pop_front();
+        self.feedbacks -= usize::from(matches!(event, Some(Event::TransportFeedback(_))));
+        event.or_else(|| self.pop_packet().map(Event::Packet))
+    }
+
+    /// Nothing more is told of a sender that is gone.
+    pub(super) fn remove_sender(&mut self, id: SenderId) {
+        self.others.retain(|event| match event {
+            Event::KeyFrameRequested { sender } | Event::Writable { sender } => *sender != id,
+            Event::Packet(_) | Event::Ended { .. } | Event::TransportFeedback(_) => true,
+        });
+    }
+
+    fn pop_packet(&mut self) -> Option<Received> {
+        let packet = self.packets.pop_front()?;
+        self.bytes -= charge(&packet);
+        Some(packet)
+    }
+}
+
+fn charge(packet: &Received) -> usize {
+    packet.packet.payload.len() + PACKET_OVERHEAD
+}

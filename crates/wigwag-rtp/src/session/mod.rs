@@ -1,0 +1,460 @@
+//! One RTP session: all streams of a bundle, in both directions (RFC 3550, 4585, 9143).
+
+mod events;
+mod input;
+mod queue;
+mod rtcp_output;
+mod rtp_output;
+
+use crate::config::{Config, PayloadType, ReceiverConfig, SenderConfig};
+use crate::demultiplex::Demultiplexer;
+use crate::error::{Error, SendError};
+use crate::event::{Event, ReceiverId, RtpPacket, SenderId};
+use crate::header;
+use crate::rtcp::NackPair;
+use crate::stats::{ReceiverStats, SenderStats, Stats};
+use crate::stream::receive::ReceiveStream;
+use crate::stream::send::Sender;
+use crate::time::Clock;
+use crate::transport_wide::arrivals::Arrivals;
+use crate::transport_wide::history::History;
+use events::Events;
+use queue::Queue;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+use wigwag_sansio::{Ecn, Monotonic, Rng, Seed, Timer, earliest};
+
+/// So many senders, and so many media sections, a session takes: ten times the largest conferences.
+const STREAMS_MAX: usize = 1024;
+/// SRTP remembers no more of what it sealed.
+const RESEND_CACHE_MAX: usize = 1024;
+/// One-byte header extensions hold no more.
+const IDENTIFIER_LEN_MAX: usize = 16;
+/// Before anything was measured.
+const ROUND_TRIP_DEFAULT: Duration = Duration::from_millis(100);
+/// So many ends of streams may be owed.
+const GOODBYES_MAX: usize = 64;
+
+/// All streams of a bundle.
+///
+/// Packets come in decrypted and authenticated, and leave to be sealed; nothing here knows SRTP. What SRTP relies on:
+/// a sequence number is never used again for other bytes, not even when a packet is resent.
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    rng: Rng,
+    now: Monotonic,
+    clock: Clock,
+    stats: Stats,
+    events: Events,
+    next_id: u64,
+
+    senders: BTreeMap<SenderId, Sender>,
+    by_ssrc: BTreeMap<u32, SenderId>,
+    queue: Queue,
+    history: History,
+
+    sections: Demultiplexer,
+    streams: BTreeMap<u32, ReceiveStream>,
+    arrivals: Arrivals,
+
+    /// Who says what we say when no sender does.
+    own_ssrc: u32,
+    owed: OwedRtcp,
+    timers: Timers,
+}
+
+/// RTCP that the next poll writes.
+#[derive(Debug, Default)]
+struct OwedRtcp {
+    sender_reports: VecDeque<SenderId>,
+    blocks: VecDeque<u32>,
+    goodbyes: VecDeque<u32>,
+    nacks: BTreeSet<u32>,
+    key_frames: BTreeSet<u32>,
+    transport_feedback: bool,
+    /// Kept for its capacity.
+    pairs: Vec<NackPair>,
+}
+
+impl OwedRtcp {
+    fn is_empty(&self) -> bool {
+        self.sender_reports.is_empty()
+            && self.blocks.is_empty()
+            && self.goodbyes.is_empty()
+            && self.nacks.is_empty()
+            && self.key_frames.is_empty()
+            && !self.transport_feedback
+    }
+}
+
+/// What becomes owed when its time has come. Each is armed only while there is something to wait for.
+#[derive(Debug, Default)]
+struct Timers {
+    report: Timer,
+    nack: Timer,
+    key_frame: Timer,
+    transport_feedback: Timer,
+}
+
+impl Session {
+    /// A session without streams.
+    pub fn new(config: Config, seed: Seed) -> Self {
+        let mut rng = Rng::new(seed);
+        let own_ssrc = rng.u32();
+        let cname = config.cname.get(..config.cname.floor_char_boundary(255)).unwrap_or_default().to_owned();
+        let resend_cache_packets = config.resend_cache_packets.min(RESEND_CACHE_MAX);
+        Self {
+            clock: Clock::new(config.clock),
+            events: Events::new(config.event_packets_max),
+            config: Config { cname, resend_cache_packets, ..config },
+            rng,
+            now: Monotonic::default(),
+            stats: Stats::default(),
+            next_id: 0,
+            senders: BTreeMap::new(),
+            by_ssrc: BTreeMap::new(),
+            queue: Queue::default(),
+            history: History::default(),
+            sections: Demultiplexer::default(),
+            streams: BTreeMap::new(),
+            arrivals: Arrivals::default(),
+            own_ssrc,
+            owed: OwedRtcp::default(),
+            timers: Timers::default(),
+        }
+    }
+
+    /// A source that no stream of this session has, in either direction.
+    pub fn unused_ssrc(&mut self) -> u32 {
+        loop {
+            let ssrc = self.rng.u32();
+            if ssrc != self.own_ssrc && !self.by_ssrc.contains_key(&ssrc) && !self.streams.contains_key(&ssrc) {
+                return ssrc;
+            }
+        }
+    }
+
+    /// Starts a stream of ours.
+    ///
+    /// A source that a removed sender had must not be used again with the same SRTP keys, as its sequence numbers would
+    /// begin anew; [`update_sender`](Self::update_sender) changes a stream that goes on.
+    ///
+    /// # Errors
+    /// If the source is in use, an identifier or payload type is impossible, or there are too many senders.
+    pub fn add_sender(&mut self, config: SenderConfig) -> Result<SenderId, Error> {
+        check_sender(&config)?;
+        if self.by_ssrc.contains_key(&config.ssrc) {
+            return Err(Error::SsrcInUse(config.ssrc));
+        }
+        if self.senders.len() >= STREAMS_MAX {
+            return Err(Error::TooMany);
+        }
+        let id = SenderId(self.new_id());
+        self.by_ssrc.insert(config.ssrc, id);
+        // RFC 3711 §3.3.1: a receiver that misses the first packets finds the rollover counter only if the sequence
+        // number does not wrap around meanwhile, so it begins in the lower half.
+        let first_sequence = self.rng.u16() >> 1;
+        self.senders.insert(id, Sender::new(config, first_sequence, self.config.resend_cache_packets));
+        self.invariants();
+        Ok(id)
+    }
+
+    /// Changes what was negotiated for a stream of ours; its source stays, whatever `config` says, and its sequence
+    /// numbers go on.
+    ///
+    /// # Errors
+    /// If an identifier or payload type is impossible, or there is no such sender.
+    pub fn update_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), Error> {
+        check_sender(&config)?;
+        let sender = self.senders.get_mut(&id).ok_or(Error::UnknownStream)?;
+        let ssrc = sender.config.ssrc;
+        sender.config = SenderConfig { ssrc, ..config };
+        Ok(())
+    }
+
+    /// Ends a stream of ours: what waits to be sent is discarded, and a BYE is owed.
+    pub fn remove_sender(&mut self, id: SenderId) {
+        let Some(sender) = self.senders.remove(&id) else { return };
+        self.by_ssrc.remove(&sender.config.ssrc);
+        self.queue.remove(id);
+        self.events.remove_sender(id);
+        self.owed.sender_reports.retain(|owed| *owed != id);
+        if sender.has_sent() && self.owed.goodbyes.len() < GOODBYES_MAX {
+            self.owed.goodbyes.push_back(sender.config.ssrc);
+        }
+        self.invariants();
+    }
+
+    /// Expects the streams of a media section.
+    ///
+    /// # Errors
+    /// If a payload type is impossible, or there are too many sections.
+    pub fn add_receiver(&mut self, config: ReceiverConfig) -> Result<ReceiverId, Error> {
+        check_payload_types(&config.payload_types)?;
+        if self.sections.len() >= STREAMS_MAX {
+            return Err(Error::TooMany);
+        }
+        let id = ReceiverId(self.new_id());
+        self.sections.insert(id, config);
+        self.invariants();
+        Ok(id)
+    }
+
+    /// Changes what was negotiated for a media section; its streams go on.
+    ///
+    /// # Errors
+    /// If a payload type is impossible, or there is no such receiver.
+    pub fn update_receiver(&mut self, id: ReceiverId, config: ReceiverConfig) -> Result<(), Error> {
+        check_payload_types(&config.payload_types)?;
+        self.sections.receiver(id).ok_or(Error::UnknownStream)?;
+        self.sections.insert(id, config);
+        self.invariants();
+        Ok(())
+    }
+
+    /// Forgets a media section and its streams. Packets of it that wait to be polled are still told.
+    pub fn remove_receiver(&mut self, id: ReceiverId) {
+        self.sections.remove(id);
+        let gone: Vec<u32> =
+            self.streams.values().filter(|stream| stream.receiver == id).map(|stream| stream.ssrc).collect();
+        for ssrc in gone {
+            self.forget_stream(ssrc);
+        }
+        self.invariants();
+    }
+
+    /// Queues a packet.
+    ///
+    /// # Errors
+    /// If the queue is full, the sender unknown, the packet too long or the payload type not the sender's; the payload
+    /// is given back.
+    pub fn send(&mut self, id: SenderId, packet: RtpPacket) -> Result<(), SendError> {
+        let Some(sender) = self.senders.get_mut(&id) else { return Err(SendError::UnknownSender(packet.payload)) };
+        if sender.clock_rate_hz(packet.payload_type).is_none() {
+            return Err(SendError::PayloadType(packet.payload));
+        }
+        if header::LEN_MAX + packet.payload.len() > self.config.packet_len_max {
+            return Err(SendError::TooLong(packet.payload));
+        }
+        let bytes = sender.queued_bytes + queue::charge(&packet);
+        if sender.queued_packets >= self.config.send_queue_packets_max || bytes > self.config.send_queue_bytes_max {
+            sender.is_room_wanted = true;
+            return Err(SendError::Full(packet.payload));
+        }
+        sender.queued_packets += 1;
+        sender.queued_bytes = bytes;
+        self.queue.push(id, sender.config.kind, packet);
+        self.invariants();
+        Ok(())
+    }
+
+    /// Asks the peer for a key frame on all sources of a media section (PLI), if that was negotiated.
+    pub fn request_key_frame(&mut self, id: ReceiverId) {
+        if !self.sections.receiver(id).is_some_and(|section| section.pli) {
+            return;
+        }
+        for stream in self.streams.values_mut().filter(|stream| stream.receiver == id) {
+            match stream.key_frame.want() {
+                None => {
+                    self.owed.key_frames.insert(stream.ssrc);
+                }
+                Some(at) => sooner(&mut self.timers.key_frame, at),
+            }
+        }
+        self.invariants();
+    }
+
+    /// Takes an RTP packet, decrypted and authenticated.
+    pub fn handle_rtp(&mut self, packet: &[u8], ecn: Ecn, now: Instant) {
+        let now = self.now.advance(now);
+        input::handle_rtp(self, packet, ecn, now);
+        self.invariants();
+    }
+
+    /// Takes an RTCP compound, decrypted and authenticated.
+    pub fn handle_rtcp(&mut self, packet: &[u8], now: Instant) {
+        let now = self.now.advance(now);
+        input::handle_rtcp(self, packet, now);
+        self.invariants();
+    }
+
+    /// What was waited for is owed now.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.now.advance(now);
+        if self.timers.report.expire(now) {
+            self.owe_reports();
+        }
+        if self.timers.nack.expire(now) {
+            self.owe_nacks(now);
+        }
+        if self.timers.key_frame.expire(now) {
+            self.owe_key_frames(now);
+        }
+        if self.timers.transport_feedback.expire(now) {
+            self.owed.transport_feedback = !self.arrivals.is_empty();
+        }
+        self.invariants();
+    }
+
+    /// Appends an RTP packet of at most `limit` bytes to `out`, or changes nothing and says `false`. Audio comes before
+    /// packets that are sent again, and these before video.
+    pub fn poll_rtp(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let now = self.now.advance(now);
+        let has_written = self.write_rtp(now, limit, out);
+        self.invariants();
+        has_written
+    }
+
+    /// Appends an RTCP compound of at most `limit` bytes to `out`, or changes nothing and says `false`.
+    pub fn poll_rtcp(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let now = self.now.advance(now);
+        let has_written = self.write_rtcp(now, limit, out);
+        self.stats.rtcp_sent += u64::from(has_written);
+        self.invariants();
+        has_written
+    }
+
+    /// What has happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.poll();
+        if let Some(Event::KeyFrameRequested { sender }) = &event
+            && let Some(sender) = self.senders.get_mut(sender)
+        {
+            sender.is_key_frame_event_owed = false;
+        }
+        event
+    }
+
+    /// When to call again: `Some(now)` if anything is owed.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        if self.events.is_empty() && self.queue.is_empty() && self.owed.is_empty() {
+            let Timers { report, nack, key_frame, transport_feedback } = &self.timers;
+            earliest([report, nack, key_frame, transport_feedback].map(Timer::deadline))
+        } else {
+            Some(self.now.latest(now))
+        }
+    }
+
+    /// What the session did as a whole.
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// What a stream of ours did.
+    pub fn sender_stats(&self, id: SenderId) -> Option<SenderStats> {
+        self.senders.get(&id).map(|sender| sender.stats)
+    }
+
+    /// What arrived from each source of a media section.
+    pub fn receiver_stats(&self, id: ReceiverId) -> impl Iterator<Item = ReceiverStats> + '_ {
+        self.streams.values().filter(move |stream| stream.receiver == id).map(ReceiveStream::stats)
+    }
+
+    const fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Before anything was measured, a guess.
+    fn round_trip(&self) -> Duration {
+        self.stats.round_trip_time.unwrap_or(ROUND_TRIP_DEFAULT)
+    }
+
+    fn forget_stream(&mut self, ssrc: u32) {
+        self.streams.remove(&ssrc);
+        self.sections.forget(ssrc);
+        self.owed.nacks.remove(&ssrc);
+        self.owed.key_frames.remove(&ssrc);
+        self.owed.blocks.retain(|owed| *owed != ssrc);
+    }
+
+    /// There is something to report: it will be, about one interval from now.
+    // RFC 3550 §6.2: "the interval between RTCP packets is varied randomly over the range [0.5,1.5] times the calculated
+    // interval to avoid unintended synchronization of all participants"
+    fn arm_report(&mut self, now: Instant) {
+        if !self.timers.report.is_armed() && self.owed.sender_reports.is_empty() && self.owed.blocks.is_empty() {
+            let interval = u64::try_from(self.config.report_interval.as_micros()).unwrap_or(u64::MAX);
+            let interval = (interval / 2).saturating_add(self.rng.below(interval));
+            self.timers.report = Timer::after(now, Duration::from_micros(interval));
+        }
+    }
+
+    fn owe_reports(&mut self) {
+        let senders = self.senders.iter().filter(|(_, sender)| sender.is_report_due).map(|(id, _)| *id);
+        self.owed.sender_reports.extend(senders);
+        self.owed.blocks.extend(self.streams.values().filter(|stream| stream.is_report_due).map(|stream| stream.ssrc));
+    }
+
+    fn owe_nacks(&mut self, now: Instant) {
+        let mut next = None;
+        for stream in self.streams.values_mut().filter(|stream| !stream.missing.is_empty()) {
+            stream.stats.packets_given_up += stream.missing.expire(now);
+            if stream.missing.is_owed() {
+                self.owed.nacks.insert(stream.ssrc);
+            }
+            next = earliest([next, stream.missing.deadline()]);
+        }
+        if let Some(at) = next {
+            sooner(&mut self.timers.nack, at);
+        }
+    }
+
+    fn owe_key_frames(&mut self, now: Instant) {
+        for stream in self.streams.values_mut() {
+            if stream.key_frame.expire(now) {
+                self.owed.key_frames.insert(stream.ssrc);
+            } else if let Some(at) = stream.key_frame.deadline() {
+                sooner(&mut self.timers.key_frame, at);
+            }
+        }
+    }
+
+    /// What must hold after each call, whatever was put in.
+    fn invariants(&self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        let queued: usize = self.senders.values().map(|sender| sender.queued_packets).sum();
+        debug_assert_eq!(queued, self.queue.len(), "each queued packet is charged to its sender");
+        debug_assert_eq!(self.senders.len(), self.by_ssrc.len(), "each sender has its source");
+        for stream in self.streams.values() {
+            let is_owed = stream.missing.is_owed();
+            debug_assert_eq!(is_owed, self.owed.nacks.contains(&stream.ssrc), "a NACK that is owed is polled");
+            debug_assert!(
+                stream.missing.deadline().is_none() || self.timers.nack.is_armed(),
+                "a missing packet is asked for"
+            );
+            debug_assert!(
+                stream.key_frame.deadline().is_none() || self.timers.key_frame.is_armed(),
+                "a key frame is asked for"
+            );
+        }
+        debug_assert!(
+            self.arrivals.is_empty() || self.owed.transport_feedback || self.timers.transport_feedback.is_armed(),
+            "arrivals are reported"
+        );
+    }
+}
+
+/// Arms the timer for `at`, unless it is armed for an earlier time.
+fn sooner(timer: &mut Timer, at: Instant) {
+    if timer.deadline().is_none_or(|armed| at < armed) {
+        *timer = Timer::at(at);
+    }
+}
+
+fn check_sender(config: &SenderConfig) -> Result<(), Error> {
+    let is_short = |identifier: &Option<String>| {
+        identifier.as_ref().is_none_or(|identifier| (1..=IDENTIFIER_LEN_MAX).contains(&identifier.len()))
+    };
+    if !is_short(&config.mid) || !is_short(&config.rid) {
+        return Err(Error::IdentifierLength);
+    }
+    check_payload_types(&config.payload_types)
+}
+
+fn check_payload_types(payload_types: &[PayloadType]) -> Result<(), Error> {
+    let is_impossible = |payload_type: &&PayloadType| payload_type.number > 127 || payload_type.clock_rate_hz == 0;
+    payload_types.iter().find(is_impossible).map_or(Ok(()), |payload_type| Err(Error::PayloadType(payload_type.number)))
+}

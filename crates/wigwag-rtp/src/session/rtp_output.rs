@@ -1,0 +1,112 @@
+//! RTP packets, written when they are polled for.
+
+use super::Session;
+use super::queue::{Turn, charge};
+use crate::config::Kind;
+use crate::event::{Event, RtpPacket, SenderId};
+use crate::extension::abs_send_time;
+use crate::header::{Fixed, Header};
+use crate::stream::resend::SentPacket;
+use crate::stream::send::Sender;
+use std::time::{Duration, Instant};
+
+/// What the extensions of a packet say that leaves now.
+#[derive(Clone, Copy)]
+struct Departure {
+    elapsed: Duration,
+    transport_sequence: u64,
+}
+
+impl Session {
+    pub(super) fn write_rtp(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        loop {
+            match self.queue.turn() {
+                None => return false,
+                Some(Turn::Fresh(kind)) => return self.write_fresh(kind, now, limit, out),
+                Some(Turn::Resend(id, sequence)) => {
+                    if let Some(has_written) = self.write_resend(id, sequence, limit, out) {
+                        return has_written;
+                    }
+                    // It is no longer there.
+                    self.queue.pop_resend();
+                }
+            }
+        }
+    }
+
+    fn write_fresh(&mut self, kind: Kind, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let departure = Departure { elapsed: self.clock.elapsed(now), transport_sequence: self.history.next() };
+        // Looked at before it is taken: what does not fit stays owed.
+        let Some((id, packet)) = self.queue.front(kind) else { return false };
+        let Some(sender) = self.senders.get(id) else { return false };
+        let header = header(sender, packet, departure);
+        let header_len = header.as_bytes().len();
+        let len = header_len + packet.payload.len();
+        if len > limit {
+            return false;
+        }
+        let Some((id, packet)) = self.queue.pop(kind) else { return false };
+        let Some(sender) = self.senders.get_mut(&id) else { return false };
+        let sequence = packet.sequence.unwrap_or(sender.next_sequence);
+        sender.next_sequence = sequence.wrapping_add(1);
+        sender.queued_packets -= 1;
+        sender.queued_bytes -= charge(&packet);
+        sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), now);
+        if sender.config.extensions.transport_cc.is_some() {
+            self.history.sent(len, now);
+        }
+        if std::mem::take(&mut sender.is_room_wanted) {
+            self.stats.dropped_events += self.events.push(Event::Writable { sender: id });
+        }
+        let sent = SentPacket { sequence, header, payload: packet.payload, sent: now };
+        sent.write(out);
+        if sender.config.nack {
+            sender.cache.keep(sent);
+        }
+        self.arm_report(now);
+        true
+    }
+
+    /// `None` if the packet is no longer there.
+    fn write_resend(&mut self, id: SenderId, sequence: u16, limit: usize, out: &mut Vec<u8>) -> Option<bool> {
+        let sender = self.senders.get_mut(&id)?;
+        let packet = sender.cache.find(sequence)?;
+        if packet.len() > limit {
+            return Some(false);
+        }
+        packet.write(out);
+        sender.stats.packets_resent += 1;
+        sender.stats.bytes_resent += packet.payload.len() as u64;
+        self.queue.pop_resend();
+        Some(true)
+    }
+}
+
+fn header(sender: &Sender, packet: &RtpPacket, departure: Departure) -> Header {
+    let config = &sender.config;
+    let fixed = Fixed {
+        marker: packet.marker,
+        payload_type: packet.payload_type,
+        sequence: packet.sequence.unwrap_or(sender.next_sequence),
+        timestamp: packet.timestamp,
+        ssrc: config.ssrc,
+    };
+    let [_, abs_send_time @ ..] = abs_send_time::from_duration(departure.elapsed).to_be_bytes();
+    let audio_level = packet.audio_level.map(|level| [level.byte()]);
+    let transport_sequence = (departure.transport_sequence as u16).to_be_bytes();
+    let extensions = config.extensions;
+    let all: [Option<(u8, &[u8])>; 5] = [
+        extensions.abs_send_time.map(|id| (id, abs_send_time.as_slice())),
+        extensions.transport_cc.map(|id| (id, transport_sequence.as_slice())),
+        extensions.audio_level.zip(audio_level.as_ref().map(<[u8; 1]>::as_slice)),
+        extensions.mid.zip(config.mid.as_deref().map(str::as_bytes)),
+        extensions.rid.zip(config.rid.as_deref().map(str::as_bytes)),
+    ];
+    let mut elements = [(0, &[][..]); 5];
+    let mut len = 0;
+    for (slot, element) in elements.iter_mut().zip(all.into_iter().flatten()) {
+        *slot = element;
+        len += 1;
+    }
+    Header::new(fixed, elements.get(..len).unwrap_or_default())
+}

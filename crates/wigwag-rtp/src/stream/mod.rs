@@ -1,0 +1,7 @@
+//! What is kept of each stream, in either direction.
+
+pub(crate) mod nack;
+pub(crate) mod receive;
+pub(crate) mod resend;
+pub(crate) mod send;
+pub(crate) mod sequence;

@@ -1,0 +1,226 @@
+//! A source that the peer sends.
+
+use super::nack::Missing;
+use super::sequence::{Place, Sequences};
+use crate::event::ReceiverId;
+use crate::rtcp::{ReportBlock, SenderInfo};
+use crate::stats::ReceiverStats;
+use crate::time;
+use std::time::{Duration, Instant};
+
+/// No sooner is another key frame asked for: an encoder needs time to make one, and a link to carry it.
+const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
+
+/// A source that the peer sends.
+#[derive(Debug)]
+pub(crate) struct ReceiveStream {
+    pub(crate) receiver: ReceiverId,
+    pub(crate) ssrc: u32,
+    pub(crate) sequences: Sequences,
+    pub(crate) missing: Missing,
+    pub(crate) key_frame: KeyFrame,
+    pub(crate) stats: ReceiverStats,
+    pub(crate) last_arrival: Instant,
+    /// Whether a packet arrived since the last report.
+    pub(crate) is_report_due: bool,
+    jitter: Jitter,
+    clock_rate_hz: u32,
+    last_sender_report: Option<(u32, Instant)>,
+}
+
+/// Whether the peer is asked for a key frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum KeyFrame {
+    Unwanted,
+    /// The next message asks for one.
+    Owed,
+    /// It was asked for; not again before that time.
+    Asked(Instant),
+    /// It was asked for, and another is wanted: that will be owed at that time.
+    AskedAndWanted(Instant),
+}
+
+impl KeyFrame {
+    /// Wants one. Returns when it will be owed, or `None` if it is now.
+    pub(crate) fn want(&mut self) -> Option<Instant> {
+        *self = match *self {
+            Self::Unwanted | Self::Owed => Self::Owed,
+            Self::Asked(until) | Self::AskedAndWanted(until) => Self::AskedAndWanted(until),
+        };
+        self.deadline()
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::AskedAndWanted(until) => Some(*until),
+            Self::Unwanted | Self::Owed | Self::Asked(_) => None,
+        }
+    }
+
+    /// Whether it is owed now.
+    pub(crate) fn expire(&mut self, now: Instant) -> bool {
+        if self.deadline().is_some_and(|until| until <= now) {
+            *self = Self::Owed;
+        }
+        *self == Self::Owed
+    }
+
+    pub(crate) fn asked(&mut self, now: Instant) {
+        *self = Self::Asked(now.checked_add(KEY_FRAME_INTERVAL).unwrap_or(now));
+    }
+}
+
+/// What a packet of the stream is to it.
+pub(crate) struct Taken {
+    pub(crate) extended_sequence: u64,
+    /// Whether something is missing that was not before.
+    pub(crate) is_gap: bool,
+}
+
+/// What the stream must know of a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) clock_rate_hz: u32,
+    pub(crate) payload_len: usize,
+    pub(crate) header_len: usize,
+    /// Whether missing packets are asked for.
+    pub(crate) nack: bool,
+}
+
+impl ReceiveStream {
+    /// Before its first packet.
+    pub(crate) fn new(receiver: ReceiverId, ssrc: u32, first: u16, now: Instant) -> Self {
+        Self {
+            receiver,
+            ssrc,
+            sequences: Sequences::new(first),
+            missing: Missing::default(),
+            key_frame: KeyFrame::Unwanted,
+            stats: ReceiverStats { ssrc, ..ReceiverStats::default() },
+            last_arrival: now,
+            is_report_due: false,
+            jitter: Jitter::default(),
+            clock_rate_hz: 0,
+            last_sender_report: None,
+        }
+    }
+
+    /// Takes a packet; `None` if it is too far off to be believed.
+    pub(crate) fn take(&mut self, packet: Incoming, elapsed: Duration, now: Instant) -> Option<Taken> {
+        let mut is_gap = false;
+        let extended_sequence = match self.sequences.receive(packet.sequence) {
+            Place::Next { sequence, missing } => {
+                if packet.nack && missing > 0 {
+                    self.stats.packets_given_up += self.missing.add(sequence, missing, now);
+                    is_gap = !self.missing.is_empty();
+                }
+                self.measure_jitter(packet, elapsed);
+                sequence
+            }
+            Place::Late(sequence) => {
+                self.stats.packets_recovered += u64::from(self.missing.arrived(sequence));
+                sequence
+            }
+            Place::Restarted(sequence) => {
+                self.missing.clear();
+                self.jitter = Jitter::default();
+                sequence
+            }
+            Place::Doubtful => return None,
+        };
+        self.last_arrival = now;
+        self.is_report_due = true;
+        self.stats.packets_received += 1;
+        self.stats.bytes_received += packet.payload_len as u64;
+        self.stats.header_bytes_received += packet.header_len as u64;
+        Some(Taken { extended_sequence, is_gap })
+    }
+
+    fn measure_jitter(&mut self, packet: Incoming, elapsed: Duration) {
+        if packet.clock_rate_hz != self.clock_rate_hz {
+            self.clock_rate_hz = packet.clock_rate_hz;
+            self.jitter = Jitter::default();
+        }
+        self.jitter.measure(time::ticks(elapsed, packet.clock_rate_hz), packet.timestamp);
+    }
+
+    pub(crate) fn take_sender_report(&mut self, info: SenderInfo, now: Instant) {
+        self.last_sender_report = Some((time::middle(info.ntp_time), now));
+        self.stats.sender_reports_received += 1;
+    }
+
+    /// What is reported of the stream.
+    pub(crate) fn report(&mut self, now: Instant) -> ReportBlock {
+        self.is_report_due = false;
+        let (last_sender_report, delay_since_last_sender_report) = match self.last_sender_report {
+            Some((ntp, at)) => (ntp, time::short(now.saturating_duration_since(at))),
+            None => (0, 0),
+        };
+        ReportBlock {
+            ssrc: self.ssrc,
+            fraction_lost: self.sequences.fraction_lost(),
+            lost: self.sequences.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
+            highest_sequence: self.sequences.highest(),
+            jitter: self.jitter.ticks(),
+            last_sender_report,
+            delay_since_last_sender_report,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> ReceiverStats {
+        ReceiverStats {
+            packets_lost: self.sequences.lost(),
+            jitter: time::from_ticks(self.jitter.ticks(), self.clock_rate_hz),
+            ..self.stats
+        }
+    }
+}
+
+/// How much the spacing of packets varies (RFC 3550 §6.4.1, A.8).
+#[derive(Debug, Default)]
+struct Jitter {
+    transit: Option<u32>,
+    /// In 1/16 ticks.
+    estimate: u32,
+}
+
+impl Jitter {
+    // RFC 3550 A.8: "s->jitter += d - ((s->jitter + 8) >> 4);"
+    fn measure(&mut self, arrival: u32, timestamp: u32) {
+        let transit = arrival.wrapping_sub(timestamp);
+        if let Some(before) = self.transit.replace(transit) {
+            let difference = (transit.wrapping_sub(before) as i32).unsigned_abs();
+            let decay = self.estimate.saturating_add(8) >> 4;
+            self.estimate = self.estimate.saturating_add(difference).saturating_sub(decay);
+        }
+    }
+
+    const fn ticks(&self) -> u32 {
+        self.estimate >> 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evenly_spaced_packets_do_not_jitter() {
+        let mut jitter = Jitter::default();
+        for n in 0..100u32 {
+            jitter.measure(n.wrapping_mul(960).wrapping_add(u32::MAX - 5000), n * 960);
+        }
+        assert_eq!(jitter.ticks(), 0);
+    }
+
+    #[test]
+    fn packets_that_come_alternately_early_and_late_jitter_by_their_difference() {
+        let mut jitter = Jitter::default();
+        for n in 0..1000u32 {
+            jitter.measure(n * 960 + if n % 2 == 0 { 0 } else { 160 }, n * 960);
+        }
+        assert!((150..=160).contains(&jitter.ticks()), "{}", jitter.ticks());
+    }
+}

@@ -1,0 +1,85 @@
+//! Packets that were sent, kept for the peer to ask for them again (RFC 4585 §6.2.1).
+
+use crate::header::Header;
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+
+/// A packet that was sent, with its very bytes.
+///
+/// It is sent again under the same sequence number, so under the same SRTP index: were one bit of it different, also of
+/// the time that an extension tells, then two texts would be sealed with one keystream.
+#[derive(Clone, Debug)]
+pub(crate) struct SentPacket {
+    pub(crate) sequence: u16,
+    pub(crate) header: Header,
+    pub(crate) payload: Bytes,
+    pub(crate) sent: Instant,
+}
+
+impl SentPacket {
+    pub(crate) fn len(&self) -> usize {
+        self.header.as_bytes().len() + self.payload.len()
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.header.as_bytes());
+        out.extend_from_slice(&self.payload);
+    }
+}
+
+/// The last packets of a sender, by sequence number modulo their number.
+#[derive(Debug)]
+pub(crate) struct ResendCache {
+    packets: Vec<Option<SentPacket>>,
+    len_max: usize,
+}
+
+impl ResendCache {
+    /// Its memory is taken with the first packet.
+    pub(crate) const fn new(len_max: usize) -> Self {
+        Self { packets: Vec::new(), len_max }
+    }
+
+    pub(crate) fn keep(&mut self, packet: SentPacket) {
+        if self.packets.is_empty() {
+            self.packets.resize(self.len_max, None);
+        }
+        if let Some(slot) = self.slot(packet.sequence) {
+            *slot = Some(packet);
+        }
+    }
+
+    pub(crate) fn find(&self, sequence: u16) -> Option<&SentPacket> {
+        let at = usize::from(sequence).checked_rem(self.packets.len())?;
+        self.packets.get(at)?.as_ref().filter(|packet| packet.sequence == sequence)
+    }
+
+    /// Whether the peer may have the packet again: it is there, and was not sent within the last `interval`. Then it
+    /// counts as sent now.
+    pub(crate) fn ask(&mut self, sequence: u16, now: Instant, interval: Duration) -> Answer {
+        match self.slot(sequence) {
+            Some(Some(packet)) if packet.sequence == sequence => {
+                if now.saturating_duration_since(packet.sent) < interval {
+                    return Answer::TooSoon;
+                }
+                packet.sent = now;
+                Answer::Resend
+            }
+            _ => Answer::Gone,
+        }
+    }
+
+    fn slot(&mut self, sequence: u16) -> Option<&mut Option<SentPacket>> {
+        let at = usize::from(sequence).checked_rem(self.packets.len())?;
+        self.packets.get_mut(at)
+    }
+}
+
+/// What becomes of a packet that the peer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Resend,
+    /// It is on its way already.
+    TooSoon,
+    Gone,
+}

@@ -1,0 +1,108 @@
+//! A stream that we send.
+
+use super::resend::ResendCache;
+use crate::config::SenderConfig;
+use crate::rtcp::{ReportBlock, SenderInfo};
+use crate::stats::SenderStats;
+use crate::time;
+use std::time::{Duration, Instant};
+
+/// A stream that we send.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) config: SenderConfig,
+    pub(crate) next_sequence: u16,
+    pub(crate) queued_packets: usize,
+    pub(crate) queued_bytes: usize,
+    /// Whether a packet was refused for want of room, so that it is told when there is some.
+    pub(crate) is_room_wanted: bool,
+    pub(crate) cache: ResendCache,
+    pub(crate) stats: SenderStats,
+    /// Whether a packet left since the last report.
+    pub(crate) is_report_due: bool,
+    /// Whether the event is on its way that a key frame was asked for.
+    pub(crate) is_key_frame_event_owed: bool,
+    pub(crate) last_full_intra_request: Option<u8>,
+    last: Option<LastPacket>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LastPacket {
+    timestamp: u32,
+    clock_rate_hz: u32,
+    sent: Instant,
+}
+
+impl Sender {
+    pub(crate) fn new(config: SenderConfig, first_sequence: u16, cache_len: usize) -> Self {
+        Self {
+            config,
+            next_sequence: first_sequence,
+            queued_packets: 0,
+            queued_bytes: 0,
+            is_room_wanted: false,
+            cache: ResendCache::new(cache_len),
+            stats: SenderStats::default(),
+            is_report_due: false,
+            is_key_frame_event_owed: false,
+            last_full_intra_request: None,
+            last: None,
+        }
+    }
+
+    /// The clock rate of a payload type, if it was negotiated.
+    pub(crate) fn clock_rate_hz(&self, payload_type: u8) -> Option<u32> {
+        self.config.payload_types.iter().find(|known| known.number == payload_type).map(|known| known.clock_rate_hz)
+    }
+
+    /// A packet with this timestamp leaves now.
+    pub(crate) fn sent(&mut self, payload_type: u8, timestamp: u32, header: usize, payload: usize, now: Instant) {
+        let clock_rate_hz = self.clock_rate_hz(payload_type).unwrap_or(0);
+        self.last = Some(LastPacket { timestamp, clock_rate_hz, sent: now });
+        self.is_report_due = true;
+        self.stats.packets_sent += 1;
+        self.stats.bytes_sent += payload as u64;
+        self.stats.header_bytes_sent += header as u64;
+    }
+
+    pub(crate) const fn has_sent(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// What is said of the stream now.
+    // RFC 3550 §6.4.1: the RTP timestamp "corresponds to the same time as the NTP timestamp", so it is that of the last
+    // packet, moved on to now.
+    pub(crate) fn info(&self, ntp_time: u64, now: Instant) -> SenderInfo {
+        let rtp_timestamp = self.last.map_or(0, |last| {
+            let since = time::ticks(now.saturating_duration_since(last.sent), last.clock_rate_hz);
+            last.timestamp.wrapping_add(since)
+        });
+        SenderInfo {
+            ntp_time,
+            rtp_timestamp,
+            packets: self.stats.packets_sent as u32,
+            bytes: self.stats.bytes_sent as u32,
+        }
+    }
+
+    /// What the peer says of the stream. Returns the round trip time, if it tells one.
+    // RFC 3550 §6.4.1: A, when the report arrives, less LSR and DLSR.
+    pub(crate) fn take_report(&mut self, block: ReportBlock, ntp_time: u64) -> Option<Duration> {
+        self.stats.remote_packets_lost = block.lost;
+        self.stats.remote_fraction_lost = block.fraction_lost;
+        let clock_rate_hz = self.last.map_or(0, |last| last.clock_rate_hz);
+        self.stats.remote_jitter = time::from_ticks(block.jitter, clock_rate_hz);
+        if block.last_sender_report == 0 {
+            return None;
+        }
+        let round_trip = time::middle(ntp_time)
+            .wrapping_sub(block.last_sender_report)
+            .wrapping_sub(block.delay_since_last_sender_report);
+        // A peer whose clock runs fast may count more than passed.
+        let round_trip = time::from_short((round_trip as i32).max(0) as u32);
+        self.stats.round_trip_time = Some(round_trip);
+        self.stats.round_trip_time_total += round_trip;
+        self.stats.round_trip_time_measurements += 1;
+        Some(round_trip)
+    }
+}
