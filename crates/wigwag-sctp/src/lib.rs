@@ -2,11 +2,20 @@
 #![forbid(unsafe_code)]
 
 mod association;
+mod cause;
+mod chunk;
 mod config;
+mod crypto;
 mod error;
 mod event;
+mod packet;
+mod parameter;
+mod receive;
+mod send;
+mod serial;
 mod state;
 mod stats;
+mod wire;
 
 pub use association::Association;
 pub use config::{Config, Reliability, SendOptions};

@@ -1,32 +1,446 @@
-//! stub
-use crate::{Config, Event, ResetError, SendError, SendOptions, State, Stats};
-use bytes::Bytes;
-use std::time::Instant;
-use wigwag_sansio::Seed;
+//! The association: five calls, a few commands, and the states of RFC 9260 §4.
 
-/// An SCTP association.
-#[derive(Debug)]
+mod connect;
+mod control_block;
+mod cookie;
+mod data;
+mod heartbeat;
+mod input;
+mod output;
+mod reconfig;
+mod reply;
+mod shutdown;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use crate::config::{Config, SendOptions};
+use crate::crypto::CookieKey;
+use crate::error::{ResetError, SendError};
+use crate::event::{CloseReason, Event};
+use crate::packet::HEADER_LEN;
+use crate::receive::Inbox;
+use crate::send::{Queue, Refused};
+use crate::state::State;
+use crate::stats::Stats;
+use bytes::Bytes;
+use control_block::{ControlBlock, Identity};
+use reply::Reply;
+use state::{Attempt, Phase};
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Instant;
+use wigwag_sansio::{Monotonic, Rng, Seed, earliest};
+
+/// No packet is shorter: what is always there of a cookie must go into one.
+const MTU_MIN: usize = 512;
+const MTU_MAX: usize = 65_532;
+
+/// An SCTP association on one path, which DTLS protects (RFC 9260, RFC 8261).
+///
+/// It never asks for time, sockets or randomness: see the crate's documentation for the loop around it.
 pub struct Association {
-    state: State,
+    config: Config,
+    mtu: usize,
+    clock: Monotonic,
+    /// When time began for this association: cookies count from here.
+    began: Option<Instant>,
+    rng: Rng,
+    cookie_key: CookieKey,
+    local: Identity,
+    phase: Phase,
+    block: Option<ControlBlock>,
+    queue: Queue,
+    inbox: Inbox,
+    /// An answer to somebody who may not be the peer. There is room for one: nothing is kept for strangers.
+    reply: Option<Reply>,
+    is_shutdown_wanted: bool,
+    is_connected_owed: bool,
+    closed: Option<CloseReason>,
+    /// What became of streams of ours. Each was asked for by a command.
+    notices: VecDeque<Event>,
+    stats: Stats,
+    calls: u32,
 }
 
-#[expect(unused_variables, clippy::needless_pass_by_value, missing_docs, reason = "signatures first")]
 impl Association {
-    pub fn new(config: Config, seed: Seed) -> Self { Self { state: State::Closed } }
-    pub fn connect(&mut self) {}
-    pub fn send(&mut self, stream: u16, ppid: u32, data: Bytes, options: SendOptions) -> Result<(), SendError> { Err(SendError::Closed) }
-    pub fn reset_stream(&mut self, stream: u16) -> Result<(), ResetError> { Err(ResetError::Closed) }
-    pub fn shutdown(&mut self) {}
-    pub fn abort(&mut self) {}
-    pub fn set_mtu(&mut self, mtu: usize) {}
-    pub fn set_remote_max_message_size(&mut self, len: usize) {}
-    pub fn set_buffered_amount_low_threshold(&mut self, stream: u16, threshold: usize) {}
-    pub fn handle_input(&mut self, packet: &[u8], now: Instant) {}
-    pub fn handle_timeout(&mut self, now: Instant) {}
-    pub fn poll_packet(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool { false }
-    pub fn poll_event(&mut self) -> Option<Event> { None }
-    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> { None }
-    pub fn buffered_amount(&self, stream: u16) -> usize { 0 }
-    pub fn state(&self) -> State { self.state }
-    pub fn stats(&self) -> Stats { Stats::default() }
+    /// An association that waits for [`connect`](Self::connect), or for the peer to begin.
+    pub fn new(mut config: Config, seed: Seed) -> Self {
+        config.mtu = config.mtu.clamp(MTU_MIN, MTU_MAX);
+        config.streams_max = config.streams_max.max(1);
+        let cookie_key = CookieKey::new(seed.fork("cookie"));
+        let mut rng = Rng::new(seed);
+        // RFC 9260 §5.3.1: "Initiate Tag values SHOULD be selected from the range of 1 to 2^32 - 1."
+        let tag = rng.u32().max(1);
+        let random = rng.u32();
+        let local = Identity { tag, tsn: config.initial_tsn.unwrap_or(random) };
+        Self {
+            mtu: config.mtu,
+            clock: Monotonic::default(),
+            began: None,
+            rng,
+            cookie_key,
+            local,
+            phase: Phase::Idle,
+            block: None,
+            queue: Queue::new(config.send_buffer),
+            inbox: Inbox::default(),
+            reply: None,
+            is_shutdown_wanted: false,
+            is_connected_owed: false,
+            closed: None,
+            notices: VecDeque::new(),
+            stats: Stats::default(),
+            calls: 0,
+            config,
+        }
+    }
+
+    // ---- commands
+
+    /// Begins. Both ends may (in WebRTC both do, RFC 8831 §6.2), or one; after the first time this does nothing.
+    pub fn connect(&mut self) {
+        if let Phase::Idle = self.phase {
+            self.phase = Phase::CookieWait(self.new_attempt());
+        }
+        self.invariants();
+    }
+
+    /// Queues a message, also before the association is established. `ppid` says what the data is (RFC 8831 §8).
+    ///
+    /// # Errors
+    /// If the message cannot be sent, now or ever: see [`SendError`].
+    pub fn send(&mut self, stream: u16, ppid: u32, data: Bytes, options: SendOptions) -> Result<(), SendError> {
+        let max = self.config.message_len_max_send;
+        if !self.phase.takes_messages() || self.is_shutdown_wanted {
+            return Err(SendError::Closed);
+        }
+        if data.is_empty() {
+            return Err(SendError::Empty);
+        }
+        if data.len() > max {
+            return Err(SendError::TooLarge { len: data.len(), max });
+        }
+        let streams = self.outbound_streams();
+        if stream >= streams {
+            return Err(SendError::NoSuchStream { stream, streams });
+        }
+        let result = self.queue.push(stream, ppid, data, options);
+        self.invariants();
+        result.map_err(|refused| match refused {
+            Refused::Full(data) => SendError::Full(data),
+            Refused::Resetting(data) => SendError::StreamResetting(data),
+        })
+    }
+
+    /// Once everything queued on the stream was sent, tells the peer that it begins anew (RFC 6525 §4.1). Until
+    /// [`Event::OutgoingStreamReset`] nothing more is taken for it. Doing it twice is doing it once.
+    ///
+    /// # Errors
+    /// If the stream cannot be reset: see [`ResetError`].
+    pub fn reset_stream(&mut self, stream: u16) -> Result<(), ResetError> {
+        if !self.phase.takes_messages() || self.is_shutdown_wanted {
+            return Err(ResetError::Closed);
+        }
+        let streams = self.outbound_streams();
+        if stream >= streams {
+            return Err(ResetError::NoSuchStream { stream, streams });
+        }
+        if self.block.as_ref().is_some_and(|block| !block.extensions.has_reconfig) {
+            return Err(ResetError::NotSupported);
+        }
+        self.queue.begin_reset(stream);
+        self.invariants();
+        Ok(())
+    }
+
+    /// Ends the association in good order: what is queued is sent and acknowledged first (RFC 9260 §9.2).
+    /// Nothing more is taken.
+    pub fn shutdown(&mut self) {
+        match self.phase {
+            Phase::Idle => self.end(CloseReason::Shutdown),
+            Phase::CookieWait(_) | Phase::CookieEchoed { .. } => self.is_shutdown_wanted = true,
+            Phase::Established => {
+                self.is_shutdown_wanted = true;
+                self.phase = Phase::ShutdownPending;
+                self.progress_shutdown();
+            }
+            Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived
+            | Phase::ShutdownAckSent(_)
+            | Phase::Ended => {}
+        }
+        self.invariants();
+    }
+
+    /// Ends the association at once; what is queued is lost (RFC 9260 §9.1).
+    pub fn abort(&mut self) {
+        if let Phase::Ended = self.phase {
+            return;
+        }
+        if let Some(block) = &self.block {
+            let tag = block.peer_tag;
+            self.reply(Reply::abort(tag, crate::cause::code::USER_ABORT, &[]));
+        }
+        self.end(CloseReason::Aborted);
+        self.invariants();
+    }
+
+    /// Sets the longest packet in bytes, SCTP header included, for what is cut from now on. What is in flight keeps its
+    /// size: the room given to [`poll_packet`](Self::poll_packet) should not shrink below it before it is acknowledged.
+    pub fn set_mtu(&mut self, mtu: usize) {
+        self.mtu = mtu.clamp(MTU_MIN, MTU_MAX);
+        if let Some(block) = &mut self.block {
+            block.transmission.set_mtu(self.mtu);
+        }
+        self.invariants();
+    }
+
+    /// Sets the longest message that the peer takes, in bytes (`a=max-message-size`); 0: any (RFC 8841 §6).
+    pub const fn set_remote_max_message_size(&mut self, len: usize) {
+        self.config.message_len_max_send = if len == 0 { usize::MAX } else { len };
+    }
+
+    /// Asks for [`Event::BufferedAmountLow`] whenever the stream's buffered amount falls from above `threshold` bytes
+    /// to `threshold` or below. 0 at first.
+    pub fn set_buffered_amount_low_threshold(&mut self, stream: u16, threshold: usize) {
+        self.queue.set_threshold(stream, threshold);
+    }
+
+    // ---- getters
+
+    /// Bytes of user data that were accepted by `send` on the stream and not yet sent for the first time, which is what
+    /// W3C's `bufferedAmount` counts. What is in flight does not count.
+    pub fn buffered_amount(&self, stream: u16) -> usize {
+        self.queue.buffered(stream)
+    }
+
+    /// Where the association stands.
+    pub const fn state(&self) -> State {
+        self.phase.state()
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.stats.clone();
+        stats.buffered_amount = self.queue.buffered_total();
+        stats.receive_window = self.initial_window();
+        if let Some(block) = &self.block {
+            block.transmission.report(&mut stats);
+            stats.receive_window = block.reception.window(&self.inbox);
+        }
+        stats
+    }
+
+    fn outbound_streams(&self) -> u16 {
+        self.block.as_ref().map_or(self.config.streams_max, |block| block.outbound_streams)
+    }
+
+    const fn ports(&self) -> (u16, u16) {
+        (self.config.local_port, self.config.remote_port)
+    }
+
+    fn initial_window(&self) -> u32 {
+        let free = crate::receive::window_max(&self.config).saturating_sub(self.inbox.charged());
+        u32::try_from(free).unwrap_or(u32::MAX).max(1500)
+    }
+
+    fn age_ms(&self, now: Instant) -> u64 {
+        let age = self.began.map(|began| now.saturating_duration_since(began)).unwrap_or_default();
+        u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Every call that tells the time begins here.
+    fn advance(&mut self, now: Instant) -> Instant {
+        let now = self.clock.advance(now);
+        self.began.get_or_insert(now);
+        now
+    }
+
+    // ---- the five calls; `handle_input` and `poll_packet` are in files of their own
+
+    /// Lets time pass. Early and repeated calls are harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.queue.stamp(now);
+        self.time_out_attempt(now);
+        self.time_out_block(now);
+        self.progress_shutdown();
+        self.invariants();
+    }
+
+    fn time_out_attempt(&mut self, now: Instant) {
+        let max = match self.phase {
+            Phase::CookieWait(_) | Phase::CookieEchoed { .. } => self.config.init_retransmits_max,
+            Phase::Idle
+            | Phase::Established
+            | Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived
+            | Phase::ShutdownAckSent(_)
+            | Phase::Ended => self.config.retransmits_max,
+        };
+        if let Some(attempt) = self.phase.attempt_mut()
+            && attempt.expire(now)
+            && max.is_some_and(|max| attempt.failures > max)
+        {
+            self.end(CloseReason::Unreachable);
+        }
+        if let Phase::ShutdownSent { guard, .. } = &mut self.phase
+            && guard.expire(now)
+        {
+            if let Some(block) = &self.block {
+                self.reply = Some(Reply::abort(block.peer_tag, crate::cause::code::USER_ABORT, &[]));
+            }
+            self.end(CloseReason::ShutdownTimedOut);
+        }
+    }
+
+    fn time_out_block(&mut self, now: Instant) {
+        let Some(block) = &mut self.block else { return };
+        block.reception.handle_timeout(now);
+        let mut failures = 0;
+        if block.transmission.handle_timeout(now, &mut self.queue, &mut self.stats) {
+            failures += 1;
+        }
+        if self.phase.carries_data() {
+            if block.heartbeat.handle_timeout(now) {
+                block.transmission.rto_mut().back_off();
+                failures += 1;
+            }
+            if block.reconfig.attempt_mut().is_some_and(|attempt| attempt.expire(now)) {
+                failures += 1;
+            }
+        }
+        block.errors += failures;
+        if self.config.retransmits_max.is_some_and(|max| block.errors > max) {
+            self.end(CloseReason::Unreachable);
+        }
+    }
+
+    /// What has happened, in the order in which it did. A message that nobody fetches keeps the window closed.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.next_event();
+        self.invariants();
+        event
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        if std::mem::take(&mut self.is_connected_owed) {
+            return Some(Event::Connected);
+        }
+        if let Some(event) = self.inbox.pop() {
+            if let Event::Message { data, .. } = &event {
+                self.stats.messages_received += 1;
+                self.stats.bytes_received += data.len() as u64;
+            }
+            if let Some(block) = &mut self.block {
+                block.reception.fetched(&self.inbox);
+            }
+            return Some(event);
+        }
+        if let Some(notice) = self.notices.pop_front() {
+            return Some(notice);
+        }
+        if let Some(stream) = self.queue.take_low() {
+            return Some(Event::BufferedAmountLow { stream });
+        }
+        if self.queue.take_writable() {
+            return Some(Event::Writable);
+        }
+        self.closed.take().map(Event::Closed)
+    }
+
+    fn owes_event(&self) -> bool {
+        self.is_connected_owed
+            || !self.inbox.is_empty()
+            || !self.notices.is_empty()
+            || self.queue.has_event()
+            || self.closed.is_some()
+    }
+
+    /// When to call again: `Some(now)` if anything is owed.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        if self.owes_event() || self.owes_packet() || self.queue.is_unstamped() {
+            return Some(now);
+        }
+        let guard = if let Phase::ShutdownSent { guard, .. } = &self.phase { guard.deadline() } else { None };
+        let block = self.block.as_ref().filter(|_| !matches!(self.phase, Phase::Ended));
+        let heartbeat = block.filter(|_| self.phase.carries_data()).and_then(|block| block.heartbeat.deadline());
+        earliest([
+            self.phase.attempt().and_then(Attempt::deadline),
+            guard,
+            heartbeat,
+            block.and_then(|block| block.deadline(self.phase.carries_data())),
+        ])
+    }
+
+    // ---- endings
+
+    /// The last thing that happens to an association.
+    fn end(&mut self, reason: CloseReason) {
+        self.phase = Phase::Ended;
+        self.block = None;
+        self.queue = Queue::new(self.config.send_buffer);
+        self.notices.clear();
+        self.closed = Some(reason);
+    }
+
+    /// What was queued for streams that the peer does not take is discarded, and resets that it cannot do are refused.
+    fn limit_streams(&mut self) {
+        let refused = self.queue.limit_streams(self.outbound_streams());
+        if !refused.is_empty() {
+            self.notices.push_back(Event::StreamsRefused { streams: refused });
+        }
+        if self.block.as_ref().is_some_and(|block| !block.extensions.has_reconfig) {
+            let streams = self.queue.cancel_resets();
+            if !streams.is_empty() {
+                self.notices.push_back(Event::OutgoingStreamResetRefused { streams });
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        if self.reply.replace(reply).is_some() {
+            self.stats.discarded.reply += 1;
+        }
+    }
+
+    /// Runs after every call in debug builds. What takes long runs seldom when there is much.
+    fn invariants(&mut self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        self.calls = self.calls.wrapping_add(1);
+        let is_thorough = self.calls.is_multiple_of(64);
+        if is_thorough {
+            self.queue.invariants();
+            self.inbox.invariants();
+        }
+        let needs_block = match self.phase {
+            Phase::Idle | Phase::CookieWait(_) | Phase::Ended => false,
+            Phase::CookieEchoed { .. }
+            | Phase::Established
+            | Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived
+            | Phase::ShutdownAckSent(_) => true,
+        };
+        debug_assert_eq!(needs_block, self.block.is_some());
+        debug_assert!(self.mtu >= HEADER_LEN);
+        if let Some(block) = &self.block {
+            block.transmission.invariants(is_thorough);
+            block.reception.invariants(is_thorough);
+            if let Phase::ShutdownSent { .. } | Phase::ShutdownAckSent(_) = self.phase {
+                debug_assert!(self.queue.is_empty() && block.transmission.is_done(), "C14");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Association {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Association").field("state", &self.state()).field("mtu", &self.mtu).finish_non_exhaustive()
+    }
 }

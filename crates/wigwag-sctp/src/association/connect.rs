@@ -1,0 +1,349 @@
+//! Setting an association up, and what becomes of those who begin twice (RFC 9260 §5).
+
+use super::control_block::{ControlBlock, Identity};
+use super::cookie::{COOKIE_LEN, COOKIE_LIFE, Cookie};
+use super::state::{Attempt, Phase};
+use super::{Association, Reply};
+use crate::cause::{self, code};
+use crate::chunk::{COOKIE_ECHO_HEADER_LEN, Init, Unrecognized, kind};
+use crate::event::CloseReason;
+use crate::packet::{HEADER_LEN, Packet, RawChunk};
+use crate::parameter::{self, Extensions};
+use crate::wire::{Malformed, Tlv, Tlvs};
+use std::time::{Duration, Instant};
+
+// RFC 9260 §3.3.2: "The Advertised Receiver Window Credit MUST NOT be smaller than 1500."
+const A_RWND_MIN: u32 = 1500;
+/// Parameters that an INIT ACK reports as unknown: what leaves room for the rest.
+const UNRECOGNIZED_LEN_MAX: usize = 256;
+
+/// What the parameters of an INIT or INIT ACK say.
+#[derive(Debug, Default)]
+struct Parameters<'a> {
+    extensions: Extensions,
+    cookie: Option<&'a [u8]>,
+    /// What the peer asks to be told of: whole parameters, encoded.
+    unrecognized: Vec<u8>,
+    has_host_name: bool,
+}
+
+impl<'a> Parameters<'a> {
+    fn read(parameters: Tlvs<'a>) -> Result<Self, Malformed> {
+        let mut read = Self::default();
+        for parameter in parameters {
+            let parameter = parameter?;
+            match parameter.kind {
+                parameter::kind::STATE_COOKIE => read.cookie = Some(parameter.value),
+                parameter::kind::HOST_NAME_ADDRESS => read.has_host_name = true,
+                // One path, below DTLS: addresses say nothing here (RFC 8261 §6).
+                parameter::kind::IPV4_ADDRESS
+                | parameter::kind::IPV6_ADDRESS
+                | parameter::kind::UNRECOGNIZED
+                | parameter::kind::COOKIE_PRESERVATIVE
+                | parameter::kind::SUPPORTED_ADDRESS_TYPES => {}
+                _ if read.extensions.read(parameter) => {}
+                unknown => {
+                    let action = Unrecognized::parameter(unknown);
+                    if action.is_reported && read.unrecognized.len() + parameter.len() <= UNRECOGNIZED_LEN_MAX {
+                        parameter.write(&mut read.unrecognized);
+                    }
+                    if action.is_end {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// An INIT ACK that is owed. There is one at most: a later INIT takes its place.
+#[derive(Debug)]
+pub(crate) struct InitAck {
+    local: Identity,
+    tie_tags: (u32, u32),
+    init: Init,
+    extensions: Extensions,
+    unrecognized: Vec<u8>,
+}
+
+impl InitAck {
+    pub(crate) const fn tag(&self) -> u32 {
+        self.init.initiate_tag
+    }
+}
+
+impl Association {
+    fn own_init(&self, local: Identity) -> Init {
+        Init {
+            initiate_tag: local.tag,
+            a_rwnd: self.initial_window(),
+            outbound_streams: self.config.streams_max,
+            inbound_streams: self.config.streams_max,
+            initial_tsn: local.tsn,
+        }
+    }
+
+    pub(super) fn write_init(&self, out: &mut Vec<u8>) {
+        self.own_init(self.local).write(kind::INIT, out, |out| Extensions::ALL.write(out));
+    }
+
+    pub(super) fn write_init_ack(&self, ack: &InitAck, now: Instant, out: &mut Vec<u8>) {
+        let cookie = Cookie {
+            created_ms: self.age_ms(now),
+            local_tag: ack.local.tag,
+            local_tsn: ack.local.tsn,
+            tie_tags: ack.tie_tags,
+            ports: self.ports(),
+            init: ack.init,
+            extensions: ack.extensions,
+        };
+        let mut bytes = Vec::with_capacity(COOKIE_LEN);
+        cookie.write(&self.cookie_key, &mut bytes);
+        self.own_init(ack.local).write(kind::INIT_ACK, out, |out| {
+            Tlv { kind: parameter::kind::STATE_COOKIE, value: &bytes }.write(out);
+            let mut unrecognized = Tlvs::new(&ack.unrecognized);
+            while let Some(Ok(parameter)) = unrecognized.next() {
+                let mut whole = Vec::new();
+                let padding = parameter.write(&mut whole);
+                whole.truncate(whole.len() - padding);
+                Tlv { kind: parameter::kind::UNRECOGNIZED, value: &whole }.write(out);
+            }
+            Extensions::ALL.write(out)
+        });
+    }
+
+    /// An INIT, which must be alone in its packet.
+    pub(super) fn handle_init(&mut self, packet: &Packet<'_>, chunk: RawChunk<'_>) {
+        // RFC 9260 §8.5: "A packet containing an INIT chunk MUST have a zero Verification Tag."
+        if packet.verification_tag != 0 {
+            self.stats.discarded.verification_tag += 1;
+            return;
+        }
+        let is_alone = packet.chunks.clone().count() == 1;
+        let decoded = Init::decode(chunk).filter(|(init, _)| is_alone && init.initiate_tag != 0);
+        let Some((init, parameters)) = decoded.and_then(|(init, tlvs)| Some((init, Parameters::read(tlvs).ok()?)))
+        else {
+            self.stats.discarded.malformed += 1;
+            return;
+        };
+        if init.inbound_streams == 0 || init.outbound_streams == 0 || init.a_rwnd < A_RWND_MIN {
+            self.reply(Reply::abort(init.initiate_tag, code::INVALID_MANDATORY_PARAMETER, &[]));
+            return;
+        }
+        if parameters.has_host_name {
+            self.reply(Reply::abort(init.initiate_tag, code::UNRESOLVABLE_ADDRESS, &[]));
+            return;
+        }
+        let tags = self.block.as_ref().map_or((0, 0), |block| (block.local_tag, block.peer_tag));
+        let (local, tie_tags) = match &mut self.phase {
+            Phase::Idle | Phase::CookieWait(_) => (self.local, (0, 0)),
+            // RFC 9260 §5.2.1: both began. The same tag as in our INIT, so that either's cookie makes the same association.
+            Phase::CookieEchoed { .. } => (self.local, tags),
+            Phase::Established | Phase::ShutdownPending | Phase::ShutdownSent { .. } | Phase::ShutdownReceived => {
+                (Identity { tag: self.rng.u32().max(1), tsn: self.rng.u32() }, tags)
+            }
+            // RFC 9260 §9.2: "it SHOULD discard the INIT chunk and retransmit the SHUTDOWN ACK chunk."
+            Phase::ShutdownAckSent(attempt) => return attempt.owe(),
+            Phase::Ended => {
+                self.stats.discarded.unexpected += 1;
+                return;
+            }
+        };
+        let Parameters { extensions, unrecognized, .. } = parameters;
+        self.reply(Reply::InitAck(InitAck { local, tie_tags, init, extensions, unrecognized }));
+    }
+
+    pub(super) fn handle_init_ack(&mut self, chunk: RawChunk<'_>, now: Instant) {
+        let Phase::CookieWait(attempt) = &self.phase else {
+            self.stats.discarded.unexpected += 1;
+            return;
+        };
+        let failures = attempt.failures;
+        let decoded = Init::decode(chunk).and_then(|(init, tlvs)| Some((init, Parameters::read(tlvs).ok()?)));
+        let Some((init, parameters)) = decoded else {
+            self.stats.discarded.malformed += 1;
+            return;
+        };
+        let is_valid = init.initiate_tag != 0
+            && init.inbound_streams > 0
+            && init.outbound_streams > 0
+            && init.a_rwnd >= A_RWND_MIN;
+        let cookie_len_max = self.mtu - HEADER_LEN - COOKIE_ECHO_HEADER_LEN;
+        let Some(cookie) = parameters.cookie.filter(|cookie| is_valid && cookie.len() <= cookie_len_max) else {
+            self.fail(init.initiate_tag, code::PROTOCOL_VIOLATION, &[], "an INIT ACK that makes no sense");
+            return;
+        };
+        let cookie = cookie.to_vec();
+        let mut block = ControlBlock::new(&self.config, self.mtu, self.local, &init, parameters.extensions, now);
+        if !parameters.unrecognized.is_empty() {
+            // RFC 9260 §3.3.10.8: in an ERROR chunk beside the COOKIE ECHO.
+            const UNRECOGNIZED_PARAMETERS: u16 = 8;
+            block.report(Tlv { kind: UNRECOGNIZED_PARAMETERS, value: &parameters.unrecognized });
+        }
+        self.block = Some(block);
+        let mut attempt = self.new_attempt();
+        attempt.failures = failures;
+        self.phase = Phase::CookieEchoed { cookie, attempt };
+    }
+
+    /// A COOKIE ECHO. `true`: it was taken, and what follows in the packet is for the association.
+    pub(super) fn handle_cookie_echo(&mut self, packet: &Packet<'_>, chunk: RawChunk<'_>, now: Instant) -> bool {
+        let Some(cookie) = Cookie::open(chunk.value, &self.cookie_key).filter(|cookie| cookie.ports == self.ports())
+        else {
+            self.stats.discarded.cookie += 1;
+            return false;
+        };
+        if packet.verification_tag != cookie.local_tag {
+            self.stats.discarded.verification_tag += 1;
+            return false;
+        }
+        let tags = self.block.as_ref().map(|block| (block.local_tag, block.peer_tag));
+        let is_same = tags == Some((cookie.local_tag, cookie.init.initiate_tag));
+        let age = Duration::from_millis(self.age_ms(now).saturating_sub(cookie.created_ms));
+        if age > COOKIE_LIFE && !is_same {
+            self.stats.discarded.stale_cookie += 1;
+            let staleness = cause::stale_cookie(age - COOKIE_LIFE);
+            self.reply(Reply::error(cookie.init.initiate_tag, code::STALE_COOKIE, &staleness));
+            return false;
+        }
+        let is_taken = match tags {
+            None => self.take_first_cookie(&cookie, now),
+            Some(tags) => self.take_second_cookie(&cookie, tags, now),
+        };
+        if !is_taken {
+            self.stats.discarded.cookie += 1;
+        }
+        is_taken
+    }
+
+    fn take_first_cookie(&mut self, cookie: &Cookie, now: Instant) -> bool {
+        match self.phase {
+            Phase::Idle | Phase::CookieWait(_) if cookie.local_tag == self.local.tag => {
+                self.adopt(cookie, now);
+                self.establish();
+                true
+            }
+            Phase::Idle
+            | Phase::CookieWait(_)
+            | Phase::CookieEchoed { .. }
+            | Phase::Established
+            | Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived
+            | Phase::ShutdownAckSent(_)
+            | Phase::Ended => false,
+        }
+    }
+
+    /// RFC 9260 §5.2.4, Table 12: whether the tags of the cookie are those of the association, ours and the peer's.
+    fn take_second_cookie(&mut self, cookie: &Cookie, tags: (u32, u32), now: Instant) -> bool {
+        match (cookie.local_tag == tags.0, cookie.init.initiate_tag == tags.1) {
+            // D: it is the one that there is.
+            (true, true) => {
+                if let Phase::CookieEchoed { .. } = self.phase {
+                    self.establish();
+                }
+                self.owe_cookie_ack();
+                true
+            }
+            // B: both began, and the peer has another tag than its INIT ACK told.
+            (true, false) => {
+                if let Phase::CookieEchoed { .. } = self.phase {
+                    self.adopt(cookie, now);
+                    self.establish();
+                } else {
+                    self.restart(cookie, now);
+                }
+                true
+            }
+            // C: ours, made before it began anew, and late. RFC 9260 §5.2.4: "silently discarded"
+            (false, true) => false,
+            // A: the peer has begun anew.
+            (false, false) if cookie.tie_tags == tags => {
+                if let Phase::ShutdownAckSent(attempt) = &mut self.phase {
+                    attempt.owe();
+                    self.reply(Reply::error(tags.1, code::COOKIE_WHILE_SHUTTING_DOWN, &[]));
+                    return true;
+                }
+                self.restart(cookie, now);
+                true
+            }
+            (false, false) => false,
+        }
+    }
+
+    /// The association is the one that the cookie tells of.
+    fn adopt(&mut self, cookie: &Cookie, now: Instant) {
+        let local = Identity { tag: cookie.local_tag, tsn: cookie.local_tsn };
+        self.block = Some(ControlBlock::new(&self.config, self.mtu, local, &cookie.init, cookie.extensions, now));
+        self.owe_cookie_ack();
+    }
+
+    fn restart(&mut self, cookie: &Cookie, now: Instant) {
+        self.adopt(cookie, now);
+        self.queue.clear();
+        self.notices.clear();
+        self.inbox.restarted();
+        self.phase = if self.is_shutdown_wanted { Phase::ShutdownPending } else { Phase::Established };
+        self.limit_streams();
+    }
+
+    fn owe_cookie_ack(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.is_cookie_ack_owed = true;
+        }
+    }
+
+    pub(super) fn handle_cookie_ack(&mut self) {
+        match self.phase {
+            Phase::CookieEchoed { .. } => self.establish(),
+            Phase::Idle
+            | Phase::CookieWait(_)
+            | Phase::Established
+            | Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived
+            | Phase::ShutdownAckSent(_)
+            | Phase::Ended => self.stats.discarded.unexpected += 1,
+        }
+    }
+
+    /// An ERROR chunk: a stale cookie makes us begin again (RFC 9260 §5.2.6); the rest is for logs.
+    pub(super) fn handle_error(&mut self, chunk: RawChunk<'_>) {
+        for cause in Tlvs::new(chunk.value) {
+            let Ok(cause) = cause else {
+                self.stats.discarded.malformed += 1;
+                return;
+            };
+            tracing::debug!(code = cause.kind, "the peer reports an error");
+            if cause.kind == code::STALE_COOKIE
+                && let Phase::CookieEchoed { attempt, .. } = &self.phase
+            {
+                let failures = attempt.failures.saturating_add(1);
+                self.block = None;
+                let mut attempt = self.new_attempt();
+                attempt.failures = failures;
+                self.phase = Phase::CookieWait(attempt);
+                return;
+            }
+        }
+    }
+
+    fn establish(&mut self) {
+        self.phase = if self.is_shutdown_wanted { Phase::ShutdownPending } else { Phase::Established };
+        self.is_connected_owed = true;
+        self.limit_streams();
+    }
+
+    pub(super) fn new_attempt(&self) -> Attempt {
+        let rto = self.block.as_ref().map_or(self.config.rto_initial, |block| block.transmission.rto().current());
+        Attempt::new(rto, self.config.rto_max)
+    }
+
+    /// Ends the association, and tells the peer why.
+    pub(super) fn fail(&mut self, tag: u32, code: u16, value: &[u8], why: &'static str) {
+        self.reply(Reply::abort(tag, code, value));
+        self.end(CloseReason::ProtocolViolation(why));
+    }
+}

@@ -1,0 +1,90 @@
+//! What exists once the peer is known (RFC 9260 §14).
+
+use super::heartbeat::Heartbeat;
+use super::reconfig::Reconfig;
+use crate::Config;
+use crate::chunk::Init;
+use crate::packet::{CHUNK_HEADER_LEN, HEADER_LEN};
+use crate::parameter::Extensions;
+use crate::receive::Reception;
+use crate::send::Transmission;
+use crate::serial::Tsn;
+use crate::wire::Tlv;
+use std::time::Instant;
+use wigwag_sansio::earliest;
+
+/// The causes of one ERROR chunk, and no more.
+const ERRORS_LEN_MAX: usize = 512;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct ControlBlock {
+    pub(crate) local_tag: u32,
+    pub(crate) peer_tag: u32,
+    pub(crate) extensions: Extensions,
+    /// How many streams we may send on.
+    pub(crate) outbound_streams: u16,
+    pub(crate) transmission: Transmission,
+    pub(crate) reception: Reception,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) reconfig: Reconfig,
+    /// How often in a row the peer did not answer.
+    pub(crate) errors: u32,
+    pub(crate) is_cookie_ack_owed: bool,
+    /// Encoded causes that an ERROR chunk is owed for.
+    pub(crate) causes: Vec<u8>,
+    /// What a HEARTBEAT ACK is owed for.
+    pub(crate) heartbeat_ack: Option<Vec<u8>>,
+}
+
+/// What identifies our side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) tag: u32,
+    pub(crate) tsn: u32,
+}
+
+impl ControlBlock {
+    pub(crate) fn new(
+        config: &Config,
+        mtu: usize,
+        local: Identity,
+        peer: &Init,
+        extensions: Extensions,
+        now: Instant,
+    ) -> Self {
+        let may_give_up = extensions.has_forward_tsn;
+        Self {
+            local_tag: local.tag,
+            peer_tag: peer.initiate_tag,
+            extensions,
+            outbound_streams: config.streams_max.min(peer.inbound_streams),
+            transmission: Transmission::new(config, mtu, Tsn::first(local.tsn), peer.a_rwnd, may_give_up),
+            reception: Reception::new(config, Tsn::first(peer.initial_tsn)),
+            heartbeat: Heartbeat::new(config.heartbeat_interval, now),
+            reconfig: Reconfig::new(local.tsn, peer.initial_tsn),
+            errors: 0,
+            is_cookie_ack_owed: false,
+            causes: Vec::new(),
+            heartbeat_ack: None,
+        }
+    }
+
+    /// Takes note of an error that the peer is to be told, if there is room.
+    //
+    // RFC 9260 §8.4 and §3.2 ask for reports; nothing asks for more than a packet of them.
+    pub(crate) fn report(&mut self, cause: Tlv<'_>) {
+        if self.causes.len() + cause.len() <= ERRORS_LEN_MAX {
+            cause.write(&mut self.causes);
+        }
+    }
+
+    pub(crate) const fn heartbeat_len_max(mtu: usize) -> usize {
+        mtu - HEADER_LEN - CHUNK_HEADER_LEN
+    }
+
+    pub(crate) fn deadline(&self, may_reset: bool) -> Option<Instant> {
+        let reset = self.reconfig.attempt().filter(|_| may_reset).and_then(super::state::Attempt::deadline);
+        earliest([self.transmission.deadline(), self.reception.deadline(), reset])
+    }
+}

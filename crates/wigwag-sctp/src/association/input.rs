@@ -1,0 +1,189 @@
+//! Whom a packet is for, and what its chunks are (RFC 9260 §8.4, §8.5, §3.2).
+
+use super::control_block::ControlBlock;
+use super::state::Phase;
+use super::{Association, Reply};
+use crate::cause::code;
+use crate::chunk::{HeartbeatInfo, REFLECTED, Unrecognized, kind};
+use crate::packet::{Packet, RawChunk};
+use crate::wire::Tlv;
+use std::time::Instant;
+
+/// How much of an unknown chunk is quoted.
+const QUOTE_LEN_MAX: usize = 64;
+
+/// Whether the rest of a packet is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Continue,
+    Stop,
+}
+
+impl Association {
+    /// Takes a packet that has arrived, whatever it is.
+    pub fn handle_input(&mut self, packet: &[u8], now: Instant) {
+        let now = self.advance(now);
+        self.queue.stamp(now);
+        self.stats.packets_received += 1;
+        self.handle_packet(packet, now);
+        self.invariants();
+    }
+
+    fn handle_packet(&mut self, bytes: &[u8], now: Instant) {
+        let Some(packet) = Packet::decode(bytes).filter(|packet| !packet.chunks.is_empty()) else {
+            self.stats.discarded.malformed += 1;
+            return;
+        };
+        if !packet.has_valid_checksum {
+            self.stats.discarded.checksum += 1;
+            return;
+        }
+        if (packet.destination_port, packet.source_port) != self.ports() {
+            self.stats.discarded.port += 1;
+            return;
+        }
+        let Some(Ok(first)) = packet.chunks.clone().next() else {
+            self.stats.discarded.malformed += 1;
+            return;
+        };
+        match first.kind {
+            kind::INIT => return self.handle_init(&packet, first),
+            kind::COOKIE_ECHO => {
+                if !self.handle_cookie_echo(&packet, first, now) {
+                    return;
+                }
+            }
+            _ if !self.is_for_us(&packet, first) => return,
+            _ => {}
+        }
+        self.handle_chunks(&packet, now);
+        if let Some(block) = &mut self.block {
+            block.reception.end_packet(now);
+        }
+    }
+
+    fn handle_chunks(&mut self, packet: &Packet<'_>, now: Instant) {
+        for chunk in packet.chunks.clone() {
+            let Ok(chunk) = chunk else {
+                self.stats.discarded.malformed += 1;
+                return;
+            };
+            if self.handle_chunk(chunk, now) == Next::Stop {
+                return;
+            }
+        }
+    }
+
+    /// The tag that a packet for us carries, once there is one.
+    fn expected_tag(&self) -> Option<u32> {
+        match (&self.phase, &self.block) {
+            (_, Some(block)) => Some(block.local_tag),
+            (Phase::CookieWait(_), None) => Some(self.local.tag),
+            _ => None,
+        }
+    }
+
+    fn is_for_us(&mut self, packet: &Packet<'_>, first: RawChunk<'_>) -> bool {
+        let tag = packet.verification_tag;
+        // RFC 9260 §8.5.1: an ABORT or SHUTDOWN COMPLETE may carry the peer's tag instead, and says so by its T bit.
+        let may_be_reflected = matches!(first.kind, kind::ABORT | kind::SHUTDOWN_COMPLETE);
+        let is_right = match self.expected_tag() {
+            None => {
+                self.answer_out_of_the_blue(tag, first);
+                self.stats.discarded.unexpected += 1;
+                return false;
+            }
+            Some(_) if may_be_reflected && first.flags & REFLECTED != 0 => {
+                self.block.as_ref().is_some_and(|block| block.peer_tag == tag)
+            }
+            Some(expected) => expected == tag,
+        };
+        let is_setting_up = matches!(self.phase, Phase::CookieWait(_) | Phase::CookieEchoed { .. });
+        // RFC 9260 §8.5.1 E: the peer's SHUTDOWN COMPLETE was lost with the association that is gone.
+        if first.kind == kind::SHUTDOWN_ACK && is_setting_up {
+            self.reply(Reply::Reflected { tag, is_shutdown_complete: true });
+            self.stats.discarded.unexpected += 1;
+            return false;
+        }
+        if !is_right {
+            self.stats.discarded.verification_tag += 1;
+        }
+        is_right
+    }
+
+    /// RFC 9260 §8.4: a packet for an association that does not exist.
+    fn answer_out_of_the_blue(&mut self, tag: u32, first: RawChunk<'_>) {
+        match first.kind {
+            kind::ABORT | kind::SHUTDOWN_COMPLETE | kind::COOKIE_ACK | kind::ERROR | kind::INIT_ACK => {}
+            kind::SHUTDOWN_ACK => self.reply(Reply::Reflected { tag, is_shutdown_complete: true }),
+            // What ends the association is told first; it is not told again to each packet that was on its way.
+            _ if self.reply.is_none() => self.reply(Reply::Reflected { tag, is_shutdown_complete: false }),
+            _ => {}
+        }
+    }
+
+    fn handle_chunk(&mut self, chunk: RawChunk<'_>, now: Instant) -> Next {
+        match chunk.kind {
+            kind::DATA => self.handle_data(chunk),
+            kind::SACK => self.handle_sack(chunk, now),
+            kind::HEARTBEAT => self.handle_heartbeat(chunk),
+            kind::HEARTBEAT_ACK => self.handle_heartbeat_ack(chunk, now),
+            kind::ABORT => self.handle_abort(chunk),
+            kind::SHUTDOWN => self.handle_shutdown(chunk, now),
+            kind::SHUTDOWN_ACK => self.handle_shutdown_ack(),
+            kind::ERROR => self.handle_error(chunk),
+            kind::COOKIE_ACK => self.handle_cookie_ack(),
+            kind::SHUTDOWN_COMPLETE => self.handle_shutdown_complete(),
+            kind::RECONFIG => self.handle_reconfig(chunk),
+            kind::FORWARD_TSN => self.handle_forward_tsn(chunk),
+            kind::INIT_ACK => self.handle_init_ack(chunk, now),
+            // It was looked at before the others.
+            kind::COOKIE_ECHO => {}
+            // RFC 9260 §6.10: INIT is never bundled.
+            kind::INIT => {
+                self.stats.discarded.malformed += 1;
+                return Next::Stop;
+            }
+            unknown => return self.handle_unknown(unknown, chunk),
+        }
+        if let Phase::Ended = self.phase { Next::Stop } else { Next::Continue }
+    }
+
+    fn handle_unknown(&mut self, unknown: u8, chunk: RawChunk<'_>) -> Next {
+        self.stats.discarded.unknown_chunk += 1;
+        let action = Unrecognized::chunk(unknown);
+        if action.is_reported
+            && let Some(block) = &mut self.block
+        {
+            let quote = chunk.bytes.get(..QUOTE_LEN_MAX).unwrap_or(chunk.bytes);
+            block.report(Tlv { kind: code::UNRECOGNIZED_CHUNK, value: quote });
+        }
+        if action.is_end { Next::Stop } else { Next::Continue }
+    }
+
+    fn handle_heartbeat(&mut self, chunk: RawChunk<'_>) {
+        let max = ControlBlock::heartbeat_len_max(self.mtu);
+        match self.block.as_mut().filter(|_| chunk.value.len() <= max) {
+            Some(block) => {
+                let ack = block.heartbeat_ack.get_or_insert_default();
+                ack.clear();
+                ack.extend_from_slice(chunk.value);
+            }
+            None => self.stats.discarded.heartbeat += 1,
+        }
+    }
+
+    fn handle_heartbeat_ack(&mut self, chunk: RawChunk<'_>, now: Instant) {
+        let Some(block) = &mut self.block else {
+            self.stats.discarded.unexpected += 1;
+            return;
+        };
+        match HeartbeatInfo::decode(chunk).and_then(|info| block.heartbeat.handle_ack(info, now)) {
+            Some(round_trip) => {
+                block.transmission.rto_mut().measure(round_trip);
+                block.errors = 0;
+            }
+            None => self.stats.discarded.heartbeat += 1,
+        }
+    }
+}

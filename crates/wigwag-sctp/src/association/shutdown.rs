@@ -1,0 +1,99 @@
+//! Ending in good order, and the peer's endings (RFC 9260 §9).
+
+use super::state::Phase;
+use super::{Association, Reply};
+use crate::chunk::{Abort, read_shutdown};
+use crate::event::CloseReason;
+use crate::packet::RawChunk;
+use crate::send::SackOutcome;
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+use wigwag_sansio::Timer;
+
+/// RFC 9260 §9.2, T5-shutdown-guard: "The value of this timer SHOULD be set to 5 times 'RTO.Max'". Of RFC 9260's RTO.Max.
+pub(super) const GUARD: Duration = Duration::from_secs(5 * 60);
+const REASON_LEN_MAX: usize = 128;
+
+impl Association {
+    /// Goes on once everything was sent and acknowledged.
+    //
+    // RFC 9260 §9.2: "it remains there until all outstanding data has been acknowledged by its peer"
+    pub(super) fn progress_shutdown(&mut self) {
+        let is_done = self.queue.is_empty() && self.block.as_ref().is_some_and(|block| block.transmission.is_done());
+        match self.phase {
+            Phase::ShutdownPending if is_done => {
+                self.phase = Phase::ShutdownSent { attempt: self.new_attempt(), guard: Timer::idle() };
+            }
+            Phase::ShutdownReceived if is_done => self.phase = Phase::ShutdownAckSent(self.new_attempt()),
+            Phase::Idle
+            | Phase::CookieWait(_)
+            | Phase::CookieEchoed { .. }
+            | Phase::Established
+            | Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived
+            | Phase::ShutdownAckSent(_)
+            | Phase::Ended => {}
+        }
+    }
+
+    pub(super) fn handle_shutdown(&mut self, chunk: RawChunk<'_>, now: Instant) {
+        let Some(cumulative) = read_shutdown(chunk) else {
+            self.stats.discarded.malformed += 1;
+            return;
+        };
+        match self.phase {
+            Phase::Established | Phase::ShutdownPending | Phase::ShutdownReceived => {
+                let Some(block) = &mut self.block else { return };
+                match block.transmission.handle_cumulative(cumulative, now) {
+                    SackOutcome::Invalid => {
+                        self.stats.discarded.invalid_sack += 1;
+                        return;
+                    }
+                    SackOutcome::Advanced => block.errors = 0,
+                    SackOutcome::Stalled => {}
+                }
+                self.phase = Phase::ShutdownReceived;
+                self.progress_shutdown();
+            }
+            // Both have shut down.
+            Phase::ShutdownSent { .. } => self.phase = Phase::ShutdownAckSent(self.new_attempt()),
+            Phase::ShutdownAckSent(ref mut attempt) => attempt.owe(),
+            Phase::Idle | Phase::CookieWait(_) | Phase::CookieEchoed { .. } | Phase::Ended => {
+                self.stats.discarded.unexpected += 1;
+            }
+        }
+    }
+
+    pub(super) fn handle_shutdown_ack(&mut self) {
+        match (&self.phase, &self.block) {
+            (Phase::ShutdownSent { .. } | Phase::ShutdownAckSent(_), Some(block)) => {
+                let tag = block.peer_tag;
+                self.reply(Reply::ShutdownComplete { tag });
+                self.end(CloseReason::Shutdown);
+            }
+            _ => self.stats.discarded.unexpected += 1,
+        }
+    }
+
+    pub(super) fn handle_shutdown_complete(&mut self) {
+        match self.phase {
+            Phase::ShutdownAckSent(_) => self.end(CloseReason::Shutdown),
+            Phase::Idle
+            | Phase::CookieWait(_)
+            | Phase::CookieEchoed { .. }
+            | Phase::Established
+            | Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived
+            | Phase::Ended => self.stats.discarded.unexpected += 1,
+        }
+    }
+
+    pub(super) fn handle_abort(&mut self, chunk: RawChunk<'_>) {
+        let cause = Abort::decode(chunk).causes.next().and_then(Result::ok);
+        let text = cause.map(|cause| cause.value).unwrap_or_default();
+        let reason = Bytes::copy_from_slice(text.get(..REASON_LEN_MAX).unwrap_or(text));
+        self.end(CloseReason::PeerAborted { cause: cause.map(|cause| cause.kind), reason });
+    }
+}

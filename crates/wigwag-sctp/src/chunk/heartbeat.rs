@@ -1,0 +1,34 @@
+//! HEARTBEAT and HEARTBEAT ACK (RFC 9260 §3.3.5, §3.3.6).
+
+use super::kind;
+use crate::packet::RawChunk;
+use crate::parameter;
+use crate::wire::{Reader, Tlvs, put_framed, put_framed_list, put_u64};
+
+/// Chunk header, parameter header, nonce.
+pub(crate) const HEARTBEAT_LEN: usize = 16;
+
+/// What we put into a HEARTBEAT, to know its answer by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeartbeatInfo {
+    pub(crate) nonce: u64,
+}
+
+impl HeartbeatInfo {
+    pub(crate) fn decode(chunk: RawChunk<'_>) -> Option<Self> {
+        let mut reader = Reader::new(Tlvs::new(chunk.value).find_value(parameter::kind::HEARTBEAT_INFO)?);
+        let nonce = reader.u64()?;
+        reader.is_empty().then_some(Self { nonce })
+    }
+}
+
+pub(crate) fn write_heartbeat(info: HeartbeatInfo, out: &mut Vec<u8>) {
+    put_framed_list([kind::HEARTBEAT, 0], out, |out| {
+        put_framed(parameter::kind::HEARTBEAT_INFO.to_be_bytes(), out, |out| put_u64(info.nonce, out))
+    });
+}
+
+/// `info` is what the HEARTBEAT carried, as it came.
+pub(crate) fn write_heartbeat_ack(info: &[u8], out: &mut Vec<u8>) {
+    put_framed([kind::HEARTBEAT_ACK, 0], out, |out| out.extend_from_slice(info));
+}

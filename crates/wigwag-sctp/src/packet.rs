@@ -1,0 +1,173 @@
+//! The common header, its checksum, and the list of chunks behind it (RFC 9260 §3).
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use crate::wire::{Malformed, Reader, put_u16, put_u32};
+
+/// Ports, verification tag, checksum.
+pub(crate) const HEADER_LEN: usize = 12;
+/// Type, flags, length.
+pub(crate) const CHUNK_HEADER_LEN: usize = 4;
+
+/// A packet whose header decodes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet<'a> {
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+    pub(crate) verification_tag: u32,
+    pub(crate) has_valid_checksum: bool,
+    pub(crate) chunks: Chunks<'a>,
+}
+
+impl<'a> Packet<'a> {
+    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let source_port = reader.u16()?;
+        let destination_port = reader.u16()?;
+        let verification_tag = reader.u32()?;
+        let checksum = reader.take::<4>()?;
+        Some(Self {
+            source_port,
+            destination_port,
+            verification_tag,
+            has_valid_checksum: checksum == self::checksum(bytes),
+            chunks: Chunks(reader),
+        })
+    }
+}
+
+/// Appends a packet of whatever chunks `write` appends; the checksum is put where it belongs afterwards.
+/// If nothing was written, nothing is changed and this says `false`.
+pub(crate) fn write(ports: (u16, u16), tag: u32, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    let start = out.len();
+    put_u16(ports.0, out);
+    put_u16(ports.1, out);
+    put_u32(tag, out);
+    put_u32(0, out);
+    let header_end = out.len();
+    write(out);
+    if out.len() == header_end {
+        out.truncate(start);
+        return false;
+    }
+    if let Some(packet) = out.get_mut(start..) {
+        let checksum = checksum(packet);
+        if let Some(field) = packet.get_mut(8..HEADER_LEN) {
+            field.copy_from_slice(&checksum);
+        }
+    }
+    true
+}
+
+/// CRC-32C of the packet with zeros for the checksum itself (RFC 9260 §6.8, Appendix A): least significant byte first.
+fn checksum(packet: &[u8]) -> [u8; 4] {
+    let (head, rest) = packet.split_at_checked(8).unwrap_or((packet, &[]));
+    let body = rest.get(4..).unwrap_or_default();
+    let crc = crc32c::crc32c(head);
+    crc32c::crc32c_append(crc32c::crc32c_append(crc, &[0; 4]), body).to_le_bytes()
+}
+
+/// A chunk of any kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawChunk<'a> {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) value: &'a [u8],
+    /// Header and value, without padding, as they came.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// The chunks of a packet. Ends after the first that does not decode, which is `Err`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chunks<'a>(Reader<'a>);
+
+impl<'a> Chunks<'a> {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn read(&mut self) -> Option<RawChunk<'a>> {
+        let mut header = self.0;
+        let (kind, flags) = (header.u8()?, header.u8()?);
+        let len = usize::from(header.u16()?);
+        let bytes = self.0.bytes(len)?;
+        let value = bytes.get(CHUNK_HEADER_LEN..)?;
+        self.0.skip_padding(len);
+        Some(RawChunk { kind, flags, value, bytes })
+    }
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = Result<RawChunk<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let chunk = self.read().ok_or(Malformed);
+        if chunk.is_err() {
+            self.0 = Reader::new(&[]);
+        }
+        Some(chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A packet sent by aiortc: DATA "ping".
+    const PING: &str = "138813880fc0f8a13f30fe9c000300149a0f13fd000100010000003370696e67";
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
+    }
+
+    /// RFC 3720 B.4, in the order of SCTP's field.
+    #[test]
+    fn the_checksum_is_crc32c_with_its_lowest_byte_first() {
+        let wire = |bytes: &[u8]| u32::from_be_bytes(crc32c::crc32c(bytes).to_le_bytes());
+        assert_eq!(wire(&[0; 32]), 0xaa36_918a);
+        assert_eq!(wire(&[0xff; 32]), 0x43ab_a862);
+        assert_eq!(wire(&std::array::from_fn::<u8, 32, _>(|at| at as u8)), 0x4e79_dd46);
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn a_packet_of_another_stack_is_read_and_written_the_same() {
+        let bytes = hex(PING);
+        let packet = Packet::decode(&bytes).unwrap();
+        assert!(packet.has_valid_checksum);
+        assert_eq!((packet.source_port, packet.destination_port, packet.verification_tag), (5000, 5000, 0x0fc0_f8a1));
+        let chunk = packet.chunks.clone().next().unwrap().unwrap();
+        assert_eq!((chunk.kind, chunk.flags, chunk.value.len()), (0, 3, 16));
+        let mut out = vec![9];
+        assert!(write((5000, 5000), 0x0fc0_f8a1, &mut out, |out| out.extend_from_slice(chunk.bytes)));
+        assert_eq!(out[1..], bytes);
+    }
+
+    #[test]
+    fn each_flipped_bit_breaks_the_checksum() {
+        let bytes = hex(PING);
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(!Packet::decode(&bytes).unwrap().has_valid_checksum, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_packet_without_chunks_is_not_written() {
+        let mut out = vec![1, 2];
+        assert!(!write((1, 2), 3, &mut out, |_| ()));
+        assert_eq!(out, [1, 2]);
+    }
+
+    #[test]
+    fn chunk_lengths_below_the_header_and_past_the_end_do_not_decode() {
+        for len in [0, 1, 2, 3, 9] {
+            let mut chunks = Chunks(Reader::new(&[0, 0, 0, len, 1, 2, 3, 4][..]));
+            assert_eq!((chunks.next(), chunks.next()), (Some(Err(Malformed)), None), "length {len}");
+        }
+    }
+}

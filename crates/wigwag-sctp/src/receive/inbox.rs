@@ -1,0 +1,72 @@
+//! What has arrived and was not yet fetched. It closes the window.
+
+use super::OVERHEAD;
+use crate::Event;
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// Messages, and what happened between them, in the order in which it did.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    events: VecDeque<Event>,
+    charged: usize,
+}
+
+impl Inbox {
+    pub(crate) const fn charged(&self) -> usize {
+        self.charged
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(crate) fn message(&mut self, stream: u16, ppid: u32, unordered: bool, data: Bytes) {
+        self.push(Event::Message { stream, ppid, unordered, data });
+    }
+
+    pub(crate) fn stream_reset(&mut self, streams: Vec<u16>) {
+        self.push(Event::IncomingStreamReset { streams });
+    }
+
+    /// Told once, however often it happens before anything else does.
+    pub(crate) fn restarted(&mut self) {
+        if self.events.back() != Some(&Event::Restarted) {
+            self.push(Event::Restarted);
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.charged -= charge(&event);
+        if self.events.is_empty() && self.events.capacity() > 1024 {
+            self.events.shrink_to(64);
+        }
+        Some(event)
+    }
+
+    fn push(&mut self, event: Event) {
+        self.charged += charge(&event);
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn invariants(&self) {
+        debug_assert_eq!(self.charged, self.events.iter().map(charge).sum::<usize>(), "C8");
+    }
+}
+
+fn charge(event: &Event) -> usize {
+    let len = match event {
+        Event::Message { data, .. } => data.len(),
+        Event::IncomingStreamReset { streams } => 2 * streams.len(),
+        Event::Connected
+        | Event::BufferedAmountLow { .. }
+        | Event::Writable
+        | Event::OutgoingStreamReset { .. }
+        | Event::OutgoingStreamResetRefused { .. }
+        | Event::StreamsRefused { .. }
+        | Event::Restarted
+        | Event::Closed(_) => 0,
+    };
+    len + OVERHEAD
+}

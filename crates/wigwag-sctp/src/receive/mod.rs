@@ -1,0 +1,13 @@
+//! From chunks to messages, and what the peer is told of it (RFC 9260 §6.2, §6.5, §6.6, §6.9).
+
+mod inbox;
+mod ordered;
+mod reassembly;
+mod reception;
+mod tracker;
+
+pub(crate) use inbox::Inbox;
+pub(crate) use reception::{Reception, TooLarge, window_max};
+
+/// Charged for each message and each fragment that is kept, beside its bytes: what it takes to keep it.
+pub(crate) const OVERHEAD: usize = 128;

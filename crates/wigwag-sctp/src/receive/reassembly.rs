@@ -1,0 +1,244 @@
+//! From fragments to messages (RFC 9260 §6.9).
+//!
+//! The fragments of a message have consecutive TSNs. So at the cumulative TSN at most one message is incomplete: it
+//! grows in one buffer, whose capacity stays. Fragments beyond a gap wait one by one; a message that is complete among
+//! them is delivered from there.
+
+use super::ordered::{Message, Order};
+use super::{Inbox, OVERHEAD};
+use crate::chunk::{BEGINNING, Data, ENDING, UNORDERED};
+use crate::serial::Tsn;
+use crate::stats::Stats;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// A message is longer than `Config` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
+/// A buffer beyond this is not kept after an unusually long message.
+const BUFFER_KEPT_MAX: usize = 1024 * 1024;
+
+/// What all fragments of a message have in common; those of an unordered one have no SSN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Head {
+    stream: u16,
+    ssn: u16,
+    is_unordered: bool,
+}
+
+impl Head {
+    const fn of(data: &Data<'_>) -> Self {
+        let is_unordered = data.is(UNORDERED);
+        Self { stream: data.stream, ssn: if is_unordered { 0 } else { data.ssn }, is_unordered }
+    }
+}
+
+#[derive(Debug)]
+struct Fragment {
+    flags: u8,
+    head: Head,
+    ppid: u32,
+    payload: Bytes,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Reassembly {
+    message_len_max: usize,
+    /// The message that is incomplete at the cumulative TSN, and its payload protocol identifier.
+    head: Option<(Head, u32)>,
+    buffer: Vec<u8>,
+    early: BTreeMap<Tsn, Fragment>,
+    early_charged: usize,
+    order: Order,
+}
+
+impl Reassembly {
+    pub(crate) fn new(message_len_max: usize) -> Self {
+        Self {
+            message_len_max,
+            head: None,
+            buffer: Vec::new(),
+            early: BTreeMap::new(),
+            early_charged: 0,
+            order: Order::default(),
+        }
+    }
+
+    pub(crate) const fn charged(&self) -> usize {
+        self.buffer.len() + self.early_charged + self.order.charged()
+    }
+
+    /// The chunk that was waited for.
+    pub(crate) fn push_next(&mut self, data: &Data<'_>, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
+        let head = Head::of(data);
+        match (data.is(BEGINNING), data.is(ENDING)) {
+            (true, true) => {
+                self.discard_incomplete(stats);
+                if data.payload.len() > self.message_len_max {
+                    return Err(TooLarge);
+                }
+                self.complete(head, data.ppid, Bytes::copy_from_slice(data.payload), inbox, stats);
+                return Ok(());
+            }
+            (true, false) => {
+                self.discard_incomplete(stats);
+                self.head = Some((head, data.ppid));
+            }
+            // The rest of a message that was given up, or nonsense.
+            (false, _) if self.head.is_none_or(|(begun, _)| begun != head) => {
+                self.discard_incomplete(stats);
+                stats.discarded.orphan += 1;
+                return Ok(());
+            }
+            (false, _) => {}
+        }
+        if self.buffer.len() + data.payload.len() > self.message_len_max {
+            return Err(TooLarge);
+        }
+        self.buffer.extend_from_slice(data.payload);
+        if data.is(ENDING)
+            && let Some((head, ppid)) = self.head.take()
+        {
+            let message = Bytes::copy_from_slice(&self.buffer);
+            self.clear_buffer();
+            self.complete(head, ppid, message, inbox, stats);
+        }
+        Ok(())
+    }
+
+    fn clear_buffer(&mut self) {
+        self.buffer.clear();
+        if self.buffer.capacity() > BUFFER_KEPT_MAX {
+            self.buffer = Vec::new();
+        }
+    }
+
+    fn discard_incomplete(&mut self, stats: &mut Stats) {
+        if self.head.take().is_some() {
+            stats.discarded.orphan += 1;
+            self.clear_buffer();
+        }
+    }
+
+    fn complete(&mut self, head: Head, ppid: u32, data: Bytes, inbox: &mut Inbox, stats: &mut Stats) {
+        let Head { stream, ssn, is_unordered } = head;
+        self.order.take_in(Message { stream, ssn, ppid, is_unordered, data }, inbox, stats);
+    }
+
+    /// A chunk beyond a gap.
+    pub(crate) fn push_early(
+        &mut self,
+        tsn: Tsn,
+        data: &Data<'_>,
+        inbox: &mut Inbox,
+        stats: &mut Stats,
+    ) -> Result<(), TooLarge> {
+        let payload = Bytes::copy_from_slice(data.payload);
+        self.early_charged += payload.len() + OVERHEAD;
+        self.early.insert(tsn, Fragment { flags: data.flags, head: Head::of(data), ppid: data.ppid, payload });
+        let may_be_complete = data.is(ENDING) || self.early.contains_key(&tsn.next());
+        // Otherwise the fragment after it is missing, and nobody needs to look at those before.
+        if may_be_complete && let Some((first, last)) = self.whole_message(tsn) {
+            self.assemble(first, last, inbox, stats)?;
+        }
+        Ok(())
+    }
+
+    /// From where to where the message reaches that this fragment is of, if none is missing.
+    fn whole_message(&self, tsn: Tsn) -> Option<(Tsn, Tsn)> {
+        let head = self.early.get(&tsn)?.head;
+        let fragment = |at: &Tsn| self.early.get(at).filter(|fragment| fragment.head == head);
+        let mut last = tsn;
+        while fragment(&last)?.flags & ENDING == 0 {
+            last = last.next();
+        }
+        let mut first = tsn;
+        while fragment(&first)?.flags & BEGINNING == 0 {
+            first = first.previous();
+        }
+        Some((first, last))
+    }
+
+    fn assemble(&mut self, first: Tsn, last: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
+        let len: usize = self.early.range(first..=last).map(|(_, fragment)| fragment.payload.len()).sum();
+        if len > self.message_len_max {
+            return Err(TooLarge);
+        }
+        let Some(begin) = self.remove_early(first) else { return Ok(()) };
+        let data = if first == last {
+            begin.payload
+        } else {
+            let mut message = Vec::with_capacity(len);
+            message.extend_from_slice(&begin.payload);
+            let mut at = first.next();
+            while at <= last {
+                if let Some(fragment) = self.remove_early(at) {
+                    message.extend_from_slice(&fragment.payload);
+                }
+                at = at.next();
+            }
+            Bytes::from(message)
+        };
+        self.complete(begin.head, begin.ppid, data, inbox, stats);
+        Ok(())
+    }
+
+    fn remove_early(&mut self, tsn: Tsn) -> Option<Fragment> {
+        let fragment = self.early.remove(&tsn)?;
+        self.early_charged -= fragment.payload.len() + OVERHEAD;
+        Some(fragment)
+    }
+
+    /// The gap before fragments up to `cumulative` has closed.
+    pub(crate) fn close_up(&mut self, cumulative: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
+        while let Some((&tsn, _)) = self.early.first_key_value()
+            && tsn <= cumulative
+            && let Some(Fragment { flags, head, ppid, payload }) = self.remove_early(tsn)
+        {
+            let data = Data { flags, tsn: tsn.wire(), stream: head.stream, ssn: head.ssn, ppid, payload: &payload };
+            self.push_next(&data, inbox, stats)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing up to `cumulative` will come any more (RFC 3758 §3.6).
+    pub(crate) fn forward(&mut self, cumulative: Tsn) {
+        self.head = None;
+        self.clear_buffer();
+        while let Some((&tsn, _)) = self.early.first_key_value()
+            && tsn <= cumulative
+        {
+            self.remove_early(tsn);
+        }
+    }
+
+    pub(crate) fn skip(&mut self, stream: u16, ssn: u16, inbox: &mut Inbox) {
+        self.order.skip(stream, ssn, inbox);
+    }
+
+    /// Streams begin anew; none: all of them.
+    pub(crate) fn reset(&mut self, streams: &[u16]) {
+        if self.head.is_some_and(|(head, _)| streams.is_empty() || streams.contains(&head.stream)) {
+            self.head = None;
+            self.clear_buffer();
+        }
+        if streams.is_empty() {
+            self.order.reset_all();
+        }
+        for stream in streams {
+            self.order.reset(*stream);
+        }
+    }
+
+    pub(crate) fn invariants(&self) {
+        self.order.invariants();
+        debug_assert_eq!(
+            self.early_charged,
+            self.early.values().map(|fragment| fragment.payload.len() + OVERHEAD).sum::<usize>(),
+            "C8"
+        );
+        debug_assert!(self.head.is_some() || self.buffer.is_empty());
+    }
+}

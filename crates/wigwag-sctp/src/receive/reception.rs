@@ -1,0 +1,226 @@
+//! The receiving half of an association: what is taken, and when a SACK is owed (RFC 9260 §6.2).
+
+use super::Inbox;
+use super::OVERHEAD;
+use super::reassembly::Reassembly;
+use super::tracker::{Arrival, Tracker};
+use crate::Config;
+use crate::chunk::{Data, ForwardTsn, GAP_LEN, IMMEDIATE, SACK_HEADER_LEN, write_sack};
+use crate::serial::Tsn;
+use crate::stats::Stats;
+use std::time::{Duration, Instant};
+use wigwag_sansio::Timer;
+
+pub(crate) use super::reassembly::TooLarge;
+
+/// When the peer is told what has arrived.
+#[derive(Debug, Default)]
+enum Ack {
+    #[default]
+    Idle,
+    /// A first packet has come; a second one, or the time, makes it due.
+    Delayed(Timer),
+    Owed,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Reception {
+    tracker: Tracker,
+    reassembly: Reassembly,
+    ack: Ack,
+    sack_delay: Duration,
+    window_max: usize,
+    /// What the peer was told last.
+    advertised: usize,
+    has_received: bool,
+    /// Of the packet that is being read: it brought data; it must be answered at once.
+    has_data: bool,
+    is_urgent: bool,
+    mtu: usize,
+}
+
+/// The window of an association that has nothing to keep.
+pub(crate) fn window_max(config: &Config) -> usize {
+    (config.receive_window as usize).max(config.message_len_max_receive.saturating_mul(4)).min(u32::MAX as usize)
+}
+
+impl Reception {
+    pub(crate) fn new(config: &Config, initial: Tsn) -> Self {
+        let window_max = window_max(config);
+        Self {
+            tracker: Tracker::new(initial),
+            reassembly: Reassembly::new(config.message_len_max_receive),
+            ack: Ack::Idle,
+            sack_delay: config.sack_delay,
+            window_max,
+            advertised: window_max,
+            has_received: false,
+            has_data: false,
+            is_urgent: false,
+            mtu: config.mtu,
+        }
+    }
+
+    pub(crate) const fn cumulative(&self) -> Tsn {
+        self.tracker.cumulative()
+    }
+
+    fn used(&self, inbox: &Inbox) -> usize {
+        inbox.charged() + self.reassembly.charged()
+    }
+
+    /// What the peer would be told now. Less than a packet or two is nothing: RFC 9260 §6.1's silly windows.
+    pub(crate) fn window(&self, inbox: &Inbox) -> u32 {
+        let free = self.window_max.saturating_sub(self.used(inbox));
+        if free < 2 * self.mtu { 0 } else { u32::try_from(free).unwrap_or(u32::MAX) }
+    }
+
+    pub(crate) fn handle_data(
+        &mut self,
+        data: &Data<'_>,
+        inbox: &mut Inbox,
+        stats: &mut Stats,
+    ) -> Result<(), TooLarge> {
+        let tsn = self.tracker.cumulative().nearest(data.tsn);
+        self.has_data = true;
+        self.is_urgent |= data.is(IMMEDIATE);
+        let charge = data.payload.len() + OVERHEAD;
+        let used = self.used(inbox);
+        match self.tracker.look(tsn) {
+            Arrival::Next if used + charge <= self.window_max => {
+                self.tracker.record(tsn);
+                self.is_urgent |= self.tracker.has_gaps();
+                self.reassembly.push_next(data, inbox, stats)?;
+                self.close_up(inbox, stats)?;
+            }
+            // What is beyond a gap leaves a quarter of the window to what closes the gap.
+            Arrival::Early if used + charge <= self.window_max / 4 * 3 => {
+                self.is_urgent = true;
+                self.tracker.record(tsn);
+                self.reassembly.push_early(tsn, data, inbox, stats)?;
+            }
+            // RFC 9260 §6.2: "When the receiver's advertised window is 0, the receiver MUST drop any new incoming DATA
+            // chunk with a TSN larger than the largest TSN received so far."
+            Arrival::Next | Arrival::Early | Arrival::TooFar => {
+                self.is_urgent = true;
+                stats.discarded.no_room += 1;
+            }
+            // RFC 9260 §6.2: "When a packet arrives with duplicate DATA chunk(s) and with no new DATA chunk(s), the
+            // endpoint MUST immediately send a SACK chunk with no delay."
+            Arrival::Duplicate => {
+                self.is_urgent = true;
+                stats.discarded.duplicate += 1;
+                self.tracker.duplicate(tsn);
+            }
+        }
+        Ok(())
+    }
+
+    fn close_up(&mut self, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
+        self.reassembly.close_up(self.tracker.cumulative(), inbox, stats)
+    }
+
+    /// A DATA chunk that cannot be delivered is acknowledged nevertheless (RFC 9260 §6.5).
+    pub(crate) fn take_undeliverable(&mut self, wire: u32) {
+        let tsn = self.tracker.cumulative().nearest(wire);
+        self.has_data = true;
+        if matches!(self.tracker.look(tsn), Arrival::Next | Arrival::Early) {
+            self.tracker.record(tsn);
+        }
+    }
+
+    pub(crate) fn handle_forward(
+        &mut self,
+        forward: ForwardTsn<'_>,
+        inbox: &mut Inbox,
+        stats: &mut Stats,
+    ) -> Result<(), TooLarge> {
+        let tsn = self.tracker.cumulative().nearest(forward.cumulative_tsn);
+        // RFC 3758 §3.6: a FORWARD TSN that tells nothing new is answered by a SACK, for ours may have been lost.
+        self.has_data = true;
+        self.is_urgent = true;
+        if !self.tracker.forward(tsn) {
+            return Ok(());
+        }
+        self.reassembly.forward(tsn);
+        for (stream, ssn) in forward.skips() {
+            self.reassembly.skip(stream, ssn, inbox);
+        }
+        self.close_up(inbox, stats)
+    }
+
+    /// A packet was read to its end.
+    //
+    // RFC 9260 §6.2: "Specifically, an acknowledgement SHOULD be generated for at least every second packet (not every
+    // second DATA chunk) received, and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk."
+    pub(crate) fn end_packet(&mut self, now: Instant) {
+        let is_urgent = std::mem::take(&mut self.is_urgent) || self.tracker.has_gaps();
+        if !std::mem::take(&mut self.has_data) {
+            return;
+        }
+        let is_first = !std::mem::replace(&mut self.has_received, true);
+        self.ack = match self.ack {
+            Ack::Idle if !is_urgent && !is_first => Ack::Delayed(Timer::after(now, self.sack_delay)),
+            Ack::Idle | Ack::Delayed(_) | Ack::Owed => Ack::Owed,
+        };
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if let Ack::Delayed(timer) = &mut self.ack
+            && timer.expire(now)
+        {
+            self.ack = Ack::Owed;
+        }
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        match &self.ack {
+            Ack::Delayed(timer) => timer.deadline(),
+            Ack::Idle | Ack::Owed => None,
+        }
+    }
+
+    pub(crate) const fn owes_sack(&self) -> bool {
+        matches!(self.ack, Ack::Owed)
+    }
+
+    /// Whether a SACK may go along with something else.
+    pub(crate) const fn has_news(&self) -> bool {
+        !matches!(self.ack, Ack::Idle)
+    }
+
+    /// Something was fetched: tells the peer if it had reason to wait.
+    pub(crate) fn fetched(&mut self, inbox: &Inbox) {
+        let is_narrow = self.advertised < self.window_max / 2;
+        if is_narrow && self.window(inbox) as usize >= self.advertised + self.window_max / 4 {
+            self.ack = Ack::Owed;
+        }
+    }
+
+    /// Appends a SACK, if it fits before `end`, with as many gaps as do.
+    pub(crate) fn write_sack(&mut self, end: usize, inbox: &Inbox, out: &mut Vec<u8>) -> bool {
+        let Some(room) = end.saturating_sub(out.len()).checked_sub(SACK_HEADER_LEN) else { return false };
+        let a_rwnd = self.window(inbox);
+        let gaps = self.tracker.gaps(room / GAP_LEN);
+        let room = room / GAP_LEN - gaps.len();
+        let duplicates = self.tracker.duplicates().iter().copied().take(room);
+        write_sack(self.tracker.cumulative().wire(), a_rwnd, gaps, duplicates, out);
+        self.tracker.clear_duplicates();
+        self.advertised = a_rwnd as usize;
+        self.ack = Ack::Idle;
+        true
+    }
+
+    /// Streams begin anew; none: all of them.
+    pub(crate) fn reset(&mut self, streams: &[u16]) {
+        self.reassembly.reset(streams);
+    }
+
+    pub(crate) fn invariants(&self, is_thorough: bool) {
+        self.tracker.invariants();
+        if is_thorough {
+            self.reassembly.invariants();
+        }
+    }
+}

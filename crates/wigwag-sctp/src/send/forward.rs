@@ -1,0 +1,90 @@
+//! Telling the peer not to wait for what was given up (RFC 3758 §3.5).
+
+use super::outstanding::{ChunkState, Outstanding};
+use super::retransmit::Transmission;
+use crate::chunk::{FORWARD_TSN_HEADER_LEN, SKIP_LEN, write_forward_tsn};
+use crate::serial::Tsn;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Whether a FORWARD TSN is owed.
+#[derive(Debug, Default)]
+pub(crate) enum Forward {
+    /// Nothing is abandoned at the front, as far as is known.
+    #[default]
+    Idle,
+    Owed,
+    Sent {
+        at: Instant,
+        up_to: Tsn,
+    },
+}
+
+impl Outstanding {
+    fn is_front_abandoned(&self) -> bool {
+        self.front().is_some_and(|chunk| chunk.state == ChunkState::Abandoned)
+    }
+
+    /// How far the abandoned chunks at the front reach, but not across `barrier`, and no further than `room` tells of.
+    fn abandoned(&self, barrier: Option<Tsn>, room: usize) -> (Tsn, BTreeMap<u16, u16>) {
+        let mut skips = BTreeMap::new();
+        let mut up_to = self.cumulative();
+        for (tsn, chunk) in self.iter().take_while(|(_, chunk)| chunk.state == ChunkState::Abandoned) {
+            if chunk.is_ordered() {
+                let is_new = !skips.contains_key(&chunk.stream);
+                if is_new && FORWARD_TSN_HEADER_LEN + (skips.len() + 1) * SKIP_LEN > room {
+                    break;
+                }
+                skips.insert(chunk.stream, chunk.ssn);
+            }
+            up_to = tsn;
+            if barrier == Some(tsn) {
+                break;
+            }
+        }
+        (up_to, skips)
+    }
+}
+
+impl Transmission {
+    /// Something was abandoned, or a SACK has come, or T3 has expired.
+    //
+    // RFC 3758 §3.5 C3: "If, after step C1 and C2, the "Advanced.Peer.Ack.Point" is greater than the Cumulative TSN ACK
+    // point, then the sender MUST send a FORWARD TSN". It may have been lost, or be on its way: one for each round trip.
+    pub(super) fn forward_if_abandoned(&mut self, now: Instant) {
+        if !self.outstanding.is_front_abandoned() {
+            self.forward = Forward::Idle;
+            return;
+        }
+        let is_owed = match self.forward {
+            Forward::Idle | Forward::Owed => true,
+            Forward::Sent { at, up_to } => {
+                let is_answerable = now.saturating_duration_since(at) >= self.rto.smoothed().unwrap_or_default();
+                let (reach, _) = self.outstanding.abandoned(None, usize::MAX);
+                is_answerable || reach > up_to
+            }
+        };
+        if is_owed {
+            self.forward = Forward::Owed;
+        }
+    }
+
+    /// Appends the FORWARD TSN that is owed, if it fits.
+    pub(super) fn write_forward(&mut self, now: Instant, end: usize, out: &mut Vec<u8>) {
+        let room = end.saturating_sub(out.len());
+        if !matches!(self.forward, Forward::Owed) {
+            return;
+        }
+        let (up_to, skips) = self.outstanding.abandoned(self.reset_barrier, room);
+        if up_to == self.outstanding.cumulative() || FORWARD_TSN_HEADER_LEN > room {
+            return;
+        }
+        write_forward_tsn(up_to.wire(), skips.into_iter(), out);
+        self.forward = Forward::Sent { at: now, up_to };
+        self.arm(now);
+    }
+
+    pub(super) const fn owes_forward(&self) -> bool {
+        matches!(self.forward, Forward::Owed)
+    }
+}

@@ -1,0 +1,321 @@
+//! Chunks that were sent and not yet acknowledged cumulatively, found by their TSN in O(1).
+
+use crate::chunk::{BEGINNING, DATA_HEADER_LEN, Data, ENDING, UNORDERED};
+use crate::serial::Tsn;
+use bytes::Bytes;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Instant;
+
+/// When to give up (RFC 3758 §3.5, RFC 7496).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lifetime {
+    pub(crate) max_retransmits: Option<u16>,
+    pub(crate) expires: Option<Instant>,
+}
+
+/// What became of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChunkState {
+    InFlight,
+    /// It is in `resend`.
+    Lost,
+    /// By a gap ack block, which the peer may take back.
+    Acked,
+    Abandoned,
+}
+
+/// A DATA chunk, but for its TSN, which is its place.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    payload: Bytes,
+    ppid: u32,
+    pub(crate) stream: u16,
+    pub(crate) ssn: u16,
+    pub(crate) flags: u8,
+    pub(crate) state: ChunkState,
+    misses: u8,
+    is_fast_retransmitted: bool,
+    pub(crate) retransmits: u16,
+    lifetime: Lifetime,
+}
+
+impl Chunk {
+    pub(crate) const fn new(payload: Bytes, ppid: u32, stream: u16, ssn: u16, flags: u8, lifetime: Lifetime) -> Self {
+        Self {
+            payload,
+            ppid,
+            stream,
+            ssn,
+            flags,
+            state: ChunkState::InFlight,
+            misses: 0,
+            is_fast_retransmitted: false,
+            retransmits: 0,
+            lifetime,
+        }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// What it takes of a packet, padding apart.
+    pub(crate) const fn size(&self) -> usize {
+        self.payload.len() + DATA_HEADER_LEN
+    }
+
+    pub(crate) const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(crate) const fn is_ordered(&self) -> bool {
+        !self.is(UNORDERED)
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.lifetime.expires.is_some_and(|at| at <= now)
+            || self.lifetime.max_retransmits.is_some_and(|times| self.retransmits >= times)
+    }
+
+    pub(crate) fn write(&self, tsn: Tsn, out: &mut Vec<u8>) {
+        Data {
+            flags: self.flags,
+            tsn: tsn.wire(),
+            stream: self.stream,
+            ssn: self.ssn,
+            ppid: self.ppid,
+            payload: &self.payload,
+        }
+        .write(out);
+    }
+}
+
+/// How much lies between here and the peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flight {
+    pub(crate) chunks: usize,
+    /// Bytes of user data.
+    pub(crate) len: usize,
+}
+
+impl Flight {
+    /// Bytes with chunk headers, which is what congestion control counts.
+    pub(crate) const fn size(self) -> usize {
+        self.len + self.chunks * DATA_HEADER_LEN
+    }
+
+    const fn add(&mut self, len: usize) {
+        self.chunks += 1;
+        self.len += len;
+    }
+
+    const fn remove(&mut self, len: usize) {
+        self.chunks -= 1;
+        self.len -= len;
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Outstanding {
+    /// The TSN of the first chunk, or of the next one if there is none.
+    first: Tsn,
+    chunks: VecDeque<Chunk>,
+    /// Bytes of user data, acknowledged or not.
+    len: usize,
+    flight: Flight,
+    /// Exactly the chunks that are `Lost`.
+    resend: BTreeSet<Tsn>,
+}
+
+impl Outstanding {
+    pub(crate) const fn new(initial: Tsn) -> Self {
+        let flight = Flight { chunks: 0, len: 0 };
+        Self { first: initial, chunks: VecDeque::new(), len: 0, flight, resend: BTreeSet::new() }
+    }
+
+    /// The last TSN that was acknowledged cumulatively.
+    pub(crate) const fn cumulative(&self) -> Tsn {
+        self.first.previous()
+    }
+
+    pub(crate) fn next_tsn(&self) -> Tsn {
+        self.first.plus(self.chunks.len() as u64)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.chunks.len()
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) const fn flight(&self) -> Flight {
+        self.flight
+    }
+
+    pub(crate) fn front(&self) -> Option<&Chunk> {
+        self.chunks.front()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Tsn, &Chunk)> {
+        (0..).map(|index| self.first.plus(index)).zip(&self.chunks)
+    }
+
+    fn index(&self, tsn: Tsn) -> Option<usize> {
+        (tsn >= self.first).then(|| self.first.distance_to(tsn) as usize)
+    }
+
+    pub(crate) fn get(&self, tsn: Tsn) -> Option<&Chunk> {
+        self.chunks.get(self.index(tsn)?)
+    }
+
+    fn get_mut(&mut self, tsn: Tsn) -> Option<&mut Chunk> {
+        let index = self.index(tsn)?;
+        self.chunks.get_mut(index)
+    }
+
+    /// Takes a chunk that is sent now, or one that is `Abandoned` from the beginning.
+    pub(crate) fn push(&mut self, chunk: Chunk) -> Tsn {
+        let tsn = self.next_tsn();
+        self.len += chunk.len();
+        if chunk.state == ChunkState::InFlight {
+            self.flight.add(chunk.len());
+        }
+        self.chunks.push_back(chunk);
+        tsn
+    }
+
+    /// Removes everything up to `cumulative`; returns how many bytes were not yet known to have arrived.
+    pub(crate) fn ack_up_to(&mut self, cumulative: Tsn) -> usize {
+        let mut acked = 0;
+        while self.first <= cumulative
+            && let Some(chunk) = self.chunks.pop_front()
+        {
+            match chunk.state {
+                ChunkState::InFlight => self.flight.remove(chunk.len()),
+                ChunkState::Lost => _ = self.resend.remove(&self.first),
+                ChunkState::Acked | ChunkState::Abandoned => {}
+            }
+            if matches!(chunk.state, ChunkState::InFlight | ChunkState::Lost) {
+                acked += chunk.size();
+            }
+            self.len -= chunk.len();
+            self.first = self.first.next();
+        }
+        acked
+    }
+
+    /// A gap ack block tells that this chunk has arrived; returns how many bytes were not yet known to have.
+    pub(crate) fn ack(&mut self, tsn: Tsn) -> usize {
+        let Some(chunk) = self.get_mut(tsn) else { return 0 };
+        let (len, size, state) = (chunk.len(), chunk.size(), chunk.state);
+        match state {
+            ChunkState::Acked | ChunkState::Abandoned => return 0,
+            ChunkState::InFlight => {
+                chunk.state = ChunkState::Acked;
+                self.flight.remove(len);
+            }
+            ChunkState::Lost => {
+                chunk.state = ChunkState::Acked;
+                self.resend.remove(&tsn);
+            }
+        }
+        size
+    }
+
+    /// A SACK tells that the chunk is missing though `later` packets sent after it have arrived. True if it is lost.
+    //
+    // RFC 9260 §7.2.4: "When the third consecutive miss indication is received for a TSN(s), the data sender does the
+    // following: Mark the DATA chunk(s) with three miss indications for retransmission." A SACK may stand for a batch,
+    // so it counts as often as there are packets of later data that it brings news of (RFC 6675 §4, IsLost).
+    pub(crate) fn miss(&mut self, tsn: Tsn, later: usize) -> bool {
+        let Some(chunk) = self.get_mut(tsn) else { return false };
+        if chunk.state != ChunkState::InFlight || chunk.is_fast_retransmitted {
+            return false;
+        }
+        chunk.misses = chunk.misses.saturating_add(u8::try_from(later.max(1)).unwrap_or(u8::MAX));
+        let is_lost = chunk.misses >= 3;
+        chunk.is_fast_retransmitted = is_lost;
+        is_lost
+    }
+
+    /// The chunk is not on its way any more, and is to be sent again. `false`: its message is given up instead.
+    pub(crate) fn lose(&mut self, tsn: Tsn, now: Instant, may_give_up: bool) -> bool {
+        let Some(chunk) = self.get_mut(tsn) else { return true };
+        let (len, state) = (chunk.len(), chunk.state);
+        if may_give_up && chunk.is_over(now) {
+            return false;
+        }
+        chunk.state = ChunkState::Lost;
+        if state == ChunkState::InFlight {
+            self.flight.remove(len);
+        }
+        self.resend.insert(tsn);
+        true
+    }
+
+    /// The first chunk that is to be sent again.
+    pub(crate) fn next_lost(&self) -> Option<(Tsn, &Chunk)> {
+        let tsn = *self.resend.first()?;
+        Some((tsn, self.get(tsn)?))
+    }
+
+    pub(crate) fn is_over(&self, tsn: Tsn, now: Instant) -> bool {
+        self.get(tsn).is_some_and(|chunk| chunk.lifetime.expires.is_some_and(|at| at <= now))
+    }
+
+    /// A lost chunk is on its way again.
+    pub(crate) fn resent(&mut self, tsn: Tsn) {
+        self.resend.remove(&tsn);
+        let Some(chunk) = self.get_mut(tsn) else { return };
+        chunk.state = ChunkState::InFlight;
+        chunk.retransmits = chunk.retransmits.saturating_add(1);
+        chunk.misses = 0;
+        let len = chunk.len();
+        self.flight.add(len);
+    }
+
+    /// Gives up the whole message that the chunk is of. True if more of it has not been sent yet.
+    pub(crate) fn abandon_message(&mut self, tsn: Tsn) -> bool {
+        let mut at = tsn;
+        while self.get(at).is_some_and(|chunk| !chunk.is(BEGINNING)) && at > self.first {
+            at = at.previous();
+        }
+        loop {
+            let Some(chunk) = self.get_mut(at) else { return true };
+            let (len, state) = (chunk.len(), chunk.state);
+            let is_end = chunk.is(ENDING);
+            chunk.state = ChunkState::Abandoned;
+            match state {
+                ChunkState::InFlight => self.flight.remove(len),
+                ChunkState::Lost => _ = self.resend.remove(&at),
+                ChunkState::Acked | ChunkState::Abandoned => {}
+            }
+            if is_end {
+                return false;
+            }
+            at = at.next();
+        }
+    }
+
+    pub(crate) fn invariants(&self) {
+        let mut flight = Flight::default();
+        let mut lost = 0;
+        for chunk in &self.chunks {
+            match chunk.state {
+                ChunkState::InFlight => flight.add(chunk.len()),
+                ChunkState::Lost => lost += 1,
+                ChunkState::Acked | ChunkState::Abandoned => {}
+            }
+        }
+        debug_assert_eq!(flight, self.flight);
+        debug_assert_eq!(lost, self.resend.len());
+        debug_assert_eq!(self.len, self.chunks.iter().map(Chunk::len).sum::<usize>());
+    }
+}
