@@ -43,6 +43,8 @@ macro_rules! flaws {
 flaws! {
     reading_the_clock_is_found: ReadsTheClock breaks TimeIsAnArgument;
     a_clock_that_runs_backwards_is_not_believed: BelievesEveryClock breaks TimeIsAnArgument;
+    a_panic_when_time_runs_backwards_is_found: PanicsWhenTimeRunsBackwards breaks TimeIsAnArgument;
+    a_timer_counted_from_an_earlier_now_is_found: CountsTimersFromAnEarlierNow breaks TimeIsAnArgument;
     a_packet_lost_when_polled_late_is_found: LosesWhatIsPolledLate breaks PacketsAreOwed;
     a_packet_lost_when_it_does_not_fit_is_found: LosesWhatDoesNotFit breaks PacketsAreOwed;
     a_packet_beyond_its_limit_is_found: IgnoresTheLimit breaks PacketsAreOwed;

@@ -1,7 +1,8 @@
 //! Law 8: a machine that nobody polls, flooded by its user, its peer and strangers, keeps to its limits.
 
 use super::hostile::damage;
-use super::pair::{Flight, Good, Pair, choices, name};
+use super::pair::{Flight, Good, Pair, choices};
+use super::record::name;
 use super::{Law, Subject, Violation};
 use std::time::Duration;
 use wigwag_sansio::{Protocol, Rng};

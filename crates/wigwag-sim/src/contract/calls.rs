@@ -1,6 +1,7 @@
 //! Law 6: whoever calls early and often gets the same.
 
-use super::pair::{Detail, Driver, Entry, Good, Pair, difference, name};
+use super::pair::{Driver, Good, Pair};
+use super::record::{Detail, Entry, difference, name};
 use super::{Law, Subject, Violation};
 use std::time::Instant;
 

@@ -1,7 +1,8 @@
 //! Law 5: who owes something says so, and who says so owes something.
 
 use super::order::PASSING;
-use super::pair::{Call, Good, Pair, choices, name, reference};
+use super::pair::{Call, Good, Pair, choices, reference};
+use super::record::name;
 use super::{Law, Subject, Violation};
 use std::time::Duration;
 

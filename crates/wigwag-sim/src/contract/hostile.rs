@@ -1,6 +1,7 @@
 //! Law 3: strangers change nothing and are counted; damaged packets break nothing.
 
-use super::pair::{Driver, Flight, Pair, choices, name, reference};
+use super::pair::{Driver, Flight, Pair, choices, reference};
+use super::record::name;
 use super::{Law, Subject, Violation};
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Protocol, Rng};

@@ -66,6 +66,7 @@ mod hostile;
 mod order;
 mod owed;
 mod pair;
+mod record;
 mod seed;
 mod time;
 

@@ -1,6 +1,7 @@
 //! Law 2: a packet waits until it is asked for, and until it fits.
 
-use super::pair::{Detail, Driver, Pair, choices, difference, name, reference};
+use super::pair::{Driver, Pair, choices, reference};
+use super::record::{Detail, difference, name};
 use super::{Law, Subject, Violation};
 use std::time::Duration;
 use wigwag_sansio::Rng;

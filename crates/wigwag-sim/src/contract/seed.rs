@@ -1,7 +1,8 @@
 //! Law 7: the same seed, commands and inputs make the same bytes.
 
 use super::order::PASSING;
-use super::pair::{Detail, Entry, Good, Pair, choices, difference};
+use super::pair::{Good, Pair, choices};
+use super::record::{Detail, Entry, difference};
 use super::{Law, Subject, Violation};
 use std::time::Duration;
 

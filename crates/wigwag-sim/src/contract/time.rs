@@ -1,6 +1,7 @@
 //! Law 1: the same at another time, and with a clock that sometimes goes backwards.
 
-use super::pair::{Detail, Driver, Entry, Pair, choices, difference};
+use super::pair::{Driver, Pair, choices};
+use super::record::{Detail, Entry, difference, name};
 use super::{Law, Subject, Violation};
 use std::time::{Duration, Instant};
 use wigwag_sansio::Rng;
@@ -31,7 +32,14 @@ impl<S: Subject> Driver<S> for Clock {
     fn after_timeout(&mut self, pair: &mut Pair<S>, who: usize) -> Result<(), Violation> {
         let earlier = self.earlier(pair.now);
         pair.handle_timeout(who, earlier);
-        Ok(())
+        // Whatever is owed is due at either time; a timer ends when it ends.
+        let [told, real] = [earlier, pair.now].map(|at| pair.machines[who].poll_timeout(at).map(|at| at.max(pair.now)));
+        if told == real {
+            return Ok(());
+        }
+        let since = |at: Option<Instant>| at.map(|at| at.duration_since(pair.begin));
+        let (told, real) = (since(told), since(real));
+        Err(LAW.broken(format!("{} wakes at {real:?}, but told an earlier time at {told:?}", name(who))))
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) enum Flaw {
     None,
     ReadsTheClock,
     BelievesEveryClock,
+    PanicsWhenTimeRunsBackwards,
+    CountsTimersFromAnEarlierNow,
     LosesWhatIsPolledLate,
     LosesWhatDoesNotFit,
     IgnoresTheLimit,
@@ -330,6 +332,9 @@ impl Node for Toy {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        if self.flaw == Flaw::PanicsWhenTimeRunsBackwards {
+            assert_eq!(now, self.now.latest(now), "time has passed since last time");
+        }
         let now = self.advance(now);
         self.expire(now);
         self.misbehave(now);
@@ -349,12 +354,14 @@ impl Node for Toy {
     }
 
     fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let backwards = self.now.latest(now) - now;
         let now = self.now.latest(now);
         let is_packet_owed = !self.owing.is_empty() && !self.is_asleep;
         let is_event_owed = !self.events.is_empty() && self.flaw != Flaw::DoesNotWakeForAnEvent;
         match self.deadlines.earliest() {
             _ if is_packet_owed || is_event_owed => Some(now),
             _ if self.flaw == Flaw::HasATimerThatSpins => Some(now + Duration::from_micros(1)),
+            Some(at) if self.flaw == Flaw::CountsTimersFromAnEarlierNow => Some(at - backwards),
             earliest => earliest,
         }
     }
