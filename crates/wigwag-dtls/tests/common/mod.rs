@@ -1,0 +1,207 @@
+//! Two connections and the wire between them, which a test can hold in its hands.
+#![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs")]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wigwag_dtls::{Certificate, CloseReason, Config, Connection, Event, HashAlgorithm, Role, SrtpKeys};
+use wigwag_sansio::Seed;
+
+/// The client.
+pub const A: usize = 0;
+/// The server.
+pub const Z: usize = 1;
+pub const MTU: usize = 1200;
+
+pub fn certificate(n: u64) -> Arc<Certificate> {
+    Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap())
+}
+
+/// Configurations of a client and a server that know each other's fingerprints.
+pub fn configs() -> [Config; 2] {
+    let certificates = [certificate(101), certificate(102)];
+    [Role::Client, Role::Server].map(|role| {
+        let (own, other) = if role == Role::Client { (A, Z) } else { (Z, A) };
+        let mut config = Config::new(role, certificates[own].clone());
+        config.remote_fingerprints = vec![certificates[other].fingerprint(HashAlgorithm::Sha256)];
+        config
+    })
+}
+
+pub struct Pair {
+    pub peers: [Connection; 2],
+    pub now: Instant,
+    /// To whom, and what.
+    pub wire: VecDeque<(usize, Vec<u8>)>,
+    pub connected: [bool; 2],
+    pub srtp: [Option<SrtpKeys>; 2],
+    pub closed: [Option<CloseReason>; 2],
+    pub data: [Vec<Vec<u8>>; 2],
+    /// How many datagrams each has sent.
+    pub sent: [usize; 2],
+    pub mtu: usize,
+}
+
+impl Pair {
+    pub fn new(seed: u64) -> Self {
+        Self::with(configs(), seed)
+    }
+
+    pub fn with(configs: [Config; 2], seed: u64) -> Self {
+        let mut n = 0;
+        let peers = configs.map(|config| {
+            n += 1;
+            Connection::new(config, Seed::for_test(1000 * seed + n))
+        });
+        Self {
+            peers,
+            now: wigwag_sim::origin(),
+            wire: VecDeque::new(),
+            connected: [false; 2],
+            srtp: [None, None],
+            closed: [None; 2],
+            data: [vec![], vec![]],
+            sent: [0; 2],
+            mtu: MTU,
+        }
+    }
+
+    /// Takes what `who` owes: events, and datagrams for the wire. How many datagrams there were.
+    pub fn poll(&mut self, who: usize) -> usize {
+        self.poll_events(who);
+        let mut n = 0;
+        loop {
+            let mut out = Vec::new();
+            if !self.peers[who].poll_packet(self.now, self.mtu, &mut out) {
+                break;
+            }
+            assert!(!out.is_empty() && out.len() <= self.mtu);
+            self.wire.push_back((1 - who, out));
+            n += 1;
+        }
+        self.sent[who] += n;
+        assert!(self.peers[who].poll_timeout(self.now).is_none_or(|at| at > self.now), "law 5");
+        n
+    }
+
+    pub fn poll_events(&mut self, who: usize) {
+        while let Some(event) = self.peers[who].poll_event() {
+            assert_eq!(self.closed[who], None, "Closed is the last event");
+            match event {
+                Event::Connected { srtp } => {
+                    assert!(!std::mem::replace(&mut self.connected[who], true), "once");
+                    self.srtp[who] = srtp;
+                }
+                Event::Closed(reason) => self.closed[who] = Some(reason),
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+
+    pub fn deliver(&mut self, who: usize, datagram: &[u8]) {
+        let mut datagram = datagram.to_vec();
+        let data = &mut self.data[who];
+        self.peers[who].handle_input(&mut datagram, self.now, |text| data.push(text.to_vec()));
+    }
+
+    /// Until nobody owes anything. No time passes. `carry` is given each datagram and says what arrives.
+    pub fn exchange(&mut self, mut carry: impl FnMut(usize, Vec<u8>) -> Vec<Vec<u8>>) {
+        while self.poll(A) + self.poll(Z) > 0 || !self.wire.is_empty() {
+            while let Some((to, datagram)) = self.wire.pop_front() {
+                for datagram in carry(to, datagram) {
+                    self.deliver(to, &datagram);
+                }
+            }
+        }
+    }
+
+    /// Lets time pass to the next deadline; false if there is none.
+    pub fn advance(&mut self) -> bool {
+        let next = self.peers.iter().filter_map(|peer| peer.poll_timeout(self.now)).min();
+        let Some(next) = next else { return false };
+        self.now = self.now.max(next);
+        for peer in &mut self.peers {
+            peer.handle_timeout(self.now);
+        }
+        true
+    }
+
+    /// Runs until both are connected or closed, or `limit` has passed.
+    pub fn run(&mut self, limit: Duration, mut carry: impl FnMut(usize, Vec<u8>) -> Vec<Vec<u8>>) {
+        let end = self.now + limit;
+        loop {
+            self.exchange(&mut carry);
+            let is_done = |who: usize| self.connected[who] || self.closed[who].is_some();
+            if is_done(A) && is_done(Z) || !self.advance() || self.now > end {
+                return;
+            }
+        }
+    }
+
+    /// An application record from `who` to the other, not delivered.
+    pub fn protect(&mut self, who: usize, text: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        self.peers[who].protect(MTU, &mut out, |_, out| {
+            out.extend_from_slice(text);
+            true
+        }).then_some(out)
+    }
+
+    /// Both can send to each other.
+    pub fn assert_alive(&mut self) {
+        assert_eq!((self.connected, self.closed), ([true; 2], [None; 2]));
+        for who in [A, Z] {
+            let text = format!("from {who} number {}", self.data[1 - who].len());
+            let record = self.protect(who, text.as_bytes()).expect("connected");
+            let before = self.data[1 - who].len();
+            self.deliver(1 - who, &record);
+            assert_eq!(self.data[1 - who].get(before).map(Vec::as_slice), Some(text.as_bytes()));
+        }
+    }
+}
+
+pub fn as_it_is(_: usize, datagram: Vec<u8>) -> Vec<Vec<u8>> {
+    vec![datagram]
+}
+
+/// A pair that is connected.
+pub fn established(seed: u64) -> Pair {
+    let mut pair = Pair::new(seed);
+    pair.run(Duration::from_secs(5), as_it_is);
+    pair.assert_alive();
+    pair
+}
+
+/// The records of a datagram.
+pub fn records(datagram: &[u8]) -> Vec<Vec<u8>> {
+    let (mut rest, mut records) = (datagram, Vec::new());
+    while rest.len() >= 13 {
+        let len = 13 + usize::from(u16::from_be_bytes([rest[11], rest[12]]));
+        records.push(rest[..len].to_vec());
+        rest = &rest[len..];
+    }
+    assert!(rest.is_empty());
+    records
+}
+
+/// A record of epoch `epoch` that nobody protected.
+pub fn plaintext(content_type: u8, epoch: u16, sequence: u64, body: &[u8]) -> Vec<u8> {
+    let mut record = vec![content_type, 0xFE, 0xFD];
+    record.extend_from_slice(&epoch.to_be_bytes());
+    record.extend_from_slice(&sequence.to_be_bytes()[2..]);
+    record.extend_from_slice(&u16::try_from(body.len()).unwrap().to_be_bytes());
+    record.extend_from_slice(body);
+    record
+}
+
+/// A handshake message in a record of its own.
+pub fn handshake_record(message_type: u8, message_seq: u16, body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+    let mut message = vec![message_type];
+    message.extend_from_slice(&len[1..]);
+    message.extend_from_slice(&message_seq.to_be_bytes());
+    message.extend_from_slice(&[0; 3]);
+    message.extend_from_slice(&len[1..]);
+    message.extend_from_slice(body);
+    plaintext(22, 0, 0, &message)
+}
