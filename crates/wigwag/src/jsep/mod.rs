@@ -51,6 +51,8 @@ struct Descriptions {
     pending_local: Option<Description>,
     current_remote: Option<Description>,
     pending_remote: Option<Description>,
+    /// Once there was an answer to it.
+    first_offer_was_ours: Option<bool>,
 }
 
 /// The offers and answers of a connection.
@@ -378,6 +380,21 @@ impl Jsep {
         self.now.dtls_role
     }
 
+    /// Whether the first offer was ours: the ICE agent that makes it is the controlling one (RFC 8445 §6.1.1). `None`
+    /// before there is an offer; an offer that is rolled back does not count.
+    #[must_use]
+    pub fn is_initial_offerer(&self) -> Option<bool> {
+        let offers = |description: &Option<Description>| {
+            description.as_ref().is_some_and(|description| description.kind == SdpType::Offer)
+        };
+        let pending = match (offers(&self.descriptions.pending_local), offers(&self.descriptions.pending_remote)) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        };
+        self.descriptions.first_offer_was_ours.or(pending)
+    }
+
     /// What was agreed upon for data channels, once there was an answer that accepts them.
     #[must_use]
     pub const fn data(&self) -> Option<&DataParameters> {
@@ -498,6 +515,7 @@ impl Descriptions {
         };
         *pending = Some(description);
         if is_final && other.is_some() {
+            self.first_offer_was_ours.get_or_insert(side == Side::Remote);
             self.current_local = self.pending_local.take();
             self.current_remote = self.pending_remote.take();
         }

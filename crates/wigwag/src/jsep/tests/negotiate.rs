@@ -1,0 +1,422 @@
+//! Two machines with each other.
+
+use super::super::{Codec, DtlsRole, Feedback, HeaderExtension};
+use super::*;
+use expect_test::expect;
+
+#[test]
+fn an_offer_of_everything_reads_as_it_should() {
+    let mut a = Peer::new('A');
+    a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    a.add(MediaKind::Video, Direction::Recvonly, 2);
+    a.jsep.want_data_channels();
+    expect![[r#"
+        v=0
+        o=- 3399669672318541485 1 IN IP4 0.0.0.0
+        s=-
+        t=0 0
+        a=group:BUNDLE 0 1 2
+        a=extmap-allow-mixed
+        a=ice-options:trickle ice2
+        m=audio 54321 UDP/TLS/RTP/SAVPF 111 0
+        c=IN IP4 192.0.2.1
+        a=rtcp:9 IN IP4 0.0.0.0
+        a=candidate:1 1 udp 2130706431 192.0.2.1 54321 typ host
+        a=ice-ufrag:ufragA
+        a=ice-pwd:a-password-of-22-charsA
+        a=fingerprint:sha-256 41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41
+        a=setup:actpass
+        a=mid:0
+        a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level
+        a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
+        a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
+        a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
+        a=sendrecv
+        a=msid:s t1
+        a=rtcp-mux
+        a=rtcp-mux-only
+        a=rtcp-rsize
+        a=rtpmap:111 opus/48000/2
+        a=rtcp-fb:111 transport-cc
+        a=fmtp:111 minptime=10;useinbandfec=1
+        a=rtpmap:0 PCMU/8000
+        a=rtcp-fb:0 transport-cc
+        a=ssrc:1 cname:c
+        m=video 9 UDP/TLS/RTP/SAVPF 96
+        c=IN IP4 0.0.0.0
+        a=rtcp:9 IN IP4 0.0.0.0
+        a=ice-ufrag:ufragA
+        a=ice-pwd:a-password-of-22-charsA
+        a=fingerprint:sha-256 41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41
+        a=setup:actpass
+        a=mid:1
+        a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
+        a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
+        a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
+        a=recvonly
+        a=rtcp-mux
+        a=rtcp-mux-only
+        a=rtcp-rsize
+        a=rtpmap:96 VP8/90000
+        a=rtcp-fb:96 transport-cc
+        a=rtcp-fb:96 nack
+        a=rtcp-fb:96 nack pli
+        m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+        c=IN IP4 0.0.0.0
+        a=ice-ufrag:ufragA
+        a=ice-pwd:a-password-of-22-charsA
+        a=fingerprint:sha-256 41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41:41
+        a=setup:actpass
+        a=mid:2
+        a=sctp-port:5000
+        a=max-message-size:262144
+    "#]].assert_eq(&a.describe().to_string().replace("\r\n", "\n"));
+}
+
+#[test]
+fn an_answer_reads_as_it_should() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    a.jsep.want_data_channels();
+    z.add(MediaKind::Audio, Direction::Sendrecv, 9);
+    let (_, answer) = negotiate(&mut a, &mut z);
+    expect![[r#"
+        v=0
+        o=- 3283365449813093488 1 IN IP4 0.0.0.0
+        s=-
+        t=0 0
+        a=group:BUNDLE 0 1
+        a=extmap-allow-mixed
+        a=ice-options:trickle ice2
+        m=audio 54321 UDP/TLS/RTP/SAVPF 111 0
+        c=IN IP4 192.0.2.1
+        a=rtcp:9 IN IP4 0.0.0.0
+        a=candidate:1 1 udp 2130706431 192.0.2.1 54321 typ host
+        a=ice-ufrag:ufragZ
+        a=ice-pwd:a-password-of-22-charsZ
+        a=fingerprint:sha-256 5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A
+        a=setup:active
+        a=mid:0
+        a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level
+        a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
+        a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
+        a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
+        a=sendrecv
+        a=msid:s t9
+        a=rtcp-mux
+        a=rtcp-rsize
+        a=rtpmap:111 opus/48000/2
+        a=rtcp-fb:111 transport-cc
+        a=fmtp:111 minptime=10;useinbandfec=1
+        a=rtpmap:0 PCMU/8000
+        a=rtcp-fb:0 transport-cc
+        a=ssrc:9 cname:c
+        m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+        c=IN IP4 0.0.0.0
+        a=ice-ufrag:ufragZ
+        a=ice-pwd:a-password-of-22-charsZ
+        a=fingerprint:sha-256 5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A:5A
+        a=setup:active
+        a=mid:1
+        a=sctp-port:5000
+        a=max-message-size:262144
+    "#]].assert_eq(&answer.to_string().replace("\r\n", "\n"));
+}
+
+#[test]
+fn data_only() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    assert!(!a.jsep.is_negotiation_needed());
+    a.jsep.want_data_channels();
+    assert!(a.jsep.is_negotiation_needed());
+    negotiate(&mut a, &mut z);
+    for (peer, other, role) in [(&a, &z, DtlsRole::Server), (&z, &a, DtlsRole::Client)] {
+        let data = peer.jsep.data().expect("data channels");
+        assert_eq!((data.local_port, data.remote_port, data.max_message_size), (5000, 5000, 262_144));
+        assert_eq!(peer.jsep.dtls_role(), Some(role));
+        let remote = peer.jsep.remote_transport().expect("a transport");
+        assert_eq!((&remote.ufrag, &remote.pwd), (&other.local.ufrag, &other.local.pwd));
+        assert_eq!((&remote.fingerprints, &remote.candidates), (&other.local.fingerprints, &other.local.candidates));
+        assert_eq!((remote.mid.as_str(), remote.generation, remote.trickle), ("0", 0, true));
+        assert!(!peer.jsep.is_negotiation_needed());
+        assert!(!format!("{remote:?}{:?}", other.local).contains(&other.local.pwd), "passwords are not printed");
+    }
+}
+
+#[test]
+fn sound_and_pictures_both_ways() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let sound = a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    let pictures = a.add(MediaKind::Video, Direction::Sendonly, 2);
+    let heard = z.add(MediaKind::Audio, Direction::Sendrecv, 3);
+    negotiate(&mut a, &mut z);
+    assert_eq!(z.jsep.transceivers().count(), 2);
+    let seen = z.jsep.transceivers().nth(1).expect("made by the offer");
+    assert_eq!(a.transceiver(sound).current_direction, Some(Direction::Sendrecv));
+    assert_eq!(a.transceiver(pictures).current_direction, Some(Direction::Sendonly));
+    assert_eq!((seen.direction, seen.current_direction), (Direction::Recvonly, Some(Direction::Recvonly)));
+
+    let agreed = z.transceiver(heard).negotiated.as_ref().expect("an agreement");
+    assert_eq!(agreed.send_codecs.iter().map(|codec| codec.payload_type).collect::<Vec<_>>(), [111, 0]);
+    assert_eq!((&agreed.remote_ssrcs, agreed.remote_track_id.as_deref()), (&vec![1], Some("t1")));
+    assert_eq!(agreed.remote_stream_ids, ["s"]);
+    let agreed = seen.negotiated.as_ref().expect("an agreement");
+    assert_eq!(agreed.receive_codecs[0].feedback, [Feedback::TransportCc, Feedback::Nack, Feedback::NackPli]);
+    assert!(agreed.rtcp_rsize && agreed.extensions.iter().all(|extension| extension.sends && extension.receives));
+    let mid = agreed.extensions.iter().find(|extension| extension.uri == HeaderExtension::MID);
+    assert_eq!(mid.map(|extension| extension.id), Some(4));
+    assert!(agreed.extensions.iter().all(|extension| extension.uri != HeaderExtension::AUDIO_LEVEL));
+}
+
+#[test]
+fn more_is_added_later_by_either_side() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.jsep.want_data_channels();
+    negotiate(&mut a, &mut z);
+    z.add(MediaKind::Video, Direction::Sendonly, 5);
+    assert!(z.jsep.is_negotiation_needed() && !a.jsep.is_negotiation_needed());
+    let (offer, answer) = negotiate(&mut z, &mut a);
+    expect![[r#"
+        a=group:BUNDLE 0 1
+        m=application 54321 UDP/DTLS/SCTP webrtc-datachannel
+        a=setup:actpass
+        a=mid:0
+        m=video 9 UDP/TLS/RTP/SAVPF 96
+        a=setup:actpass
+        a=mid:1
+        a=sendonly
+
+        a=group:BUNDLE 0 1
+        m=application 54321 UDP/DTLS/SCTP webrtc-datachannel
+        a=setup:passive
+        a=mid:0
+        m=video 9 UDP/TLS/RTP/SAVPF 96
+        a=setup:passive
+        a=mid:1
+        a=recvonly
+    "#]].assert_eq(&format!("{}\n{}", outline(&offer), outline(&answer)));
+    // Roles and transports stay.
+    assert_eq!((a.jsep.dtls_role(), z.jsep.dtls_role()), (Some(DtlsRole::Server), Some(DtlsRole::Client)));
+    assert_eq!(a.jsep.remote_transport().map(|remote| remote.generation), Some(0));
+    assert!(
+        offer.origin.session_version > 1
+            && offer.origin.session_id == answer.origin.session_id ^ answer.origin.session_id ^ offer.origin.session_id
+    );
+    assert!(!z.jsep.is_negotiation_needed() && !a.jsep.is_negotiation_needed());
+}
+
+#[test]
+fn what_is_stopped_leaves_its_place_to_what_comes() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let sound = a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    a.jsep.want_data_channels();
+    negotiate(&mut a, &mut z);
+    a.jsep.stop(sound).expect("it lives");
+    assert!(a.jsep.is_negotiation_needed());
+    let (offer, _) = negotiate(&mut a, &mut z);
+    assert!(offer.media[0].is_rejected() && !offer.media[1].is_rejected());
+    assert_eq!((a.jsep.transceivers().count(), z.jsep.transceivers().count()), (0, 0));
+    assert_eq!(a.jsep.remote_transport().map(|remote| (remote.mid.as_str(), remote.m_line_index)), Some(("1", 1)));
+    assert_eq!(a.jsep.candidate_section(), Some(("1", 1)));
+    let pictures = z.add(MediaKind::Video, Direction::Sendrecv, 7);
+    let (offer, answer) = negotiate(&mut z, &mut a);
+    assert_eq!((offer.media.len(), offer.media[0].media.as_str(), answer.media[0].is_rejected()), (2, "video", false));
+    let mid = z.transceiver(pictures).mid.as_deref();
+    assert!(mid.is_some() && mid != Some("0"), "{mid:?}");
+    assert!(a.jsep.stop(sound).is_err());
+}
+
+#[test]
+fn directions_change_and_meet() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let ours = a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    let theirs = z.add(MediaKind::Audio, Direction::Sendrecv, 2);
+    negotiate(&mut a, &mut z);
+    let all = [Direction::Sendrecv, Direction::Sendonly, Direction::Recvonly, Direction::Inactive];
+    for (a_wants, z_wants) in all.iter().flat_map(|a| all.map(|z| (*a, z))) {
+        a.jsep.set_direction(ours, a_wants).expect("it lives");
+        z.jsep.set_direction(theirs, z_wants).expect("it lives");
+        negotiate(&mut a, &mut z);
+        let agreed = a_wants.and(z_wants.reversed());
+        assert_eq!(a.transceiver(ours).current_direction, Some(agreed), "{a_wants} {z_wants}");
+        assert_eq!(z.transceiver(theirs).current_direction, Some(agreed.reversed()), "{a_wants} {z_wants}");
+        assert!(!z.jsep.is_negotiation_needed(), "{a_wants} {z_wants}");
+    }
+}
+
+#[test]
+fn a_new_direction_or_track_needs_negotiation() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let id = a.add(MediaKind::Audio, Direction::Sendonly, 1);
+    negotiate(&mut a, &mut z);
+    a.jsep.set_direction(id, Direction::Inactive).expect("it lives");
+    assert!(a.jsep.is_negotiation_needed());
+    a.jsep.set_direction(id, Direction::Sendonly).expect("it lives");
+    assert!(!a.jsep.is_negotiation_needed());
+    a.jsep
+        .set_send(id, Some(SendStream { ssrc: 1, track_id: "new".to_owned(), ..SendStream::default() }))
+        .expect("it lives");
+    assert!(a.jsep.is_negotiation_needed());
+    let (offer, _) = negotiate(&mut a, &mut z);
+    assert!(offer.to_string().contains("a=msid:- new\r\n"));
+}
+
+#[test]
+fn a_role_is_forced_only_where_the_offer_leaves_the_choice() {
+    for (forced, setup, role) in [
+        (None, "active", DtlsRole::Client),
+        (Some(DtlsRole::Client), "active", DtlsRole::Client),
+        (Some(DtlsRole::Server), "passive", DtlsRole::Server),
+    ] {
+        let mut config = Config::default();
+        config.dtls_role = forced;
+        let (mut a, mut z) = (Peer::new('A'), Peer::with('Z', config));
+        a.jsep.want_data_channels();
+        let (_, answer) = negotiate(&mut a, &mut z);
+        assert!(answer.to_string().contains(&format!("a=setup:{setup}\r\n")));
+        assert_eq!(z.jsep.dtls_role(), Some(role));
+        assert_ne!(a.jsep.dtls_role(), z.jsep.dtls_role());
+    }
+    let mut config = Config::default();
+    config.dtls_role = Some(DtlsRole::Client);
+    let (mut a, mut z) = (Peer::new('A'), Peer::with('Z', config));
+    a.jsep.want_data_channels();
+    let offer = a.describe().to_string().replace("actpass", "active");
+    z.set_remote(SessionDescription::parse(&offer).expect("an offer"));
+    assert!(z.describe().to_string().contains("a=setup:passive\r\n"));
+}
+
+#[test]
+fn ice_restarts_are_told() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.jsep.want_data_channels();
+    negotiate(&mut a, &mut z);
+    a.jsep.want_ice_restart();
+    assert!(a.jsep.is_negotiation_needed());
+    negotiate(&mut a, &mut z);
+    assert!(a.jsep.is_negotiation_needed(), "the same name is no restart");
+    (a.local.ufrag, z.local.ufrag) = ("another".to_owned(), "anothertoo".to_owned());
+    negotiate(&mut a, &mut z);
+    assert!(!a.jsep.is_negotiation_needed());
+    for peer in [&a, &z] {
+        assert_eq!(peer.jsep.remote_transport().map(|remote| remote.generation), Some(1));
+        assert!(peer.jsep.takes_candidate(Some("0"), None, None));
+    }
+    assert!(z.jsep.takes_candidate(None, Some(0), Some("another")));
+    assert!(!z.jsep.takes_candidate(None, Some(0), Some("ufragA")) && !z.jsep.takes_candidate(Some("1"), None, None));
+}
+
+#[test]
+fn candidates_found_later_are_in_the_description_then() {
+    let mut a = Peer::new('A');
+    a.jsep.want_data_channels();
+    a.local.candidates.clear();
+    assert!(a.describe().to_string().contains("m=application 9 "));
+    for text in
+        ["1 1 udp 9 2001:db8::1 1000 typ host", "2 1 udp 8 192.0.2.1 2000 typ host", "3 1 udp 7 a.local 3000 typ relay"]
+    {
+        a.local.candidates.push(Candidate::parse(text).expect("a candidate"));
+    }
+    a.local.end_of_candidates = true;
+    a.jsep.update_candidates(&a.local);
+    let text = a.jsep.local_description().expect("a description").sdp.to_string();
+    assert!(text.contains("m=application 2000 ") && text.contains("c=IN IP4 192.0.2.1\r\n"), "{text}");
+    assert_eq!((text.matches("a=candidate:").count(), text.matches("a=end-of-candidates").count()), (3, 1));
+}
+
+#[test]
+fn retransmission_is_agreed_upon_if_both_are_configured_for_it() {
+    let mut with = Config::default();
+    with.codecs = vec![Codec { rtx: Some(97), ..Codec::vp8() }];
+    for (z_config, rtx) in [(Config::default(), None), (with.clone(), Some(97))] {
+        let (mut a, mut z) = (Peer::with('A', with.clone()), Peer::with('Z', z_config));
+        let send = SendStream { ssrc: 1, rtx_ssrc: Some(2), ..SendStream::default() };
+        let id = a
+            .jsep
+            .add_transceiver(MediaKind::Video, TransceiverInit { send: Some(send), ..TransceiverInit::default() });
+        let (offer, answer) = negotiate(&mut a, &mut z);
+        assert!(offer.to_string().contains("a=fmtp:97 apt=96\r\na=ssrc-group:FID 1 2\r\n"));
+        assert_eq!(answer.to_string().contains("a=fmtp:97 apt=96"), rtx.is_some());
+        let agreed = a.transceiver(id).negotiated.as_ref().expect("an agreement");
+        assert_eq!((agreed.send_codecs[0].rtx, agreed.receive_codecs[0].rtx), (rtx, rtx));
+        let agreed = z.jsep.transceivers().next().and_then(|found| found.negotiated.as_ref()).expect("an agreement");
+        assert_eq!((agreed.remote_ssrcs.as_slice(), agreed.remote_rtx.as_slice()), (&[1][..], &[(1, 2)][..]));
+    }
+}
+
+#[test]
+fn variants_of_a_codec_are_codecs_of_their_own() {
+    let h264 = |payload_type, parameters: &str| Codec {
+        parameters: parameters.to_owned(),
+        ..Codec::new(MediaKind::Video, "H264", 90_000, 1, payload_type)
+    };
+    let (mut one, mut other) = (Config::default(), Config::default());
+    one.codecs = vec![h264(102, "packetization-mode=1;profile-level-id=42e01f"), h264(103, "profile-level-id=42e01f")];
+    other.codecs = vec![
+        h264(104, "profile-level-id=42E034;packetization-mode=0"),
+        h264(105, "packetization-mode=1;profile-level-id=4d001f"),
+    ];
+    let (mut a, mut z) = (Peer::with('A', one), Peer::with('Z', other));
+    let id = a.add(MediaKind::Video, Direction::Sendrecv, 1);
+    negotiate(&mut a, &mut z);
+    let agreed = a.transceiver(id).negotiated.as_ref().expect("an agreement");
+    assert_eq!(
+        agreed.send_codecs.iter().map(|codec| (codec.index, codec.payload_type)).collect::<Vec<_>>(),
+        [(1, 103)]
+    );
+    assert_eq!(agreed.send_codecs[0].parameters, "profile-level-id=42E034;packetization-mode=0");
+}
+
+#[test]
+fn numbers_agreed_upon_are_kept_when_we_offer() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    let offer = a.describe().to_string();
+    let offer = offer
+        .replace(":111 ", ":96 ")
+        .replace("SAVPF 111", "SAVPF 96")
+        .replace("a=extmap:4 ", "a=extmap:2 ")
+        .replace("a=extmap:2 http", "a=extmap:9 http");
+    let mut b = Peer::new('B');
+    b.set_remote(SessionDescription::parse(&offer).expect("an offer"));
+    let answer = b.describe().to_string();
+    assert!(
+        answer.contains("SAVPF 96 0") && answer.contains(&format!("a=extmap:2 {}", HeaderExtension::MID)),
+        "{answer}"
+    );
+    b.add(MediaKind::Video, Direction::Sendrecv, 2);
+    let offer = b.describe();
+    let codecs = |index: usize| {
+        offer.media[index]
+            .attributes
+            .rtpmaps()
+            .map(|map| (map.payload_type, map.encoding.to_string()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(codecs(0), [(96, "opus".to_owned()), (0, "PCMU".to_owned())]);
+    // 96 is Opus in this bundle, so VP8 has another number.
+    assert_eq!(codecs(1), [(97, "VP8".to_owned())]);
+    let ids = |index: usize| {
+        offer.media[index]
+            .attributes
+            .extmaps()
+            .map(|map| (map.uri.clone(), map.id))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    assert_eq!((ids(0)[HeaderExtension::MID], ids(1)[HeaderExtension::MID]), (2, 2));
+    assert_eq!((ids(0)[HeaderExtension::ABS_SEND_TIME], ids(1)[HeaderExtension::ABS_SEND_TIME]), (9, 9));
+    drop(negotiate(&mut z, &mut Peer::new('Y')));
+}
+
+#[test]
+fn bundle_only_is_for_those_who_ask_for_it() {
+    let mut config = Config::default();
+    config.bundle_only = true;
+    let (mut a, mut z) = (Peer::with('A', config), Peer::new('Z'));
+    a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    a.jsep.want_data_channels();
+    let (offer, answer) = negotiate(&mut a, &mut z);
+    assert_eq!(offer.media.iter().map(|section| section.port == 0).collect::<Vec<_>>(), [false, true]);
+    assert!(answer.media.iter().all(|section| section.port != 0));
+    assert!(!a.describe().to_string().contains("bundle-only"));
+}
