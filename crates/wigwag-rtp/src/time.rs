@@ -18,14 +18,19 @@ impl Clock {
         Self { wall, origin: None }
     }
 
-    /// Since the first time that this was asked.
-    pub(crate) fn elapsed(&mut self, now: Instant) -> Duration {
-        now.saturating_duration_since(*self.origin.get_or_insert(now))
+    /// The session is told a time, maybe its first.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.origin.get_or_insert(now);
+    }
+
+    /// Since the session was first told a time.
+    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
+        self.origin.map_or(Duration::ZERO, |origin| now.saturating_duration_since(origin))
     }
 
     /// RFC 3550 §4: 64 bits, seconds since 1900 and their fractions.
     // RFC 3550 §6.4.1: who has no wall clock may count from anywhere.
-    pub(crate) fn ntp(&mut self, now: Instant) -> u64 {
+    pub(crate) fn ntp(&self, now: Instant) -> u64 {
         let time = match self.wall {
             Some(wall) => wall.unix_time(now).saturating_add(NTP_TO_UNIX),
             // A middle part of 0 would say that there was no report.
@@ -76,7 +81,7 @@ mod tests {
     #[test]
     fn wall_time_is_ntp() {
         let now = wigwag_sim::origin();
-        let mut clock = Clock::new(Some(WallClock::new(now, Duration::from_millis(1_500))));
+        let clock = Clock::new(Some(WallClock::new(now, Duration::from_millis(1_500))));
         assert_eq!(clock.ntp(now), (2_208_988_801 << 32) + (1 << 31));
         assert_eq!(middle(clock.ntp(now)), (2_208_988_801u64 << 16) as u32 + (1 << 15));
     }

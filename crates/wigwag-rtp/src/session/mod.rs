@@ -267,21 +267,21 @@ impl Session {
 
     /// Takes an RTP packet, decrypted and authenticated.
     pub fn handle_rtp(&mut self, packet: &[u8], ecn: Ecn, now: Instant) {
-        let now = self.now.advance(now);
+        let now = self.advance(now);
         input::handle_rtp(self, packet, ecn, now);
         self.invariants();
     }
 
     /// Takes an RTCP compound, decrypted and authenticated.
     pub fn handle_rtcp(&mut self, packet: &[u8], now: Instant) {
-        let now = self.now.advance(now);
+        let now = self.advance(now);
         input::handle_rtcp(self, packet, now);
         self.invariants();
     }
 
     /// What was waited for is owed now.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.now.advance(now);
+        let now = self.advance(now);
         if self.timers.report.expire(now) {
             self.owe_reports();
         }
@@ -300,7 +300,7 @@ impl Session {
     /// Appends an RTP packet of at most `limit` bytes to `out`, or changes nothing and says `false`. Audio comes before
     /// packets that are sent again, and these before video.
     pub fn poll_rtp(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
-        let now = self.now.advance(now);
+        let now = self.advance(now);
         let has_written = self.write_rtp(now, limit, out);
         self.invariants();
         has_written
@@ -308,7 +308,7 @@ impl Session {
 
     /// Appends an RTCP compound of at most `limit` bytes to `out`, or changes nothing and says `false`.
     pub fn poll_rtcp(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
-        let now = self.now.advance(now);
+        let now = self.advance(now);
         let has_written = self.write_rtcp(now, limit, out);
         self.stats.rtcp_sent += u64::from(has_written);
         self.invariants();
@@ -349,6 +349,12 @@ impl Session {
     /// What arrived from each source of a media section.
     pub fn receiver_stats(&self, id: ReceiverId) -> impl Iterator<Item = ReceiverStats> + '_ {
         self.streams.values().filter(move |stream| stream.receiver == id).map(ReceiveStream::stats)
+    }
+
+    fn advance(&mut self, now: Instant) -> Instant {
+        let now = self.now.advance(now);
+        self.clock.start(now);
+        now
     }
 
     const fn new_id(&mut self) -> u64 {

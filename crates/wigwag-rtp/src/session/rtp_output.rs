@@ -58,7 +58,7 @@ impl Session {
         if std::mem::take(&mut sender.is_room_wanted) {
             self.stats.dropped_events += self.events.push(Event::Writable { sender: id });
         }
-        let sent = SentPacket { sequence, header, payload: packet.payload, sent: now };
+        let sent = SentPacket { sequence, header, payload: packet.payload, resent: None };
         sent.write(out);
         if sender.config.nack {
             sender.cache.keep(sent);

@@ -13,7 +13,8 @@ pub(crate) struct SentPacket {
     pub(crate) sequence: u16,
     pub(crate) header: Header,
     pub(crate) payload: Bytes,
-    pub(crate) sent: Instant,
+    /// When it was last sent again, if it was.
+    pub(crate) resent: Option<Instant>,
 }
 
 impl SentPacket {
@@ -54,15 +55,15 @@ impl ResendCache {
         self.packets.get(at)?.as_ref().filter(|packet| packet.sequence == sequence)
     }
 
-    /// Whether the peer may have the packet again: it is there, and was not sent within the last `interval`. Then it
-    /// counts as sent now.
+    /// Whether the peer may have the packet again: it is there, and was not sent again within the last `interval`. Then
+    /// it counts as sent again now.
     pub(crate) fn ask(&mut self, sequence: u16, now: Instant, interval: Duration) -> Answer {
         match self.slot(sequence) {
             Some(Some(packet)) if packet.sequence == sequence => {
-                if now.saturating_duration_since(packet.sent) < interval {
+                if packet.resent.is_some_and(|resent| now.saturating_duration_since(resent) < interval) {
                     return Answer::TooSoon;
                 }
-                packet.sent = now;
+                packet.resent = Some(now);
                 Answer::Resend
             }
             _ => Answer::Gone,

@@ -1,7 +1,5 @@
 //! A sends video to Z.
 
-#![expect(dead_code, reason = "each test uses some of it")]
-
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,14 +9,14 @@ use wigwag_rtp::{
 };
 use wigwag_sansio::{Ecn, Seed};
 
-pub const VIDEO: PayloadType = PayloadType { number: 96, clock_rate_hz: 90_000 };
+pub(crate) const VIDEO: PayloadType = PayloadType { number: 96, clock_rate_hz: 90_000 };
 const LIMIT: usize = 1180;
 
-pub fn at(millis: u32) -> Instant {
+pub(crate) fn at(millis: u32) -> Instant {
     wigwag_sim::origin() + Duration::from_millis(u64::from(millis))
 }
 
-pub fn session(cname: &str, seed: u64) -> Session {
+pub(crate) fn session(cname: &str, seed: u64) -> Session {
     Session::new(Config::new(cname), Seed::for_test(seed))
 }
 
@@ -30,7 +28,7 @@ fn extensions() -> Extensions {
     extensions
 }
 
-pub fn sender(ssrc: u32) -> SenderConfig {
+pub(crate) fn sender(ssrc: u32) -> SenderConfig {
     let mut config = SenderConfig::new(ssrc, Kind::Video, vec![VIDEO]);
     config.mid = Some("v".into());
     config.extensions = extensions();
@@ -38,7 +36,7 @@ pub fn sender(ssrc: u32) -> SenderConfig {
     config
 }
 
-pub fn receiver() -> ReceiverConfig {
+pub(crate) fn receiver() -> ReceiverConfig {
     let mut config = ReceiverConfig::new(Kind::Video, vec![VIDEO]);
     config.mid = Some("v".into());
     config.extensions = extensions();
@@ -49,21 +47,21 @@ pub fn receiver() -> ReceiverConfig {
 }
 
 /// The `n`th packet of a stream of one every 20 ms.
-pub fn packet(n: u32) -> RtpPacket {
+pub(crate) fn packet(n: u32) -> RtpPacket {
     RtpPacket::new(VIDEO.number, n.wrapping_mul(1800), Bytes::from(n.to_be_bytes().to_vec()))
 }
 
-pub struct Link {
-    pub a: Session,
-    pub z: Session,
-    pub sender: SenderId,
-    pub receiver: ReceiverId,
-    pub ssrc: u32,
-    pub delay: Duration,
+pub(crate) struct Link {
+    pub(crate) a: Session,
+    pub(crate) z: Session,
+    pub(crate) sender: SenderId,
+    pub(crate) receiver: ReceiverId,
+    pub(crate) ssrc: u32,
+    pub(crate) delay: Duration,
     lost: fn(usize) -> bool,
     /// All RTP that A sent, also what was lost.
-    pub a_to_z: Vec<Vec<u8>>,
-    pub z_to_a_rtcp: Vec<Vec<u8>>,
+    pub(crate) a_to_z: Vec<Vec<u8>>,
+    pub(crate) z_to_a_rtcp: Vec<Vec<u8>>,
     in_flight: VecDeque<(Instant, To, Vec<u8>)>,
     now: Instant,
     z_events: Vec<Event>,
@@ -78,11 +76,11 @@ enum To {
 }
 
 impl Link {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Config::new("a"), Config::new("z"))
     }
 
-    pub fn with(a: Config, z: Config) -> Self {
+    pub(crate) fn with(a: Config, z: Config) -> Self {
         let mut a = Session::new(a, Seed::for_test(1));
         let mut z = Session::new(z, Seed::for_test(2));
         let ssrc = a.unused_ssrc();
@@ -108,22 +106,22 @@ impl Link {
     }
 
     /// Which of the RTP packets are lost, by their number.
-    pub fn loses(&mut self, lost: fn(usize) -> bool) {
+    pub(crate) fn loses(&mut self, lost: fn(usize) -> bool) {
         self.lost = lost;
     }
 
-    pub fn no_nack(&mut self) {
+    pub(crate) fn no_nack(&mut self) {
         let mut config = receiver();
         config.nack = false;
         self.z.update_receiver(self.receiver, config).expect("there");
     }
 
-    pub fn send(&mut self, packet: RtpPacket) {
+    pub(crate) fn send(&mut self, packet: RtpPacket) {
         self.a.send(self.sender, packet).expect("room");
     }
 
     /// Lets time pass, each event at its time, until `end`.
-    pub fn run(&mut self, end: Instant) {
+    pub(crate) fn run(&mut self, end: Instant) {
         loop {
             self.exchange();
             let next = [
@@ -139,7 +137,7 @@ impl Link {
     }
 
     /// A's packets arrive at Z, and nothing else happens.
-    pub fn deliver(&mut self, now: Instant) {
+    pub(crate) fn deliver(&mut self, now: Instant) {
         let mut out = Vec::new();
         while self.a.poll_rtp(now, LIMIT, &mut out) {
             if !(self.lost)(self.a_to_z.len()) {
@@ -178,18 +176,18 @@ impl Link {
         self.z_events.extend(std::iter::from_fn(|| self.z.poll_event()));
     }
 
-    pub fn a_events(&mut self) -> Vec<Event> {
+    pub(crate) fn a_events(&mut self) -> Vec<Event> {
         self.a_events.extend(std::iter::from_fn(|| self.a.poll_event()));
         std::mem::take(&mut self.a_events)
     }
 
-    pub fn z_events(&mut self) -> Vec<Event> {
+    pub(crate) fn z_events(&mut self) -> Vec<Event> {
         self.z_events.extend(std::iter::from_fn(|| self.z.poll_event()));
         std::mem::take(&mut self.z_events)
     }
 
     /// All packets that Z received since the last time.
-    pub fn received(&mut self) -> Vec<Received> {
+    pub(crate) fn received(&mut self) -> Vec<Received> {
         let packet = |event| match event {
             Event::Packet(received) => Some(received),
             _ => None,
@@ -197,7 +195,7 @@ impl Link {
         self.z_events().into_iter().filter_map(packet).collect()
     }
 
-    pub fn receiver_stats(&self) -> ReceiverStats {
+    pub(crate) fn receiver_stats(&self) -> ReceiverStats {
         self.z.receiver_stats(self.receiver).next().expect("something was received")
     }
 }
