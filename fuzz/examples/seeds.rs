@@ -10,7 +10,11 @@ use wigwag_stun::{ErrorCode, IntegrityKey, MessageWriter, TransactionId};
 fn main() -> Result<()> {
     sdp()?;
     stun()?;
-    srtp()
+    srtp()?;
+    dtls()?;
+    sctp()?;
+    rtp()?;
+    ice()
 }
 
 fn write(target: &str, name: &str, seed: impl AsRef<[u8]>) -> Result<()> {
@@ -138,4 +142,254 @@ fn srtp() -> Result<()> {
         write("srtp_sealed", name, seed)?;
     }
     Ok(())
+}
+
+/// Steps of a duel (`duel.rs`).
+const EXCHANGE: u8 = 13;
+const DELIVER: u8 = 0;
+const DROP: u8 = 3;
+const TWICE: u8 = 4;
+const DAMAGED: u8 = 5;
+const FORGED: u8 = 6;
+const PASS: u8 = 8;
+const COMMAND: u8 = 9;
+const DRAIN: u8 = 12;
+const WAKE: u8 = 14;
+/// Towards, or by, the second machine.
+const Z: u8 = 0x80;
+
+fn dtls() -> Result<()> {
+    let text =
+        "sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF";
+    write("dtls_fingerprint", "sha-256", text)?;
+    let certificate = wigwag_dtls::Certificate::generate(std::time::Duration::ZERO, wigwag_sansio::Seed::for_test(1));
+    write("dtls_certificate", "ours", certificate.expect("a time that can be told").der())?;
+    write("dtls_connection", "handshake", [EXCHANGE, COMMAND, 0, 9, COMMAND | Z, 0, 9, COMMAND, 240, 0, EXCHANGE])?;
+    let lossy =
+        [DRAIN, DROP | Z, WAKE, DRAIN, TWICE | Z, DELIVER | Z, DRAIN | Z, DROP, WAKE, DRAIN | Z, DELIVER, EXCHANGE];
+    write("dtls_connection", "loss", lossy)?;
+    let damaged = [DRAIN, DAMAGED | Z, 0, 3, 0, 20, 2, 1, 1, DELIVER | Z, DRAIN | Z, DAMAGED, 1, 1, 0, 40, EXCHANGE];
+    write("dtls_connection", "damage", damaged)?;
+    // A fatal alert, an empty handshake fragment, application data: all in the clear.
+    let mut forged = vec![EXCHANGE];
+    for content in [[21, 2, 40].as_slice(), &[22, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[23, 1, 2, 3]] {
+        let (kind, content) = content.split_first().expect("a kind");
+        let record = [&[*kind, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0], content].concat();
+        forged.extend([FORGED, record.len() as u8]);
+        forged.extend(&record);
+        forged.extend([FORGED | Z, record.len() as u8]);
+        forged.extend(&record);
+    }
+    forged.extend([EXCHANGE, COMMAND, 255, 0]);
+    write("dtls_connection", "forged", &forged)?;
+    write("dtls_connection", "forged_early", &forged[1..])
+}
+
+/// A packet of chunks (kind, flags, value), whose header the adversary makes right.
+fn chunks(chunks: &[(u8, u8, &[u8])]) -> Vec<u8> {
+    let mut packet = vec![0; 12];
+    for (kind, flags, value) in chunks {
+        let length = (value.len() as u16 + 4).to_be_bytes();
+        packet.extend([*kind, *flags, length[0], length[1]]);
+        packet.extend(*value);
+        packet.resize(packet.len().next_multiple_of(4), 0);
+    }
+    packet
+}
+
+fn sctp() -> Result<()> {
+    let connected = [COMMAND, 0, COMMAND | Z, 0, EXCHANGE];
+    // Stream, length, options.
+    let send = |stream, length: u16, kind| {
+        let [high, low] = length.to_be_bytes();
+        [COMMAND, 64, 0, stream, high, low, kind]
+    };
+    let script = |parts: &[&[u8]]| [connected.as_slice(), &parts.concat()].concat();
+    let messages = [send(1, 100, 6), send(1, 9000, 7), send(2, 3000, 0), send(3, 500, 2)].concat();
+    write("sctp_association", "messages", script(&[&messages, &[EXCHANGE]]))?;
+    let loss = [DRAIN, DROP | Z, DELIVER | Z, TWICE | Z, DELIVER | Z, DRAIN | Z, DROP, WAKE, DRAIN, PASS, 60, EXCHANGE];
+    write("sctp_association", "loss", script(&[&messages, &loss, &messages, &loss]))?;
+    let reset = [COMMAND, 192, 0, 1, DRAIN, DELIVER | Z, EXCHANGE, COMMAND | Z, 192, 0, 1, EXCHANGE];
+    write("sctp_association", "reset", script(&[&messages, &reset]))?;
+    write("sctp_association", "shutdown", script(&[&messages, &[COMMAND, 244, DRAIN, DELIVER | Z, EXCHANGE]]))?;
+    write("sctp_association", "abort", script(&[&messages, &[COMMAND | Z, 255, EXCHANGE]]))?;
+    write(
+        "sctp_association",
+        "connect_lossy",
+        [COMMAND, 0, DRAIN, DROP | Z, WAKE, DRAIN, TWICE | Z, DELIVER | Z, DRAIN | Z, EXCHANGE],
+    )?;
+    let init = [0, 0, 0, 9, 0, 1, 0, 0, 0, 10, 0, 10, 0, 0, 0, 1, 0xc0, 0, 0, 4, 0x80, 8, 0, 6, 0x82, 0xc0, 0, 0];
+    let forged: [&[(u8, u8, &[u8])]; 9] = [
+        &[(1, 0, &init)],
+        &[
+            (0, 3, &[0xff, 0xff, 0xff, 0xfd, 0, 1, 0, 0, 0, 0, 0, 51, b'h', b'i']),
+            (0, 2, &[0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 51, 1]),
+        ],
+        &[(3, 0, &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1, 0, 1, 0, 2, 0, 3, 0, 0, 0, 5])],
+        &[(4, 0, &[0, 1, 0, 8, 1, 2, 3, 4]), (5, 0, &[0, 1, 0, 8, 1, 2, 3, 4])],
+        &[(192, 0, &[0, 0, 0, 7, 0, 1, 0, 1])],
+        &[
+            (130, 0, &[0, 13, 0, 18, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1]),
+            (130, 0, &[0, 16, 0, 12, 0, 0, 0, 1, 0, 0, 0, 1]),
+        ],
+        &[(10, 0, &[7; 40]), (11, 0, &[]), (9, 0, &[0, 8, 0, 8, 1, 2, 3, 4])],
+        &[(7, 0, &[0, 0, 0, 1]), (8, 0, &[]), (14, 0, &[])],
+        &[(0x3f, 0, &[1]), (0x7f, 0, &[1]), (0xbf, 0, &[1]), (0xff, 0, &[1]), (6, 0, &[0, 12, 0, 6, b'n', b'o'])],
+    ];
+    for (index, packet) in forged.iter().enumerate() {
+        let packet = chunks(packet);
+        let forged =
+            [&[FORGED, packet.len() as u8], packet.as_slice(), &[FORGED | Z, packet.len() as u8], &packet].concat();
+        write("sctp_association", &format!("forged{index}"), script(&[&messages, &[DRAIN], &forged, &[EXCHANGE]]))?;
+    }
+    Ok(())
+}
+
+fn rtp() -> Result<()> {
+    let packet =
+        [0xb1, 0xe0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0xbe, 0xde, 0, 2, 0x10, b'0', 0x22, 1, 2, 3, 0, 0];
+    write("rtp_packet", "one_byte", [packet.as_slice(), b"payload", &[0, 2]].concat())?;
+    let packet = [0x90, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0x10, 0, 0, 2, 1, 1, b'0', 0, 20, 2, 9, 9];
+    write("rtp_packet", "two_bytes", [packet.as_slice(), b"payload"].concat())?;
+    // Messages of a first byte, a type and words.
+    let message = |first: u8, kind: u8, words: &[u32]| {
+        let header = [first, kind, 0, words.len() as u8];
+        [header.as_slice(), &words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>()].concat()
+    };
+    let compounds = [
+        (
+            "reports",
+            [
+                message(0x81, 200, &[1, 2, 3, 4, 5, 6, 2, 0x0100_0001, 7, 8, 9, 10]),
+                message(0x81, 202, &[1, 0x0104_6e61, 0x6d65_0000]),
+            ],
+        ),
+        ("receiver", [message(0x81, 201, &[1, 2, 0x0200_0001, 7, 8, 9, 10]), message(0x81, 203, &[2])]),
+        ("nack", [message(0x81, 205, &[1, 1, 0x0001_ffff]), message(0x81, 206, &[1, 1])]),
+        (
+            "fir_remb",
+            [message(0x84, 206, &[1, 0, 1, 0x0700_0000]), message(0x8f, 206, &[1, 0, 0x5245_4d42, 0x0104_ffff, 1])],
+        ),
+        (
+            "feedback",
+            [
+                message(0x8f, 205, &[1, 1, 0x0001_0005, 0x0000_0100, 0x2005_0408, 0x0c10_1400]),
+                message(0x8f, 205, &[1, 1, 0x0001_000e, 0x0000_0201, 0xb555_d555, 0x0102_0304, 0x0506_0708]),
+            ],
+        ),
+    ];
+    for (name, compound) in &compounds {
+        write("rtcp_compound", name, compound.concat())?;
+    }
+    let send = |step: u8| [COMMAND, 0, 1, step, 4, 0];
+    let sends = [send(0), send(1), send(2), send(0xc9)].concat();
+    write(
+        "rtp_session",
+        "stream",
+        [sends.as_slice(), &[EXCHANGE, COMMAND | Z, 224, EXCHANGE], &sends, &[EXCHANGE, PASS, 100, EXCHANGE]].concat(),
+    )?;
+    let loss = [
+        DRAIN,
+        DELIVER | Z,
+        DROP | Z,
+        TWICE | Z,
+        DELIVER | Z,
+        DAMAGED | Z,
+        0,
+        3,
+        0,
+        3,
+        2,
+        0xff,
+        0xff,
+        DRAIN | Z,
+        EXCHANGE,
+        PASS,
+        40,
+        EXCHANGE,
+    ];
+    write(
+        "rtp_session",
+        "loss",
+        [sends.as_slice(), &loss, &sends, &loss, &[COMMAND, 248, EXCHANGE, COMMAND | Z, 255, EXCHANGE]].concat(),
+    )?;
+    for (name, compound) in &compounds {
+        let compound = compound.concat();
+        let forged = [
+            &[FORGED, compound.len() as u8 + 1, 1],
+            compound.as_slice(),
+            &[FORGED | Z, compound.len() as u8 + 1, 1],
+            &compound,
+        ]
+        .concat();
+        write("rtp_session", name, [sends.as_slice(), &[DRAIN], &forged, &[EXCHANGE, PASS, 100, EXCHANGE]].concat())?;
+    }
+    Ok(())
+}
+
+fn ice() -> Result<()> {
+    let id = TransactionId([9; 12]);
+    let mut check = Vec::new();
+    let request = MessageWriter::request(&mut check, id).username("peer1:peer0").priority(1 << 30);
+    request
+        .use_candidate()
+        .ice_controlling(1)
+        .integrity(&IntegrityKey::short_term("the password of number 1"))
+        .fingerprint();
+    write("ice_peek", "check", &check)?;
+    // Candidates and credentials of both, by the steps of a duel.
+    let [local_a, local_z] = [[COMMAND, 0, 0], [COMMAND | Z, 0, 0]];
+    let [peer_a, peer_z] = [[COMMAND, 80, 0], [COMMAND | Z, 80, 0]];
+    let remote = |side: u8, address| [COMMAND | side, 160, address, 0x7e, 0, 0, 0];
+    let begin = [local_a.as_slice(), &local_z, &peer_a, &peer_z, &remote(0, 2), &remote(Z, 1)].concat();
+    let script = |parts: &[&[u8]]| [begin.as_slice(), &parts.concat()].concat();
+    write("ice_agent", "connected", script(&[&[EXCHANGE, EXCHANGE, WAKE, EXCHANGE, PASS, 100, EXCHANGE]]))?;
+    write(
+        "ice_agent",
+        "loss",
+        script(&[&[DRAIN, DROP | Z, WAKE, DRAIN, TWICE | Z, DELIVER | Z, DRAIN | Z, DROP, WAKE, EXCHANGE]]),
+    )?;
+    write("ice_agent", "conflict", [&[COMMAND | Z, 240, 0], begin.as_slice(), &[EXCHANGE, EXCHANGE]].concat())?;
+    write(
+        "ice_agent",
+        "silence",
+        script(&[&[EXCHANGE, EXCHANGE, PASS, 200, WAKE, WAKE, DRAIN, PASS, 200, WAKE, DRAIN, EXCHANGE]]),
+    )?;
+    let damage = [
+        DRAIN,
+        DAMAGED | Z,
+        0,
+        3,
+        0,
+        30,
+        2,
+        1,
+        1,
+        DAMAGED | Z,
+        0,
+        3,
+        0,
+        0,
+        1,
+        5,
+        DELIVER | Z,
+        DRAIN | Z,
+        DAMAGED,
+        0,
+        3,
+        0,
+        40,
+        1,
+        3,
+        EXCHANGE,
+    ];
+    write("ice_agent", "damage", script(&[&damage]))?;
+    // From a stranger's address: a peer-reflexive candidate.
+    let forged = [&[FORGED | Z, check.len() as u8 + 2, 6, 2], check.as_slice()].concat();
+    write("ice_agent", "reflexive", script(&[&forged, &[DRAIN | Z, EXCHANGE]]))?;
+    write("ice_agent", "early", [&local_z[..], &forged, &[DRAIN | Z], &peer_z, &[EXCHANGE]].concat())?;
+    let mut error = Vec::new();
+    MessageWriter::error(&mut error, id, ErrorCode::ROLE_CONFLICT).fingerprint();
+    let forged = [&[DRAIN, FORGED, error.len() as u8 + 2, 2, 1], error.as_slice()].concat();
+    write("ice_agent", "error", script(&[&forged, &[EXCHANGE, COMMAND, 255, 0, EXCHANGE]]))
 }

@@ -2,14 +2,24 @@
 //!
 //! A function panics if something does not hold, and returns whatever the bytes are otherwise. Where random bytes would fail a
 //! checksum or a tag at once, the function makes it right, or the code behind would never be reached; the bytes are
-//! then a script of what to do, read by [`script`].
+//! then a script of what to do, read by [`script`]. Machines
+//! play against each other in a [`duel`].
 #![forbid(unsafe_code)]
 
+mod dtls;
+pub mod duel;
+mod ice;
+mod rtp;
 pub mod script;
+mod sctp;
 mod sdp;
 mod srtp;
 mod stun;
 
+pub use dtls::{dtls_certificate, dtls_connection, dtls_fingerprint};
+pub use ice::{ice_agent, ice_peek};
+pub use rtp::{rtcp_compound, rtp_packet, rtp_session};
+pub use sctp::sctp_association;
 pub use sdp::{sdp_candidate, sdp_session};
 pub use srtp::{srtp_packet, srtp_sealed};
 pub use stun::{stun_message, stun_sealed};
@@ -19,6 +29,15 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, in the order of their names.
 pub const TARGETS: &[Target] = &[
+    ("dtls_certificate", dtls_certificate),
+    ("dtls_connection", dtls_connection),
+    ("dtls_fingerprint", dtls_fingerprint),
+    ("ice_agent", ice_agent),
+    ("ice_peek", ice_peek),
+    ("rtcp_compound", rtcp_compound),
+    ("rtp_packet", rtp_packet),
+    ("rtp_session", rtp_session),
+    ("sctp_association", sctp_association),
     ("sdp_candidate", sdp_candidate),
     ("sdp_session", sdp_session),
     ("srtp_packet", srtp_packet),

@@ -1,12 +1,14 @@
-//! Every seed of the corpora and its mutations through its target, on stable.
+//! Every seed of the corpora, its mutations and mixtures through its target, on stable. `WIGWAG_SEEDS` says how many mixtures.
 //!
 //! A failure prints the input; saved as a file, `cargo run --bin <target> -- <file>` repeats it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use wigwag_fuzz::TARGETS;
+use wigwag_sansio::{Rng, Seed};
+use wigwag_sim::seeds;
 
 /// How many prefixes and how many flipped bits of one seed are tried, spread evenly.
 const MUTATIONS: usize = 150;
@@ -43,22 +45,46 @@ fn spread(end: usize) -> impl Iterator<Item = usize> {
     (0..end).step_by(end.div_ceil(MUTATIONS).max(1))
 }
 
-fn replay(name: &str) {
-    let (_, target) = *TARGETS.iter().find(|(target, _)| *target == name).unwrap();
-    target(&[]);
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder("corpus").join(name)).unwrap() {
-        let path = entry.unwrap().path();
-        let seed = fs::read(&path).unwrap();
-        bytes += seed.len();
-        for (mutation, input) in mutations(&seed) {
-            if catch_unwind(|| target(&input)).is_err() {
-                panic!("{}, {mutation}: {input:02x?}", path.display());
+/// Some seed with up to 8 changes: a byte, some bytes of another seed put in, or some taken out.
+fn mixture(seeds: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
+    let mut below = |n: usize| rng.below(n as u64) as usize;
+    let mut input = seeds[below(seeds.len())].clone();
+    for _ in 0..=below(8) {
+        let at = below(input.len() + 1);
+        let end = input.len().min(at + below(20));
+        match below(3) {
+            0 => input.splice(at..end.min(at + 1), [below(256) as u8]).for_each(drop),
+            1 => {
+                let other = &seeds[below(seeds.len())];
+                let from = below(other.len() + 1);
+                let to = other.len().min(from + below(60));
+                input.splice(at..at, other[from..to].iter().copied()).for_each(drop);
             }
+            _ => input.drain(at..end).for_each(drop),
         }
     }
-    assert!(bytes > 0, "there is a seed");
-    assert!(bytes <= 100_000, "the corpus stays small: {bytes} bytes");
+    input
+}
+
+fn replay(name: &str) {
+    let (_, target) = *TARGETS.iter().find(|(target, _)| *target == name).unwrap();
+    let run = |what: &str, input: &[u8]| {
+        assert!(catch_unwind(|| target(input)).is_ok(), "{name}: {what}: {input:02x?}");
+    };
+    run("nothing", &[]);
+    let paths = fs::read_dir(folder("corpus").join(name)).unwrap().map(|entry| entry.unwrap().path());
+    let corpus: BTreeMap<_, _> = paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    for (path, seed) in &corpus {
+        for (mutation, input) in mutations(seed) {
+            run(&format!("{}, {mutation}", path.display()), &input);
+        }
+    }
+    let corpus: Vec<_> = corpus.into_values().collect();
+    let bytes: usize = corpus.iter().map(Vec::len).sum();
+    assert!((1..=100_000).contains(&bytes), "the corpus is there and stays small: {bytes} bytes");
+    for seed in seeds(100) {
+        run(&format!("mixture, WIGWAG_SEED={seed}"), &mixture(&corpus, &mut Rng::new(Seed::for_test(seed))));
+    }
 }
 
 #[test]
@@ -86,6 +112,15 @@ macro_rules! replays {
 }
 
 replays! {
+    dtls_certificate
+    dtls_connection
+    dtls_fingerprint
+    ice_agent
+    ice_peek
+    rtcp_compound
+    rtp_packet
+    rtp_session
+    sctp_association
     sdp_candidate
     sdp_session
     srtp_packet

@@ -1,0 +1,165 @@
+//! ICE agents.
+
+use crate::duel::{Player, duel};
+use crate::script::Script;
+use std::net::SocketAddr;
+use std::time::Instant;
+use wigwag_ice::{Agent, Config, Credentials, Kind, LocalCandidate, Role};
+use wigwag_ice::{RemoteCandidate, peek};
+use wigwag_sansio::{Datagram, Seed};
+use wigwag_stun::{AttributeType, Class, IntegrityKey, MessageWriter, Method, TransactionId};
+
+/// Any STUN messages, authentic or not, from any address, between two agents.
+pub fn ice_agent(data: &[u8]) {
+    _ = duel([Peer::new(0), Peer::new(1)], data);
+}
+
+/// Any bytes as a message whose agent is looked for.
+pub fn ice_peek(data: &[u8]) {
+    let _ = peek(data);
+}
+
+struct Peer {
+    agent: Agent,
+    number: usize,
+}
+
+impl Peer {
+    fn new(number: usize) -> Self {
+        let mut config = Config::default();
+        config.role = if number == 0 { Role::Controlling } else { Role::Controlled };
+        config.credentials = Some(credentials(number));
+        (config.candidates_max, config.pairs_max) = (8, 12);
+        Self { agent: Agent::new(config, Seed::for_test(number as u64)), number }
+    }
+}
+
+fn credentials(number: usize) -> Credentials {
+    Credentials { ufrag: format!("peer{number}"), password: format!("the password of number {number}") }
+}
+
+/// The addresses of both; more on either side are a stranger's.
+fn address(number: u8) -> SocketAddr {
+    match number % 8 {
+        7 => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 4000).into(),
+        number => ([192, 0, 2, number], 4000 + u16::from(number)).into(),
+    }
+}
+
+fn number(address: SocketAddr) -> u8 {
+    (0..8).find(|number| self::address(*number) == address).unwrap_or(0)
+}
+
+/// On the wire of a duel, the first two bytes are the sender's address and the receiver's.
+impl Player for Peer {
+    fn input(&mut self, packet: &mut [u8], now: Instant) {
+        if let [from, to, payload @ ..] = packet {
+            self.agent.handle_input(Datagram::udp(address(*to), address(*from), payload), now);
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        self.agent.handle_timeout(now);
+    }
+
+    fn packet(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        let Some(transmit) = self.agent.poll_transmit(now, out) else { return false };
+        assert!(out.len() <= 1200 && transmit.segment_size >= out.len(), "one message that fits");
+        out.splice(..0, [number(transmit.local), number(transmit.remote)]);
+        true
+    }
+
+    fn event(&mut self) -> bool {
+        self.agent.poll_event().is_some()
+    }
+
+    fn wake(&self, now: Instant) -> Option<Instant> {
+        self.agent.poll_timeout(now)
+    }
+
+    fn command(&mut self, script: &mut Script<'_>) {
+        let (command, argument) = (script.byte(), script.byte());
+        let own = address(1 + self.number as u8 + argument % 3 * 2);
+        match command {
+            0..=63 => _ = self.agent.add_local_candidate(LocalCandidate::host(own)),
+            64..=79 => {
+                let mapped = LocalCandidate::server_reflexive(address(argument), own, [198, 51, 100, 1].into());
+                _ = self.agent.add_local_candidate(mapped);
+            }
+            80..=159 => self.agent.set_remote_credentials(credentials(1 - self.number)),
+            160..=223 => {
+                let candidate = RemoteCandidate::udp("1", script.u32(), address(argument), Kind::Host);
+                _ = self.agent.add_remote_candidate(candidate);
+            }
+            224..=231 => self.agent.end_of_local_candidates(),
+            232..=239 => self.agent.end_of_remote_candidates(),
+            240..=251 => self.agent.set_role(if argument & 1 == 0 { Role::Controlling } else { Role::Controlled }),
+            _ => self.agent.close(),
+        }
+        assert!(self.agent.remote_candidates().len() <= 8 && self.agent.local_candidates().len() <= 8, "bounded");
+    }
+
+    /// The same attributes, with the right lengths, integrity and fingerprint.
+    fn repair(&self, packet: &mut Vec<u8>) {
+        if packet.len() < 22 {
+            packet.resize(22, 0);
+        }
+        let class = match (packet[2] & 1, packet[3] & 0x10) {
+            (0, 0) => Class::Request,
+            (0, _) => Class::Indication,
+            (_, 0) => Class::SuccessResponse,
+            (_, _) => Class::ErrorResponse,
+        };
+        let mut transaction = [0; 12];
+        transaction.copy_from_slice(&packet[10..22]);
+        let mut message = Vec::new();
+        let mut writer = MessageWriter::new(&mut message, class, Method::BINDING, TransactionId(transaction));
+        for (kind, value) in attributes(&packet[22..]) {
+            writer = writer.attribute(kind, value);
+        }
+        // A request is authenticated by the password of who is asked, and so is what it answers.
+        let asked = if class == Class::Request { 1 - self.number } else { self.number };
+        writer.integrity(&IntegrityKey::short_term(&credentials(asked).password)).fingerprint();
+        packet.splice(2.., message);
+    }
+}
+
+/// The attributes before MESSAGE-INTEGRITY, as far as they are any.
+fn attributes(mut bytes: &[u8]) -> Vec<(AttributeType, &[u8])> {
+    let mut attributes = Vec::new();
+    while let [a, b, c, d, rest @ ..] = bytes {
+        let kind = u16::from_be_bytes([*a, *b]);
+        let length = usize::from(u16::from_be_bytes([*c, *d])).min(rest.len()).min(300);
+        if matches!(kind, 0x0008 | 0x001c | 0x8028) {
+            break;
+        }
+        attributes.push((AttributeType(kind), &rest[..length]));
+        bytes = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    attributes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_get_where_they_want() {
+        let seeds = [
+            include_bytes!("../corpus/ice_agent/connected").as_slice(),
+            include_bytes!("../corpus/ice_agent/loss"),
+            include_bytes!("../corpus/ice_agent/conflict"),
+            include_bytes!("../corpus/ice_agent/damage"),
+        ];
+        for seed in seeds {
+            let peers = duel([Peer::new(0), Peer::new(1)], seed);
+            assert!(peers.iter().all(|peer| peer.agent.selected_path().is_some()), "{:?}", peers[0].agent);
+        }
+    }
+
+    #[test]
+    fn forged_messages_are_repaired() {
+        let [_, z] = duel([Peer::new(0), Peer::new(1)], include_bytes!("../corpus/ice_agent/reflexive"));
+        assert!(z.agent.remote_candidates().iter().any(|candidate| candidate.address == address(6)));
+    }
+}
