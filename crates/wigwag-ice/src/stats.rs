@@ -48,3 +48,19 @@ pub struct Stats {
     /// Dropped: after the agent was closed or had failed.
     pub after_end: u64,
 }
+
+impl Stats {
+    /// All messages that were dropped, for whatever reason.
+    pub const fn dropped(&self) -> u64 {
+        self.malformed
+            + self.unsupported
+            + self.unknown_local_address
+            + self.unknown_ufrag
+            + self.unauthenticated_requests
+            + self.unknown_transaction
+            + self.unauthenticated_responses
+            + self.asymmetric_responses
+            + self.too_many_requests
+            + self.after_end
+    }
+}

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses a part, and may panic")]
 
+pub mod script;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_ice::{Agent, Config, Event, LocalCandidate, RemoteCandidate, Role, State};
