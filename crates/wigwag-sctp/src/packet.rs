@@ -166,7 +166,8 @@ mod tests {
     #[test]
     fn chunk_lengths_below_the_header_and_past_the_end_do_not_decode() {
         for len in [0, 1, 2, 3, 9] {
-            let mut chunks = Chunks(Reader::new(&[0, 0, 0, len, 1, 2, 3, 4][..]));
+            let bytes = [0, 0, 0, len, 1, 2, 3, 4];
+            let mut chunks = Chunks(Reader::new(&bytes));
             assert_eq!((chunks.next(), chunks.next()), (Some(Err(Malformed)), None), "length {len}");
         }
     }

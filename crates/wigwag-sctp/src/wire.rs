@@ -170,7 +170,8 @@ mod tests {
     #[test]
     fn a_length_below_the_header_ends_the_list() {
         for len in 0..4 {
-            let all: Vec<_> = Tlvs::new(&[0, 7, 0, len, 0, 8, 0, 4]).collect();
+            let bytes = [0, 7, 0, len, 0, 8, 0, 4];
+            let all: Vec<_> = Tlvs::new(&bytes).collect();
             assert_eq!(all, [Err(Malformed)]);
         }
     }

@@ -110,10 +110,6 @@ impl Transmission {
         self.outstanding.next_tsn().previous()
     }
 
-    pub(crate) const fn cumulative(&self) -> Tsn {
-        self.outstanding.cumulative()
-    }
-
     pub(crate) const fn set_reset_barrier(&mut self, tsn: Tsn) {
         self.reset_barrier = Some(tsn);
     }
