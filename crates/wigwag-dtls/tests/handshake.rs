@@ -1,23 +1,317 @@
-//! Two of ours, in virtual time.
+//! Two of ours, and a wire that loses, repeats and cuts.
 
 mod common;
 
-use common::{Pair, established};
-use wigwag_dtls::{Group, SrtpProfile, Version};
+use common::{A, Pair, Z, as_it_is, configs, established, plaintext, records};
+use std::time::Duration;
+use wigwag_dtls::{CipherSuite, CloseReason, Connection, Group, SrtpProfile, Version};
+use wigwag_sansio::{Rng, Seed};
+
+const LIMIT: Duration = Duration::from_secs(100);
+
+fn assert_same_keys(pair: &Pair) {
+    let exported = pair.peers.each_ref().map(|peer| {
+        let mut out = [0; 40];
+        peer.export_keying_material("EXPORTER-test", Some(b"context"), &mut out).map(|()| out)
+    });
+    assert!(exported[0].is_ok() && exported[0] == exported[1]);
+    let [Some(a), Some(z)] = &pair.srtp else { panic!("both have keys") };
+    assert_eq!((a.profile(), a.local_key(), a.local_salt()), (z.profile(), z.remote_key(), z.remote_salt()));
+    assert_eq!((z.local_key(), z.local_salt()), (a.remote_key(), a.remote_salt()));
+    assert_ne!(a.local_key(), z.local_key());
+}
 
 #[test]
 fn two_of_ours_agree_on_keys_with_swapped_roles() {
     let pair = established(1);
-    let [a, z] = &pair.peers;
-    assert_eq!(a.srtp_profile(), Some(SrtpProfile::AeadAes128Gcm));
-    assert_eq!((a.group(), z.group()), (Some(Group::X25519), Some(Group::X25519)));
-    assert_eq!((a.version(), z.version()), (Some(Version::Dtls12), Some(Version::Dtls12)));
-    let (mut from_a, mut from_z) = ([0; 40], [0; 40]);
-    a.export_keying_material("EXPORTER-test", Some(b"context"), &mut from_a).unwrap();
-    z.export_keying_material("EXPORTER-test", Some(b"context"), &mut from_z).unwrap();
-    assert_eq!(from_a, from_z);
-    let [Some(a), Some(z)] = &pair.srtp else { panic!("both have keys") };
-    assert_eq!((a.local_key(), a.local_salt()), (z.remote_key(), z.remote_salt()));
-    assert_eq!((z.local_key(), z.local_salt()), (a.remote_key(), a.remote_salt()));
-    assert_ne!(a.local_key(), z.local_key());
+    assert_same_keys(&pair);
+    for (peer, other) in [(A, Z), (Z, A)] {
+        let (other, peer) = (&pair.peers[other], &pair.peers[peer]);
+        assert_eq!(peer.version(), Some(Version::Dtls12));
+        assert_eq!(peer.cipher_suite(), Some(CipherSuite::EcdheEcdsaAes128GcmSha256));
+        assert_eq!((peer.group(), peer.srtp_profile()), (Some(Group::X25519), Some(SrtpProfile::AeadAes128Gcm)));
+        assert_eq!(peer.peer_certificate_der(), Some(other.config().certificate.der()));
+    }
+}
+
+#[test]
+fn four_flights_are_four_datagrams() {
+    let pair = established(1);
+    assert_eq!(pair.sent, [2, 2]);
+    for peer in &pair.peers {
+        assert_eq!((peer.stats().retransmissions, peer.stats().repetitions), (0, 0));
+    }
+}
+
+#[test]
+fn each_group_and_each_profile_works_and_the_server_prefers() {
+    for group in [Group::X25519, Group::Secp256r1] {
+        for profile in [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80] {
+            let mut configs = configs();
+            configs[Z].groups.sort_by_key(|other| *other != group);
+            configs[Z].srtp_profiles.sort_by_key(|other| *other != profile);
+            let mut pair = Pair::with(configs, 1);
+            pair.run(LIMIT, as_it_is);
+            pair.assert_alive();
+            assert_same_keys(&pair);
+            assert_eq!((pair.peers[A].group(), pair.peers[A].srtp_profile()), (Some(group), Some(profile)));
+        }
+    }
+}
+
+#[test]
+fn without_a_common_profile_there_are_no_srtp_keys_and_all_else_works() {
+    for side in [A, Z] {
+        let mut configs = configs();
+        configs[side].srtp_profiles.clear();
+        let mut pair = Pair::with(configs, 1);
+        pair.run(LIMIT, as_it_is);
+        pair.assert_alive();
+        assert!(pair.srtp.iter().all(Option::is_none));
+    }
+}
+
+#[test]
+fn without_a_common_group_both_end() {
+    let mut configs = configs();
+    configs[A].groups = vec![Group::X25519];
+    configs[Z].groups = vec![Group::Secp256r1];
+    let mut pair = Pair::with(configs, 1);
+    pair.run(LIMIT, as_it_is);
+    assert!(matches!(pair.closed[Z], Some(CloseReason::Refused { .. })), "{:?}", pair.closed);
+    assert!(matches!(pair.closed[A], Some(CloseReason::Alert(_))), "{:?}", pair.closed);
+    assert_eq!(pair.connected, [false; 2]);
+}
+
+#[test]
+fn a_handshake_survives_the_loss_of_any_one_datagram() {
+    for mtu in [1200, 300] {
+        let mut pair = Pair::new(1);
+        pair.mtu = mtu;
+        pair.run(LIMIT, as_it_is);
+        let datagrams: usize = pair.sent.iter().sum();
+        assert!(datagrams >= 4);
+        for lost in 0..datagrams {
+            let mut pair = Pair::new(1);
+            pair.mtu = mtu;
+            let (begin, mut n) = (pair.now, 0);
+            pair.run(LIMIT, |_, datagram| {
+                n += 1;
+                if n - 1 == lost { vec![] } else { vec![datagram] }
+            });
+            // The server's last datagram is lost after it is connected.
+            pair.run(LIMIT, as_it_is);
+            pair.assert_alive();
+            assert_same_keys(&pair);
+            assert!(pair.now - begin <= Duration::from_millis(400), "datagram {lost}: {:?}", pair.now - begin);
+        }
+    }
+}
+
+#[test]
+fn a_handshake_survives_datagrams_that_come_twice_or_in_reverse() {
+    let mut twice = Pair::new(1);
+    twice.run(LIMIT, |_, datagram| vec![datagram.clone(), datagram]);
+    twice.assert_alive();
+    assert!(twice.sent.iter().sum::<usize>() <= 8, "{:?}", twice.sent);
+
+    let mut reverse = Pair::new(1);
+    reverse.mtu = 200;
+    for _ in 0..100 {
+        reverse.poll(A);
+        reverse.poll(Z);
+        while let Some((to, datagram)) = reverse.wire.pop_back() {
+            reverse.deliver(to, &datagram);
+        }
+        if reverse.connected == [true; 2] || reverse.poll(A) + reverse.poll(Z) == 0 && !reverse.advance() {
+            break;
+        }
+    }
+    reverse.assert_alive();
+}
+
+/// Cuts each unprotected handshake message into fragments of one byte, and shuffles all records.
+fn shred(datagram: &[u8], rng: &mut Rng) -> Vec<Vec<u8>> {
+    let mut shreds = Vec::new();
+    for record in records(datagram) {
+        if record[0] != 22 || record[3..5] != [0, 0] {
+            shreds.push(record);
+            continue;
+        }
+        let (header, body) = record[13..].split_at(12);
+        for (i, byte) in body.iter().enumerate() {
+            let offset = u32::try_from(i).unwrap().to_be_bytes();
+            let fragment = [&header[..6], &offset[1..], &[0, 0, 1, *byte]].concat();
+            shreds.push(plaintext(22, 0, i as u64, &fragment));
+        }
+        if body.is_empty() {
+            shreds.push(record);
+        }
+    }
+    for i in (1..shreds.len()).rev() {
+        shreds.swap(i, rng.below(i as u64 + 1) as usize);
+    }
+    shreds
+}
+
+#[test]
+fn fragments_of_one_byte_in_any_order_are_enough() {
+    for seed in 0..5 {
+        let mut rng = Rng::new(Seed::for_test(seed));
+        let mut pair = Pair::new(seed);
+        pair.run(LIMIT, |_, datagram| shred(&datagram, &mut rng));
+        pair.run(LIMIT, as_it_is);
+        pair.assert_alive();
+        assert_same_keys(&pair);
+    }
+}
+
+#[test]
+fn a_path_for_almost_nothing_is_enough() {
+    let mut pair = Pair::new(1);
+    pair.mtu = 50; // one byte of a protected handshake message
+    pair.run(LIMIT, as_it_is);
+    pair.assert_alive();
+    assert!(pair.sent[Z] > 30, "{:?}", pair.sent);
+}
+
+#[test]
+fn several_messages_in_a_record_are_read() {
+    let mut pair = Pair::new(1);
+    pair.run(LIMIT, |_, datagram| {
+        let (mut merged, mut others) = (Vec::new(), Vec::new());
+        for record in records(&datagram) {
+            if record[0] == 22 && record[3..5] == [0, 0] { merged.extend_from_slice(&record[13..]) } else { others.extend(record) }
+        }
+        vec![[plaintext(22, 0, 0, &merged), others].concat()]
+    });
+    pair.assert_alive();
+}
+
+#[test]
+fn a_handshake_survives_much_loss() {
+    for seed in 0..30 {
+        let mut rng = Rng::new(Seed::for_test(seed));
+        let mut pair = Pair::new(seed);
+        pair.mtu = [1200, 400][seed as usize % 2];
+        pair.run(LIMIT, |_, datagram| if rng.below(100) < 30 { vec![] } else { vec![datagram] });
+        pair.run(LIMIT, as_it_is);
+        pair.assert_alive();
+        assert_same_keys(&pair);
+    }
+}
+
+#[test]
+fn a_client_that_nobody_answers_gives_up() {
+    let mut pair = Pair::new(1);
+    let begin = pair.now;
+    while pair.closed[A].is_none() {
+        pair.exchange(|_, _| vec![]);
+        assert!(pair.advance() || pair.closed[A].is_some());
+        pair.poll_events(A);
+    }
+    assert_eq!(pair.closed[A], Some(CloseReason::TimedOut));
+    assert_eq!(pair.sent[A], 11, "ten retransmissions");
+    assert_eq!((pair.now - begin).as_millis(), 200 * 511 + 60_000 + 60_000);
+    assert_eq!(pair.peers[A].poll_timeout(pair.now), None);
+}
+
+#[test]
+fn a_server_waits_for_its_client_for_ever() {
+    let mut pair = Pair::new(1);
+    assert_eq!((pair.poll(Z), pair.peers[Z].poll_timeout(pair.now)), (0, None));
+}
+
+#[test]
+fn the_client_hello_does_not_depend_on_time_and_seeds_differ() {
+    let hello = |seed| {
+        let mut out = Vec::new();
+        let [config, _] = configs();
+        assert!(Connection::new(config, Seed::for_test(seed)).poll_packet(wigwag_sim::origin(), 1200, &mut out));
+        out
+    };
+    assert_eq!(hello(1), hello(1));
+    assert_ne!(hello(1), hello(2));
+}
+
+#[test]
+fn a_cookie_is_brought_back_and_the_hello_is_else_the_same() {
+    let mut pair = Pair::new(1);
+    pair.poll(A);
+    let (_, first) = pair.wire.pop_front().unwrap();
+    // HelloVerifyRequest: DTLS 1.0, a cookie of 20 bytes.
+    let request = [&[0xFE, 0xFF, 20][..], &[0xC0; 20]].concat();
+    pair.deliver(A, &common::handshake_record(3, 0, &request));
+    pair.poll(A);
+    let (_, second) = pair.wire.pop_front().unwrap();
+    // The body without its cookie: header, version, random, empty session id.
+    let start = 13 + 12 + 2 + 32 + 1;
+    assert_eq!((first[start], second[start]), (0, 20));
+    assert_eq!(second[start + 1..start + 21], [0xC0; 20]);
+    assert_eq!(first[start + 1..], second[start + 21..]);
+    assert_eq!(first[25..start], second[25..start]);
+    assert_eq!(second[17..19], [0, 1], "message_seq");
+    // A server that keeps nothing of the first is our own, if it thinks that the second is the first: but the
+    // transcripts must agree, so it is told the number that the client used.
+    assert_eq!(pair.closed, [None; 2]);
+}
+
+#[test]
+fn both_can_close_and_the_other_learns_of_it() {
+    for who in [A, Z] {
+        let mut pair = established(1);
+        pair.peers[who].close();
+        pair.peers[who].close();
+        assert!(pair.protect(who, b"late").is_none());
+        pair.exchange(as_it_is);
+        assert_eq!((pair.closed[who], pair.closed[1 - who]), (Some(CloseReason::Local), Some(CloseReason::CloseNotify)));
+        let none = pair.peers[who].export_keying_material("EXPORTER-test", None, &mut [0; 4]);
+        assert_eq!(none, Err(wigwag_dtls::Error::NotConnected));
+    }
+}
+
+#[test]
+fn closing_before_anything_was_said_says_nothing() {
+    let mut pair = Pair::new(1);
+    pair.peers[Z].close();
+    pair.peers[A].close();
+    assert_eq!((pair.poll(A), pair.poll(Z)), (0, 0));
+    assert_eq!(pair.closed, [Some(CloseReason::Local); 2]);
+}
+
+#[test]
+fn a_record_that_does_not_fit_or_is_empty_handed_changes_nothing() {
+    let mut pair = established(1);
+    let mut out = vec![1, 2, 3];
+    let peer = &mut pair.peers[A];
+    assert!(!peer.protect(Connection::OVERHEAD - 1, &mut out, |_, _| panic!("there is no room")));
+    assert!(!peer.protect(1200, &mut out, |room, _| {
+        assert_eq!(room, 1200 - Connection::OVERHEAD);
+        false
+    }));
+    assert!(!peer.protect(1200, &mut out, |_, out| {
+        out.extend_from_slice(b"half");
+        false
+    }));
+    assert_eq!(out, [1, 2, 3]);
+    assert!(peer.protect(Connection::OVERHEAD + 4, &mut out, |_, out| {
+        out.extend_from_slice(b"full");
+        true
+    }));
+    assert_eq!(out.len(), 3 + Connection::OVERHEAD + 4);
+    assert_eq!(out[3 + 11..3 + 13], [0, 28]);
+    pair.deliver(Z, &out[3..]);
+    assert_eq!(pair.data[Z].last().unwrap(), b"full");
+}
+
+#[test]
+fn labels_of_tls_itself_are_not_exported() {
+    let pair = established(1);
+    for label in ["client finished", "server finished", "master secret", "extended master secret", "key expansion"] {
+        let refused = pair.peers[A].export_keying_material(label, None, &mut [0; 4]);
+        assert_eq!(refused, Err(wigwag_dtls::Error::InvalidExporter));
+    }
+    let long = vec![0; 65_536];
+    let refused = pair.peers[A].export_keying_material("EXPORTER-x", Some(&long), &mut [0; 4]);
+    assert_eq!(refused, Err(wigwag_dtls::Error::InvalidExporter));
 }

@@ -64,6 +64,18 @@ impl Message {
     }
 }
 
+/// A message with its header, as of one fragment.
+pub(crate) fn whole(message_type: HandshakeType, message_seq: u16, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER_LEN + body.len());
+    bytes.push(message_type.0);
+    let len = u32::try_from(body.len()).unwrap_or_default().to_be_bytes();
+    bytes.extend(len.into_iter().skip(1));
+    put_u16(&mut bytes, message_seq);
+    bytes.extend_from_slice(&[0; 3]);
+    put_vec(&mut bytes, Length::U24, |out| out.extend_from_slice(body));
+    bytes
+}
+
 /// Why a fragment was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FragmentDiscard {
@@ -88,13 +100,8 @@ struct Partial {
 
 impl Partial {
     fn new(epoch: u16, fragment: &Fragment<'_>) -> Self {
-        let mut bytes = vec![fragment.message_type.0];
         let body_len = fragment.message_len;
-        let len = u32::try_from(body_len).unwrap_or_default().to_be_bytes();
-        bytes.extend(len.into_iter().skip(1));
-        put_u16(&mut bytes, fragment.message_seq);
-        bytes.extend_from_slice(&[0; 3]);
-        put_vec(&mut bytes, Length::U24, |out| out.resize(HEADER_LEN + body_len, 0));
+        let bytes = whole(fragment.message_type, fragment.message_seq, &vec![0; body_len]);
         Self { message: Message { epoch, bytes }, has: vec![0; body_len.div_ceil(64)], missing: body_len }
     }
 

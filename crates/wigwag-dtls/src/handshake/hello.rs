@@ -9,7 +9,7 @@ use crate::message::extension::{
     supported_versions, use_srtp,
 };
 use crate::message::{ClientHello, ServerHello};
-use crate::{CipherSuite, Group, SrtpProfile, Version};
+use crate::{CipherSuite, Config, Group, SrtpProfile, Version};
 
 pub(crate) type Random = [u8; 32];
 
@@ -20,17 +20,17 @@ const NO_COMPRESSION: u8 = 0;
 ///
 /// RFC 6347 §4.2.1: "the client MUST use the same parameter values (version, random, session_id, cipher_suites,
 /// compression_method) as it did in the original ClientHello", so a second one differs in its cookie alone.
-pub(crate) fn write_client_hello(random: Random, cookie: &[u8], srtp_profiles: &[SrtpProfile], out: &mut Vec<u8>) {
+pub(crate) fn write_client_hello(random: Random, cookie: &[u8], config: &Config, out: &mut Vec<u8>) {
     let cipher_suites: Vec<u8> = CipherSuite::ALL.iter().flat_map(|suite| suite.wire().to_be_bytes()).collect();
     let Ok(cipher_suites) = Numbers::new(&cipher_suites) else { return };
     let mut extensions = Vec::new();
     extended_master_secret::encode(&mut extensions);
     renegotiation_info::encode(&mut extensions);
-    supported_groups::encode(Group::ALL, &mut extensions);
+    supported_groups::encode(&config.groups, &mut extensions);
     ec_point_formats::encode(&mut extensions);
     signature_algorithms::encode(SignatureScheme::ALL, &mut extensions);
-    if !srtp_profiles.is_empty() {
-        use_srtp::encode(srtp_profiles, &mut extensions);
+    if !config.srtp_profiles.is_empty() {
+        use_srtp::encode(&config.srtp_profiles, &mut extensions);
     }
     let hello = ClientHello {
         version: Version::Dtls12.wire(),
@@ -56,7 +56,7 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// A server's choice, by its own preferences.
-    pub(crate) fn new(hello: &ClientHello<'_>, srtp_profiles: &[SrtpProfile]) -> Result<Self, Failure> {
+    pub(crate) fn new(hello: &ClientHello<'_>, config: &Config) -> Result<Self, Failure> {
         let extensions = hello.extensions;
         check_version(hello)?;
         if !hello.compression_methods.contains(&NO_COMPRESSION) {
@@ -68,8 +68,8 @@ impl Selection {
 
         // RFC 8422 §4: a client without the extension leaves the choice to the server; P-256 is the one that all have.
         let group = match extensions.get(supported_groups::NUMBER, supported_groups::decode)? {
-            Some(groups) => Group::ALL.iter().copied().find(|group| groups.contains(group.wire())),
-            None => Some(Group::Secp256r1),
+            Some(groups) => config.groups.iter().copied().find(|group| groups.contains(group.wire())),
+            None => config.groups.iter().copied().find(|group| *group == Group::Secp256r1),
         };
         let group = group.ok_or(failure("no group is common"))?;
 
@@ -88,7 +88,7 @@ impl Selection {
 
         let use_srtp = extensions.get(use_srtp::NUMBER, use_srtp::decode)?;
         let is_offered = |profile: &SrtpProfile| use_srtp.is_some_and(|offer| offer.profiles.contains(profile.wire()));
-        let srtp_profile = srtp_profiles.iter().copied().find(is_offered);
+        let srtp_profile = config.srtp_profiles.iter().copied().find(is_offered);
         let has_point_formats = point_formats.is_some();
         Ok(Self { cipher_suite, group, srtp_profile, has_renegotiation_info, has_point_formats })
     }

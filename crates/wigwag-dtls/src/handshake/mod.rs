@@ -7,7 +7,6 @@ pub(crate) mod hello;
 pub(crate) mod transcript;
 
 use crate::alert::AlertDescription;
-use crate::codec::{Length, put_u16, put_vec};
 use crate::error::DecodeError;
 use crate::message::HandshakeType;
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
@@ -60,15 +59,10 @@ impl Handshake {
     ///
     /// RFC 6347 §4.2.2: "The first message each side transmits in each handshake always has message_seq = 0. Whenever each
     /// new message is generated, the message_seq value is incremented by one."
-    pub(crate) fn send(&mut self, message_type: HandshakeType, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut bytes = vec![message_type.0];
+    pub(crate) fn send(&mut self, message_type: HandshakeType, write: impl FnOnce(&Config, &mut Vec<u8>)) {
         let mut body = Vec::new();
-        write(&mut body);
-        let len = u32::try_from(body.len()).unwrap_or_default().to_be_bytes();
-        bytes.extend_from_slice(&len[1..]);
-        put_u16(&mut bytes, self.next_message_seq);
-        bytes.extend_from_slice(&[0; 3]);
-        put_vec(&mut bytes, Length::U24, |out| out.extend_from_slice(&body));
+        write(&self.config, &mut body);
+        let bytes = fragment::whole(message_type, self.next_message_seq, &body);
         self.next_message_seq = self.next_message_seq.saturating_add(1);
         self.transcript.add(&bytes);
         self.flight.push(self.epoch(), Content::Handshake(bytes));

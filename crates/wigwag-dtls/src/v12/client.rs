@@ -30,8 +30,7 @@ pub(crate) fn start(handshake: &mut Handshake) -> Expect {
 
 fn send_hello(handshake: &mut Handshake, random: Random, cookie: &[u8]) {
     handshake.flight.begin(false);
-    let profiles = handshake.config.srtp_profiles.clone();
-    handshake.send(HandshakeType::CLIENT_HELLO, |out| hello::write_client_hello(random, cookie, &profiles, out));
+    handshake.send(HandshakeType::CLIENT_HELLO, |config, out| hello::write_client_hello(random, cookie, config, out));
 }
 
 #[derive(Debug)]
@@ -98,7 +97,7 @@ impl ExpectServerKeyExchange {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let exchange = ServerKeyExchange::decode(message.expect(HandshakeType::SERVER_KEY_EXCHANGE, 0)?)?;
         let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
-        let group = Group::ALL.iter().copied().find(|group| group.wire() == exchange.group);
+        let group = handshake.config.groups.iter().copied().find(|group| group.wire() == exchange.group);
         let group = group.ok_or(illegal("the server chose a group not offered"))?;
         let scheme = SignatureScheme::from_wire(exchange.scheme);
         let scheme = scheme.ok_or(illegal("the server signed with an algorithm not offered"))?;
@@ -158,22 +157,22 @@ impl ExpectServerHelloDone {
         }
         handshake.transcript.add(message.bytes());
         handshake.flight.begin(false);
-        let certificate = handshake.config.certificate.clone();
         if self.is_requested {
-            let leaf = Some(certificate.der());
-            handshake.send(HandshakeType::CERTIFICATE, |out| Certificate { leaf }.encode(out));
+            handshake.send(HandshakeType::CERTIFICATE, |config, out| {
+                Certificate { leaf: Some(config.certificate.der()) }.encode(out);
+            });
         }
         let share = KeyExchange::generate(self.group, &mut handshake.rng);
         let secret = share.agree(&self.server_share).ok_or_else(super::server::bad_key_share)?;
         let public_key = share.public_key();
-        handshake.send(HandshakeType::CLIENT_KEY_EXCHANGE, |out| {
+        handshake.send(HandshakeType::CLIENT_KEY_EXCHANGE, |_, out| {
             ClientKeyExchange { public_key: &public_key }.encode(out);
         });
         let session_hash = handshake.transcript.hash();
         let secrets = Secrets::new(&*secret, &session_hash, self.randoms.client, self.randoms.server);
         if self.is_requested {
-            let (scheme, signature) = certificate.key().sign(handshake.transcript.bytes());
-            handshake.send(HandshakeType::CERTIFICATE_VERIFY, |out| {
+            let (scheme, signature) = handshake.config.certificate.key().sign(handshake.transcript.bytes());
+            handshake.send(HandshakeType::CERTIFICATE_VERIFY, |_, out| {
                 CertificateVerify { scheme: scheme.wire(), signature: &signature }.encode(out);
             });
         }
@@ -181,7 +180,7 @@ impl ExpectServerHelloDone {
         handshake.write.push(WriteEpoch::protected(1, secrets.aead(Role::Client)));
         handshake.read = Some(ReadEpoch::protected(1, secrets.aead(Role::Server)));
         let verify_data = secrets.verify_data(Role::Client, &handshake.transcript.hash());
-        handshake.send(HandshakeType::FINISHED, |out| out.extend_from_slice(&verify_data));
+        handshake.send(HandshakeType::FINISHED, |_, out| out.extend_from_slice(&verify_data));
         handshake.received.require(1);
         Ok(Next::Expect(Expect::ServerFinished(ExpectFinished { secrets })))
     }

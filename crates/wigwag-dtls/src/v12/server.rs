@@ -36,7 +36,7 @@ impl ExpectClientHello {
     /// Owes the whole flight 4. No cookie is asked for: ICE has shown that the client is where it says.
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let hello = ClientHello::decode(message.expect(HandshakeType::CLIENT_HELLO, 0)?)?;
-        let selection = Selection::new(&hello, &handshake.config.srtp_profiles)?;
+        let selection = Selection::new(&hello, &handshake.config)?;
         handshake.transcript.add(message.bytes());
         handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
         handshake.negotiated.group = Some(selection.group);
@@ -45,21 +45,21 @@ impl ExpectClientHello {
         let share = KeyExchange::generate(selection.group, &mut handshake.rng);
 
         handshake.flight.begin(false);
-        handshake.send(HandshakeType::SERVER_HELLO, |out| selection.write_server_hello(server, out));
-        let certificate = handshake.config.certificate.clone();
-        let leaf = Some(certificate.der());
-        handshake.send(HandshakeType::CERTIFICATE, |out| Certificate { leaf }.encode(out));
+        handshake.send(HandshakeType::SERVER_HELLO, |_, out| selection.write_server_hello(server, out));
+        handshake.send(HandshakeType::CERTIFICATE, |config, out| {
+            Certificate { leaf: Some(config.certificate.der()) }.encode(out);
+        });
         let (group, public_key) = (selection.group.wire(), share.public_key());
         let (scheme, signature) =
-            certificate.key().sign(&ServerKeyExchange::signed(&client, &server, group, &public_key));
-        handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |out| {
+            handshake.config.certificate.key().sign(&ServerKeyExchange::signed(&client, &server, group, &public_key));
+        handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |_, out| {
             ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }.encode(out);
         });
         let schemes: Vec<u8> = SignatureScheme::ALL.iter().flat_map(|scheme| scheme.wire().to_be_bytes()).collect();
         let request =
             CertificateRequest { certificate_types: &[ECDSA_SIGN], signature_algorithms: Numbers::new(&schemes)? };
-        handshake.send(HandshakeType::CERTIFICATE_REQUEST, |out| request.encode(out));
-        handshake.send(HandshakeType::SERVER_HELLO_DONE, |_| {});
+        handshake.send(HandshakeType::CERTIFICATE_REQUEST, |_, out| request.encode(out));
+        handshake.send(HandshakeType::SERVER_HELLO_DONE, |_, _| {});
         Ok(Next::Expect(Expect::ClientCertificate(ExpectCertificate { client, server, share })))
     }
 }
@@ -144,7 +144,7 @@ impl ExpectFinished {
         handshake.send_change_cipher_spec();
         handshake.write.push(WriteEpoch::protected(1, self.secrets.aead(Role::Server)));
         let verify_data = self.secrets.verify_data(Role::Server, &handshake.transcript.hash());
-        handshake.send(HandshakeType::FINISHED, |out| out.extend_from_slice(&verify_data));
+        handshake.send(HandshakeType::FINISHED, |_, out| out.extend_from_slice(&verify_data));
         Ok(Next::Complete(self.secrets))
     }
 }
