@@ -17,7 +17,7 @@ mod token;
 pub use address::{Address, AddressType, Connection};
 pub use attribute::{
     Alternative, Attribute, Attributes, Candidate, CandidateKind, Direction, Extensions, Extmap, Feedback, Fingerprint,
-    Fmtp, Group, IceOptions, Msid, Rid, RidDirection, Rtcp, RtcpFb, Rtpmap, Sctpmap, Setup, Simulcast,
+    Fmtp, Group, IceOptions, IcePwd, Msid, Rid, RidDirection, Rtcp, RtcpFb, Rtpmap, Sctpmap, Setup, Simulcast,
     SimulcastStreams, Ssrc, SsrcGroup, TcpType, Unknown,
 };
 pub use error::Error;

@@ -246,8 +246,8 @@ impl SessionDescription {
     }
 }
 
-/// RFC 8866 §5: "Some lines in each description are REQUIRED and some are OPTIONAL, but when present, they MUST appear
-/// in exactly the order given here. (The fixed order greatly enhances error detection and allows for a simple parser.)"
+/// RFC 8866 §5: "Some lines in each description are required and some are optional, but when present, they must appear
+/// in exactly the order given here. (The fixed order greatly enhances error detection and allows for a simple parser)."
 fn in_order(last: char, kind: char) -> Result<(), Expected> {
     const ORDER: &str = "vosiuepcbtrzka";
     let rank = |kind| ORDER.find(kind);

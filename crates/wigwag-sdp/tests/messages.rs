@@ -22,7 +22,9 @@ fn check(found: &str, expected: &Expect) {
 #[test]
 fn heads() {
     let texts = ["", "v=1", "v=0", "v=0\no=-", "v=0\no=- 1 1 IN IP4 ::", "hello", "v=0\ns=-", HEAD];
-    check(&messages(texts), &expect![[r#"
+    check(
+        &messages(texts),
+        &expect![[r#"
         line 1: found "", expected v=0
         line 1: found "v=1", expected v=0
         line 1: found "", expected o=, the origin
@@ -31,7 +33,8 @@ fn heads() {
         line 1: found "hello", expected a line of the form x=value
         line 2: found "s=-", expected o=, the origin
         line 4: found "", expected t= before the end
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -55,7 +58,9 @@ fn lines_that_are_wrong() {
         "t=0 0\nm=audio 9 RTP/AVP 0\nt=0 0",
     ];
     let texts: Vec<_> = after.iter().map(|after| format!("{HEAD}{after}\n")).collect();
-    check(&messages(texts.iter().map(String::as_str)), &expect![[r#"
+    check(
+        &messages(texts.iter().map(String::as_str)),
+        &expect![[r#"
         line 5: found "t=0 0", expected lines in the order v o s i u e p c b t r z k a m, each once but e p b t r a m
         line 6: found "k=x", expected lines in the order v o s i u e p c b t r z k a m, each once but e p b t r a m
         line 5: found "x=y", expected one of the letters v o s i u e p c b t r z k a m
@@ -72,7 +77,8 @@ fn lines_that_are_wrong() {
         line 5: found "m=audio 70000 RTP/AVP 0", expected m= with a medium, a port, a transport and at least one format
         line 5: found "m=audio 9 RTP/AVP", expected m= with a medium, a port, a transport and at least one format
         line 6: found "t=0 0", expected one of m=, i=, c=, b=, k=, a=, and i= and k= once only
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -107,7 +113,9 @@ fn attributes_that_are_wrong() {
         "ssrc-group:FID x",
     ];
     let texts: Vec<_> = attributes.iter().map(|attribute| format!("{HEAD}t=0 0\na={attribute}\n")).collect();
-    check(&messages(texts.iter().map(String::as_str)), &expect![[r#"
+    check(
+        &messages(texts.iter().map(String::as_str)),
+        &expect![[r#"
         line 5: found "a=candidate:1 1 udp x ::1 9 typ host", expected candidate: foundation, component, transport, priority, address, port, typ and its kind, pairs of words
         line 5: found "a=candidate:1 1 udp 1 ::1 9 host", expected candidate: foundation, component, transport, priority, address, port, typ and its kind, pairs of words
         line 5: found "a=extmap:x y", expected extmap with a number, perhaps / and a direction, and a URI
@@ -135,7 +143,8 @@ fn attributes_that_are_wrong() {
         line 5: found "a=simulcast:send 1 send 2", expected simulcast with send or recv or both, each once and followed by rids
         line 5: found "a=ssrc:x cname:y", expected ssrc with a number and an attribute
         line 5: found "a=ssrc-group:FID x", expected ssrc-group with its meaning, as FID, and numbers
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -149,6 +158,14 @@ fn bytes_that_are_no_text() {
 fn long_lines_are_repeated_in_part_only() {
     let error = Candidate::parse(&"é".repeat(1000)).expect_err("no candidate");
     assert_eq!(error.found, "é".repeat(80));
-    check(&Candidate::parse("candidate:1 1 udp 1 ::1 9 typ\r\n").expect_err("no kind").to_string(), &expect![[r#"line 1: found "candidate:1 1 udp 1 ::1 9 typ", expected candidate: foundation, component, transport, priority, address, port, typ and its kind, pairs of words"#]]);
-    check(&Candidate::parse("1 1 udp 1 ::1 9 typ host\na=x").expect_err("two lines").to_string(), &expect![[r#"line 1: found "1 1 udp 1 ::1 9 typ host\na=x", expected one line"#]]);
+    check(
+        &Candidate::parse("candidate:1 1 udp 1 ::1 9 typ\r\n").expect_err("no kind").to_string(),
+        &expect![[
+            r#"line 1: found "candidate:1 1 udp 1 ::1 9 typ", expected candidate: foundation, component, transport, priority, address, port, typ and its kind, pairs of words"#
+        ]],
+    );
+    check(
+        &Candidate::parse("1 1 udp 1 ::1 9 typ host\na=x").expect_err("two lines").to_string(),
+        &expect![[r#"line 1: found "1 1 udp 1 ::1 9 typ host\na=x", expected one line"#]],
+    );
 }

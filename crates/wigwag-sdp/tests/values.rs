@@ -166,6 +166,12 @@ fn the_rest() {
 }
 
 #[test]
+fn passwords_are_printed_in_descriptions_only() {
+    let password = read("ice-pwd:asd88fgpdd777uzjYhagZg");
+    assert_eq!(format!("{password:?}"), "IcePwd(IcePwd(…))");
+}
+
+#[test]
 fn directions_meet_as_in_rfc_3264() {
     let all = [Direction::Sendrecv, Direction::Sendonly, Direction::Recvonly, Direction::Inactive];
     for way in all {

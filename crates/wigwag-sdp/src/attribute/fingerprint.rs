@@ -38,9 +38,7 @@ fn byte(pair: &str) -> Option<u8> {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // RFC 8122 §5: "A fingerprint is represented in SDP as an attribute (an 'a' line). It consists of the name of
-        // the hash function used, followed by the hash value itself. The hash value is represented as a sequence of
-        // uppercase hexadecimal bytes, separated by colons."
+        // RFC 8122 §5: "The hash value is represented as a sequence of uppercase hexadecimal bytes, separated by colons."
         self.hash.fmt(f)?;
         self.digest
             .iter()

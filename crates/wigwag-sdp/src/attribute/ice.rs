@@ -1,4 +1,4 @@
-//! `a=ice-options` (RFC 8839 §5.6).
+//! `a=ice-options` and `a=ice-pwd` (RFC 8839 §5.4, §5.6).
 
 use super::Value;
 use crate::error::Expected;
@@ -25,5 +25,27 @@ impl Value for IceOptions {
 impl fmt::Display for IceOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The password of ICE. It is printed where descriptions are, and not by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IcePwd(pub String);
+
+impl Value for IcePwd {
+    fn parse(value: &str) -> Result<Self, Expected> {
+        String::parse(value).map(Self)
+    }
+}
+
+impl fmt::Display for IcePwd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for IcePwd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IcePwd(…)")
     }
 }

@@ -38,7 +38,7 @@ first! {
     /// `a=ice-ufrag`
     ice_ufrag: IceUfrag -> &str = ufrag => ufrag.as_str();
     /// `a=ice-pwd`
-    ice_pwd: IcePwd -> &str = pwd => pwd.as_str();
+    ice_pwd: IcePwd -> &str = pwd => pwd.0.as_str();
     /// `a=ice-options`
     ice_options: IceOptions -> &IceOptions = options => options;
     /// `a=sctp-port`

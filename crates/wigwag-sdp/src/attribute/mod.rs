@@ -23,7 +23,7 @@ pub use extmap::Extmap;
 pub use fingerprint::Fingerprint;
 pub use fmtp::Fmtp;
 pub use group::Group;
-pub use ice::IceOptions;
+pub use ice::{IceOptions, IcePwd};
 pub use list::Attributes;
 pub use msid::Msid;
 pub use rid::{Rid, RidDirection};
@@ -151,7 +151,7 @@ attributes! {
         /// Names of extensions of ICE (RFC 8839 §5.6).
         "ice-options" => IceOptions(IceOptions),
         /// The password of ICE (RFC 8839 §5.4).
-        "ice-pwd" => IcePwd(String),
+        "ice-pwd" => IcePwd(IcePwd),
         /// The name of ICE (RFC 8839 §5.4).
         "ice-ufrag" => IceUfrag(String),
         /// The most bytes a message may have, 0 for any number (RFC 8841 §6).

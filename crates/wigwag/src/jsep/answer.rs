@@ -23,7 +23,7 @@ pub(super) fn build(
         let mut section = match tagged.and_then(|tagged| offer.media.get(tagged)) {
             Some(tagged) if lives(index) => {
                 let view_of_tagged = View { session: offer, section: tagged };
-                let transport = Transport { local, setup: setup(config, now, view_of_tagged.setup()) };
+                let transport = Transport { local, setup: setup(config, now, view_of_tagged.setup(Setup::Active)) };
                 live(config, now, transport, view, place)
             }
             Some(_) | None => {
@@ -43,10 +43,24 @@ pub(super) fn build(
     let bundled = offer.bundled().filter(|mid| answer.section(mid).is_some_and(|section| !section.is_rejected()));
     let bundled = bundled.map(str::to_owned).collect();
     super::session_attributes(&mut answer, bundled);
-    if !offer.attributes.contains(&Attribute::ExtmapAllowMixed) {
-        answer.attributes.retain(|attribute| *attribute != Attribute::ExtmapAllowMixed);
-    }
+    keep_offered(offer, &mut answer);
     answer
+}
+
+/// RFC 9429 §5.3.1: "the 'a=ice-options' line, with the 'trickle' option as specified in [RFC8840] and the 'ice2' option as
+/// specified in [RFC8445], is only included if such an option was present in the offer"; so with RFC 8285 §6.
+fn keep_offered(offer: &SessionDescription, answer: &mut SessionDescription) {
+    let has_option = |name: &str| View::all(offer).any(|view| view.ice_option(name));
+    let has_mixed = View::all(offer).any(|view| view.has(&Attribute::ExtmapAllowMixed));
+    answer.attributes.retain_mut(|attribute| match attribute {
+        Attribute::ExtmapAllowMixed => has_mixed,
+        Attribute::IceOptions(options) => {
+            let kept: Vec<_> = options.0.split(' ').filter(|option| has_option(option)).collect();
+            options.0 = kept.join(" ");
+            !options.0.is_empty()
+        }
+        _ => true,
+    });
 }
 
 fn live(
@@ -68,7 +82,7 @@ fn live(
                 codecs: known(config, offered),
                 extensions: answered_extensions(config, offered),
                 send: transceiver.send.as_ref(),
-                rtcp_mux_only: false,
+                is_new: false,
                 rtcp_rsize: offered.has(&Attribute::RtcpRsize),
             };
             section::media(config, transport, &media)
@@ -81,8 +95,10 @@ fn direction(transceiver: &Transceiver, offered: View<'_>) -> wigwag_sdp::Direct
     transceiver.direction.and(offered.direction().reversed())
 }
 
-/// RFC 8842 §5.3: "the answerer MUST … 'active' or 'passive'", as the offer leaves the choice; a role that an
-/// association has already is kept.
+/// RFC 9429 §5.3.1: "The role value in the answer MUST be 'active' or 'passive'. When the offer contains the 'actpass'
+/// value, as will always be the case with JSEP endpoints, the answerer SHOULD use the 'active' role. Offers from non-JSEP
+/// endpoints MAY send other values for 'a=setup', in which case the answer MUST use a value consistent with the value in
+/// the offer." A role that an association has already is kept (RFC 8842 §5.3).
 fn setup(config: &Config, now: &Negotiation, offered: Setup) -> Setup {
     match offered {
         Setup::Active => Setup::Passive,

@@ -25,13 +25,13 @@ pub(super) fn remote_offer(now: &mut Negotiation, config: &Config, offer: &Sessi
     let lives =
         |index: usize| acceptable.contains(&index) && now.sections.get(index).is_some_and(|s| !now.ends(s.part));
     let tagged = tagged(offer, lives);
-    transport(now, offer, tagged, Setup::Holdconn)
+    transport(now, offer, tagged, false)
 }
 
 fn unique_mids(session: &SessionDescription) -> Result<(), Error> {
     let mut mids = BTreeSet::new();
     for (index, section) in session.media.iter().enumerate() {
-        // RFC 9143 §15.2 carries mids in packets; RFC 5888 §4: "The identification-tag MUST be unique".
+        // RFC 5888 §4: "The identification-tag MUST be unique within an SDP session description."
         if section.attributes.mid().is_some_and(|mid| !mids.insert(mid)) {
             return Err(Error::section(index, "another section has the same a=mid"));
         }
@@ -83,7 +83,7 @@ fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool) {
     let mid = match (view.attributes().mid(), now.sections.get(index)) {
         (Some(mid), _) => mid.to_owned(),
         (None, Some(section)) => section.mid.clone(),
-        // RFC 9429 §5.10: "If no MID is present …, generate a random value": it only needs to be no other's.
+        // RFC 9429 §5.10 has the answerer make one up; it only needs to be no other's.
         (None, None) => format!("unnamed{index}"),
     };
     let part = match (accepted, view.kind()) {
@@ -106,9 +106,10 @@ fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool) {
     }
 }
 
-/// RFC 9429 §5.10: "If the m= section is sendrecv or recvonly, and there are RtpTransceivers of the same type that were
-/// added to the PeerConnection by addTrack and are not associated with any m= section and are not stopped, find the
-/// first … If no RtpTransceiver was found in the previous step, create one with a recvonly direction."
+/// RFC 9429 §5.10: "If the 'm=' section is sendrecv or recvonly, and there are RtpTransceivers of the same type that were
+/// added to the PeerConnection by addTrack and are not associated with any 'm=' section and are not stopped, find the
+/// first ... such RtpTransceiver. If no RtpTransceiver was found in the previous step, create one with a recvonly
+/// direction."
 fn associate(now: &mut Negotiation, kind: MediaKind, offered: Direction) -> TransceiverId {
     let waits = |transceiver: &&Transceiver| {
         transceiver.kind == kind && transceiver.may_be_offered && transceiver.mid.is_none() && !transceiver.is_stopping
@@ -151,8 +152,8 @@ pub(super) fn answer(
             now.end(index);
         }
     }
-    let setup = tagged.and_then(|index| View::all(answer).nth(index)).map(View::setup);
-    transport(now, remote, tagged, if we_answer { Setup::Holdconn } else { setup.unwrap_or(Setup::Active) })?;
+    transport(now, remote, tagged, !we_answer)?;
+    let setup = tagged.and_then(|index| View::all(answer).nth(index)).map(|view| view.setup(Setup::Passive));
     now.dtls_role = match (setup, we_answer) {
         (Some(Setup::Active), true) | (Some(Setup::Passive), false) => Some(DtlsRole::Client),
         (Some(Setup::Passive), true) | (Some(Setup::Active), false) => Some(DtlsRole::Server),
@@ -209,7 +210,7 @@ fn settle(
             let max_message_size = match remote.attributes().max_message_size() {
                 // RFC 8841 §6.1: "If the SDP 'max-message-size' attribute is not present, the default value is 64K."
                 None => 65_536,
-                // "a value of zero … the SCTP endpoint will handle messages of any size"
+                // ... and zero means any size.
                 Some(0) => u64::MAX,
                 Some(size) => size,
             };
@@ -275,40 +276,44 @@ fn tracks(parameters: &mut MediaParameters, remote: View<'_>) {
         names.iter().map(|(stream, _)| *stream).filter(|stream| *stream != "-").map(str::to_owned).collect();
 }
 
-/// Reads the peer's transport from its tagged section. `answered` is what the peer chose; an offer chooses nothing.
+/// Reads the peer's transport from its tagged section.
 fn transport(
     now: &mut Negotiation,
     remote: &SessionDescription,
     tagged: Option<usize>,
-    answered: Setup,
+    is_answer: bool,
 ) -> Result<(), Error> {
     let Some((index, view)) = tagged.and_then(|index| Some((index, View::all(remote).nth(index)?))) else {
         now.remote = None;
         return Ok(());
     };
     secured(index, view)?;
-    let is_answer = answered != Setup::Holdconn;
-    if matches!(view.setup(), Setup::Holdconn) || (is_answer && answered == Setup::Actpass) {
-        // RFC 8842 §5.3: "the answerer MUST NOT … 'actpass'"
-        return Err(Error::section(index, "a=setup is holdconn, or an answer leaves the choice (RFC 8842 §5.3)"));
-    }
     let new = read(now, index, view);
-    if let Some(before) = &now.remote {
-        let same_ice = before.generation == new.generation;
-        if same_ice && before.fingerprints != new.fingerprints {
-            // RFC 8842 §4: a new DTLS association takes new ICE credentials with it.
+    if now.remote.as_ref().is_some_and(|before| before.fingerprints != new.fingerprints) {
+        // RFC 8842 §4: a new DTLS association takes new ICE credentials with it.
+        if now.remote.as_ref().is_some_and(|before| before.generation == new.generation) {
             return Err(Error::section(index, "a=fingerprint changed, and ICE was not restarted (RFC 8842 §4)"));
         }
-        if before.fingerprints != new.fingerprints {
-            now.dtls_role = None;
+        now.dtls_role = None;
+    }
+    let setup = view.setup(if is_answer { Setup::Passive } else { Setup::Active });
+    match (setup, now.dtls_role, is_answer) {
+        (Setup::Holdconn, ..) => return Err(Error::section(index, "a=setup is holdconn: nothing would be opened")),
+        (Setup::Actpass, _, true) => return Err(Error::section(index, "a=setup of an answer is active or passive")),
+        // RFC 9429 §5.8.3: it "MUST be consistent with the selected role of the current DTLS connection, if one exists".
+        (Setup::Active, Some(DtlsRole::Client), _) | (Setup::Passive, Some(DtlsRole::Server), _) => {
+            return Err(Error::section(index, "a=setup would change the roles of the DTLS connection"));
         }
+        (Setup::Active | Setup::Passive | Setup::Actpass, ..) => {}
     }
     now.remote = Some(new);
     Ok(())
 }
 
-/// RFC 9429 §5.8.3: "Each m= section … MUST" have what secures it, "otherwise … the session description is in error".
-/// A section with another security (`a=crypto`) or none has no fingerprint.
+/// RFC 9429 §5.8.3: "For each 'm=' section, valid values for each of the mandatory-to-use features ... MUST be present.
+/// These values MAY be either present at the media level or inherited from the session level. ICE ufrag and password values
+/// ... DTLS fingerprint values, where at least one fingerprint MUST be present. ... If any of the preceding checks failed,
+/// processing MUST stop and an error MUST be returned."
 fn secured(index: usize, view: View<'_>) -> Result<(), Error> {
     // RFC 8839 §5.4: 4 to 256 and 22 to 256 characters.
     if !(4..=256).contains(&view.ufrag().len()) || !(22..=256).contains(&view.pwd().len()) {
@@ -317,7 +322,7 @@ fn secured(index: usize, view: View<'_>) -> Result<(), Error> {
     if view.fingerprints().is_empty() {
         return Err(Error::section(index, "a=fingerprint is missing: nothing is sent or taken without DTLS"));
     }
-    // RFC 8834 §4.5, RFC 9429 §4.1.1: "the browser will only gather ICE candidates for RTP and multiplex RTCP on it"
+    // "If the RTP/RTCP multiplexing policy is 'require', each 'm=' section MUST contain an 'a=rtcp-mux' attribute."
     if view.kind().is_some() && !view.rtcp_mux() {
         return Err(Error::section(index, "a=rtcp-mux is missing"));
     }
@@ -342,7 +347,7 @@ fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {
         candidates: view.attributes().candidates().filter(|candidate| candidate.component == 1).cloned().collect(),
         end_of_candidates: view.has(&Attribute::EndOfCandidates),
         ice_lite: view.session.attributes.contains(&Attribute::IceLite),
-        trickle: view.trickles(),
+        trickle: view.ice_option("trickle"),
         generation,
     }
 }

@@ -86,8 +86,8 @@ impl Jsep {
     pub fn new(config: Config, seed: Seed) -> Self {
         Self {
             config,
-            // RFC 9429 §5.2.1: "a 64-bit quantity with the highest bit set to zero and the remaining 63 bits being
-            // cryptographically random"
+            // RFC 9429 §5.2.1: "generating a 64-bit quantity with the highest bit set to zero and the remaining 63 bits
+            // being cryptographically random."
             session_id: Rng::new(seed).u64() >> 1,
             version: 0,
             signaling: SignalingState::Stable,
@@ -295,7 +295,7 @@ impl Jsep {
         Ok(())
     }
 
-    /// Takes back an offer, ours or the peer's, that is not answered yet (RFC 9429 §4.1.10.2).
+    /// Takes back an offer, ours or the peer's, that is not answered yet (RFC 9429 §5.7).
     ///
     /// # Errors
     /// There is none.
@@ -532,6 +532,6 @@ fn session_attributes(sdp: &mut SessionDescription, bundled: Vec<String>) {
         sdp.attributes.push(Attribute::Group(Group { semantics: "BUNDLE".to_owned(), mids: bundled }));
     }
     sdp.attributes.push(Attribute::ExtmapAllowMixed);
-    // RFC 8840 §4.1.1, RFC 8445 §10
+    // RFC 9429 §5.2.1: "An 'a=ice-options' line with the 'trickle' and 'ice2' options MUST be added".
     sdp.attributes.push(Attribute::IceOptions(IceOptions("trickle ice2".to_owned())));
 }

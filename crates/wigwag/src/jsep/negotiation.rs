@@ -73,9 +73,9 @@ impl Negotiation {
 
     /// The state to return to: as it was when it was `stable`, with what the application has changed since.
     ///
-    /// RFC 9429 §4.1.10.2: "a rollback ... discards any proposed changes ..., returning the state machine to the stable
-    /// state"; "Any RtpTransceivers that were created by applying the offer and were not associated with addTrack are
-    /// removed", those of addTransceiver stay, without a section.
+    /// RFC 9429 §5.7: "the value of the RtpTransceiver's mid property MUST be set to 'null'"; "RtpTransceivers that were
+    /// created by applying a remote offer that was subsequently rolled back MUST be stopped and removed", but not those
+    /// that the application has made its own since.
     pub(super) fn rolled_back(&self, stable: &Self) -> Self {
         let mut back = Self { next_id: self.next_id, next_mid: self.next_mid, ..stable.clone() };
         for (id, now) in &self.transceivers {

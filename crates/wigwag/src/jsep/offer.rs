@@ -12,8 +12,10 @@ use wigwag_sdp::{Attribute, MAX_MEDIA, MediaDescription, SessionDescription, Set
 /// The places of an offer, and the number of the next mid.
 pub(super) type Plan = (Vec<Section>, u32);
 
-/// Gives a place to everything that has none. RFC 9429 §5.2.2: "If … the m= section is … rejected …, it is recycled":
-/// places that ended are used first, under new names.
+/// Gives a place to everything that has none.
+///
+/// RFC 9429 §5.2.2: "If any RtpTransceiver has been added and there exists an 'm=' section with a zero port in the current
+/// local description or the current remote description, that 'm=' section MUST be recycled ... (including a new MID value)"
 pub(super) fn plan(now: &Negotiation, wants_data: bool) -> Result<Plan, Error> {
     let mut sections = now.sections.clone();
     let mut next_mid = now.next_mid;
@@ -57,7 +59,7 @@ pub(super) fn build(
     local: &LocalTransport,
     mut offer: SessionDescription,
 ) -> SessionDescription {
-    // RFC 8842 §5.2: "the offerer MUST … use … actpass", in later offers too.
+    // RFC 9429 §5.2.1: "The role value in the offer MUST be 'actpass'", also in later ones (RFC 8842 §5.5).
     let transport = Transport { local, setup: Setup::Actpass };
     let mut numbers = Numbers::agreed(now.transceivers.values());
     let mut mids = Vec::new();
@@ -95,8 +97,11 @@ fn media(
         codecs: numbers.codecs(config, transceiver),
         extensions: numbers.extensions(config, transceiver.kind),
         send: transceiver.send.as_ref(),
-        rtcp_mux_only: true,
-        rtcp_rsize: true,
+        // RFC 9429 §5.2.2: "The 'a=rtcp' line MUST NOT be added if the most recent answer included an 'a=rtcp-mux' line";
+        // "The 'a=rtcp-mux-only' line MUST NOT be added. The 'a=rtcp-rsize' line MUST NOT be added unless present in the
+        // most recent answer."
+        is_new: transceiver.negotiated.is_none(),
+        rtcp_rsize: transceiver.negotiated.as_ref().is_none_or(|agreed| agreed.rtcp_rsize),
     };
     section::media(config, transport, &media)
 }

@@ -5,8 +5,8 @@ use super::config::{Config, MediaKind};
 use super::transceiver::SendStream;
 use super::transport::LocalTransport;
 use wigwag_sdp::{
-    AddressType, Attribute, Candidate, CandidateKind, Connection, Direction, Extmap, Format, MediaDescription, Msid,
-    Rtcp, Setup, Ssrc, SsrcGroup,
+    AddressType, Attribute, Candidate, CandidateKind, Connection, Direction, Extmap, Format, IcePwd, MediaDescription,
+    Msid, Rtcp, Setup, Ssrc, SsrcGroup,
 };
 
 /// What a section says of the transport.
@@ -25,12 +25,13 @@ pub(super) struct Media<'a> {
     pub(super) codecs: Vec<Numbered>,
     pub(super) extensions: Vec<Extmap>,
     pub(super) send: Option<&'a SendStream>,
-    pub(super) rtcp_mux_only: bool,
+    /// Whether RTCP might still have a port of its own, for all we know.
+    pub(super) is_new: bool,
     pub(super) rtcp_rsize: bool,
 }
 
-/// RFC 9429 §5.2.1: "an 'm=' section … MUST be assigned a port value of 9 … and a 'c=' line of 'IN IP4 0.0.0.0'" while
-/// there is no default candidate.
+/// RFC 9429 §5.2.1: "given that no candidates are available yet, the default port value of 9 (Discard) MUST be used",
+/// and "the 'c=' line MUST contain the default value 'IN IP4 0.0.0.0'".
 fn empty(media: &str, port: u16, protocol: &str, formats: Vec<Format>) -> MediaDescription {
     let mut section = MediaDescription::new(media, port, protocol);
     section.formats = formats;
@@ -52,7 +53,7 @@ pub(super) fn rejected(media: &str, protocol: &str, format: Option<&Format>, mid
 fn transport_attributes(section: &mut MediaDescription, transport: Transport<'_>, mid: &str) {
     let local = transport.local;
     section.attributes.push(Attribute::IceUfrag(local.ufrag.clone()));
-    section.attributes.push(Attribute::IcePwd(local.pwd.clone()));
+    section.attributes.push(Attribute::IcePwd(IcePwd(local.pwd.clone())));
     section.attributes.extend(local.fingerprints.iter().cloned().map(Attribute::Fingerprint));
     section.attributes.push(Attribute::Setup(transport.setup));
     section.attributes.push(Attribute::Mid(mid.to_owned()));
@@ -61,16 +62,17 @@ fn transport_attributes(section: &mut MediaDescription, transport: Transport<'_>
 pub(super) fn media(config: &Config, transport: Transport<'_>, media: &Media<'_>) -> MediaDescription {
     let numbers = media.codecs.iter().flat_map(|codec| [Some(codec.payload_type), codec.rtx]).flatten();
     let mut section = empty(media.kind.as_str(), 9, media.protocol, numbers.map(Format::from).collect());
-    section
-        .attributes
-        .push(Attribute::Rtcp(Rtcp { port: 9, connection: Some(Connection::unspecified(AddressType::Ip4)) }));
+    if media.is_new {
+        let nowhere = Some(Connection::unspecified(AddressType::Ip4));
+        section.attributes.push(Attribute::Rtcp(Rtcp { port: 9, connection: nowhere }));
+    }
     transport_attributes(&mut section, transport, media.mid);
     section.attributes.extend(media.extensions.iter().cloned().map(Attribute::Extmap));
     section.attributes.push(Attribute::Direction(media.direction));
     let send = media.send.filter(|_| media.direction.sends());
     section.attributes.extend(send.into_iter().flat_map(msids).map(Attribute::Msid));
     section.attributes.push(Attribute::RtcpMux);
-    if media.rtcp_mux_only {
+    if media.is_new {
         section.attributes.push(Attribute::RtcpMuxOnly);
     }
     if media.rtcp_rsize {
@@ -91,8 +93,9 @@ fn token(name: &str) -> String {
     if token.is_empty() { "-".to_owned() } else { token }
 }
 
-/// RFC 9429 §5.2.1: "For each MediaStream that was associated with the transceiver …, an 'a=msid' line" – or, without
-/// any, "a single 'a=msid' line … '-'". The track stands there for the sake of browsers, which read it.
+/// RFC 9429 §5.2.1: "For each MediaStream that was associated with the transceiver when it was created via addTrack or
+/// addTransceiver, an 'a=msid' line, as specified in [RFC8830], but omitting the 'appdata' field." – the track stands
+/// there all the same, for the sake of browsers, which write and read it.
 pub(super) fn msids(send: &SendStream) -> Vec<Msid> {
     let track = Some(token(&send.track_id));
     match send.stream_ids.as_slice() {

@@ -92,8 +92,9 @@ impl SignalingState {
             (Self::HaveRemoteOffer | Self::HaveLocalPranswer, Local, Pranswer) => Some(Self::HaveLocalPranswer),
             (Self::HaveLocalOffer | Self::HaveRemotePranswer, Remote, Answer)
             | (Self::HaveRemoteOffer | Self::HaveLocalPranswer, Local, Answer)
-            | (Self::HaveLocalOffer, Local, Rollback)
-            | (Self::HaveRemoteOffer, Remote, Rollback) => Some(Self::Stable),
+            // RFC 9429 §5.7: "The effect of rollback MUST be the same regardless of whether setLocalDescription or
+            // setRemoteDescription is called." W3C §4.4.1.5 leaves provisional answers out.
+            | (Self::HaveLocalOffer | Self::HaveRemoteOffer, Local | Remote, Rollback) => Some(Self::Stable),
             (
                 Self::Stable
                 | Self::HaveLocalOffer

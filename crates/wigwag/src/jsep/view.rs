@@ -46,14 +46,14 @@ impl<'a> View<'a> {
         Some(read(self.attributes())).filter(|own| !own.is_empty()).unwrap_or_else(|| read(&self.session.attributes))
     }
 
-    pub(super) fn setup(self) -> Setup {
-        // RFC 4145 §4: "The default value of the setup attribute in an offer/answer exchange is 'active' in the offer
-        // and 'passive' in the answer." – whoever leaves it out of an answer means the latter, but it was never seen.
-        self.either(Attributes::setup).unwrap_or(Setup::Active)
+    pub(super) fn setup(self, default: Setup) -> Setup {
+        // RFC 4145 §4.1: "The default value of the setup attribute in an offer/answer exchange is 'active' in the offer
+        // and 'passive' in the answer."
+        self.either(Attributes::setup).unwrap_or(default)
     }
 
-    pub(super) fn trickles(self) -> bool {
-        self.either(Attributes::ice_options).is_some_and(|options| options.contains("trickle"))
+    pub(super) fn ice_option(self, name: &str) -> bool {
+        self.either(Attributes::ice_options).is_some_and(|options| options.contains(name))
     }
 
     pub(super) fn kind(self) -> Option<MediaKind> {

@@ -48,7 +48,9 @@ fn as_many_sections_as_there_may_be_are_answered() {
 #[test]
 fn more_transceivers_than_sections_are_refused_when_offering() {
     let mut a = Peer::new('A');
-    (0..257).for_each(|ssrc| drop(a.add(MediaKind::Audio, Direction::Sendrecv, ssrc)));
+    for ssrc in 0..257 {
+        a.add(MediaKind::Audio, Direction::Sendrecv, ssrc);
+    }
     assert_eq!(a.jsep.create_offer(&a.local), Err(super::super::Error::TooManySections));
 }
 

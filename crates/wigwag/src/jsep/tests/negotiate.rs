@@ -90,7 +90,6 @@ fn an_answer_reads_as_it_should() {
         a=ice-options:trickle ice2
         m=audio 54321 UDP/TLS/RTP/SAVPF 111 0
         c=IN IP4 192.0.2.1
-        a=rtcp:9 IN IP4 0.0.0.0
         a=candidate:1 1 udp 2130706431 192.0.2.1 54321 typ host
         a=ice-ufrag:ufragZ
         a=ice-pwd:a-password-of-22-charsZ
@@ -194,14 +193,12 @@ fn more_is_added_later_by_either_side() {
         a=setup:passive
         a=mid:1
         a=recvonly
-    "#]].assert_eq(&format!("{}\n{}", outline(&offer), outline(&answer)));
+    "#]]
+    .assert_eq(&format!("{}\n{}", outline(&offer), outline(&answer)));
     // Roles and transports stay.
     assert_eq!((a.jsep.dtls_role(), z.jsep.dtls_role()), (Some(DtlsRole::Server), Some(DtlsRole::Client)));
     assert_eq!(a.jsep.remote_transport().map(|remote| remote.generation), Some(0));
-    assert!(
-        offer.origin.session_version > 1
-            && offer.origin.session_id == answer.origin.session_id ^ answer.origin.session_id ^ offer.origin.session_id
-    );
+    assert_eq!((offer.origin.session_version, answer.origin.session_version), (2, 2));
     assert!(!z.jsep.is_negotiation_needed() && !a.jsep.is_negotiation_needed());
 }
 
@@ -369,7 +366,7 @@ fn variants_of_a_codec_are_codecs_of_their_own() {
 
 #[test]
 fn numbers_agreed_upon_are_kept_when_we_offer() {
-    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let mut a = Peer::new('A');
     a.add(MediaKind::Audio, Direction::Sendrecv, 1);
     let offer = a.describe().to_string();
     let offer = offer
@@ -405,7 +402,6 @@ fn numbers_agreed_upon_are_kept_when_we_offer() {
     };
     assert_eq!((ids(0)[HeaderExtension::MID], ids(1)[HeaderExtension::MID]), (2, 2));
     assert_eq!((ids(0)[HeaderExtension::ABS_SEND_TIME], ids(1)[HeaderExtension::ABS_SEND_TIME]), (9, 9));
-    drop(negotiate(&mut z, &mut Peer::new('Y')));
 }
 
 #[test]

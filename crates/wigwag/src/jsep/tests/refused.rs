@@ -144,10 +144,27 @@ fn answers_that_do_not_fit_the_offer_are_refused() {
     );
     refuse(
         &answer.replace("a=setup:active", "a=setup:actpass"),
-        "m-section 0: a=setup is holdconn, or an answer leaves the choice (RFC 8842 §5.3)",
+        "m-section 0: a=setup of an answer is active or passive",
     );
     refuse(&answer.replace("a=rtcp-mux\r\n", ""), "m-section 0: a=rtcp-mux is missing");
     a.set_remote(SessionDescription::parse(&answer).expect("an answer"));
+}
+
+#[test]
+fn roles_stay_while_the_connection_does() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.jsep.want_data_channels();
+    negotiate(&mut a, &mut z);
+    let offer = a.jsep.create_offer(&a.local).expect("an offer").to_string();
+    let refuse = |z: &mut Peer, offer: &str| {
+        let offer = SessionDescription::parse(offer).expect("an offer");
+        let error = z.jsep.set_remote_description(SdpType::Offer, offer).expect_err("another role");
+        assert!(error.to_string().ends_with("a=setup would change the roles of the DTLS connection"));
+    };
+    // Z answered as the client.
+    refuse(&mut z, &offer.replace("actpass", "active"));
+    z.set_remote(SessionDescription::parse(&offer.replace("actpass", "passive")).expect("an offer"));
+    assert!(z.describe().to_string().contains("a=setup:active\r\n"));
 }
 
 #[test]

@@ -40,15 +40,18 @@ fn the_table_is_w3cs() {
         have-local-offer     Remote offer    have-remote-offer
         have-local-offer     Remote pranswer have-remote-pranswer
         have-local-offer     Remote answer   stable
+        have-local-offer     Remote rollback stable
         have-remote-offer    Local pranswer have-local-pranswer
         have-remote-offer    Local answer   stable
+        have-remote-offer    Local rollback stable
         have-remote-offer    Remote offer    have-remote-offer
         have-remote-offer    Remote rollback stable
         have-local-pranswer  Local pranswer have-local-pranswer
         have-local-pranswer  Local answer   stable
         have-remote-pranswer Remote pranswer have-remote-pranswer
         have-remote-pranswer Remote answer   stable
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }
 
 #[test]
