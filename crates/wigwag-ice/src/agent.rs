@@ -12,7 +12,7 @@ use crate::{Config, Credentials, Event, Role, State, Stats};
 use std::time::{Duration, Instant};
 use tracing::debug;
 use wigwag_sansio::{Datagram, Monotonic, Protocol, Rng, Seed, Timer, Transmit, earliest};
-use wigwag_stun::{Class, Message, Method};
+use wigwag_stun::{Class, Message, Method, TransactionId};
 
 /// How long the agent goes on although nothing works (RFC 8863).
 #[derive(Debug)]
@@ -178,6 +178,11 @@ impl Agent {
     pub fn is_proven(&self, path: Path) -> bool {
         let pair = self.list.find(path.normal()).and_then(|id| self.list.get(id));
         pair.zip(self.clock.seen()).is_some_and(|(pair, now)| pair.is_valid(now))
+    }
+
+    /// Whether a response of this transaction is for this agent.
+    pub fn is_awaiting(&self, transaction: TransactionId) -> bool {
+        self.transactions.contains(transaction)
     }
 
     /// How long the last answer on the selected path took.

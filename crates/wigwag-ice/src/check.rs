@@ -115,6 +115,10 @@ impl Transactions {
         self.0.insert(transaction.request.transaction, transaction);
     }
 
+    pub(crate) fn contains(&self, transaction: TransactionId) -> bool {
+        self.0.contains_key(&transaction)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
@@ -357,8 +361,7 @@ impl Agent {
             return;
         }
         self.transactions.0.remove(&message.transaction());
-        // RFC 8445 §7.2.5.2.1: "The source IP address and port of the response […] and the destination IP address and
-        // port […] of the Binding request […] MUST be equal" (in substance: otherwise the pair fails)
+        // RFC 8445 §7.2.5.2.1: an answer comes from where the request was sent, or the pair has failed.
         if transaction.path != path {
             self.stats.asymmetric_responses += 1;
             return self.fail_pair(transaction.pair, "answered on another path");

@@ -6,7 +6,7 @@ use crate::pair::Path;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Timer;
 
-/// RFC 7675 §5.1: "consent expires after 30 seconds" without a valid response.
+/// RFC 7675 §5.1: consent lasts for 30 seconds after a valid response.
 pub(crate) const EXPIRY: Duration = Duration::from_secs(30);
 /// RFC 7675 §5.1: a period of 5 s, times a random number from 0.8 to 1.2.
 const INTERVAL_MIN: Duration = Duration::from_secs(4);

@@ -96,7 +96,7 @@ impl Agent {
         let in_turn = u32::from(u16::MAX).saturating_sub(u32::try_from(alike).unwrap_or(u32::MAX));
         let preference = candidate.local_preference.map(u32::from).or(of_base).unwrap_or(in_turn);
         let mut preference = u16::try_from(preference).unwrap_or(u16::MAX);
-        // RFC 8445 §5.1.2: "each candidate for a component MUST have a unique priority" (in substance)
+        // RFC 8445 §5.1.2: no two candidates have the same priority.
         loop {
             let priority = candidate::priority(candidate.kind, preference);
             if preference == 0 || self.local_candidates.iter().all(|known| known.priority != priority) {

@@ -157,7 +157,8 @@ fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok()
 }
 
-/// RFC 8489 §14: "only the first occurrence needs to be processed by a receiver, but any duplicates MAY be ignored"
+/// RFC 8489 §14: "only the first occurrence needs to be processed by a receiver, and any duplicates MAY be ignored by a
+/// receiver"
 fn first<T>(slot: &mut Option<T>, value: Option<T>) -> Option<()> {
     let value = value?;
     slot.get_or_insert(value);
@@ -176,8 +177,7 @@ impl<'a> Iterator for Reader<'a> {
         let ([t0, t1, l0, l1], rest) = self.0.split_first_chunk()?;
         let kind = AttributeType(u16::from_be_bytes([*t0, *t1]));
         let length = u16::from_be_bytes([*l0, *l1]);
-        // RFC 8489 §14: "each STUN attribute MUST end on a 32-bit boundary. Attributes whose content is not a multiple
-        // of 4 bytes are padded […] The padding bits MUST be set to zero on sending and MUST be ignored by the receiver."
+        // RFC 8489 §14: "The padding bits MUST be set to zero on sending and MUST be ignored by the receiver."
         let padded = rest.split_at_checked(usize::from(length).next_multiple_of(4));
         let Some((value, (_, rest))) = rest.get(..usize::from(length)).zip(padded) else {
             self.0 = &[];

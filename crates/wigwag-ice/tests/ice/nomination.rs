@@ -1,10 +1,6 @@
 //! Which pair is used in the end, with peers of all habits.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
-
-use common::script::{Request, Script, local, path, remote, success};
+use crate::script::{Request, Script, local, path, remote, success};
 use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag_ice::{Kind, LocalCandidate, RemoteCandidate, Role, State};
@@ -161,7 +157,7 @@ fn what_the_peer_sees_of_us_is_a_candidate() {
     let mapped = SocketAddr::from(([192, 0, 2, 1], 4000));
     let mut out = Vec::new();
     wigwag_stun::MessageWriter::success(&mut out, check.message().transaction(), mapped)
-        .integrity(&wigwag_stun::IntegrityKey::short_term(common::script::PEER_PASSWORD))
+        .integrity(&wigwag_stun::IntegrityKey::short_term(crate::script::PEER_PASSWORD))
         .fingerprint();
     script.feed(0, &out);
     let learned = &script.agent.local_candidates()[1];

@@ -1,10 +1,6 @@
 //! Messages that are wrong, forged, or too many.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
-
-use common::script::{PEER_PASSWORD, Request, Script, local, path, remote, success};
+use crate::script::{PEER_PASSWORD, Request, Script, local, path, remote, success};
 use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag_ice::{Credentials, Error, Kind, LocalCandidate, RemoteAddress, RemoteCandidate, Role, State};

@@ -1,10 +1,6 @@
 //! The agent keeps the laws of all machines.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
-
-use common::{Peer, config};
+use crate::{Peer, config};
 use std::net::SocketAddr;
 use std::time::Instant;
 use wigwag_ice::{Agent, Credentials, Kind, LocalCandidate, RemoteCandidate, Role};

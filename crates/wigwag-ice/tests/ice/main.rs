@@ -1,8 +1,13 @@
-//! Agents on hosts of a world.
+//! Agents on hosts of a world, or alone with a peer whose every message is written by the test.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses a part, and may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-pub mod script;
+mod contract;
+mod cost;
+mod hostile;
+mod network;
+mod nomination;
+mod script;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,22 +17,22 @@ use wigwag_sim::{A, Node, World, Z, address};
 use wigwag_stun::{Class, Message};
 
 /// An agent and what it told.
-pub struct Peer {
-    pub agent: Agent,
-    pub events: Vec<Event>,
+pub(crate) struct Peer {
+    pub(crate) agent: Agent,
+    pub(crate) events: Vec<Event>,
 }
 
 impl Peer {
-    pub fn new(role: Role, seed: u64) -> Self {
+    pub(crate) fn new(role: Role, seed: u64) -> Self {
         Self::with(config(role), seed)
     }
 
-    pub fn with(config: Config, seed: u64) -> Self {
+    pub(crate) fn with(config: Config, seed: u64) -> Self {
         Self { agent: Agent::new(config, Seed::for_test(seed)), events: Vec::new() }
     }
 }
 
-pub fn config(role: Role) -> Config {
+pub(crate) fn config(role: Role) -> Config {
     let mut config = Config::default();
     config.role = role;
     config
@@ -58,7 +63,7 @@ impl Node for Peer {
 }
 
 /// What a message is, for ladders.
-pub fn dissect(payload: &[u8]) -> String {
+pub(crate) fn dissect(payload: &[u8]) -> String {
     let Ok(message) = Message::decode(payload) else { return "not STUN".into() };
     match message.class() {
         Class::Request if message.attributes.use_candidate => "check USE-CANDIDATE".into(),
@@ -70,7 +75,7 @@ pub fn dissect(payload: &[u8]) -> String {
 }
 
 /// A and Z, 20 ms from each other, who know nothing.
-pub fn strangers(seed: u64, roles: [Role; 2]) -> World<Peer> {
+pub(crate) fn strangers(seed: u64, roles: [Role; 2]) -> World<Peer> {
     let [a, z] = roles;
     let mut world = World::pair(seed, [Peer::new(a, 2 * seed), Peer::new(z, 2 * seed + 1)]);
     world.links(A, Z, |link| {
@@ -79,10 +84,10 @@ pub fn strangers(seed: u64, roles: [Role; 2]) -> World<Peer> {
     world
 }
 
-pub const ROLES: [Role; 2] = [Role::Controlling, Role::Controlled];
+pub(crate) const ROLES: [Role; 2] = [Role::Controlling, Role::Controlled];
 
 /// Tells each who the other is.
-pub fn introduce(world: &mut World<Peer>) {
+pub(crate) fn introduce(world: &mut World<Peer>) {
     for (local, remote) in [(A, Z), (Z, A)] {
         let credentials = world[local].agent.local_credentials().clone();
         world[remote].agent.set_remote_credentials(credentials);
@@ -90,13 +95,13 @@ pub fn introduce(world: &mut World<Peer>) {
 }
 
 /// Adds a host candidate and signals it.
-pub fn trickle(world: &mut World<Peer>, from: wigwag_sim::Host, local: SocketAddr) {
+pub(crate) fn trickle(world: &mut World<Peer>, from: wigwag_sim::Host, local: SocketAddr) {
     let candidate = world[from].agent.add_local_candidate(LocalCandidate::host(local)).unwrap();
     let to = if from == A { Z } else { A };
     world[to].agent.add_remote_candidate(RemoteCandidate::from(&candidate)).unwrap();
 }
 
-pub fn end_of_candidates(world: &mut World<Peer>) {
+pub(crate) fn end_of_candidates(world: &mut World<Peer>) {
     for host in [A, Z] {
         world[host].agent.end_of_local_candidates();
         world[host].agent.end_of_remote_candidates();
@@ -104,7 +109,7 @@ pub fn end_of_candidates(world: &mut World<Peer>) {
 }
 
 /// A and Z know all of each other: one host candidate each.
-pub fn acquainted(seed: u64, roles: [Role; 2]) -> World<Peer> {
+pub(crate) fn acquainted(seed: u64, roles: [Role; 2]) -> World<Peer> {
     let mut world = strangers(seed, roles);
     introduce(&mut world);
     for host in [A, Z] {
@@ -114,12 +119,12 @@ pub fn acquainted(seed: u64, roles: [Role; 2]) -> World<Peer> {
     world
 }
 
-pub fn are(world: &World<Peer>, state: State) -> bool {
+pub(crate) fn are(world: &World<Peer>, state: State) -> bool {
     world[A].agent.state() == state && world[Z].agent.state() == state
 }
 
 /// Whether the agents use the same path, seen from both ends.
-pub fn is_mirrored(world: &World<Peer>) -> bool {
+pub(crate) fn is_mirrored(world: &World<Peer>) -> bool {
     let paths = [A, Z].map(|host| world[host].agent.selected_path());
     let [Some(a), Some(z)] = paths else { return false };
     a.local == z.remote && a.remote == z.local

@@ -1,6 +1,6 @@
 //! A peer whose every message is written by the test.
 
-use super::config;
+use crate::config;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_ice::{Agent, Credentials, Kind, LocalCandidate, Path, RemoteCandidate, Role};
@@ -8,23 +8,23 @@ use wigwag_sansio::{Datagram, Protocol, Seed};
 use wigwag_stun::{Class, IntegrityKey, Message, MessageWriter, TransactionId};
 
 /// The peer's password and ufrag.
-pub const PEER_PASSWORD: &str = "the password of the peer";
-pub const PEER_UFRAG: &str = "peer";
+pub(crate) const PEER_PASSWORD: &str = "the password of the peer";
+pub(crate) const PEER_UFRAG: &str = "peer";
 
 /// A check as the script sends it.
 #[derive(Clone)]
-pub struct Request {
-    pub transaction: TransactionId,
-    pub username: String,
-    pub password: String,
-    pub use_candidate: bool,
-    pub priority: Option<u32>,
+pub(crate) struct Request {
+    pub(crate) transaction: TransactionId,
+    pub(crate) username: String,
+    pub(crate) password: String,
+    pub(crate) use_candidate: bool,
+    pub(crate) priority: Option<u32>,
     /// The role and the tie-breaker that the peer claims.
-    pub claim: (Role, u64),
+    pub(crate) claim: (Role, u64),
 }
 
 impl Request {
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut writer = MessageWriter::request(&mut out, self.transaction).username(&self.username);
         if let Some(priority) = self.priority {
@@ -44,43 +44,43 @@ impl Request {
 }
 
 /// Something that the agent sent.
-pub struct Sent {
-    pub path: Path,
-    pub bytes: Vec<u8>,
+pub(crate) struct Sent {
+    pub(crate) path: Path,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Sent {
-    pub fn message(&self) -> Message<'_> {
+    pub(crate) fn message(&self) -> Message<'_> {
         Message::decode(&self.bytes).unwrap()
     }
 
-    pub fn is_check(&self) -> bool {
+    pub(crate) fn is_check(&self) -> bool {
         self.message().class() == Class::Request
     }
 }
 
 /// The agent under test, with a local candidate at 10.0.0.1:1000.
-pub struct Script {
-    pub agent: Agent,
-    pub now: Instant,
+pub(crate) struct Script {
+    pub(crate) agent: Agent,
+    pub(crate) now: Instant,
     counter: u8,
 }
 
-pub fn local() -> SocketAddr {
+pub(crate) fn local() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 1000))
 }
 
 /// An address of the peer.
-pub fn remote(number: u8) -> SocketAddr {
+pub(crate) fn remote(number: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 2], 2000 + u16::from(number)))
 }
 
-pub fn path(number: u8) -> Path {
+pub(crate) fn path(number: u8) -> Path {
     Path { protocol: Protocol::Udp, local: local(), remote: remote(number) }
 }
 
 impl Script {
-    pub fn new(role: Role) -> Self {
+    pub(crate) fn new(role: Role) -> Self {
         let mut agent = Agent::new(config(role), Seed::for_test(7));
         agent.add_local_candidate(LocalCandidate::host(local())).unwrap();
         agent.set_remote_credentials(Credentials { ufrag: PEER_UFRAG.into(), password: PEER_PASSWORD.into() });
@@ -88,14 +88,14 @@ impl Script {
     }
 
     /// Signals the peer's candidate with this number; lower ones are preferred.
-    pub fn signal(&mut self, number: u8) {
+    pub(crate) fn signal(&mut self, number: u8) {
         let priority = 2_130_706_431 - 256 * u32::from(number);
         let candidate = RemoteCandidate::udp(&number.to_string(), priority, remote(number), Kind::Host);
         self.agent.add_remote_candidate(candidate).unwrap();
     }
 
     /// A right request, to be made wrong.
-    pub fn request(&mut self) -> Request {
+    pub(crate) fn request(&mut self) -> Request {
         self.counter += 1;
         let credentials = self.agent.local_credentials();
         Request {
@@ -108,18 +108,18 @@ impl Script {
         }
     }
 
-    pub fn nomination(&mut self) -> Request {
+    pub(crate) fn nomination(&mut self) -> Request {
         Request { use_candidate: true, ..self.request() }
     }
 
     /// Something arrives on the path with this number.
-    pub fn feed(&mut self, number: u8, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, number: u8, bytes: &[u8]) {
         let mut payload = bytes.to_vec();
         self.agent.handle_input(Datagram::udp(local(), remote(number), &mut payload), self.now);
     }
 
     /// All that the agent sends now.
-    pub fn sent(&mut self) -> Vec<Sent> {
+    pub(crate) fn sent(&mut self) -> Vec<Sent> {
         let mut out = Vec::new();
         let mut sent = Vec::new();
         while self.agent.poll_event().is_some() {}
@@ -131,13 +131,13 @@ impl Script {
         sent
     }
 
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now += time;
         self.agent.handle_timeout(self.now);
     }
 
     /// The next check that the agent sends.
-    pub fn check(&mut self) -> Sent {
+    pub(crate) fn check(&mut self) -> Sent {
         for _ in 0..1000 {
             if let Some(check) = self.sent().into_iter().find(Sent::is_check) {
                 return check;
@@ -149,7 +149,7 @@ impl Script {
     }
 
     /// Answers all checks on the paths with these numbers, for so long.
-    pub fn answer(&mut self, numbers: &[u8], time: Duration) {
+    pub(crate) fn answer(&mut self, numbers: &[u8], time: Duration) {
         let end = self.now + time;
         loop {
             for check in self.sent().iter().filter(|sent| sent.is_check()) {
@@ -169,7 +169,7 @@ impl Script {
 }
 
 /// The right answer to a check.
-pub fn success(check: &Sent) -> Vec<u8> {
+pub(crate) fn success(check: &Sent) -> Vec<u8> {
     let mut out = Vec::new();
     MessageWriter::success(&mut out, check.message().transaction(), check.path.local)
         .integrity(&IntegrityKey::short_term(PEER_PASSWORD))

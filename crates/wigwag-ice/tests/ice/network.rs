@@ -1,10 +1,6 @@
 //! Two agents and a network between them.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
-
-use common::{ROLES, acquainted, are, dissect, end_of_candidates, introduce, is_mirrored, strangers, trickle};
+use crate::{ROLES, acquainted, are, dissect, end_of_candidates, introduce, is_mirrored, strangers, trickle};
 use expect_test::expect;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -296,7 +292,7 @@ fn closing_ends_everything() {
     world[A].agent.close();
     assert_eq!(world[A].agent.selected_path(), None);
     world.run_for(100 * MS);
-    let sent_by_a = |world: &wigwag_sim::World<common::Peer>| {
+    let sent_by_a = |world: &wigwag_sim::World<crate::Peer>| {
         world.trace().records().iter().filter(|record| record.from == address(A)).count()
     };
     let before = sent_by_a(&world);
