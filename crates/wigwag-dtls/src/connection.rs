@@ -1,6 +1,8 @@
 //! A connection: records in, records out, and the handshake between them (RFC 6347).
 
 mod input;
+#[cfg(test)]
+mod tests;
 
 use crate::alert::{Alert, AlertDescription};
 use crate::crypto::aead::{EXPLICIT_NONCE_LEN, TAG_LEN};

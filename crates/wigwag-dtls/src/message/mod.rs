@@ -10,6 +10,8 @@ pub(crate) mod extension;
 pub(crate) mod hello_verify_request;
 pub(crate) mod server_hello;
 pub(crate) mod server_key_exchange;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use certificate::Certificate;
 pub(crate) use certificate_request::CertificateRequest;
