@@ -37,7 +37,7 @@ impl Clock {
             None => self.elapsed(now).saturating_add(Duration::from_secs(1)),
         };
         // The era ends in 2036, and NTP's seconds begin again.
-        time.as_secs() << 32 | (u64::from(time.subsec_nanos()) << 32) / 1_000_000_000
+        (time.as_secs() << 32) | ((u64::from(time.subsec_nanos()) << 32) / 1_000_000_000)
     }
 }
 

@@ -98,11 +98,13 @@ struct Timers {
 }
 
 impl Session {
-    /// A session without streams.
+    /// A session without streams; `seed` is consumed, for two sessions never run on one.
+    #[expect(clippy::needless_pass_by_value, reason = "a seed is used once")]
     pub fn new(config: Config, seed: Seed) -> Self {
         let mut rng = Rng::new(seed);
         let own_ssrc = rng.u32();
-        let cname = config.cname.get(..config.cname.floor_char_boundary(255)).unwrap_or_default().to_owned();
+        let cname_len = (0..=255).rev().find(|len| config.cname.is_char_boundary(*len)).unwrap_or(0);
+        let cname = config.cname.get(..cname_len.min(config.cname.len())).unwrap_or_default().to_owned();
         let resend_cache_packets = config.resend_cache_packets.min(RESEND_CACHE_MAX);
         Self {
             clock: Clock::new(config.clock),

@@ -58,7 +58,7 @@ impl Session {
         if compound.is_empty() {
             return false;
         }
-        if self.owed.sender_reports.is_empty() && self.owed.blocks.is_empty() {
+        if !self.timers.report.is_armed() && self.owed.sender_reports.is_empty() && self.owed.blocks.is_empty() {
             // What happened while they were owed is reported next time.
             let is_due = self.senders.values().any(|sender| sender.is_report_due)
                 || self.streams.values().any(|stream| stream.is_report_due);

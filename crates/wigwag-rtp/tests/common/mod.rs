@@ -149,7 +149,8 @@ impl Link {
 
     fn exchange(&mut self) {
         let now = self.now;
-        while let Some((_, to, bytes)) = self.in_flight.pop_front_if(|(at, ..)| *at <= now) {
+        while self.in_flight.front().is_some_and(|(at, ..)| *at <= now) {
+            let Some((_, to, bytes)) = self.in_flight.pop_front() else { break };
             match to {
                 To::ZRtp => self.z.handle_rtp(&bytes, Ecn::NotEct, now),
                 To::ZRtcp => self.z.handle_rtcp(&bytes, now),

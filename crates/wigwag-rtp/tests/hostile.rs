@@ -1,0 +1,242 @@
+//! What an authenticated peer can do that means ill.
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod common;
+
+use bytes::Bytes;
+use common::{Link, VIDEO, at, packet, receiver, session};
+use wigwag_rtp::{Config, Error, Event, Kind, PayloadType, ReceiverConfig, RtpPacket, SenderConfig, Session};
+use wigwag_sansio::{Ecn, Seed};
+
+/// A packet of any source, without extensions.
+fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
+    [&[0x80, VIDEO.number], &sequence.to_be_bytes()[..], &[0; 4], &ssrc.to_be_bytes(), b"payload"].concat()
+}
+
+/// A NACK for `pairs` × 17 packets from `first` on.
+fn nack(ssrc: u32, first: u16, pairs: u16) -> Vec<u8> {
+    let mut bytes = vec![0x81, 205];
+    bytes.extend((2 + pairs).to_be_bytes());
+    bytes.extend([0, 0, 0, 1]);
+    bytes.extend(ssrc.to_be_bytes());
+    for n in 0..pairs {
+        bytes.extend(first.wrapping_add(17 * n).to_be_bytes());
+        bytes.extend([0xff, 0xff]);
+    }
+    bytes
+}
+
+fn goodbye(ssrc: u32) -> Vec<u8> {
+    [&[0x81, 203, 0, 1][..], &ssrc.to_be_bytes()].concat()
+}
+
+#[test]
+fn sources_without_end_are_bounded() {
+    let mut z = session("z", 1);
+    let section = ReceiverConfig::new(Kind::Video, vec![VIDEO]);
+    let id = z.add_receiver(section).expect("added");
+    for ssrc in 0..5_000 {
+        z.handle_rtp(&rtp(ssrc, 1), Ecn::NotEct, at(0));
+        while z.poll_event().is_some() {}
+    }
+    assert_eq!(z.receiver_stats(id).count(), 1024);
+    assert_eq!(z.stats().dropped_too_many_sources, 5_000 - 1024);
+    // Those that are silent make room.
+    for ssrc in 200_000..200_100 {
+        z.handle_rtp(&rtp(ssrc, 1), Ecn::NotEct, at(10_000));
+    }
+    assert_eq!(z.receiver_stats(id).count(), 1024);
+    assert_eq!(z.receiver_stats(id).filter(|stats| stats.ssrc >= 200_000).count(), 100);
+}
+
+#[test]
+fn a_flood_of_requests_for_packets_sends_each_once_a_round_trip() {
+    let mut link = Link::new();
+    for n in 0..500u32 {
+        link.send(packet(n));
+    }
+    link.deliver(at(0));
+    let first = link.received()[0].packet.sequence.expect("received packets have one");
+    let mut resent = 0;
+    let mut out = Vec::new();
+    for n in 0..1000u32 {
+        link.a.handle_rtcp(&nack(link.ssrc, first, 60), at(n / 10));
+        while link.a.poll_rtp(at(n / 10), 1180, &mut out) {
+            resent += 1;
+            out.clear();
+        }
+    }
+    // A tenth of a second, which is the guess for a round trip.
+    assert_eq!(resent, 500);
+    let stats = link.a.sender_stats(link.sender).expect("there");
+    assert_eq!((stats.nacks_received, stats.packets_resent), (1000, 500));
+}
+
+#[test]
+fn a_flood_of_requests_for_key_frames_is_one_event() {
+    let mut link = Link::new();
+    let request = [&[0x81, 206, 0, 2, 0, 0, 0, 1][..], &link.ssrc.to_be_bytes()].concat();
+    for _ in 0..10_000 {
+        link.a.handle_rtcp(&request, at(0));
+    }
+    assert_eq!(link.a.poll_event(), Some(Event::KeyFrameRequested { sender: link.sender }));
+    assert_eq!(link.a.poll_event(), None);
+    link.a.handle_rtcp(&request, at(0));
+    assert_eq!(link.a.poll_event(), Some(Event::KeyFrameRequested { sender: link.sender }));
+}
+
+#[test]
+fn a_full_intra_request_counts_once_however_often_it_is_repeated() {
+    let mut link = Link::new();
+    let request = |number: u8| {
+        [&[0x84, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0][..], &link.ssrc.to_be_bytes(), &[number, 0, 0, 0]].concat()
+    };
+    let requests = [7, 7, 7, 8].map(request);
+    let mut told = 0;
+    for request in requests {
+        link.a.handle_rtcp(&request, at(0));
+        told += u32::from(link.a.poll_event().is_some());
+    }
+    assert_eq!(told, 2);
+    assert_eq!(link.a.sender_stats(link.sender).expect("there").firs_received, 4);
+}
+
+#[test]
+fn streams_that_begin_and_end_for_ever_are_bounded() {
+    let mut z = session("z", 1);
+    z.add_receiver(ReceiverConfig::new(Kind::Video, vec![VIDEO])).expect("added");
+    for ssrc in 0..20_000 {
+        z.handle_rtp(&rtp(ssrc, 1), Ecn::NotEct, at(0));
+        z.handle_rtcp(&goodbye(ssrc), at(0));
+        z.handle_rtcp(&goodbye(ssrc), at(0));
+    }
+    let events = std::iter::from_fn(|| z.poll_event()).count();
+    assert_eq!(events, 4096 + 1024);
+    assert_eq!(z.stats().dropped_events, 20_000 - 4096 + 20_000 - 1024);
+}
+
+#[test]
+fn sequence_numbers_that_leap_ask_for_no_more_than_is_reasonable() {
+    let mut z = session("z", 1);
+    let id = z.add_receiver(receiver()).expect("added");
+    let mut now = 0;
+    let (mut sequence, mut asked, mut out) = (0u16, 0, Vec::new());
+    for n in 0..2000u16 {
+        sequence = sequence.wrapping_add([1, 20, 400, 511, 513, 30_000][usize::from(n % 6)]);
+        z.handle_rtp(&rtp(1, sequence), Ecn::NotEct, at(now));
+        while z.poll_event().is_some() {}
+        now += 5;
+        z.handle_timeout(at(now));
+        while z.poll_rtcp(at(now), 1180, &mut out) {
+            asked += out.len();
+            out.clear();
+        }
+    }
+    // 512 packets at most are missing, in 31 pairs, every 20 ms.
+    assert!(asked < 2000 * 5 / 20 * 400, "{asked}");
+    assert!(z.receiver_stats(id).next().expect("a stream").packets_given_up > 0);
+}
+
+#[test]
+fn transport_wide_numbers_that_leap_are_bounded() {
+    let mut z = session("z", 1);
+    z.add_receiver(receiver()).expect("added");
+    let mut reported = 0;
+    let mut out = Vec::new();
+    for n in 0..5000u16 {
+        let number = n.wrapping_mul(7919).to_be_bytes();
+        let mut bytes = rtp(1, n);
+        bytes[0] = 0x90;
+        bytes.splice(12..12, [0xbe, 0xde, 0, 1, 0x51, number[0], number[1], 0]);
+        z.handle_rtp(&bytes, Ecn::NotEct, at(u32::from(n)));
+        while z.poll_event().is_some() {}
+        z.handle_timeout(at(u32::from(n)));
+        while z.poll_rtcp(at(u32::from(n)), 1180, &mut out) {
+            assert!(out.len() <= 1180);
+            reported += out.len();
+            out.clear();
+        }
+    }
+    assert!(reported > 0 && reported < 50 * 10 * 1180, "{reported}");
+}
+
+#[test]
+fn feedback_about_what_was_never_sent_is_ignored() {
+    let mut link = Link::new();
+    let feedback = [0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0x12, 0x34, 0x10, 0, 0, 0, 1, 0, 0x10, 0, 0, 0];
+    link.a.handle_rtcp(&feedback, at(0));
+    assert_eq!(link.a.poll_event(), None);
+    assert_eq!((link.a.stats().transport_feedbacks_received, link.a.stats().transport_lost), (1, 0));
+}
+
+#[test]
+fn reports_that_lie_measure_no_negative_time() {
+    let mut link = Link::new();
+    link.send(packet(0));
+    link.run(at(0));
+    let mut report = vec![0x81, 201, 0, 7, 0, 0, 0, 1];
+    report.extend(link.ssrc.to_be_bytes());
+    report.extend([0xff; 20]);
+    link.a.handle_rtcp(&report, at(10));
+    let stats = link.a.sender_stats(link.sender).expect("there");
+    assert_eq!((stats.remote_fraction_lost, stats.remote_packets_lost), (255, -1));
+    assert!(stats.round_trip_time.is_some());
+}
+
+#[test]
+fn impossible_streams_are_refused() {
+    let mut a = session("a", 1);
+    let none = PayloadType { number: 96, clock_rate_hz: 0 };
+    let beyond = PayloadType { number: 128, clock_rate_hz: 90_000 };
+    let add = |a: &mut Session, types| a.add_sender(SenderConfig::new(1, Kind::Video, types));
+    assert_eq!(add(&mut a, vec![none]), Err(Error::PayloadType(96)));
+    assert_eq!(add(&mut a, vec![VIDEO, beyond]), Err(Error::PayloadType(128)));
+    let mut long = SenderConfig::new(1, Kind::Video, vec![VIDEO]);
+    long.mid = Some("seventeen letters".into());
+    assert_eq!(a.add_sender(long), Err(Error::IdentifierLength));
+    let id = add(&mut a, vec![VIDEO]).expect("possible");
+    assert_eq!(add(&mut a, vec![VIDEO]), Err(Error::SsrcInUse(1)));
+    a.remove_sender(id);
+    assert!(add(&mut a, vec![VIDEO]).is_ok_and(|new| new != id));
+    assert_eq!(a.update_sender(id, SenderConfig::new(1, Kind::Video, vec![VIDEO])), Err(Error::UnknownStream));
+}
+
+#[test]
+fn identifiers_and_extensions_of_any_size_fit_their_header() {
+    let mut a = session("a", 1);
+    let mut config = SenderConfig::new(1, Kind::Video, vec![VIDEO]);
+    config.mid = Some("sixteen letters!".into());
+    config.rid = Some("sixteen letters?".into());
+    for base in [1, 200] {
+        config.extensions.mid = Some(base);
+        config.extensions.rid = Some(base + 1);
+        config.extensions.abs_send_time = Some(base + 2);
+        config.extensions.audio_level = Some(base + 3);
+        config.extensions.transport_cc = Some(base + 4);
+        config.ssrc = a.unused_ssrc();
+        let id = a.add_sender(config.clone()).expect("added");
+        let mut packet = RtpPacket::new(VIDEO.number, 0, Bytes::from_static(b"payload"));
+        packet.audio_level = Some(wigwag_rtp::AudioLevel { is_voice: true, level: 200 });
+        a.send(id, packet).expect("room");
+        let mut out = Vec::new();
+        assert!(a.poll_rtp(at(0), 1180, &mut out));
+        let parsed = wigwag_rtp::header::Packet::parse(&out).expect("ours");
+        let mut elements: Vec<_> = parsed.extensions().collect();
+        elements.sort_unstable();
+        assert_eq!(
+            elements.iter().map(|(id, data)| (id - base, data.len())).collect::<Vec<_>>(),
+            [(0, 16), (1, 16), (2, 3), (3, 1), (4, 2)]
+        );
+        assert_eq!((elements[3].1, parsed.payload), (&[0xff][..], &b"payload"[..]));
+    }
+}
+
+#[test]
+fn a_canonical_name_is_cut_between_characters() {
+    let mut link = Link::with(Config::new("ä".repeat(200)), Config::new(""));
+    link.send(packet(0));
+    link.run(at(3000));
+    assert_eq!(link.z.stats().dropped_malformed_rtcp, 0);
+    assert!(link.receiver_stats().sender_reports_received > 0);
+    assert!(Session::new(Config::new(""), Seed::for_test(1)).poll_timeout(at(0)).is_none());
+}
