@@ -62,7 +62,7 @@ fn a_lost_packet_among_others_is_sent_again_after_three_miss_indications() {
         100 ms  A ← Z  SACK 0 +2..6
         100 ms  A ← Z  SACK 0 +2..7
         120 ms  A → Z  DATA 1  0:0 (1132)
-        160 ms  A ← Z  SACK 7
+        140 ms  A ← Z  SACK 7
     "#]].assert_eq(&ladder(&world));
     assert_eq!(world[Z].received(), [(0, vec![7; 9000])]);
     let stats = world[A].association.stats();

@@ -144,7 +144,7 @@ fn a_peer_that_began_anew_is_noticed_and_nothing_old_is_left() {
     world[A].association.connect();
     world[A].send(0, b"after");
     world.run();
-    assert_eq!(world[A].events, [Event::Connected]);
+    assert_eq!(world[A].notices(), [Event::Connected]);
     assert!(world[Z].notices().contains(&Event::Restarted));
     assert_eq!(world[Z].received(), [(0, b"before".to_vec()), (0, b"after".to_vec())]);
     assert_eq!(world[Z].association.buffered_amount(0), 0);

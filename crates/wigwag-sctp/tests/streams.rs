@@ -49,20 +49,19 @@ fn a_reset_that_overtakes_data_is_tried_again() {
     assert_eq!(world[Z].received().len(), 2);
     assert_eq!(world[Z].notices(), [Event::IncomingStreamReset { streams: vec![3] }]);
     expect![[r#"
-           0 ms  A → Z  INIT
-          20 ms  A ← Z  INIT ACK
-          40 ms  A → Z  COOKIE ECHO
-          60 ms  A ← Z  COOKIE ACK
-          80 ms  A ✗ Z  DATA 0 BE 3:0 (1000)  lost
-          80 ms  A → Z  DATA 1 BE 3:1 (1000)
-          80 ms  A → Z  RE-CONFIG reset [3]
-         100 ms  A ← Z  SACK -1 +2..2
-         100 ms  A ← Z  RE-CONFIG result 6
-         580 ms  A → Z  RE-CONFIG reset [3], DATA 0 BE 3:0 (1000)
-         600 ms  A ← Z  RE-CONFIG result 6
-         620 ms  A ← Z  SACK 1
-        1580 ms  A → Z  RE-CONFIG reset [3]
-        1600 ms  A ← Z  RE-CONFIG result 1
+          0 ms  A → Z  INIT
+         20 ms  A ← Z  INIT ACK
+         40 ms  A → Z  COOKIE ECHO
+         60 ms  A ← Z  COOKIE ACK
+         80 ms  A ✗ Z  DATA 0 BE 3:0 (1000)  lost
+         80 ms  A → Z  DATA 1 BE 3:1 (1000)
+         80 ms  A → Z  RE-CONFIG reset [3]
+        100 ms  A ← Z  SACK -1 +2..2
+        100 ms  A ← Z  RE-CONFIG result 6
+        580 ms  A → Z  RE-CONFIG reset [3], DATA 0 BE 3:0 (1000)
+        600 ms  A ← Z  SACK 1, RE-CONFIG result 6
+        620 ms  A → Z  RE-CONFIG reset [3]
+        640 ms  A ← Z  RE-CONFIG result 1
     "#]].assert_eq(&ladder(&world));
 }
 

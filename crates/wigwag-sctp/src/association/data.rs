@@ -62,7 +62,10 @@ impl Association {
         };
         match block.transmission.handle_sack(sack, now, &mut self.queue, &mut self.stats) {
             SackOutcome::Invalid => self.stats.discarded.invalid_sack += 1,
-            SackOutcome::Advanced => block.errors = 0,
+            SackOutcome::Advanced => {
+                block.errors = 0;
+                block.reconfig.acknowledged(block.transmission.cumulative());
+            }
             SackOutcome::Stalled => {}
         }
         self.progress_shutdown();
@@ -124,8 +127,10 @@ impl Association {
         let result = if streams.iter().any(|stream| *stream >= self.config.streams_max) {
             ResponseResult::WrongSsn
         } else if has_all && has_room {
-            block.reception.reset(&streams);
-            self.inbox.stream_reset(streams);
+            if let Some(streams) = block.reconfig.perform(request.last_tsn, streams) {
+                block.reception.reset(&streams);
+                self.inbox.stream_reset(streams);
+            }
             ResponseResult::Performed
         } else {
             // RFC 6525 §5.2.2 E2: what was sent before has not all arrived; or nobody fetches the events of the last ones.
@@ -142,6 +147,7 @@ impl Association {
             Answer::Unknown => return None,
             Answer::Later => {
                 block.errors = 0;
+                block.reconfig.acknowledged(block.transmission.cumulative());
                 return Some(());
             }
             Answer::Done { streams, last_tsn } => {

@@ -14,6 +14,8 @@ struct Request {
     last_tsn: Tsn,
     streams: Vec<u16>,
     attempt: Attempt,
+    /// The peer has answered that not everything before has arrived.
+    is_deferred: bool,
 }
 
 /// What became of our request.
@@ -39,6 +41,8 @@ pub(crate) struct Reconfig {
     /// The last of the peer's requests, and what it was told of it.
     last_answer: Response,
     is_answer_owed: bool,
+    /// The last reset of the peer's that was performed: its TSN and streams.
+    performed: Option<(u32, Vec<u16>)>,
 }
 
 impl Reconfig {
@@ -49,6 +53,7 @@ impl Reconfig {
             request: None,
             last_answer: Response { sequence: peer_tsn.wrapping_sub(1), result: ResponseResult::NothingToDo },
             is_answer_owed: false,
+            performed: None,
         }
     }
 
@@ -81,7 +86,7 @@ impl Reconfig {
         };
         if self.request.is_none() && streams_max > 0 && queue.has_drained() {
             let streams = queue.take_drained(streams_max);
-            self.request = Some(Request { sequence: self.take_sequence(), last_tsn, streams, attempt: attempt() });
+            self.request = Some(Request { sequence: self.take_sequence(), last_tsn, streams, attempt: attempt(), is_deferred: false });
         }
     }
 
@@ -99,7 +104,7 @@ impl Reconfig {
 
     pub(crate) fn write_request(&mut self, now: std::time::Instant, out: &mut Vec<u8>) {
         let answered = self.last_answer.sequence;
-        if let Some(Request { sequence, last_tsn, streams, attempt }) = &mut self.request {
+        if let Some(Request { sequence, last_tsn, streams, attempt, .. }) = &mut self.request {
             let last_tsn = last_tsn.wire();
             crate::chunk::write_reconfig(out, |out| OutgoingReset::write(*sequence, answered, last_tsn, streams, out));
             attempt.sent(now);
@@ -114,11 +119,11 @@ impl Reconfig {
             ResponseResult::NothingToDo | ResponseResult::Performed => {
                 Answer::Done { streams: request.streams, last_tsn: request.last_tsn }
             }
-            // The peer has not got everything yet. It has answered this number, so the next try takes another, when the
-            // timer, which runs, expires.
+            // The peer has not got everything yet. It has answered this number, so the next try takes another: when
+            // everything has been acknowledged, or else when the timer expires.
             ResponseResult::InProgress => {
                 request.sequence = self.take_sequence();
-                request.attempt.failures = 0;
+                request.is_deferred = true;
                 self.request = Some(request);
                 Answer::Later
             }
@@ -140,6 +145,26 @@ impl Reconfig {
             return true;
         }
         false
+    }
+
+    /// Everything up to here is known to have arrived: a request that waited for it waits no longer.
+    pub(crate) fn acknowledged(&mut self, cumulative: Tsn) {
+        if let Some(request) = &mut self.request
+            && cumulative >= request.last_tsn
+            && std::mem::take(&mut request.is_deferred)
+        {
+            request.attempt.owe();
+        }
+    }
+
+    /// Which of these streams really begin anew. A request that was tried again under another number may have been
+    /// performed under its first one: nothing was sent since, so its last TSN is the same.
+    pub(crate) fn perform(&mut self, last_tsn: u32, streams: Vec<u16>) -> Option<Vec<u16>> {
+        let before = self.performed.replace((last_tsn, streams.clone()));
+        let Some((_, before)) = before.filter(|(tsn, _)| *tsn == last_tsn) else { return Some(streams) };
+        let fresh: Vec<u16> = streams.iter().copied().filter(|stream| !before.contains(stream)).collect();
+        let is_same = if streams.is_empty() { before.is_empty() } else { fresh.is_empty() };
+        (!is_same).then_some(fresh)
     }
 
     pub(crate) const fn answer(&mut self, sequence: u32, result: ResponseResult) {

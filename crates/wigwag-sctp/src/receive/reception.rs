@@ -89,8 +89,9 @@ impl Reception {
         let used = self.used(inbox);
         match self.tracker.look(tsn) {
             Arrival::Next if used + charge <= self.window_max => {
-                self.tracker.record(tsn);
+                // RFC 9260 §7.2.4 relies on it: what closes a gap, or a part of it, is told at once.
                 self.is_urgent |= self.tracker.has_gaps();
+                self.tracker.record(tsn);
                 self.reassembly.push_next(data, inbox, stats)?;
                 self.close_up(inbox, stats)?;
             }

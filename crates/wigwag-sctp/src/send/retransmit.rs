@@ -110,6 +110,11 @@ impl Transmission {
         self.outstanding.next_tsn().previous()
     }
 
+    /// The last TSN that is known to have arrived, with everything before it.
+    pub(crate) const fn cumulative(&self) -> Tsn {
+        self.outstanding.cumulative()
+    }
+
     pub(crate) const fn set_reset_barrier(&mut self, tsn: Tsn) {
         self.reset_barrier = Some(tsn);
     }

@@ -8,30 +8,30 @@ use wigwag_sansio::{Datagram, Seed, Transmit};
 use wigwag_sctp::{Association, Config, Event, Reliability, SendOptions};
 use wigwag_sim::{Node, Wire, World};
 
-pub const ORDERED: SendOptions = SendOptions { unordered: false, reliability: Reliability::Reliable };
-pub const UNORDERED: SendOptions = SendOptions { unordered: true, reliability: Reliability::Reliable };
+pub(crate) const ORDERED: SendOptions = SendOptions { unordered: false, reliability: Reliability::Reliable };
+pub(crate) const UNORDERED: SendOptions = SendOptions { unordered: true, reliability: Reliability::Reliable };
 
 /// An association, what it has told, and whether anybody listens.
-pub struct Peer {
-    pub association: Association,
-    pub wire: Wire,
-    pub events: Vec<Event>,
-    pub is_reading: bool,
+pub(crate) struct Peer {
+    pub(crate) association: Association,
+    pub(crate) wire: Wire,
+    pub(crate) events: Vec<Event>,
+    pub(crate) is_reading: bool,
     out_max: usize,
 }
 
 impl Peer {
-    pub fn new(config: Config, seed: u64, wire: Wire) -> Self {
+    pub(crate) fn new(config: Config, seed: u64, wire: Wire) -> Self {
         let association = Association::new(config, Seed::for_test(seed));
         Self { association, wire, events: Vec::new(), is_reading: true, out_max: 0 }
     }
 
-    pub fn send(&mut self, stream: u16, data: &[u8]) {
+    pub(crate) fn send(&mut self, stream: u16, data: &[u8]) {
         self.association.send(stream, 51, Bytes::copy_from_slice(data), ORDERED).unwrap();
     }
 
     /// What has arrived: streams and messages.
-    pub fn received(&self) -> Vec<(u16, Vec<u8>)> {
+    pub(crate) fn received(&self) -> Vec<(u16, Vec<u8>)> {
         let message = |event: &Event| match event {
             Event::Message { stream, data, .. } => Some((*stream, data.to_vec())),
             _ => None,
@@ -40,7 +40,7 @@ impl Peer {
     }
 
     /// Everything but messages and what is told of buffers.
-    pub fn notices(&self) -> Vec<Event> {
+    pub(crate) fn notices(&self) -> Vec<Event> {
         let is_plain = |event: &&Event| matches!(event, Event::Message { .. } | Event::BufferedAmountLow { .. } | Event::Writable);
         self.events.iter().filter(|event| !is_plain(event)).cloned().collect()
     }
@@ -77,17 +77,17 @@ impl Node for Peer {
 }
 
 /// A and Z, of whom neither has begun.
-pub fn world(seed: u64, a: Config, z: Config) -> World<Peer> {
+pub(crate) fn world(seed: u64, a: Config, z: Config) -> World<Peer> {
     let [wire_a, wire_z] = Wire::pair();
     World::pair(seed, [Peer::new(a, 2 * seed, wire_a), Peer::new(z, 2 * seed + 1, wire_z)])
 }
 
 /// A and Z, of whom A has connected to Z.
-pub fn connected(seed: u64) -> World<Peer> {
+pub(crate) fn connected(seed: u64) -> World<Peer> {
     connected_with(seed, Config::default(), Config::default())
 }
 
-pub fn connected_with(seed: u64, a: Config, z: Config) -> World<Peer> {
+pub(crate) fn connected_with(seed: u64, a: Config, z: Config) -> World<Peer> {
     let mut world = world(seed, a, z);
     world[wigwag_sim::A].association.connect();
     world.run();
@@ -99,18 +99,18 @@ pub fn connected_with(seed: u64, a: Config, z: Config) -> World<Peer> {
     world
 }
 
-pub fn config(configure: impl FnOnce(&mut Config)) -> Config {
+pub(crate) fn config(configure: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
     configure(&mut config);
     config
 }
 
 /// Whether a packet has a chunk of this type.
-pub fn has_chunk(packet: &[u8], kind: u8) -> bool {
+pub(crate) fn has_chunk(packet: &[u8], kind: u8) -> bool {
     chunks(packet).iter().any(|chunk| chunk[0] == kind)
 }
 
-pub fn chunks(packet: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn chunks(packet: &[u8]) -> Vec<&[u8]> {
     let mut chunks = Vec::new();
     let mut rest = &packet[12..];
     while rest.len() >= 4 {
@@ -122,11 +122,11 @@ pub fn chunks(packet: &[u8]) -> Vec<&[u8]> {
 }
 
 /// The chunks of a packet in words; TSNs are told relative to `base`.
-pub fn dissector(base: u32) -> impl Fn(&[u8]) -> String {
+pub(crate) fn dissector(base: u32) -> impl Fn(&[u8]) -> String {
     move |packet| chunks(packet).iter().map(|chunk| describe(chunk, base)).collect::<Vec<_>>().join(", ")
 }
 
-pub fn dissect(packet: &[u8]) -> String {
+pub(crate) fn dissect(packet: &[u8]) -> String {
     dissector(0)(packet)
 }
 
@@ -174,10 +174,10 @@ fn describe(chunk: &[u8], base: u32) -> String {
 }
 
 /// The ladder with TSNs told relative to the first, which `Config` has set to 1000 on both sides.
-pub fn ladder(world: &World<Peer>) -> String {
+pub(crate) fn ladder(world: &World<Peer>) -> String {
     world.ladder(dissector(1000))
 }
 
-pub fn plain() -> Config {
+pub(crate) fn plain() -> Config {
     config(|config| config.initial_tsn = Some(1000))
 }

@@ -1,0 +1,75 @@
+//! What a packet and a message cost in allocations, and in memory what a hostile peer can hold.
+
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+use wigwag_sansio::Seed;
+use wigwag_sctp::{Association, Config, Event, SendOptions};
+
+/// Carries packets between two associations until neither has one.
+fn exchange(a: &mut Association, z: &mut Association, now: Instant, out: &mut Vec<u8>, mut read: impl FnMut(Event)) {
+    loop {
+        let mut is_quiet = true;
+        for is_from_a in [true, false] {
+            let (from, to) = if is_from_a { (&mut *a, &mut *z) } else { (&mut *z, &mut *a) };
+            out.clear();
+            while from.poll_packet(now, 1200, out) {
+                to.handle_input(out, now);
+                out.clear();
+                is_quiet = false;
+            }
+            while let Some(event) = to.poll_event() {
+                read(event);
+            }
+        }
+        if is_quiet {
+            return;
+        }
+    }
+}
+
+fn connected(now: Instant) -> (Association, Association, Vec<u8>) {
+    let mut a = Association::new(Config::default(), Seed::for_test(1));
+    let mut z = Association::new(Config::default(), Seed::for_test(2));
+    let mut out = Vec::new();
+    a.connect();
+    exchange(&mut a, &mut z, now, &mut out, |_| ());
+    (a, z, out)
+}
+
+/// How many allocations it costs to carry `message` 100 times, both ends together, once everything is warm.
+fn cost(message: &Bytes) -> u64 {
+    let mut now = wigwag_sim::origin();
+    let (mut a, mut z, mut out) = connected(now);
+    let mut turn = || {
+        let mut received = 0;
+        for _ in 0..100 {
+            a.send(0, 53, message.clone(), SendOptions::default()).unwrap();
+        }
+        now += Duration::from_millis(50);
+        exchange(&mut a, &mut z, now, &mut out, |event| received += usize::from(matches!(event, Event::Message { .. })));
+        now += Duration::from_millis(50);
+        z.handle_timeout(now);
+        exchange(&mut a, &mut z, now, &mut out, |_| ());
+        assert_eq!(received, 100);
+    };
+    for _ in 0..10 {
+        turn();
+    }
+    allocation_counter::measure(turn).count_total
+}
+
+#[test]
+fn a_message_costs_one_allocation_and_a_packet_none() {
+    assert_eq!(cost(&Bytes::from_static(&[7; 1000])), 100);
+    assert_eq!(cost(&Bytes::from_static(&[7; 20_000])), 100);
+}
+
+#[test]
+fn an_idle_association_is_small() {
+    let now = wigwag_sim::origin();
+    let info = allocation_counter::measure(|| {
+        let (a, z, out) = connected(now);
+        std::mem::forget((a, z, out));
+    });
+    assert!(info.bytes_current < 2 * 20_000, "{} bytes", info.bytes_current);
+}
