@@ -50,7 +50,7 @@ fn split(text: &str) -> Result<(char, &str), Expected> {
         return Err(Expected("a line of at most 16384 bytes"));
     }
     // RFC 8866 §9: "any byte except NUL, CR, or LF"
-    if text.bytes().any(|byte| byte == 0 || byte == b'\r') {
+    if has(text, |byte| byte == 0 || byte == b'\r') {
         return Err(Expected("a line without NUL and without CR but at its end"));
     }
     // RFC 8866 §5: "Whitespace MUST NOT be used on either side of the '=' sign" – what follows it may begin with one.
@@ -59,6 +59,11 @@ fn split(text: &str) -> Result<(char, &str), Expected> {
         (Some(kind), Some('=')) => Ok((kind, chars.as_str())),
         _ => Err(Expected("a line of the form x=value")),
     }
+}
+
+/// Whether a byte is such a one. All are looked at, for that goes many at a time.
+fn has(text: &str, is: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | is(byte))
 }
 
 /// Writes `x=value` and CR LF.
@@ -75,6 +80,9 @@ struct OneLine<'a, 'f>(&'a mut fmt::Formatter<'f>);
 
 impl Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if !has(text, |byte| matches!(byte, 0 | b'\r' | b'\n')) {
+            return self.0.write_str(text);
+        }
         text.split(['\0', '\r', '\n']).try_for_each(|part| self.0.write_str(part))
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use wigwag_sdp::{Attribute, Candidate, SessionDescription};
 
+#[expect(clippy::print_stdout, reason = "whoever reads the output shall know what was not tested")]
 #[expect(clippy::disallowed_methods, reason = "where the data of others lies is no configuration of ours")]
 fn testdata() -> Option<PathBuf> {
     let found = std::env::var("WIGWAG_TESTDATA").ok();

@@ -1,8 +1,8 @@
 //! Each attribute, read from the examples of its RFC.
 
 use wigwag_sdp::{
-    Address, AddressType, Attribute, Candidate, CandidateKind, Direction, Feedback, Format, RidDirection,
-    SessionDescription, Setup, TcpType,
+    Address, AddressType, Attribute, Candidate, CandidateKind, Direction, Feedback, Format, MediaDescription,
+    RidDirection, SessionDescription, Setup, TcpType,
 };
 
 /// The attribute that this line is.
@@ -187,7 +187,7 @@ fn directions_meet_as_in_rfc_3264() {
 fn a_port_of_zero_rejects_unless_it_waits_for_its_bundle() {
     let text = "v=0\no=- 1 1 IN IP4 ::\ns=-\nt=0 0\na=group:BUNDLE a b\nm=audio 0 X 0\na=mid:a\nm=video 0 X 0\na=bundle-only\na=mid:b\n";
     let session = SessionDescription::parse(text).expect("two sections");
-    assert_eq!(session.media.iter().map(|section| section.is_rejected()).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(session.media.iter().map(MediaDescription::is_rejected).collect::<Vec<_>>(), [true, false]);
     assert_eq!(session.section("b").map(|section| section.media.as_str()), Some("video"));
     assert_eq!(session.bundled().collect::<Vec<_>>(), ["a", "b"]);
 }

@@ -136,9 +136,8 @@ fn answers_of_browsers_apply() {
     ];
     for (name, [opus, vp8], direction) in answers {
         let Some(answer) = read(name) else { return };
-        let mut config = Config::default();
-        config.codecs =
-            vec![Codec { payload_type: opus, ..Codec::opus() }, Codec { payload_type: vp8, ..Codec::vp8() }];
+        let codecs = vec![Codec { payload_type: opus, ..Codec::opus() }, Codec { payload_type: vp8, ..Codec::vp8() }];
+        let config = Config { codecs, ..Config::default() };
         let mut a = Peer::with('A', config);
         let ids = [a.add(MediaKind::Audio, Direction::Sendrecv, 1), a.add(MediaKind::Video, Direction::Sendrecv, 2)];
         a.jsep.want_data_channels();

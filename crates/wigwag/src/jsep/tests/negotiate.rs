@@ -265,8 +265,7 @@ fn a_role_is_forced_only_where_the_offer_leaves_the_choice() {
         (Some(DtlsRole::Client), "active", DtlsRole::Client),
         (Some(DtlsRole::Server), "passive", DtlsRole::Server),
     ] {
-        let mut config = Config::default();
-        config.dtls_role = forced;
+        let config = Config { dtls_role: forced, ..Config::default() };
         let (mut a, mut z) = (Peer::new('A'), Peer::with('Z', config));
         a.jsep.want_data_channels();
         let (_, answer) = negotiate(&mut a, &mut z);
@@ -274,8 +273,7 @@ fn a_role_is_forced_only_where_the_offer_leaves_the_choice() {
         assert_eq!(z.jsep.dtls_role(), Some(role));
         assert_ne!(a.jsep.dtls_role(), z.jsep.dtls_role());
     }
-    let mut config = Config::default();
-    config.dtls_role = Some(DtlsRole::Client);
+    let config = Config { dtls_role: Some(DtlsRole::Client), ..Config::default() };
     let (mut a, mut z) = (Peer::new('A'), Peer::with('Z', config));
     a.jsep.want_data_channels();
     let offer = a.describe().to_string().replace("actpass", "active");
@@ -323,8 +321,7 @@ fn candidates_found_later_are_in_the_description_then() {
 
 #[test]
 fn retransmission_is_agreed_upon_if_both_are_configured_for_it() {
-    let mut with = Config::default();
-    with.codecs = vec![Codec { rtx: Some(97), ..Codec::vp8() }];
+    let with = Config { codecs: vec![Codec { rtx: Some(97), ..Codec::vp8() }], ..Config::default() };
     for (z_config, rtx) in [(Config::default(), None), (with.clone(), Some(97))] {
         let (mut a, mut z) = (Peer::with('A', with.clone()), Peer::with('Z', z_config));
         let send = SendStream { ssrc: 1, rtx_ssrc: Some(2), ..SendStream::default() };
@@ -406,8 +403,7 @@ fn numbers_agreed_upon_are_kept_when_we_offer() {
 
 #[test]
 fn bundle_only_is_for_those_who_ask_for_it() {
-    let mut config = Config::default();
-    config.bundle_only = true;
+    let config = Config { bundle_only: true, ..Config::default() };
     let (mut a, mut z) = (Peer::with('A', config), Peer::new('Z'));
     a.add(MediaKind::Audio, Direction::Sendrecv, 1);
     a.jsep.want_data_channels();

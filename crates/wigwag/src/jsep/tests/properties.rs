@@ -38,7 +38,7 @@ fn take(step: Step, a: &mut Peer, z: &mut Peer) {
     match step {
         Step::Add(true, kind, way) => drop(a.add(kind, way, 1)),
         Step::Direct(true, number, way) => {
-            which(a, number).into_iter().for_each(|id| a.jsep.set_direction(id, way).expect("it lives"))
+            which(a, number).into_iter().for_each(|id| a.jsep.set_direction(id, way).expect("it lives"));
         }
         Step::Stop(true, number) => which(a, number).into_iter().for_each(|id| a.jsep.stop(id).expect("it lives")),
         Step::Data(true) => a.jsep.want_data_channels(),
