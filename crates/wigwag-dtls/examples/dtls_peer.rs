@@ -67,7 +67,8 @@ fn run(mut connection: Connection, socket: &UdpSocket, mut remote: Option<Socket
         if is_over {
             return Ok(());
         }
-        let wait = connection.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(Duration::from_millis(1)));
+        let wait =
+            connection.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(Duration::from_millis(1)));
         socket.set_read_timeout(wait)?;
         match socket.recv_from(&mut buffer) {
             Ok((len, from)) => {
@@ -83,7 +84,8 @@ fn run(mut connection: Connection, socket: &UdpSocket, mut remote: Option<Socket
                     }
                 }
             }
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionRefused) => {}
+            Err(e)
+                if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionRefused) => {}
             Err(e) => return Err(e.into()),
         }
     }

@@ -103,7 +103,10 @@ pub(crate) fn put_vec(out: &mut Vec<u8>, length: Length, write: impl FnOnce(&mut
     out.resize(start + width, 0);
     write(out);
     let len = (out.len() - start - width).to_be_bytes();
-    debug_assert!(len.iter().rev().skip(width).all(|byte| *byte == 0), "we write no vector that is longer than its length can say");
+    debug_assert!(
+        len.iter().rev().skip(width).all(|byte| *byte == 0),
+        "we write no vector that is longer than its length can say"
+    );
     for (to, from) in out.iter_mut().skip(start).zip(len.iter().skip(len.len() - width)) {
         *to = *from;
     }

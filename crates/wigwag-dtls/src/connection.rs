@@ -55,7 +55,6 @@ impl Connection {
     pub const OVERHEAD: usize = HEADER_LEN + EXPLICIT_NONCE_LEN + TAG_LEN;
 
     /// A client owes its ClientHello at once; a server awaits one.
-    #[expect(clippy::needless_pass_by_value, reason = "a seed is used once")]
     pub fn new(config: Config, seed: Seed) -> Self {
         let role = config.role;
         let mut handshake = Handshake::new(config, Rng::new(seed));
@@ -106,8 +105,8 @@ impl Connection {
     pub fn poll_packet(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let now = self.clock.advance(now);
         self.retire();
-        let has_written = self.write_alert(limit, out)
-            || self.handshake.flight.write(now, limit, &mut self.handshake.write, out);
+        let has_written =
+            self.write_alert(limit, out) || self.handshake.flight.write(now, limit, &mut self.handshake.write, out);
         if has_written {
             self.stats.handshake_datagrams_sent += 1;
         }

@@ -177,7 +177,8 @@ mod tests {
     #[test]
     fn other_text_is_refused() {
         let long = format!("{}:00", ABC[0]);
-        let wrong = ["", "sha-256", "sha-256 ", "sha-256 BA", "sha-1 A9:99", "md5 00", &ABC[0][..ABC[0].len() - 3], &long];
+        let wrong =
+            ["", "sha-256", "sha-256 ", "sha-256 BA", "sha-1 A9:99", "md5 00", &ABC[0][..ABC[0].len() - 3], &long];
         for text in wrong.into_iter().chain([&*ABC[0].replace(':', ""), &*ABC[0].replace("BA", "+A")]) {
             assert_eq!(text.parse::<Fingerprint>(), Err(Error::InvalidFingerprint), "{text}");
         }

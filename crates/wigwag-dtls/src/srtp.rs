@@ -128,7 +128,8 @@ mod tests {
     fn both_sides_take_the_same_keys_from_opposite_ends() {
         for profile in [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80] {
             let material: Vec<u8> = (0..).take(profile.keying_material_len()).collect();
-            let [client, server] = [Role::Client, Role::Server].map(|role| SrtpKeys::new(profile, role, material.clone()));
+            let [client, server] =
+                [Role::Client, Role::Server].map(|role| SrtpKeys::new(profile, role, material.clone()));
             let order = [client.local_key(), server.local_key(), client.local_salt(), server.local_salt()].concat();
             assert_eq!(order, material, "RFC 5764 §4.2");
             assert_eq!((client.remote_key(), client.remote_salt()), (server.local_key(), server.local_salt()));

@@ -140,7 +140,7 @@ fn shred(datagram: &[u8], rng: &mut Rng) -> Vec<Vec<u8>> {
         }
         let (header, body) = record[13..].split_at(12);
         for (i, byte) in body.iter().enumerate() {
-            let offset = u32::try_from(i).unwrap().to_be_bytes();
+            let offset = u32::try_from(i).expect("a short message").to_be_bytes();
             let fragment = [&header[..6], &offset[1..], &[0, 0, 1, *byte]].concat();
             shreds.push(plaintext(22, 0, i as u64, &fragment));
         }
@@ -181,7 +181,11 @@ fn several_messages_in_a_record_are_read() {
     pair.run(LIMIT, |_, datagram| {
         let (mut merged, mut others) = (Vec::new(), Vec::new());
         for record in records(&datagram) {
-            if record[0] == 22 && record[3..5] == [0, 0] { merged.extend_from_slice(&record[13..]) } else { others.extend(record) }
+            if record[0] == 22 && record[3..5] == [0, 0] {
+                merged.extend_from_slice(&record[13..])
+            } else {
+                others.extend(record)
+            }
         }
         vec![[plaintext(22, 0, 0, &merged), others].concat()]
     });
@@ -264,7 +268,10 @@ fn both_can_close_and_the_other_learns_of_it() {
         pair.peers[who].close();
         assert!(pair.protect(who, b"late").is_none());
         pair.exchange(as_it_is);
-        assert_eq!((pair.closed[who], pair.closed[1 - who]), (Some(CloseReason::Local), Some(CloseReason::CloseNotify)));
+        assert_eq!(
+            (pair.closed[who], pair.closed[1 - who]),
+            (Some(CloseReason::Local), Some(CloseReason::CloseNotify))
+        );
         let none = pair.peers[who].export_keying_material("EXPORTER-test", None, &mut [0; 4]);
         assert_eq!(none, Err(wigwag_dtls::Error::NotConnected));
     }

@@ -368,7 +368,12 @@ fn bits_turned_over_in_what_is_protected_change_nothing() {
 }
 
 fn dropped(stats: &Stats) -> u64 {
-    stats.malformed_records + stats.wrong_version + stats.unknown_content_type + stats.unknown_epoch + stats.replayed + stats.not_authentic
+    stats.malformed_records
+        + stats.wrong_version
+        + stats.unknown_content_type
+        + stats.unknown_epoch
+        + stats.replayed
+        + stats.not_authentic
 }
 
 #[test]

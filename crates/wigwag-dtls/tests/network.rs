@@ -99,7 +99,7 @@ impl Subject for Peer {
 /// All counters of the second part.
 fn dropped(stats: &Stats) -> u64 {
     let counters = format!("{stats:?}");
-    let (_, counters) = counters.split_once("malformed_records").unwrap();
+    let (_, counters) = counters.split_once("malformed_records").expect("the first of them");
     let numbers = counters.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<u64>().ok());
     numbers.sum()
 }
@@ -217,7 +217,10 @@ fn bad_networks_only_delay() {
     for seed in seeds(50) {
         let mut world = World::pair(seed, peers(seed));
         world.links(A, Z, |link| {
-            link.loss(25.0).duplication(10.0).reordering(20.0, Duration::from_millis(90)).jitter(Duration::from_millis(50));
+            link.loss(25.0)
+                .duplication(10.0)
+                .reordering(20.0, Duration::from_millis(90))
+                .jitter(Duration::from_millis(50));
         });
         world.run_until(connected, Duration::from_secs(120));
     }

@@ -96,9 +96,8 @@ impl Connection {
 
     /// An alert that may be anybody's.
     fn doubt(&mut self, body: &[u8]) {
-        let is_end = |alert: &Alert| {
-            alert.level == AlertLevel::Fatal || alert.description == AlertDescription::CloseNotify
-        };
+        let is_end =
+            |alert: &Alert| alert.level == AlertLevel::Fatal || alert.description == AlertDescription::CloseNotify;
         // Only while an answer is awaited can silence be told from patience.
         let waits = self.handshake.flight.deadline().is_some() && self.doubt.is_none();
         if let Some(alert) = Alert::decode(body).ok().filter(|alert| waits && is_end(alert)) {
@@ -129,10 +128,9 @@ impl Connection {
     /// The end of the peer's last flight comes again: it has not got ours.
     fn handle_repeated(&mut self, fragment: &Fragment<'_>) {
         self.stats.repeated_fragments += 1;
-        let is_end = fragment.message_seq.checked_add(1) == Some(self.handshake.received.next()) && fragment.offset == 0;
-        if is_end && self.handshake.flight.repeat() {
-            self.stats.repetitions += 1;
-        }
+        let is_end =
+            fragment.message_seq.checked_add(1) == Some(self.handshake.received.next()) && fragment.offset == 0;
+        self.stats.repetitions += u64::from(is_end && self.handshake.flight.repeat());
     }
 
     /// Handles the messages that are complete and next.
@@ -155,9 +153,7 @@ impl Connection {
         let Ok(fragment) = Fragment::decode(&mut Reader::new(body)) else { return };
         match (fragment.message_type, self.handshake.config.role) {
             (HandshakeType::FINISHED, Role::Server) => {
-                if fragment.message_seq < self.handshake.received.next() && self.handshake.flight.repeat() {
-                    self.stats.repetitions += 1;
-                }
+                self.stats.repetitions += u64::from(self.handshake.flight.repeat());
             }
             // RFC 8827 §6.5: "Endpoints MUST NOT implement DTLS renegotiation and MUST reject it with a "no_renegotiation"
             // alert if offered."

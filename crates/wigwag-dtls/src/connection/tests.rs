@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn connected() -> [Connection; 2] {
-    let certificate = |n| Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap());
+    let certificate =
+        |n| Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap());
     let (a, z) = (certificate(1), certificate(2));
     let connection = |role, own: &Arc<Certificate>, other: &Arc<Certificate>, seed| {
         let mut config = Config::new(role, own.clone());
@@ -63,7 +64,11 @@ fn renegotiation_is_refused_with_a_warning_and_ends_nothing() {
     z.handle_input(&mut record(&mut a, ContentType::Handshake, &hello), now, |_| {});
     assert_eq!(z.alert, Some(Alert::warning(AlertDescription::NoRenegotiation)));
     assert_eq!(carry(&mut z, &mut a), 1);
-    a.handle_input(&mut record(&mut z, ContentType::Handshake, &whole(HandshakeType::HELLO_REQUEST, 0, &[])), now, |_| {});
+    a.handle_input(
+        &mut record(&mut z, ContentType::Handshake, &whole(HandshakeType::HELLO_REQUEST, 0, &[])),
+        now,
+        |_| {},
+    );
     assert_eq!(carry(&mut a, &mut z), 1);
     assert!(a.is_connected() && z.is_connected());
     assert_eq!((a.stats.ignored_alerts, z.stats.ignored_alerts), (1, 1));
@@ -94,7 +99,7 @@ fn ten_thousand_warnings_provoke_nothing() {
 fn the_last_sequence_number_closes_and_none_comes_again() {
     let [mut a, mut z] = connected();
     a.handshake.write.last_mut().unwrap().set_sequence(RecordNumber::SEQUENCE_MAX - 2);
-    let mut protect = |connection: &mut Connection| {
+    let protect = |connection: &mut Connection| {
         let mut out = Vec::new();
         let has_written = connection.protect(1200, &mut out, |_, out| {
             out.extend_from_slice(b"data");

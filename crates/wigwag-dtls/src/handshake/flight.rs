@@ -43,8 +43,13 @@ enum State {
     /// Nothing is owed, and no answer awaited.
     Idle,
     /// The bytes from `offset` of the body of item `next` are owed, and all that comes after them.
-    Sending { next: usize, offset: usize },
-    Waiting { retransmit: Timer },
+    Sending {
+        next: usize,
+        offset: usize,
+    },
+    Waiting {
+        retransmit: Timer,
+    },
     /// The last flight.
     Kept,
 }
@@ -201,7 +206,11 @@ impl Flight {
     }
 
     fn sent(&self, now: Instant) -> State {
-        if self.is_last { State::Kept } else { State::Waiting { retransmit: Timer::after(now, self.backoff.current()) } }
+        if self.is_last {
+            State::Kept
+        } else {
+            State::Waiting { retransmit: Timer::after(now, self.backoff.current()) }
+        }
     }
 }
 

@@ -173,7 +173,8 @@ impl Reassembly {
 
     /// The next message, if it is complete.
     pub(crate) fn pop(&mut self) -> Option<Message> {
-        let entry = self.partials.first_entry().filter(|entry| *entry.key() == self.next && entry.get().missing == 0)?;
+        let entry =
+            self.partials.first_entry().filter(|entry| *entry.key() == self.next && entry.get().missing == 0)?;
         let message = entry.remove().message;
         // RFC 6347 §4.2.2: 65,535 messages are not a handshake; the last number is never reached again.
         self.next = self.next.saturating_add(1);

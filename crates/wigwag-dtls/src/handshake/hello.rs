@@ -150,7 +150,10 @@ impl Answer {
             _ => false,
         };
         if hello.extensions.iter().any(|(number, _)| !is_offered(number)) {
-            return Err(Failure::refused(AlertDescription::UnsupportedExtension, "the server sent an extension not offered"));
+            return Err(Failure::refused(
+                AlertDescription::UnsupportedExtension,
+                "the server sent an extension not offered",
+            ));
         }
         if hello.extensions.get(ec_point_formats::NUMBER, ec_point_formats::decode)? == Some(false) {
             return Err(illegal("the server does not take uncompressed points"));
@@ -159,7 +162,9 @@ impl Answer {
         check_renegotiation_info(hello.extensions)?;
         let srtp_profile = match hello.extensions.get(use_srtp::NUMBER, use_srtp::decode)? {
             None => None,
-            Some(chosen) => Some(chosen_profile(&chosen, srtp_profiles).ok_or(illegal("the server chose no SRTP profile of ours"))?),
+            Some(chosen) => Some(
+                chosen_profile(&chosen, srtp_profiles).ok_or(illegal("the server chose no SRTP profile of ours"))?,
+            ),
         };
         Ok(Self { random: hello.random, cipher_suite, srtp_profile })
     }
@@ -184,7 +189,11 @@ fn check_version(hello: &ClientHello<'_>) -> Result<(), Failure> {
         // Versions of DTLS count downwards from 0xFEFF.
         None => hello.version >> 8 == wire >> 8 && hello.version <= wire,
     };
-    if is_offered { Ok(()) } else { Err(Failure::refused(AlertDescription::ProtocolVersion, "DTLS 1.2 is not offered")) }
+    if is_offered {
+        Ok(())
+    } else {
+        Err(Failure::refused(AlertDescription::ProtocolVersion, "DTLS 1.2 is not offered"))
+    }
 }
 
 /// Keys without it can be made equal on two connections by a man in the middle, and with them those of SRTP; all peers of

@@ -83,7 +83,8 @@ impl Handshake {
     /// match … the endpoint MUST tear down the connection".
     pub(crate) fn authenticate(&mut self, certificate: &[u8]) -> Result<(), Failure> {
         // All are compared, whichever matches: time tells nothing of which.
-        let matching = self.config.remote_fingerprints.iter().filter(|fingerprint| fingerprint.matches(certificate)).count();
+        let matching =
+            self.config.remote_fingerprints.iter().filter(|fingerprint| fingerprint.matches(certificate)).count();
         if matching == 0 {
             return Err(Failure { alert: AlertDescription::BadCertificate, reason: CloseReason::FingerprintMismatch });
         }

@@ -28,7 +28,7 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 /// datagram, values that nobody knows (RFC 8701), no session.
 pub(crate) fn browser_hello() -> Vec<u8> {
     let mut extensions = Vec::new();
-    let mut put = |number: u16, data: &[u8]| super::extension::put(&mut extensions, number, |out| out.extend_from_slice(data));
+    let mut put = |number: u16, data: &[u8]| extension::put(&mut extensions, number, |out| out.extend_from_slice(data));
     put(0x5A5A, &[]);
     put(use_srtp::NUMBER, &[0, 6, 0, 1, 0, 8, 0, 7, 0]);
     put(51, &[0x7A; 1216 + 50]);
@@ -68,7 +68,9 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Decode)> {
     vec![
         ("ClientHello", written(|out| hello::write_client_hello([1; 32], &[2; 20], &config, out)), client_hello),
         ("ClientHello of a browser", browser, client_hello),
-        ("ServerHello", written(|out| selection.write_server_hello([3; 32], out)), |body| ServerHello::decode(body).is_ok()),
+        ("ServerHello", written(|out| selection.write_server_hello([3; 32], out)), |body| {
+            ServerHello::decode(body).is_ok()
+        }),
         ("HelloVerifyRequest", vec![0xFE, 0xFF, 2, 5, 6], |body| HelloVerifyRequest::decode(body).is_ok()),
         ("Certificate", written(|out| Certificate { leaf: Some(certificate) }.encode(out)), |body| {
             Certificate::decode(body).is_ok()
@@ -78,9 +80,11 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Decode)> {
         ("ClientKeyExchange", written(|out| ClientKeyExchange { public_key: &[7; 32] }.encode(out)), |body| {
             ClientKeyExchange::decode(body).is_ok()
         }),
-        ("CertificateVerify", written(|out| CertificateVerify { scheme: 0x0403, signature: &[8; 70] }.encode(out)), |body| {
-            CertificateVerify::decode(body).is_ok()
-        }),
+        (
+            "CertificateVerify",
+            written(|out| CertificateVerify { scheme: 0x0403, signature: &[8; 70] }.encode(out)),
+            |body| CertificateVerify::decode(body).is_ok(),
+        ),
     ]
 }
 
@@ -173,7 +177,7 @@ fn a_server_that_answers_what_was_not_offered_is_refused() {
     };
     use crate::AlertDescription::{HandshakeFailure, IllegalParameter, UnsupportedExtension};
     let all = &config.srtp_profiles;
-    let put = |out: &mut Vec<u8>, number, data: &[u8]| super::extension::put(out, number, |out| out.extend_from_slice(data));
+    let put = |out: &mut Vec<u8>, number, data: &[u8]| extension::put(out, number, |out| out.extend_from_slice(data));
     assert_eq!(answer(&|_| {}, all), Ok(None));
     assert_eq!(answer(&|out| use_srtp::encode(&all[1..], out), all), Ok(Some(all[1])));
     assert_eq!(answer(&|out| use_srtp::encode(&all[1..], out), &all[..1]), Err(IllegalParameter));

@@ -2,6 +2,7 @@
 
 use super::key_schedule::Secrets;
 use super::{Expect, Next};
+use crate::Group;
 use crate::Role;
 use crate::alert::AlertDescription;
 use crate::crypto::kx::KeyExchange;
@@ -12,11 +13,10 @@ use crate::handshake::hello::{self, Answer, Random};
 use crate::handshake::{Failure, Handshake};
 use crate::message::certificate_request::ECDSA_SIGN;
 use crate::message::{
-    Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, HandshakeType, HelloVerifyRequest, ServerHello,
-    ServerKeyExchange,
+    Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, HandshakeType, HelloVerifyRequest,
+    ServerHello, ServerKeyExchange,
 };
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
-use crate::Group;
 
 /// How often a server may ask for another cookie; its secret may have changed in between.
 const HELLO_VERIFY_REQUESTS_MAX: u32 = 3;
@@ -134,7 +134,10 @@ impl ExpectCertificateRequest {
         let takes_ours = request.certificate_types.contains(&ECDSA_SIGN)
             && SignatureScheme::ALL.iter().any(|scheme| request.signature_algorithms.contains(scheme.wire()));
         if !takes_ours {
-            return Err(Failure::refused(AlertDescription::HandshakeFailure, "the server does not take our certificate"));
+            return Err(Failure::refused(
+                AlertDescription::HandshakeFailure,
+                "the server does not take our certificate",
+            ));
         }
         handshake.transcript.add(message.bytes());
         Ok(Next::Expect(Expect::ServerHelloDone(state)))

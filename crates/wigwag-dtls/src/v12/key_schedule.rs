@@ -22,7 +22,12 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     /// RFC 7627 §4: "master_secret = PRF(pre_master_secret, "extended master secret", session_hash) [0..47];"
-    pub(crate) fn new(pre_master_secret: &[u8], session_hash: &[u8], client_random: Random, server_random: Random) -> Self {
+    pub(crate) fn new(
+        pre_master_secret: &[u8],
+        session_hash: &[u8],
+        client_random: Random,
+        server_random: Random,
+    ) -> Self {
         let mut master_secret = [0; MASTER_SECRET_LEN];
         prf(pre_master_secret, b"extended master secret", &[session_hash], &mut master_secret);
         Self { master_secret, client_random, server_random }
@@ -40,7 +45,7 @@ impl Secrets {
             Role::Client => 0,
             Role::Server => 1,
         };
-        Aead::new(&*Zeroizing::new(part(&*block, place * KEY_LEN)), part(&*block, 2 * KEY_LEN + place * SALT_LEN))
+        Aead::new(&Zeroizing::new(part(&*block, place * KEY_LEN)), part(&*block, 2 * KEY_LEN + place * SALT_LEN))
     }
 
     /// RFC 5246 §7.4.9: "verify_data = PRF(master_secret, finished_label, Hash(handshake_messages))

@@ -13,7 +13,8 @@ use crate::handshake::hello::{Random, Selection};
 use crate::handshake::{Failure, Handshake};
 use crate::message::certificate_request::ECDSA_SIGN;
 use crate::message::{
-    Certificate, CertificateRequest, CertificateVerify, ClientHello, ClientKeyExchange, HandshakeType, ServerKeyExchange,
+    Certificate, CertificateRequest, CertificateVerify, ClientHello, ClientKeyExchange, HandshakeType,
+    ServerKeyExchange,
 };
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
 
@@ -53,7 +54,8 @@ impl ExpectClientHello {
         let (scheme, signature) =
             handshake.config.certificate.key().sign(&ServerKeyExchange::signed(&client, &server, group, &public_key));
         handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |_, out| {
-            ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }.encode(out);
+            ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }
+                .encode(out);
         });
         let schemes: Vec<u8> = SignatureScheme::ALL.iter().flat_map(|scheme| scheme.wire().to_be_bytes()).collect();
         let request =

@@ -14,7 +14,9 @@ pub const Z: usize = 1;
 pub const MTU: usize = 1200;
 
 pub fn certificate(n: u64) -> Arc<Certificate> {
-    Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap())
+    Arc::new(
+        Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).expect("a time that can be told"),
+    )
 }
 
 /// Configurations of a client and a server that know each other's fingerprints.
@@ -141,10 +143,12 @@ impl Pair {
     /// An application record from `who` to the other, not delivered.
     pub fn protect(&mut self, who: usize, text: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        self.peers[who].protect(MTU, &mut out, |_, out| {
-            out.extend_from_slice(text);
-            true
-        }).then_some(out)
+        self.peers[who]
+            .protect(MTU, &mut out, |_, out| {
+                out.extend_from_slice(text);
+                true
+            })
+            .then_some(out)
     }
 
     /// Both can send to each other.
@@ -189,14 +193,14 @@ pub fn plaintext(content_type: u8, epoch: u16, sequence: u64, body: &[u8]) -> Ve
     let mut record = vec![content_type, 0xFE, 0xFD];
     record.extend_from_slice(&epoch.to_be_bytes());
     record.extend_from_slice(&sequence.to_be_bytes()[2..]);
-    record.extend_from_slice(&u16::try_from(body.len()).unwrap().to_be_bytes());
+    record.extend_from_slice(&u16::try_from(body.len()).expect("a short body").to_be_bytes());
     record.extend_from_slice(body);
     record
 }
 
 /// A handshake message in a record of its own.
 pub fn handshake_record(message_type: u8, message_seq: u16, body: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+    let len = u32::try_from(body.len()).expect("a short body").to_be_bytes();
     let mut message = vec![message_type];
     message.extend_from_slice(&len[1..]);
     message.extend_from_slice(&message_seq.to_be_bytes());
