@@ -17,6 +17,11 @@ impl WallClock {
         Self { instant, unix_time }
     }
 
+    /// When it was told.
+    pub const fn instant(&self) -> Instant {
+        self.instant
+    }
+
     /// The time since 1970-01-01T00:00:00Z at `now`; never less than nothing.
     pub fn unix_time(&self, now: Instant) -> Duration {
         match now.checked_duration_since(self.instant) {

@@ -1,2 +1,37 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod config;
+mod data_channel;
+mod description;
+mod endpoint;
+mod error;
+mod event;
+mod gathering;
+pub mod jsep;
+mod mapping;
+mod media;
+mod peer_connection;
+mod state;
+mod stats;
+mod transport;
+
+pub use config::{Config, EndpointConfig};
+pub use data_channel::{
+    ChannelId, ChannelState, ChannelStats, DataChannel, DataChannelDrops, DataChannelInit, Reliability,
+};
+pub use description::{IceCandidate, SessionDescription};
+pub use endpoint::{ConnectionId, Endpoint, EndpointEvent, EndpointStats};
+pub use error::{ChannelError, EndpointError, Error, MediaError, SendError};
+pub use event::{CloseReason, Event};
+pub use jsep::{Direction, MediaKind, SdpType, SignalingState, Transceiver, TransceiverId};
+pub use peer_connection::PeerConnection;
+pub use state::{ConnectionState, IceConnectionState, IceGatheringState};
+pub use stats::{TransportDrops, TransportStats};
+
+// What appears in the signatures above, so that nobody needs the crates below by name.
+pub use wigwag_dtls::{Certificate, CipherSuite, Group, SrtpProfile, Version};
+pub use wigwag_ice::{Credentials, Path};
+pub use wigwag_rtp::{Received, ReceiverStats, Reported, RtpPacket, SenderStats};
+pub use wigwag_sansio as sansio;
+pub use wigwag_sansio::{Datagram, Seed, Transmit, WallClock};

@@ -1,0 +1,399 @@
+//! Data channels over one SCTP association (RFC 8831), opened by DCEP (RFC 8832) or by agreement.
+//!
+//! ```text
+//!                 association up              close, or the peer's reset
+//!   Connecting ───────────────────▶ Open ─────────────────────────────▶ Closing ──▶ Closed
+//!        └───────────────────────────── close ─────────────────────────────────────────▲
+//! ```
+//! `Closing` ends when both directions of the stream are reset; its id may then be used again.
+
+mod channel;
+mod dcep;
+mod ids;
+
+pub use channel::{ChannelId, ChannelState, ChannelStats, DataChannel, DataChannelInit};
+pub use dcep::Reliability;
+
+use crate::error::{ChannelError, SendError};
+use bytes::Bytes;
+use channel::Channel;
+use ids::StreamIds;
+use std::collections::{BTreeMap, VecDeque};
+use wigwag_sctp as sctp;
+
+/// Payload protocol identifiers (RFC 8831 §8).
+mod ppid {
+    pub(super) const DCEP: u32 = 50;
+    pub(super) const STRING: u32 = 51;
+    pub(super) const BINARY: u32 = 53;
+    pub(super) const STRING_EMPTY: u32 = 56;
+    pub(super) const BINARY_EMPTY: u32 = 57;
+}
+
+/// SCTP cannot send nothing, so an empty message is one zero byte under a number of its own (RFC 8831 §6.6).
+const EMPTY: Bytes = Bytes::from_static(&[0]);
+
+/// What happened to a data channel.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Incoming(ChannelId),
+    Opened(ChannelId),
+    Message { channel: ChannelId, data: Bytes, is_binary: bool },
+    BufferedAmountLow(ChannelId),
+    Writable,
+    Closed(ChannelId),
+    AssociationClosed(sctp::CloseReason),
+}
+
+/// What was dropped, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DataChannelDrops {
+    /// Messages on streams that are no open channel.
+    pub no_channel: u64,
+    /// Establishment messages that do not decode.
+    pub bad_dcep: u64,
+    /// Establishment messages for a stream that is a channel already, or whose number is ours to choose.
+    pub refused_open: u64,
+    /// Messages with a payload protocol identifier that is none of a data channel's.
+    pub unknown_ppid: u64,
+}
+
+/// All channels of a connection.
+#[derive(Debug)]
+pub(crate) struct DataChannels {
+    channels: BTreeMap<ChannelId, Channel>,
+    by_stream: BTreeMap<u16, ChannelId>,
+    next_id: u32,
+    ids: StreamIds,
+    is_connected: bool,
+    /// Establishment messages that the association had no room for.
+    owed: VecDeque<(ChannelId, dcep::Message)>,
+    /// Each call that fills this takes one event of the association, and none is taken while it is not empty.
+    events: VecDeque<Event>,
+    drops: DataChannelDrops,
+}
+
+impl DataChannels {
+    pub(crate) fn new() -> Self {
+        Self {
+            channels: BTreeMap::new(),
+            by_stream: BTreeMap::new(),
+            next_id: 0,
+            ids: StreamIds::default(),
+            is_connected: false,
+            owed: VecDeque::new(),
+            events: VecDeque::new(),
+            drops: DataChannelDrops::default(),
+        }
+    }
+
+    pub(crate) fn create(
+        &mut self,
+        label: &str,
+        init: DataChannelInit,
+        sctp: Option<&mut sctp::Association>,
+    ) -> Result<ChannelId, ChannelError> {
+        init.validate(label)?;
+        if let Some(stream) = init.negotiated
+            && (self.by_stream.contains_key(&stream) || stream >= StreamIds::END)
+        {
+            return Err(ChannelError::IdUnavailable(stream));
+        }
+        let id = self.insert(Channel::ours(label, &init));
+        if let Some(stream) = init.negotiated {
+            self.bind(id, stream);
+        }
+        if let Some(sctp) = sctp {
+            self.establish(id, sctp);
+        }
+        Ok(id)
+    }
+
+    /// RFC 8832 §6: "If the side is acting as the DTLS client, it MUST choose an even stream identifier; if the side is
+    /// acting as the DTLS server, it MUST choose an odd one."
+    pub(crate) fn set_dtls_role(&mut self, is_client: bool) {
+        self.ids.set_parity(u16::from(!is_client));
+    }
+
+    /// The association is up: every channel that waited for it is announced.
+    fn connected(&mut self, sctp: &mut sctp::Association) {
+        self.is_connected = true;
+        let waiting: Vec<_> = self.channels.keys().copied().collect();
+        for id in waiting {
+            self.establish(id, sctp);
+        }
+    }
+
+    /// Gives a channel its stream, tells the peer, and opens it, as far as the time has come.
+    fn establish(&mut self, id: ChannelId, sctp: &mut sctp::Association) {
+        let Some(channel) = self.channels.get(&id) else { return };
+        if !self.is_connected || channel.state != ChannelState::Connecting {
+            return;
+        }
+        let stream = channel.stream.or_else(|| self.ids.lowest_free(|stream| self.by_stream.contains_key(&stream)));
+        let Some(stream) = stream else { return self.finish(id) };
+        self.bind(id, stream);
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        channel.state = ChannelState::Open;
+        sctp.set_buffered_amount_low_threshold(stream, channel.low_threshold);
+        if !channel.is_negotiated {
+            self.owed.push_back((id, dcep::Message::Open(channel.open())));
+            self.send_owed(sctp);
+        }
+        self.events.push_back(Event::Opened(id));
+    }
+
+    /// Hands what is owed to the association as far as it has room.
+    fn send_owed(&mut self, sctp: &mut sctp::Association) {
+        while let Some((id, message)) = self.owed.front() {
+            if let Some(stream) = self.channels.get(id).and_then(|channel| channel.stream) {
+                let bytes = Bytes::from(message.write());
+                // RFC 8832 §6: "the DATA_CHANNEL_OPEN message MUST be sent reliably and in order".
+                if let Err(sctp::SendError::Full(_)) =
+                    sctp.send(stream, ppid::DCEP, bytes, sctp::SendOptions::default())
+                {
+                    return;
+                }
+            }
+            self.owed.pop_front();
+        }
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        id: ChannelId,
+        data: Bytes,
+        is_binary: bool,
+        sctp: Option<&mut sctp::Association>,
+    ) -> Result<(), SendError> {
+        let channel = self.channels.get(&id).ok_or(SendError::UnknownChannel)?;
+        let (ChannelState::Open, Some(stream), Some(sctp)) = (channel.state, channel.stream, sctp) else {
+            return Err(SendError::NotOpen(channel.state));
+        };
+        if !self.owed.is_empty() {
+            self.send_owed(sctp);
+        }
+        if self.owed.iter().any(|(owed, _)| *owed == id) {
+            return Err(SendError::Full(data)); // nothing overtakes the message that opens the channel
+        }
+        let Some(channel) = self.channels.get_mut(&id) else { return Err(SendError::UnknownChannel) };
+        let (len, is_empty) = (data.len(), data.is_empty());
+        let ppid = match (is_binary, is_empty) {
+            (true, false) => ppid::BINARY,
+            (true, true) => ppid::BINARY_EMPTY,
+            (false, false) => ppid::STRING,
+            (false, true) => ppid::STRING_EMPTY,
+        };
+        let sent = sctp.send(stream, ppid, if is_empty { EMPTY } else { data }, channel.send_options());
+        sent.map_err(|error| SendError::from_sctp(error, is_empty, channel.state))?;
+        channel.stats.messages_sent += 1;
+        channel.stats.bytes_sent += len as u64;
+        Ok(())
+    }
+
+    pub(crate) fn close(&mut self, id: ChannelId, sctp: Option<&mut sctp::Association>) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        match (channel.state, channel.stream, sctp) {
+            (ChannelState::Open, Some(stream), Some(sctp)) => {
+                channel.state = ChannelState::Closing;
+                // RFC 8831 §6.7: "Closing of a data channel MUST be signaled by resetting the corresponding outgoing streams".
+                if sctp.reset_stream(stream).is_err() {
+                    self.finish(id);
+                }
+            }
+            (ChannelState::Closing | ChannelState::Closed, ..) => {}
+            (ChannelState::Connecting | ChannelState::Open, ..) => self.finish(id),
+        }
+    }
+
+    /// The connection is over, and so is every channel.
+    pub(crate) fn close_all(&mut self) {
+        self.is_connected = false;
+        self.owed.clear();
+        let ids: Vec<_> = self.channels.keys().copied().collect();
+        for id in ids {
+            self.finish(id);
+        }
+    }
+
+    pub(crate) fn poll_event(&mut self, sctp: Option<&mut sctp::Association>) -> Option<Event> {
+        let Some(sctp) = sctp else { return self.events.pop_front() };
+        while self.events.is_empty() {
+            let event = sctp.poll_event()?;
+            self.handle_association_event(event, sctp);
+        }
+        self.events.pop_front()
+    }
+
+    fn handle_association_event(&mut self, event: sctp::Event, sctp: &mut sctp::Association) {
+        match event {
+            sctp::Event::Connected => self.connected(sctp),
+            sctp::Event::Message { stream, ppid, data, .. } => self.handle_message(stream, ppid, data, sctp),
+            sctp::Event::BufferedAmountLow { stream } => {
+                let channel = self.by_stream.get(&stream);
+                self.events.extend(channel.map(|id| Event::BufferedAmountLow(*id)));
+            }
+            sctp::Event::Writable => {
+                self.send_owed(sctp);
+                self.events.push_back(Event::Writable);
+            }
+            sctp::Event::IncomingStreamReset { streams } => {
+                for stream in streams {
+                    self.handle_incoming_reset(stream, sctp);
+                }
+            }
+            sctp::Event::OutgoingStreamReset { streams } => {
+                for stream in streams {
+                    self.handle_outgoing_reset(stream);
+                }
+            }
+            sctp::Event::Closed(reason) => {
+                self.close_all();
+                self.events.push_back(Event::AssociationClosed(reason));
+            }
+            // The peer takes no such streams, or keeps its end of them open: either way they carry nothing more.
+            sctp::Event::StreamsRefused { streams } | sctp::Event::OutgoingStreamResetRefused { streams } => {
+                for stream in streams {
+                    self.finish_stream(stream);
+                }
+            }
+            // RFC 8831 knows no restart: whoever began anew has forgotten every channel.
+            sctp::Event::Restarted => self.close_all(),
+            _ => {} // of no concern to a data channel
+        }
+    }
+
+    fn handle_message(&mut self, stream: u16, ppid: u32, data: Bytes, sctp: &mut sctp::Association) {
+        if ppid == ppid::DCEP {
+            return self.handle_dcep(stream, &data, sctp);
+        }
+        let is_binary = match ppid {
+            ppid::STRING | ppid::STRING_EMPTY => false,
+            ppid::BINARY | ppid::BINARY_EMPTY => true,
+            _ => return self.drops.unknown_ppid += 1,
+        };
+        let id = self.by_stream.get(&stream).copied();
+        let open = id.and_then(|id| self.channels.get_mut(&id)).filter(|channel| channel.state == ChannelState::Open);
+        let (Some(id), Some(channel)) = (id, open) else { return self.drops.no_channel += 1 };
+        // RFC 8832 §6: until the acknowledgement "or any other message" arrived, ours are sent in order.
+        channel.is_acknowledged = true;
+        let data = if matches!(ppid, ppid::STRING_EMPTY | ppid::BINARY_EMPTY) { Bytes::new() } else { data };
+        channel.stats.messages_received += 1;
+        channel.stats.bytes_received += data.len() as u64;
+        self.events.push_back(Event::Message { channel: id, data, is_binary });
+    }
+
+    fn handle_dcep(&mut self, stream: u16, data: &[u8], sctp: &mut sctp::Association) {
+        let known = self.by_stream.get(&stream).copied();
+        match (dcep::Message::parse(data), known) {
+            (Some(dcep::Message::Open(open)), None) if self.ids.is_theirs(stream) => self.accept(stream, open, sctp),
+            (Some(dcep::Message::Open(_)), known) => {
+                self.drops.refused_open += 1;
+                if known.is_none() {
+                    let _ = sctp.reset_stream(stream); // tells the peer that the channel is closed
+                }
+            }
+            (Some(dcep::Message::Ack), Some(id)) => {
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.is_acknowledged = true;
+                }
+            }
+            (Some(dcep::Message::Ack), None) => self.drops.no_channel += 1,
+            (None, _) => {
+                self.drops.bad_dcep += 1;
+                if known.is_none() {
+                    let _ = sctp.reset_stream(stream);
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, stream: u16, open: dcep::Open, sctp: &mut sctp::Association) {
+        let id = self.insert(Channel::theirs(open));
+        self.bind(id, stream);
+        self.owed.push_back((id, dcep::Message::Ack));
+        self.send_owed(sctp);
+        self.events.extend([Event::Incoming(id), Event::Opened(id)]);
+    }
+
+    fn handle_incoming_reset(&mut self, stream: u16, sctp: &mut sctp::Association) {
+        let Some(id) = self.by_stream.get(&stream).copied() else { return };
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        channel.is_incoming_reset = true;
+        if channel.state == ChannelState::Open {
+            // RFC 8831 §6.7: "if one side decides to close the data channel, it resets the corresponding outgoing
+            // stream; when the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
+            channel.state = ChannelState::Closing;
+            if sctp.reset_stream(stream).is_err() {
+                return self.finish(id);
+            }
+        }
+        self.finish_if_both_reset(id);
+    }
+
+    fn handle_outgoing_reset(&mut self, stream: u16) {
+        let Some(id) = self.by_stream.get(&stream).copied() else { return };
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.is_outgoing_reset = true;
+        }
+        self.finish_if_both_reset(id);
+    }
+
+    fn finish_if_both_reset(&mut self, id: ChannelId) {
+        if self.channels.get(&id).is_some_and(|channel| channel.is_incoming_reset && channel.is_outgoing_reset) {
+            self.finish(id);
+        }
+    }
+
+    fn finish_stream(&mut self, stream: u16) {
+        if let Some(id) = self.by_stream.get(&stream).copied() {
+            self.finish(id);
+        }
+    }
+
+    /// The channel is closed and forgotten; its stream may be used again.
+    fn finish(&mut self, id: ChannelId) {
+        let Some(channel) = self.channels.remove(&id) else { return };
+        if let Some(stream) = channel.stream {
+            self.by_stream.remove(&stream);
+            self.ids.release(stream);
+        }
+        self.owed.retain(|(owed, _)| *owed != id);
+        self.events.push_back(Event::Closed(id));
+    }
+
+    fn insert(&mut self, channel: Channel) -> ChannelId {
+        let id = ChannelId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        self.channels.insert(id, channel);
+        id
+    }
+
+    fn bind(&mut self, id: ChannelId, stream: u16) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.stream = Some(stream);
+            self.by_stream.insert(stream, id);
+        }
+    }
+
+    pub(crate) fn channel(&self, id: ChannelId) -> Option<&Channel> {
+        self.channels.get(&id)
+    }
+
+    pub(crate) fn set_low_threshold(&mut self, id: ChannelId, threshold: usize, sctp: Option<&mut sctp::Association>) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        channel.low_threshold = threshold;
+        if let (Some(stream), Some(sctp)) = (channel.stream, sctp) {
+            sctp.set_buffered_amount_low_threshold(stream, threshold);
+        }
+    }
+
+    pub(crate) fn drops(&self) -> DataChannelDrops {
+        self.drops
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
+        self.channels.iter().map(|(id, channel)| (*id, channel))
+    }
+}

@@ -1,0 +1,44 @@
+//! What the application carries between the peers.
+
+use crate::jsep::SdpType;
+
+/// W3C `RTCSessionDescriptionInit`: an offer or an answer as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionDescription {
+    /// What it is.
+    pub kind: SdpType,
+    /// The description (RFC 8866).
+    pub sdp: String,
+}
+
+impl SessionDescription {
+    /// An offer.
+    pub fn offer(sdp: impl Into<String>) -> Self {
+        Self { kind: SdpType::Offer, sdp: sdp.into() }
+    }
+
+    /// An answer.
+    pub fn answer(sdp: impl Into<String>) -> Self {
+        Self { kind: SdpType::Answer, sdp: sdp.into() }
+    }
+}
+
+/// W3C `RTCIceCandidateInit`: a candidate as text, and what it belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IceCandidate {
+    /// `candidate:…` (RFC 8839 §5.1), or nothing: the last one was told.
+    pub candidate: String,
+    /// The media section's identification tag.
+    pub sdp_mid: Option<String>,
+    /// The number of the media section, from 0.
+    pub sdp_m_line_index: Option<u16>,
+    /// The user fragment of the description it belongs to.
+    pub username_fragment: Option<String>,
+}
+
+impl IceCandidate {
+    /// A candidate of the connection's one transport.
+    pub fn new(candidate: impl Into<String>) -> Self {
+        Self { candidate: candidate.into(), ..Self::default() }
+    }
+}

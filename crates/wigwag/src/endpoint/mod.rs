@@ -1,0 +1,348 @@
+//! Many connections on one port.
+//!
+//! A STUN request names its connection by the ufrag in its USERNAME, a response by the transaction id that we chose, and
+//! everything else is known by where it comes from. Only connections that have something to do are called.
+
+mod routes;
+mod strangers;
+
+use crate::config::{Config, EndpointConfig};
+use crate::error::EndpointError;
+use crate::event::Event;
+use crate::peer_connection::PeerConnection;
+use routes::Routes;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Instant;
+use strangers::Strangers;
+use wigwag_ice::{self as ice, Path, Peek};
+use wigwag_sansio::{Datagram, Deadlines, Monotonic, Ready, Rng, Seed, Transmit};
+
+/// Names a connection of an [`Endpoint`]; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    slot: u32,
+    generation: u32,
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}.{}", self.slot, self.generation)
+    }
+}
+
+/// What has happened at an endpoint.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EndpointEvent {
+    /// A stranger asks for a ufrag that is nobody's ([`EndpointConfig::unknown_ufrag`]).
+    ///
+    /// Nothing is known of them but this, and no state was made: [`Endpoint::create`] a connection with these
+    /// credentials ([`Config::credentials`]), and their next check will find it.
+    Incoming {
+        /// The local part of the USERNAME.
+        ufrag: String,
+        /// Where the request came from; not proven.
+        remote: SocketAddr,
+    },
+    /// Something happened to a connection. After [`Event::Closed`] its id names nothing any more.
+    Connection(ConnectionId, Event),
+}
+
+/// What an endpoint counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// Datagrams that belong to no connection, by any rule.
+    pub unroutable: u64,
+    /// Proven 5-tuples that another connection owns already.
+    pub claims_refused: u64,
+    /// Calls into connections: the measure of work.
+    pub visits: u64,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    connection: Option<PeerConnection>,
+}
+
+/// Connections that share local addresses, one socket each.
+///
+/// It has the five calls of every machine, and creates, finds and forgets connections. One thread, one endpoint.
+pub struct Endpoint {
+    config: EndpointConfig,
+    seeds: Rng,
+    local_addresses: Vec<SocketAddr>,
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    routes: Routes,
+    strangers: Strangers,
+    may_send: Ready,
+    may_tell: Ready,
+    deadlines: Deadlines,
+    clock: Monotonic,
+    stats: EndpointStats,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("connections", &self.len()).field("stats", &self.stats).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// An endpoint without addresses or connections.
+    pub fn new(config: EndpointConfig, seed: Seed) -> Self {
+        Self {
+            config,
+            strangers: Strangers::new(seed.fork("strangers")),
+            seeds: Rng::new(seed),
+            local_addresses: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            routes: Routes::default(),
+            may_send: Ready::default(),
+            may_tell: Ready::default(),
+            deadlines: Deadlines::default(),
+            clock: Monotonic::default(),
+            stats: EndpointStats::default(),
+        }
+    }
+
+    /// An address on which datagrams arrive and leave: a host candidate of every connection, also of those that exist.
+    pub fn add_local_address(&mut self, address: SocketAddr) {
+        if self.local_addresses.contains(&address) {
+            return;
+        }
+        self.local_addresses.push(address);
+        for slot in 0..self.slots.len() {
+            if let Some(connection) = &mut self.slots[slot].connection {
+                connection.add_local_address(address);
+                self.touch(slot);
+            }
+        }
+    }
+
+    /// The addresses that were added.
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.local_addresses
+    }
+
+    /// How many datagrams of one size the driver can hand to the kernel at once, now and from now on; at least 1.
+    pub fn set_max_segments(&mut self, max_segments: usize) {
+        self.config.max_segments = max_segments;
+        for slot in &mut self.slots {
+            if let Some(connection) = &mut slot.connection {
+                connection.set_max_segments(max_segments);
+            }
+        }
+    }
+
+    /// Makes a connection on this endpoint's addresses.
+    ///
+    /// # Errors
+    /// There are [`EndpointConfig::connections_max`] already, its ufrag is another connection's, or the configuration
+    /// is not usable.
+    pub fn create(&mut self, config: Config) -> Result<ConnectionId, EndpointError> {
+        if self.len() >= self.config.connections_max {
+            return Err(EndpointError::TooManyConnections(self.config.connections_max));
+        }
+        let mut connection = PeerConnection::new(config, self.seeds.seed());
+        if self.routes.knows_ufrag(connection.local_ufrag()) {
+            return Err(EndpointError::UfragInUse(connection.local_ufrag().to_owned()));
+        }
+        connection.set_max_segments(self.config.max_segments);
+        for address in &self.local_addresses {
+            connection.add_local_address(*address);
+        }
+        let slot = self.free.pop().unwrap_or(self.slots.len());
+        if slot == self.slots.len() {
+            self.slots.push(Slot::default());
+        }
+        self.routes.add_ufrag(connection.local_ufrag(), slot);
+        self.slots[slot].connection = Some(connection);
+        self.touch(slot);
+        Ok(self.id(slot))
+    }
+
+    /// A connection, to look at.
+    pub fn connection(&self, id: ConnectionId) -> Option<&PeerConnection> {
+        self.slots[self.slot(id)?].connection.as_ref()
+    }
+
+    /// A connection, to command. The next polls visit it; no guard is needed, since nobody can poll while this borrow
+    /// lasts, and a command that is told no time cannot bring a deadline forward.
+    pub fn connection_mut(&mut self, id: ConnectionId) -> Option<&mut PeerConnection> {
+        let slot = self.slot(id)?;
+        self.touch(slot);
+        self.slots[slot].connection.as_mut()
+    }
+
+    /// Forgets a connection without a word to its peer; [`PeerConnection::close`] says goodbye.
+    pub fn remove(&mut self, id: ConnectionId) {
+        if let Some(slot) = self.slot(id) {
+            self.vacate(slot);
+        }
+    }
+
+    /// The connections, in no particular order.
+    pub fn ids(&self) -> impl Iterator<Item = ConnectionId> {
+        (0..self.slots.len()).filter(|slot| self.slots[*slot].connection.is_some()).map(|slot| self.id(slot))
+    }
+
+    /// How many connections there are.
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether there is no connection.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What was counted.
+    pub const fn stats(&self) -> EndpointStats {
+        self.stats
+    }
+
+    /// A datagram arrived.
+    pub fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let now = self.clock.advance(now);
+        let path = Path::of(&datagram);
+        let peek = ice::peek(datagram.payload);
+        let Some(slot) = self.routes.find(path, peek.as_ref()) else { return self.handle_stranger(peek, path) };
+        let is_stun = peek.is_some();
+        let Some(connection) = &mut self.slots[slot].connection else { return };
+        self.stats.visits += 1;
+        connection.handle_input(datagram, now);
+        if is_stun {
+            let has_claimed = self.routes.learn(path, slot, connection.is_proven(path), connection.is_open(path));
+            self.stats.claims_refused += u64::from(!has_claimed);
+        }
+        self.schedule(slot, now);
+        self.touch(slot);
+    }
+
+    fn handle_stranger(&mut self, peek: Option<Peek<'_>>, path: Path) {
+        self.stats.unroutable += 1;
+        if let (true, Some(Peek::Request { ufrag, .. })) = (self.config.unknown_ufrag, peek) {
+            self.strangers.ask(ufrag, path.remote);
+        }
+    }
+
+    /// Time has passed. Only those whose time has come are called.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        while let Some(slot) = self.deadlines.expire(now) {
+            let Some(connection) = &mut self.slots[slot].connection else { continue };
+            self.stats.visits += 1;
+            connection.handle_timeout(now);
+            if !connection.holds_paths() {
+                self.routes.release_paths(slot);
+            }
+            self.schedule_later(slot, now);
+            self.touch(slot);
+        }
+    }
+
+    /// What shall be sent? Replaces what is in `out`. Connections take turns, a batch a turn.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        let now = self.clock.advance(now);
+        while let Some(slot) = self.may_send.pop() {
+            let Some(connection) = &mut self.slots[slot].connection else { continue };
+            self.stats.visits += 1;
+            let transmit = connection.poll_transmit(now, out);
+            self.schedule(slot, now);
+            if let Some(transmit) = transmit {
+                self.touch(slot);
+                self.remember_check(slot, &transmit, out);
+                return Some(transmit);
+            }
+        }
+        out.clear();
+        None
+    }
+
+    /// A check on a path that nobody owns: its answer is known by its transaction only.
+    fn remember_check(&mut self, slot: usize, transmit: &Transmit, packet: &[u8]) {
+        let path = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
+        if let Some(Peek::Request { transaction, .. }) = ice::peek(packet)
+            && !self.routes.owns(slot, path)
+        {
+            self.routes.remember(transaction, slot);
+        }
+    }
+
+    /// What has happened?
+    pub fn poll_event(&mut self) -> Option<EndpointEvent> {
+        if let Some((ufrag, remote)) = self.strangers.take() {
+            return Some(EndpointEvent::Incoming { ufrag, remote });
+        }
+        while let Some(slot) = self.may_tell.pop() {
+            let Some(connection) = &mut self.slots[slot].connection else { continue };
+            self.stats.visits += 1;
+            let event = connection.poll_event();
+            let id = self.id(slot);
+            if matches!(event, Some(Event::Closed(_))) {
+                self.vacate(slot);
+            } else {
+                if let Some(now) = self.clock.seen() {
+                    self.schedule(slot, now);
+                }
+                if event.is_some() {
+                    self.touch(slot); // there may be more, and reading may open a window, which the peer must be told
+                }
+            }
+            if let Some(event) = event {
+                return Some(EndpointEvent::Connection(id, event));
+            }
+        }
+        None
+    }
+
+    /// When to call again: at `now` if anything is owed.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let now = self.clock.latest(now);
+        if !self.may_send.is_empty() || !self.may_tell.is_empty() || !self.strangers.is_empty() {
+            return Some(now);
+        }
+        self.deadlines.earliest()
+    }
+
+    fn touch(&mut self, slot: usize) {
+        self.may_send.push(slot);
+        self.may_tell.push(slot);
+    }
+
+    fn schedule(&mut self, slot: usize, now: Instant) {
+        let at = self.slots[slot].connection.as_ref().and_then(|connection| connection.poll_timeout(now));
+        self.deadlines.set(slot, at);
+    }
+
+    /// What is owed now is on the ready queues already, and must not keep the time from passing.
+    fn schedule_later(&mut self, slot: usize, now: Instant) {
+        let at = self.slots[slot].connection.as_ref().and_then(|connection| connection.poll_timeout(now));
+        self.deadlines.set(slot, at.filter(|at| *at > now));
+    }
+
+    fn vacate(&mut self, slot: usize) {
+        let generation = self.slots[slot].generation.wrapping_add(1);
+        let vacated = std::mem::replace(&mut self.slots[slot], Slot { generation, connection: None });
+        if let Some(connection) = vacated.connection {
+            self.routes.remove(connection.local_ufrag(), slot);
+            self.deadlines.set(slot, None);
+            self.free.push(slot);
+        }
+    }
+
+    fn slot(&self, id: ConnectionId) -> Option<usize> {
+        let slot = usize::try_from(id.slot).ok()?;
+        let found = self.slots.get(slot)?;
+        (found.generation == id.generation && found.connection.is_some()).then_some(slot)
+    }
+
+    fn id(&self, slot: usize) -> ConnectionId {
+        ConnectionId { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation: self.slots[slot].generation }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a command refuses, and why.
+
+use crate::data_channel::ChannelState;
+use bytes::Bytes;
+use std::time::Duration;
+use wigwag_sctp as sctp;
+
+/// Why a data channel could not be made.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// A name does not fit its length field (RFC 8832 §5.1).
+    #[error("the {what} has {len} bytes; a data channel's {what} has at most 65,535")]
+    NameTooLong {
+        /// `label` or `protocol`.
+        what: &'static str,
+        /// How many bytes it has.
+        len: usize,
+    },
+    /// A negotiated stream is in use or out of range.
+    #[error("stream {0} cannot be negotiated: choose one of 0 to 65,534 that no channel uses")]
+    IdUnavailable(u16),
+    /// The life time does not fit its field.
+    #[error("a packet life time of {0:?} is too long: at most 65,535 ms")]
+    LifeTimeTooLong(Duration),
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+/// Why a message was not taken.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no such channel, or it is closed.
+    #[error("there is no such data channel (any more)")]
+    UnknownChannel,
+    /// The channel is not open.
+    #[error("the data channel is {0:?}: wait for ChannelOpened, and send nothing after close")]
+    NotOpen(ChannelState),
+    /// The message exceeds what the peer declared that it takes (RFC 8841 §6).
+    #[error("the message has {len} bytes; the peer takes at most {max} (its max-message-size)")]
+    TooLarge {
+        /// The message's length, in bytes.
+        len: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// The send buffer is full. The message is given back; `Event::Writable` tells when to try again.
+    #[error("the send buffer is full: try again after Event::Writable")]
+    Full(Bytes),
+}
+
+impl SendError {
+    pub(crate) fn from_sctp(error: sctp::SendError, was_empty: bool, state: ChannelState) -> Self {
+        match error {
+            sctp::SendError::Full(data) => Self::Full(if was_empty { Bytes::new() } else { data }),
+            sctp::SendError::TooLarge { len, max } => Self::TooLarge { len, max },
+            _ => Self::NotOpen(state),
+        }
+    }
+}
+
+/// Why a command was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing can be done with a connection that is over.
+    #[error("the connection is closed")]
+    Closed,
+    /// The text is not a session description, or not a candidate; the message names the line.
+    #[error(transparent)]
+    Sdp(#[from] wigwag_sdp::Error),
+    /// The description cannot be set now, or is not acceptable.
+    #[error(transparent)]
+    Negotiation(#[from] crate::jsep::Error),
+    /// A candidate came before the description that it belongs to.
+    #[error("there is no remote description yet: set it, then add its candidates")]
+    NoRemoteDescription,
+    /// The ICE agent refused a candidate.
+    #[error(transparent)]
+    Ice(#[from] wigwag_ice::Error),
+}
+
+/// Why a packet of media was not taken.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediaError {
+    /// There is no such transceiver, or the negotiation does not let us send on it now.
+    #[error("nothing can be sent on this transceiver now: look at its current direction")]
+    NotSending,
+    /// The payload type was not negotiated.
+    #[error("the payload type was not negotiated: use one of the transceiver's codecs")]
+    PayloadType(Bytes),
+    /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again.
+    #[error("the queue of packets is full")]
+    Full(Bytes),
+}
+
+/// Why an endpoint did not make a connection.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// There are as many as `EndpointConfig::connections_max` allows.
+    #[error("there are {0} connections already, which is the limit of this endpoint")]
+    TooManyConnections(usize),
+    /// Another connection has this ICE user fragment, by which its packets are known.
+    #[error("the ICE user fragment {0:?} is another connection's")]
+    UfragInUse(String),
+}

@@ -1,0 +1,83 @@
+//! What a connection tells.
+
+use crate::data_channel::ChannelId;
+use crate::description::IceCandidate;
+use crate::jsep::SignalingState;
+use crate::jsep::TransceiverId;
+use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
+use bytes::Bytes;
+use wigwag_dtls as dtls;
+use wigwag_rtp as rtp;
+use wigwag_sctp as sctp;
+
+/// What has happened to a connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// W3C `signalingstatechange`.
+    SignalingStateChanged(SignalingState),
+    /// W3C `icegatheringstatechange`.
+    IceGatheringStateChanged(IceGatheringState),
+    /// W3C `icecandidate`: give it to the peer. `None`: these were all.
+    IceCandidate(Option<IceCandidate>),
+    /// W3C `iceconnectionstatechange`.
+    IceConnectionStateChanged(IceConnectionState),
+    /// W3C `connectionstatechange`.
+    ConnectionStateChanged(ConnectionState),
+    /// W3C `negotiationneeded`: make an offer when it suits.
+    NegotiationNeeded,
+    /// The peer opened a data channel; [`Event::ChannelOpened`] follows.
+    DataChannel(ChannelId),
+    /// A data channel carries messages from now on.
+    ChannelOpened(ChannelId),
+    /// A message arrived.
+    Message {
+        /// On which channel.
+        channel: ChannelId,
+        /// Its bytes; of a string, UTF-8 as far as the peer keeps to its word.
+        data: Bytes,
+        /// Whether it was sent as bytes; else as a string.
+        is_binary: bool,
+    },
+    /// What is buffered has fallen to the channel's low threshold.
+    BufferedAmountLow(ChannelId),
+    /// A `send` was refused because the buffer was full, and would now be taken.
+    Writable,
+    /// A data channel is closed; its id names nothing any more.
+    ChannelClosed(ChannelId),
+    /// The peer begins to send on a transceiver, or ceases to: look at its current direction.
+    Track(TransceiverId),
+    /// A packet of media arrived.
+    RtpPacket {
+        /// On which transceiver.
+        transceiver: TransceiverId,
+        /// The packet and when it arrived.
+        packet: rtp::Received,
+    },
+    /// The peer cannot go on without a key frame of what we send on this transceiver.
+    KeyFrameRequested(TransceiverId),
+    /// A transceiver's queue that was full takes packets again.
+    MediaWritable(TransceiverId),
+    /// The peer reported when packets of ours arrived, for congestion control.
+    TransportFeedback(Vec<rtp::Reported>),
+    /// The connection is over. The last event.
+    Closed(CloseReason),
+}
+
+/// Why a connection is over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// [`close`](crate::PeerConnection::close) was called.
+    #[error("closed by us")]
+    Local,
+    /// The peer said goodbye.
+    #[error("closed by the peer")]
+    Peer,
+    /// The connection could not be secured, or its security failed.
+    #[error("DTLS failed: {0}")]
+    Dtls(dtls::CloseReason),
+    /// The data channels' association failed.
+    #[error("SCTP failed: {0:?}")]
+    Sctp(sctp::CloseReason),
+}

@@ -1,0 +1,59 @@
+//! Telling the application which candidates there are.
+//!
+//! Host candidates are known as soon as the driver tells its addresses; they are told once a description was set.
+
+use crate::description::IceCandidate;
+use crate::mapping;
+use crate::state::IceGatheringState;
+use std::collections::VecDeque;
+use wigwag_ice as ice;
+
+/// What is still to be told. Bounded: an agent takes a bounded number of candidates.
+#[derive(Debug, Default)]
+pub(crate) struct Gathering {
+    /// The section that candidates are told for, once a description was set.
+    section: Option<(String, usize)>,
+    owed: VecDeque<Option<IceCandidate>>,
+    has_ended: bool,
+}
+
+impl Gathering {
+    pub(crate) fn state(&self) -> IceGatheringState {
+        match (&self.section, self.has_ended) {
+            (None, _) => IceGatheringState::New,
+            (Some(_), false) => IceGatheringState::Gathering,
+            (Some(_), true) => IceGatheringState::Complete,
+        }
+    }
+
+    /// A description was set.
+    pub(crate) fn start(&mut self, section: Option<(&str, usize)>, agent: &ice::Agent) {
+        let (None, Some((mid, index))) = (&self.section, section) else { return };
+        self.section = Some((mid.to_owned(), index));
+        for candidate in agent.local_candidates() {
+            self.owe(candidate, &agent.local_credentials().ufrag);
+        }
+        self.owed.push_back(None);
+        self.has_ended = true;
+    }
+
+    /// One more address is known.
+    pub(crate) fn found(&mut self, candidate: &ice::Candidate, ufrag: &str) {
+        if self.section.is_some() {
+            self.owe(candidate, ufrag);
+        }
+    }
+
+    fn owe(&mut self, candidate: &ice::Candidate, ufrag: &str) {
+        self.owed.push_back(Some(IceCandidate {
+            candidate: mapping::candidate(candidate, ufrag).to_string(),
+            sdp_mid: self.section.as_ref().map(|(mid, _)| mid.clone()),
+            sdp_m_line_index: self.section.as_ref().and_then(|(_, index)| u16::try_from(*index).ok()),
+            username_fragment: Some(ufrag.to_owned()),
+        }));
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Option<IceCandidate>> {
+        self.owed.pop_front()
+    }
+}

@@ -1,0 +1,255 @@
+//! Where the layers meet: the same things under each layer's own names.
+//!
+//! SRTP profiles, fingerprints, candidates and codecs exist by law on both sides of the composition; this file alone
+//! turns one into the other.
+
+use crate::config::Config;
+use crate::description::SessionDescription;
+use crate::error::Error;
+use crate::jsep::{self, DtlsRole, LocalTransport, MediaKind, MediaParameters};
+use std::net::SocketAddr;
+use wigwag_dtls as dtls;
+use wigwag_ice as ice;
+use wigwag_rtp as rtp;
+use wigwag_sansio::{Protocol, Rng, Seed};
+use wigwag_sctp as sctp;
+use wigwag_sdp as sdp;
+use wigwag_srtp as srtp;
+
+// ── SDP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+pub(crate) fn parse(description: &SessionDescription) -> Result<sdp::SessionDescription, Error> {
+    Ok(sdp::SessionDescription::parse(&description.sdp)?)
+}
+
+// ── ICE ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A local candidate as the peer is told of it.
+pub(crate) fn candidate(candidate: &ice::Candidate, ufrag: &str) -> sdp::Candidate {
+    let mut extensions = sdp::Extensions::default();
+    extensions.push("ufrag", ufrag);
+    sdp::Candidate {
+        foundation: candidate.foundation.clone(),
+        component: candidate.component,
+        transport: match candidate.protocol {
+            Protocol::Udp => "udp",
+            Protocol::Tcp | Protocol::Tls => "tcp",
+        }
+        .into(),
+        priority: candidate.priority,
+        address: candidate.address.ip().into(),
+        port: candidate.address.port(),
+        kind: match candidate.kind {
+            ice::Kind::Host => sdp::CandidateKind::Host,
+            ice::Kind::ServerReflexive => sdp::CandidateKind::ServerReflexive,
+            ice::Kind::PeerReflexive => sdp::CandidateKind::PeerReflexive,
+            ice::Kind::Relayed => sdp::CandidateKind::Relayed,
+        },
+        related_address: candidate.related.map(|related| related.ip().into()),
+        related_port: candidate.related.map(|related| related.port()),
+        tcp_type: None,
+        extensions,
+    }
+}
+
+/// A candidate of the peer's as the agent takes it; `None` if it is of a kind that nobody knows.
+pub(crate) fn remote_candidate(candidate: &sdp::Candidate) -> Option<ice::RemoteCandidate> {
+    let kind = match candidate.kind {
+        sdp::CandidateKind::Host => ice::Kind::Host,
+        sdp::CandidateKind::ServerReflexive => ice::Kind::ServerReflexive,
+        sdp::CandidateKind::PeerReflexive => ice::Kind::PeerReflexive,
+        sdp::CandidateKind::Relayed => ice::Kind::Relayed,
+        _ => return None,
+    };
+    let address = match &candidate.address {
+        sdp::Address::Ip(ip) => ice::RemoteAddress::Socket(SocketAddr::new(*ip, candidate.port)),
+        sdp::Address::Name(name) => ice::RemoteAddress::Name(name.clone(), candidate.port),
+    };
+    let mut mapped = ice::RemoteCandidate::udp(&candidate.foundation, candidate.priority, address, kind);
+    mapped.component = candidate.component;
+    mapped.protocol = match () {
+        () if candidate.transport == "udp" => Protocol::Udp,
+        () if candidate.transport == "tcp" => Protocol::Tcp,
+        () => return None,
+    };
+    Some(mapped)
+}
+
+// ── Descriptions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// What our descriptions say of the transport.
+pub(crate) fn local_transport(
+    agent: &ice::Agent,
+    certificate: &dtls::Certificate,
+    is_complete: bool,
+) -> LocalTransport {
+    let credentials = agent.local_credentials();
+    let own = certificate.fingerprint(dtls::HashAlgorithm::Sha256);
+    LocalTransport {
+        ufrag: credentials.ufrag.clone(),
+        pwd: credentials.password.clone(),
+        fingerprints: vec![sdp::Fingerprint { hash: "sha-256".into(), digest: own.digest().to_vec() }],
+        candidates: agent.local_candidates().iter().map(|found| candidate(found, &credentials.ufrag)).collect(),
+        end_of_candidates: is_complete,
+    }
+}
+
+// ── DTLS ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A certificate for this connection alone.
+pub(crate) fn new_certificate(config: &Config, seed: &Seed) -> dtls::Certificate {
+    let unix_time = config.clock.unix_time(config.clock.instant());
+    dtls::Certificate::generate(unix_time, seed.fork("certificate"))
+        .expect("a name, dates and a key of our own always make a certificate")
+}
+
+pub(crate) const fn dtls_role(role: DtlsRole) -> dtls::Role {
+    match role {
+        DtlsRole::Client => dtls::Role::Client,
+        DtlsRole::Server => dtls::Role::Server,
+    }
+}
+
+/// `None` if we do not have the hash function: another fingerprint must do (RFC 8122 §5).
+pub(crate) fn fingerprint(fingerprint: &sdp::Fingerprint) -> Option<dtls::Fingerprint> {
+    fingerprint.to_string().parse().ok()
+}
+
+pub(crate) const fn srtp_profile(profile: dtls::SrtpProfile) -> Option<srtp::Profile> {
+    match profile {
+        dtls::SrtpProfile::AeadAes128Gcm => Some(srtp::Profile::AeadAes128Gcm),
+        dtls::SrtpProfile::Aes128CmHmacSha1_80 => Some(srtp::Profile::Aes128CmSha1_80),
+        _ => None,
+    }
+}
+
+/// The keys that DTLS exported, for SRTP to use.
+pub(crate) fn srtp_context(keys: &dtls::SrtpKeys) -> Option<srtp::Context> {
+    let local = srtp::MasterKey { key: keys.local_key(), salt: keys.local_salt() };
+    let remote = srtp::MasterKey { key: keys.remote_key(), salt: keys.remote_salt() };
+    srtp::Context::new(srtp_profile(keys.profile())?, local, remote).ok()
+}
+
+// ── SCTP ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp::Config {
+    let mut mapped = sctp::Config::default();
+    mapped.local_port = data.local_port;
+    mapped.remote_port = data.remote_port;
+    // RFC 9260 §3.2: chunks are padded to four bytes, so a limit that is not a multiple of them is never reached.
+    mapped.mtu = (config.mtu() - dtls::Connection::OVERHEAD) & !3;
+    mapped.message_len_max_send = usize::try_from(data.max_message_size).unwrap_or(usize::MAX);
+    mapped.message_len_max_receive = usize::try_from(config.negotiation.max_message_size).unwrap_or(usize::MAX);
+    mapped.receive_window = u32::try_from(config.receive_buffer).unwrap_or(u32::MAX);
+    mapped.send_buffer = config.send_buffer;
+    mapped
+}
+
+// ── RTP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// RFC 7022 §4.2: "an RTP endpoint that wishes to generate a per-session RTCP CNAME MUST … at least 96 bits" of randomness.
+pub(crate) fn cname(seed: &Seed) -> String {
+    let bytes: [u8; 12] = Rng::new(seed.fork("cname")).bytes();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn rtp_config(config: &Config, cname: &str) -> rtp::Config {
+    let mut mapped = rtp::Config::new(cname);
+    mapped.clock = Some(config.clock);
+    mapped
+}
+
+pub(crate) const fn rtp_kind(kind: MediaKind) -> rtp::Kind {
+    match kind {
+        MediaKind::Audio => rtp::Kind::Audio,
+        MediaKind::Video => rtp::Kind::Video,
+    }
+}
+
+fn payload_types(codecs: &[jsep::NegotiatedCodec]) -> Vec<rtp::PayloadType> {
+    codecs
+        .iter()
+        .map(|codec| rtp::PayloadType { number: codec.payload_type, clock_rate_hz: codec.clock_rate })
+        .collect()
+}
+
+fn has_feedback(codecs: &[jsep::NegotiatedCodec], wanted: &sdp::Feedback) -> bool {
+    codecs.iter().any(|codec| codec.feedback.contains(wanted))
+}
+
+fn extensions(parameters: &MediaParameters, is_used: impl Fn(&jsep::NegotiatedExtension) -> bool) -> rtp::Extensions {
+    let number =
+        |uri: &str| parameters.extensions.iter().find(|found| found.uri == uri && is_used(found)).map(|found| found.id);
+    let mut extensions = rtp::Extensions::NONE;
+    extensions.mid = number(jsep::HeaderExtension::MID);
+    extensions.abs_send_time = number(jsep::HeaderExtension::ABS_SEND_TIME);
+    extensions.audio_level = number(jsep::HeaderExtension::AUDIO_LEVEL);
+    extensions.transport_cc = number(jsep::HeaderExtension::TRANSPORT_CC);
+    extensions
+}
+
+pub(crate) fn sender_config(
+    transceiver: &jsep::Transceiver,
+    parameters: &MediaParameters,
+    ssrc: u32,
+) -> rtp::SenderConfig {
+    let codecs = &parameters.send_codecs;
+    let mut mapped = rtp::SenderConfig::new(ssrc, rtp_kind(transceiver.kind), payload_types(codecs));
+    mapped.mid.clone_from(&transceiver.mid);
+    mapped.extensions = extensions(parameters, |extension| extension.sends);
+    mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
+    mapped
+}
+
+pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &MediaParameters) -> rtp::ReceiverConfig {
+    let codecs = &parameters.receive_codecs;
+    let mut mapped = rtp::ReceiverConfig::new(rtp_kind(transceiver.kind), payload_types(codecs));
+    mapped.mid.clone_from(&transceiver.mid);
+    mapped.ssrcs.clone_from(&parameters.remote_ssrcs);
+    mapped.extensions = extensions(parameters, |extension| extension.receives);
+    mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
+    mapped.pli = has_feedback(codecs, &sdp::Feedback::NackPli);
+    mapped.transport_cc = has_feedback(codecs, &sdp::Feedback::TransportCc);
+    mapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_srtp_profile_that_dtls_negotiates_has_its_cipher_and_the_same_lengths() {
+        for profile in [dtls::SrtpProfile::AeadAes128Gcm, dtls::SrtpProfile::Aes128CmHmacSha1_80] {
+            let mapped = srtp_profile(profile).expect("a cipher");
+            assert_eq!((mapped.key_len(), mapped.salt_len()), (profile.key_len(), profile.salt_len()));
+        }
+    }
+
+    #[test]
+    fn a_candidate_means_the_same_on_both_sides() {
+        let text = "candidate:1 1 udp 2130706431 192.0.2.1 54321 typ srflx raddr 10.0.0.1 rport 9000 ufrag abcd";
+        let parsed = sdp::Candidate::parse(text).unwrap();
+        let mapped = remote_candidate(&parsed).unwrap();
+        assert_eq!(mapped.address, ice::RemoteAddress::Socket(([192, 0, 2, 1], 54321).into()));
+        assert_eq!((mapped.kind, mapped.priority, mapped.component), (ice::Kind::ServerReflexive, 2_130_706_431, 1));
+    }
+
+    #[test]
+    fn names_and_streams_are_kept_and_unknown_kinds_are_not() {
+        let name = sdp::Candidate::parse("candidate:1 1 udp 1 a.local 5 typ host").unwrap();
+        assert_eq!(remote_candidate(&name).unwrap().address, ice::RemoteAddress::Name("a.local".into(), 5));
+        let tcp = sdp::Candidate::parse("candidate:1 1 TCP 1 192.0.2.1 9 typ host tcptype active").unwrap();
+        assert_eq!(remote_candidate(&tcp).unwrap().protocol, Protocol::Tcp);
+        let unknown = sdp::Candidate::parse("candidate:1 1 udp 1 192.0.2.1 9 typ carrier-pigeon").unwrap();
+        assert!(remote_candidate(&unknown).is_none());
+    }
+
+    #[test]
+    fn fingerprints_are_mapped_whatever_the_case_of_their_hash() {
+        for (hash, len) in [("SHA-256", 32), ("sha-384", 48), ("Sha-512", 64)] {
+            let mapped = fingerprint(&sdp::Fingerprint { hash: hash.into(), digest: vec![7; len] });
+            assert_eq!(mapped.map(|mapped| mapped.digest().to_vec()), Some(vec![7; len]), "{hash}");
+        }
+        assert!(fingerprint(&sdp::Fingerprint { hash: "md2".into(), digest: vec![7; 16] }).is_none());
+    }
+}

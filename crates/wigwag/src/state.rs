@@ -1,0 +1,91 @@
+//! The states of a connection, in the words of W3C WebRTC.
+
+use std::fmt;
+use wigwag_ice as ice;
+
+/// W3C `RTCPeerConnectionState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// Nothing has begun.
+    New,
+    /// Checks or handshakes are under way.
+    Connecting,
+    /// Checked and secured.
+    Connected,
+    /// The peer does not answer just now.
+    Disconnected,
+    /// No path works, or the peer is not who was signalled.
+    Failed,
+    /// Over.
+    Closed,
+}
+
+/// W3C `RTCIceConnectionState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IceConnectionState {
+    /// No candidate of the peer is known.
+    New,
+    /// Pairs are being checked.
+    Checking,
+    /// A pair works; others are still checked.
+    Connected,
+    /// A pair is chosen.
+    Completed,
+    /// The peer does not answer just now.
+    Disconnected,
+    /// No pair works.
+    Failed,
+    /// Over.
+    Closed,
+}
+
+impl From<ice::State> for IceConnectionState {
+    fn from(state: ice::State) -> Self {
+        match state {
+            ice::State::New => Self::New,
+            ice::State::Checking => Self::Checking,
+            ice::State::Connected => Self::Connected,
+            ice::State::Completed => Self::Completed,
+            ice::State::Disconnected => Self::Disconnected,
+            ice::State::Failed => Self::Failed,
+            ice::State::Closed => Self::Closed,
+        }
+    }
+}
+
+/// W3C `RTCIceGatheringState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IceGatheringState {
+    /// No description was set.
+    New,
+    /// Candidates are being told.
+    Gathering,
+    /// All were told.
+    Complete,
+}
+
+macro_rules! as_w3c_writes_it {
+    ($($state:ident),*) => {$(
+        impl fmt::Display for $state {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", format!("{self:?}").to_lowercase())
+            }
+        }
+    )*};
+}
+as_w3c_writes_it!(ConnectionState, IceConnectionState, IceGatheringState);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_printed_as_browsers_spell_them() {
+        assert_eq!(ConnectionState::Connected.to_string(), "connected");
+        assert_eq!(IceConnectionState::Checking.to_string(), "checking");
+        assert_eq!(IceGatheringState::Complete.to_string(), "complete");
+    }
+}

@@ -1,0 +1,149 @@
+//! What was counted, and under which name it is told.
+
+use crate::data_channel::DataChannelDrops;
+use crate::transport::Transport;
+use std::time::Duration;
+use wigwag_dtls::{CipherSuite, Group, SrtpProfile, Version};
+use wigwag_ice::Path;
+
+/// What the transport dropped before any layer saw it, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransportDrops {
+    /// The first byte is that of no protocol of ours (RFC 7983), or the bytes came over a stream.
+    pub unknown_protocol: u64,
+    /// Not STUN, from where no authentic STUN message has come.
+    pub closed_path: u64,
+    /// DTLS that came before the peer's description, beyond what is kept.
+    pub too_early: u64,
+    /// Media that came before its keys.
+    pub media_before_keys: u64,
+}
+
+/// The transport under a connection, as it is now.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct TransportStats {
+    /// The path in use.
+    pub path: Option<Path>,
+    /// Round trip time of the last connectivity check or consent.
+    pub round_trip_time: Option<Duration>,
+    /// The DTLS version.
+    pub dtls_version: Option<Version>,
+    /// The DTLS cipher suite.
+    pub cipher_suite: Option<CipherSuite>,
+    /// The group of the key exchange.
+    pub group: Option<Group>,
+    /// The SRTP profile.
+    pub srtp_profile: Option<SrtpProfile>,
+}
+
+impl TransportStats {
+    pub(crate) fn of(transport: &Transport) -> Self {
+        let dtls = transport.secured.dtls.as_ref();
+        Self {
+            path: transport.ice.selected_path(),
+            round_trip_time: transport.ice.round_trip_time(),
+            dtls_version: dtls.and_then(wigwag_dtls::Connection::version),
+            cipher_suite: dtls.and_then(wigwag_dtls::Connection::cipher_suite),
+            group: dtls.and_then(wigwag_dtls::Connection::group),
+            srtp_profile: dtls.and_then(wigwag_dtls::Connection::srtp_profile),
+        }
+    }
+}
+
+/// Pairs each named counter with its name.
+macro_rules! named {
+    ($drops:ident, $layer:literal, $stats:expr, [$($field:ident),* $(,)?]) => {{
+        let stats = $stats;
+        $($drops.push((concat!($layer, ".", stringify!($field)), u64::from(stats.$field)));)*
+    }};
+}
+
+/// Everything that was discarded, each cause by name.
+pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops) -> Vec<(&'static str, u64)> {
+    let mut drops = Vec::new();
+    named!(drops, "transport", transport.drops(), [unknown_protocol, closed_path, too_early, media_before_keys]);
+    if let Some(dtls) = &transport.secured.dtls {
+        named!(
+            drops,
+            "dtls",
+            dtls.stats(),
+            [
+                malformed_records,
+                wrong_version,
+                unknown_content_type,
+                unknown_epoch,
+                replayed,
+                not_authentic,
+                plaintext_application_data,
+                plaintext_alerts,
+                plaintext_handshake,
+                early_application_data,
+                ignored_alerts,
+                malformed_fragments,
+                contradicting_fragments,
+                excessive_fragments,
+                repeated_fragments,
+                late_handshake_messages,
+                after_close,
+            ]
+        );
+    }
+    if let Some(srtp) = &transport.secured.srtp {
+        named!(
+            drops,
+            "srtp",
+            srtp.stats(),
+            [
+                dropped_malformed,
+                dropped_unauthentic,
+                dropped_replayed,
+                dropped_too_old,
+                dropped_unencrypted,
+                dropped_too_many_sources,
+            ]
+        );
+    }
+    named!(
+        drops,
+        "rtp",
+        transport.secured.rtp.stats(),
+        [
+            dropped_malformed_rtp,
+            dropped_malformed_rtcp,
+            dropped_unknown_stream,
+            dropped_unknown_payload_type,
+            dropped_too_many_sources,
+            dropped_out_of_sequence,
+            dropped_events,
+        ]
+    );
+    if let Some(sctp) = &transport.secured.sctp {
+        named!(
+            drops,
+            "sctp",
+            sctp.stats().discarded,
+            [
+                malformed,
+                checksum,
+                port,
+                verification_tag,
+                unexpected,
+                unknown_chunk,
+                cookie,
+                stale_cookie,
+                duplicate,
+                no_room,
+                invalid_stream,
+                orphan,
+                invalid_sack,
+                heartbeat,
+                reconfig,
+                reply,
+            ]
+        );
+    }
+    named!(drops, "data_channel", channels, [no_channel, bad_dcep, refused_open, unknown_ppid]);
+    drops
+}

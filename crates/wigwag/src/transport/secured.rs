@@ -1,0 +1,151 @@
+//! All that is above the path: DTLS, and what it gives keys or packets to.
+//!
+//! One struct, so that it can be borrowed whole while the path is.
+
+use super::demultiplex::Kind;
+use crate::stats::TransportDrops;
+use std::time::Instant;
+use wigwag_dtls as dtls;
+use wigwag_rtp as rtp;
+use wigwag_sansio::{Datagram, Ecn, earliest};
+use wigwag_sctp as sctp;
+use wigwag_srtp as srtp;
+
+/// What became of the DTLS connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// There is none yet: the peer's fingerprint is not known.
+    New,
+    Connecting,
+    Connected,
+    Closed(dtls::CloseReason),
+}
+
+pub(crate) struct Secured {
+    pub(crate) dtls: Option<dtls::Connection>,
+    pub(crate) srtp: Option<srtp::Context>,
+    pub(crate) rtp: rtp::Session,
+    pub(crate) sctp: Option<sctp::Association>,
+    pub(crate) security: Security,
+}
+
+/// Appends one packet of a kind, or changes nothing and says `false`.
+pub(super) type Append = fn(&mut Secured, Instant, usize, &mut Vec<u8>) -> bool;
+
+impl Secured {
+    pub(super) fn new(rtp: rtp::Session) -> Self {
+        Self { dtls: None, srtp: None, rtp, sctp: None, security: Security::New }
+    }
+
+    /// The kinds of batches, in the order in which they leave: a handshake, then media (paced), then data (windowed).
+    pub(super) const KINDS: [Append; 4] =
+        [Self::append_handshake, Self::append_feedback, Self::append_media, Self::append_data];
+
+    pub(super) fn append_handshake(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let has_written = self.dtls.as_mut().is_some_and(|dtls| dtls.poll_packet(now, limit, out));
+        self.take_dtls_events();
+        has_written
+    }
+
+    fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let Some(srtp) = &mut self.srtp else { return false };
+        srtp.protect_rtcp(limit, out, |limit, out| self.rtp.poll_rtcp(now, limit, out))
+    }
+
+    fn append_media(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let Some(srtp) = &mut self.srtp else { return false };
+        srtp.protect_rtp(limit, out, |limit, out| self.rtp.poll_rtp(now, limit, out))
+    }
+
+    pub(super) fn append_data(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let (Some(dtls), Some(sctp)) = (&mut self.dtls, &mut self.sctp) else { return false };
+        dtls.protect(limit, out, |limit, out| sctp.poll_packet(now, limit, out))
+    }
+
+    pub(super) fn handle_input(
+        &mut self,
+        kind: Kind,
+        datagram: Datagram<'_>,
+        now: Instant,
+        drops: &mut TransportDrops,
+    ) {
+        match kind {
+            Kind::Dtls => self.handle_dtls(datagram.payload, now),
+            Kind::Rtp | Kind::Rtcp if self.srtp.is_none() => drops.media_before_keys += 1,
+            Kind::Rtp => self.handle_rtp(datagram.payload, datagram.ecn, now),
+            Kind::Rtcp => self.handle_rtcp(datagram.payload, now),
+            Kind::Stun | Kind::Unknown => drops.unknown_protocol += 1,
+        }
+    }
+
+    pub(super) fn handle_dtls(&mut self, datagram: &mut [u8], now: Instant) {
+        let Some(dtls) = &mut self.dtls else { return };
+        let sctp = &mut self.sctp;
+        dtls.handle_input(datagram, now, |packet| {
+            if let Some(sctp) = sctp {
+                sctp.handle_input(packet, now);
+            }
+        });
+        self.take_dtls_events();
+    }
+
+    fn handle_rtp(&mut self, packet: &mut [u8], ecn: Ecn, now: Instant) {
+        if let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtp(packet)) {
+            self.rtp.handle_rtp(packet, ecn, now);
+        }
+    }
+
+    fn handle_rtcp(&mut self, packet: &mut [u8], now: Instant) {
+        if let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtcp(packet)) {
+            self.rtp.handle_rtcp(packet, now);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(dtls) = &mut self.dtls {
+            dtls.handle_timeout(now);
+            self.take_dtls_events();
+        }
+        self.rtp.handle_timeout(now);
+        if let Some(sctp) = &mut self.sctp {
+            sctp.handle_timeout(now);
+        }
+    }
+
+    /// Only of what can leave: nothing is owed by a layer whose packets the one below would not take.
+    pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let is_connected = self.security == Security::Connected;
+        earliest([
+            self.dtls.as_ref().and_then(|dtls| dtls.poll_timeout(now)),
+            self.srtp.as_ref().and_then(|_| self.rtp.poll_timeout(now)),
+            self.sctp.as_ref().filter(|_| is_connected).and_then(|sctp| sctp.poll_timeout(now)),
+        ])
+    }
+
+    /// DTLS tells nothing that waits for the user: its keys go to SRTP, its association begins.
+    pub(super) fn take_dtls_events(&mut self) {
+        while let Some(event) = self.dtls.as_mut().and_then(dtls::Connection::poll_event) {
+            match event {
+                dtls::Event::Connected { srtp } => self.connected(srtp),
+                dtls::Event::Closed(reason) => self.security = Security::Closed(reason),
+                _ => {}
+            }
+        }
+    }
+
+    fn connected(&mut self, keys: Option<dtls::SrtpKeys>) {
+        self.security = Security::Connected;
+        self.srtp = keys.and_then(|keys| crate::mapping::srtp_context(&keys));
+        if let Some(sctp) = &mut self.sctp {
+            sctp.connect();
+        }
+    }
+
+    /// The association of the data channels; it begins when DTLS is up.
+    pub(super) fn set_association(&mut self, mut association: sctp::Association) {
+        if self.security == Security::Connected {
+            association.connect();
+        }
+        self.sctp = Some(association);
+    }
+}

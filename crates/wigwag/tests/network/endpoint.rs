@@ -1,0 +1,200 @@
+//! Many connections on one port.
+
+use crate::common::config;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use wigwag::sansio::{Datagram, Seed, Transmit};
+use wigwag::{
+    ConnectionId, ConnectionState, Credentials, DataChannelInit, Endpoint, EndpointConfig, EndpointEvent, Event,
+    SessionDescription,
+};
+use wigwag_sim::{A, Host, Node, World, Z, address};
+
+struct Server {
+    endpoint: Endpoint,
+    states: BTreeMap<ConnectionId, ConnectionState>,
+    messages: BTreeMap<ConnectionId, Vec<bytes::Bytes>>,
+    incoming: Vec<String>,
+    closed: Vec<ConnectionId>,
+}
+
+impl Server {
+    fn new(seed: u64, host: Host, config: EndpointConfig) -> Self {
+        let mut endpoint = Endpoint::new(config, Seed::for_test(seed));
+        endpoint.add_local_address(address(host));
+        Self { endpoint, states: BTreeMap::new(), messages: BTreeMap::new(), incoming: Vec::new(), closed: Vec::new() }
+    }
+}
+
+impl Node for Server {
+    fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+        self.endpoint.handle_input(datagram, now);
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+    }
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.endpoint.poll_transmit(now, out)
+    }
+    fn poll_event(&mut self) -> bool {
+        let Some(event) = self.endpoint.poll_event() else { return false };
+        match event {
+            EndpointEvent::Incoming { ufrag, .. } => self.incoming.push(ufrag),
+            EndpointEvent::Connection(id, Event::ConnectionStateChanged(state)) => _ = self.states.insert(id, state),
+            EndpointEvent::Connection(id, Event::Message { channel, data, is_binary }) => {
+                self.messages.entry(id).or_default().push(data.clone());
+                if !is_binary {
+                    let connection = self.endpoint.connection_mut(id).expect("it has just spoken");
+                    connection.send(channel, data, true).expect("an echo fits");
+                }
+            }
+            EndpointEvent::Connection(id, Event::Closed(_)) => self.closed.push(id),
+            _ => {}
+        }
+        true
+    }
+    fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        self.endpoint.poll_timeout(now)
+    }
+}
+
+fn world(seed: u64) -> World<Server> {
+    World::pair(seed, [A, Z].map(|host| Server::new(seed * 2 + u64::from(host == Z), host, EndpointConfig::default())))
+}
+
+/// One connection between the two endpoints, negotiated.
+fn connect(world: &mut World<Server>) -> [ConnectionId; 2] {
+    let ids = [A, Z].map(|host| world[host].endpoint.create(config()).expect("room for one more"));
+    let a = world[A].endpoint.connection_mut(ids[0]).unwrap();
+    a.create_data_channel("chat", DataChannelInit::default().negotiated(0)).unwrap();
+    let offer = a.create_offer().unwrap();
+    a.set_local_description(offer).unwrap();
+    let offer = a.local_description().unwrap();
+    let z = world[Z].endpoint.connection_mut(ids[1]).unwrap();
+    z.create_data_channel("chat", DataChannelInit::default().negotiated(0)).unwrap();
+    z.set_remote_description(offer).unwrap();
+    let answer = z.create_answer().unwrap();
+    z.set_local_description(answer).unwrap();
+    let answer = z.local_description().unwrap();
+    world[A].endpoint.connection_mut(ids[0]).unwrap().set_remote_description(answer).unwrap();
+    ids
+}
+
+fn all_connected(server: &Server, count: usize) -> bool {
+    server.states.values().filter(|state| **state == ConnectionState::Connected).count() >= count
+}
+
+/// Two endpoints have one 5-tuple between them, so only one connection can be there; a third host makes another.
+#[test]
+fn connections_from_many_hosts_share_one_port_and_never_see_each_others_messages() {
+    const CLIENTS: usize = 20;
+    let mut world = World::new(7);
+    let server = world.add("S", &[address(A)], Server::new(1, A, EndpointConfig::default()));
+    let mut pairs = Vec::new();
+    for number in 0..CLIENTS {
+        let local = ([10, 1, 0, number as u8 + 1], 1000).into();
+        let mut client = Server::new(100 + number as u64, A, EndpointConfig::default());
+        client.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(100 + number as u64));
+        client.endpoint.add_local_address(local);
+        let host = world.add(&format!("C{number}"), &[local], client);
+        let ids = [host, server].map(|host| world[host].endpoint.create(config()).unwrap());
+        let negotiated = || DataChannelInit::default().negotiated(0);
+        let c = world[host].endpoint.connection_mut(ids[0]).unwrap();
+        let channel = c.create_data_channel("chat", negotiated()).unwrap();
+        let offer = c.create_offer().unwrap();
+        c.set_local_description(offer).unwrap();
+        let offer = c.local_description().unwrap();
+        let s = world[server].endpoint.connection_mut(ids[1]).unwrap();
+        s.create_data_channel("chat", negotiated()).unwrap();
+        s.set_remote_description(offer).unwrap();
+        let answer = s.create_answer().unwrap();
+        s.set_local_description(answer).unwrap();
+        let answer: SessionDescription = s.local_description().unwrap();
+        world[host].endpoint.connection_mut(ids[0]).unwrap().set_remote_description(answer).unwrap();
+        pairs.push((host, ids, channel));
+    }
+    world.run_until(|world| all_connected(&world[server], CLIENTS), Duration::from_secs(20));
+    world.run_for(Duration::from_secs(1));
+    for (number, (host, ids, channel)) in pairs.iter().enumerate() {
+        let text = format!("from client {number}");
+        world[*host].endpoint.connection_mut(ids[0]).unwrap().send(*channel, text.into(), false).unwrap();
+    }
+    world.run_for(Duration::from_secs(2));
+    for (number, (host, ids, _)) in pairs.iter().enumerate() {
+        let expected = vec![bytes::Bytes::from(format!("from client {number}"))];
+        assert_eq!(world[server].messages[&ids[1]], expected);
+        assert_eq!(world[*host].messages[&ids[0]], expected);
+    }
+}
+
+#[test]
+fn an_id_names_nothing_after_its_connection_has_closed_and_is_never_used_again() {
+    let mut world = world(8);
+    let ids = connect(&mut world);
+    world.run_until(|world| all_connected(&world[A], 1) && all_connected(&world[Z], 1), Duration::from_secs(10));
+    world[A].endpoint.connection_mut(ids[0]).unwrap().close();
+    world.run_until(|world| !world[A].closed.is_empty() && !world[Z].closed.is_empty(), Duration::from_secs(10));
+    assert_eq!((world[A].closed.clone(), world[Z].closed.clone()), (vec![ids[0]], vec![ids[1]]));
+    assert!(world[A].endpoint.connection(ids[0]).is_none() && world[A].endpoint.is_empty());
+    let next = connect(&mut world);
+    assert!(next[0] != ids[0] && next[1] != ids[1]);
+    world
+        .run_until(|world| world[A].states.get(&next[0]) == Some(&ConnectionState::Connected), Duration::from_secs(10));
+}
+
+#[test]
+fn a_strangers_ufrag_is_told_once_asked_for_and_their_next_check_finds_the_connection_made_for_it() {
+    let mut config_z = EndpointConfig::default();
+    config_z.unknown_ufrag = true;
+    let mut world = World::pair(9, [Server::new(1, A, EndpointConfig::default()), Server::new(2, Z, config_z)]);
+    let id = world[A].endpoint.create(config()).unwrap();
+    // A is told of a peer that Z has not made yet.
+    let mut twin = Endpoint::new(EndpointConfig::default(), Seed::for_test(77));
+    let mut twin_config = config();
+    let credentials =
+        Credentials { ufrag: "stranger".into(), password: "a-password/of+sufficient0length".replace('-', "A") };
+    twin_config.credentials = Some(credentials.clone());
+    twin.add_local_address(address(Z));
+    let twin_id = twin.create(twin_config).unwrap();
+    let a = world[A].endpoint.connection_mut(id).unwrap();
+    a.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = a.create_offer().unwrap();
+    a.set_local_description(offer).unwrap();
+    let offer = a.local_description().unwrap();
+    let t = twin.connection_mut(twin_id).unwrap();
+    t.set_remote_description(offer).unwrap();
+    let answer = t.create_answer().unwrap();
+    t.set_local_description(answer).unwrap();
+    let answer = t.local_description().unwrap();
+    world[A].endpoint.connection_mut(id).unwrap().set_remote_description(answer).unwrap();
+    world.run_until(|world| !world[Z].incoming.is_empty(), Duration::from_secs(5));
+    assert_eq!(world[Z].incoming[0], "stranger");
+    assert_eq!(world[Z].endpoint.len(), 0, "no state was made");
+}
+
+#[test]
+fn ten_thousand_idle_connections_cost_nothing() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(10));
+    endpoint.add_local_address(address(A));
+    // One certificate for all: making ten thousand would only take time.
+    let mut shared = config();
+    shared.certificate = Some(std::sync::Arc::new(
+        wigwag::Certificate::generate(Duration::from_secs(1_767_225_600), Seed::for_test(1)).unwrap(),
+    ));
+    for _ in 0..10_000 {
+        endpoint.create(shared.clone()).unwrap();
+    }
+    let now = wigwag_sim::origin();
+    let mut out = Vec::new();
+    while endpoint.poll_transmit(now, &mut out).is_some() || endpoint.poll_event().is_some() {}
+    let before = endpoint.stats().visits;
+    for millisecond in 0..1000 {
+        let now = now + Duration::from_millis(millisecond);
+        endpoint.handle_timeout(now);
+        assert!(endpoint.poll_transmit(now, &mut out).is_none() && endpoint.poll_event().is_none());
+        assert!(endpoint.poll_timeout(now).is_none_or(|at| at > now));
+        endpoint.handle_input(Datagram::udp(address(A), address(Z), &mut [0x80; 100]), now);
+    }
+    assert_eq!(endpoint.stats().visits, before, "nobody was called");
+    assert_eq!(endpoint.stats().unroutable, 1000);
+}

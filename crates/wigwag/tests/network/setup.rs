@@ -1,0 +1,146 @@
+//! How a call is set up when nothing goes wrong, and when everything does.
+
+use crate::common::{Peer, connected_with_channel, dissect, negotiate, pair};
+use expect_test::expect;
+use std::time::Duration;
+use wigwag::sansio::Rng;
+use wigwag::{ConnectionState, DataChannelInit};
+use wigwag_sim::{A, Fate, World, Z};
+
+/// Nothing is lost and no timer need fire, so nothing is masked by sending again.
+#[test]
+fn the_plain_set_up_reads_like_the_rfcs() {
+    let world = connected_with_channel(1, "chat", DataChannelInit::default());
+    expect![[r#"
+          0 ms  A → Z  Binding request
+          0 ms  A ← Z  Binding request
+         20 ms  A ← Z  Binding response
+         20 ms  A → Z  Binding response
+         40 ms  A ← Z  ClientHello
+         50 ms  A → Z  Binding request
+         60 ms  A → Z  ServerHello, Certificate, ServerKeyExchange, CertificateRequest, ServerHelloDone
+         70 ms  A ← Z  Binding response
+         80 ms  A ← Z  Certificate, ClientKeyExchange, CertificateVerify, ChangeCipherSpec, Finished
+        100 ms  A → Z  ChangeCipherSpec, Finished
+        100 ms  A → Z  data
+        120 ms  A ← Z  data
+        120 ms  A ← Z  data
+        140 ms  A → Z  data
+        140 ms  A → Z  data
+        160 ms  A ← Z  data
+        160 ms  A ← Z  data
+        180 ms  A → Z  data
+        180 ms  A → Z  data
+        200 ms  A ← Z  data
+        200 ms  A ← Z  data
+    "#]]
+    .assert_eq(&world.ladder(dissect));
+}
+
+#[test]
+fn both_sides_tell_every_state_in_its_order() {
+    let mut world = connected_with_channel(2, "chat", DataChannelInit::default());
+    world[A].connection.close();
+    world.run_until(|world| world[A].closed.is_some() && world[Z].closed.is_some(), Duration::from_secs(5));
+    expect![[""]].assert_eq(&states(&world[A]));
+    expect![[""]].assert_eq(&states(&world[Z]));
+    assert_eq!(world[A].connection.poll_timeout(world.now()), None, "nothing is owed after the end");
+}
+
+fn states(peer: &Peer) -> String {
+    peer.events.iter().filter(|event| !event.starts_with("IceCandidate(")).cloned().collect::<Vec<_>>().join("\n")
+}
+
+/// What Z sends stands in its description before A has it: nothing is lost by being early.
+#[test]
+fn a_client_hello_that_overtakes_the_answer_is_not_lost() {
+    let mut world = pair(3);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = crate::common::offer(&mut world, A);
+    let answer = crate::common::answer(&mut world, Z, offer);
+    world.run_for(Duration::from_millis(500));
+    world[A].connection.set_remote_description(answer).unwrap();
+    world.run_until(|world| world[Z].channels.contains_key("chat"), Duration::from_secs(5));
+}
+
+/// The same messages arrive whatever the network does.
+#[test]
+fn a_thousand_messages_arrive_once_and_in_order_through_loss_duplication_and_reordering() {
+    let mut hits = std::collections::BTreeMap::new();
+    for seed in wigwag_sim::seeds(200) {
+        let mut world = pair(seed);
+        world.links(A, Z, |link| {
+            link.loss(20.0)
+                .duplication(5.0)
+                .reordering(5.0, Duration::from_millis(60))
+                .jitter(Duration::from_millis(5));
+        });
+        crate::common::connect_with_channel(&mut world, "bulk", DataChannelInit::default());
+        deliver_a_thousand(&mut world, seed);
+        for fate in [Fate::Lost, Fate::Duplicated, Fate::Reordered] {
+            *hits.entry(fate).or_insert(0) += world.count(fate);
+        }
+    }
+    println!("faults: {hits:?}");
+    assert!(hits.values().all(|count| *count > 100), "every fault has hit: {hits:?}");
+}
+
+fn deliver_a_thousand(world: &mut World<Peer>, seed: u64) {
+    let mut rng = Rng::new(wigwag::Seed::for_test(seed));
+    let messages: Vec<Vec<u8>> = (0..1000u32)
+        .map(|number| {
+            let len = if rng.one_in(20) { rng.below(6000) } else { rng.below(200) } as usize;
+            number.to_be_bytes().into_iter().chain((0..len).map(|at| (at as u32 ^ number) as u8)).collect()
+        })
+        .collect();
+    let channel = world[A].channels["bulk"];
+    for message in &messages {
+        world[A].connection.send(channel, message.clone().into(), true).expect("a thousand small messages fit");
+    }
+    world.run_until(|world| world[Z].messages.len() >= messages.len(), Duration::from_secs(600));
+    world.run_for(Duration::from_secs(2));
+    let arrived: Vec<_> = world[Z].messages.iter().map(|(_, data, _)| data.to_vec()).collect();
+    assert!(arrived == messages, "{} messages arrived, once and in order", arrived.len());
+}
+
+#[test]
+fn the_connection_is_found_again_after_silence_and_lost_after_thirty_seconds_of_it() {
+    let mut world = connected_with_channel(4, "chat", DataChannelInit::default());
+    world.links(A, Z, |link| {
+        link.loss(100.0);
+    });
+    world.run_until(|world| world[A].state == ConnectionState::Disconnected, Duration::from_secs(20));
+    world.links(A, Z, |link| {
+        link.loss(0.0);
+    });
+    world.run_until(|world| world[A].state == ConnectionState::Connected, Duration::from_secs(20));
+    world.links(A, Z, |link| {
+        link.loss(100.0);
+    });
+    let silence = world.age();
+    world.run_until(|world| world[A].state == ConnectionState::Failed, Duration::from_secs(60));
+    // RFC 7675 §5.1: consent expires 30 s after the last answer, which came up to 6 s before the silence or just then.
+    assert!((20..=36).contains(&(world.age() - silence).as_secs()), "{:?}", world.age() - silence);
+    let channel = world[A].channels["chat"];
+    let _ = world[A].connection.send(channel, "to nobody".into(), false);
+    let before = world.trace().records().len();
+    world.run_for(Duration::from_secs(60));
+    let after = &world.trace().records()[before..];
+    assert!(
+        after.iter().all(|record| record.payload.first().is_none_or(|first| *first < 4)),
+        "nothing but STUN after consent"
+    );
+}
+
+#[test]
+fn two_that_negotiate_with_no_way_between_them_fail_in_due_time() {
+    let mut world = pair(5);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    world.links(A, Z, |link| {
+        link.loss(100.0);
+    });
+    negotiate(&mut world);
+    world.run_until(|world| world[A].state == ConnectionState::Failed, Duration::from_secs(60));
+    // RFC 8863 §4: the agent is patient for 39.5 s.
+    assert!(world.age() >= Duration::from_millis(39_500), "{:?}", world.age());
+}
