@@ -1,5 +1,7 @@
 //! Reading and writing of fields in network order. Nothing here can fail but by saying `None`.
 
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 /// What is left to read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);

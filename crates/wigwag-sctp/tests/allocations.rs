@@ -1,5 +1,7 @@
 //! What a packet and a message cost in allocations, and in memory what a hostile peer can hold.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
@@ -46,7 +48,9 @@ fn cost(message: &Bytes) -> u64 {
             a.send(0, 53, message.clone(), SendOptions::default()).unwrap();
         }
         now += Duration::from_millis(50);
-        exchange(&mut a, &mut z, now, &mut out, |event| received += usize::from(matches!(event, Event::Message { .. })));
+        exchange(&mut a, &mut z, now, &mut out, |event| {
+            received += usize::from(matches!(event, Event::Message { .. }));
+        });
         now += Duration::from_millis(50);
         z.handle_timeout(now);
         exchange(&mut a, &mut z, now, &mut out, |_| ());

@@ -1,5 +1,7 @@
 //! What happens when packets are lost (RFC 9260 §6.3, §7.2.4, RFC 3758).
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod common;
 
 use bytes::Bytes;
@@ -29,7 +31,8 @@ fn a_lost_last_packet_is_sent_again_when_t3_expires() {
          80 ms  A ✗ Z  DATA 0 BE 0:0 (4)  lost
         580 ms  A → Z  DATA 0 BE 0:0 (4)
         600 ms  A ← Z  SACK 0
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
     assert_eq!(world[Z].received(), [(0, b"lost".to_vec())]);
     assert_eq!(world[A].association.stats().timeouts, 1);
 }
@@ -63,7 +66,8 @@ fn a_lost_packet_among_others_is_sent_again_after_three_miss_indications() {
         100 ms  A ← Z  SACK 0 +2..7
         120 ms  A → Z  DATA 1  0:0 (1132)
         140 ms  A ← Z  SACK 7
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
     assert_eq!(world[Z].received(), [(0, vec![7; 9000])]);
     let stats = world[A].association.stats();
     assert_eq!((stats.timeouts, stats.fast_retransmits), (0, 1));
@@ -88,7 +92,8 @@ fn a_message_that_may_be_sent_once_is_skipped_and_the_next_ones_arrive() {
         120 ms  A ← Z  SACK -1 +2..2
         580 ms  A → Z  FORWARD TSN 0 0:0
         600 ms  A ← Z  SACK 1
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
     assert_eq!(world[Z].received(), [(0, b"next".to_vec())]);
     assert_eq!(world[A].association.stats().messages_abandoned, 1);
 }

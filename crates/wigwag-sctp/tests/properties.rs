@@ -1,5 +1,7 @@
 //! Whatever the network does, messages arrive as promised (C1 to C5, C7, C11 to C13).
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod common;
 
 use bytes::Bytes;
@@ -228,7 +230,13 @@ fn a_fragment_is_cut_by_the_mtu_and_not_by_the_room_at_hand() {
         .records()
         .iter()
         .filter(|record| has_chunk(&record.payload, 0))
-        .flat_map(|record| chunks(&record.payload).into_iter().filter(|chunk| chunk[0] == 0).map(|chunk| chunk.len() - 16).collect::<Vec<_>>())
+        .flat_map(|record| {
+            chunks(&record.payload)
+                .into_iter()
+                .filter(|chunk| chunk[0] == 0)
+                .map(|chunk| chunk.len() - 16)
+                .collect::<Vec<_>>()
+        })
         .collect();
     assert_eq!(lens, [100, 1132, 1132, 1132, 1132, 472, 300]);
     assert_eq!(world[Z].events.iter().filter(|event| matches!(event, Event::Message { .. })).count(), 3);

@@ -18,7 +18,8 @@ fn four_packets_set_an_association_up() {
         20 ms  A ← Z  INIT ACK
         40 ms  A → Z  COOKIE ECHO
         60 ms  A ← Z  COOKIE ACK
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
     assert_eq!([world[A].association.state(), world[Z].association.state()], [State::Established; 2]);
 }
 
@@ -36,7 +37,8 @@ fn messages_queued_before_follow_at_once() {
          60 ms  A ← Z  COOKIE ACK, DATA 0 BE 1:0 (6)
          80 ms  A → Z  SACK 0, DATA 0 BE 0:0 (6)
         100 ms  A ← Z  SACK 0
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
     assert_eq!(world[A].received(), [(1, b"from Z".to_vec())]);
     assert_eq!(world[Z].received(), [(0, b"from A".to_vec())]);
 }
@@ -60,7 +62,8 @@ fn both_may_begin_at_once() {
         60 ms  A → Z  COOKIE ACK, DATA 0 BE 0:0 (6)
         80 ms  A → Z  SACK 0
         80 ms  A ← Z  SACK 0
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
     assert_eq!(world[A].notices(), [Event::Connected]);
     assert_eq!(world[Z].notices(), [Event::Connected]);
     assert_eq!(world[A].received().len() + world[Z].received().len(), 2);
@@ -78,7 +81,10 @@ fn whichever_begins_later_and_whatever_is_lost_both_are_connected_once() {
         world[Z].association.connect();
         world[A].send(0, b"from A");
         world[Z].send(0, b"from Z");
-        world.run_until(|world| !world[A].received().is_empty() && !world[Z].received().is_empty(), Duration::from_secs(60));
+        world.run_until(
+            |world| !world[A].received().is_empty() && !world[Z].received().is_empty(),
+            Duration::from_secs(60),
+        );
         assert_eq!(world[A].notices(), [Event::Connected]);
         assert_eq!(world[Z].notices(), [Event::Connected]);
     }
@@ -102,7 +108,8 @@ fn each_packet_of_the_setup_may_be_lost() {
         3560 ms  A ✗ Z  COOKIE ACK  lost
         4040 ms  A → Z  COOKIE ECHO
         4060 ms  A ← Z  COOKIE ACK
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
 }
 
 #[test]

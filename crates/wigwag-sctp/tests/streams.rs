@@ -33,7 +33,8 @@ fn a_stream_is_reset_after_what_was_queued_and_begins_with_ssn_0() {
         100 ms  A ← Z  RE-CONFIG result 1
         120 ms  A → Z  DATA 2 BE 3:0 (4)
         160 ms  A ← Z  SACK 2
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
     assert_eq!(world[Z].received().len(), 3);
 }
 
@@ -62,7 +63,8 @@ fn a_reset_that_overtakes_data_is_tried_again() {
         600 ms  A ← Z  SACK 1, RE-CONFIG result 6
         620 ms  A → Z  RE-CONFIG reset [3]
         640 ms  A ← Z  RE-CONFIG result 1
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
 }
 
 #[test]
@@ -94,7 +96,8 @@ fn resets_survive_any_loss_and_each_is_told_once() {
                     all
                 };
                 let is_done = |world: &wigwag_sim::World<common::Peer>| {
-                    streams_of(world[host].notices(), true).len() >= 4 && streams_of(world[host].notices(), false).len() >= 4
+                    streams_of(world[host].notices(), true).len() >= 4
+                        && streams_of(world[host].notices(), false).len() >= 4
                 };
                 world.run_until(is_done, Duration::from_secs(120));
                 assert_eq!(streams_of(world[host].notices(), true), [0, 1, 2, 3]);
@@ -149,7 +152,8 @@ fn shutting_down_delivers_everything_first() {
         120 ms  A → Z  SHUTDOWN 0
         140 ms  A ← Z  SHUTDOWN ACK
         160 ms  A → Z  SHUTDOWN COMPLETE
-    "#]].assert_eq(&ladder(&world));
+    "#]]
+    .assert_eq(&ladder(&world));
     for host in [A, Z] {
         assert_eq!(world[host].notices(), [Event::Closed(CloseReason::Shutdown)]);
         assert_eq!(world[host].association.state(), State::Closed);

@@ -120,7 +120,7 @@ impl Association {
             self.stats.discarded.verification_tag += 1;
             return;
         }
-        let is_alone = packet.chunks.clone().count() == 1;
+        let is_alone = packet.chunks.count() == 1;
         let decoded = Init::decode(chunk).filter(|(init, _)| is_alone && init.initiate_tag != 0);
         let Some((init, parameters)) = decoded.and_then(|(init, tlvs)| Some((init, Parameters::read(tlvs).ok()?)))
         else {

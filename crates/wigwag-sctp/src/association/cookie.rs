@@ -1,6 +1,8 @@
 //! The state cookie (RFC 9260 §5.1.3): all that is known of a peer who sent an INIT, so that nothing needs to be kept.
 //! It holds numbers only, and a MAC.
 
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use crate::chunk::Init;
 use crate::crypto::{CookieKey, MAC_LEN};
 use crate::parameter::Extensions;

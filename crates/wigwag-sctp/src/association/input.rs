@@ -42,17 +42,14 @@ impl Association {
             self.stats.discarded.port += 1;
             return;
         }
-        let Some(Ok(first)) = packet.chunks.clone().next() else {
+        let Some(first) = packet.first() else {
             self.stats.discarded.malformed += 1;
             return;
         };
         match first.kind {
             kind::INIT => return self.handle_init(&packet, first),
-            kind::COOKIE_ECHO => {
-                if !self.handle_cookie_echo(&packet, first, now) {
-                    return;
-                }
-            }
+            kind::COOKIE_ECHO if !self.handle_cookie_echo(&packet, first, now) => return,
+            kind::COOKIE_ECHO => {}
             _ if !self.is_for_us(&packet, first) => return,
             _ => {}
         }
@@ -63,7 +60,7 @@ impl Association {
     }
 
     fn handle_chunks(&mut self, packet: &Packet<'_>, now: Instant) {
-        for chunk in packet.chunks.clone() {
+        for chunk in packet.chunks {
             let Ok(chunk) = chunk else {
                 self.stats.discarded.malformed += 1;
                 return;

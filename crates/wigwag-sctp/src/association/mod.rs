@@ -11,8 +11,6 @@ mod reconfig;
 mod reply;
 mod shutdown;
 mod state;
-#[cfg(test)]
-mod tests;
 
 use crate::config::{Config, SendOptions};
 use crate::crypto::CookieKey;

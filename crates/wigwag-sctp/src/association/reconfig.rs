@@ -86,7 +86,13 @@ impl Reconfig {
         };
         if self.request.is_none() && streams_max > 0 && queue.has_drained() {
             let streams = queue.take_drained(streams_max);
-            self.request = Some(Request { sequence: self.take_sequence(), last_tsn, streams, attempt: attempt(), is_deferred: false });
+            self.request = Some(Request {
+                sequence: self.take_sequence(),
+                last_tsn,
+                streams,
+                attempt: attempt(),
+                is_deferred: false,
+            });
         }
     }
 

@@ -20,7 +20,7 @@ impl<'a> ForwardTsn<'a> {
     pub(crate) fn decode(chunk: RawChunk<'a>) -> Option<Self> {
         let mut reader = Reader::new(chunk.value);
         let cumulative_tsn = reader.u32()?;
-        Some(Self { cumulative_tsn, skips: reader }).filter(|chunk| chunk.skips.rest().len() % SKIP_LEN == 0)
+        Some(Self { cumulative_tsn, skips: reader }).filter(|chunk| chunk.skips.rest().len().is_multiple_of(SKIP_LEN))
     }
 
     /// Streams, and the last SSN that is skipped on each.

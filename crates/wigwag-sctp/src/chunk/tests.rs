@@ -1,7 +1,5 @@
 //! Packets as other stacks have sent them.
 
-#![expect(clippy::indexing_slicing, reason = "known answers of known length")]
-
 use super::*;
 use crate::packet::{Packet, RawChunk};
 use crate::parameter::{self, Extensions, OutgoingReset, Response, ResponseResult};
@@ -17,7 +15,7 @@ fn agrees(packet: &str, read: impl FnOnce(RawChunk<'_>, &mut Vec<u8>)) {
     let packet = Packet::decode(&bytes).unwrap();
     assert!(packet.has_valid_checksum);
     let mut out = Vec::new();
-    read(packet.chunks.clone().next().unwrap().unwrap(), &mut out);
+    read(packet.first().unwrap(), &mut out);
     assert_eq!(out, bytes[12..]);
 }
 
@@ -38,7 +36,7 @@ fn init_with_the_extensions_of_usrsctp() {
     let bytes = hex(&packet.replace(' ', ""));
     let packet = Packet::decode(&bytes).unwrap();
     assert!(packet.has_valid_checksum);
-    let (init, parameters) = Init::decode(packet.chunks.clone().next().unwrap().unwrap()).unwrap();
+    let (init, parameters) = Init::decode(packet.first().unwrap()).unwrap();
     let expected = Init {
         initiate_tag: 0x2452_1703,
         a_rwnd: 131_072,
@@ -131,7 +129,7 @@ fn an_error_and_an_abort_with_their_causes() {
     let bytes = hex(&packet.replace(' ', ""));
     let packet = Packet::decode(&bytes).unwrap();
     assert!(packet.has_valid_checksum);
-    let cause = Abort::decode(packet.chunks.clone().next().unwrap().unwrap()).causes.next().unwrap().unwrap();
+    let cause = Abort::decode(packet.first().unwrap()).causes.next().unwrap().unwrap();
     assert_eq!((cause.kind, cause.value), (13, b"Expected B-bit for TSN=4ce1f17f, SID=0001, SSN=0000".as_slice()));
 }
 

@@ -20,7 +20,7 @@ impl<'a> OutgoingReset<'a> {
         let sequence = reader.u32()?;
         let _response_sequence = reader.u32()?;
         let last_tsn = reader.u32()?;
-        (reader.rest().len() % 2 == 0).then_some(Self { sequence, last_tsn, streams: reader })
+        reader.rest().len().is_multiple_of(2).then_some(Self { sequence, last_tsn, streams: reader })
     }
 
     /// None: all of them.

@@ -1,5 +1,6 @@
 //! Associations on the hosts of a simulated world, and the names of what they send.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use bytes::Bytes;
@@ -41,7 +42,8 @@ impl Peer {
 
     /// Everything but messages and what is told of buffers.
     pub(crate) fn notices(&self) -> Vec<Event> {
-        let is_plain = |event: &&Event| matches!(event, Event::Message { .. } | Event::BufferedAmountLow { .. } | Event::Writable);
+        let is_plain =
+            |event: &&Event| matches!(event, Event::Message { .. } | Event::BufferedAmountLow { .. } | Event::Writable);
         self.events.iter().filter(|event| !is_plain(event)).cloned().collect()
     }
 }
@@ -136,8 +138,11 @@ fn describe(chunk: &[u8], base: u32) -> String {
     let tsn = |at| tsn_at(at).wrapping_sub(base);
     match chunk[0] {
         0 => {
-            let flags: String =
-                [(8, 'I'), (4, 'U'), (2, 'B'), (1, 'E')].iter().filter(|(bit, _)| chunk[1] & bit != 0).map(|(_, f)| *f).collect();
+            let flags: String = [(8, 'I'), (4, 'U'), (2, 'B'), (1, 'E')]
+                .iter()
+                .filter(|(bit, _)| chunk[1] & bit != 0)
+                .map(|(_, f)| *f)
+                .collect();
             format!("DATA {} {flags} {}:{} ({})", tsn(4), u16_at(8), u16_at(10), chunk.len() - 16)
         }
         1 => "INIT".into(),
@@ -166,7 +171,8 @@ fn describe(chunk: &[u8], base: u32) -> String {
         }
         130 => format!("RE-CONFIG result {}", tsn_at(12)),
         192 => {
-            let skips: String = (8..chunk.len()).step_by(4).map(|at| format!(" {}:{}", u16_at(at), u16_at(at + 2))).collect();
+            let skips: String =
+                (8..chunk.len()).step_by(4).map(|at| format!(" {}:{}", u16_at(at), u16_at(at + 2))).collect();
             format!("FORWARD TSN {}{skips}", tsn(4) as i32)
         }
         kind => format!("chunk {kind}"),
