@@ -14,7 +14,8 @@ fn main() -> Result<()> {
     dtls()?;
     sctp()?;
     rtp()?;
-    ice()
+    ice()?;
+    peer()
 }
 
 fn write(target: &str, name: &str, seed: impl AsRef<[u8]>) -> Result<()> {
@@ -392,4 +393,81 @@ fn ice() -> Result<()> {
     MessageWriter::error(&mut error, id, ErrorCode::ROLE_CONFLICT).fingerprint();
     let forged = [&[DRAIN, FORGED, error.len() as u8 + 2, 2, 1], error.as_slice()].concat();
     write("ice_agent", "error", script(&[&forged, &[EXCHANGE, COMMAND, 255, 0, EXCHANGE]]))
+}
+
+fn peer() -> Result<()> {
+    // At the first byte's moment: with our own tracks and channel, after our own offer, as an answer.
+    write("peer_description", "offer", [&[1], OFFER.as_bytes()].concat())?;
+    let answer =
+        OFFER.replace("actpass", "active").replace("webrtc-datachannel\r\nc=", "webrtc-datachannel\r\na=x\r\nc=");
+    write("peer_description", "answer", [&[7], answer.as_bytes()].concat())?;
+    let [channel, offer, read_a, read_z] = [[COMMAND, 0], [COMMAND, 48], [COMMAND, 80], [COMMAND | Z, 80]];
+    let mail = |times| [read_a, read_z].concat().repeat(times);
+    let begin =
+        [channel.as_slice(), &offer, &read_z, &[DRAIN, DRAIN | Z], &mail(6), &[EXCHANGE], &mail(6), &[EXCHANGE; 3]]
+            .concat();
+    let send = [COMMAND, 144, 0, 1, 0, 0];
+    let send_z = [COMMAND | Z, 144, 0, 0x30, 0, 1];
+    let script = |parts: &[&[u8]]| [begin.as_slice(), &parts.concat()].concat();
+    write(
+        "peer_connection",
+        "data",
+        script(&[&send, &send_z, &[EXCHANGE], &[COMMAND, 144, 0, 0, 0, 255, EXCHANGE], &send, &[EXCHANGE]]),
+    )?;
+    let tracks = [COMMAND, 32, 0, COMMAND, 32, 1, COMMAND | Z, 32, 0];
+    let media = [COMMAND, 200, 0, 0, 1, 2, COMMAND, 200, 1, 1, 1, 2, COMMAND | Z, 200, 0, 210, EXCHANGE];
+    let renegotiate = [offer.as_slice(), &mail(4), &[EXCHANGE]].concat();
+    write(
+        "peer_connection",
+        "media",
+        [tracks.as_slice(), &begin, &media, &media, &[COMMAND, 200, 1, 221], &renegotiate, &media].concat(),
+    )?;
+    write("peer_connection", "close", script(&[&send, &[COMMAND, 255, EXCHANGE]]))?;
+    write(
+        "peer_connection",
+        "glare",
+        [
+            channel.as_slice(),
+            &[COMMAND | Z, 0, COMMAND | Z, 48],
+            &offer,
+            &mail(2),
+            &[COMMAND, 240],
+            &mail(6),
+            &[EXCHANGE; 3],
+        ]
+        .concat(),
+    )?;
+    let damaged = [
+        channel.as_slice(),
+        &offer,
+        &[COMMAND | Z, 128, 2, 6, 3, b'a', b'=', b'x', DRAIN, DRAIN | Z],
+        &mail(6),
+        &[EXCHANGE; 2],
+    ]
+    .concat();
+    write("peer_connection", "damage", damaged)?;
+    let loss = [
+        DRAIN,
+        DROP | Z,
+        WAKE,
+        DRAIN,
+        TWICE | Z,
+        DELIVER | Z,
+        DRAIN | Z,
+        DAMAGED,
+        1,
+        3,
+        0,
+        9,
+        1,
+        1,
+        DROP,
+        WAKE,
+        EXCHANGE,
+    ];
+    write(
+        "peer_connection",
+        "loss",
+        script(&[&send, &loss, &send_z, &loss, &[PASS, 200, EXCHANGE, PASS, 200, WAKE, EXCHANGE]]),
+    )
 }

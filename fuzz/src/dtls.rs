@@ -30,7 +30,7 @@ pub fn dtls_certificate(data: &[u8]) {
 }
 
 /// Made once: making them is most of the work.
-static CERTIFICATES: LazyLock<[Arc<Certificate>; 2]> = LazyLock::new(|| {
+pub(crate) static CERTIFICATES: LazyLock<[Arc<Certificate>; 2]> = LazyLock::new(|| {
     [1, 2].map(|seed| {
         let now = Duration::from_secs(1_700_000_000);
         Arc::new(Certificate::generate(now, Seed::for_test(seed)).expect("a time that can be told"))

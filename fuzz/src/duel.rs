@@ -156,10 +156,12 @@ impl<P: Player> Duel<P> {
     /// What a loop does in one turn. Law 5: then nothing is due.
     fn drain(&mut self, player: usize) {
         self.players[player].timeout(self.now);
+        // Whoever takes an event in, and tells nothing of it, may owe a packet then: only the second silence is one.
+        let mut silences = 0;
         for polls in 0.. {
             assert!(polls < POLLS_MAX, "it spins");
-            // An event that is taken may make room for a packet, and the other way round.
-            if !self.poll_packet(player) && !self.poll_event(player) {
+            silences = if self.poll_packet(player) || self.poll_event(player) { 0 } else { silences + 1 };
+            if silences == 2 {
                 break;
             }
         }

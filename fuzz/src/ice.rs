@@ -34,19 +34,19 @@ impl Peer {
     }
 }
 
-fn credentials(number: usize) -> Credentials {
+pub(crate) fn credentials(number: usize) -> Credentials {
     Credentials { ufrag: format!("peer{number}"), password: format!("the password of number {number}") }
 }
 
 /// The addresses of both; more on either side are a stranger's.
-fn address(number: u8) -> SocketAddr {
+pub(crate) fn address(number: u8) -> SocketAddr {
     match number % 8 {
         7 => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 4000).into(),
         number => ([192, 0, 2, number], 4000 + u16::from(number)).into(),
     }
 }
 
-fn number(address: SocketAddr) -> u8 {
+pub(crate) fn number(address: SocketAddr) -> u8 {
     (0..8).find(|number| self::address(*number) == address).unwrap_or(0)
 }
 
@@ -99,29 +99,33 @@ impl Player for Peer {
         assert!(self.agent.remote_candidates().len() <= 8 && self.agent.local_candidates().len() <= 8, "bounded");
     }
 
-    /// The same attributes, with the right lengths, integrity and fingerprint.
     fn repair(&self, packet: &mut Vec<u8>) {
-        if packet.len() < 22 {
-            packet.resize(22, 0);
-        }
-        let class = match (packet[2] & 1, packet[3] & 0x10) {
-            (0, 0) => Class::Request,
-            (0, _) => Class::Indication,
-            (_, 0) => Class::SuccessResponse,
-            (_, _) => Class::ErrorResponse,
-        };
-        let mut transaction = [0; 12];
-        transaction.copy_from_slice(&packet[10..22]);
-        let mut message = Vec::new();
-        let mut writer = MessageWriter::new(&mut message, class, Method::BINDING, TransactionId(transaction));
-        for (kind, value) in attributes(&packet[22..]) {
-            writer = writer.attribute(kind, value);
-        }
-        // A request is authenticated by the password of who is asked, and so is what it answers.
-        let asked = if class == Class::Request { 1 - self.number } else { self.number };
-        writer.integrity(&IntegrityKey::short_term(&credentials(asked).password)).fingerprint();
-        packet.splice(2.., message);
+        repair(packet, self.number);
     }
+}
+
+/// The same attributes, with the right lengths, integrity and fingerprint, as the agent of this number would send them.
+pub(crate) fn repair(packet: &mut Vec<u8>, number: usize) {
+    if packet.len() < 22 {
+        packet.resize(22, 0);
+    }
+    let class = match (packet[2] & 1, packet[3] & 0x10) {
+        (0, 0) => Class::Request,
+        (0, _) => Class::Indication,
+        (_, 0) => Class::SuccessResponse,
+        (_, _) => Class::ErrorResponse,
+    };
+    let mut transaction = [0; 12];
+    transaction.copy_from_slice(&packet[10..22]);
+    let mut message = Vec::new();
+    let mut writer = MessageWriter::new(&mut message, class, Method::BINDING, TransactionId(transaction));
+    for (kind, value) in attributes(&packet[22..]) {
+        writer = writer.attribute(kind, value);
+    }
+    // A request is authenticated by the password of who is asked, and so is what it answers.
+    let asked = if class == Class::Request { 1 - number } else { number };
+    writer.integrity(&IntegrityKey::short_term(&credentials(asked).password)).fingerprint();
+    packet.splice(2.., message);
 }
 
 /// The attributes before MESSAGE-INTEGRITY, as far as they are any.

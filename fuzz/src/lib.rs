@@ -9,6 +9,7 @@
 mod dtls;
 pub mod duel;
 mod ice;
+mod peer;
 mod rtp;
 pub mod script;
 mod sctp;
@@ -18,6 +19,7 @@ mod stun;
 
 pub use dtls::{dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_peek};
+pub use peer::{peer_connection, peer_description};
 pub use rtp::{rtcp_compound, rtp_packet, rtp_session};
 pub use sctp::sctp_association;
 pub use sdp::{sdp_candidate, sdp_session};
@@ -34,6 +36,8 @@ pub const TARGETS: &[Target] = &[
     ("dtls_fingerprint", dtls_fingerprint),
     ("ice_agent", ice_agent),
     ("ice_peek", ice_peek),
+    ("peer_connection", peer_connection),
+    ("peer_description", peer_description),
     ("rtcp_compound", rtcp_compound),
     ("rtp_packet", rtp_packet),
     ("rtp_session", rtp_session),

@@ -20,6 +20,8 @@ struct Peer {
 
 /// Small limits are reached.
 const MESSAGE_MAX: usize = 10_000;
+/// What the layer below takes, which is never less than the MTU.
+const LIMIT: usize = 1200;
 
 impl Peer {
     fn new(seed: u64) -> Self {
@@ -60,8 +62,8 @@ impl Player for Peer {
 
     fn packet(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         out.clear();
-        let wrote = self.association.poll_packet(now, 1200, out);
-        assert!(out.len() <= 1200, "the limit holds");
+        let wrote = self.association.poll_packet(now, LIMIT, out);
+        assert!(out.len() <= LIMIT, "the limit holds");
         match out.get(4..8) {
             Some(tag) if tag != [0; 4] => self.tag.copy_from_slice(tag),
             _ => {}
@@ -88,7 +90,7 @@ impl Player for Peer {
             0..=63 => self.association.connect(),
             64..=191 => self.send(script),
             192..=215 => drop(self.association.reset_stream(script.u16() % 120)),
-            216..=227 => self.association.set_mtu(usize::from(script.u16())),
+            216..=227 => self.association.set_mtu(usize::from(script.u16()) % (LIMIT + 1)),
             228..=239 => self.association.set_buffered_amount_low_threshold(script.u16() % 120, script.u16().into()),
             240..=243 => self.association.set_remote_max_message_size(script.u16().into()),
             244..=249 => self.association.shutdown(),

@@ -117,6 +117,8 @@ replays! {
     dtls_fingerprint
     ice_agent
     ice_peek
+    peer_connection
+    peer_description
     rtcp_compound
     rtp_packet
     rtp_session

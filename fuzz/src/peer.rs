@@ -1,0 +1,256 @@
+//! Peer connections: negotiation, transport, data channels and media together.
+
+use crate::dtls::CERTIFICATES;
+use crate::duel::{Player, duel};
+use crate::ice;
+use crate::script::Script;
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wigwag::{Config, DataChannelInit, Datagram, Direction, Event, IceCandidate, MediaKind, PeerConnection};
+use wigwag::{RtpPacket, SdpType, Seed, SendError, SessionDescription, WallClock};
+
+/// Any text as a description of the peer, at any moment of a negotiation.
+pub fn peer_description(data: &[u8]) {
+    let script = &mut Script::new(data);
+    let mut connection = connection(0);
+    let moment = script.byte();
+    if moment & 1 != 0 {
+        connection.create_data_channel("fuzz", DataChannelInit::default()).expect("a first channel");
+        connection.add_track(MediaKind::Audio).expect("a first track");
+    }
+    if moment & 2 != 0 {
+        let offer = connection.create_offer().expect("a first offer");
+        connection.set_local_description(offer).expect("our own offer");
+    }
+    let kind = if moment & 4 != 0 { SdpType::Answer } else { SdpType::Offer };
+    let sdp = String::from_utf8_lossy(script.rest()).into_owned();
+    let before = connection.signaling_state();
+    let is_set = connection.set_remote_description(SessionDescription { kind, sdp }).is_ok();
+    if !is_set {
+        assert_eq!(connection.signaling_state(), before, "what is refused changes nothing");
+    } else if kind == SdpType::Offer {
+        let answer = connection.create_answer().expect("an offer that was set has an answer");
+        connection.set_local_description(answer).expect("our own answer");
+    }
+    duel([Peer::with(connection, 0), Peer::new(1)], &[13, 13]);
+}
+
+/// Any packets, commands and messages of signalling between two connections.
+pub fn peer_connection(data: &[u8]) {
+    _ = play(data);
+}
+
+fn play(data: &[u8]) -> [Peer; 2] {
+    let [a, mut z] = [Peer::new(0), Peer::new(1)];
+    z.mail = Rc::clone(&a.mail);
+    duel([a, z], data)
+}
+
+fn connection(number: usize) -> PeerConnection {
+    let clock = WallClock::new(wigwag_sim::origin(), Duration::from_secs(1_700_000_000));
+    let mut config = Config::new(clock);
+    config.certificate = Some(Arc::clone(&CERTIFICATES[number]));
+    config.credentials = Some(ice::credentials(number));
+    (config.receive_buffer, config.send_buffer) = (1 << 20, 100_000);
+    let mut connection = PeerConnection::new(config, Seed::for_test(number as u64));
+    connection.add_local_address(ice::address(1 + number as u8));
+    connection
+}
+
+/// What passes by signalling.
+enum Letter {
+    Description(SessionDescription),
+    Candidate(Option<IceCandidate>),
+}
+
+struct Peer {
+    connection: PeerConnection,
+    number: usize,
+    /// On its way to each.
+    mail: Rc<RefCell<[VecDeque<Letter>; 2]>>,
+    messages: u32,
+}
+
+impl Peer {
+    fn new(number: usize) -> Self {
+        Self::with(connection(number), number)
+    }
+
+    fn with(connection: PeerConnection, number: usize) -> Self {
+        Self { connection, number, mail: Rc::default(), messages: 0 }
+    }
+
+    fn write(&self, letter: Letter) {
+        if let Some(mail) = self.mail.borrow_mut().get_mut(1 - self.number) {
+            mail.push_back(letter);
+        }
+    }
+
+    fn offer(&mut self) {
+        let Ok(offer) = self.connection.create_offer() else { return };
+        if self.connection.set_local_description(offer.clone()).is_ok() {
+            self.write(Letter::Description(offer));
+        }
+    }
+
+    /// Reads a letter, sometimes a damaged one, and answers an offer.
+    fn read(&mut self, script: Option<&mut Script<'_>>) {
+        let letter = self.mail.borrow_mut().get_mut(self.number).and_then(VecDeque::pop_front);
+        match letter {
+            None => {}
+            Some(Letter::Candidate(mut candidate)) => {
+                if let (Some(script), Some(candidate)) = (script, &mut candidate) {
+                    damage(script, &mut candidate.candidate);
+                }
+                _ = self.connection.add_ice_candidate(candidate.as_ref());
+            }
+            Some(Letter::Description(mut description)) => {
+                if let Some(script) = script {
+                    damage(script, &mut description.sdp);
+                }
+                let kind = description.kind;
+                if self.connection.set_remote_description(description).is_ok() && kind == SdpType::Offer {
+                    self.answer();
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self) {
+        let answer = self.connection.create_answer().expect("an offer that was set has an answer");
+        self.connection.set_local_description(answer.clone()).expect("our own answer");
+        self.write(Letter::Description(answer));
+    }
+
+    fn send(&mut self, script: &mut Script<'_>) {
+        let ids: Vec<_> = self.connection.data_channels().map(|(id, _)| id).collect();
+        let (index, length, command) = (script.byte(), script.u16(), script.byte());
+        let Some(id) = usize::from(index).checked_rem(ids.len()).and_then(|index| ids.get(index)) else { return };
+        let data = Bytes::from(vec![7; length.into()]);
+        match command {
+            0..=199 => match self.connection.send(*id, data.clone(), command & 1 == 0) {
+                Err(SendError::Full(returned)) => assert_eq!(returned, data, "a refused message is given back"),
+                _ => assert!(self.connection.buffered_amount(*id) <= 200_000, "the send buffer is bounded"),
+            },
+            200..=229 => self.connection.set_buffered_amount_low_threshold(*id, length.into()),
+            _ => self.connection.close_data_channel(*id),
+        }
+    }
+
+    fn media(&mut self, script: &mut Script<'_>) {
+        let ids: Vec<_> = self.connection.transceivers().map(|transceiver| transceiver.id).collect();
+        let (index, command) = (script.byte(), script.byte());
+        let Some(id) = usize::from(index).checked_rem(ids.len()).and_then(|index| ids.get(index)) else { return };
+        match command {
+            0..=199 => {
+                let packet = RtpPacket::new(111 - command % 2 * 15, script.u16().into(), Bytes::from_static(b"media"));
+                _ = self.connection.write_packet(*id, packet);
+            }
+            200..=219 => self.connection.request_key_frame(*id),
+            220..=245 => {
+                let directions = [Direction::Sendrecv, Direction::Sendonly, Direction::Recvonly, Direction::Inactive];
+                _ = self.connection.set_direction(*id, directions[usize::from(command % 4)]);
+            }
+            _ => _ = self.connection.stop_transceiver(*id),
+        }
+    }
+}
+
+/// One line of a text is taken out, doubled or overwritten.
+fn damage(script: &mut Script<'_>, text: &mut String) {
+    let (kind, line) = (script.byte(), script.byte());
+    let mut lines: Vec<_> = text.split_inclusive('\n').map(str::to_owned).collect();
+    let Some(at) = usize::from(line).checked_rem(lines.len()) else { return };
+    match kind % 3 {
+        0 => drop(lines.remove(at)),
+        1 => lines.insert(at, lines[at].clone()),
+        _ => {
+            let patch = String::from_utf8_lossy(script.bytes()).into_owned();
+            let kept = lines[at].chars().take(usize::from(kind / 3)).collect::<String>();
+            lines[at] = format!("{kept}{patch}\r\n");
+        }
+    }
+    *text = lines.concat();
+}
+
+/// As of an ICE agent: the first two bytes on the wire are the addresses.
+impl Player for Peer {
+    fn input(&mut self, packet: &mut [u8], now: Instant) {
+        if let [from, to, payload @ ..] = packet {
+            self.connection.handle_input(Datagram::udp(ice::address(*to), ice::address(*from), payload), now);
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+    }
+
+    fn packet(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        let Some(transmit) = self.connection.poll_transmit(now, out) else { return false };
+        assert!(out.len() <= 1200 && transmit.segment_size >= out.len(), "one datagram that fits");
+        out.splice(..0, [ice::number(transmit.local), ice::number(transmit.remote)]);
+        true
+    }
+
+    fn event(&mut self) -> bool {
+        match self.connection.poll_event() {
+            None => false,
+            Some(event) => {
+                match event {
+                    Event::IceCandidate(candidate) => self.write(Letter::Candidate(candidate)),
+                    Event::Message { .. } => self.messages += 1,
+                    _ => {}
+                }
+                true
+            }
+        }
+    }
+
+    fn wake(&self, now: Instant) -> Option<Instant> {
+        self.connection.poll_timeout(now)
+    }
+
+    fn command(&mut self, script: &mut Script<'_>) {
+        match script.byte() {
+            0..=31 => _ = self.connection.create_data_channel("fuzz", DataChannelInit::default()),
+            32..=47 => {
+                _ = self.connection.add_track(if script.byte() & 1 == 0 { MediaKind::Audio } else { MediaKind::Video })
+            }
+            48..=79 => self.offer(),
+            80..=127 => self.read(None),
+            128..=143 => self.read(Some(script)),
+            144..=199 => self.send(script),
+            200..=239 => self.media(script),
+            240..=247 => {
+                let rollback = SessionDescription { kind: SdpType::Rollback, sdp: String::new() };
+                _ = self.connection.set_local_description(rollback);
+            }
+            _ => self.connection.close(),
+        }
+        _ = (self.connection.transport_stats(), self.connection.connection_state(), self.connection.drops());
+    }
+
+    /// STUN with integrity; whatever else is as it is.
+    fn repair(&self, packet: &mut Vec<u8>) {
+        if packet.get(2).is_some_and(|first| *first < 4) {
+            ice::repair(packet, self.number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wigwag::ConnectionState;
+
+    #[test]
+    fn the_seeds_get_where_they_want() {
+        let peers = play(include_bytes!("../corpus/peer_connection/data"));
+        assert!(peers.iter().all(|peer| peer.connection.connection_state() == ConnectionState::Connected));
+        assert!(peers.iter().any(|peer| peer.messages > 0), "a message has arrived");
+    }
+}
