@@ -182,9 +182,9 @@ fn several_messages_in_a_record_are_read() {
         let (mut merged, mut others) = (Vec::new(), Vec::new());
         for record in records(&datagram) {
             if record[0] == 22 && record[3..5] == [0, 0] {
-                merged.extend_from_slice(&record[13..])
+                merged.extend_from_slice(&record[13..]);
             } else {
-                others.extend(record)
+                others.extend(record);
             }
         }
         vec![[plaintext(22, 0, 0, &merged), others].concat()]

@@ -5,6 +5,8 @@ pub(crate) mod hash;
 pub(crate) mod kx;
 pub(crate) mod prf;
 pub(crate) mod signature;
+#[cfg(test)]
+mod tests;
 pub(crate) mod x509;
 
 /// Compares in a time that depends on the lengths alone.

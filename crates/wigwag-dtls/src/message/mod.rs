@@ -1,6 +1,8 @@
 //! Handshake messages (RFC 5246 §7.4, RFC 6347 §4.2.2): one file a message, each a value that decodes and encodes its
 //! body.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 pub(crate) mod certificate;
 pub(crate) mod certificate_request;
 pub(crate) mod certificate_verify;

@@ -1,5 +1,7 @@
 //! The header of a record of DTLS 1.2, and of what is not protected in 1.3 (RFC 6347 §4.1).
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 use super::{ContentType, Discard};
 use crate::codec::Reader;
 

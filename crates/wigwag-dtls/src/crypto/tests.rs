@@ -1,0 +1,151 @@
+//! Vectors of others. Those of NIST and of another stack are read from `$WIGWAG_TESTDATA`, if that is set.
+
+use super::aead::Aead;
+use super::hash;
+use super::kx::KeyExchange;
+use super::prf::prf;
+use super::signature::{SignatureScheme, SigningKey, VerifyingKey};
+use serde_json::Value;
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+}
+
+fn array<const N: usize>(hex: &str) -> [u8; N] {
+    bytes(hex).try_into().unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test finds its files by a variable")]
+fn read(path: &str) -> Option<Value> {
+    let Ok(folder) = std::env::var("WIGWAG_TESTDATA") else {
+        println!("skipped: WIGWAG_TESTDATA is not set");
+        return None;
+    };
+    let text = std::fs::read_to_string(std::path::Path::new(&folder).join(path)).unwrap();
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+/// RFC 7748 §5.2, the first vector.
+#[test]
+fn x25519_is_that_of_the_rfc() {
+    let scalar: [u8; 32] = array("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4");
+    let secret = KeyExchange::X25519(x25519_dalek::StaticSecret::from(scalar));
+    let shared = secret.agree(&bytes("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"));
+    let expected = array("c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
+    assert_eq!(shared.as_deref(), Some(&expected));
+}
+
+/// RFC 7748 §6.1: the all-zero value; RFC 7748 §5 and others: points of small order.
+#[test]
+fn shares_that_give_no_secret_are_refused() {
+    let mut one = [0; 32];
+    one[0] = 1;
+    let secret = KeyExchange::X25519(x25519_dalek::StaticSecret::from([7; 32]));
+    let small = array::<32>("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800");
+    for share in [[0; 32], one, small] {
+        assert_eq!(secret.agree(&share), None);
+    }
+    for len in [0, 31, 33] {
+        assert_eq!(secret.agree(&vec![9; len]), None);
+    }
+}
+
+/// RFC 5903 §8.1: both sides of P-256.
+#[test]
+fn p256_agrees_and_refuses_what_is_not_a_point() {
+    let secret = |hex| KeyExchange::Secp256r1(p256::SecretKey::from_slice(&bytes(hex)).unwrap());
+    let i = secret("c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433");
+    let r = secret("c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53");
+    let shared = array::<32>("d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de");
+    assert_eq!(i.agree(&r.public_key()).as_deref(), Some(&shared));
+    assert_eq!(r.agree(&i.public_key()).as_deref(), Some(&shared));
+    let public = i.public_key();
+    assert_eq!((public.len(), public[0]), (65, 4));
+    let mut off_curve = public.clone();
+    off_curve[64] ^= 1;
+    let compressed = [&[2 + (public[64] & 1)], &public[1..33]].concat();
+    for wrong in [&off_curve[..], &compressed, &public[..64], &[0], &[]] {
+        assert_eq!(r.agree(wrong), None);
+    }
+}
+
+/// RFC 6979 A.2.5: P-256, SHA-256, message "sample".
+#[test]
+fn signatures_are_those_of_rfc_6979() {
+    let secret = bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
+    let key = SigningKey(p256::ecdsa::SigningKey::from_slice(&secret).unwrap());
+    let (scheme, signature) = key.sign(b"sample");
+    let r = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716";
+    let s = "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
+    assert_eq!(signature, bytes(&format!("3046022100{r}022100{s}")));
+    let public = "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
+                  7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
+    let public = VerifyingKey::from_point(&bytes(public)).unwrap();
+    assert!(public.verify(scheme, b"sample", &signature));
+    assert!(!public.verify(scheme, b"simple", &signature));
+    for len in 0..signature.len() {
+        assert!(!public.verify(SignatureScheme::EcdsaSecp256r1Sha256, b"sample", &signature[..len]));
+    }
+}
+
+/// RFC 5246 without RFC 7627, as the vectors are; what is new in ours is only the label and the seed.
+#[test]
+fn keys_are_those_of_another_stack() {
+    let Some(file) = read("kdf-vectors/tls12_prf.json") else { return };
+    let vector = |name: &str| bytes(file["tls12_prf_sha256"][name].as_str().unwrap());
+    let (client, server) = (vector("client_random"), vector("server_random"));
+    let mut master = [0; 48];
+    prf(&vector("pre_master_secret"), b"master secret", &[&client, &server], &mut master);
+    assert_eq!(master[..], vector("master_secret"));
+    let mut block = [0; 40];
+    prf(&master, b"key expansion", &[&server, &client], &mut block);
+    assert_eq!(block[..], vector("key_block_40"));
+}
+
+#[test]
+fn verify_data_is_that_of_another_stack() {
+    let Some(file) = read("kdf-vectors/tls12_prf.json") else { return };
+    let message = |name: &str| bytes(file["verify_data"][name].as_str().unwrap());
+    let names = [
+        "clientHello",
+        "serverHello",
+        "serverCertificate",
+        "serverKeyExchange",
+        "serverHelloDone",
+        "clientKeyExchange",
+    ];
+    let transcript = hash::sha256(&names.map(message).concat());
+    let mut verify_data = [0; 12];
+    prf(&message("masterSecret"), b"client finished", &[&transcript], &mut verify_data);
+    assert_eq!(verify_data[..], message("expectedVerifyData"));
+}
+
+#[test]
+fn gcm_is_that_of_nist() {
+    let Some(file) = read("nist-hmac-gcm/nist_gcm_iv96_tag128.json") else { return };
+    let (mut right, mut wrong) = (0, 0);
+    for vector in file["vectors"].as_array().unwrap().iter().filter(|vector| vector["keylen"] == 128) {
+        let get = |name: &str| bytes(vector[name].as_str().unwrap());
+        let [iv, mut body, aad] = ["iv", "ct", "aad"].map(get);
+        let aead = Aead::new(&get("key").try_into().unwrap(), iv[..4].try_into().unwrap());
+        let (explicit, tag) = (iv[4..].try_into().unwrap(), get("tag").try_into().unwrap());
+        let is_opened = aead.open(explicit, &aad, &mut body, &tag);
+        if vector["fail"] == true {
+            assert!(!is_opened);
+            wrong += 1;
+        } else {
+            assert!(is_opened);
+            assert_eq!(body, get("pt"));
+            assert_eq!(aead.seal(explicit, &aad, &mut body), Some(tag));
+            assert_eq!(body, get("ct"));
+            right += 1;
+        }
+    }
+    assert!(right > 300 && wrong > 50, "{right} {wrong}");
+}
+
+/// FIPS 180-2 appendix B.1.
+#[test]
+fn the_hash_is_sha_256() {
+    assert_eq!(hash::sha256(b"abc"), array("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+}
