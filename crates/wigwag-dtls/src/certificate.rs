@@ -59,6 +59,13 @@ impl Certificate {
         PrivateKeyDer(self.key.to_pkcs8())
     }
 
+    /// This certificate in the hands of somebody who has another key.
+    #[cfg(test)]
+    pub(crate) fn stolen_by(&self, thief: &Self) -> Self {
+        let key = thief.private_key();
+        Self { der: self.der.clone(), key: SigningKey::from_pkcs8(key.secret_bytes()).unwrap() }
+    }
+
     pub(crate) const fn key(&self) -> &SigningKey {
         &self.key
     }

@@ -8,21 +8,30 @@ use crate::{Certificate, HashAlgorithm};
 use std::sync::Arc;
 use std::time::Duration;
 
-fn connected() -> [Connection; 2] {
-    let certificate =
-        |n| Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap());
-    let (a, z) = (certificate(1), certificate(2));
+fn certificate(n: u64) -> Arc<Certificate> {
+    Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap())
+}
+
+fn pair([a, z]: [Arc<Certificate>; 2]) -> [Connection; 2] {
     let connection = |role, own: &Arc<Certificate>, other: &Arc<Certificate>, seed| {
         let mut config = Config::new(role, own.clone());
         config.remote_fingerprints = vec![other.fingerprint(HashAlgorithm::Sha256)];
         Connection::new(config, Seed::for_test(seed))
     };
-    let mut peers = [connection(Role::Client, &a, &z, 3), connection(Role::Server, &z, &a, 4)];
+    [connection(Role::Client, &a, &z, 3), connection(Role::Server, &z, &a, 4)]
+}
+
+fn run(peers: &mut [Connection; 2]) {
     for _ in 0..4 {
-        let [a, z] = &mut peers;
+        let [a, z] = peers;
         carry(a, z);
         carry(z, a);
     }
+}
+
+fn connected() -> [Connection; 2] {
+    let mut peers = pair([certificate(1), certificate(2)]);
+    run(&mut peers);
     assert!(peers.iter().all(Connection::is_connected));
     peers
 }
@@ -129,11 +138,66 @@ fn the_server_keeps_its_last_flight_until_the_client_has_shown_that_it_has_it() 
     assert_eq!((carry(&mut z, &mut a), z.stats.repetitions), (0, 1));
 }
 
+/// Row 3 of docs/security.md (CVE-2022-29222): a certificate is public, and its fingerprint is right.
 #[test]
-fn a_finished_that_proves_nothing_is_refused() {
-    let [mut a, z] = connected();
-    let State::Connected(secrets) = &z.state else { panic!("connected") };
-    assert_ne!(secrets.verify_data(Role::Client, &[0; 32]), secrets.verify_data(Role::Server, &[0; 32]));
-    assert_ne!(secrets.verify_data(Role::Client, &[0; 32]), secrets.verify_data(Role::Client, &[1; 32]));
-    assert_eq!(events(&mut a).len(), 1);
+fn a_stolen_certificate_is_refused_without_its_key() {
+    for thief in [0, 1] {
+        let mut certificates = [certificate(1), certificate(2)];
+        certificates[thief] = Arc::new(certificates[thief].stolen_by(&certificate(3)));
+        let mut peers = pair(certificates);
+        run(&mut peers);
+        let refused = format!("{:?}", events(&mut peers[1 - thief]));
+        let side = ["client", "server"][thief];
+        assert!(refused.contains(&format!("the {side}'s signature is wrong")), "{refused}");
+        assert!(!refused.contains("Connected"));
+    }
+}
+
+#[test]
+fn a_finished_over_another_handshake_is_refused() {
+    let refused = |peer: &mut Connection| {
+        let events = format!("{:?}", events(peer));
+        assert!(events.contains("the two sides have not seen the same handshake"), "{events}");
+        assert!(!events.contains("Connected"));
+    };
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    carry(&mut a, &mut z);
+    carry(&mut z, &mut a);
+    a.handshake.transcript.add(b"something else");
+    carry(&mut a, &mut z);
+    carry(&mut z, &mut a);
+    refused(&mut a);
+
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    carry(&mut a, &mut z);
+    carry(&mut z, &mut a);
+    let (now, mut flight) = (wigwag_sim::origin(), Vec::new());
+    a.poll_packet(now, 1200, &mut flight);
+    let finished = flight.len() - HEADER_LEN - EXPLICIT_NONCE_LEN - 24 - TAG_LEN;
+    z.handle_input(&mut flight[..finished], now, |_| {});
+    assert!(matches!(z.state, State::Handshaking(Expect::ClientFinished(_))));
+    z.handshake.transcript.add(b"something else");
+    z.handle_input(&mut flight[finished..], now, |_| {});
+    refused(&mut z);
+}
+
+/// Row 3: CertificateVerify is not left out, nor anything else.
+#[test]
+fn a_message_out_of_order_is_refused() {
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    carry(&mut a, &mut z);
+    carry(&mut z, &mut a);
+    let (now, mut flight) = (wigwag_sim::origin(), Vec::new());
+    a.poll_packet(now, 1200, &mut flight);
+    // Certificate and ClientKeyExchange, and then a Finished that has the number of CertificateVerify.
+    let mut end = 0;
+    for _ in 0..2 {
+        end += HEADER_LEN + usize::from(u16::from_be_bytes([flight[end + 11], flight[end + 12]]));
+    }
+    z.handle_input(&mut flight[..end], now, |_| {});
+    assert!(matches!(z.state, State::Handshaking(Expect::CertificateVerify(_))));
+    let mut out = record(&mut a, ContentType::Handshake, &whole(HandshakeType::FINISHED, 3, &[0; 12]));
+    z.handle_input(&mut out, now, |_| {});
+    let events = format!("{:?}", events(&mut z));
+    assert!(events.contains("UnexpectedMessage"), "{events}");
 }
