@@ -118,7 +118,7 @@ pub(super) const DOORS: &[(&str, &str)] = &[
     ("crates/wigwag-srtp/src/crypto/", "protection of packets"),
     ("crates/wigwag-dtls/src/crypto/", "handshakes and records"),
     ("crates/wigwag-dtls/src/certificate.rs", "X.509, read and written"),
-    ("crates/wigwag-sctp/src/association/cookie.rs", "the MAC of the state cookie"),
+    ("crates/wigwag-sctp/src/crypto.rs", "the MAC of the state cookie"),
     ("crates/wigwag-cli/src/", "the program's servers speak TLS and WebSocket"),
 ];
 
@@ -126,7 +126,7 @@ pub(super) const DOORS: &[(&str, &str)] = &[
 pub(super) const BANNED_IN_MACHINES: &[(&str, &str)] = &[
     ("Instant::now", "time is an argument"),
     ("SystemTime::now", "wall time is given once, in Config"),
-    (".elapsed", "time is an argument"),
+    (".elapsed()", "time is an argument"),
     ("thread::", "a machine starts no thread and never blocks"),
     ("UdpSocket", "only wigwag-mio opens sockets"),
     ("TcpStream", "only wigwag-mio opens sockets"),

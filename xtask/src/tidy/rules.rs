@@ -4,7 +4,7 @@ use super::policy::{
     self, ARROWS, BANNED, BANNED_IN_MACHINES, CIPHERS, DOORS, LONG_FILE, LONG_FILES, SIMULATOR, STACKS,
 };
 use super::source::{Source, lines_with};
-use super::workspace::{Package, Workspace};
+use super::workspace::{Dependency, Package, Workspace};
 use std::collections::BTreeSet;
 
 pub(super) type Rule = fn(&Workspace) -> Vec<String>;
@@ -13,6 +13,7 @@ pub(super) type Rule = fn(&Workspace) -> Vec<String>;
 pub(super) const RULES: &[(&str, Rule)] = &[
     ("arrows between crates", arrows),
     ("no other stack", stacks),
+    ("every dependency is used", unused),
     ("doors of ciphers", doors),
     ("nothing banned in machines", machines),
     ("nothing banned anywhere", banned),
@@ -49,6 +50,21 @@ fn stacks(workspace: &Workspace) -> Vec<String> {
         .into_iter()
         .map(|name| format!("{name} is another stack, or brings one: only interop/ and bench/ may have it"))
         .collect()
+}
+
+fn unused(workspace: &Workspace) -> Vec<String> {
+    workspace.packages.iter().flat_map(unused_by).collect()
+}
+
+/// Dependencies that no source names: those of the product in `src`, those of tests anywhere.
+fn unused_by(package: &Package) -> Vec<String> {
+    let names = |source: &Source, name: &str| !lines_with(&source.code, &name.replace('-', "_")).is_empty();
+    let is_product = |source: &Source| source.path.starts_with(&format!("{}/src/", package.folder));
+    let is_used = |to: &Dependency| {
+        package.sources.iter().any(|source| (to.is_dev || is_product(source)) && names(source, &to.name))
+    };
+    let unused = package.dependencies.iter().filter(|to| !is_used(to));
+    unused.map(|to| format!("{} does not name {}", package.name, to.name)).collect()
 }
 
 fn doors(workspace: &Workspace) -> Vec<String> {

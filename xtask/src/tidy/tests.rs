@@ -27,7 +27,7 @@ impl Fixture {
             fixture.write(&format!("crates/{name}/src/lib.rs"), "#![forbid(unsafe_code)]\nmod a;\npub mod b;\n");
             fixture.write(&format!("crates/{name}/src/a.rs"), "// Instant::now, unsafe and aes:: in a comment.\n");
             fixture.write(&format!("crates/{name}/src/b/mod.rs"), "mod c;\n#[cfg(test)]\nmod tests;\n");
-            fixture.write(&format!("crates/{name}/src/b/c.rs"), "pub fn c() {}\n");
+            fixture.write(&format!("crates/{name}/src/b/c.rs"), "use {wigwag_sansio, wigwag_stun, wigwag_sim};\n");
             fixture.write(&format!("crates/{name}/src/b/tests.rs"), "use std::collections::HashMap;\n");
             fixture.write(&format!("crates/{name}/README.md"), "# A crate\n\n```rust\nassert!(true);\n```\n");
         }
@@ -104,6 +104,13 @@ fn finds_a_crate_that_nobody_has_placed() {
     fixture.write("crates/wigwag-srtp/Cargo.toml", &moved.replace("wigwag-srtp", "wigwag-common"));
     fixture.write("docs/architecture.md", "`wigwag-sansio` `wigwag-stun` `wigwag-common` `wigwag-sim`");
     fixture.breaks("arrows between crates", "wigwag-common: no arrow is known");
+}
+
+#[test]
+fn finds_a_dependency_that_nobody_needs() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-stun/src/b/c.rs", "// wigwag_sansio, my_wigwag_sansio\n");
+    fixture.breaks("every dependency is used", "wigwag-stun does not name wigwag-sansio");
 }
 
 #[test]
