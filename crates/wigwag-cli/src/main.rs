@@ -1,1 +1,64 @@
-fn main() {}
+//! The wigwag program: a video call in a browser page, and a benchmark of two peers over loopback.
+
+#![forbid(unsafe_code)]
+
+mod console;
+mod demo;
+mod failure;
+mod loopback;
+
+use clap::{ArgAction, Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// WebRTC from the command line: calls, data and media between browsers and this machine.
+#[derive(Debug, Parser)]
+#[command(name = "wigwag", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  wigwag demo                          a video call with an echo: open http://127.0.0.1:8080
+  wigwag demo --listen 0.0.0.0:8443 --tls
+                                       the same for other devices of your network
+  wigwag loopback --seconds 10         how fast are two peers on this machine?")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say more of what happens; twice for much more. The variable WIGWAG_LOG chooses exactly, as `wigwag_ice=trace`
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a page with a video call: camera and microphone come back, chat lines too, with live statistics
+    Demo(demo::Args),
+    /// Measure two peers on this machine: data as fast as possible and media, both ways, over real sockets
+    Loopback(loopback::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.verbose);
+    let result = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Loopback(args) => loopback::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "error",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("WIGWAG_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

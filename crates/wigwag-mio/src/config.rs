@@ -15,6 +15,9 @@ pub struct DriverConfig {
     pub receive_buffer_size: usize,
     /// What the kernel is asked to hold of what is to be sent, in bytes for each socket; it may grant less. Default: 4 MiB.
     pub send_buffer_size: usize,
+    /// Whether an address that this machine has not (any more) is passed over, as long as another one is left. An
+    /// address that was asked for by name should not be; one that was found a moment ago may have gone. Default: false.
+    pub skip_unavailable: bool,
     /// How many datagrams may be handed to the kernel in one call, where it can take several. Default: 64; 1 turns it off.
     pub max_segments: usize,
 }
@@ -27,6 +30,7 @@ impl DriverConfig {
             receive_buffer_size: 4 << 20,
             send_buffer_size: 4 << 20,
             max_segments: 64,
+            skip_unavailable: false,
         }
     }
 
@@ -40,6 +44,7 @@ impl DriverConfig {
         if found.is_empty() {
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "this machine has no usable network address"));
         }
-        Ok(Self::new(found.into_iter().map(|interface| SocketAddr::new(interface.address, port))))
+        let addresses = found.into_iter().map(|interface| SocketAddr::new(interface.address, port));
+        Ok(Self { skip_unavailable: true, ..Self::new(addresses) })
     }
 }

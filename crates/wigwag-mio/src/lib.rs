@@ -2,14 +2,18 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod driver;
 mod interfaces;
 mod offload;
+mod seed;
 mod sockets;
 mod stats;
 mod wake;
 
 pub use config::DriverConfig;
+pub use driver::Driver;
 pub use interfaces::{Interface, interfaces};
+pub use seed::seed;
 pub use sockets::{Direction, Observed};
 pub use stats::DriverStats;
 pub use wake::{Handle, HandleError};

@@ -66,13 +66,22 @@ impl Sockets {
     /// Binds all addresses of `config`; socket number `n` has the token `first_token + n`.
     pub(crate) fn bind(config: &DriverConfig, registry: &Registry, first_token: usize) -> io::Result<Self> {
         let mut sockets = Self::default();
-        for (number, address) in config.addresses.iter().enumerate() {
-            let mut socket = Socket::bind(*address, config)
-                .map_err(|error| io::Error::new(error.kind(), format!("UDP {address}: {error}")))?;
-            registry.register(&mut socket.io, Token(first_token + number), Interest::READABLE)?;
+        for address in &config.addresses {
+            let mut socket = match Socket::bind(*address, config) {
+                Err(error) if config.skip_unavailable && error.kind() == io::ErrorKind::AddrNotAvailable => {
+                    tracing::info!(%address, "no longer here");
+                    continue;
+                }
+                result => result.map_err(|error| io::Error::new(error.kind(), format!("UDP {address}: {error}")))?,
+            };
+            let token = Token(first_token + sockets.sockets.len());
+            registry.register(&mut socket.io, token, Interest::READABLE)?;
             sockets.sockets.push(socket);
             // What came before the registration is told by no readiness on some systems.
             sockets.readable.push(true);
+        }
+        if sockets.sockets.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no UDP socket: no address is available"));
         }
         Ok(sockets)
     }

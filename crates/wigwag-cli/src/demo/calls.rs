@@ -1,0 +1,333 @@
+//! All calls of the demo, on one thread, one endpoint and one UDP port for each address of this machine.
+
+use super::echo::Echo;
+use super::signalling::{ClientMessage, ServerMessage};
+use crate::failure::Failure;
+use mio::Waker;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wigwag::{
+    Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointConfig, EndpointEvent, Error,
+    Event, MediaKind, PeerConnection, SessionDescription, SignalingState, WallClock,
+};
+use wigwag_mio::{Driver, DriverConfig, Handle};
+
+/// What pages have said and the calls have not heard yet; a page that is ahead waits.
+const COMMANDS_MAX: usize = 1024;
+/// What the calls have said and a page has not read yet; a page that is behind loses its call.
+const MESSAGES_MAX: usize = 256;
+/// How long the peers may take to hear that it is over.
+const FAREWELL_TIME_MAX: Duration = Duration::from_millis(300);
+
+/// Names an open page; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PageId(u64);
+
+enum Command {
+    Open(PageId, Outbox),
+    Tell(PageId, ClientMessage),
+    Leave(PageId),
+    Stop,
+}
+
+/// Reaches the calls from the threads of pages.
+#[derive(Clone)]
+pub(super) struct Calls {
+    commands: SyncSender<Command>,
+    handle: Handle<Endpoint>,
+    next_page: Arc<AtomicU64>,
+}
+
+impl Calls {
+    /// A page is there. `None` if the calls have ended.
+    pub(super) fn open(&self, outbox: Outbox) -> Option<PageId> {
+        let page = PageId(self.next_page.fetch_add(1, Ordering::Relaxed));
+        self.send(Command::Open(page, outbox)).then_some(page)
+    }
+
+    pub(super) fn tell(&self, page: PageId, message: ClientMessage) {
+        self.send(Command::Tell(page, message));
+    }
+
+    pub(super) fn leave(&self, page: PageId) {
+        self.send(Command::Leave(page));
+    }
+
+    /// Ends all calls.
+    pub(super) fn stop(&self) {
+        self.send(Command::Stop);
+    }
+
+    fn send(&self, command: Command) -> bool {
+        self.commands.send(command).is_ok() && self.handle.wake().is_ok()
+    }
+}
+
+/// Where the calls leave what a page shall be told.
+pub(super) struct Outbox {
+    messages: SyncSender<ServerMessage>,
+    waker: Waker,
+}
+
+impl Outbox {
+    /// `waker` wakes whoever reads the messages.
+    pub(super) fn new(waker: Waker) -> (Self, Receiver<ServerMessage>) {
+        let (messages, read) = mpsc::sync_channel(MESSAGES_MAX);
+        (Self { messages, waker }, read)
+    }
+
+    /// False if the page does not read.
+    fn send(&self, message: ServerMessage) -> bool {
+        self.messages.try_send(message).is_ok() && self.waker.wake().is_ok()
+    }
+}
+
+/// The thread on which all calls live.
+pub(super) struct CallThread {
+    calls: Calls,
+    ended: Receiver<Result<(), String>>,
+}
+
+impl CallThread {
+    pub(super) fn start(media_port: u16) -> Result<Self, Failure> {
+        let no_sockets = |error| Failure::new(format!("cannot open {error}: choose another port with --media-port"));
+        // Browsers on this machine may know it by its loopback address only, others by any but that.
+        let config = DriverConfig::all_interfaces(media_port, true).map_err(no_sockets)?;
+        let driver = Driver::bind(&config, EndpointConfig::default()).map_err(no_sockets)?;
+        let (commands, waiting) = mpsc::sync_channel(COMMANDS_MAX);
+        let calls = Calls { commands, handle: driver.handle(), next_page: Arc::default() };
+        let (tell_end, ended) = mpsc::sync_channel(1);
+        let run = move || {
+            let result = Exchange::new(driver, waiting).run();
+            let _ = tell_end.send(result.map_err(|error| error.to_string()));
+        };
+        thread::Builder::new()
+            .name("calls".to_owned())
+            .spawn(run)
+            .map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
+        Ok(Self { calls, ended })
+    }
+
+    pub(super) fn calls(&self) -> Calls {
+        self.calls.clone()
+    }
+
+    /// Why the calls have ended, if they did without being asked to.
+    pub(super) fn failure(&self) -> Option<String> {
+        match self.ended.try_recv() {
+            Ok(Err(reason)) => Some(reason),
+            Err(mpsc::TryRecvError::Disconnected) => Some("their thread is gone".to_owned()),
+            Ok(Ok(())) | Err(mpsc::TryRecvError::Empty) => None,
+        }
+    }
+
+    /// Waits until all calls have ended, but not for ever.
+    pub(super) fn join(self, time: Duration) {
+        if self.ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
+            tracing::debug!("some peers were not told goodbye");
+        }
+    }
+}
+
+struct Page {
+    outbox: Outbox,
+    call: Option<Call>,
+}
+
+struct Call {
+    connection: ConnectionId,
+    echo: Echo,
+}
+
+/// Carries messages between pages and connections.
+struct Exchange {
+    driver: Driver,
+    waiting: Receiver<Command>,
+    pages: BTreeMap<PageId, Page>,
+    by_connection: BTreeMap<ConnectionId, PageId>,
+}
+
+impl Exchange {
+    const fn new(driver: Driver, waiting: Receiver<Command>) -> Self {
+        Self { driver, waiting, pages: BTreeMap::new(), by_connection: BTreeMap::new() }
+    }
+
+    fn run(mut self) -> std::io::Result<()> {
+        loop {
+            while let Ok(command) = self.waiting.try_recv() {
+                match command {
+                    Command::Open(page, outbox) => drop(self.pages.insert(page, Page { outbox, call: None })),
+                    Command::Tell(page, message) => self.handle_message(page, message),
+                    Command::Leave(page) => self.handle_leave(page),
+                    Command::Stop => return self.say_goodbye(),
+                }
+            }
+            self.handle_events();
+            self.driver.run_once(None)?;
+        }
+    }
+
+    fn handle_message(&mut self, page: PageId, message: ClientMessage) {
+        let result = match message {
+            ClientMessage::Offer(sdp) => self.answer(page, sdp),
+            ClientMessage::Answer(sdp) => self
+                .connection(page)
+                .map_or(Ok(()), |connection| connection.set_remote_description(SessionDescription::answer(sdp)).map_err(text)),
+            ClientMessage::Candidate(candidate) => self
+                .connection(page)
+                .map_or(Ok(()), |connection| connection.add_ice_candidate(candidate.as_ref()).map_err(text)),
+            ClientMessage::CallMe => self.offer(page),
+            ClientMessage::Bye => {
+                self.hang_up(page);
+                Ok(())
+            }
+        };
+        if let Err(message) = result {
+            self.say(page, ServerMessage::Error(message));
+        }
+    }
+
+    /// The page offers: everything that it sends comes back.
+    fn answer(&mut self, page: PageId, offer: String) -> Result<(), String> {
+        let connection = self.connection_or_new(page)?;
+        let answer = answer(connection, offer).map_err(text)?;
+        self.say(page, ServerMessage::Answer(answer));
+        Ok(())
+    }
+
+    /// The page wants an offer.
+    fn offer(&mut self, page: PageId) -> Result<(), String> {
+        let connection = self.connection_or_new(page)?;
+        let offer = offer(connection)?;
+        self.say(page, ServerMessage::Offer(offer));
+        Ok(())
+    }
+
+    fn connection(&mut self, page: PageId) -> Option<&mut PeerConnection> {
+        let call = self.pages.get(&page)?.call.as_ref()?;
+        self.driver.endpoint_mut().connection_mut(call.connection)
+    }
+
+    fn connection_or_new(&mut self, page: PageId) -> Result<&mut PeerConnection, String> {
+        let state = self.pages.get_mut(&page).ok_or("the page is gone")?;
+        let endpoint = self.driver.endpoint_mut();
+        let connection = match &state.call {
+            Some(call) => call.connection,
+            None => {
+                let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let config = Config::new(WallClock::new(Instant::now(), unix_time));
+                let connection = endpoint.create(config).map_err(|error| error.to_string())?;
+                tracing::info!(?page, %connection, "a call begins");
+                state.call = Some(Call { connection, echo: Echo::default() });
+                self.by_connection.insert(connection, page);
+                connection
+            }
+        };
+        endpoint.connection_mut(connection).ok_or_else(|| "the call is over".to_owned())
+    }
+
+    fn handle_leave(&mut self, page: PageId) {
+        self.hang_up(page);
+        self.pages.remove(&page);
+    }
+
+    fn hang_up(&mut self, page: PageId) {
+        if let Some(connection) = self.connection(page) {
+            connection.close();
+        }
+    }
+
+    fn handle_events(&mut self) {
+        while let Some(event) = self.driver.poll_event() {
+            let EndpointEvent::Connection(id, event) = event else { continue };
+            match self.by_connection.get(&id) {
+                Some(page) => self.handle_event(*page, id, event),
+                None => tracing::debug!(%id, ?event, "nobody's"),
+            }
+        }
+    }
+
+    fn handle_event(&mut self, page: PageId, id: ConnectionId, event: Event) {
+        match event {
+            Event::IceCandidate(candidate) => self.say(page, ServerMessage::Candidate(candidate)),
+            Event::ConnectionStateChanged(state) => {
+                tracing::info!(?page, %state, "the call's state");
+                if state == ConnectionState::Failed {
+                    self.hang_up(page);
+                }
+            }
+            Event::Closed(reason) => {
+                tracing::info!(?page, %reason, "a call ends");
+                self.by_connection.remove(&id);
+                if let Some(state) = self.pages.get_mut(&page) {
+                    state.call = None;
+                }
+                self.say(page, ServerMessage::Bye(reason.to_string()));
+            }
+            event => {
+                let call = self.pages.get_mut(&page).and_then(|page| page.call.as_mut());
+                if let (Some(call), Some(connection)) = (call, self.driver.endpoint_mut().connection_mut(id)) {
+                    call.echo.handle_event(connection, event);
+                }
+            }
+        }
+    }
+
+    /// A page that does not read loses its call, and is told no more.
+    fn say(&mut self, page: PageId, message: ServerMessage) {
+        let Some(state) = self.pages.get(&page) else { return };
+        if !state.outbox.send(message) {
+            self.handle_leave(page);
+        }
+    }
+
+    fn say_goodbye(mut self) -> std::io::Result<()> {
+        let connections: Vec<_> = self.driver.endpoint().ids().collect();
+        for id in connections {
+            if let Some(connection) = self.driver.endpoint_mut().connection_mut(id) {
+                connection.close();
+            }
+        }
+        let deadline = Instant::now() + FAREWELL_TIME_MAX;
+        while !self.driver.endpoint().is_empty() && Instant::now() < deadline {
+            self.handle_events();
+            self.driver.run_once(Some(Duration::from_millis(10)))?;
+        }
+        Ok(())
+    }
+}
+
+fn answer(connection: &mut PeerConnection, offer: String) -> Result<String, Error> {
+    connection.set_remote_description(SessionDescription::offer(offer))?;
+    let transceivers: Vec<_> = connection.transceivers().map(|transceiver| transceiver.id).collect();
+    for id in transceivers {
+        connection.set_direction(id, Direction::Sendrecv)?;
+    }
+    let answer = connection.create_answer()?;
+    connection.set_local_description(answer.clone())?;
+    Ok(answer.sdp)
+}
+
+fn offer(connection: &mut PeerConnection) -> Result<String, String> {
+    if connection.signaling_state() != SignalingState::Stable {
+        return Err("an offer is on its way already".to_owned());
+    }
+    if connection.transceivers().next().is_none() {
+        for kind in [MediaKind::Audio, MediaKind::Video] {
+            connection.add_transceiver(kind, Direction::Sendrecv).map_err(text)?;
+        }
+        connection.create_data_channel("chat", DataChannelInit::default()).map_err(|error| error.to_string())?;
+    }
+    let offer = connection.create_offer().map_err(text)?;
+    connection.set_local_description(offer.clone()).map_err(text)?;
+    Ok(offer.sdp)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn text(error: Error) -> String {
+    error.to_string()
+}

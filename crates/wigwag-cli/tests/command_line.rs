@@ -1,0 +1,107 @@
+//! The program as its users start it: what it says, and with which code it ends.
+
+use std::process::{Command, Output, Stdio};
+
+fn wigwag(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wigwag")).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What a failure says: one line, after the program's name.
+fn complaint(output: &Output) -> String {
+    let text = text(&output.stderr);
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.starts_with("wigwag: ") && !text.contains("panicked"), "{text}");
+    text
+}
+
+#[test]
+fn help_names_commands_options_and_examples() {
+    let output = wigwag(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    let help = text(&output.stdout);
+    for word in ["demo", "loopback", "Examples:", "--verbose", "http://127.0.0.1:8080"] {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+    for (command, options) in
+        [("demo", ["--listen", "--tls", "--media-port"]), ("loopback", ["--seconds", "--json", "--pcap"])]
+    {
+        let help = text(&wigwag(&[command, "--help"]).stdout);
+        assert!(options.iter().all(|option| help.contains(option)), "{help}");
+    }
+}
+
+#[test]
+fn without_a_command_it_says_what_there_is() {
+    let output = wigwag(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("Usage: wigwag"));
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    assert_eq!(text(&wigwag(&["--version"]).stdout), format!("wigwag {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn what_cannot_be_understood_is_refused_with_code_2() {
+    for arguments in [
+        ["demo", "--listen", "nowhere"].as_slice(),
+        &["demo", "--listen", "example.org:80"],
+        &["demo", "--media-port", "65536"],
+        &["loopback", "--seconds", "0"],
+        &["loopback", "--seconds", "many"],
+        &["dance"],
+    ] {
+        let output = wigwag(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let text = text(&output.stderr);
+        assert!(text.starts_with("error: ") && !text.contains("panicked"), "{text}");
+    }
+    let text = text(&wigwag(&["demo", "--listen", "nowhere"]).stderr);
+    assert!(text.contains("such as 127.0.0.1:8080"), "{text}");
+}
+
+#[test]
+fn a_taken_port_is_a_line_that_says_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = wigwag(&["demo", "--listen", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = complaint(&output);
+    assert!(complaint.contains(&address) && complaint.contains("choose another port with --listen"), "{complaint}");
+}
+
+#[test]
+fn an_address_of_another_machine_is_a_line_that_says_so() {
+    let output = wigwag(&["demo", "--listen", "192.0.2.77:0"]);
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = complaint(&output);
+    assert!(complaint.contains("192.0.2.77") && complaint.contains("no such address"), "{complaint}");
+}
+
+#[test]
+fn a_taken_media_port_is_a_line_that_names_its_option() {
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = wigwag(&["demo", "--listen", "127.0.0.1:0", "--media-port", &port]);
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = complaint(&output);
+    assert!(complaint.contains(&port) && complaint.contains("--media-port"), "{complaint}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_a_line_that_says_why() {
+    let folder = std::env::temp_dir();
+    let missing = folder.join("there-is-no-such-folder").join("run.pcap");
+    for (path, reason) in [(missing.as_path(), "does not exist"), (folder.as_path(), "folder")] {
+        let path = path.to_str().unwrap();
+        let output = wigwag(&["loopback", "--seconds", "1", "--pcap", path]);
+        assert_eq!(output.status.code(), Some(1));
+        let complaint = complaint(&output);
+        assert!(complaint.contains(path) && complaint.contains(reason) && complaint.contains("--pcap"), "{complaint}");
+    }
+}

@@ -1,0 +1,193 @@
+//! The demo's server as a browser meets it: pages, refusals, signalling, and a clean end.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+use tungstenite::{Message, WebSocket, client};
+
+struct Demo {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    banner: String,
+    address: String,
+}
+
+impl Demo {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wigwag"))
+            .args(["demo", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut banner = String::new();
+        while !banner.contains("Ctrl-C") {
+            assert!(out.read_line(&mut banner).unwrap() > 0, "{banner}");
+        }
+        let url = banner.split_whitespace().find(|word| word.contains("://")).unwrap();
+        let address = url.split('/').nth(2).unwrap().to_owned();
+        Self { child, out, banner, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// What comes back for these bytes.
+    fn exchange(&self, request: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.exchange(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address))
+    }
+
+    fn signalling(&self) -> WebSocket<TcpStream> {
+        client::client(format!("ws://{}/signalling", self.address), self.connect()).unwrap().0
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The next message of this type; others are passed over.
+fn hear(socket: &mut WebSocket<TcpStream>, kind: &str) -> Value {
+    loop {
+        let Message::Text(text) = socket.read().unwrap() else { continue };
+        let message: Value = serde_json::from_str(&text).unwrap();
+        if message["type"] == kind {
+            return message;
+        }
+    }
+}
+
+fn say(socket: &mut WebSocket<TcpStream>, message: &Value) {
+    socket.send(Message::text(message.to_string())).unwrap();
+}
+
+/// A browser's offer of a data channel alone, with the certificate of nobody.
+const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=extmap-allow-mixed\r\n\
+    a=msid-semantic: WMS\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n\
+    a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=ice-options:trickle\r\na=fingerprint:sha-256 \
+    12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD\r\n\
+    a=setup:actpass\r\na=mid:0\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n";
+
+#[test]
+fn the_page_and_its_parts_come_from_this_server_alone() {
+    let demo = Demo::start(&[]);
+    assert!(demo.banner.contains(&format!("http://{}/", demo.address)), "{}", demo.banner);
+    let page = demo.get("/");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("<title>wigwag"), "{page}");
+    for part in ["/style.css", "/app.js", "/charts.js"] {
+        assert!(demo.get(part).starts_with("HTTP/1.1 200 OK\r\n"), "{part}");
+    }
+    for text in [page, demo.get("/style.css"), demo.get("/app.js"), demo.get("/charts.js")] {
+        let body = text.split_once("\r\n\r\n").unwrap().1;
+        let elsewhere = body.matches("https://").count() + body.matches("src=\"//").count();
+        assert_eq!(elsewhere, 0, "the page works without the internet");
+    }
+}
+
+#[test]
+fn what_is_not_there_or_not_understood_is_refused() {
+    let demo = Demo::start(&[]);
+    for (request, status) in [
+        ("GET /../Cargo.toml HTTP/1.1\r\n\r\n", 404),
+        ("GET /secret HTTP/1.1\r\n\r\n", 404),
+        ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405),
+        ("GET /signalling HTTP/1.1\r\n\r\n", 426),
+        ("hello\r\n\r\n", 400),
+    ] {
+        let answer = demo.exchange(request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {answer}");
+    }
+    let answer = demo.exchange(&format!("GET / HTTP/1.1\r\nx: {}\r\n", "y".repeat(20_000)));
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let elsewhere = format!(
+        "GET /signalling HTTP/1.1\r\nHost: {}\r\nOrigin: http://elsewhere.example\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        demo.address
+    );
+    assert!(demo.exchange(&elsewhere).starts_with("HTTP/1.1 403 "), "another site's page may not call");
+    assert!(demo.get("/").starts_with("HTTP/1.1 200 "), "and it serves on");
+}
+
+#[test]
+fn an_offer_is_answered_with_candidates_and_mistakes_are_explained() {
+    let demo = Demo::start(&[]);
+    let mut socket = demo.signalling();
+    for (message, reason) in [
+        (json!({"type": "dance"}), "not known"),
+        (json!({"type": "offer", "sdp": "nonsense"}), ""),
+        (json!({"type": "offer"}), "sdp"),
+    ] {
+        say(&mut socket, &message);
+        let error = hear(&mut socket, "error");
+        let text = error["message"].as_str().unwrap();
+        assert!(!text.is_empty() && text.contains(reason), "{message}: {text}");
+    }
+    say(&mut socket, &json!({"type": "offer", "sdp": OFFER}));
+    let answer = hear(&mut socket, "answer");
+    let sdp = answer["sdp"].as_str().unwrap();
+    assert!(sdp.starts_with("v=0\r\n") && sdp.contains("\r\na=fingerprint:sha-256 "), "{sdp}");
+    let candidate = hear(&mut socket, "ice-candidate");
+    let text = candidate["candidate"]["candidate"].as_str().unwrap();
+    assert!(text.starts_with("candidate:") && text.contains(" typ host"), "{candidate}");
+    say(&mut socket, &json!({"type": "bye"}));
+    hear(&mut socket, "bye");
+}
+
+#[test]
+fn the_server_offers_when_it_is_asked_to() {
+    let demo = Demo::start(&[]);
+    let mut socket = demo.signalling();
+    say(&mut socket, &json!({"type": "call-me"}));
+    let offer = hear(&mut socket, "offer");
+    let sdp = offer["sdp"].as_str().unwrap();
+    for part in ["m=audio ", "m=video ", "m=application ", "a=setup:actpass"] {
+        assert!(sdp.contains(part), "{part}: {sdp}");
+    }
+}
+
+#[test]
+fn https_shows_the_fingerprint_and_speaks_tls() {
+    let demo = Demo::start(&["--tls"]);
+    assert!(demo.banner.contains("https://") && demo.banner.contains("sha-256 "), "{}", demo.banner);
+    // Plain HTTP gets no page, and does the server no harm.
+    let mut stream = demo.connect();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_it_cleanly_and_soon() {
+    let mut demo = Demo::start(&[]);
+    let mut socket = demo.signalling();
+    say(&mut socket, &json!({"type": "offer", "sdp": OFFER}));
+    hear(&mut socket, "answer");
+    let began = Instant::now();
+    let pid = demo.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let status = demo.child.wait().unwrap();
+    assert!(status.success() && began.elapsed() < Duration::from_secs(5), "{status}");
+    let mut rest = String::new();
+    demo.out.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("Goodbye."), "{rest}");
+}

@@ -1,0 +1,215 @@
+//! The loop that carries an endpoint: time, what it sends, what arrives.
+
+use crate::config::DriverConfig;
+use crate::interfaces;
+use crate::seed;
+use crate::sockets::{Observed, Sockets};
+use crate::stats::DriverStats;
+use crate::wake::{Commands, Handle};
+use mio::{Events, Poll, Token, Waker};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use wigwag::{Endpoint, EndpointConfig, EndpointEvent};
+
+const WAKE: Token = Token(0);
+const FIRST_SOCKET: usize = 1;
+
+/// How many batches leave in one turn before the sockets are read again.
+const TRANSMITS_PER_TURN: usize = 64;
+/// The shortest wait where nothing is owed: whatever deadline an endpoint names, the loop does not spin.
+const TICK: Duration = Duration::from_millis(1);
+/// The shortest wait while the kernel has no room: it tells of room, but what is owed would be due all the time.
+const BLOCKED_TICK: Duration = Duration::from_millis(5);
+
+/// An [`Endpoint`] on real sockets.
+///
+/// Call [`run_once`](Self::run_once) in a loop, and take all events with [`poll_event`](Self::poll_event) in between.
+pub struct Driver {
+    endpoint: Endpoint,
+    sockets: Sockets,
+    commands: Commands<Endpoint>,
+    poll: Poll,
+    events: Events,
+    /// Taken from the endpoint to see whether there is one; nothing waits while it is here.
+    next: VecDeque<EndpointEvent>,
+    /// The socket that is asked for room.
+    watched: Option<usize>,
+    max_segments: usize,
+    out: Vec<u8>,
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sockets: Vec<_> = self.sockets.bound().collect();
+        f.debug_struct("Driver").field("endpoint", &self.endpoint).field("sockets", &sockets).finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    /// Opens the sockets and tells the endpoint of their addresses. Its seed is taken from the system.
+    ///
+    /// # Errors
+    /// An address cannot be bound, which the error names; the system has no randomness, or no way to wait for sockets.
+    pub fn bind(config: &DriverConfig, endpoint: EndpointConfig) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let commands = Commands::new(Waker::new(poll.registry(), WAKE)?);
+        let sockets = Sockets::bind(config, poll.registry(), FIRST_SOCKET)?;
+        let mut endpoint = Endpoint::new(endpoint, seed()?);
+        for bound in sockets.bound() {
+            for address in local_addresses(bound)? {
+                endpoint.add_local_address(address);
+            }
+        }
+        let max_segments = sockets.max_segments();
+        endpoint.set_max_segments(max_segments);
+        Ok(Self {
+            endpoint,
+            sockets,
+            commands,
+            poll,
+            events: Events::with_capacity(256),
+            next: VecDeque::with_capacity(1),
+            watched: None,
+            max_segments,
+            out: Vec::new(),
+        })
+    }
+
+    /// The endpoint, to look at.
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The endpoint, to command: what it owes then leaves in the next turn.
+    pub const fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
+    /// The addresses of the sockets, with the ports that the system chose.
+    pub fn bound_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.bound()
+    }
+
+    /// Reaches this driver from other threads.
+    pub fn handle(&self) -> Handle<Endpoint> {
+        self.commands.handle()
+    }
+
+    /// What was counted.
+    pub const fn stats(&self) -> DriverStats {
+        self.sockets.stats
+    }
+
+    /// Shows every datagram to `observer`, as it is on the wire: for recordings of the traffic.
+    pub fn observe(&mut self, observer: impl FnMut(Observed<'_>) + Send + 'static) {
+        self.sockets.observer = Some(Box::new(observer));
+    }
+
+    /// The next event of the endpoint. Take them here, not from the endpoint: one may have been taken already.
+    pub fn poll_event(&mut self) -> Option<EndpointEvent> {
+        self.next.pop_front().or_else(|| self.endpoint.poll_event())
+    }
+
+    /// One turn: lets time pass, sends what is owed, waits until there is something to do but at most for `max_wait`
+    /// (without one, for as long as it takes), and hands in what has arrived. Its work is bounded.
+    ///
+    /// # Errors
+    /// The system cannot wait for sockets any more. What cannot be sent or received is no error: it is lost, and
+    /// counted in [`stats`](Self::stats).
+    pub fn run_once(&mut self, max_wait: Option<Duration>) -> io::Result<()> {
+        self.commands.run(&mut self.endpoint);
+        let now = now();
+        self.endpoint.handle_timeout(now);
+        let has_more = self.transmit(now);
+        self.sockets.watch_blocked(self.poll.registry(), FIRST_SOCKET, &mut self.watched)?;
+        let wait = self.wait(now, max_wait, has_more);
+        self.wait_for_readiness(wait)?;
+        self.commands.run(&mut self.endpoint);
+        self.receive();
+        Ok(())
+    }
+
+    /// Sends what is owed, up to what one turn may; whether there is more, and room for it. Nothing overtakes what the
+    /// kernel had no room for.
+    fn transmit(&mut self, now: Instant) -> bool {
+        let mut has_more = true;
+        for _ in 0..TRANSMITS_PER_TURN {
+            let next = if self.sockets.is_blocked() { None } else { self.endpoint.poll_transmit(now, &mut self.out) };
+            let Some(transmit) = next else {
+                has_more = false;
+                break;
+            };
+            self.sockets.send(&transmit, &mut self.out, now);
+        }
+        self.tell_max_segments();
+        has_more
+    }
+
+    fn tell_max_segments(&mut self) {
+        let max_segments = self.sockets.max_segments();
+        if max_segments != self.max_segments {
+            tracing::info!(max_segments, "the kernel takes fewer datagrams a call than it said");
+            self.max_segments = max_segments;
+            self.endpoint.set_max_segments(max_segments);
+        }
+    }
+
+    fn wait(&mut self, now: Instant, max_wait: Option<Duration>, has_more: bool) -> Option<Duration> {
+        if self.next.is_empty() {
+            self.next.extend(self.endpoint.poll_event());
+        }
+        if has_more || !self.next.is_empty() || self.sockets.may_be_readable() {
+            return Some(Duration::ZERO);
+        }
+        let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
+        let due = self.endpoint.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(tick));
+        [due, max_wait].into_iter().flatten().min()
+    }
+
+    fn wait_for_readiness(&mut self, wait: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, wait) {
+            // A signal: as if nothing had happened.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            result => result?,
+        }
+        for event in &self.events {
+            let Some(number) = event.token().0.checked_sub(FIRST_SOCKET) else { continue };
+            // An error is read like a datagram, or it would be told for ever.
+            if event.is_readable() || event.is_error() {
+                self.sockets.set_readable(number);
+            }
+            if event.is_writable() {
+                self.sockets.send_blocked();
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) {
+        let Self { sockets, endpoint, .. } = self;
+        let now = now();
+        sockets.receive(now, |datagram| endpoint.handle_input(datagram, now));
+    }
+}
+
+/// What peers may be told of a socket: its address, or all of its family that this machine has (those of loopback
+/// interfaces only where there are no others).
+fn local_addresses(bound: SocketAddr) -> io::Result<Vec<SocketAddr>> {
+    if !bound.ip().is_unspecified() {
+        return Ok(vec![bound]);
+    }
+    let of_its_family = |address: &SocketAddr| address.is_ipv4() == bound.is_ipv4();
+    let all = |with_loopback| -> io::Result<Vec<_>> {
+        let found = interfaces(with_loopback)?.into_iter();
+        Ok(found.map(|found| SocketAddr::new(found.address, bound.port())).filter(of_its_family).collect())
+    };
+    let addresses = all(false)?;
+    if addresses.is_empty() { all(true) } else { Ok(addresses) }
+}
+
+fn now() -> Instant {
+    Instant::now()
+}
