@@ -68,10 +68,12 @@ pub(crate) fn write(ports: (u16, u16), tag: u32, out: &mut Vec<u8>, write: impl 
 
 /// CRC-32C of the packet with zeros for the checksum itself (RFC 9260 §6.8, Appendix A): least significant byte first.
 fn checksum(packet: &[u8]) -> [u8; 4] {
-    let (head, rest) = packet.split_at_checked(8).unwrap_or((packet, &[]));
-    let body = rest.get(4..).unwrap_or_default();
-    let crc = crc32c::crc32c(head);
-    crc32c::crc32c_append(crc32c::crc32c_append(crc, &[0; 4]), body).to_le_bytes()
+    let mut header = [0; HEADER_LEN];
+    for (place, byte) in header.iter_mut().zip(packet).take(8) {
+        *place = *byte;
+    }
+    let body = packet.get(HEADER_LEN..).unwrap_or_default();
+    crc32c::crc32c_append(crc32c::crc32c(&header), body).to_le_bytes()
 }
 
 /// A chunk of any kind.

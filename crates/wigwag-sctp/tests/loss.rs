@@ -194,6 +194,8 @@ fn a_receiver_that_stops_reading_closes_the_window_and_gets_everything_when_it_r
     assert!(world[Z].association.stats().receive_window < 5000);
     assert!(world[A].association.buffered_amount(0) > 390_000);
     world[Z].is_reading = true;
+    world.run_for(Duration::from_millis(100));
+    assert!(world[A].association.buffered_amount(0) < 390_000, "the open window is told of, not found by probing");
     world.run();
     let received: Vec<_> = world[Z].received().into_iter().map(|(_, message)| message).collect();
     assert_eq!(received, messages);
