@@ -204,3 +204,13 @@ fn finds_a_crate_that_the_architecture_does_not_mention() {
     fixture.write("docs/architecture.md", "`wigwag-sansio` `wigwag-stun` `wigwag-srtp`");
     fixture.breaks("docs/architecture.md knows every crate", "wigwag-sim");
 }
+
+#[test]
+fn finds_a_test_of_an_attack_that_is_gone() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-stun/src/b/tests.rs", "fn it_is_refused() {}\n");
+    fixture.write("docs/security.md", "| attack | `wigwag-stun/src/b/tests.rs: it_is_refused` |\n");
+    assert_eq!(fixture.broken(), []);
+    fixture.write("docs/security.md", "| attack | `wigwag-stun/src/b/tests.rs: it_is` |\n");
+    fixture.breaks("docs/security.md names what exists", "no it_is in wigwag-stun/src/b/tests.rs");
+}
