@@ -157,7 +157,11 @@ impl Transmission {
         self.measure(cumulative, now);
         let mut acked = self.outstanding.ack_up_to(cumulative);
         acked += self.ack_gaps(now);
+        let was_closed = self.peer_window < self.mtu;
         self.peer_window = sack.a_rwnd as usize;
+        if was_closed && self.peer_window >= self.mtu && !is_advanced {
+            self.resend_probe(now);
+        }
         if self.recovery.is_some_and(|point| cumulative >= point) {
             self.recovery = None;
         }
@@ -285,6 +289,16 @@ impl Transmission {
         }
     }
 
+    /// The window has opened and the probe was not taken: it came too early.
+    fn resend_probe(&mut self, now: Instant) {
+        let front = self.outstanding.cumulative().next();
+        let is_in_flight = self.outstanding.front().is_some_and(|chunk| chunk.state == ChunkState::InFlight);
+        if is_in_flight && self.outstanding.flight().chunks == 1 {
+            self.measuring = None;
+            self.outstanding.lose(front, now, false);
+        }
+    }
+
     fn lose(&mut self, tsn: Tsn, now: Instant, queue: &mut Queue, stats: &mut Stats) {
         if self.measuring.is_some_and(|(measured, _)| measured == tsn) {
             self.measuring = None;
@@ -321,7 +335,11 @@ impl Transmission {
         }
         stats.timeouts += 1;
         self.rto.back_off();
-        self.congestion.collapse();
+        // A probe that finds the window closed says nothing about the path.
+        let is_probing = self.peer_window < self.mtu && self.has_heard;
+        if !is_probing {
+            self.congestion.collapse();
+        }
         self.recovery = None;
         self.is_fast_packet_owed = false;
         self.measuring = None;
@@ -336,7 +354,6 @@ impl Transmission {
         // Owed again even if one is on its way: it was lost, or its answer was.
         self.forward = Forward::Idle;
         self.forward_if_abandoned(now);
-        let is_probing = self.peer_window < self.mtu && self.has_heard;
         self.has_heard = false;
         !is_probing
     }
