@@ -260,8 +260,9 @@ impl Connection {
 
     /// The last sequence number is for the alert that says goodbye.
     ///
-    /// RFC 6347 §4.1: "if an implementation … sequence number … wrap … MUST … a new … handshake", which WebRTC does by
-    /// a new connection.
+    /// RFC 5246 §6.1: "Sequence numbers do not wrap. If a TLS implementation would need to wrap a sequence number, it must
+    /// renegotiate instead."
+    /// WebRTC does not renegotiate, so a new connection has to be made.
     fn retire(&mut self) {
         let is_exhausted = self.handshake.write.last().is_some_and(|epoch| epoch.left() <= 1);
         if is_exhausted && self.is_connected() {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// A hash function that is trusted to tell certificates apart.
 ///
-/// RFC 8122 §5: "MD2 and MD5 … MUST NOT be used"; SHA-1 and SHA-224 are not accepted either.
+/// RFC 8122 §5 forbids MD2 and MD5; SHA-1 and SHA-224 are not accepted either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum HashAlgorithm {
@@ -112,7 +112,8 @@ impl Eq for Fingerprint {}
 impl FromStr for Fingerprint {
     type Err = Error;
 
-    // RFC 8122 §5: "fingerprint = 2UHEX *(":" 2UHEX)"; old implementations write lower case, which is understood.
+    // RFC 8122 §5: "fingerprint = 2UHEX *(":" 2UHEX)"
+    // Old implementations write lower case, which is understood.
     fn from_str(text: &str) -> Result<Self, Error> {
         let (name, digest) = text.split_once(' ').ok_or(Error::InvalidFingerprint)?;
         let algorithm = HashAlgorithm::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name));

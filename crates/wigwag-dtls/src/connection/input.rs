@@ -12,8 +12,7 @@ use crate::{CloseReason, Role};
 use std::time::Instant;
 
 /// An alert without protection may be anybody's. If it is the peer's, the peer stays silent through this many expiries of
-/// our timer (RFC 6347 §4.1.2.7 on what cannot be trusted: "silently discarded"; security of WebRTC: one such datagram
-/// must not end a call).
+/// our timer (one forged datagram must not end a call).
 const PATIENCE: u32 = 2;
 
 impl Connection {

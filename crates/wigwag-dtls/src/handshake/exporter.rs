@@ -5,21 +5,23 @@ use crate::error::Error;
 /// The label for SRTP.
 pub(crate) const DTLS_SRTP: &str = "EXTRACTOR-dtls_srtp";
 
-/// RFC 5705 §4: "Labels … MUST NOT collide with existing PRF labels": with one of these, the exporter would give away
-/// what proves our identity, or the keys.
+/// Labels of TLS itself (RFC 5705 §4): with one of these, the exporter would give away what proves our identity, or the
+/// keys.
 const RESERVED: [&str; 6] = [
     "client finished",
     "server finished",
     "master secret",
     "extended master secret",
     "key expansion",
-    // RFC 5246 has none of the name, and nothing else must begin like nothing.
+    // A seed must not be able to name what the label does not.
     "",
 ];
 
 /// The length of the context before it, if there is a context.
 ///
-/// RFC 5705 §4: "context_value_length is encoded as an unsigned, 16-bit quantity"; without a context there is none.
+/// RFC 5705 §4: "The context_value_length is encoded as an unsigned, 16-bit quantity"
+///
+/// Without a context there is no length either.
 pub(crate) fn check(label: &str, context: Option<&[u8]>) -> Result<Option<[u8; 2]>, Error> {
     if RESERVED.contains(&label) {
         return Err(Error::InvalidExporter);

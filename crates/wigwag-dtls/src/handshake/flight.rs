@@ -166,9 +166,10 @@ impl Flight {
 
     /// The peer repeats the flight that this one answers, so this one was lost. Says whether it is owed again.
     ///
-    /// RFC 6347 §4.2.4: "The implementation receives a retransmitted flight from the peer: the implementation transitions
-    /// to the SENDING state, where it retransmits the flight". Before the handshake is complete, who repeats is not known,
-    /// so it is done once a period of the timer at most.
+    /// RFC 6347 §4.2.4: "The implementation receives a retransmitted flight from the peer: the implementation transitions to
+    /// the SENDING state, where it retransmits the flight, resets the retransmit timer, and returns to the WAITING state."
+    ///
+    /// Before the handshake is complete, who repeats is not known, so it is done once a period of the timer at most.
     pub(crate) fn repeat(&mut self) -> bool {
         let may_repeat = match &self.state {
             State::Waiting { .. } => !std::mem::replace(&mut self.has_repeated, true),
@@ -233,7 +234,7 @@ impl Item {
     ) -> Option<usize> {
         let mut end = offset;
         let has_written = match &self.content {
-            // RFC 5246 §7.1: "a single byte of value 1".
+            // RFC 5246 §7.1: "The message consists of a single byte of value 1."
             Content::ChangeCipherSpec => epoch.append(ContentType::ChangeCipherSpec, room, out, |room, out| {
                 out.push(1);
                 room > 0
@@ -250,8 +251,8 @@ impl Item {
 
 /// Appends a fragment from `offset` on and returns how much of the body is in it.
 ///
-/// RFC 6347 §4.2.3: "each with the same message_seq value as the original handshake message … the fragment_offset (the
-/// number of bytes contained in previous fragments) and the fragment_length (the length of this fragment)".
+/// RFC 6347 §4.2.3: "Each new message is labeled with the fragment_offset (the number of bytes contained in previous
+/// fragments) and the fragment_length (the length of this fragment)."
 fn write_fragment(message: &[u8], offset: usize, room: usize, is_first: bool, out: &mut Vec<u8>) -> Option<usize> {
     let (header, body) = message.split_at_checked(HEADER_LEN)?;
     let rest = body.get(offset..)?;

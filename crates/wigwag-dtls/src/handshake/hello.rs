@@ -18,8 +18,10 @@ const NO_COMPRESSION: u8 = 0;
 
 /// Writes the body of a ClientHello.
 ///
-/// RFC 6347 §4.2.1: "the client MUST use the same parameter values (version, random, session_id, cipher_suites,
-/// compression_method) as it did in the original ClientHello", so a second one differs in its cookie alone.
+/// RFC 6347 §4.2.1: "When responding to a HelloVerifyRequest, the client MUST use the same parameter values (version,
+/// random, session_id, cipher_suites, compression_method) as it did in the original ClientHello."
+///
+/// So a second one differs in its cookie alone.
 pub(crate) fn write_client_hello(random: Random, cookie: &[u8], config: &Config, out: &mut Vec<u8>) {
     let cipher_suites: Vec<u8> = CipherSuite::ALL.iter().flat_map(|suite| suite.wire().to_be_bytes()).collect();
     let Ok(cipher_suites) = Numbers::new(&cipher_suites) else { return };
@@ -104,7 +106,7 @@ impl Selection {
             ec_point_formats::encode(&mut extensions);
         }
         if let Some(profile) = self.srtp_profile {
-            // RFC 5764 §4.1.3: "If the client and server … the srtp_mki value … the server … empty".
+            // Without an MKI, whatever was offered (RFC 5764 §4.1.3, RFC 8827 §6.5).
             use_srtp::encode(&[profile], &mut extensions);
         }
         let hello = ServerHello {
@@ -170,9 +172,10 @@ impl Answer {
     }
 }
 
-/// RFC 5764 §4.1.1: "the server MUST … a single SRTPProtectionProfile value that the server has chosen"; §4.1.3: "If the
-/// client detects a nonzero-length MKI in the server's response that is different than the one the client offered, then
-/// the client MUST abort the handshake".
+/// The server chooses exactly one (RFC 5764 §4.1.1).
+///
+/// RFC 5764 §4.1.3: "If the client detects a nonzero-length MKI in the server's response that is different than the one
+/// the client offered, then the client MUST abort the handshake"
 fn chosen_profile(chosen: &use_srtp::UseSrtp<'_>, offered: &[SrtpProfile]) -> Option<SrtpProfile> {
     let mut numbers = chosen.profiles.iter();
     let (first, second) = (numbers.next()?, numbers.next());
@@ -199,8 +202,10 @@ fn check_version(hello: &ClientHello<'_>) -> Result<(), Failure> {
 /// Keys without it can be made equal on two connections by a man in the middle, and with them those of SRTP; all peers of
 /// WebRTC have it.
 ///
-/// RFC 7627 §5.2: "If a … receives a … without the extension, it SHOULD abort the handshake if it does not wish to
-/// interoperate with legacy" peers.
+/// RFC 7627 §5.2: "If a server receives a ClientHello without the extension, it SHOULD abort the handshake if it does not
+/// wish to interoperate with legacy clients."
+///
+/// The same section says so of clients.
 fn check_extended_master_secret(extensions: Extensions<'_>) -> Result<(), Failure> {
     match extensions.get(extended_master_secret::NUMBER, extended_master_secret::decode)? {
         Some(()) => Ok(()),
@@ -210,8 +215,10 @@ fn check_extended_master_secret(extensions: Extensions<'_>) -> Result<(), Failur
 
 /// Whether it is there.
 ///
-/// RFC 5746 §3.6: "The server MUST then verify that the length of the "renegotiated_connection" field is zero, and if it
-/// is not, MUST abort the handshake (by sending a fatal handshake_failure alert)"; §3.4 says the same of the client.
+/// RFC 5746 §3.4: "The client MUST then verify that the length of the "renegotiated_connection" field is zero, and if it is
+/// not, MUST abort the handshake (by sending a fatal handshake_failure alert)."
+///
+/// §3.6 says the same of the server.
 fn check_renegotiation_info(extensions: Extensions<'_>) -> Result<bool, Failure> {
     match extensions.get(renegotiation_info::NUMBER, renegotiation_info::decode)? {
         None => Ok(false),

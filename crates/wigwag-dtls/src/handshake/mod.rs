@@ -79,8 +79,8 @@ impl Handshake {
 
     /// The certificate's fingerprint decides before anything else of the peer is believed.
     ///
-    /// RFC 8122 §6.2: "the certificate's fingerprint MUST be compared with those in the SDP … if the fingerprint does not
-    /// match … the endpoint MUST tear down the connection".
+    /// RFC 5763 §5: "If the fingerprint does not match the hashed certificate, then the endpoint MUST tear down the media
+    /// session immediately."
     pub(crate) fn authenticate(&mut self, certificate: &[u8]) -> Result<(), Failure> {
         // All are compared, whichever matches: time tells nothing of which.
         let matching =

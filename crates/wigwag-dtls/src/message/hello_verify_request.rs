@@ -3,7 +3,7 @@
 use crate::codec::Reader;
 use crate::error::DecodeError;
 
-/// The version in it says nothing: "the server_version … SHOULD be … 1.0 regardless of the version of TLS".
+/// The version in it says nothing: it is 1.0 whatever is negotiated later (RFC 6347 §4.2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HelloVerifyRequest<'a> {
     pub(crate) cookie: &'a [u8],

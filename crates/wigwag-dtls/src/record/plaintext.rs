@@ -19,7 +19,7 @@ pub(crate) struct RecordNumber {
 }
 
 impl RecordNumber {
-    /// RFC 6347 §4.1: "Implementations MUST NOT allow … to wrap": the last of 48 bits.
+    /// RFC 5246 §6.1: "Sequence numbers do not wrap."
     pub(crate) const SEQUENCE_MAX: u64 = (1 << 48) - 1;
 
     pub(crate) const fn to_bytes(self) -> [u8; NUMBER_LEN] {
@@ -55,9 +55,9 @@ impl Header {
 
     /// What is authenticated beside the text itself.
     ///
-    /// RFC 5246 §6.2.3.3: "additional_data = seq_num + TLSCompressed.type + TLSCompressed.version +
-    /// TLSCompressed.length;" and RFC 6347 §4.1.2.1: the sequence number is "the concatenation of the epoch and the
-    /// sequence number".
+    /// RFC 5246 §6.2.3.3: "additional_data = seq_num + TLSCompressed.type + TLSCompressed.version + TLSCompressed.length;"
+    ///
+    /// RFC 6347 §4.1.2.1 makes the number of epoch and sequence number, in the order of the header.
     pub(crate) fn additional_data(&self, plaintext_len: u16) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         let fields = self
@@ -75,7 +75,7 @@ impl Header {
 /// Cuts the next record off the front of a datagram. On an error, what is left is the datagram after the record if its
 /// length is known, and nothing if not.
 ///
-/// RFC 6347 §4.1.2.7: "In general, invalid records SHOULD be silently discarded".
+/// RFC 6347 §4.1.2.7: "In general, invalid records SHOULD be silently discarded"
 pub(crate) fn split<'a>(datagram: &mut &'a mut [u8]) -> Result<(Header, &'a mut [u8]), Discard> {
     let taken = std::mem::take(datagram);
     let Some((fixed, rest)) = taken.split_first_chunk_mut::<HEADER_LEN>() else { return Err(Discard::Malformed) };

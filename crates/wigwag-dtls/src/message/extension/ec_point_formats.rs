@@ -9,8 +9,7 @@ const UNCOMPRESSED: u8 = 0;
 
 /// Whether uncompressed points are understood.
 ///
-/// RFC 8422 §5.1.2: "If the client sends the extension and the extension does not contain the uncompressed point format,
-/// … the server MUST abort the handshake".
+/// A peer that leaves them out is refused (RFC 8422 §5.1.2).
 pub(crate) fn decode(data: &[u8]) -> Result<bool, DecodeError> {
     let mut reader = Reader::new(data);
     let formats = reader.vec8()?;
