@@ -156,6 +156,8 @@ pub(crate) fn cname(seed: &Seed) -> String {
 pub(crate) fn rtp_config(config: &Config, cname: &str) -> rtp::Config {
     let mut mapped = rtp::Config::new(cname);
     mapped.clock = Some(config.clock);
+    // What SRTP adds at most (RFC 7714 §14.2).
+    mapped.packet_len_max = config.mtu() - srtp::Profile::AeadAes128Gcm.rtp_overhead();
     mapped
 }
 

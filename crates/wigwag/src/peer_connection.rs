@@ -130,8 +130,10 @@ impl PeerConnection {
     /// What shall be sent? Replaces what is in `out`.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
+        self.pump();
+        let was_closed = self.transport.is_closed();
         let transmit = self.transport.poll_transmit(now, out);
-        if transmit.is_some() || self.end != End::No {
+        if transmit.is_some() || self.transport.is_closed() != was_closed {
             self.changed();
         }
         transmit
@@ -142,6 +144,7 @@ impl PeerConnection {
         if !self.may_tell {
             return None;
         }
+        self.pump();
         let event = self.next_event();
         self.may_tell = event.is_some();
         event
@@ -231,21 +234,21 @@ impl PeerConnection {
     }
 
     fn channel_event(&mut self) -> Option<Event> {
-        loop {
-            return Some(match self.channels.poll_event(self.transport.secured.sctp.as_mut())? {
-                data_channel::Event::Incoming(id) => Event::DataChannel(id),
-                data_channel::Event::Opened(id) => Event::ChannelOpened(id),
-                data_channel::Event::Message { channel, data, is_binary } => {
-                    Event::Message { channel, data, is_binary }
-                }
-                data_channel::Event::BufferedAmountLow(id) => Event::BufferedAmountLow(id),
-                data_channel::Event::Writable => Event::Writable,
-                data_channel::Event::Closed(id) => Event::ChannelClosed(id),
-                data_channel::Event::AssociationClosed(reason) => {
-                    self.association_closed(reason);
-                    continue;
-                }
-            });
+        Some(match self.channels.poll_event()? {
+            data_channel::Event::Incoming(id) => Event::DataChannel(id),
+            data_channel::Event::Opened(id) => Event::ChannelOpened(id),
+            data_channel::Event::Message { channel, data, is_binary } => Event::Message { channel, data, is_binary },
+            data_channel::Event::BufferedAmountLow(id) => Event::BufferedAmountLow(id),
+            data_channel::Event::Writable => Event::Writable,
+            data_channel::Event::Closed(id) => Event::ChannelClosed(id),
+        })
+    }
+
+    /// Lets the channels take what their association has to tell, one thing at a time.
+    fn pump(&mut self) {
+        let Some(sctp) = &mut self.transport.secured.sctp else { return };
+        if let Some(reason) = self.channels.pump(sctp) {
+            self.association_closed(reason);
         }
     }
 
@@ -351,6 +354,7 @@ impl PeerConnection {
     ///
     /// # Errors
     /// The connection is closed, the signalling state does not allow it, or it is not what was created last.
+    #[expect(clippy::needless_pass_by_value, reason = "a description is handed over")]
     pub fn set_local_description(&mut self, description: SessionDescription) -> Result<(), Error> {
         self.ensure_open()?;
         if description.kind == SdpType::Rollback {
@@ -359,6 +363,7 @@ impl PeerConnection {
             self.jsep.set_local_description(description.kind, mapping::parse(&description)?)?;
             self.begin(description.kind, ice::Role::Controlling);
             self.gathering.start(self.jsep.candidate_section(), &self.transport.ice);
+            self.transport.ice.end_of_local_candidates();
             self.jsep.update_candidates(&self.local_transport());
         }
         self.apply();
@@ -370,6 +375,7 @@ impl PeerConnection {
     /// # Errors
     /// The connection is closed, the signalling state does not allow it, or the description is not acceptable: the
     /// error names the line, or the section, and what is wrong with it.
+    #[expect(clippy::needless_pass_by_value, reason = "a description is handed over")]
     pub fn set_remote_description(&mut self, description: SessionDescription) -> Result<(), Error> {
         self.ensure_open()?;
         if description.kind == SdpType::Rollback {
@@ -487,11 +493,12 @@ impl PeerConnection {
     ///
     /// # Errors
     /// A name is too long, the negotiated stream is taken, or the connection is closed.
+    #[expect(clippy::needless_pass_by_value, reason = "an init is handed over")]
     pub fn create_data_channel(&mut self, label: &str, init: DataChannelInit) -> Result<ChannelId, ChannelError> {
         if self.end != End::No {
             return Err(ChannelError::Closed);
         }
-        let id = self.channels.create(label, init, self.transport.secured.sctp.as_mut())?;
+        let id = self.channels.create(label, &init, self.transport.secured.sctp.as_mut())?;
         self.jsep.want_data_channels();
         self.may_tell = true;
         self.may_need_negotiation = true;

@@ -183,14 +183,12 @@ impl Channel {
     }
 
     pub(super) fn send_options(&self) -> sctp::SendOptions {
-        let mut options = sctp::SendOptions::default();
-        options.unordered = !self.is_ordered && self.is_acknowledged;
-        options.reliability = match self.reliability {
+        let reliability = match self.reliability {
             Reliability::Reliable => sctp::Reliability::Reliable,
             Reliability::MaxRetransmits(times) => sctp::Reliability::MaxRetransmits(times),
             Reliability::MaxPacketLifeTime(age) => sctp::Reliability::MaxLifetime(age),
         };
-        options
+        sctp::SendOptions { unordered: !self.is_ordered && self.is_acknowledged, reliability }
     }
 }
 

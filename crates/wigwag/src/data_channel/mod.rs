@@ -42,7 +42,6 @@ pub(crate) enum Event {
     BufferedAmountLow(ChannelId),
     Writable,
     Closed(ChannelId),
-    AssociationClosed(sctp::CloseReason),
 }
 
 /// What was dropped, by reason.
@@ -91,16 +90,16 @@ impl DataChannels {
     pub(crate) fn create(
         &mut self,
         label: &str,
-        init: DataChannelInit,
+        init: &DataChannelInit,
         sctp: Option<&mut sctp::Association>,
     ) -> Result<ChannelId, ChannelError> {
         init.validate(label)?;
         if let Some(stream) = init.negotiated
-            && (self.by_stream.contains_key(&stream) || stream >= StreamIds::END)
+            && (self.by_stream.contains_key(&stream) || stream == StreamIds::END)
         {
             return Err(ChannelError::IdUnavailable(stream));
         }
-        let id = self.insert(Channel::ours(label, &init));
+        let id = self.insert(Channel::ours(label, init));
         if let Some(stream) = init.negotiated {
             self.bind(id, stream);
         }
@@ -217,13 +216,22 @@ impl DataChannels {
         }
     }
 
-    pub(crate) fn poll_event(&mut self, sctp: Option<&mut sctp::Association>) -> Option<Event> {
-        let Some(sctp) = sctp else { return self.events.pop_front() };
-        while self.events.is_empty() {
-            let event = sctp.poll_event()?;
-            self.handle_association_event(event, sctp);
-        }
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Takes events of the association until one of them is something to tell, and no more: what is not taken keeps
+    /// the window closed. Returns why the association has ended, if it has.
+    ///
+    /// Whoever asks for packets pumps first, for what has happened may be answered without a word to the user.
+    pub(crate) fn pump(&mut self, sctp: &mut sctp::Association) -> Option<sctp::CloseReason> {
+        while self.events.is_empty() {
+            match sctp.poll_event()? {
+                sctp::Event::Closed(reason) => return Some(reason),
+                event => self.handle_association_event(event, sctp),
+            }
+        }
+        None
     }
 
     fn handle_association_event(&mut self, event: sctp::Event, sctp: &mut sctp::Association) {
@@ -231,7 +239,10 @@ impl DataChannels {
             sctp::Event::Connected => self.connected(sctp),
             sctp::Event::Message { stream, ppid, data, .. } => self.handle_message(stream, ppid, data, sctp),
             sctp::Event::BufferedAmountLow { stream } => {
-                let channel = self.by_stream.get(&stream);
+                // W3C counts what the user sent, not what established the channel.
+                let has_sent =
+                    |id: &&ChannelId| self.channels.get(id).is_some_and(|channel| channel.stats.messages_sent > 0);
+                let channel = self.by_stream.get(&stream).filter(has_sent);
                 self.events.extend(channel.map(|id| Event::BufferedAmountLow(*id)));
             }
             sctp::Event::Writable => {
@@ -247,10 +258,6 @@ impl DataChannels {
                 for stream in streams {
                     self.handle_outgoing_reset(stream);
                 }
-            }
-            sctp::Event::Closed(reason) => {
-                self.close_all();
-                self.events.push_back(Event::AssociationClosed(reason));
             }
             // The peer takes no such streams, or keeps its end of them open: either way they carry nothing more.
             sctp::Event::StreamsRefused { streams } | sctp::Event::OutgoingStreamResetRefused { streams } => {

@@ -2,7 +2,7 @@
 
 use crate::error::MediaError;
 use crate::event::Event;
-use crate::jsep::{Jsep, Transceiver, TransceiverId};
+use crate::jsep::{Direction, Jsep, Transceiver, TransceiverId};
 use crate::mapping;
 use std::collections::{BTreeMap, VecDeque};
 use wigwag_rtp::{self as rtp, ReceiverId, SenderId};
@@ -90,7 +90,7 @@ impl Media {
 }
 
 fn apply_sender(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) {
-    streams.is_sending = transceiver.current_direction.is_some_and(|direction| direction.sends());
+    streams.is_sending = transceiver.current_direction.is_some_and(Direction::sends);
     let (Some(parameters), Some(send)) = (&transceiver.negotiated, &transceiver.send) else { return };
     if !streams.is_sending && streams.sender.is_none() {
         return;
@@ -105,7 +105,7 @@ fn apply_sender(streams: &mut Streams, transceiver: &Transceiver, session: &mut 
 
 /// Returns whether the peer began or ceased to send.
 fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) -> bool {
-    let is_receiving = transceiver.current_direction.is_some_and(|direction| direction.receives());
+    let is_receiving = transceiver.current_direction.is_some_and(Direction::receives);
     let has_changed = std::mem::replace(&mut streams.is_receiving, is_receiving) != is_receiving;
     match (&transceiver.negotiated, streams.receiver) {
         (Some(parameters), None) if is_receiving => {

@@ -62,6 +62,7 @@ impl Secured {
         dtls.protect(limit, out, |limit, out| sctp.poll_packet(now, limit, out))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a datagram is handed over")]
     pub(super) fn handle_input(
         &mut self,
         kind: Kind,
