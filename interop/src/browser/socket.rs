@@ -1,0 +1,55 @@
+//! Requests and answers as JSON over a WebSocket: what CDP and WebDriver BiDi have in common.
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+use tungstenite::{Message, WebSocket};
+
+pub(super) struct RpcSocket {
+    socket: WebSocket<TcpStream>,
+    next_id: u64,
+}
+
+impl RpcSocket {
+    /// `url` is `ws://127.0.0.1:PORT/PATH`.
+    pub(super) fn connect(url: &str) -> Result<Self> {
+        let address = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next()).context("not a ws:// URL")?;
+        let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
+        stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+        let (socket, _) = tungstenite::client(url, stream).map_err(|error| anyhow::anyhow!("WebSocket {url}: {error}"))?;
+        Ok(Self { socket, next_id: 0 })
+    }
+
+    /// Sends a request and waits for its answer; other messages are passed over.
+    pub(super) fn request(&mut self, method: &str, params: Value, session: Option<&str>, patience: Duration) -> Result<Value> {
+        self.next_id += 1;
+        let mut request = json!({"id": self.next_id, "method": method, "params": params});
+        if let Some(session) = session {
+            request["sessionId"] = json!(session);
+        }
+        self.socket.send(Message::text(request.to_string()))?;
+        let deadline = Instant::now() + patience;
+        loop {
+            if Instant::now() > deadline {
+                bail!("the browser has not answered {method} within {} s", patience.as_secs());
+            }
+            let text = match self.socket.read() {
+                Ok(Message::Text(text)) => text,
+                Ok(Message::Close(_)) => bail!("the browser closed its debugging socket"),
+                Ok(_) => continue,
+                Err(tungstenite::Error::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let answer: Value = serde_json::from_str(&text)?;
+            if answer["id"] != json!(self.next_id) {
+                continue;
+            }
+            if !answer["error"].is_null() {
+                bail!("{method}: {} {}", answer["error"], answer["message"]);
+            }
+            return Ok(answer["result"].clone());
+        }
+    }
+}

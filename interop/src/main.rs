@@ -1,0 +1,96 @@
+//! Runs wigwag against real browsers and prints what worked.
+
+mod browser;
+mod call;
+mod namespace;
+mod page;
+mod peer;
+mod scenario;
+
+use anyhow::{Result, bail};
+use call::Role;
+use clap::Parser;
+use scenario::{Scenario, Stage};
+use std::time::Instant;
+
+/// Runs wigwag against real browsers, in both roles.
+#[derive(Parser)]
+struct Arguments {
+    /// Which browser: chromium or firefox.
+    #[arg(long, default_value = "chromium")]
+    browser: String,
+    /// Only scenarios whose name contains this.
+    #[arg(long)]
+    only: Option<String>,
+    /// Only the few that show that the rest is worth trying.
+    #[arg(long)]
+    smoke: bool,
+    /// Ends with one line of JSON: {"passed":n,"failed":n,"skipped":n}.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if !namespace::is_inside() {
+        match namespace::Namespace::create() {
+            Ok(namespace) => {
+                let code = namespace.run_again()?;
+                drop(namespace);
+                std::process::exit(code);
+            }
+            Err(error) if arguments.browser == "firefox" => {
+                bail!("Firefox needs a network namespace, and none could be made: {error}; run this as root")
+            }
+            Err(error) => eprintln!("no network namespace ({error}): Chromium is driven over loopback"),
+        }
+    }
+    let count = run(&arguments)?;
+    println!("{} passed, {} failed, 0 skipped", count.passed, count.failed);
+    if arguments.json {
+        println!("{}", serde_json::json!({"passed": count.passed, "failed": count.failed, "skipped": 0}));
+    }
+    if count.failed > 0 || count.passed == 0 { std::process::exit(1) }
+    Ok(())
+}
+
+fn run(arguments: &Arguments) -> Result<Count> {
+    let page = page::serve()?;
+    let is_chosen = |scenario: &&Scenario| {
+        (!arguments.smoke || scenario.is_smoke)
+            && (arguments.browser == "chromium" || !scenario.has_media)
+            && arguments.only.as_ref().is_none_or(|only| scenario.name.contains(only))
+    };
+    let mut count = Count::default();
+    for hides_addresses in [false, true] {
+        let chosen: Vec<_> = scenario::ALL.iter().filter(is_chosen).filter(|s| s.hides_addresses == hides_addresses).collect();
+        if chosen.is_empty() {
+            continue;
+        }
+        let mut browser = browser::start(&arguments.browser, &browser::Options { hides_addresses })?;
+        for scenario in chosen {
+            for role in Role::BOTH {
+                let began = Instant::now();
+                let result = (scenario.run)(&mut Stage { browser: browser.as_mut(), page: &page, role });
+                report(scenario, &arguments.browser, role, began, &result, &mut count);
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn report(scenario: &Scenario, browser: &str, role: Role, began: Instant, result: &Result<String>, count: &mut Count) {
+    let seconds = began.elapsed().as_secs_f64();
+    let (mark, text) = match result {
+        Ok(text) => ("ok  ", text.clone()),
+        Err(error) => ("FAIL", format!("{error:#}")),
+    };
+    *(if result.is_ok() { &mut count.passed } else { &mut count.failed }) += 1;
+    println!("{mark} {browser:8} {:8} {seconds:6.1} s  {:56} {text}", role.text(), scenario.name);
+}

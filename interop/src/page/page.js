@@ -1,0 +1,169 @@
+// The browser's part in every scenario. `peer` is driven from outside; everything here returns JSON.
+const peer = {
+  pc: null,
+  channels: {},
+  candidates: [],
+  log: [],
+
+  make({ media = null, configuration = {} } = {}) {
+    const pc = (this.pc = new RTCPeerConnection(configuration));
+    pc.onicecandidate = ({ candidate }) => this.candidates.push(candidate ? candidate.toJSON() : null);
+    pc.onconnectionstatechange = () => this.log.push('connection ' + pc.connectionState);
+    pc.oniceconnectionstatechange = () => this.log.push('ice ' + pc.iceConnectionState);
+    pc.ondatachannel = ({ channel }) => this.adopt(channel);
+    pc.ontrack = ({ track, streams }) => {
+      this.log.push('track ' + track.kind);
+      const element = document.getElementById(track.kind === 'video' ? 'remote' : 'sound');
+      element.srcObject = new MediaStream([track]);
+      element.play().catch((error) => this.log.push('play ' + error));
+    };
+    return media ? this.addMedia(media) : null;
+  },
+
+  async addMedia(media) {
+    const stream = await navigator.mediaDevices.getUserMedia(media);
+    for (const track of stream.getTracks()) this.pc.addTrack(track, stream);
+    return stream.getTracks().map((track) => track.kind);
+  },
+
+  // Keeps everything that arrives; echoes it if the label begins with "echo".
+  adopt(channel) {
+    const held = { channel, messages: [], waiting: [], lowEvents: 0, closed: false };
+    this.channels[channel.label] = held;
+    channel.binaryType = 'arraybuffer';
+    channel.onmessage = ({ data }) => {
+      if (channel.label.startsWith('echo')) channel.send(data);
+      else {
+        held.messages.push(data);
+        held.waiting.shift()?.();
+      }
+    };
+    channel.onbufferedamountlow = () => held.lowEvents++;
+    channel.onclose = () => { held.closed = true; };
+    return held;
+  },
+
+  open(label, init = {}) {
+    this.adopt(this.pc.createDataChannel(label, init));
+    return label;
+  },
+
+  async opened(label) {
+    await this.until(() => this.channels[label]?.channel.readyState === 'open', 'channel ' + label + ' to open');
+    const { channel } = this.channels[label];
+    const { id, ordered, protocol, negotiated, maxRetransmits, maxPacketLifeTime } = channel;
+    return { id, ordered, protocol, negotiated, maxRetransmits, maxPacketLifeTime };
+  },
+
+  async until(condition, what, ms = 20000) {
+    const end = performance.now() + ms;
+    while (!condition()) {
+      if (performance.now() > end) throw new Error('waited in vain for ' + what + '; log: ' + this.log.join(', '));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return true;
+  },
+
+  async gathered() {
+    await this.until(() => this.pc.iceGatheringState === 'complete', 'candidates');
+    return this.pc.localDescription.sdp;
+  },
+
+  async offer(waits = true) {
+    await this.pc.setLocalDescription();
+    return waits ? this.gathered() : this.pc.localDescription.sdp;
+  },
+
+  async answer(sdp, waits = true) {
+    await this.pc.setRemoteDescription({ type: 'offer', sdp });
+    await this.pc.setLocalDescription();
+    return waits ? this.gathered() : this.pc.localDescription.sdp;
+  },
+
+  async accept(sdp) {
+    await this.pc.setRemoteDescription({ type: 'answer', sdp });
+  },
+
+  async addCandidate(candidate) {
+    await this.pc.addIceCandidate(candidate ?? undefined);
+  },
+
+  takeCandidates() {
+    return this.candidates.splice(0);
+  },
+
+  // A message of `length`, each different from the others; a string if `text`.
+  pattern(length, seed, text) {
+    if (text) return Array.from({ length }, (_, i) => String.fromCharCode(97 + ((i * 7 + seed) % 26))).join('');
+    const bytes = new Uint8Array(length);
+    for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8) + seed) & 255;
+    return bytes;
+  },
+
+  same(a, b) {
+    if (typeof a === 'string' || typeof b === 'string') return a === b;
+    const [x, y] = [new Uint8Array(a), new Uint8Array(b)];
+    return x.length === y.length && x.every((byte, i) => byte === y[i]);
+  },
+
+  // Sends a message and compares what the other side echoes.
+  async roundTrip(label, length, text = false, seed = 1) {
+    const held = this.channels[label];
+    const message = this.pattern(length, seed, text);
+    const before = held.messages.length;
+    held.channel.send(message);
+    await this.until(() => held.messages.length > before, 'the echo of ' + length + ' bytes on ' + label);
+    const echo = held.messages[before];
+    const kind = typeof echo === 'string' ? 'string' : 'binary';
+    if (!this.same(message, echo)) throw new Error('the echo differs: ' + kind + ' of ' + (echo.length ?? echo.byteLength));
+    return { length, kind };
+  },
+
+  async stats() {
+    const all = {};
+    (await this.pc.getStats()).forEach((report) => { (all[report.type] ??= []).push(report); });
+    return all;
+  },
+
+  async inbound(kind) {
+    return ((await this.stats())['inbound-rtp'] ?? []).find((report) => report.kind === kind) ?? null;
+  },
+
+  // How much more was decoded, and how much sound was heard, after `ms`.
+  async mediaProgress(ms) {
+    const before = { video: await this.inbound('video'), audio: await this.inbound('audio') };
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    const after = { video: await this.inbound('video'), audio: await this.inbound('audio') };
+    const grown = (kind, what) => (after[kind]?.[what] ?? 0) - (before[kind]?.[what] ?? 0);
+    return {
+      frames: grown('video', 'framesDecoded'),
+      keyFrames: after.video?.keyFramesDecoded ?? 0,
+      width: after.video?.frameWidth ?? 0,
+      freezes: after.video?.freezeCount ?? 0,
+      videoBytes: grown('video', 'bytesReceived'),
+      audioPackets: grown('audio', 'packetsReceived'),
+      energy: grown('audio', 'totalAudioEnergy'),
+      lost: (after.video?.packetsLost ?? 0) + (after.audio?.packetsLost ?? 0),
+    };
+  },
+
+  // A picture of the remote video, as a sum that changes when the picture does.
+  picture() {
+    const video = document.getElementById('remote');
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [64, 48];
+    const context = canvas.getContext('2d');
+    context.drawImage(video, 0, 0, 64, 48);
+    const { data } = context.getImageData(0, 0, 64, 48);
+    let [sum, light] = [0, 0];
+    for (let i = 0; i < data.length; i++) {
+      sum = (sum * 31 + data[i]) % 4294967291;
+      light += i % 4 === 3 ? 0 : data[i];
+    }
+    return { sum, light };
+  },
+
+  async close() {
+    this.pc?.close();
+  },
+};

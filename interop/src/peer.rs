@@ -1,0 +1,219 @@
+//! wigwag's part in a scenario: an endpoint on a real socket, driven by a thread of its own.
+
+use anyhow::{Context, Result, anyhow, bail};
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use wigwag::{
+    ChannelId, Config, ConnectionId, ConnectionState, Endpoint, EndpointConfig, EndpointEvent, Event, IceCandidate,
+    PeerConnection, SendError,
+};
+use wigwag_mio::{Driver, DriverConfig, Handle};
+
+/// What has happened so far, as a scenario may ask.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) events: Vec<String>,
+    pub(crate) connection: Option<ConnectionState>,
+    pub(crate) candidates: Vec<Option<IceCandidate>>,
+    /// By label: what arrived on channels that do not echo.
+    pub(crate) messages: BTreeMap<String, Vec<(Bytes, bool)>>,
+    pub(crate) opened: BTreeMap<String, ChannelId>,
+    pub(crate) closed_channels: usize,
+    pub(crate) media_packets: u64,
+    pub(crate) key_frames_requested: u64,
+    pub(crate) closed: Option<String>,
+    /// Labels whose messages are kept and not echoed.
+    pub(crate) kept: Vec<String>,
+}
+
+/// What the driver's thread shares with the scenario's.
+#[derive(Default)]
+struct Shared {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+}
+
+pub(crate) struct Peer {
+    handle: Handle<Endpoint>,
+    id: ConnectionId,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    is_over: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Peer {
+    /// Channels whose label begins with `echo`, and all media, are sent back.
+    pub(crate) fn start(address: IpAddr, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
+        let mut driver = Driver::bind(&DriverConfig::new([SocketAddr::new(address, 0)]), EndpointConfig::default())?;
+        let mut config = Config::new(wigwag_mio::wall_clock());
+        adapt(&mut config);
+        let id = driver.endpoint_mut().create(config)?;
+        let handle = driver.handle();
+        let shared = Arc::new(Shared::default());
+        let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (theirs, flag) = (Arc::clone(&shared), Arc::clone(&is_over));
+        let thread = std::thread::spawn(move || {
+            let mut echo = Echo::default();
+            while !flag.load(std::sync::atomic::Ordering::Relaxed) {
+                if let Err(error) = driver.run_once(Some(Duration::from_millis(100))) {
+                    eprintln!("the driver failed: {error}");
+                    return;
+                }
+                while let Some(event) = driver.poll_event() {
+                    if let EndpointEvent::Connection(id, event) = event {
+                        echo.handle(driver.endpoint_mut(), id, event, &theirs);
+                    }
+                }
+            }
+        });
+        Ok(Self { handle, id, shared, thread: Some(thread), is_over })
+    }
+
+    /// Runs a command on the connection, in the driver's thread.
+    pub(crate) fn run<R: Send + 'static>(&self, command: impl FnOnce(&mut PeerConnection) -> R + Send + 'static) -> Result<R> {
+        let id = self.id;
+        let done = self.handle.call(move |endpoint: &mut Endpoint| endpoint.connection_mut(id).map(command));
+        done.map_err(|error| anyhow!("{error}"))?.context("the connection is gone")
+    }
+
+    /// Holds the driver's thread, as if the process had stopped.
+    pub(crate) fn freeze(&self, time: Duration) -> Result<()> {
+        self.handle.run(move |_| std::thread::sleep(time)).map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Waits until what was seen satisfies `is_so`, and returns what it makes of it.
+    pub(crate) fn wait<R>(&self, what: &str, patience: Duration, mut is_so: impl FnMut(&mut Seen) -> Option<R>) -> Result<R> {
+        let deadline = Instant::now() + patience;
+        let mut seen = self.shared.seen.lock().map_err(|_| anyhow!("the driver's thread panicked"))?;
+        loop {
+            if let Some(result) = is_so(&mut seen) {
+                return Ok(result);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                bail!("wigwag waited in vain for {what}; it saw: {}", seen.events.join(", "));
+            }
+            seen = self.shared.changed.wait_timeout(seen, left).map_err(|_| anyhow!("the driver's thread panicked"))?.0;
+        }
+    }
+
+    pub(crate) fn wait_state(&self, state: ConnectionState, patience: Duration) -> Result<()> {
+        self.wait(&format!("the state {state}"), patience, |seen| (seen.connection == Some(state)).then_some(()))
+    }
+
+    pub(crate) fn wait_open(&self, label: &str) -> Result<ChannelId> {
+        self.wait(&format!("channel {label}"), PATIENCE, |seen| seen.opened.get(label).copied())
+    }
+
+    /// Keeps what arrives on channels of this label from now on.
+    pub(crate) fn stop_echo(&self, label: &str) -> Result<()> {
+        self.wait("", PATIENCE, |seen| Some(seen.kept.push(label.to_owned())))
+    }
+
+    /// Sends and, when the buffer is full, waits for room.
+    pub(crate) fn send(&self, channel: ChannelId, data: impl Into<Bytes>, is_binary: bool) -> Result<()> {
+        let mut data = data.into();
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            match self.run(move |connection| connection.send(channel, data, is_binary))? {
+                Ok(()) => return Ok(()),
+                Err(SendError::Full(refused)) => data = refused,
+                Err(error) => return Err(error.into()),
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        bail!("the send buffer stayed full")
+    }
+}
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        let _ = self.handle.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the driver's thread does with events: notes them, and echoes.
+#[derive(Default)]
+struct Echo {
+    labels: BTreeMap<ChannelId, String>,
+    backlog: VecDeque<(ChannelId, Bytes, bool)>,
+}
+
+impl Echo {
+    fn handle(&mut self, endpoint: &mut Endpoint, id: ConnectionId, event: Event, shared: &Shared) {
+        let Ok(mut seen) = shared.seen.lock() else { return };
+        self.note(endpoint, id, &event, &mut seen);
+        match event {
+            Event::Message { channel, data, is_binary } => {
+                let label = self.labels.get(&channel).cloned().unwrap_or_default();
+                if label.starts_with("echo") && !seen.kept.contains(&label) {
+                    self.backlog.push_back((channel, data, is_binary));
+                    self.send_backlog(endpoint, id);
+                } else {
+                    seen.messages.entry(label).or_default().push((data, is_binary));
+                }
+            }
+            Event::Writable => self.send_backlog(endpoint, id),
+            Event::RtpPacket { transceiver, packet } => {
+                seen.media_packets += 1;
+                if let Some(connection) = endpoint.connection_mut(id) {
+                    let _ = connection.write_packet(transceiver, packet.packet);
+                }
+            }
+            Event::KeyFrameRequested(transceiver) => {
+                seen.key_frames_requested += 1;
+                if let Some(connection) = endpoint.connection_mut(id) {
+                    connection.request_key_frame(transceiver);
+                }
+            }
+            _ => {}
+        }
+        shared.changed.notify_all();
+    }
+
+    fn note(&mut self, endpoint: &Endpoint, id: ConnectionId, event: &Event, seen: &mut Seen) {
+        match event {
+            Event::ConnectionStateChanged(state) => seen.connection = Some(*state),
+            Event::IceCandidate(candidate) => seen.candidates.push(candidate.clone()),
+            Event::ChannelOpened(channel) => {
+                let label = endpoint.connection(id).and_then(|c| c.data_channel(*channel)).map(|channel| channel.label().to_owned());
+                let label = label.unwrap_or_default();
+                self.labels.insert(*channel, label.clone());
+                seen.opened.insert(label, *channel);
+            }
+            Event::ChannelClosed(channel) => {
+                seen.closed_channels += 1;
+                if let Some(label) = self.labels.remove(channel) {
+                    seen.opened.remove(&label);
+                }
+            }
+            Event::Closed(reason) => {
+                seen.closed = Some(reason.to_string());
+                seen.connection = Some(ConnectionState::Closed);
+            }
+            _ => {}
+        }
+        if !matches!(event, Event::Message { .. } | Event::RtpPacket { .. } | Event::TransportFeedback(_)) && seen.events.len() < 200 {
+            seen.events.push(format!("{event:?}"));
+        }
+    }
+
+    fn send_backlog(&mut self, endpoint: &mut Endpoint, id: ConnectionId) {
+        let Some(connection) = endpoint.connection_mut(id) else { return self.backlog.clear() };
+        while let Some((channel, data, is_binary)) = self.backlog.pop_front() {
+            if let Err(SendError::Full(data)) = connection.send(channel, data, is_binary) {
+                return self.backlog.push_front((channel, data, is_binary));
+            }
+        }
+    }
+}

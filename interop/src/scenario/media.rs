@@ -1,0 +1,46 @@
+//! Media that the browser sends comes back, is decoded, and moves.
+
+use super::Stage;
+use crate::call::{Call, Media};
+use anyhow::{Result, ensure};
+use std::time::Duration;
+
+pub(super) fn both(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, Media { audio: true, video: true })
+}
+
+pub(super) fn audio(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, Media { audio: true, video: false })
+}
+
+pub(super) fn video(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, Media { audio: false, video: true })
+}
+
+fn run(stage: &mut Stage<'_>, media: Media) -> Result<String> {
+    let mut call = Call::new(stage.browser, stage.page, stage.role, |_| {})?;
+    call.add_media(media)?;
+    call.open_by_offerer("first")?;
+    call.connect()?;
+    if media.video {
+        call.browser.evaluate("peer.until(async () => true, 'a turn')")?;
+        call.browser.evaluate(
+            "(async () => { for (let i = 0; i < 100; i++) { if ((await peer.inbound('video'))?.framesDecoded > 0) return true;
+            await new Promise((r) => setTimeout(r, 100)); } throw new Error('no frame was decoded; ' + peer.log.join(', ')); })()",
+        )?;
+    }
+    let progress = call.browser.evaluate("peer.mediaProgress(2000)")?;
+    if media.video {
+        ensure!(progress["frames"].as_f64() >= Some(20.0), "only {} frames were decoded in 2 s: {progress}", progress["frames"]);
+        let before = call.browser.evaluate("peer.picture()")?;
+        std::thread::sleep(Duration::from_millis(500));
+        let after = call.browser.evaluate("peer.picture()")?;
+        ensure!(before["sum"] != after["sum"], "the picture stands still");
+        ensure!(after["light"].as_f64() > Some(0.0), "the picture is black");
+    }
+    if media.audio {
+        ensure!(progress["audioPackets"].as_f64() >= Some(80.0), "only {} audio packets came back", progress["audioPackets"]);
+        ensure!(progress["energy"].as_f64() > Some(0.0), "there is silence");
+    }
+    Ok(format!("{} frames, {} audio packets in 2 s", progress["frames"], progress["audioPackets"]))
+}

@@ -1,0 +1,67 @@
+//! What is tried with every browser, in both roles: one scenario a file.
+
+mod attributes;
+mod buffered;
+mod churn;
+mod close_by_browser;
+mod close_by_wigwag;
+mod consent;
+mod dtls_roles;
+mod largest;
+mod many_channels;
+mod media;
+mod names_hidden;
+mod negotiated;
+mod sizes;
+mod trickle;
+mod unreliable;
+
+use crate::browser::Browser;
+use crate::call::Role;
+use anyhow::Result;
+
+/// What a scenario is given.
+pub(crate) struct Stage<'a> {
+    pub(crate) browser: &'a mut dyn Browser,
+    /// The URL of the page.
+    pub(crate) page: &'a str,
+    pub(crate) role: Role,
+}
+
+/// A thing that must work.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// Whether it needs media, which is not asked of every browser.
+    pub(crate) has_media: bool,
+    /// Whether the browser hides addresses behind `.local` names.
+    pub(crate) hides_addresses: bool,
+    /// Whether it is part of the short run.
+    pub(crate) is_smoke: bool,
+    pub(crate) run: fn(&mut Stage<'_>) -> Result<String>,
+}
+
+const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
+    Scenario { name, has_media: false, hides_addresses: false, is_smoke: false, run }
+}
+
+/// All of them. Those with hidden names come last, for they need another browser.
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario { is_smoke: true, ..data("messages of 0, 1, 1,200 and 65,536 bytes", sizes::run) },
+    data("the largest message, and one byte more", largest::run),
+    data("unordered and unreliable", unreliable::run),
+    data("a hundred channels", many_channels::run),
+    data("label, protocol and reliability seen by the peer", attributes::run),
+    data("a negotiated channel", negotiated::run),
+    data("bufferedAmount and its low threshold", buffered::run),
+    data("channels closed from alternating sides, ids used again", churn::run),
+    data("trickled candidates", trickle::run),
+    data("DTLS active", dtls_roles::active),
+    data("DTLS passive", dtls_roles::passive),
+    data("the browser closes", close_by_browser::run),
+    data("wigwag closes", close_by_wigwag::run),
+    data("consent lost and found", consent::run),
+    Scenario { has_media: true, is_smoke: true, ..data("Opus and VP8 echoed", media::both) },
+    Scenario { has_media: true, ..data("Opus alone", media::audio) },
+    Scenario { has_media: true, ..data("VP8 alone", media::video) },
+    Scenario { hides_addresses: true, ..data("names hidden by mDNS", names_hidden::run) },
+];
