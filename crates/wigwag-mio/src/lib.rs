@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod clock;
 mod config;
 mod driver;
 mod interfaces;
@@ -10,6 +11,7 @@ mod sockets;
 mod stats;
 mod wake;
 
+pub use clock::wall_clock;
 pub use config::DriverConfig;
 pub use driver::Driver;
 pub use interfaces::{Interface, interfaces};
