@@ -4,24 +4,15 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// One line for a person: what failed, why, and what would help.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    message: String,
-    is_usage: bool,
-}
+pub(crate) struct Failure(String);
 
 impl Failure {
     /// Something went wrong.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), is_usage: false }
-    }
-
-    /// What was asked for cannot be.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), is_usage: true }
+        Self(message.into())
     }
 
     /// A listener or a socket could not be opened at `address`, which `option` chose.
@@ -53,16 +44,12 @@ impl Failure {
         };
         Self::new(format!("cannot write {} ({option}): {advice}", path.display()))
     }
-
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if self.is_usage { 2 } else { 1 })
-    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // One line, also where a library's message has several.
-        let mut lines = self.message.lines();
+        let mut lines = self.0.lines();
         f.write_str(lines.next().unwrap_or("something went wrong"))?;
         lines.try_for_each(|line| write!(f, "; {}", line.trim()))
     }

@@ -8,7 +8,6 @@ mod failure;
 mod loopback;
 
 use clap::{ArgAction, Parser, Subcommand};
-use failure::Failure;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -47,7 +46,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             console::complain(&failure);
-            failure.exit_code()
+            ExitCode::FAILURE
         }
     }
 }

@@ -23,6 +23,10 @@ const MESSAGES_MAX: usize = 256;
 /// How long the peers may take to hear that it is over.
 const FAREWELL_TIME_MAX: Duration = Duration::from_millis(300);
 
+/// Browsers fill RTP packets to 1200 bytes. What comes back has a header of ours, for which room is left as if it were
+/// as long as any: a packet that did not fit would be missing.
+const MTU: usize = 1280;
+
 /// Names an open page; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PageId(u64);
@@ -219,7 +223,8 @@ impl Exchange {
             Some(call) => call.connection,
             None => {
                 let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let config = Config::new(WallClock::new(Instant::now(), unix_time));
+                let mut config = Config::new(WallClock::new(Instant::now(), unix_time));
+                config.mtu = MTU;
                 let connection = endpoint.create(config).map_err(|error| error.to_string())?;
                 tracing::info!(?page, %connection, "a call begins");
                 state.call = Some(Call { connection, echo: Echo::default() });

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use wigwag::{ChannelId, Event, MediaError, PeerConnection, Received, RtpPacket, SendError, TransceiverId};
+use wigwag::{ChannelId, Event, PeerConnection, Received, RtpPacket, SendError, TransceiverId};
 
 /// How much may wait for a peer that sends messages and reads no answers, in bytes; a message costs some itself.
 const BACKLOG_MAX: usize = 16 << 20;
@@ -25,7 +25,7 @@ impl Echo {
             Event::KeyFrameRequested(transceiver) => connection.request_key_frame(transceiver),
             Event::Message { channel, data, is_binary } => self.send_back(connection, channel, data, is_binary),
             Event::Writable => self.send_backlog(connection),
-            event => tracing::debug!(?event),
+            event => tracing::trace!(?event),
         }
     }
 
@@ -33,9 +33,8 @@ impl Echo {
         let Some(payload_type) = map_payload_type(connection, id, received.packet.payload_type) else { return };
         let stream = self.streams.entry(id).or_default();
         let packet = stream.continued(payload_type, received.ssrc, received.packet);
-        match connection.write_packet(id, packet) {
-            Ok(()) | Err(MediaError::NotSending) => {}
-            Err(error) => tracing::debug!(%error, "a packet is not echoed"),
+        if let Err(error) = connection.write_packet(id, packet) {
+            tracing::debug!(%error, "a packet is not echoed");
         }
     }
 

@@ -1,6 +1,8 @@
 // A small line chart: the last two minutes of one or two numbers, drawn on a canvas in the page's own colours.
 
 const POINTS = 120;
+/** What is shown until there is more. */
+const POINTS_MIN = 30;
 
 export class Chart {
   /** `series` names the CSS variables of the lines' colours; `floor` is the least that the axis reaches up to. */
@@ -55,7 +57,7 @@ export class Chart {
   }
 
   drawLine(context, values, colour, width, height, top) {
-    const x = (index) => width - ((values.length - 1 - index) * width) / (POINTS - 1);
+    const x = (index) => width - ((values.length - 1 - index) * width) / (Math.max(POINTS_MIN, values.length) - 1);
     const y = (value) => height - 4 - (Math.min(value, top) / top) * (height - 8);
     const known = values.map((value, index) => [value, index]).filter(([value]) => value !== null);
     if (!known.length) return;
