@@ -19,7 +19,8 @@ impl Failure {
     pub(crate) fn bind(what: &str, address: SocketAddr, option: &str, error: &io::Error) -> Self {
         let advice = match error.kind() {
             io::ErrorKind::AddrInUse => {
-                let other = SocketAddr::new(address.ip(), if address.port() == u16::MAX { 1024 } else { address.port() + 1 });
+                let other =
+                    SocketAddr::new(address.ip(), if address.port() == u16::MAX { 1024 } else { address.port() + 1 });
                 format!("another program uses that port: stop it, or choose another port with {option} {other}")
             }
             io::ErrorKind::AddrNotAvailable => {

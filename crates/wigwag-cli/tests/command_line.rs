@@ -1,5 +1,7 @@
 //! The program as its users start it: what it says, and with which code it ends.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::process::{Command, Output, Stdio};
 
 fn wigwag(arguments: &[&str]) -> Output {

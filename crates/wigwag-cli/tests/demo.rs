@@ -1,11 +1,13 @@
 //! The demo's server as a browser meets it: pages, refusals, signalling, and a clean end.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-use tungstenite::{Message, WebSocket, client};
+use tungstenite::{Message, WebSocket};
 
 struct Demo {
     child: Child,
@@ -53,7 +55,7 @@ impl Demo {
     }
 
     fn signalling(&self) -> WebSocket<TcpStream> {
-        client::client(format!("ws://{}/signalling", self.address), self.connect()).unwrap().0
+        tungstenite::client(format!("ws://{}/signalling", self.address), self.connect()).unwrap().0
     }
 }
 

@@ -1,5 +1,7 @@
 //! Two peers over real sockets, started as a user would.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use serde_json::Value;
 use std::process::{Command, Stdio};
 

@@ -28,7 +28,7 @@ pub fn interfaces(with_loopback: bool) -> io::Result<Vec<Interface>> {
         .map(|found| Interface { is_loopback: found.is_loopback(), address: found.ip(), name: found.name })
         .filter(|found| is_usable(found.address) && (with_loopback || !found.is_loopback))
         .collect();
-    found.sort_by(|a, b| a.address.cmp(&b.address));
+    found.sort_by_key(|found| found.address);
     found.dedup_by(|a, b| a.address == b.address);
     Ok(found)
 }

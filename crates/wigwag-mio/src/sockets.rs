@@ -144,7 +144,12 @@ impl Sockets {
     }
 
     /// Asks to be told of room only while something waits for it: a socket tells of room after every packet that left.
-    pub(crate) fn watch_blocked(&mut self, registry: &Registry, first_token: usize, watched: &mut Option<usize>) -> io::Result<()> {
+    pub(crate) fn watch_blocked(
+        &mut self,
+        registry: &Registry,
+        first_token: usize,
+        watched: &mut Option<usize>,
+    ) -> io::Result<()> {
         let wanted = self.blocked.as_ref().map(|blocked| blocked.socket);
         if wanted == *watched {
             return Ok(());

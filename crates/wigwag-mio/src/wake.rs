@@ -67,7 +67,10 @@ impl<T: 'static> Handle<T> {
     ///
     /// # Errors
     /// As of [`run`](Self::run).
-    pub fn call<R: Send + 'static>(&self, command: impl FnOnce(&mut T) -> R + Send + 'static) -> Result<R, HandleError> {
+    pub fn call<R: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> Result<R, HandleError> {
         let (answer, answered) = mpsc::sync_channel(1);
         self.run(move |driven| {
             // Whoever asked may have gone.

@@ -1,21 +1,20 @@
 //! Endpoints on real sockets of the loopback interface.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use wigwag::{
-    ChannelId, Config, ConnectionId, DataChannelInit, EndpointConfig, EndpointEvent, Event, PeerConnection, WallClock,
-};
-use wigwag_mio::{Direction, Driver, DriverConfig};
+use std::time::{Duration, Instant};
+use wigwag::{ChannelId, Config, ConnectionId, DataChannelInit, EndpointConfig, EndpointEvent, Event, PeerConnection};
+use wigwag_mio::{Direction, Driver, DriverConfig, wall_clock};
 
 fn driver(address: &str) -> Driver {
     Driver::bind(&DriverConfig::new([address.parse().unwrap()]), EndpointConfig::default()).unwrap()
 }
 
 fn create(driver: &mut Driver) -> ConnectionId {
-    let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    driver.endpoint_mut().create(Config::new(WallClock::new(Instant::now(), unix_time))).unwrap()
+    driver.endpoint_mut().create(Config::new(wall_clock())).unwrap()
 }
 
 fn connection(driver: &mut Driver, id: ConnectionId) -> &mut PeerConnection {

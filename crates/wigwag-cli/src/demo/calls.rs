@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use wigwag::{
     Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointConfig, EndpointEvent, Error,
-    Event, MediaKind, PeerConnection, SessionDescription, SignalingState, WallClock,
+    Event, MediaKind, PeerConnection, SessionDescription, SignalingState,
 };
-use wigwag_mio::{Driver, DriverConfig, Handle};
+use wigwag_mio::{Driver, DriverConfig, Handle, wall_clock};
 
 /// What pages have said and the calls have not heard yet; a page that is ahead waits.
 const COMMANDS_MAX: usize = 1024;
@@ -178,9 +178,9 @@ impl Exchange {
     fn handle_message(&mut self, page: PageId, message: ClientMessage) {
         let result = match message {
             ClientMessage::Offer(sdp) => self.answer(page, sdp),
-            ClientMessage::Answer(sdp) => self
-                .connection(page)
-                .map_or(Ok(()), |connection| connection.set_remote_description(SessionDescription::answer(sdp)).map_err(text)),
+            ClientMessage::Answer(sdp) => self.connection(page).map_or(Ok(()), |connection| {
+                connection.set_remote_description(SessionDescription::answer(sdp)).map_err(text)
+            }),
             ClientMessage::Candidate(candidate) => self
                 .connection(page)
                 .map_or(Ok(()), |connection| connection.add_ice_candidate(candidate.as_ref()).map_err(text)),
@@ -222,8 +222,7 @@ impl Exchange {
         let connection = match &state.call {
             Some(call) => call.connection,
             None => {
-                let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let mut config = Config::new(WallClock::new(Instant::now(), unix_time));
+                let mut config = Config::new(wall_clock());
                 config.mtu = MTU;
                 let connection = endpoint.create(config).map_err(|error| error.to_string())?;
                 tracing::info!(?page, %connection, "a call begins");

@@ -11,11 +11,11 @@ mod websocket;
 
 use crate::console::say;
 use crate::failure::Failure;
-use calls::{Calls, CallThread};
+use calls::{CallThread, Calls};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tls::Tls;
 use wigwag_dtls::Certificate;
 
@@ -24,8 +24,10 @@ const FAREWELL_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// What `wigwag demo` takes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Browsers give camera and microphone to this machine's own pages (127.0.0.1) and to HTTPS only: for \
-                        other devices use --tls and accept the warning, after comparing the fingerprint.")]
+#[command(
+    after_help = "Browsers give camera and microphone to this machine's own pages (127.0.0.1) and to HTTPS only: for \
+                        other devices use --tls and accept the warning, after comparing the fingerprint."
+)]
 pub(crate) struct Args {
     /// Where the page is served: ADDRESS:PORT, or a PORT of this machine alone
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
@@ -93,8 +95,7 @@ fn serve_in_background(listener: TcpListener, tls: Option<Tls>, calls: Calls) ->
 
 fn make_certificate() -> Result<Certificate, Failure> {
     let seed = wigwag_mio::seed().map_err(|error| Failure::new(format!("the system gives no randomness: {error}")))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Certificate::generate(now, seed)
+    Certificate::generate(wigwag_mio::wall_clock().unix_time(Instant::now()), seed)
         .map_err(|error| Failure::new(format!("cannot make a certificate: {error} (is the clock right?)")))
 }
 

@@ -37,7 +37,8 @@ impl ClientMessage {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
         let kind = value.get("type").and_then(Value::as_str).ok_or("a message needs a \"type\"")?;
-        let sdp = || value.get("sdp").and_then(Value::as_str).map(str::to_owned).ok_or("a description needs its \"sdp\"");
+        let sdp =
+            || value.get("sdp").and_then(Value::as_str).map(str::to_owned).ok_or("a description needs its \"sdp\"");
         match kind {
             "offer" => Ok(Self::Offer(sdp()?)),
             "answer" => Ok(Self::Answer(sdp()?)),
@@ -132,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_browser_understands_what_is_written() {
-        let candidate = IceCandidate { candidate: "candidate:1".into(), sdp_mid: Some("0".into()), ..Default::default() };
+        let candidate =
+            IceCandidate { candidate: "candidate:1".into(), sdp_mid: Some("0".into()), ..Default::default() };
         let value: Value = serde_json::from_str(&ServerMessage::Candidate(Some(candidate)).to_json()).unwrap();
         assert_eq!(
             value,

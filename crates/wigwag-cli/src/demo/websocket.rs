@@ -30,7 +30,8 @@ pub(super) fn serve(stream: Stream, rest: Vec<u8>, calls: &Calls) -> io::Result<
     let socket = WebSocket::from_partially_read(stream, rest, Role::Server, Some(config));
     let (outbox, messages) = Outbox::new(waker);
     let Some(page) = calls.open(outbox) else { return Ok(()) };
-    let mut channel = Channel { socket, messages, last_heard: Instant::now(), next_ping: Instant::now() + PING_INTERVAL };
+    let mut channel =
+        Channel { socket, messages, last_heard: Instant::now(), next_ping: Instant::now() + PING_INTERVAL };
     let result = channel.run(&mut poll, |message| calls.tell(page, message));
     calls.leave(page);
     result

@@ -50,7 +50,14 @@ impl Media {
                     _ => &PICTURES,
                 };
                 let payload = Bytes::from(vec![0x10; pace.len]);
-                Some(Stream { pace, transceiver: transceiver.id, payload_type: codec.payload_type, payload, timestamp: 0, due: now })
+                Some(Stream {
+                    pace,
+                    transceiver: transceiver.id,
+                    payload_type: codec.payload_type,
+                    payload,
+                    timestamp: 0,
+                    due: now,
+                })
             })
             .collect();
     }

@@ -22,8 +22,10 @@ use wigwag_mio::{Driver, DriverConfig};
 
 /// What `wigwag loopback` takes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The bytes of both directions are compared by their SHA-256 sums. Meanwhile 50 packets a second of \
-                        sound and 2.6 Mbit/s of pictures go both ways. The exit code is 1 if anything was lost or changed.")]
+#[command(
+    after_help = "The bytes of both directions are compared by their SHA-256 sums. Meanwhile 50 packets a second of \
+                        sound and 2.6 Mbit/s of pictures go both ways. The exit code is 1 if anything was lost or changed."
+)]
 pub(crate) struct Args {
     /// How long to send, in seconds; what is on its way then still arrives
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -58,9 +60,8 @@ fn measure(args: &Args) -> Result<Report, Failure> {
     let shared = Arc::new(Shared::default());
     let duration = Duration::from_secs(args.seconds);
     let (a, z) = Peer::pair(a, z, duration, &shared);
-    let threads = [(Role::Offerer, a), (Role::Answerer, z)].map(|(role, peer)| {
-        thread::Builder::new().name(format!("{role:?}").to_lowercase()).spawn(move || peer.run())
-    });
+    let threads = [(Role::Offerer, a), (Role::Answerer, z)]
+        .map(|(role, peer)| thread::Builder::new().name(format!("{role:?}").to_lowercase()).spawn(move || peer.run()));
     if !args.json {
         progress::show(&shared, duration);
     }

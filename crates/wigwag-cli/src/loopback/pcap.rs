@@ -6,8 +6,8 @@ use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use wigwag_mio::{Direction, Driver, Observed};
+use std::time::Instant;
+use wigwag_mio::{Direction, Driver, Observed, wall_clock};
 use wigwag_sansio::WallClock;
 
 /// Microseconds, in the writer's byte order: big endian here.
@@ -25,9 +25,7 @@ pub(super) struct Recording {
 impl Recording {
     /// Everything that `driver` sends and receives from now on.
     pub(super) fn start(path: &Path, driver: &mut Driver) -> Result<Self, Failure> {
-        let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let clock = WallClock::new(Instant::now(), unix_time);
-        let writer = File::create(path).and_then(|file| Writer::new(BufWriter::new(file), clock));
+        let writer = File::create(path).and_then(|file| Writer::new(BufWriter::new(file), wall_clock()));
         let writer = writer.map_err(|error| Failure::write(path, "--pcap", &error))?;
         let file = Arc::new(Mutex::new(Ok(writer)));
         let shared = Arc::clone(&file);

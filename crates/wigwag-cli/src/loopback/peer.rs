@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use wigwag::{
     ChannelId, Config, ConnectionId, DataChannelInit, Direction, Endpoint, EndpointEvent, Event, IceCandidate,
-    MediaKind, PeerConnection, SdpType, SessionDescription, TransportStats, WallClock,
+    MediaKind, PeerConnection, SdpType, SessionDescription, TransportStats,
 };
-use wigwag_mio::{Driver, DriverStats, Handle};
+use wigwag_mio::{Driver, DriverStats, Handle, wall_clock};
 
 /// How long it may take until data flows.
 const SETUP_TIME_MAX: Duration = Duration::from_secs(15);
@@ -125,9 +125,7 @@ impl Peer {
 
     fn connect_and_exchange(&mut self) -> Result<Outcome, String> {
         let began = Instant::now();
-        let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let config = Config::new(WallClock::new(began, unix_time));
-        let id = self.driver.endpoint_mut().create(config).map_err(text)?;
+        let id = self.driver.endpoint_mut().create(Config::new(wall_clock())).map_err(text)?;
         if self.role == Role::Offerer {
             let offer = offer(self.connection(id)?)?;
             self.signal(Signal::Description(offer))?;

@@ -12,8 +12,11 @@ const REFRESH: Duration = Duration::from_millis(100);
 pub(super) fn show(shared: &Shared, duration: Duration) {
     let bars = MultiProgress::new();
     let spinner = bars.add(ProgressBar::new_spinner().with_message("connecting two peers over loopback"));
-    let style = |template: &str| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let is_over = || shared.has_failed.load(Ordering::Relaxed) || shared.is_finished.iter().all(|flag| flag.load(Ordering::Relaxed));
+    let style =
+        |template: &str| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let is_over = || {
+        shared.has_failed.load(Ordering::Relaxed) || shared.is_finished.iter().all(|flag| flag.load(Ordering::Relaxed))
+    };
     while !shared.is_open.iter().all(|flag| flag.load(Ordering::Relaxed)) {
         if is_over() {
             return spinner.finish_and_clear();
@@ -42,11 +45,15 @@ pub(super) fn show(shared: &Shared, duration: Duration) {
         let now = Instant::now();
         let bytes = [0, 1].map(|end: usize| load(&shared.bytes_received, end));
         for (end, line) in lines.iter().enumerate() {
-            let (was, is) = (before.1.get(end).copied().unwrap_or_default(), bytes.get(end).copied().unwrap_or_default());
+            let (was, is) =
+                (before.1.get(end).copied().unwrap_or_default(), bytes.get(end).copied().unwrap_or_default());
             let seconds = now.saturating_duration_since(before.0).as_secs_f64().max(0.001);
             let rate = megabytes(is.saturating_sub(was)) / seconds;
             let packets = load(&shared.packets_received, end);
-            line.set_message(format!("{rate:7.1} MB/s  {:9.1} MB of data  {packets:6} packets of media", megabytes(is)));
+            line.set_message(format!(
+                "{rate:7.1} MB/s  {:9.1} MB of data  {packets:6} packets of media",
+                megabytes(is)
+            ));
         }
         before = (now, bytes);
     }

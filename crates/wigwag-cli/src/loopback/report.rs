@@ -42,10 +42,7 @@ impl Report {
     }
 
     const fn ways(&self) -> [Way<'_>; 2] {
-        [
-            Way { sent: &self.a.sent, received: &self.z.received },
-            Way { sent: &self.z.sent, received: &self.a.received },
-        ]
+        [Way { sent: &self.a.sent, received: &self.z.received }, Way { sent: &self.z.sent, received: &self.a.received }]
     }
 
     fn bytes_sent(&self) -> u64 {
@@ -187,6 +184,8 @@ impl Report {
         if self.ways().iter().all(Way::is_equal) {
             return Ok(());
         }
-        Err(Failure::new("the data that arrived are not those that were sent: this is a fault of wigwag, please report it"))
+        Err(Failure::new(
+            "the data that arrived are not those that were sent: this is a fault of wigwag, please report it",
+        ))
     }
 }

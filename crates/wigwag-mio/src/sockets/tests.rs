@@ -27,7 +27,6 @@ impl End {
         self.sockets.bound().nth(number).unwrap()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "sockets live in real time")]
     fn now() -> Instant {
         Instant::now()
     }
