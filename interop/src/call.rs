@@ -6,6 +6,7 @@ use crate::peer::{PATIENCE, Peer};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 use wigwag::{Config, ConnectionState, DataChannelInit, Direction, IceCandidate, MediaKind, SessionDescription};
 
 /// Who makes the offer.
@@ -37,6 +38,8 @@ pub(crate) struct Call<'a> {
     pub(crate) browser: &'a mut dyn Browser,
     pub(crate) peer: Peer,
     pub(crate) role: Role,
+    /// What stands for `actpass` in the offer that the answerer gets: whoever answers it has no choice.
+    pub(crate) setup: &'static str,
 }
 
 impl<'a> Call<'a> {
@@ -45,7 +48,7 @@ impl<'a> Call<'a> {
         let address: IpAddr = if namespace::is_inside() { namespace::ADDRESS } else { "127.0.0.1" }.parse()?;
         browser.navigate(page)?;
         browser.evaluate("peer.make()")?;
-        Ok(Self { peer: Peer::start(address, adapt)?, browser, role })
+        Ok(Self { peer: Peer::start(address, adapt)?, browser, role, setup: "actpass" })
     }
 
     /// Adds a channel on the side that offers, so that its description asks for channels.
@@ -74,7 +77,7 @@ impl<'a> Call<'a> {
         if self.role == Role::WigwagOffers {
             let kinds = [(media.audio, MediaKind::Audio), (media.video, MediaKind::Video)];
             for (_, kind) in kinds.into_iter().filter(|(is_wanted, _)| *is_wanted) {
-                self.peer.run(move |connection| connection.add_transceiver(kind, Direction::SendRecv))??;
+                self.peer.run(move |connection| connection.add_transceiver(kind, Direction::Sendrecv))??;
             }
         }
         Ok(())
@@ -83,8 +86,38 @@ impl<'a> Call<'a> {
     /// Exchanges offer and answer with all candidates in them, and waits until both sides are connected.
     pub(crate) fn connect(&mut self) -> Result<()> {
         self.negotiate()?;
-        self.peer.wait_state(ConnectionState::Connected, PATIENCE)?;
+        self.carry_late_candidates()?;
         self.browser.evaluate("peer.until(() => peer.pc.connectionState === 'connected', 'connected')")?;
+        Ok(())
+    }
+
+    /// A browser may say that it has gathered everything, and find another address later: it tells it like any other.
+    fn carry_late_candidates(&mut self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let connected = self.peer.wait_state(ConnectionState::Connected, Duration::from_millis(100));
+            if connected.is_ok() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let what = self.peer.run(|connection| {
+                    let drops: Vec<_> = connection.drops().into_iter().filter(|(_, count)| *count > 0).collect();
+                    let remote = connection.remote_description().map(|remote| remote.sdp).unwrap_or_default();
+                    format!("{connection:?} {drops:?}\n{remote}")
+                });
+                return connected.with_context(|| what.unwrap_or_default());
+            }
+            self.carry_candidates()?;
+        }
+    }
+
+    /// Gives wigwag the candidates that the browser has told since.
+    fn carry_candidates(&mut self) -> Result<()> {
+        let theirs = self.browser.evaluate("peer.takeCandidates()")?;
+        for candidate in theirs.as_array().context("no list of candidates")? {
+            let candidate = candidate_of(candidate);
+            self.peer.run(move |connection| connection.add_ice_candidate(candidate.as_ref()))??;
+        }
         Ok(())
     }
 
@@ -92,16 +125,20 @@ impl<'a> Call<'a> {
         match self.role {
             Role::BrowserOffers => {
                 let offer = self.browser.evaluate("peer.offer()")?;
-                let answer = self.answer(text(&offer)?)?;
+                let answer = self.answer(self.with_setup(&text(&offer)?))?;
                 self.browser.evaluate(&format!("peer.accept({})", json!(answer)))?;
             }
             Role::WigwagOffers => {
-                let offer = self.offer()?;
+                let offer = self.with_setup(&self.offer()?);
                 let answer = self.browser.evaluate(&format!("peer.answer({})", json!(offer)))?;
                 self.accept(text(&answer)?)?;
             }
         }
         Ok(())
+    }
+
+    fn with_setup(&self, offer: &str) -> String {
+        offer.replace("a=setup:actpass", &format!("a=setup:{}", self.setup))
     }
 
     pub(crate) fn offer(&self) -> Result<String> {
@@ -115,6 +152,10 @@ impl<'a> Call<'a> {
     pub(crate) fn answer(&self, offer: String) -> Result<String> {
         self.peer.run(|connection| {
             connection.set_remote_description(SessionDescription::offer(offer))?;
+            let kinds: Vec<_> = connection.transceivers().map(|transceiver| transceiver.kind).collect();
+            for kind in kinds {
+                connection.add_track(kind)?;
+            }
             let answer = connection.create_answer()?;
             connection.set_local_description(answer)?;
             Ok(connection.local_description().map(|description| description.sdp).unwrap_or_default())
@@ -141,11 +182,7 @@ impl<'a> Call<'a> {
             }
         }
         self.browser.evaluate("peer.gathered()")?;
-        let theirs = self.browser.evaluate("peer.takeCandidates()")?;
-        for candidate in theirs.as_array().context("no list of candidates")? {
-            let candidate = candidate_of(candidate);
-            self.peer.run(move |connection| connection.add_ice_candidate(candidate.as_ref()))??;
-        }
+        self.carry_candidates()?;
         let ours = self.peer.wait("its last candidate", PATIENCE, |seen| {
             seen.candidates.iter().any(Option::is_none).then(|| std::mem::take(&mut seen.candidates))
         })?;
@@ -156,7 +193,7 @@ impl<'a> Call<'a> {
             });
             self.browser.evaluate(&format!("peer.addCandidate({})", json!(json)))?;
         }
-        self.peer.wait_state(ConnectionState::Connected, PATIENCE)
+        self.carry_late_candidates()
     }
 
     /// Number from a report of the browser's getStats.

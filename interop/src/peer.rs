@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -26,8 +26,6 @@ pub(crate) struct Seen {
     pub(crate) media_packets: u64,
     pub(crate) key_frames_requested: u64,
     pub(crate) closed: Option<String>,
-    /// Labels whose messages are kept and not echoed.
-    pub(crate) kept: Vec<String>,
 }
 
 /// What the driver's thread shares with the scenario's.
@@ -46,7 +44,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Channels whose label begins with `echo`, and all media, are sent back.
+    /// What arrives on channels that the browser opened and whose label begins with `echo`, and all media, is sent back.
     pub(crate) fn start(address: IpAddr, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
         let mut driver = Driver::bind(&DriverConfig::new([SocketAddr::new(address, 0)]), EndpointConfig::default())?;
         let mut config = Config::new(wigwag_mio::wall_clock());
@@ -80,11 +78,6 @@ impl Peer {
         done.map_err(|error| anyhow!("{error}"))?.context("the connection is gone")
     }
 
-    /// Holds the driver's thread, as if the process had stopped.
-    pub(crate) fn freeze(&self, time: Duration) -> Result<()> {
-        self.handle.run(move |_| std::thread::sleep(time)).map_err(|error| anyhow!("{error}"))
-    }
-
     /// Waits until what was seen satisfies `is_so`, and returns what it makes of it.
     pub(crate) fn wait<R>(&self, what: &str, patience: Duration, mut is_so: impl FnMut(&mut Seen) -> Option<R>) -> Result<R> {
         let deadline = Instant::now() + patience;
@@ -107,11 +100,6 @@ impl Peer {
 
     pub(crate) fn wait_open(&self, label: &str) -> Result<ChannelId> {
         self.wait(&format!("channel {label}"), PATIENCE, |seen| seen.opened.get(label).copied())
-    }
-
-    /// Keeps what arrives on channels of this label from now on.
-    pub(crate) fn stop_echo(&self, label: &str) -> Result<()> {
-        self.wait("", PATIENCE, |seen| Some(seen.kept.push(label.to_owned())))
     }
 
     /// Sends and, when the buffer is full, waits for room.
@@ -146,6 +134,8 @@ impl Drop for Peer {
 #[derive(Default)]
 struct Echo {
     labels: BTreeMap<ChannelId, String>,
+    /// The channels that the browser opened.
+    theirs: BTreeSet<ChannelId>,
     backlog: VecDeque<(ChannelId, Bytes, bool)>,
 }
 
@@ -156,7 +146,7 @@ impl Echo {
         match event {
             Event::Message { channel, data, is_binary } => {
                 let label = self.labels.get(&channel).cloned().unwrap_or_default();
-                if label.starts_with("echo") && !seen.kept.contains(&label) {
+                if label.starts_with("echo") && self.theirs.contains(&channel) {
                     self.backlog.push_back((channel, data, is_binary));
                     self.send_backlog(endpoint, id);
                 } else {
@@ -167,7 +157,10 @@ impl Echo {
             Event::RtpPacket { transceiver, packet } => {
                 seen.media_packets += 1;
                 if let Some(connection) = endpoint.connection_mut(id) {
-                    let _ = connection.write_packet(transceiver, packet.packet);
+                    let len = packet.packet.payload.len();
+                    if let Err(error) = connection.write_packet(transceiver, packet.packet) {
+                        seen.events.push(format!("not echoed: {len} bytes: {error}"));
+                    }
                 }
             }
             Event::KeyFrameRequested(transceiver) => {
@@ -184,6 +177,7 @@ impl Echo {
     fn note(&mut self, endpoint: &Endpoint, id: ConnectionId, event: &Event, seen: &mut Seen) {
         match event {
             Event::ConnectionStateChanged(state) => seen.connection = Some(*state),
+            Event::DataChannel(channel) => _ = self.theirs.insert(*channel),
             Event::IceCandidate(candidate) => seen.candidates.push(candidate.clone()),
             Event::ChannelOpened(channel) => {
                 let label = endpoint.connection(id).and_then(|c| c.data_channel(*channel)).map(|channel| channel.label().to_owned());

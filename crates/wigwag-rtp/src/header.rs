@@ -64,6 +64,14 @@ impl<'a> Packet<'a> {
 /// The longest header that we write: all extensions, identifiers of 16 bytes, two-byte element headers.
 pub(crate) const LEN_MAX: usize = FIXED_LEN + 4 + 2 * (2 + 16) + 5 + 3 + 4 + 3;
 
+/// How long a header with elements of these lengths is at most: with two-byte element headers, padded to four bytes.
+pub(crate) fn len_max(elements: impl Iterator<Item = usize>) -> usize {
+    match elements.map(|len| 2 + len).sum::<usize>() {
+        0 => FIXED_LEN,
+        len => FIXED_LEN + 4 + len.next_multiple_of(4),
+    }
+}
+
 /// A header that we wrote, kept for the packet to be sent again with the very same bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {

@@ -21,7 +21,8 @@ pub struct Config {
     pub negotiation: jsep::Config,
     /// The SRTP protection profiles, the preferred one first.
     pub srtp_profiles: Vec<SrtpProfile>,
-    /// The largest datagram to send, in bytes above UDP: 576 to 65,507. 1200 fits every path that WebRTC meets.
+    /// The largest datagram to send, in bytes above UDP: 576 to 65,507. The default, 1232, is what IPv6 promises of every
+    /// path (RFC 8200 §5: 1280 bytes, less its header and UDP's); packets that browsers make fit into it when forwarded.
     pub mtu: usize,
     /// How many received bytes, not yet polled, the data channels hold before they make the peer wait.
     pub receive_buffer: usize,
@@ -30,7 +31,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults: a new certificate and new credentials, Opus and VP8, 1200-byte datagrams.
+    /// The defaults: a new certificate and new credentials, Opus and VP8, 1232-byte datagrams.
     pub fn new(clock: WallClock) -> Self {
         Self {
             clock,
@@ -38,7 +39,7 @@ impl Config {
             credentials: None,
             negotiation: jsep::Config::default(),
             srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80],
-            mtu: 1200,
+            mtu: 1232,
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
         }

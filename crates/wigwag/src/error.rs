@@ -92,6 +92,9 @@ pub enum MediaError {
     /// The payload type was not negotiated.
     #[error("the payload type was not negotiated: use one of the transceiver's codecs")]
     PayloadType(Bytes),
+    /// The packet does not fit into a datagram. The payload is given back.
+    #[error("the packet is longer than a datagram may be: send less, or raise Config::mtu")]
+    TooLong(Bytes),
     /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again.
     #[error("the queue of packets is full")]
     Full(Bytes),

@@ -43,8 +43,10 @@ pub struct PeerConnection {
     told: Told,
     end: End,
     clock: Monotonic,
-    /// Whether `poll_event` may have something to tell. Set by whatever may change that.
+    /// Whether there may be something to tell besides `next`. Set by whatever may change that.
     may_tell: bool,
+    /// The event that is told next: `handle_timeout` looks for it, so that whoever is due after it owes something.
+    next: Option<Event>,
     /// Whether a command may have made a negotiation necessary.
     may_need_negotiation: bool,
 }
@@ -99,6 +101,7 @@ impl PeerConnection {
             end: End::No,
             clock: Monotonic::default(),
             may_tell: false,
+            next: None,
             may_need_negotiation: false,
             config,
             seed,
@@ -125,6 +128,9 @@ impl PeerConnection {
         }
         self.transport.handle_timeout(now);
         self.changed();
+        if self.next.is_none() {
+            self.next = self.find_event();
+        }
     }
 
     /// What shall be sent? Replaces what is in `out`.
@@ -141,18 +147,15 @@ impl PeerConnection {
 
     /// What has happened? After [`Event::Closed`] there is nothing more.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if !self.may_tell {
-            return None;
-        }
-        self.pump();
-        let event = self.next_event();
-        self.may_tell = event.is_some();
-        event
+        self.next.take().or_else(|| self.find_event())
     }
 
     /// When to call again: at `now` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.clock.latest(now);
+        if self.next.is_some() {
+            return Some(now);
+        }
         if self.end == End::Told {
             return None;
         }
@@ -181,6 +184,16 @@ impl PeerConnection {
             self.transport.close();
             self.may_tell = true;
         }
+    }
+
+    fn find_event(&mut self) -> Option<Event> {
+        if !self.may_tell {
+            return None;
+        }
+        self.pump();
+        let event = self.next_event();
+        self.may_tell = event.is_some();
+        event
     }
 
     /// Events are fetched from where they are owed, so that a window stays closed while nobody fetches.
@@ -246,6 +259,9 @@ impl PeerConnection {
 
     /// Lets the channels take what their association has to tell, one thing at a time.
     fn pump(&mut self) {
+        if self.next.is_some() {
+            return;
+        }
         let Some(sctp) = &mut self.transport.secured.sctp else { return };
         if let Some(reason) = self.channels.pump(sctp) {
             self.association_closed(reason);
@@ -320,7 +336,7 @@ impl PeerConnection {
 
     /// The path in use, and how it is secured.
     pub fn transport_stats(&self) -> TransportStats {
-        TransportStats::of(&self.transport)
+        TransportStats::of(&self.transport, self.config.receive_buffer)
     }
 
     /// How much was discarded, by cause; each cause has a name of the form `layer.reason`.

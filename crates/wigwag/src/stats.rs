@@ -36,11 +36,20 @@ pub struct TransportStats {
     pub group: Option<Group>,
     /// The SRTP profile.
     pub srtp_profile: Option<SrtpProfile>,
+    /// How often something was sent again because no answer came: connectivity checks, flights of DTLS, chunks of SCTP.
+    pub retransmissions: u64,
+    /// What `send` took and what is not acknowledged yet, in bytes.
+    pub send_buffered: usize,
+    /// What arrived on data channels and was not polled yet, in bytes, each message with an overhead.
+    pub receive_buffered: usize,
 }
 
 impl TransportStats {
-    pub(crate) fn of(transport: &Transport) -> Self {
+    pub(crate) fn of(transport: &Transport, receive_buffer: usize) -> Self {
         let dtls = transport.secured.dtls.as_ref();
+        let has_sctp = transport.secured.sctp.is_some();
+        let sctp = transport.secured.sctp.as_ref().map(wigwag_sctp::Association::stats).unwrap_or_default();
+        let window = usize::try_from(sctp.receive_window).unwrap_or(usize::MAX);
         Self {
             path: transport.ice.selected_path(),
             round_trip_time: transport.ice.round_trip_time(),
@@ -48,6 +57,11 @@ impl TransportStats {
             cipher_suite: dtls.and_then(wigwag_dtls::Connection::cipher_suite),
             group: dtls.and_then(wigwag_dtls::Connection::group),
             srtp_profile: dtls.and_then(wigwag_dtls::Connection::srtp_profile),
+            retransmissions: transport.ice.stats().checks_retransmitted
+                + dtls.map_or(0, |dtls| dtls.stats().retransmissions)
+                + sctp.retransmitted,
+            send_buffered: sctp.buffered_amount + sctp.in_flight,
+            receive_buffered: if has_sctp { receive_buffer.saturating_sub(window) } else { 0 },
         }
     }
 }
@@ -64,6 +78,23 @@ macro_rules! named {
 pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops) -> Vec<(&'static str, u64)> {
     let mut drops = Vec::new();
     named!(drops, "transport", transport.drops(), [unknown_protocol, closed_path, too_early, media_before_keys]);
+    named!(
+        drops,
+        "ice",
+        transport.ice.stats(),
+        [
+            malformed,
+            unsupported,
+            unknown_local_address,
+            unknown_ufrag,
+            unauthenticated_requests,
+            unknown_transaction,
+            unauthenticated_responses,
+            asymmetric_responses,
+            too_many_requests,
+            after_end,
+        ]
+    );
     if let Some(dtls) = &transport.secured.dtls {
         named!(
             drops,

@@ -10,7 +10,7 @@ const peer = {
     pc.onicecandidate = ({ candidate }) => this.candidates.push(candidate ? candidate.toJSON() : null);
     pc.onconnectionstatechange = () => this.log.push('connection ' + pc.connectionState);
     pc.oniceconnectionstatechange = () => this.log.push('ice ' + pc.iceConnectionState);
-    pc.ondatachannel = ({ channel }) => this.adopt(channel);
+    pc.ondatachannel = ({ channel }) => this.adopt(channel, channel.label.startsWith('echo'));
     pc.ontrack = ({ track, streams }) => {
       this.log.push('track ' + track.kind);
       const element = document.getElementById(track.kind === 'video' ? 'remote' : 'sound');
@@ -26,13 +26,13 @@ const peer = {
     return stream.getTracks().map((track) => track.kind);
   },
 
-  // Keeps everything that arrives; echoes it if the label begins with "echo".
-  adopt(channel) {
+  // Keeps everything that arrives, or echoes it: whoever did not open an "echo" channel does.
+  adopt(channel, echoes = false) {
     const held = { channel, messages: [], waiting: [], lowEvents: 0, closed: false };
     this.channels[channel.label] = held;
     channel.binaryType = 'arraybuffer';
     channel.onmessage = ({ data }) => {
-      if (channel.label.startsWith('echo')) channel.send(data);
+      if (echoes) channel.send(data);
       else {
         held.messages.push(data);
         held.waiting.shift()?.();

@@ -2,7 +2,9 @@
 
 use super::Stage;
 use crate::call::{Call, Media};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use crate::peer::PATIENCE;
 use std::time::Duration;
 
 pub(super) fn both(stage: &mut Stage<'_>) -> Result<String> {
@@ -30,6 +32,18 @@ fn run(stage: &mut Stage<'_>, media: Media) -> Result<String> {
         )?;
     }
     let progress = call.browser.evaluate("peer.mediaProgress(2000)")?;
+    let seen = call.peer.run(|connection| {
+        let ids: Vec<_> = connection.transceivers().map(|transceiver| transceiver.id).collect();
+        let streams: Vec<_> = ids.iter().map(|id| (connection.sender_stats(*id), connection.receiver_stats(*id))).collect();
+        let drops: Vec<_> = connection.drops().into_iter().filter(|(_, count)| *count > 0).collect();
+        format!("{drops:?} {streams:#?}")
+    })?;
+    let events = call.peer.wait("", PATIENCE, |seen| Some(seen.events.join("\n")))?;
+    judge(&mut call, media, &progress).with_context(|| format!("{seen}\n{events}"))?;
+    Ok(format!("{} frames, {} audio packets in 2 s", progress["frames"], progress["audioPackets"]))
+}
+
+fn judge(call: &mut Call<'_>, media: Media, progress: &Value) -> Result<()> {
     if media.video {
         ensure!(progress["frames"].as_f64() >= Some(20.0), "only {} frames were decoded in 2 s: {progress}", progress["frames"]);
         let before = call.browser.evaluate("peer.picture()")?;
@@ -42,5 +56,5 @@ fn run(stage: &mut Stage<'_>, media: Media) -> Result<String> {
         ensure!(progress["audioPackets"].as_f64() >= Some(80.0), "only {} audio packets came back", progress["audioPackets"]);
         ensure!(progress["energy"].as_f64() > Some(0.0), "there is silence");
     }
-    Ok(format!("{} frames, {} audio packets in 2 s", progress["frames"], progress["audioPackets"]))
+    Ok(())
 }

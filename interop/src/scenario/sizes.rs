@@ -33,11 +33,9 @@ pub(super) fn echoed_by_wigwag(call: &mut Call<'_>, sizes: &[usize]) -> Result<(
 
 /// wigwag opens a channel that the browser echoes.
 pub(super) fn echoed_by_browser(call: &mut Call<'_>, sizes: &[usize]) -> Result<()> {
-    // The browser echoes what begins with "echo"; wigwag must not, so it is told another name.
     let label = "echo";
     call.open_in_wigwag(label, wigwag::DataChannelInit::default())?;
     let channel = call.peer.wait_open(label)?;
-    call.peer.stop_echo(label)?;
     for (i, size) in sizes.iter().enumerate() {
         for is_binary in [true, false] {
             let sent: Bytes = (0..*size).map(|at| b'a' + ((at * 7 + i) % 26) as u8).collect::<Vec<_>>().into();

@@ -10,7 +10,6 @@ use crate::config::{Config, PayloadType, ReceiverConfig, SenderConfig};
 use crate::demultiplex::Demultiplexer;
 use crate::error::{Error, SendError};
 use crate::event::{Event, ReceiverId, RtpPacket, SenderId};
-use crate::header;
 use crate::rtcp::NackPair;
 use crate::stats::{ReceiverStats, SenderStats, Stats};
 use crate::stream::receive::ReceiveStream;
@@ -236,7 +235,7 @@ impl Session {
         if sender.clock_rate_hz(packet.payload_type).is_none() {
             return Err(SendError::PayloadType(packet.payload));
         }
-        if header::LEN_MAX + packet.payload.len() > self.config.packet_len_max {
+        if sender.header_len_max() + packet.payload.len() > self.config.packet_len_max {
             return Err(SendError::TooLong(packet.payload));
         }
         let bytes = sender.queued_bytes + queue::charge(&packet);

@@ -1,6 +1,7 @@
 //! A stream that we send.
 
 use super::resend::ResendCache;
+use crate::header;
 use crate::config::SenderConfig;
 use crate::rtcp::{ReportBlock, SenderInfo};
 use crate::stats::SenderStats;
@@ -53,6 +54,20 @@ impl Sender {
     /// The clock rate of a payload type, if it was negotiated.
     pub(crate) fn clock_rate_hz(&self, payload_type: u8) -> Option<u32> {
         self.config.payload_types.iter().find(|known| known.number == payload_type).map(|known| known.clock_rate_hz)
+    }
+
+    /// The longest header of this sender's packets: with every extension that was negotiated.
+    pub(crate) fn header_len_max(&self) -> usize {
+        let SenderConfig { extensions, mid, rid, .. } = &self.config;
+        let identifier = |id: Option<u8>, text: &Option<String>| id.and(text.as_ref()).map(String::len);
+        let lengths = [
+            identifier(extensions.mid, mid),
+            identifier(extensions.rid, rid),
+            extensions.abs_send_time.map(|_| 3),
+            extensions.audio_level.map(|_| 1),
+            extensions.transport_cc.map(|_| 2),
+        ];
+        header::len_max(lengths.into_iter().flatten())
     }
 
     /// A packet with this timestamp leaves now.

@@ -51,7 +51,7 @@ impl History {
     pub(crate) fn take(&mut self, feedback: &TransportFeedback<'_>, stats: &mut Stats) -> Vec<Reported> {
         let first = self.next.saturating_sub(self.packets.len() as u64);
         let origin = i64::from(feedback.reference_time).saturating_mul(REFERENCE_MICROS);
-        let mut reported = Vec::new();
+        let mut reported = Vec::with_capacity(feedback.arrivals().count().min(self.packets.len()));
         for arrival in feedback.arrivals() {
             let sequence = unwrap(self.next, arrival.sequence);
             let Some(at) = sequence.checked_sub(first) else { continue };

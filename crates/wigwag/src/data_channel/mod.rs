@@ -192,6 +192,12 @@ impl DataChannels {
     }
 
     pub(crate) fn close(&mut self, id: ChannelId, sctp: Option<&mut sctp::Association>) {
+        let is_unannounced = |(owed, message): &(ChannelId, dcep::Message)| {
+            *owed == id && matches!(message, dcep::Message::Open(_))
+        };
+        if self.owed.iter().any(is_unannounced) {
+            return self.finish(id); // the peer will never know of it, and so never close it
+        }
         let Some(channel) = self.channels.get_mut(&id) else { return };
         match (channel.state, channel.stream, sctp) {
             (ChannelState::Open, Some(stream), Some(sctp)) => {

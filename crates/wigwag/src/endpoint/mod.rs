@@ -244,6 +244,34 @@ impl Endpoint {
             self.schedule_later(slot, now);
             self.touch(slot);
         }
+        self.forget_the_idle(now);
+    }
+
+    /// Whoever waits for their turn may have nothing to do: what was owed may have been taken by another call.
+    fn forget_the_idle(&mut self, now: Instant) {
+        while let Some(slot) = self.may_send.front()
+            && !self.is_due(slot, now)
+        {
+            self.may_send.pop();
+            self.schedule_later(slot, now);
+        }
+        while let Some(slot) = self.may_tell.front()
+            && !self.is_due(slot, now)
+        {
+            self.may_tell.pop();
+            self.schedule_later(slot, now);
+        }
+    }
+
+    /// Whether a connection owes something.
+    fn is_due(&mut self, slot: usize, now: Instant) -> bool {
+        let Some(connection) = &mut self.slots[slot].connection else { return false };
+        self.stats.visits += 1;
+        let is_due = |connection: &PeerConnection| connection.poll_timeout(now).is_some_and(|at| at <= now);
+        if is_due(connection) {
+            connection.handle_timeout(now); // a command does not look for what it has to tell
+        }
+        is_due(connection)
     }
 
     /// What shall be sent? Replaces what is in `out`. Connections take turns, a batch a turn.
@@ -260,6 +288,7 @@ impl Endpoint {
                 return Some(transmit);
             }
         }
+        self.forget_the_idle(now);
         out.clear();
         None
     }
@@ -297,6 +326,9 @@ impl Endpoint {
             if let Some(event) = event {
                 return Some(EndpointEvent::Connection(id, event));
             }
+        }
+        if let Some(now) = self.clock.seen() {
+            self.forget_the_idle(now);
         }
         None
     }

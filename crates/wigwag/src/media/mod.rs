@@ -28,15 +28,28 @@ pub(crate) struct Media {
 impl Media {
     /// Brings the session's streams up to what was negotiated.
     pub(crate) fn apply(&mut self, jsep: &Jsep, session: &mut rtp::Session) {
+        self.forget_those_that_ended(jsep, session);
         for transceiver in jsep.transceivers() {
             let streams = self.streams.entry(transceiver.id).or_default();
             if apply_receiver(streams, transceiver, session) && !self.tracks.contains(&transceiver.id) {
                 self.tracks.push_back(transceiver.id);
             }
             apply_sender(streams, transceiver, session);
-            self.by_receiver.extend(streams.receiver.map(|receiver| (receiver, transceiver.id)));
-            self.by_sender.extend(streams.sender.map(|sender| (sender, transceiver.id)));
         }
+        self.by_receiver = self.streams.iter().filter_map(|(id, streams)| Some((streams.receiver?, *id))).collect();
+        self.by_sender = self.streams.iter().filter_map(|(id, streams)| Some((streams.sender?, *id))).collect();
+    }
+
+    /// Of a transceiver that was stopped, or that a rollback took away, nothing is sent or taken any more.
+    fn forget_those_that_ended(&mut self, jsep: &Jsep, session: &mut rtp::Session) {
+        self.streams.retain(|id, streams| {
+            let exists = jsep.transceiver(*id).is_some();
+            if !exists {
+                streams.sender.into_iter().for_each(|sender| session.remove_sender(sender));
+                streams.receiver.into_iter().for_each(|receiver| session.remove_receiver(receiver));
+            }
+            exists
+        });
     }
 
     pub(crate) fn next_track(&mut self) -> Option<TransceiverId> {
@@ -69,6 +82,7 @@ impl Media {
         let sender = streams.and_then(|streams| streams.sender).ok_or(MediaError::NotSending)?;
         session.send(sender, packet).map_err(|error| match error {
             rtp::SendError::Full(payload) => MediaError::Full(payload),
+            rtp::SendError::TooLong(payload) => MediaError::TooLong(payload),
             rtp::SendError::PayloadType(payload) => MediaError::PayloadType(payload),
             _ => MediaError::NotSending,
         })

@@ -88,7 +88,7 @@ impl Node for Peer {
 }
 
 /// 2026-01-01.
-const UNIX_TIME: Duration = Duration::from_secs(1_767_225_600);
+pub(crate) const UNIX_TIME: Duration = Duration::from_secs(1_767_225_600);
 
 pub(crate) fn config() -> Config {
     Config::new(WallClock::new(wigwag_sim::origin(), UNIX_TIME))

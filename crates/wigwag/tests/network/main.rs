@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod channels;
 mod common;
+mod contract;
+mod cost;
 mod endpoint;
+mod media;
+mod roles;
 mod security;
 mod setup;

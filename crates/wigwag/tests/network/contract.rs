@@ -1,0 +1,353 @@
+//! The nine laws, kept by the whole.
+
+use crate::common::{Peer, UNIX_TIME};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+use wigwag::sansio::{Datagram, Seed, Transmit};
+use wigwag::{
+    Certificate, Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointConfig,
+    EndpointEvent, Event, MediaKind, PeerConnection, RtpPacket, TransceiverId, WallClock,
+};
+use wigwag_sim::contract::{self, Load, Network, Subject};
+use wigwag_sim::{A, Host, Node, Z, address};
+
+/// One certificate for each side: to make them takes longer than to use them.
+fn certificate(host: Host) -> Arc<Certificate> {
+    static CERTIFICATES: OnceLock<[Arc<Certificate>; 2]> = OnceLock::new();
+    let both =
+        CERTIFICATES.get_or_init(|| [1, 2].map(|seed| Arc::new(Certificate::generate(UNIX_TIME, Seed::for_test(seed)).unwrap())));
+    Arc::clone(&both[usize::from(host == Z)])
+}
+
+fn config(host: Host, now: Instant) -> Config {
+    let mut config = Config::new(WallClock::new(now, UNIX_TIME));
+    config.certificate = Some(certificate(host));
+    config.receive_buffer = RECEIVE_BUFFER;
+    config.send_buffer = SEND_BUFFER;
+    config
+}
+
+const RECEIVE_BUFFER: usize = 400_000;
+const SEND_BUFFER: usize = 100_000;
+
+fn negotiate([a, z]: [&mut PeerConnection; 2]) {
+    let offer = a.create_offer().unwrap();
+    a.set_local_description(offer).unwrap();
+    z.set_remote_description(a.local_description().unwrap()).unwrap();
+    let answer = z.create_answer().unwrap();
+    z.set_local_description(answer).unwrap();
+    a.set_remote_description(z.local_description().unwrap()).unwrap();
+}
+
+/// Messages by channel, in the order that the channel promises.
+fn by_channel(messages: &[(String, Bytes, bool)]) -> BTreeMap<&str, Vec<(usize, Option<u8>)>> {
+    let mut channels: BTreeMap<&str, Vec<(usize, Option<u8>)>> = BTreeMap::new();
+    for (label, data, _) in messages {
+        channels.entry(label).or_default().push((data.len(), data.first().copied()));
+    }
+    for (_, messages) in channels.iter_mut().filter(|(label, _)| label.contains("unordered")) {
+        messages.sort_unstable();
+    }
+    channels
+}
+
+macro_rules! node_by_peer {
+    ($name:ident) => {
+        impl Node for $name {
+            fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+                self.peer.handle_input(datagram, now);
+            }
+            fn handle_timeout(&mut self, now: Instant) {
+                self.peer.handle_timeout(now);
+            }
+            fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+                self.peer.poll_transmit(now, out)
+            }
+            fn poll_event(&mut self) -> bool {
+                self.peer.poll_event()
+            }
+            fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+                self.peer.poll_timeout(now)
+            }
+        }
+    };
+}
+
+fn peer(host: Host, seed: u64, now: Instant) -> Peer {
+    let mut connection =
+        PeerConnection::new(config(host, now), Seed::for_test(2 * seed + u64::from(host == Z)));
+    connection.add_local_address(address(host));
+    connection.set_max_segments(if host == Z { 4 } else { 1 });
+    Peer::new(connection)
+}
+
+fn dropped(connection: &PeerConnection) -> u64 {
+    connection.drops().iter().map(|(_, count)| count).sum()
+}
+
+/// Data channels of several kinds, opened, used and closed by both.
+struct Data {
+    peer: Peer,
+    side: &'static str,
+}
+
+node_by_peer!(Data);
+
+impl Data {
+    fn channel(&self, name: &str) -> Option<wigwag::ChannelId> {
+        self.peer.channels.get(&format!("{name} of {}", self.side)).copied()
+    }
+}
+
+impl Subject for Data {
+    const COMMANDS: usize = 24;
+    const NETWORK: Network = Network::Lossy;
+
+    fn pair(seed: u64, now: Instant) -> [Self; 2] {
+        let mut pair = [(A, "A"), (Z, "Z")].map(|(host, side)| Self { peer: peer(host, seed, now), side });
+        let [a, z] = &mut pair;
+        for peer in [&mut a.peer, &mut z.peer] {
+            peer.connection.create_data_channel("agreed", DataChannelInit::default().negotiated(1000)).unwrap();
+        }
+        negotiate([&mut a.peer.connection, &mut z.peer.connection]);
+        pair
+    }
+
+    fn command(&mut self, n: usize) -> bool {
+        let name = |what: &str| format!("{what} of {}", self.side);
+        let connection = &mut self.peer.connection;
+        match n {
+            0 => return connection.create_data_channel(&name("ordered"), DataChannelInit::default()).is_ok(),
+            1 => {
+                let init = DataChannelInit::default().unordered().protocol("p");
+                return connection.create_data_channel(&name("unordered"), init).is_ok();
+            }
+            2 => return connection.create_data_channel(&name("brief"), DataChannelInit::default()).is_ok(),
+            _ => {}
+        }
+        let (name, len) = match n % 4 {
+            0 => ("unordered", n * 331 % 4000),
+            1 => ("brief", n * 17 % 100),
+            _ => ("ordered", n * 97 % 3000),
+        };
+        match self.channel(name) {
+            Some(channel) if n == 21 => {
+                self.peer.connection.close_data_channel(channel);
+                true
+            }
+            Some(channel) => {
+                let data = Bytes::from(vec![n as u8; len]);
+                self.peer.connection.send(channel, data, n.is_multiple_of(2)).is_ok()
+            }
+            // It is closed already, and that is all that was left to do.
+            None => false,
+        }
+    }
+
+    fn outcome(&self) -> String {
+        let changes = ["DataChannel(", "ChannelOpened(", "ChannelClosed("];
+        let count = |what: &&str| self.peer.events.iter().filter(|event| event.starts_with(what)).count();
+        let counts = changes.iter().map(count).collect::<Vec<_>>();
+        let open = self.peer.connection.data_channels().count();
+        format!("{:?} {open} channels {counts:?} {:?}", self.peer.state, by_channel(&self.peer.messages))
+    }
+
+    fn retransmitted(&self) -> u64 {
+        self.peer.connection.transport_stats().retransmissions
+    }
+
+    fn dropped(&self) -> Option<u64> {
+        Some(dropped(&self.peer.connection))
+    }
+
+    fn load(&self) -> Option<Load> {
+        let stats = self.peer.connection.transport_stats();
+        let held = stats.send_buffered + stats.receive_buffered;
+        // What is in flight is no longer in the send buffer, and bounded by the window of the peer.
+        Some(Load { held, bound: SEND_BUFFER + 2 * RECEIVE_BUFFER })
+    }
+}
+
+#[test]
+fn a_connection_with_data_channels_keeps_the_laws() {
+    contract::check::<Data>();
+}
+
+/// Sound and pictures in both directions, on a network that loses nothing.
+struct Media {
+    peer: Peer,
+    transceivers: [TransceiverId; 2],
+}
+
+node_by_peer!(Media);
+
+impl Subject for Media {
+    const COMMANDS: usize = 30;
+    const NETWORK: Network = Network::Reordering;
+
+    fn pair(seed: u64, now: Instant) -> [Self; 2] {
+        let [mut a, mut z] = [A, Z].map(|host| peer(host, seed, now));
+        let kinds = [MediaKind::Audio, MediaKind::Video];
+        let of_a = kinds.map(|kind| a.connection.add_transceiver(kind, Direction::Sendrecv).unwrap());
+        let of_z = kinds.map(|kind| z.connection.add_track(kind).unwrap());
+        for peer in [&mut a, &mut z] {
+            peer.connection.create_data_channel("agreed", DataChannelInit::default().negotiated(0)).unwrap();
+        }
+        negotiate([&mut a.connection, &mut z.connection]);
+        [Self { peer: a, transceivers: of_a }, Self { peer: z, transceivers: of_z }]
+    }
+
+    fn command(&mut self, n: usize) -> bool {
+        if self.peer.channels.is_empty() {
+            return false; // what overtakes the end of the handshake finds no keys
+        }
+        let is_video = n.is_multiple_of(2);
+        let (payload_type, len) = if is_video { (96, 1000) } else { (111, 80) };
+        if n % 10 == 7 {
+            self.peer.connection.request_key_frame(self.transceivers[1]);
+        }
+        let packet = RtpPacket::new(payload_type, n as u32 * 960, Bytes::from(vec![n as u8; len]));
+        self.peer.connection.write_packet(self.transceivers[usize::from(is_video)], packet).is_ok()
+    }
+
+    fn outcome(&self) -> String {
+        // One that was overtaken is asked for and comes twice, but SRTP knows it.
+        let mut packets: Vec<_> =
+            self.peer.packets.iter().map(|found| (found.packet.payload_type, found.packet.timestamp)).collect();
+        packets.sort_unstable();
+        format!("{:?} {packets:?}", self.peer.state)
+    }
+
+    fn retransmitted(&self) -> u64 {
+        self.peer.connection.transport_stats().retransmissions
+    }
+
+    fn dropped(&self) -> Option<u64> {
+        Some(dropped(&self.peer.connection))
+    }
+}
+
+#[test]
+fn a_connection_with_media_keeps_the_laws() {
+    contract::check::<Media>();
+}
+
+/// Endpoints with several connections between them, of which one can speak: two addresses are one path.
+struct Server {
+    endpoint: Endpoint,
+    id: ConnectionId,
+    channel: wigwag::ChannelId,
+    state: ConnectionState,
+    is_open: bool,
+    messages: Vec<(String, Bytes, bool)>,
+}
+
+impl Server {
+    fn new(host: Host, seed: u64, now: Instant) -> Self {
+        let seed = Seed::for_test(2 * seed + u64::from(host == Z));
+        let mut endpoint = Endpoint::new(EndpointConfig::default(), seed);
+        endpoint.add_local_address(address(host));
+        let id = endpoint.create(config(host, now)).unwrap();
+        // Nobody ever talks to these.
+        for _ in 0..3 {
+            endpoint.create(config(host, now)).unwrap();
+        }
+        let connection = endpoint.connection_mut(id).unwrap();
+        let channel = connection.create_data_channel("agreed", DataChannelInit::default().negotiated(0)).unwrap();
+        Self { endpoint, id, channel, state: ConnectionState::New, is_open: false, messages: Vec::new() }
+    }
+}
+
+impl Node for Server {
+    fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+        self.endpoint.handle_input(datagram, now);
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+    }
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.endpoint.poll_transmit(now, out)
+    }
+    fn poll_event(&mut self) -> bool {
+        let Some(event) = self.endpoint.poll_event() else { return false };
+        match event {
+            EndpointEvent::Connection(_, Event::ConnectionStateChanged(state)) => self.state = state,
+            EndpointEvent::Connection(_, Event::ChannelOpened(_)) => self.is_open = true,
+            EndpointEvent::Connection(_, Event::Message { data, is_binary, .. }) => {
+                self.messages.push(("agreed".into(), data, is_binary));
+            }
+            _ => {}
+        }
+        true
+    }
+    fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        self.endpoint.poll_timeout(now)
+    }
+}
+
+impl Subject for Server {
+    const COMMANDS: usize = 20;
+    const NETWORK: Network = Network::Lossy;
+
+    fn pair(seed: u64, now: Instant) -> [Self; 2] {
+        let [mut a, mut z] = [A, Z].map(|host| Self::new(host, seed, now));
+        negotiate([a.endpoint.connection_mut(a.id).unwrap(), z.endpoint.connection_mut(z.id).unwrap()]);
+        [a, z]
+    }
+
+    fn command(&mut self, n: usize) -> bool {
+        if !self.is_open {
+            return false;
+        }
+        let data = Bytes::from(vec![n as u8; n * 97 % 3000]);
+        self.endpoint.connection_mut(self.id).unwrap().send(self.channel, data, true).is_ok()
+    }
+
+    fn outcome(&self) -> String {
+        format!("{:?} {:?}", self.state, by_channel(&self.messages))
+    }
+
+    fn dropped(&self) -> Option<u64> {
+        let connections = self.endpoint.ids().filter_map(|id| self.endpoint.connection(id)).map(dropped).sum::<u64>();
+        Some(self.endpoint.stats().unroutable + connections)
+    }
+
+    fn retransmitted(&self) -> u64 {
+        self.endpoint.connection(self.id).map_or(0, |connection| connection.transport_stats().retransmissions)
+    }
+
+    fn load(&self) -> Option<Load> {
+        let stats = self.endpoint.connection(self.id)?.transport_stats();
+        let held = stats.send_buffered + stats.receive_buffered;
+        Some(Load { held, bound: SEND_BUFFER + 2 * RECEIVE_BUFFER })
+    }
+
+    fn crowd(seed: u64, parts: usize, now: Instant) -> Option<Self> {
+        let mut server = Self::new(A, seed, now);
+        (0..parts).for_each(|_| _ = server.endpoint.create(config(A, now)).unwrap());
+        Some(server)
+    }
+
+    fn visits(&self) -> Option<u64> {
+        Some(self.endpoint.stats().visits)
+    }
+}
+
+#[test]
+fn an_endpoint_keeps_the_laws() {
+    contract::check::<Server>();
+}
+
+const _: () = contract::is_send::<PeerConnection>();
+const _: () = contract::is_send::<Endpoint>();
+
+/// The same deeds in a hundred orders come to the same end, where nothing is lost and no timer ends.
+#[test]
+fn a_hundred_interleavings_deliver_the_same() {
+    for seed in 0..4 {
+        contract::Law::NoOrder.check::<Data>(seed + 100).unwrap();
+    }
+    contract::Law::NoOrder.check::<Media>(200).unwrap();
+}
