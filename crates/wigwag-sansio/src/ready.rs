@@ -31,6 +31,11 @@ impl Ready {
         Some(slot)
     }
 
+    /// The slot whose turn is next.
+    pub fn front(&self) -> Option<usize> {
+        self.queue.front().copied()
+    }
+
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -47,9 +52,10 @@ mod tests {
         for slot in [5, 0, 5, 9, 0] {
             ready.push(slot);
         }
+        assert_eq!(ready.front(), Some(5));
         assert_eq!([ready.pop(), ready.pop()], [Some(5), Some(0)]);
         ready.push(5);
         assert_eq!([ready.pop(), ready.pop(), ready.pop()], [Some(9), Some(5), None]);
-        assert!(ready.is_empty());
+        assert_eq!((ready.is_empty(), ready.front()), (true, None));
     }
 }
