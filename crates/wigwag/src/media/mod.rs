@@ -82,6 +82,7 @@ impl Media {
         let sender = streams.and_then(|streams| streams.sender).ok_or(MediaError::NotSending)?;
         session.send(sender, packet).map_err(|error| match error {
             rtp::SendError::Full(payload) => MediaError::Full(payload),
+            rtp::SendError::TooLong(payload) => MediaError::TooLong(payload),
             rtp::SendError::PayloadType(payload) => MediaError::PayloadType(payload),
             _ => MediaError::NotSending,
         })
