@@ -192,9 +192,8 @@ impl DataChannels {
     }
 
     pub(crate) fn close(&mut self, id: ChannelId, sctp: Option<&mut sctp::Association>) {
-        let is_unannounced = |(owed, message): &(ChannelId, dcep::Message)| {
-            *owed == id && matches!(message, dcep::Message::Open(_))
-        };
+        let is_unannounced =
+            |(owed, message): &(ChannelId, dcep::Message)| *owed == id && matches!(message, dcep::Message::Open(_));
         if self.owed.iter().any(is_unannounced) {
             return self.finish(id); // the peer will never know of it, and so never close it
         }

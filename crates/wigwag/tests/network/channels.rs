@@ -41,7 +41,11 @@ fn every_kind_of_channel_keeps_its_promise_under_loss() {
             connect_with_channel(&mut world, label, init.clone());
             let id = world[Z].channels[label];
             let channel = world[Z].connection.data_channel(id).unwrap();
-            assert_eq!((channel.is_ordered(), channel.reliability()), (init.is_ordered, init.reliability), "as announced");
+            assert_eq!(
+                (channel.is_ordered(), channel.reliability()),
+                (init.is_ordered, init.reliability),
+                "as announced"
+            );
             lossy(&mut world, 10.0);
             for number in 0..COUNT {
                 // Some are longer than a packet: what is given up is given up whole.
@@ -109,7 +113,10 @@ fn the_limit_is_the_peers() {
     });
     connect_with_channel(&mut world, "chat", DataChannelInit::default());
     let id = world[A].channels["chat"];
-    assert_eq!(world[A].connection.send(id, vec![0; 1001].into(), true), Err(SendError::TooLarge { len: 1001, max: 1000 }));
+    assert_eq!(
+        world[A].connection.send(id, vec![0; 1001].into(), true),
+        Err(SendError::TooLarge { len: 1001, max: 1000 })
+    );
     world[A].connection.send(id, vec![0; 1000].into(), true).unwrap();
     send(&mut world, Z, "chat", vec![0; 5000]);
     world.run_for(Duration::from_secs(1));
@@ -225,7 +232,10 @@ fn five_hundred_channels_come_and_go_and_leave_nothing() {
         let label = format!("round {round}");
         let id = open_by(&mut world, opener, &label);
         world[opener].connection.send(id, label.clone().into(), false).unwrap();
-        world.run_until(|world| world[other].messages.last().is_some_and(|(_, data, _)| *data == label), Duration::from_secs(5));
+        world.run_until(
+            |world| world[other].messages.last().is_some_and(|(_, data, _)| *data == label),
+            Duration::from_secs(5),
+        );
         let stream = world[opener].connection.data_channel(id).unwrap().stream();
         assert!(stream.is_some_and(|stream| stream < 4), "streams are used again: {stream:?}");
         let closer = if round % 4 < 2 { opener } else { other };
@@ -260,14 +270,12 @@ fn channels_that_come_and_go_under_loss_deliver_what_was_sent() {
             let id = open_by(&mut world, opener, &label);
             world[opener].connection.send(id, label.clone().into(), false).unwrap();
             world[opener].connection.close_data_channel(id);
-            world.run_until(
-                |world| world[opener].connection.data_channel(id).is_none(),
-                Duration::from_secs(120),
-            );
+            world.run_until(|world| world[opener].connection.data_channel(id).is_none(), Duration::from_secs(120));
         }
         world.run_for(Duration::from_secs(60));
         for (host, odd) in [(A, 1), (Z, 0)] {
-            let expected: Vec<_> = (0..60).filter(|round| round % 2 == odd).map(|round| format!("round {round}")).collect();
+            let expected: Vec<_> =
+                (0..60).filter(|round| round % 2 == odd).map(|round| format!("round {round}")).collect();
             let mut arrived: Vec<_> =
                 world[host].messages.iter().map(|(_, data, _)| String::from_utf8(data.to_vec()).unwrap()).collect();
             arrived.sort_by_key(|text| text[6..].parse::<u32>().unwrap());

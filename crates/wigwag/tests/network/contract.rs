@@ -16,8 +16,8 @@ use wigwag_sim::{A, Host, Node, Z, address};
 /// One certificate for each side: to make them takes longer than to use them.
 fn certificate(host: Host) -> Arc<Certificate> {
     static CERTIFICATES: OnceLock<[Arc<Certificate>; 2]> = OnceLock::new();
-    let both =
-        CERTIFICATES.get_or_init(|| [1, 2].map(|seed| Arc::new(Certificate::generate(UNIX_TIME, Seed::for_test(seed)).unwrap())));
+    let both = CERTIFICATES
+        .get_or_init(|| [1, 2].map(|seed| Arc::new(Certificate::generate(UNIX_TIME, Seed::for_test(seed)).unwrap())));
     Arc::clone(&both[usize::from(host == Z)])
 }
 
@@ -76,8 +76,7 @@ macro_rules! node_by_peer {
 }
 
 fn peer(host: Host, seed: u64, now: Instant) -> Peer {
-    let mut connection =
-        PeerConnection::new(config(host, now), Seed::for_test(2 * seed + u64::from(host == Z)));
+    let mut connection = PeerConnection::new(config(host, now), Seed::for_test(2 * seed + u64::from(host == Z)));
     connection.add_local_address(address(host));
     connection.set_max_segments(if host == Z { 4 } else { 1 });
     Peer::new(connection)

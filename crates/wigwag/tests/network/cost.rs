@@ -200,7 +200,10 @@ fn idle_calls_allocate_nothing() {
         let costs = [
             ("handle_timeout", measure(|| (0..1000).for_each(|_| connection.handle_timeout(now)))),
             ("poll_event", measure(|| (0..1000).for_each(|_| assert!(connection.poll_event().is_none())))),
-            ("poll_transmit", measure(|| (0..1000).for_each(|_| assert!(connection.poll_transmit(now, &mut out).is_none())))),
+            (
+                "poll_transmit",
+                measure(|| (0..1000).for_each(|_| assert!(connection.poll_transmit(now, &mut out).is_none()))),
+            ),
             ("poll_timeout", measure(|| assert!(connection.poll_timeout(now).is_some_and(|at| at > now)))),
         ];
         for (call, cost) in costs {

@@ -5,9 +5,7 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wigwag::sansio::Datagram;
-use wigwag::{
-    ConnectionState, DataChannelInit, Direction, MediaError, MediaKind, RtpPacket, TransceiverId,
-};
+use wigwag::{ConnectionState, DataChannelInit, Direction, MediaError, MediaKind, RtpPacket, TransceiverId};
 use wigwag_sim::{A, Host, World, Z, address};
 
 const OPUS: u8 = 111;

@@ -52,7 +52,11 @@ fn either_side_may_be_the_dtls_client_whoever_offers() {
         assert!(offer.sdp.contains("a=setup:actpass\r\n"));
         offer.sdp = offer.sdp.replace("a=setup:actpass\r\n", &format!("a=setup:{offered}\r\n"));
         let answer = answer(&mut world, Z, offer);
-        assert!(answer.sdp.contains(&format!("a=setup:{expected_in_answer}\r\n")), "{offered} {role:?}\n{}", answer.sdp);
+        assert!(
+            answer.sdp.contains(&format!("a=setup:{expected_in_answer}\r\n")),
+            "{offered} {role:?}\n{}",
+            answer.sdp
+        );
         world[A].connection.set_remote_description(answer).unwrap();
         world.run_until(is_connected, Duration::from_secs(10));
         let client_hello = world.trace().records().iter().find(|record| record.payload.first() == Some(&22));
@@ -76,9 +80,12 @@ fn either_side_may_be_the_dtls_client_whoever_offers() {
 #[test]
 fn the_srtp_profile_is_the_first_that_both_have() {
     let (gcm, cm) = (SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80);
-    for (of_a, of_z, expected) in
-        [(vec![gcm, cm], vec![cm], cm), (vec![gcm], vec![cm, gcm], gcm), (vec![cm], vec![gcm, cm], cm), (vec![gcm, cm], vec![gcm, cm], gcm)]
-    {
+    for (of_a, of_z, expected) in [
+        (vec![gcm, cm], vec![cm], cm),
+        (vec![gcm], vec![cm, gcm], gcm),
+        (vec![cm], vec![gcm, cm], cm),
+        (vec![gcm, cm], vec![gcm, cm], gcm),
+    ] {
         let profiles = |host: Host| if host == A { of_a.clone() } else { of_z.clone() };
         let mut world = pair_with(12, |host, config| config.srtp_profiles = profiles(host));
         prepare(&mut world);
@@ -105,7 +112,8 @@ fn ten_thousand_connections_have_nothing_secret_in_common() {
         let offer = connection.create_offer().unwrap().sdp;
         let lines = ["a=ice-ufrag:", "a=ice-pwd:", "o=", "a=ssrc:"];
         for line in lines {
-            let found = offer.lines().find(|found| found.starts_with(line)).unwrap_or_else(|| panic!("{line}\n{offer}"));
+            let found =
+                offer.lines().find(|found| found.starts_with(line)).unwrap_or_else(|| panic!("{line}\n{offer}"));
             let len = found.len() - line.len();
             assert!(line != "a=ice-pwd:" || len >= 22, "128 bits: {found}");
             assert!(line != "a=ice-ufrag:" || len >= 4, "24 bits: {found}");

@@ -1,0 +1,265 @@
+//! One connection in the words of W3C WebRTC: the sum of negotiation, transport, data channels and media.
+
+mod data;
+mod events;
+mod media;
+mod negotiation;
+
+use crate::config::Config;
+use crate::data_channel::{self, ChannelId, DataChannel, DataChannelInit, DataChannels};
+use crate::description::{IceCandidate, SessionDescription};
+use crate::error::{ChannelError, Error, MediaError, SendError};
+use crate::event::{CloseReason, Event};
+use crate::gathering::Gathering;
+use crate::jsep::{
+    Direction, Jsep, LocalTransport, MediaKind, SdpType, SendStream, SignalingState, Transceiver, TransceiverId,
+    TransceiverInit,
+};
+use crate::mapping;
+use crate::media::Media;
+use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
+use crate::stats::{self, TransportStats};
+use crate::transport::{Security, Transport};
+use bytes::Bytes;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use wigwag_dtls as dtls;
+use wigwag_ice::{self as ice, Path};
+use wigwag_rtp as rtp;
+use wigwag_sansio::{Datagram, Monotonic, Seed, Transmit, earliest};
+use wigwag_sctp as sctp;
+
+/// A connection to one peer.
+///
+/// It has the five calls of every machine and may be driven alone; [`Endpoint`](crate::Endpoint) drives many on one
+/// port. Everything else is a command or a getter, in the words of W3C `RTCPeerConnection`.
+pub struct PeerConnection {
+    config: Config,
+    seed: Seed,
+    certificate: Arc<dtls::Certificate>,
+    cname: String,
+    jsep: Jsep,
+    gathering: Gathering,
+    transport: Transport,
+    channels: DataChannels,
+    media: Media,
+    told: Told,
+    end: End,
+    clock: Monotonic,
+    /// Whether there may be something to tell besides `next`. Set by whatever may change that.
+    may_tell: bool,
+    /// The event that is told next: `handle_timeout` looks for it, so that whoever is due after it owes something.
+    next: Option<Event>,
+    /// Whether a command may have made a negotiation necessary.
+    may_need_negotiation: bool,
+}
+
+/// The states that the application was told last. An event is owed when what is differs from what was told.
+#[derive(Debug)]
+struct Told {
+    signaling: SignalingState,
+    gathering: IceGatheringState,
+    ice: IceConnectionState,
+    connection: ConnectionState,
+    negotiation_needed: bool,
+}
+
+/// How far the end has come.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// Not in sight.
+    No,
+    /// The peer is being told, and then the application.
+    Coming(CloseReason),
+    /// Everybody knows.
+    Told,
+}
+
+impl PeerConnection {
+    /// A connection that nobody has negotiated yet.
+    pub fn new(config: Config, seed: Seed) -> Self {
+        let certificate =
+            config.certificate.clone().unwrap_or_else(|| Arc::new(mapping::new_certificate(&config, &seed)));
+        let cname = mapping::cname(&seed);
+        let mut ice_config = ice::Config::default();
+        ice_config.credentials = config.credentials.clone();
+        let agent = ice::Agent::new(ice_config, seed.fork("ice"));
+        let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
+        let jsep = Jsep::new(config.negotiation.clone(), seed.fork("jsep"));
+        Self {
+            told: Told {
+                signaling: jsep.signaling_state(),
+                gathering: IceGatheringState::New,
+                ice: IceConnectionState::New,
+                connection: ConnectionState::New,
+                negotiation_needed: false,
+            },
+            transport: Transport::new(agent, session, 1, config.mtu()),
+            certificate,
+            cname,
+            jsep,
+            gathering: Gathering::default(),
+            channels: DataChannels::new(),
+            media: Media::default(),
+            end: End::No,
+            clock: Monotonic::default(),
+            may_tell: false,
+            next: None,
+            may_need_negotiation: false,
+            config,
+            seed,
+        }
+    }
+
+    // ── The five calls ──────────────────────────────────────────────────────────────────────────────────────────
+
+    /// A datagram arrived. Whatever it holds, this cannot fail: what is of no use is dropped and counted.
+    pub fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.end == End::Told {
+            return;
+        }
+        self.transport.handle_input(datagram, now);
+        self.changed();
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if self.end == End::Told {
+            return;
+        }
+        self.transport.handle_timeout(now);
+        self.changed();
+        if self.next.is_none() {
+            self.next = self.find_event();
+        }
+    }
+
+    /// What shall be sent? Replaces what is in `out`.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        let now = self.clock.advance(now);
+        self.pump();
+        let was_closed = self.transport.is_closed();
+        let transmit = self.transport.poll_transmit(now, out);
+        if transmit.is_some() || self.transport.is_closed() != was_closed {
+            self.changed();
+        }
+        transmit
+    }
+
+    /// What has happened? After [`Event::Closed`] there is nothing more.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.next.take().or_else(|| self.find_event())
+    }
+
+    /// When to call again: at `now` if anything is owed.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let now = self.clock.latest(now);
+        if self.next.is_some() {
+            return Some(now);
+        }
+        if self.end == End::Told {
+            return None;
+        }
+        earliest([self.may_tell.then_some(now), self.transport.poll_timeout(now)])
+    }
+
+    // ── States ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// W3C `connectionState`.
+    pub fn connection_state(&self) -> ConnectionState {
+        match &self.end {
+            End::Coming(CloseReason::Dtls(_) | CloseReason::Sctp(_)) => return ConnectionState::Failed,
+            End::Coming(CloseReason::Local | CloseReason::Peer) | End::Told => return ConnectionState::Closed,
+            End::No => {}
+        }
+        let is_secured = self.transport.secured.security == Security::Connected;
+        match IceConnectionState::from(self.transport.ice.state()) {
+            IceConnectionState::Failed => ConnectionState::Failed,
+            IceConnectionState::Disconnected => ConnectionState::Disconnected,
+            IceConnectionState::Connected | IceConnectionState::Completed if is_secured => ConnectionState::Connected,
+            IceConnectionState::New if self.transport.secured.security == Security::New => ConnectionState::New,
+            IceConnectionState::Closed => ConnectionState::Closed,
+            _ => ConnectionState::Connecting,
+        }
+    }
+
+    /// W3C `iceConnectionState`.
+    pub fn ice_connection_state(&self) -> IceConnectionState {
+        self.transport.ice.state().into()
+    }
+
+    /// W3C `iceGatheringState`.
+    pub fn ice_gathering_state(&self) -> IceGatheringState {
+        self.gathering.state()
+    }
+
+    /// W3C `signalingState`.
+    pub fn signaling_state(&self) -> SignalingState {
+        self.jsep.signaling_state()
+    }
+
+    /// The path in use, and how it is secured.
+    pub fn transport_stats(&self) -> TransportStats {
+        TransportStats::of(&self.transport, self.config.receive_buffer)
+    }
+
+    /// How much was discarded, by cause; each cause has a name of the form `layer.reason`.
+    pub fn drops(&self) -> Vec<(&'static str, u64)> {
+        stats::drops(&self.transport, self.channels.drops())
+    }
+
+    // ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// W3C `close`: the peer is told, then [`Event::Closed`] comes, then nothing more.
+    pub fn close(&mut self) {
+        self.begin_end(CloseReason::Local);
+    }
+
+    /// An address on which datagrams arrive and leave: a host candidate.
+    pub fn add_local_address(&mut self, address: SocketAddr) {
+        if let Ok(candidate) = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address)) {
+            self.gathering.found(&candidate, &self.transport.ice.local_credentials().ufrag);
+            self.jsep.update_candidates(&self.local_transport());
+        }
+        self.may_tell = true;
+    }
+
+    /// How many datagrams of one size the driver can hand to the kernel at once; at least 1.
+    pub fn set_max_segments(&mut self, max_segments: usize) {
+        self.transport.set_max_segments(max_segments.max(1));
+    }
+
+    /// The ICE user fragment of our descriptions, by which a peer's checks are known.
+    pub fn local_ufrag(&self) -> &str {
+        &self.transport.ice.local_credentials().ufrag
+    }
+
+    /// Whether our check on this path was answered.
+    pub(crate) fn is_proven(&self, path: Path) -> bool {
+        self.transport.ice.is_proven(path)
+    }
+
+    /// Whether an authentic STUN message has come over this path.
+    pub(crate) fn is_open(&self, path: Path) -> bool {
+        self.transport.ice.is_open(path)
+    }
+
+    /// Whether its paths are still its own: consent has not expired.
+    pub(crate) fn holds_paths(&self) -> bool {
+        !matches!(self.transport.ice.state(), ice::State::Failed | ice::State::Closed)
+    }
+}
+
+impl fmt::Debug for PeerConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerConnection")
+            .field("connection_state", &self.connection_state())
+            .field("ice_connection_state", &self.ice_connection_state())
+            .field("signaling_state", &self.signaling_state())
+            .finish_non_exhaustive()
+    }
+}
