@@ -6,21 +6,15 @@ mod media;
 mod negotiation;
 
 use crate::config::Config;
-use crate::data_channel::{self, ChannelId, DataChannel, DataChannelInit, DataChannels};
-use crate::description::{IceCandidate, SessionDescription};
-use crate::error::{ChannelError, Error, MediaError, SendError};
+use crate::data_channel::DataChannels;
 use crate::event::{CloseReason, Event};
 use crate::gathering::Gathering;
-use crate::jsep::{
-    Direction, Jsep, LocalTransport, MediaKind, SdpType, SendStream, SignalingState, Transceiver, TransceiverId,
-    TransceiverInit,
-};
+use crate::jsep::{Jsep, SignalingState};
 use crate::mapping;
 use crate::media::Media;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use crate::stats::{self, TransportStats};
 use crate::transport::{Security, Transport};
-use bytes::Bytes;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +23,6 @@ use wigwag_dtls as dtls;
 use wigwag_ice::{self as ice, Path};
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Monotonic, Seed, Transmit, earliest};
-use wigwag_sctp as sctp;
 
 /// A connection to one peer.
 ///

@@ -1,0 +1,146 @@
+//! What is told, and in which order: states first, then channels, then media, then the end.
+
+use super::{End, PeerConnection};
+use crate::data_channel;
+use crate::event::{CloseReason, Event};
+use crate::state::{IceConnectionState, IceGatheringState};
+use crate::transport::Security;
+use wigwag_dtls as dtls;
+use wigwag_sctp as sctp;
+
+impl PeerConnection {
+    /// Something changed: events may be owed, and the end may have come into sight.
+    pub(super) fn changed(&mut self) {
+        self.may_tell = true;
+        if let (End::No, Security::Closed(reason)) = (&self.end, &self.transport.secured.security) {
+            let reason = match reason {
+                dtls::CloseReason::CloseNotify => CloseReason::Peer,
+                reason => CloseReason::Dtls(*reason),
+            };
+            self.begin_end(reason);
+        }
+    }
+
+    pub(super) fn begin_end(&mut self, reason: CloseReason) {
+        if self.end == End::No {
+            self.end = End::Coming(reason);
+            self.jsep.close();
+            self.channels.close_all();
+            self.transport.close();
+            self.may_tell = true;
+        }
+    }
+
+    pub(super) fn find_event(&mut self) -> Option<Event> {
+        if !self.may_tell {
+            return None;
+        }
+        self.pump();
+        let event = self.next_event();
+        self.may_tell = event.is_some();
+        event
+    }
+
+    /// Events are fetched from where they are owed, so that a window stays closed while nobody fetches.
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        if self.end == End::Told {
+            return None;
+        }
+        self.state_event().or_else(|| self.channel_event()).or_else(|| self.media_event()).or_else(|| self.last_event())
+    }
+
+    pub(super) fn state_event(&mut self) -> Option<Event> {
+        let signaling = self.jsep.signaling_state();
+        if std::mem::replace(&mut self.told.signaling, signaling) != signaling {
+            return Some(Event::SignalingStateChanged(signaling));
+        }
+        let ice = IceConnectionState::from(self.transport.ice.state());
+        if let Some(event) = self.gathering_event() {
+            return Some(event);
+        }
+        while self.transport.ice.poll_event().is_some() {} // its states are compared, its path is asked for
+        if std::mem::replace(&mut self.told.ice, ice) != ice {
+            return Some(Event::IceConnectionStateChanged(ice));
+        }
+        let connection = self.connection_state();
+        if std::mem::replace(&mut self.told.connection, connection) != connection {
+            return Some(Event::ConnectionStateChanged(connection));
+        }
+        self.negotiation_event()
+    }
+
+    pub(super) fn negotiation_event(&mut self) -> Option<Event> {
+        if !std::mem::take(&mut self.may_need_negotiation) || self.end != End::No {
+            return None;
+        }
+        let is_needed = self.jsep.is_negotiation_needed();
+        let was_needed = std::mem::replace(&mut self.told.negotiation_needed, is_needed);
+        (is_needed && !was_needed).then_some(Event::NegotiationNeeded)
+    }
+
+    pub(super) fn gathering_event(&mut self) -> Option<Event> {
+        let gathering = self.gathering.state();
+        if self.told.gathering == IceGatheringState::New && gathering != IceGatheringState::New {
+            self.told.gathering = IceGatheringState::Gathering;
+            return Some(Event::IceGatheringStateChanged(IceGatheringState::Gathering));
+        }
+        if let Some(candidate) = self.gathering.next() {
+            return Some(Event::IceCandidate(candidate));
+        }
+        (std::mem::replace(&mut self.told.gathering, gathering) != gathering)
+            .then_some(Event::IceGatheringStateChanged(gathering))
+    }
+
+    pub(super) fn channel_event(&mut self) -> Option<Event> {
+        Some(match self.channels.poll_event()? {
+            data_channel::Event::Incoming(id) => Event::DataChannel(id),
+            data_channel::Event::Opened(id) => Event::ChannelOpened(id),
+            data_channel::Event::Message { channel, data, is_binary } => Event::Message { channel, data, is_binary },
+            data_channel::Event::BufferedAmountLow(id) => Event::BufferedAmountLow(id),
+            data_channel::Event::Writable => Event::Writable,
+            data_channel::Event::Closed(id) => Event::ChannelClosed(id),
+        })
+    }
+
+    /// Lets the channels take what their association has to tell, one thing at a time.
+    pub(super) fn pump(&mut self) {
+        if self.next.is_some() {
+            return;
+        }
+        let Some(sctp) = &mut self.transport.secured.sctp else { return };
+        if let Some(reason) = self.channels.pump(sctp) {
+            self.association_closed(reason);
+        }
+    }
+
+    /// A peer that hangs up may abort the association first and say close_notify next.
+    pub(super) fn association_closed(&mut self, reason: sctp::CloseReason) {
+        match reason {
+            sctp::CloseReason::Shutdown | sctp::CloseReason::Aborted | sctp::CloseReason::PeerAborted { .. } => {
+                self.begin_end(CloseReason::Peer);
+            }
+            reason => self.begin_end(CloseReason::Sctp(reason)),
+        }
+    }
+
+    pub(super) fn media_event(&mut self) -> Option<Event> {
+        if let Some(id) = self.media.next_track() {
+            return Some(Event::Track(id));
+        }
+        loop {
+            let event = self.transport.secured.rtp.poll_event()?;
+            if let Some(event) = self.media.event(event) {
+                return Some(event);
+            }
+        }
+    }
+
+    pub(super) fn last_event(&mut self) -> Option<Event> {
+        if !matches!(self.end, End::Coming(_)) || !self.transport.is_closed() {
+            return None;
+        }
+        let End::Coming(reason) = std::mem::replace(&mut self.end, End::Told) else { return None };
+        self.transport.end_ice();
+        Some(Event::Closed(reason))
+    }
+}

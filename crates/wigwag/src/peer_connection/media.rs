@@ -1,0 +1,111 @@
+//! Transceivers, tracks and packets.
+
+use super::PeerConnection;
+use crate::error::{Error, MediaError};
+use crate::jsep::{Direction, MediaKind, SendStream, Transceiver, TransceiverId, TransceiverInit};
+use wigwag_rtp as rtp;
+
+impl PeerConnection {
+    /// W3C `addTransceiver`: a section of its own in the next offer.
+    ///
+    /// # Errors
+    /// The connection is closed.
+    pub fn add_transceiver(&mut self, kind: MediaKind, direction: Direction) -> Result<TransceiverId, Error> {
+        self.ensure_open()?;
+        let send = self.new_stream();
+        let init = TransceiverInit { direction, send: Some(send), may_be_offered: false };
+        self.needs_negotiation();
+        Ok(self.jsep.add_transceiver(kind, init))
+    }
+
+    /// W3C `addTrack`: sends on a transceiver of this kind that does not send yet, as one that the peer's offer made,
+    /// or else on a new one.
+    ///
+    /// # Errors
+    /// The connection is closed.
+    pub fn add_track(&mut self, kind: MediaKind) -> Result<TransceiverId, Error> {
+        self.ensure_open()?;
+        let is_free = |found: &&Transceiver| found.kind == kind && !found.is_stopping && found.send.is_none();
+        let free = self.jsep.transceivers().find(is_free).map(|found| (found.id, found.direction));
+        let Some((id, direction)) = free else {
+            let init =
+                TransceiverInit { direction: Direction::Sendrecv, send: Some(self.new_stream()), may_be_offered: true };
+            self.needs_negotiation();
+            return Ok(self.jsep.add_transceiver(kind, init));
+        };
+        let with_sending = if direction.receives() { Direction::Sendrecv } else { Direction::Sendonly };
+        self.set_direction(id, with_sending)?;
+        Ok(id)
+    }
+
+    /// What we send on a new transceiver: a source of its own, in step with all others.
+    pub(super) fn new_stream(&mut self) -> SendStream {
+        let ssrc = self.transport.secured.rtp.unused_ssrc();
+        let stream_ids = vec![self.cname.clone()];
+        SendStream { ssrc, rtx_ssrc: None, cname: self.cname.clone(), stream_ids, track_id: format!("{ssrc:08x}") }
+    }
+
+    pub(super) fn needs_negotiation(&mut self) {
+        self.may_tell = true;
+        self.may_need_negotiation = true;
+    }
+
+    /// The transceivers, ours and those that the peer's offers made.
+    pub fn transceivers(&self) -> impl Iterator<Item = &Transceiver> {
+        self.jsep.transceivers()
+    }
+
+    /// A transceiver, until it has ended.
+    pub fn transceiver(&self, id: TransceiverId) -> Option<&Transceiver> {
+        self.jsep.transceiver(id)
+    }
+
+    /// W3C `direction`: takes effect with the next negotiation.
+    ///
+    /// # Errors
+    /// The transceiver has ended.
+    pub fn set_direction(&mut self, id: TransceiverId, direction: Direction) -> Result<(), Error> {
+        self.jsep.set_direction(id, direction)?;
+        let has_no_stream = self.jsep.transceiver(id).is_some_and(|found| found.send.is_none());
+        if direction.sends() && has_no_stream {
+            let send = self.new_stream();
+            self.jsep.set_send(id, Some(send))?;
+        }
+        self.needs_negotiation();
+        Ok(())
+    }
+
+    /// W3C `stop`: ends a transceiver with the next negotiation.
+    ///
+    /// # Errors
+    /// The transceiver has ended already.
+    pub fn stop_transceiver(&mut self, id: TransceiverId) -> Result<(), Error> {
+        self.jsep.stop(id)?;
+        self.needs_negotiation();
+        Ok(())
+    }
+
+    /// Queues a packet of media. Its payload type is one of those negotiated.
+    ///
+    /// # Errors
+    /// Nothing is sent on this transceiver now, the payload type was not negotiated, or the queue is full.
+    pub fn write_packet(&mut self, id: TransceiverId, packet: rtp::RtpPacket) -> Result<(), MediaError> {
+        self.media.write(id, packet, &mut self.transport.secured.rtp)
+    }
+
+    /// Asks the peer for a key frame of what it sends on this transceiver.
+    pub fn request_key_frame(&mut self, id: TransceiverId) {
+        self.media.request_key_frame(id, &mut self.transport.secured.rtp);
+    }
+
+    /// What was sent on a transceiver.
+    pub fn sender_stats(&self, id: TransceiverId) -> Option<rtp::SenderStats> {
+        self.media.sender(id).and_then(|sender| self.transport.secured.rtp.sender_stats(sender))
+    }
+
+    /// What arrived on a transceiver, by source.
+    pub fn receiver_stats(&self, id: TransceiverId) -> Vec<rtp::ReceiverStats> {
+        let receiver = self.media.receiver(id);
+        receiver.map_or_else(Vec::new, |receiver| self.transport.secured.rtp.receiver_stats(receiver).collect())
+    }
+}

@@ -1,0 +1,171 @@
+//! Offers, answers and candidates, and what follows from them for every layer.
+
+use super::{End, PeerConnection};
+use crate::description::{IceCandidate, SessionDescription};
+use crate::error::Error;
+use crate::jsep::{LocalTransport, SdpType};
+use crate::mapping;
+use crate::state::IceGatheringState;
+use std::sync::Arc;
+use wigwag_dtls as dtls;
+use wigwag_ice as ice;
+use wigwag_sctp as sctp;
+
+impl PeerConnection {
+    /// W3C `createOffer`. Nothing changes until it is set.
+    ///
+    /// # Errors
+    /// The connection is closed, or the signalling state does not allow it.
+    pub fn create_offer(&mut self) -> Result<SessionDescription, Error> {
+        self.ensure_open()?;
+        let sdp = self.jsep.create_offer(&self.local_transport())?;
+        Ok(SessionDescription::offer(sdp.to_string()))
+    }
+
+    /// W3C `createAnswer`. Nothing changes until it is set.
+    ///
+    /// # Errors
+    /// The connection is closed, or there is no offer to answer.
+    pub fn create_answer(&mut self) -> Result<SessionDescription, Error> {
+        self.ensure_open()?;
+        let sdp = self.jsep.create_answer(&self.local_transport())?;
+        Ok(SessionDescription::answer(sdp.to_string()))
+    }
+
+    /// W3C `setLocalDescription`. From now on candidates are told.
+    ///
+    /// # Errors
+    /// The connection is closed, the signalling state does not allow it, or it is not what was created last.
+    #[expect(clippy::needless_pass_by_value, reason = "a description is handed over")]
+    pub fn set_local_description(&mut self, description: SessionDescription) -> Result<(), Error> {
+        self.ensure_open()?;
+        if description.kind == SdpType::Rollback {
+            self.jsep.rollback()?;
+        } else {
+            self.jsep.set_local_description(description.kind, mapping::parse(&description)?)?;
+            self.begin(description.kind, ice::Role::Controlling);
+            self.gathering.start(self.jsep.candidate_section(), &self.transport.ice);
+            self.transport.ice.end_of_local_candidates();
+            self.jsep.update_candidates(&self.local_transport());
+        }
+        self.apply();
+        Ok(())
+    }
+
+    /// W3C `setRemoteDescription`.
+    ///
+    /// # Errors
+    /// The connection is closed, the signalling state does not allow it, or the description is not acceptable: the
+    /// error names the line, or the section, and what is wrong with it.
+    #[expect(clippy::needless_pass_by_value, reason = "a description is handed over")]
+    pub fn set_remote_description(&mut self, description: SessionDescription) -> Result<(), Error> {
+        self.ensure_open()?;
+        if description.kind == SdpType::Rollback {
+            self.jsep.rollback()?;
+        } else {
+            self.jsep.set_remote_description(description.kind, mapping::parse(&description)?)?;
+            self.begin(description.kind, ice::Role::Controlled);
+        }
+        self.apply();
+        Ok(())
+    }
+
+    /// RFC 8445 §6.1.1: "the initiating agent that started the ICE processing MUST take the controlling role, and the
+    /// other MUST take the controlled role." Whoever makes the first offer has started it.
+    pub(super) fn begin(&mut self, kind: SdpType, role: ice::Role) {
+        if kind == SdpType::Offer && self.jsep.current_local_description().is_none() {
+            self.transport.ice.set_role(role);
+        }
+    }
+
+    /// W3C `addIceCandidate`; `None`, or an empty candidate, says that these were all.
+    ///
+    /// A candidate that cannot be used here (a `.local` name, TCP, another family) is kept and ignored without error.
+    ///
+    /// # Errors
+    /// There is no remote description yet, or the text is not a candidate.
+    pub fn add_ice_candidate(&mut self, candidate: Option<&IceCandidate>) -> Result<(), Error> {
+        self.ensure_open()?;
+        if self.jsep.remote_description().is_none() {
+            return Err(Error::NoRemoteDescription);
+        }
+        self.may_tell = true;
+        let Some(candidate) = candidate.filter(|candidate| !candidate.candidate.is_empty()) else {
+            self.transport.ice.end_of_remote_candidates();
+            return Ok(());
+        };
+        let parsed = wigwag_sdp::Candidate::parse(&candidate.candidate)?;
+        let ufrag = candidate.username_fragment.as_deref().or(parsed.extensions.get("ufrag"));
+        let index = candidate.sdp_m_line_index.map(usize::from);
+        if self.jsep.takes_candidate(candidate.sdp_mid.as_deref(), index, ufrag)
+            && let Some(mapped) = mapping::remote_candidate(&parsed)
+        {
+            self.transport.ice.add_remote_candidate(mapped)?;
+        }
+        Ok(())
+    }
+
+    /// W3C `localDescription`, with the candidates found so far.
+    pub fn local_description(&self) -> Option<SessionDescription> {
+        self.jsep.local_description().map(|found| SessionDescription { kind: found.kind, sdp: found.sdp.to_string() })
+    }
+
+    /// W3C `remoteDescription`, as it was given.
+    pub fn remote_description(&self) -> Option<SessionDescription> {
+        self.jsep.remote_description().map(|found| SessionDescription { kind: found.kind, sdp: found.sdp.to_string() })
+    }
+
+    pub(super) fn ensure_open(&self) -> Result<(), Error> {
+        if self.end == End::No { Ok(()) } else { Err(Error::Closed) }
+    }
+
+    pub(super) fn local_transport(&self) -> LocalTransport {
+        let is_complete = self.gathering.state() == IceGatheringState::Complete;
+        mapping::local_transport(&self.transport.ice, &self.certificate, is_complete)
+    }
+
+    /// Gives every layer what was negotiated for it, as far as it is known. Doing it again changes nothing.
+    pub(super) fn apply(&mut self) {
+        self.may_tell = true;
+        self.may_need_negotiation = true;
+        self.apply_ice();
+        self.apply_dtls();
+        self.apply_sctp();
+        self.media.apply(&self.jsep, &mut self.transport.secured.rtp);
+    }
+
+    pub(super) fn apply_ice(&mut self) {
+        let Some(remote) = self.jsep.remote_transport() else { return };
+        let credentials = ice::Credentials { ufrag: remote.ufrag.clone(), password: remote.pwd.clone() };
+        self.transport.ice.set_remote_credentials(credentials);
+        for candidate in remote.candidates.iter().filter_map(mapping::remote_candidate) {
+            // Too many candidates are counted by the agent: what has a place may still work.
+            let _ = self.transport.ice.add_remote_candidate(candidate);
+        }
+        if remote.end_of_candidates {
+            self.transport.ice.end_of_remote_candidates();
+        }
+    }
+
+    pub(super) fn apply_dtls(&mut self) {
+        let (Some(role), Some(remote)) = (self.jsep.dtls_role(), self.jsep.remote_transport()) else { return };
+        if self.transport.secured.dtls.is_some() {
+            return;
+        }
+        let role = mapping::dtls_role(role);
+        let mut config = dtls::Config::new(role, Arc::clone(&self.certificate));
+        config.remote_fingerprints = remote.fingerprints.iter().filter_map(mapping::fingerprint).collect();
+        config.srtp_profiles.clone_from(&self.config.srtp_profiles);
+        self.transport.start_dtls(dtls::Connection::new(config, self.seed.fork("dtls")));
+        self.channels.set_dtls_role(role == dtls::Role::Client);
+    }
+
+    pub(super) fn apply_sctp(&mut self) {
+        let Some(data) = self.jsep.data() else { return };
+        if self.jsep.dtls_role().is_none() || self.transport.secured.sctp.is_some() {
+            return;
+        }
+        let config = mapping::sctp_config(&self.config, data);
+        self.transport.start_sctp(sctp::Association::new(config, self.seed.fork("sctp")));
+    }
+}
