@@ -1,4 +1,4 @@
-//! How much processor time this process has used.
+//! How much processor time was used.
 
 use std::time::Duration;
 
@@ -8,6 +8,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// User and system time of all threads so far; `None` where the system does not tell.
 pub(super) fn time() -> Option<Duration> {
     parse(&std::fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+/// That of the calling thread alone.
+pub(super) fn time_of_this_thread() -> Option<Duration> {
+    parse(&std::fs::read_to_string("/proc/thread-self/stat").ok()?)
 }
 
 /// proc_pid_stat(5): the name, which may hold anything, ends with the last parenthesis; utime and stime are the 14th

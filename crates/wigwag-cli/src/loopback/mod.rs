@@ -7,6 +7,7 @@ mod pcap;
 mod peer;
 mod progress;
 mod report;
+mod sum;
 
 use crate::console::say;
 use crate::failure::Failure;

@@ -1,8 +1,9 @@
 //! One of the two peers, on its own thread.
 
 use super::cpu;
-use super::data::{Source, Sum, Summing};
+use super::data::Source;
 use super::media::Media;
+use super::sum::{Sum, Summing};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub(super) struct Outcome {
     pub(super) time: Duration,
     /// Processor time of the whole process in that time.
     pub(super) cpu: Option<Duration>,
+    /// That part of it which went into the two sums of this end.
+    pub(super) sums_cpu: Option<Duration>,
     pub(super) sent: Sum,
     pub(super) received: Sum,
     pub(super) media_sent: u64,
@@ -180,7 +183,7 @@ impl Peer {
             match event {
                 Event::IceCandidate(candidate) => self.signal(Signal::Candidate(candidate))?,
                 Event::ChannelOpened(channel) => self.start(id, channel, began)?,
-                Event::Message { data, is_binary, .. } => self.hear(&data, is_binary),
+                Event::Message { data, is_binary, .. } => self.hear(data, is_binary),
                 Event::Writable => {
                     if let Some(exchange) = &mut self.exchange {
                         exchange.source.unblock();
@@ -214,8 +217,8 @@ impl Peer {
             began: now,
             cpu_at_begin: cpu::time(),
             setup: now.saturating_duration_since(began),
-            source: Source::new(seed),
-            received: Summing::default(),
+            source: Source::new(seed, Summing::start().map_err(text)?),
+            received: Summing::start().map_err(text)?,
             has_said_end: false,
             to_say: Vec::new(),
             has_heard_end: false,
@@ -228,10 +231,10 @@ impl Peer {
     }
 
     /// Bytes are data, strings say how far the other is.
-    fn hear(&mut self, data: &Bytes, is_binary: bool) {
+    fn hear(&mut self, data: Bytes, is_binary: bool) {
         let Some(exchange) = &mut self.exchange else { return };
         match data.as_ref() {
-            data if is_binary => exchange.received.add(data),
+            _ if is_binary => exchange.received.add(data),
             END => {
                 exchange.has_heard_end = true;
                 exchange.to_say.push(ARRIVED);
@@ -291,15 +294,18 @@ impl Peer {
         Ok(Some(outcome))
     }
 
-    fn outcome(&self, id: ConnectionId, now: Instant) -> Result<Outcome, String> {
-        let exchange = self.exchange.as_ref().ok_or("no data was exchanged")?;
+    fn outcome(&mut self, id: ConnectionId, now: Instant) -> Result<Outcome, String> {
+        let exchange = self.exchange.take().ok_or("no data was exchanged")?;
+        let (sent, sent_cpu) = exchange.source.sent.finish()?;
+        let (received, received_cpu) = exchange.received.finish()?;
         let connection = self.driver.endpoint().connection(id).ok_or("the connection is gone")?;
         Ok(Outcome {
             setup: exchange.setup,
             time: now.saturating_duration_since(exchange.began),
             cpu: cpu::time().zip(exchange.cpu_at_begin).map(|(end, begin)| end.saturating_sub(begin)),
-            sent: exchange.source.sent.sum(),
-            received: exchange.received.sum(),
+            sums_cpu: sent_cpu.zip(received_cpu).map(|(sent, received)| sent + received),
+            sent,
+            received,
             media_sent: self.media.packets_sent,
             media_received: self.media.packets_received,
             media_refused: self.media.packets_refused,

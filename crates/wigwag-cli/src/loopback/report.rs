@@ -1,8 +1,8 @@
 //! What was measured, for a machine and for a person.
 
-use super::data::Sum;
 use super::peer::Outcome;
 use super::progress::megabytes;
+use super::sum::Sum;
 use crate::failure::Failure;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -61,9 +61,10 @@ impl Report {
         megabytes(self.bytes_received()) / self.time().as_secs_f64().max(0.001)
     }
 
-    /// The processor time is that of the process: of both ends, ciphers, sums, media and all.
+    /// The processor time of both ends, ciphers, system calls and media included, without that of the sums.
     fn cpu_seconds_per_gigabyte(&self) -> Option<f64> {
-        let cpu = self.a.cpu.max(self.z.cpu)?;
+        let sums = self.a.sums_cpu? + self.z.sums_cpu?;
+        let cpu = self.a.cpu.max(self.z.cpu)?.saturating_sub(sums);
         Some(cpu.as_secs_f64() / (megabytes(self.bytes_received()) / 1000.0).max(1e-6))
     }
 
@@ -166,7 +167,7 @@ impl Report {
         let seconds = self.time().as_secs_f64();
         rows.push(("throughput", format!("{:.1} MB/s, both directions, {seconds:.2} s", self.megabytes_per_second())));
         if let Some(cpu) = self.cpu_seconds_per_gigabyte() {
-            rows.push(("processor", format!("{cpu:.2} s per GB, both ends")));
+            rows.push(("processor", format!("{cpu:.2} s per GB, both ends, without the sums")));
         }
         let loss = self.media_loss_percent();
         rows.push(("media", format!("{media_received} of {media_sent} packets arrived, {loss:.2} % lost")));
