@@ -47,6 +47,8 @@ pub struct Stats {
     pub repeated_fragments: u64,
     /// Dropped: a handshake message after the handshake.
     pub late_handshake_messages: u64,
+    /// Dropped: a ChangeCipherSpec after the handshake.
+    pub late_change_cipher_specs: u64,
     /// Dropped: a record that came after the connection was closed.
     pub after_close: u64,
 }

@@ -23,6 +23,9 @@ pub enum ChannelError {
     /// The life time does not fit its field.
     #[error("a packet life time of {0:?} is too long: at most 65,535 ms")]
     LifeTimeTooLong(Duration),
+    /// There are as many as an association has streams, counting those whose end was not polled yet.
+    #[error("there are 65,535 data channels already: close some, and poll the events")]
+    TooManyChannels,
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,

@@ -117,6 +117,7 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops) -> Vec<(&
                 excessive_fragments,
                 repeated_fragments,
                 late_handshake_messages,
+                late_change_cipher_specs,
                 after_close,
             ]
         );

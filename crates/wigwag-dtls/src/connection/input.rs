@@ -52,8 +52,7 @@ impl Connection {
                 self.stats.plaintext_alerts += 1;
                 self.doubt(body);
             }
-            // Nothing waits for it: the epoch of a record says the same.
-            ContentType::ChangeCipherSpec => {}
+            ContentType::ChangeCipherSpec => self.handle_change_cipher_spec(),
             ContentType::Handshake => match self.state {
                 State::Handshaking(_) => self.handle_fragments(header, body, now),
                 State::Connected(_) | State::Closed => self.stats.plaintext_handshake += 1,
@@ -75,9 +74,17 @@ impl Connection {
             (ContentType::Alert, _) => self.handle_alert(text),
             (ContentType::Handshake, State::Connected(_)) => self.handle_late_fragment(text),
             (ContentType::Handshake, State::Handshaking(_) | State::Closed) => self.handle_fragments(header, text, now),
-            (ContentType::ChangeCipherSpec, _) => {}
+            (ContentType::ChangeCipherSpec, _) => self.handle_change_cipher_spec(),
         }
         None
+    }
+
+    /// Nothing waits for it: the epoch of a record says the same.
+    fn handle_change_cipher_spec(&mut self) {
+        match self.state {
+            State::Handshaking(_) => {}
+            State::Connected(_) | State::Closed => self.stats.late_change_cipher_specs += 1,
+        }
     }
 
     /// An alert that is the peer's.

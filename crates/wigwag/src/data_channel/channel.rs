@@ -172,6 +172,10 @@ impl Channel {
         }
     }
 
+    pub(super) fn names_len(&self) -> usize {
+        self.label.len() + self.protocol.len()
+    }
+
     pub(super) fn open(&self) -> dcep::Open {
         dcep::Open {
             is_ordered: self.is_ordered,

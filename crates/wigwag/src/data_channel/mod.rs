@@ -10,6 +10,8 @@
 mod channel;
 mod dcep;
 mod ids;
+#[cfg(test)]
+mod tests;
 
 pub use channel::{ChannelId, ChannelState, ChannelStats, DataChannel, DataChannelInit};
 pub use dcep::Reliability;
@@ -33,6 +35,12 @@ mod ppid {
 /// SCTP cannot send nothing, so an empty message is one zero byte under a number of its own (RFC 8831 §6.6).
 const EMPTY: Bytes = Bytes::from_static(&[0]);
 
+/// An association has no more streams, so there are never more channels that carry anything.
+const CHANNELS_MAX: usize = 65_535;
+/// How many bytes all names may have together before the peer's channels are refused: 64 KiB are legal for each of two
+/// names of each of 32,767 channels, and nobody needs them.
+const NAMES_LEN_MAX: usize = 4 << 20;
+
 /// What happened to a data channel.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -52,7 +60,8 @@ pub struct DataChannelDrops {
     pub no_channel: u64,
     /// Establishment messages that do not decode.
     pub bad_dcep: u64,
-    /// Establishment messages for a stream that is a channel already, or whose number is ours to choose.
+    /// Establishment messages for a stream that is a channel already, or whose number is ours to choose, or for which
+    /// there is no room.
     pub refused_open: u64,
     /// Messages with a payload protocol identifier that is none of a data channel's.
     pub unknown_ppid: u64,
@@ -64,6 +73,8 @@ pub(crate) struct DataChannels {
     channels: BTreeMap<ChannelId, Channel>,
     by_stream: BTreeMap<u16, ChannelId>,
     next_id: u32,
+    /// The bytes of all names.
+    names_len: usize,
     ids: StreamIds,
     is_connected: bool,
     /// Establishment messages that the association had no room for.
@@ -79,6 +90,7 @@ impl DataChannels {
             channels: BTreeMap::new(),
             by_stream: BTreeMap::new(),
             next_id: 0,
+            names_len: 0,
             ids: StreamIds::default(),
             is_connected: false,
             owed: VecDeque::new(),
@@ -94,6 +106,9 @@ impl DataChannels {
         sctp: Option<&mut sctp::Association>,
     ) -> Result<ChannelId, ChannelError> {
         init.validate(label)?;
+        if self.channels.len() + self.events.len() >= CHANNELS_MAX {
+            return Err(ChannelError::TooManyChannels);
+        }
         if let Some(stream) = init.negotiated
             && (self.by_stream.contains_key(&stream) || stream == StreamIds::END)
         {
@@ -149,7 +164,7 @@ impl DataChannels {
             if let Some(stream) = self.channels.get(id).and_then(|channel| channel.stream) {
                 let bytes = Bytes::from(message.write());
                 // RFC 8832 §6: "the DATA_CHANNEL_OPEN message MUST be sent reliably and in order".
-                if let Err(sctp::SendError::Full(_)) =
+                if let Err(sctp::SendError::Full(_) | sctp::SendError::StreamResetting(_)) =
                     sctp.send(stream, ppid::DCEP, bytes, sctp::SendOptions::default())
                 {
                     return;
@@ -263,6 +278,10 @@ impl DataChannels {
                 for stream in streams {
                     self.handle_outgoing_reset(stream);
                 }
+                if !self.owed.is_empty() {
+                    self.send_owed(sctp);
+                    self.events.push_back(Event::Writable);
+                }
             }
             // The peer takes no such streams, or keeps its end of them open: either way they carry nothing more.
             sctp::Event::StreamsRefused { streams } | sctp::Event::OutgoingStreamResetRefused { streams } => {
@@ -297,9 +316,15 @@ impl DataChannels {
     }
 
     fn handle_dcep(&mut self, stream: u16, data: &[u8], sctp: &mut sctp::Association) {
+        let message = dcep::Message::parse(data);
+        if matches!(message, Some(dcep::Message::Open(_))) {
+            self.finish_if_used_again(stream);
+        }
         let known = self.by_stream.get(&stream).copied();
-        match (dcep::Message::parse(data), known) {
-            (Some(dcep::Message::Open(open)), None) if self.ids.is_theirs(stream) => self.accept(stream, open, sctp),
+        match (message, known) {
+            (Some(dcep::Message::Open(open)), None) if self.ids.is_theirs(stream) && self.has_room(&open) => {
+                self.accept(stream, open, sctp)
+            }
             (Some(dcep::Message::Open(_)), known) => {
                 self.drops.refused_open += 1;
                 if known.is_none() {
@@ -319,6 +344,20 @@ impl DataChannels {
                 }
             }
         }
+    }
+
+    /// A peer that opens a stream again knows that both directions were reset, though we have not heard its answer yet.
+    fn finish_if_used_again(&mut self, stream: u16) {
+        let id = self.by_stream.get(&stream).copied();
+        let is_over = |channel: &Channel| channel.state == ChannelState::Closing && channel.is_incoming_reset;
+        if let Some(id) = id.filter(|id| self.channels.get(id).is_some_and(is_over)) {
+            self.finish(id);
+        }
+    }
+
+    fn has_room(&self, open: &dcep::Open) -> bool {
+        let names_len = open.label.len() + open.protocol.len();
+        self.names_len + names_len <= NAMES_LEN_MAX && self.channels.len() < CHANNELS_MAX
     }
 
     fn accept(&mut self, stream: u16, open: dcep::Open, sctp: &mut sctp::Association) {
@@ -347,7 +386,8 @@ impl DataChannels {
     fn handle_outgoing_reset(&mut self, stream: u16) {
         let Some(id) = self.by_stream.get(&stream).copied() else { return };
         if let Some(channel) = self.channels.get_mut(&id) {
-            channel.is_outgoing_reset = true;
+            // Of an open one, it is the end of the channel before it.
+            channel.is_outgoing_reset = channel.state == ChannelState::Closing;
         }
         self.finish_if_both_reset(id);
     }
@@ -367,6 +407,7 @@ impl DataChannels {
     /// The channel is closed and forgotten; its stream may be used again.
     fn finish(&mut self, id: ChannelId) {
         let Some(channel) = self.channels.remove(&id) else { return };
+        self.names_len -= channel.names_len();
         if let Some(stream) = channel.stream {
             self.by_stream.remove(&stream);
             self.ids.release(stream);
@@ -378,6 +419,7 @@ impl DataChannels {
     fn insert(&mut self, channel: Channel) -> ChannelId {
         let id = ChannelId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
+        self.names_len += channel.names_len();
         self.channels.insert(id, channel);
         id
     }

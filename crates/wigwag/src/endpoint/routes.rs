@@ -106,3 +106,71 @@ impl Routes {
         self.transactions.retain(|transaction| self.by_transaction.contains_key(transaction));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wigwag_sansio::Protocol;
+
+    fn path(port: u16) -> Path {
+        Path { protocol: Protocol::Udp, local: ([10, 0, 0, 1], 1).into(), remote: ([10, 0, 0, 2], port).into() }
+    }
+
+    fn routes() -> Routes {
+        let mut routes = Routes::default();
+        routes.add_ufrag("zero", 0);
+        routes.add_ufrag("one", 1);
+        routes
+    }
+
+    #[test]
+    fn a_path_is_whose_it_was_first_until_somebody_proves_that_it_is_theirs() {
+        let mut routes = routes();
+        assert!(routes.learn(path(1), 0, false, true));
+        assert!(!routes.learn(path(1), 1, false, true), "both are merely open");
+        assert_eq!(routes.find(path(1), None), Some(0));
+        assert!(routes.learn(path(1), 1, true, true), "a proof is better");
+        assert_eq!(routes.find(path(1), None), Some(1));
+        for is_proven in [false, true] {
+            assert!(!routes.learn(path(1), 0, is_proven, true), "who has proven it keeps it");
+        }
+        assert_eq!(routes.find(path(1), None), Some(1));
+        routes.remove("zero", 0);
+        assert_eq!(routes.find(path(1), None), Some(1), "who lost it takes nothing along");
+        routes.remove("one", 1);
+        assert_eq!(routes.find(path(1), None), None);
+        assert!(routes.by_path.is_empty() && routes.by_ufrag.is_empty());
+    }
+
+    #[test]
+    fn nobody_holds_more_paths_than_an_agent_has_pairs() {
+        let mut routes = routes();
+        let held = (0..1000).filter(|port| routes.learn(path(*port), 0, true, true)).count();
+        assert_eq!((held, routes.by_path.len()), (PATHS_MAX, PATHS_MAX));
+        routes.release_paths(0);
+        assert!(routes.by_path.is_empty());
+    }
+
+    #[test]
+    fn transactions_are_forgotten_oldest_first_and_with_their_connection() {
+        let mut routes = routes();
+        let id = |n: u32| {
+            let [a, b, c, d] = n.to_be_bytes();
+            TransactionId([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0])
+        };
+        for n in 0..100_000 {
+            routes.remember(id(n), n as usize % 2);
+            routes.remember(id(n), n as usize % 2);
+        }
+        assert_eq!((routes.by_transaction.len(), routes.transactions.len()), (TRANSACTIONS_MAX, TRANSACTIONS_MAX));
+        let find = |routes: &Routes, n| routes.find(path(1), Some(&Peek::Response { transaction: id(n) }));
+        assert_eq!(find(&routes, 0), None);
+        assert_eq!([find(&routes, 99_999), find(&routes, 99_998)], [Some(1), Some(0)]);
+        routes.remove("one", 1);
+        assert_eq!([find(&routes, 99_999), find(&routes, 99_998)], [None, Some(0)]);
+        assert_eq!(
+            (routes.by_transaction.len(), routes.transactions.len()),
+            (TRANSACTIONS_MAX / 2, TRANSACTIONS_MAX / 2)
+        );
+    }
+}

@@ -6,6 +6,9 @@ use wigwag_sansio::{Rng, Seed};
 /// How many are kept between two polls.
 const STRANGERS_MAX: usize = 64;
 
+/// RFC 8839 §5.4: an `ice-ufrag` has at most 256 characters.
+const UFRAG_LEN_MAX: usize = 256;
+
 /// A bounded fair sample: were it first come first served, those who were refused and come again could keep everybody
 /// else out.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ impl Strangers {
     }
 
     pub(super) fn ask(&mut self, ufrag: &str, remote: SocketAddr) {
-        if self.sample.iter().any(|(known, _)| known == ufrag) {
+        if ufrag.len() > UFRAG_LEN_MAX || self.sample.iter().any(|(known, _)| known == ufrag) {
             return;
         }
         self.asked += 1;
@@ -51,6 +54,15 @@ impl Strangers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ufrag_that_none_can_be_is_not_kept() {
+        let mut strangers = Strangers::new(Seed::for_test(0));
+        strangers.ask(&"x".repeat(257), ([10, 0, 0, 1], 1).into());
+        assert!(strangers.is_empty());
+        strangers.ask(&"x".repeat(256), ([10, 0, 0, 1], 1).into());
+        assert!(!strangers.is_empty());
+    }
 
     #[test]
     fn whoever_comes_late_has_the_same_chance() {

@@ -10,16 +10,16 @@ use wigwag::{
 };
 use wigwag_sim::{A, Host, Node, World, Z, address};
 
-struct Server {
-    endpoint: Endpoint,
-    states: BTreeMap<ConnectionId, ConnectionState>,
-    messages: BTreeMap<ConnectionId, Vec<bytes::Bytes>>,
-    incoming: Vec<String>,
-    closed: Vec<ConnectionId>,
+pub(crate) struct Server {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) states: BTreeMap<ConnectionId, ConnectionState>,
+    pub(crate) messages: BTreeMap<ConnectionId, Vec<bytes::Bytes>>,
+    pub(crate) incoming: Vec<String>,
+    pub(crate) closed: Vec<ConnectionId>,
 }
 
 impl Server {
-    fn new(seed: u64, host: Host, config: EndpointConfig) -> Self {
+    pub(crate) fn new(seed: u64, host: Host, config: EndpointConfig) -> Self {
         let mut endpoint = Endpoint::new(config, Seed::for_test(seed));
         endpoint.add_local_address(address(host));
         Self { endpoint, states: BTreeMap::new(), messages: BTreeMap::new(), incoming: Vec::new(), closed: Vec::new() }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod attacks;
 mod channels;
+mod claims;
 mod common;
 mod contract;
 mod cost;

@@ -1,0 +1,204 @@
+//! Channels over one association, and at its other end a peer who keeps to nothing.
+
+use super::*;
+use std::time::{Duration, Instant};
+use wigwag_sansio::Seed;
+
+/// Our channels, and the raw association of the peer.
+struct Two {
+    channels: DataChannels,
+    ours: sctp::Association,
+    theirs: sctp::Association,
+    told: Vec<Event>,
+    /// What the peer was told.
+    heard: Vec<sctp::Event>,
+    now: Instant,
+}
+
+/// We are the DTLS client: even streams are ours, odd ones theirs.
+fn two() -> Two {
+    let association = |seed| {
+        let mut association = sctp::Association::new(sctp::Config::default(), Seed::for_test(seed));
+        association.connect();
+        association
+    };
+    let mut channels = DataChannels::new();
+    channels.set_dtls_role(true);
+    let now = wigwag_sim::origin();
+    let mut two =
+        Two { channels, ours: association(1), theirs: association(2), told: Vec::new(), heard: Vec::new(), now };
+    two.run();
+    assert!(two.channels.is_connected);
+    two
+}
+
+impl Two {
+    fn run(&mut self) {
+        for _ in 0..200 {
+            self.now += Duration::from_millis(10);
+            let (now, mut out) = (self.now, Vec::new());
+            self.ours.handle_timeout(now);
+            self.theirs.handle_timeout(now);
+            while self.channels.pump(&mut self.ours).is_none()
+                && let Some(event) = self.channels.poll_event()
+            {
+                self.told.push(event);
+            }
+            self.heard.extend(std::iter::from_fn(|| self.theirs.poll_event()));
+            while self.ours.poll_packet(now, 1200, &mut out) {
+                self.theirs.handle_input(&out, now);
+                out.clear();
+            }
+            while self.theirs.poll_packet(now, 1200, &mut out) {
+                self.ours.handle_input(&out, now);
+                out.clear();
+            }
+        }
+    }
+
+    fn say(&mut self, stream: u16, ppid: u32, data: &[u8]) {
+        self.theirs.send(stream, ppid, Bytes::copy_from_slice(data), sctp::SendOptions::default()).unwrap();
+        self.run();
+    }
+
+    /// Whether the peer was told that we closed the stream.
+    fn has_reset(&self, stream: u16) -> bool {
+        self.heard
+            .iter()
+            .any(|event| matches!(event, sctp::Event::IncomingStreamReset { streams } if streams.contains(&stream)))
+    }
+}
+
+fn open(label: &str) -> Vec<u8> {
+    let open = Channel::ours(label, &DataChannelInit::default()).open();
+    dcep::Message::Open(open).write()
+}
+
+#[test]
+fn an_open_of_the_right_parity_makes_a_channel_and_is_acknowledged() {
+    let mut two = two();
+    two.say(1, ppid::DCEP, &open("theirs"));
+    assert_eq!(two.told, [Event::Incoming(ChannelId(0)), Event::Opened(ChannelId(0))]);
+    let is_ack = |event: &sctp::Event| matches!(event, sctp::Event::Message { stream: 1, ppid: ppid::DCEP, data, .. } if data[..] == [2]);
+    assert!(two.heard.iter().any(is_ack));
+}
+
+/// pion/datachannel #213: lengths past the end.
+#[test]
+fn an_open_that_lies_about_its_lengths_is_counted_and_its_stream_closed() {
+    for (at, value) in [(8, [0xff, 0xff]), (8, [0, 8]), (10, [0xff, 0xff]), (10, [0, 1])] {
+        let mut two = two();
+        let mut bytes = open("theirs");
+        bytes[at..at + 2].copy_from_slice(&value);
+        two.say(1, ppid::DCEP, &bytes);
+        assert_eq!(two.channels.drops(), DataChannelDrops { bad_dcep: 1, ..DataChannelDrops::default() });
+        assert!(two.told.is_empty() && two.has_reset(1) && two.channels.channels.is_empty());
+        // The stream is as good as new.
+        two.theirs.reset_stream(1).unwrap();
+        two.run();
+        two.say(1, ppid::DCEP, &open("theirs"));
+        assert_eq!(two.told.len(), 2, "{:?}", two.told);
+    }
+}
+
+#[test]
+fn an_open_on_a_stream_of_ours_or_on_a_channel_is_counted_and_refused() {
+    let mut two = two();
+    two.say(2, ppid::DCEP, &open("wrong parity"));
+    assert_eq!(two.channels.drops().refused_open, 1);
+    assert!(two.has_reset(2) && two.told.is_empty());
+    two.say(1, ppid::DCEP, &open("first"));
+    two.say(1, ppid::DCEP, &open("second"));
+    assert_eq!(two.channels.drops().refused_open, 2);
+    assert_eq!(two.channels.channel(ChannelId(0)).map(|channel| channel.label.as_str()), Some("first"));
+    assert!(!two.has_reset(1), "the first lives on");
+}
+
+#[test]
+fn what_is_no_message_of_a_channel_is_counted() {
+    let mut two = two();
+    two.say(1, ppid::DCEP, &open("theirs"));
+    two.told.clear();
+    two.say(1, 1234, b"what is this");
+    two.say(1, 0, b"or this");
+    two.say(3, ppid::STRING, b"to nobody");
+    two.say(5, ppid::DCEP, &[2]);
+    two.say(1, ppid::DCEP, &[9, 9, 9]);
+    assert_eq!(two.channels.drops(), DataChannelDrops { unknown_ppid: 2, no_channel: 2, bad_dcep: 1, refused_open: 0 });
+    assert!(two.told.is_empty());
+    two.say(1, ppid::STRING, b"heard");
+    let expected = Event::Message { channel: ChannelId(0), data: "heard".into(), is_binary: false };
+    assert_eq!(two.told, [expected]);
+}
+
+/// RFC 8831 §6.6: "an SCTP user message of one zero byte" is nothing; a peer may put anything there.
+#[test]
+fn an_empty_message_is_empty_whatever_stands_in_it() {
+    let mut two = two();
+    two.say(1, ppid::DCEP, &open("theirs"));
+    two.told.clear();
+    two.say(1, ppid::STRING_EMPTY, b"not nothing");
+    two.say(1, ppid::BINARY_EMPTY, &[0]);
+    let empty = |is_binary| Event::Message { channel: ChannelId(0), data: Bytes::new(), is_binary };
+    assert_eq!(two.told, [empty(false), empty(true)]);
+}
+
+/// A name may have 65,535 bytes, and a peer 32,767 streams: 4 GiB, were there no limit.
+#[test]
+fn a_peer_who_opens_channels_without_end_holds_no_more_than_the_limit() {
+    let mut two = two();
+    let label = "x".repeat(65_535);
+    for stream in 0..200u16 {
+        two.theirs.send(stream * 2 + 1, ppid::DCEP, open(&label).into(), sctp::SendOptions::default()).unwrap();
+        if stream % 20 == 19 {
+            two.run();
+        }
+    }
+    two.run();
+    let held: usize = two.channels.iter().map(|(_, channel)| channel.label.len()).sum();
+    assert!((NAMES_LEN_MAX - label.len()..=NAMES_LEN_MAX).contains(&held), "{held} bytes of names");
+    let count = two.channels.iter().count() as u64;
+    assert_eq!(two.channels.drops().refused_open, 200 - count);
+    // Whoever closes makes room.
+    two.theirs.reset_stream(1).unwrap();
+    two.run();
+    two.say(999, ppid::DCEP, &open("short"));
+    assert!(two.channels.iter().any(|(_, channel)| channel.label == "short"));
+}
+
+/// A user who opens and closes, and never asks what became of it.
+#[test]
+fn a_user_who_never_listens_is_refused_in_the_end() {
+    let mut channels = DataChannels::new();
+    let mut refused = 0;
+    for _ in 0..200_000 {
+        match channels.create("x", &DataChannelInit::default(), None) {
+            Ok(id) => channels.close(id, None),
+            Err(error) => {
+                assert_eq!(error, ChannelError::TooManyChannels);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0 && channels.events.len() <= CHANNELS_MAX);
+}
+
+/// The peer may use a stream again as soon as it has our reset, though its answer to ours is lost.
+#[test]
+fn a_stream_that_comes_again_before_we_know_that_it_may_is_a_new_channel() {
+    let mut two = two();
+    two.say(1, ppid::DCEP, &open("first"));
+    let first = ChannelId(0);
+    two.channels.close(first, Some(&mut two.ours));
+    two.channels.handle_incoming_reset(1, &mut two.ours);
+    two.told.clear();
+    // As it were: the new OPEN came before the response to our reset.
+    two.channels.handle_message(1, ppid::DCEP, open("second").into(), &mut two.ours);
+    two.run();
+    let id = two.channels.by_stream[&1];
+    assert_eq!(two.told, [Event::Closed(first), Event::Incoming(id), Event::Opened(id), Event::Writable]);
+    two.channels.send(id, "hello".into(), false, Some(&mut two.ours)).unwrap();
+    two.run();
+    assert!(two.heard.iter().any(|event| matches!(event, sctp::Event::Message { ppid: ppid::STRING, .. })));
+    assert!(two.heard.iter().any(|event| matches!(event, sctp::Event::Message { ppid: ppid::DCEP, .. })), "the ACK");
+}
