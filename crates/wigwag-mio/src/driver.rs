@@ -113,8 +113,9 @@ impl Driver {
         self.next.pop_front().or_else(|| self.endpoint.poll_event())
     }
 
-    /// One turn: lets time pass, sends what is owed, waits until there is something to do but at most for `max_wait`
-    /// (without one, for as long as it takes), and hands in what has arrived. Its work is bounded.
+    /// One turn: runs what handles have asked for, lets time pass, sends what is owed, waits until there is something to
+    /// do but at most for `max_wait` (without one, for as long as it takes), and hands in what has arrived. Its work is
+    /// bounded.
     ///
     /// # Errors
     /// The system cannot wait for sockets any more. What cannot be sent or received is no error: it is lost, and
@@ -127,7 +128,6 @@ impl Driver {
         self.sockets.watch_blocked(self.poll.registry(), FIRST_SOCKET, &mut self.watched)?;
         let wait = self.wait(now, max_wait, has_more);
         self.wait_for_readiness(wait)?;
-        self.commands.run(&mut self.endpoint);
         self.receive();
         Ok(())
     }
