@@ -44,7 +44,12 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// Both sides exist; nothing is negotiated. The page is a fresh one.
-    pub(crate) fn new(browser: &'a mut dyn Browser, page: &str, role: Role, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
+    pub(crate) fn new(
+        browser: &'a mut dyn Browser,
+        page: &str,
+        role: Role,
+        adapt: impl FnOnce(&mut Config),
+    ) -> Result<Self> {
         let address: IpAddr = if namespace::is_inside() { namespace::ADDRESS } else { "127.0.0.1" }.parse()?;
         browser.navigate(page)?;
         browser.evaluate("peer.make()")?;
@@ -72,7 +77,8 @@ impl<'a> Call<'a> {
 
     /// The browser sends fake media, wigwag sends it back.
     pub(crate) fn add_media(&mut self, media: Media) -> Result<()> {
-        let constraints = json!({"audio": media.audio, "video": media.video.then(|| json!({"width": 640, "height": 480}))});
+        let constraints =
+            json!({"audio": media.audio, "video": media.video.then(|| json!({"width": 640, "height": 480}))});
         self.browser.evaluate(&format!("peer.addMedia({constraints})"))?;
         if self.role == Role::WigwagOffers {
             let kinds = [(media.audio, MediaKind::Audio), (media.video, MediaKind::Video)];

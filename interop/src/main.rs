@@ -2,6 +2,7 @@
 
 mod browser;
 mod call;
+mod demo;
 mod namespace;
 mod page;
 mod peer;
@@ -11,6 +12,7 @@ use anyhow::{Result, bail};
 use call::Role;
 use clap::Parser;
 use scenario::{Scenario, Stage};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Runs wigwag against real browsers, in both roles.
@@ -22,12 +24,24 @@ struct Arguments {
     /// Only scenarios whose name contains this.
     #[arg(long)]
     only: Option<String>,
+    /// Writes a picture of the demo page, as PNG, here.
+    #[arg(long, value_name = "FILE")]
+    screenshot: Option<PathBuf>,
     /// Only the few that show that the rest is worth trying.
     #[arg(long)]
     smoke: bool,
     /// Ends with one line of JSON: {"passed":n,"failed":n,"skipped":n}.
     #[arg(long)]
     json: bool,
+}
+
+const DEMO: &str = "the demo page: a call and a line of chat";
+
+impl Arguments {
+    /// The page wants media, which is asked of Chromium.
+    fn wants_demo(&self) -> bool {
+        self.browser == "chromium" && self.only.as_ref().is_none_or(|only| DEMO.contains(only))
+    }
 }
 
 #[derive(Default)]
@@ -56,7 +70,9 @@ fn main() -> Result<()> {
     if arguments.json {
         println!("{}", serde_json::json!({"passed": count.passed, "failed": count.failed, "skipped": 0}));
     }
-    if count.failed > 0 || count.passed == 0 { std::process::exit(1) }
+    if count.failed > 0 || count.passed == 0 {
+        std::process::exit(1)
+    }
     Ok(())
 }
 
@@ -69,8 +85,9 @@ fn run(arguments: &Arguments) -> Result<Count> {
     };
     let mut count = Count::default();
     for hides_addresses in [false, true] {
-        let chosen: Vec<_> = scenario::ALL.iter().filter(is_chosen).filter(|s| s.hides_addresses == hides_addresses).collect();
-        if chosen.is_empty() {
+        let chosen: Vec<_> =
+            scenario::ALL.iter().filter(is_chosen).filter(|s| s.hides_addresses == hides_addresses).collect();
+        if chosen.is_empty() && (hides_addresses || !arguments.wants_demo()) {
             continue;
         }
         let mut browser = browser::start(&arguments.browser, &browser::Options { hides_addresses })?;
@@ -78,19 +95,24 @@ fn run(arguments: &Arguments) -> Result<Count> {
             for role in Role::BOTH {
                 let began = Instant::now();
                 let result = (scenario.run)(&mut Stage { browser: browser.as_mut(), page: &page, role });
-                report(scenario, &arguments.browser, role, began, &result, &mut count);
+                report(scenario.name, &arguments.browser, role.text(), began, &result, &mut count);
             }
+        }
+        if !hides_addresses && arguments.wants_demo() {
+            let began = Instant::now();
+            let result = demo::run(browser.as_mut(), arguments.screenshot.as_deref());
+            report(DEMO, &arguments.browser, "page", began, &result, &mut count);
         }
     }
     Ok(count)
 }
 
-fn report(scenario: &Scenario, browser: &str, role: Role, began: Instant, result: &Result<String>, count: &mut Count) {
+fn report(scenario: &str, browser: &str, role: &str, began: Instant, result: &Result<String>, count: &mut Count) {
     let seconds = began.elapsed().as_secs_f64();
     let (mark, text) = match result {
         Ok(text) => ("ok  ", text.clone()),
         Err(error) => ("FAIL", format!("{error:#}")),
     };
     *(if result.is_ok() { &mut count.passed } else { &mut count.failed }) += 1;
-    println!("{mark} {browser:8} {:8} {seconds:6.1} s  {:56} {text}", role.text(), scenario.name);
+    println!("{mark} {browser:8} {role:8} {seconds:6.1} s  {scenario:56} {text}");
 }

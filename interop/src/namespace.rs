@@ -56,7 +56,8 @@ impl Drop for Namespace {
 
 fn run(arguments: &[&str]) -> Result<()> {
     let (program, rest) = arguments.split_first().context("no program")?;
-    let output = Command::new(program).args(rest).stdin(Stdio::null()).output().with_context(|| format!("running {program}"))?;
+    let output =
+        Command::new(program).args(rest).stdin(Stdio::null()).output().with_context(|| format!("running {program}"))?;
     if !output.status.success() {
         bail!("`{}`: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }

@@ -72,14 +72,22 @@ impl Peer {
     }
 
     /// Runs a command on the connection, in the driver's thread.
-    pub(crate) fn run<R: Send + 'static>(&self, command: impl FnOnce(&mut PeerConnection) -> R + Send + 'static) -> Result<R> {
+    pub(crate) fn run<R: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut PeerConnection) -> R + Send + 'static,
+    ) -> Result<R> {
         let id = self.id;
         let done = self.handle.call(move |endpoint: &mut Endpoint| endpoint.connection_mut(id).map(command));
         done.map_err(|error| anyhow!("{error}"))?.context("the connection is gone")
     }
 
     /// Waits until what was seen satisfies `is_so`, and returns what it makes of it.
-    pub(crate) fn wait<R>(&self, what: &str, patience: Duration, mut is_so: impl FnMut(&mut Seen) -> Option<R>) -> Result<R> {
+    pub(crate) fn wait<R>(
+        &self,
+        what: &str,
+        patience: Duration,
+        mut is_so: impl FnMut(&mut Seen) -> Option<R>,
+    ) -> Result<R> {
         let deadline = Instant::now() + patience;
         let mut seen = self.shared.seen.lock().map_err(|_| anyhow!("the driver's thread panicked"))?;
         loop {
@@ -180,7 +188,10 @@ impl Echo {
             Event::DataChannel(channel) => _ = self.theirs.insert(*channel),
             Event::IceCandidate(candidate) => seen.candidates.push(candidate.clone()),
             Event::ChannelOpened(channel) => {
-                let label = endpoint.connection(id).and_then(|c| c.data_channel(*channel)).map(|channel| channel.label().to_owned());
+                let label = endpoint
+                    .connection(id)
+                    .and_then(|c| c.data_channel(*channel))
+                    .map(|channel| channel.label().to_owned());
                 let label = label.unwrap_or_default();
                 self.labels.insert(*channel, label.clone());
                 seen.opened.insert(label, *channel);
@@ -197,7 +208,9 @@ impl Echo {
             }
             _ => {}
         }
-        if !matches!(event, Event::Message { .. } | Event::RtpPacket { .. } | Event::TransportFeedback(_)) && seen.events.len() < 200 {
+        if !matches!(event, Event::Message { .. } | Event::RtpPacket { .. } | Event::TransportFeedback(_))
+            && seen.events.len() < 200
+        {
             seen.events.push(format!("{event:?}"));
         }
     }

@@ -81,7 +81,8 @@ impl Browser for Chromium {
     }
 
     fn evaluate_text(&mut self, expression: &str, patience: Duration) -> Result<String> {
-        let params = json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true});
+        let params =
+            json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true});
         let answer = self.request("Runtime.evaluate", params, patience)?;
         match answer["result"]["value"].as_str() {
             Some(text) => Ok(text.to_owned()),

@@ -88,7 +88,12 @@ impl Browser for Firefox {
     }
 
     fn screenshot(&mut self) -> Result<Vec<u8>> {
-        let answer = self.socket.request("browsingContext.captureScreenshot", json!({"context": self.context}), None, PATIENCE)?;
+        let answer = self.socket.request(
+            "browsingContext.captureScreenshot",
+            json!({"context": self.context}),
+            None,
+            PATIENCE,
+        )?;
         super::base64(answer["data"].as_str().context("no picture")?)
     }
 

@@ -17,7 +17,9 @@ impl Process {
         let log = std::fs::File::create(log)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         let program = command.get_program().to_owned();
-        let child = command.spawn().with_context(|| format!("starting {}: `cargo xtask setup` installs it", program.display()))?;
+        let child = command
+            .spawn()
+            .with_context(|| format!("starting {}: `cargo xtask setup` installs it", program.display()))?;
         Ok(Self { child, profile })
     }
 

@@ -18,12 +18,19 @@ impl RpcSocket {
         let address = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next()).context("not a ws:// URL")?;
         let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
         stream.set_read_timeout(Some(Duration::from_millis(500)))?;
-        let (socket, _) = tungstenite::client(url, stream).map_err(|error| anyhow::anyhow!("WebSocket {url}: {error}"))?;
+        let (socket, _) =
+            tungstenite::client(url, stream).map_err(|error| anyhow::anyhow!("WebSocket {url}: {error}"))?;
         Ok(Self { socket, next_id: 0 })
     }
 
     /// Sends a request and waits for its answer; other messages are passed over.
-    pub(super) fn request(&mut self, method: &str, params: Value, session: Option<&str>, patience: Duration) -> Result<Value> {
+    pub(super) fn request(
+        &mut self,
+        method: &str,
+        params: Value,
+        session: Option<&str>,
+        patience: Duration,
+    ) -> Result<Value> {
         self.next_id += 1;
         let mut request = json!({"id": self.next_id, "method": method, "params": params});
         if let Some(session) = session {
@@ -39,7 +46,11 @@ impl RpcSocket {
                 Ok(Message::Text(text)) => text,
                 Ok(Message::Close(_)) => bail!("the browser closed its debugging socket"),
                 Ok(_) => continue,
-                Err(tungstenite::Error::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
+                Err(tungstenite::Error::Io(error))
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             let answer: Value = serde_json::from_str(&text)?;

@@ -24,6 +24,10 @@ fn answer(mut stream: TcpStream) -> Result<()> {
     let len = stream.read(&mut request)?;
     let is_script = request.get(..len).is_some_and(|request| request.starts_with(b"GET /page.js"));
     let (kind, body) = if is_script { ("text/javascript", SCRIPT) } else { ("text/html", INDEX) };
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())?;
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )?;
     Ok(())
 }

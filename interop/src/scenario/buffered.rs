@@ -26,10 +26,13 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     call.peer.wait("BufferedAmountLow", PATIENCE, |seen| {
         seen.events.iter().any(|event| event.starts_with("BufferedAmountLow")).then_some(())
     })?;
-    call.browser.evaluate(&format!("peer.until(() => peer.channels.bulk?.messages.length === {MESSAGES}, 'all messages')"))?;
+    call.browser
+        .evaluate(&format!("peer.until(() => peer.channels.bulk?.messages.length === {MESSAGES}, 'all messages')"))?;
     let left = call.peer.run(move |connection| connection.buffered_amount(channel))?;
     ensure!(left == 0, "{left} bytes stayed buffered");
-    let lows = call.peer.wait("", PATIENCE, |seen| Some(seen.events.iter().filter(|event| event.starts_with("BufferedAmountLow")).count()))?;
+    let lows = call.peer.wait("", PATIENCE, |seen| {
+        Some(seen.events.iter().filter(|event| event.starts_with("BufferedAmountLow")).count())
+    })?;
     ensure!(lows == 1, "the threshold was told {lows} times");
     Ok(format!("{most} bytes at most"))
 }

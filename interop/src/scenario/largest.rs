@@ -20,8 +20,14 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
         let channel = call.peer.wait_open("first")?;
         let refused = call.peer.run(move |connection| connection.send(channel, vec![0; 262_145].into(), true))?;
         let error = refused.err().context("262,145 bytes were taken")?;
-        ensure!(matches!(error, SendError::TooLarge { len: 262_145, max: 262_144 }), "refused for another reason: {error}");
-        ensure!(error.to_string().contains("262144") || error.to_string().contains("262,144"), "the error does not name the limit: {error}");
+        ensure!(
+            matches!(error, SendError::TooLarge { len: 262_145, max: 262_144 }),
+            "refused for another reason: {error}"
+        );
+        ensure!(
+            error.to_string().contains("262144") || error.to_string().contains("262,144"),
+            "the error does not name the limit: {error}"
+        );
     }
     Ok(format!("{largest} bytes"))
 }

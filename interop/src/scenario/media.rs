@@ -2,9 +2,9 @@
 
 use super::Stage;
 use crate::call::{Call, Media};
+use crate::peer::PATIENCE;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use crate::peer::PATIENCE;
 use std::time::Duration;
 
 pub(super) fn both(stage: &mut Stage<'_>) -> Result<String> {
@@ -34,7 +34,8 @@ fn run(stage: &mut Stage<'_>, media: Media) -> Result<String> {
     let progress = call.browser.evaluate("peer.mediaProgress(2000)")?;
     let seen = call.peer.run(|connection| {
         let ids: Vec<_> = connection.transceivers().map(|transceiver| transceiver.id).collect();
-        let streams: Vec<_> = ids.iter().map(|id| (connection.sender_stats(*id), connection.receiver_stats(*id))).collect();
+        let streams: Vec<_> =
+            ids.iter().map(|id| (connection.sender_stats(*id), connection.receiver_stats(*id))).collect();
         let drops: Vec<_> = connection.drops().into_iter().filter(|(_, count)| *count > 0).collect();
         format!("{drops:?} {streams:#?}")
     })?;
@@ -45,7 +46,11 @@ fn run(stage: &mut Stage<'_>, media: Media) -> Result<String> {
 
 fn judge(call: &mut Call<'_>, media: Media, progress: &Value) -> Result<()> {
     if media.video {
-        ensure!(progress["frames"].as_f64() >= Some(20.0), "only {} frames were decoded in 2 s: {progress}", progress["frames"]);
+        ensure!(
+            progress["frames"].as_f64() >= Some(20.0),
+            "only {} frames were decoded in 2 s: {progress}",
+            progress["frames"]
+        );
         let before = call.browser.evaluate("peer.picture()")?;
         std::thread::sleep(Duration::from_millis(500));
         let after = call.browser.evaluate("peer.picture()")?;
@@ -53,7 +58,11 @@ fn judge(call: &mut Call<'_>, media: Media, progress: &Value) -> Result<()> {
         ensure!(after["light"].as_f64() > Some(0.0), "the picture is black");
     }
     if media.audio {
-        ensure!(progress["audioPackets"].as_f64() >= Some(80.0), "only {} audio packets came back", progress["audioPackets"]);
+        ensure!(
+            progress["audioPackets"].as_f64() >= Some(80.0),
+            "only {} audio packets came back",
+            progress["audioPackets"]
+        );
         ensure!(progress["energy"].as_f64() > Some(0.0), "there is silence");
     }
     Ok(())

@@ -17,7 +17,8 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     call.peer.send(channel, "from wigwag", false)?;
     call.browser.evaluate("peer.until(() => peer.channels.agreed.messages[0] === 'from wigwag', 'a message')")?;
     call.browser.evaluate("peer.channels.agreed.channel.send('from the browser')")?;
-    let (message, is_binary) = call.peer.wait("a message", PATIENCE, |seen| seen.messages.get_mut("agreed").and_then(Vec::pop))?;
+    let (message, is_binary) =
+        call.peer.wait("a message", PATIENCE, |seen| seen.messages.get_mut("agreed").and_then(Vec::pop))?;
     ensure!(message == "from the browser" && !is_binary, "something else arrived");
     Ok("id 77".into())
 }

@@ -40,9 +40,9 @@ pub(super) fn echoed_by_browser(call: &mut Call<'_>, sizes: &[usize]) -> Result<
         for is_binary in [true, false] {
             let sent: Bytes = (0..*size).map(|at| b'a' + ((at * 7 + i) % 26) as u8).collect::<Vec<_>>().into();
             call.peer.send(channel, sent.clone(), is_binary)?;
-            let (echo, echo_is_binary) = call.peer.wait("the browser's echo", PATIENCE, |seen| {
-                seen.messages.get_mut(label).and_then(Vec::pop)
-            })?;
+            let (echo, echo_is_binary) = call
+                .peer
+                .wait("the browser's echo", PATIENCE, |seen| seen.messages.get_mut(label).and_then(Vec::pop))?;
             ensure!(echo == sent, "{size} bytes came back as {} others", echo.len());
             ensure!(echo_is_binary == is_binary, "a message came back as another kind");
         }

@@ -28,7 +28,10 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
         ensure!(different == 200, "of 200 messages {different} came back");
         arrived += 200;
     }
-    call.open_in_wigwag("echo", DataChannelInit::default().unordered().max_packet_life_time(Duration::from_millis(300)))?;
+    call.open_in_wigwag(
+        "echo",
+        DataChannelInit::default().unordered().max_packet_life_time(Duration::from_millis(300)),
+    )?;
     let seen = call.browser.evaluate("peer.opened('echo')")?;
     ensure!(seen["ordered"] == false && seen["maxPacketLifeTime"] == 300, "the browser sees {seen}");
     Ok(format!("{arrived} messages"))

@@ -1,0 +1,123 @@
+//! The program's own page, used as a person would: a call that comes back, and a line of chat.
+
+use crate::browser::{self, Browser};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// `wigwag demo`, ended when this is dropped.
+struct Demo {
+    child: Child,
+    url: String,
+}
+
+impl Demo {
+    fn start(program: &Path) -> Result<Self> {
+        let mut command = Command::new(program);
+        command.args(["demo", "--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        let output = BufReader::new(child.stdout.take().context("no output")?);
+        let url = output
+            .lines()
+            .map_while(Result::ok)
+            .map(|line| line.trim().to_owned())
+            .find(|line| line.starts_with("http://"));
+        match url {
+            Some(url) => Ok(Self { child, url }),
+            None => {
+                let _ = child.kill();
+                anyhow::bail!("`wigwag demo` ended without telling its address")
+            }
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, built if need be.
+fn program() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let cargo =
+        |arguments: &[&str]| Command::new("cargo").args(arguments).current_dir(&root).stderr(Stdio::inherit()).output();
+    let built = cargo(&["build", "--release", "--quiet", "--package", "wigwag-cli"]).context("running cargo")?;
+    ensure!(built.status.success(), "`cargo build --release --package wigwag-cli` failed");
+    let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps"])?;
+    let metadata: Value = serde_json::from_slice(&metadata.stdout)?;
+    let target = metadata["target_directory"].as_str().context("cargo names no target folder")?;
+    Ok(Path::new(target).join("release/wigwag"))
+}
+
+/// Uses the page; `screenshot` is where a picture of it goes.
+pub(crate) fn run(browser: &mut dyn Browser, screenshot: Option<&Path>) -> Result<String> {
+    let demo = Demo::start(&program()?)?;
+    browser.navigate(&demo.url)?;
+    browser.evaluate("document.getElementById('start-echo').click()")?;
+    wait(browser, "a picture of the remote video", "document.getElementById('remote-video').videoWidth > 0")?;
+    let before = decoded(browser)?;
+    let first = picture(browser)?;
+    std::thread::sleep(Duration::from_millis(500));
+    let second = picture(browser)?;
+    std::thread::sleep(Duration::from_millis(1500));
+    let frames = decoded(browser)? - before;
+    ensure!(frames >= 20.0, "only {frames} frames were decoded in 2 s");
+    ensure!(first != second, "two pictures half a second apart are the same");
+    let sound = sound(browser)?;
+    ensure!(sound > 0.0, "the remote audio is silent");
+    let line = "does this come back? ✓";
+    browser.evaluate(&format!(
+        "(() => {{ const input = document.getElementById('chat-input'); input.value = {line:?}; document.getElementById('chat-send').click(); }})()"
+    ))?;
+    let script = format!(
+        "[...document.querySelectorAll('#chat-log li')].filter((line) => line.textContent.includes({line:?})).length >= 2"
+    );
+    wait(browser, "the line of chat to come back", &script)?;
+    let state = browser.evaluate("document.getElementById('connection-state').textContent")?;
+    ensure!(state == "connected", "the page says that the connection is {state}");
+    if let Some(path) = screenshot {
+        std::fs::write(path, browser.screenshot()?).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(format!("{frames} frames in 2 s, audio energy {sound:.3}"))
+}
+
+fn wait(browser: &mut dyn Browser, what: &str, condition: &str) -> Result<()> {
+    browser::wait_for(PATIENCE, || Ok((browser.evaluate(condition)? == true).then_some(())))
+        .with_context(|| format!("waiting for {what}"))
+}
+
+fn decoded(browser: &mut dyn Browser) -> Result<f64> {
+    let frames =
+        browser.evaluate("document.getElementById('remote-video').getVideoPlaybackQuality().totalVideoFrames")?;
+    frames.as_f64().context("no count of frames")
+}
+
+fn picture(browser: &mut dyn Browser) -> Result<Value> {
+    browser.evaluate(
+        "(() => { const canvas = document.createElement('canvas'); [canvas.width, canvas.height] = [64, 48];
+        const context = canvas.getContext('2d'); context.drawImage(document.getElementById('remote-video'), 0, 0, 64, 48);
+        return context.getImageData(0, 0, 64, 48).data.reduce((sum, byte) => (sum * 31 + byte) % 4294967291, 0); })()",
+    )
+}
+
+/// The loudest that the remote audio was in a second.
+fn sound(browser: &mut dyn Browser) -> Result<f64> {
+    let loudest = browser.evaluate(
+        "(async () => { const context = new AudioContext(); await context.resume();
+        const analyser = context.createAnalyser();
+        context.createMediaStreamSource(document.getElementById('remote-video').srcObject).connect(analyser);
+        const samples = new Float32Array(analyser.fftSize); let loudest = 0;
+        for (let i = 0; i < 50; i++) { analyser.getFloatTimeDomainData(samples);
+          loudest = Math.max(loudest, ...samples.map(Math.abs)); await new Promise((resolve) => setTimeout(resolve, 40)); }
+        await context.close(); return loudest; })()",
+    )?;
+    loudest.as_f64().context("no measure of sound")
+}
