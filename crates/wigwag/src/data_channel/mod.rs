@@ -323,7 +323,7 @@ impl DataChannels {
         let known = self.by_stream.get(&stream).copied();
         match (message, known) {
             (Some(dcep::Message::Open(open)), None) if self.ids.is_theirs(stream) && self.has_room(&open) => {
-                self.accept(stream, open, sctp)
+                self.accept(stream, open, sctp);
             }
             (Some(dcep::Message::Open(_)), known) => {
                 self.drops.refused_open += 1;
