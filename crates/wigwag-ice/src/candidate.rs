@@ -226,11 +226,14 @@ pub(crate) fn zoneless(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), address.port())
 }
 
+/// Whether it makes sense to try: a loopback address reaches others of its machine, and these are not told apart from
+/// those of other machines until they show themselves by a request.
+pub(crate) const fn is_worth_trying(local: SocketAddr, remote: SocketAddr) -> bool {
+    local.ip().is_loopback() == remote.ip().is_loopback()
+}
+
 /// The remote address as it is reached from `local`, if it may be.
 pub(crate) fn reachable(local: SocketAddr, remote: SocketAddr) -> Option<SocketAddr> {
-    if local.ip().is_loopback() != remote.ip().is_loopback() {
-        return None;
-    }
     match (local, remote) {
         (SocketAddr::V4(_), SocketAddr::V4(_)) => Some(remote),
         // RFC 8445 §6.1.2.2 pairs link-local addresses with each other only.
@@ -279,7 +282,9 @@ mod tests {
         assert!(reachable(socket("10.0.0.1:1"), socket("[2001:db8::1]:1")).is_none());
         assert!(reachable(socket("[2001:db8::2]:1"), socket("[fe80::1]:1")).is_none());
         assert!(reachable(socket("[2001:db8::2]:1"), socket("[2001:db8::1]:1")).is_some());
-        assert!(reachable(socket("10.0.0.1:1"), socket("127.0.0.1:1")).is_none());
+        assert!(!is_worth_trying(socket("10.0.0.1:1"), socket("127.0.0.1:1")));
+        // But whoever sends from there has shown that it works.
+        assert!(reachable(socket("10.0.0.1:1"), socket("127.0.0.1:1")).is_some());
         assert_eq!(reachable(socket("[fe80::1%7]:1"), socket("[fe80::2]:1")), Some(socket("[fe80::2%7]:1")));
     }
 }

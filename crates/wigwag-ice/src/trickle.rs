@@ -56,7 +56,7 @@ impl Agent {
         };
         let index = self.push_local(candidate.clone()).ok_or(Error::TooManyCandidates)?;
         for remote in 0..self.remote_candidates.len() {
-            self.pair_up(index, remote);
+            self.try_pair(index, remote);
         }
         self.touch();
         Ok(candidate)
@@ -201,7 +201,7 @@ impl Agent {
 
     fn pair_with_all(&mut self, remote: usize) {
         for local in 0..self.local_candidates.len() {
-            self.pair_up(local, remote);
+            self.try_pair(local, remote);
         }
     }
 
@@ -228,6 +228,14 @@ impl Agent {
 
 /// Pairs.
 impl Agent {
+    /// Forms a pair of which nobody knows yet whether it works.
+    fn try_pair(&mut self, local: usize, remote: usize) {
+        let candidates = self.local_candidates.get(local).zip(self.remote_candidates.get(remote));
+        if candidates.is_some_and(|(from, to)| candidate::is_worth_trying(from.base, to.address)) {
+            self.pair_up(local, remote);
+        }
+    }
+
     /// Forms a pair, unless these cannot reach each other or their path is that of another.
     fn pair_up(&mut self, local: usize, remote: usize) {
         let Some((from, to)) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote)) else { return };
