@@ -1,10 +1,7 @@
 //! What an authenticated peer can do that means ill.
 
-#[expect(dead_code, reason = "other tests use the rest")]
-mod common;
-
+use crate::common::{Link, VIDEO, at, packet, receiver, session};
 use bytes::Bytes;
-use common::{Link, VIDEO, at, packet, receiver, session};
 use wigwag_rtp::{Config, Error, Event, Kind, PayloadType, ReceiverConfig, RtpPacket, SenderConfig, Session};
 use wigwag_sansio::{Ecn, Seed};
 

@@ -1,13 +1,11 @@
 //! In a simulated network: the ladders, and the laws of the five calls.
 
-mod common;
-
-use common::{A as CLIENT, Z as SERVER, configs, records};
+use crate::common::{A as CLIENT, Z as SERVER, configs, records};
 use expect_test::expect;
 use std::time::{Duration, Instant};
 use wigwag_dtls::{CloseReason, Connection, Event, Stats};
 use wigwag_sansio::{Datagram, Rng, Seed, Transmit};
-use wigwag_sim::contract::{self, Network, Subject};
+use wigwag_sim::contract::{Law, self, Network, Subject};
 use wigwag_sim::{A, Node, Wire, World, Z, seeds};
 
 struct Peer {
@@ -66,6 +64,10 @@ impl Node for Peer {
 }
 
 impl Subject for Peer {
+    const UNCHECKED: &'static [(Law, &'static str)] = &[
+        (Law::Bounded, "hostile.rs floods the reassembly, which alone can grow"),
+        (Law::CostFollowsWork, "a connection has no parts"),
+    ];
     const COMMANDS: usize = 0;
     const NETWORK: Network = Network::Lossy;
 

@@ -1,5 +1,4 @@
 //! Two connections and the wire between them, which a test can hold in its hands.
-#![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,19 +7,19 @@ use wigwag_dtls::{Certificate, CloseReason, Config, Connection, Event, HashAlgor
 use wigwag_sansio::Seed;
 
 /// The client.
-pub const A: usize = 0;
+pub(crate) const A: usize = 0;
 /// The server.
-pub const Z: usize = 1;
-pub const MTU: usize = 1200;
+pub(crate) const Z: usize = 1;
+pub(crate) const MTU: usize = 1200;
 
-pub fn certificate(n: u64) -> Arc<Certificate> {
+pub(crate) fn certificate(n: u64) -> Arc<Certificate> {
     Arc::new(
         Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).expect("a time that can be told"),
     )
 }
 
 /// Configurations of a client and a server that know each other's fingerprints.
-pub fn configs() -> [Config; 2] {
+pub(crate) fn configs() -> [Config; 2] {
     let certificates = [certificate(101), certificate(102)];
     [Role::Client, Role::Server].map(|role| {
         let (own, other) = if role == Role::Client { (A, Z) } else { (Z, A) };
@@ -30,26 +29,26 @@ pub fn configs() -> [Config; 2] {
     })
 }
 
-pub struct Pair {
-    pub peers: [Connection; 2],
-    pub now: Instant,
+pub(crate) struct Pair {
+    pub(crate) peers: [Connection; 2],
+    pub(crate) now: Instant,
     /// To whom, and what.
-    pub wire: VecDeque<(usize, Vec<u8>)>,
-    pub connected: [bool; 2],
-    pub srtp: [Option<SrtpKeys>; 2],
-    pub closed: [Option<CloseReason>; 2],
-    pub data: [Vec<Vec<u8>>; 2],
+    pub(crate) wire: VecDeque<(usize, Vec<u8>)>,
+    pub(crate) connected: [bool; 2],
+    pub(crate) srtp: [Option<SrtpKeys>; 2],
+    pub(crate) closed: [Option<CloseReason>; 2],
+    pub(crate) data: [Vec<Vec<u8>>; 2],
     /// How many datagrams each has sent.
-    pub sent: [usize; 2],
-    pub mtu: usize,
+    pub(crate) sent: [usize; 2],
+    pub(crate) mtu: usize,
 }
 
 impl Pair {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self::with(configs(), seed)
     }
 
-    pub fn with(configs: [Config; 2], seed: u64) -> Self {
+    pub(crate) fn with(configs: [Config; 2], seed: u64) -> Self {
         let mut n = 0;
         let peers = configs.map(|config| {
             n += 1;
@@ -69,7 +68,7 @@ impl Pair {
     }
 
     /// Takes what `who` owes: events, and datagrams for the wire. How many datagrams there were.
-    pub fn poll(&mut self, who: usize) -> usize {
+    pub(crate) fn poll(&mut self, who: usize) -> usize {
         self.poll_events(who);
         let mut n = 0;
         loop {
@@ -86,7 +85,7 @@ impl Pair {
         n
     }
 
-    pub fn poll_events(&mut self, who: usize) {
+    pub(crate) fn poll_events(&mut self, who: usize) {
         while let Some(event) = self.peers[who].poll_event() {
             assert_eq!(self.closed[who], None, "Closed is the last event");
             match event {
@@ -100,14 +99,14 @@ impl Pair {
         }
     }
 
-    pub fn deliver(&mut self, who: usize, datagram: &[u8]) {
+    pub(crate) fn deliver(&mut self, who: usize, datagram: &[u8]) {
         let mut datagram = datagram.to_vec();
         let data = &mut self.data[who];
         self.peers[who].handle_input(&mut datagram, self.now, |text| data.push(text.to_vec()));
     }
 
     /// Until nobody owes anything. No time passes. `carry` is given each datagram and says what arrives.
-    pub fn exchange(&mut self, mut carry: impl FnMut(usize, Vec<u8>) -> Vec<Vec<u8>>) {
+    pub(crate) fn exchange(&mut self, mut carry: impl FnMut(usize, Vec<u8>) -> Vec<Vec<u8>>) {
         while self.poll(A) + self.poll(Z) > 0 || !self.wire.is_empty() {
             while let Some((to, datagram)) = self.wire.pop_front() {
                 for datagram in carry(to, datagram) {
@@ -118,7 +117,7 @@ impl Pair {
     }
 
     /// Lets time pass to the next deadline; false if there is none.
-    pub fn advance(&mut self) -> bool {
+    pub(crate) fn advance(&mut self) -> bool {
         let next = self.peers.iter().filter_map(|peer| peer.poll_timeout(self.now)).min();
         let Some(next) = next else { return false };
         self.now = self.now.max(next);
@@ -129,7 +128,7 @@ impl Pair {
     }
 
     /// Runs until both are connected or closed, or `limit` has passed.
-    pub fn run(&mut self, limit: Duration, mut carry: impl FnMut(usize, Vec<u8>) -> Vec<Vec<u8>>) {
+    pub(crate) fn run(&mut self, limit: Duration, mut carry: impl FnMut(usize, Vec<u8>) -> Vec<Vec<u8>>) {
         let end = self.now + limit;
         loop {
             self.exchange(&mut carry);
@@ -141,7 +140,7 @@ impl Pair {
     }
 
     /// An application record from `who` to the other, not delivered.
-    pub fn protect(&mut self, who: usize, text: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn protect(&mut self, who: usize, text: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         self.peers[who]
             .protect(MTU, &mut out, |_, out| {
@@ -152,7 +151,7 @@ impl Pair {
     }
 
     /// Both can send to each other.
-    pub fn assert_alive(&mut self) {
+    pub(crate) fn assert_alive(&mut self) {
         assert_eq!((self.connected, self.closed), ([true; 2], [None; 2]));
         for who in [A, Z] {
             let text = format!("from {who} number {}", self.data[1 - who].len());
@@ -164,12 +163,12 @@ impl Pair {
     }
 }
 
-pub fn as_it_is(_: usize, datagram: Vec<u8>) -> Vec<Vec<u8>> {
+pub(crate) fn as_it_is(_: usize, datagram: Vec<u8>) -> Vec<Vec<u8>> {
     vec![datagram]
 }
 
 /// A pair that is connected.
-pub fn established(seed: u64) -> Pair {
+pub(crate) fn established(seed: u64) -> Pair {
     let mut pair = Pair::new(seed);
     pair.run(Duration::from_secs(5), as_it_is);
     pair.assert_alive();
@@ -177,7 +176,7 @@ pub fn established(seed: u64) -> Pair {
 }
 
 /// The records of a datagram.
-pub fn records(datagram: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn records(datagram: &[u8]) -> Vec<Vec<u8>> {
     let (mut rest, mut records) = (datagram, Vec::new());
     while rest.len() >= 13 {
         let len = 13 + usize::from(u16::from_be_bytes([rest[11], rest[12]]));
@@ -189,7 +188,7 @@ pub fn records(datagram: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A record of epoch `epoch` that nobody protected.
-pub fn plaintext(content_type: u8, epoch: u16, sequence: u64, body: &[u8]) -> Vec<u8> {
+pub(crate) fn plaintext(content_type: u8, epoch: u16, sequence: u64, body: &[u8]) -> Vec<u8> {
     let mut record = vec![content_type, 0xFE, 0xFD];
     record.extend_from_slice(&epoch.to_be_bytes());
     record.extend_from_slice(&sequence.to_be_bytes()[2..]);
@@ -199,7 +198,7 @@ pub fn plaintext(content_type: u8, epoch: u16, sequence: u64, body: &[u8]) -> Ve
 }
 
 /// A handshake message in a record of its own.
-pub fn handshake_record(message_type: u8, message_seq: u16, body: &[u8]) -> Vec<u8> {
+pub(crate) fn handshake_record(message_type: u8, message_seq: u16, body: &[u8]) -> Vec<u8> {
     let len = u32::try_from(body.len()).expect("a short body").to_be_bytes();
     let mut message = vec![message_type];
     message.extend_from_slice(&len[1..]);

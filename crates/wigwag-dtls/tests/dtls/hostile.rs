@@ -1,8 +1,6 @@
 //! Attacks, by the rows of docs/security.md.
 
-mod common;
-
-use common::{A, Pair, Z, as_it_is, certificate, configs, established, handshake_record, plaintext, records};
+use crate::common::{A, Pair, Z, as_it_is, certificate, configs, established, handshake_record, plaintext, records};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;

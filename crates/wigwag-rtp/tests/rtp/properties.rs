@@ -1,14 +1,12 @@
 //! Any schedule of loss, delay and calls.
 
-#[expect(dead_code, reason = "other tests use the rest")]
-mod common;
-
-use common::{Link, at, packet};
+use crate::common::{Link, VIDEO, at, packet, sender};
+use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use wigwag_rtp::Event;
-use wigwag_sansio::Ecn;
+use wigwag_rtp::{AudioLevel, Config, Event, Extensions, RtpPacket, SendError, SenderId, Session};
+use wigwag_sansio::{Ecn, Seed};
 
 /// What happens to a packet: lost, or so many milliseconds late.
 fn fates() -> impl Strategy<Value = Vec<Option<u32>>> {
@@ -154,5 +152,49 @@ proptest! {
         prop_assert_eq!(stats.remote_packets_lost, lost as i32);
         prop_assert_eq!(usize::from(stats.remote_fraction_lost), lost * 256 / fates.len());
         prop_assert!(stats.remote_jitter < Duration::from_secs(1));
+    }
+}
+
+/// A session that sends video, with these header extensions and identifiers, and packets of at most 200 bytes.
+fn sends(extensions: Extensions, mid: &str, rid: &str) -> (Session, SenderId) {
+    let mut config = Config::new("a");
+    config.packet_len_max = 200;
+    let mut session = Session::new(config, Seed::for_test(1));
+    let mut sender = sender(session.unused_ssrc());
+    (sender.extensions, sender.mid, sender.rid) = (extensions, Some(mid.into()), Some(rid.into()));
+    let sender = session.add_sender(sender).expect("added");
+    session.handle_timeout(at(0));
+    (session, sender)
+}
+
+fn payload(len: usize) -> RtpPacket {
+    let mut packet = RtpPacket::new(VIDEO.number, 0, Bytes::from(vec![7; len]));
+    packet.audio_level = Some(AudioLevel { is_voice: true, level: 3 });
+    packet
+}
+
+proptest! {
+    #[test]
+    fn no_header_is_longer_than_what_was_negotiated_allows_and_a_byte_more_of_payload_is_refused(
+        numbers in proptest::array::uniform5(proptest::option::of(1_u8..=20)),
+        mid in "[a-z]{1,16}",
+        rid in "[a-z]{1,16}",
+    ) {
+        let mut extensions = Extensions::NONE;
+        [
+            extensions.mid, extensions.rid, extensions.abs_send_time, extensions.audio_level, extensions.transport_cc,
+        ] = numbers;
+        let (mut session, sender) = sends(extensions, &mid, &rid);
+        let longest = (0..=200).rev().find(|len| session.send(sender, payload(*len)).is_ok()).expect("some length");
+        prop_assert!(matches!(session.send(sender, payload(longest + 1)), Err(SendError::TooLong(_))));
+        prop_assert_eq!(session.send(sender, RtpPacket::new(VIDEO.number, 0, Bytes::from(vec![7; longest]))), Ok(()));
+        let (mut out, mut lens) = (Vec::new(), Vec::new());
+        while session.poll_rtp(at(0), usize::MAX, &mut out) {
+            lens.push(out.len());
+            out.clear();
+        }
+        // With and without a level of sound.
+        prop_assert_eq!(lens[0], 200);
+        prop_assert!(lens[1] <= 200);
     }
 }

@@ -2,10 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-mod common;
-
+use crate::common::{Peer, config, connected_with, has_chunk, ladder, plain, world};
 use bytes::Bytes;
-use common::{Peer, config, connected_with, has_chunk, ladder, plain, world};
 use expect_test::expect;
 use std::time::Duration;
 use wigwag_sctp::{CloseReason, Config, Event, Reliability, SendOptions};

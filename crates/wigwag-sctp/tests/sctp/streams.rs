@@ -1,9 +1,7 @@
 //! Streams begin anew (RFC 6525), associations end (RFC 9260 §9), buffers are told of.
 
-mod common;
-
+use crate::common::{self, ORDERED, config, connected, connected_with, ladder, plain};
 use bytes::Bytes;
-use common::{ORDERED, config, connected, connected_with, ladder, plain};
 use expect_test::expect;
 use std::time::Duration;
 use wigwag_sctp::{CloseReason, Config, Event, ResetError, SendError, State};

@@ -1,8 +1,6 @@
 //! Records cost no allocation.
 
-mod common;
-
-use common::{A, MTU, Z, established};
+use crate::common::{A, MTU, Z, established};
 
 #[test]
 fn a_record_is_sealed_and_opened_without_an_allocation() {

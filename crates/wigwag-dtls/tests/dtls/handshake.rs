@@ -1,8 +1,6 @@
 //! Two of ours, and a wire that loses, repeats and cuts.
 
-mod common;
-
-use common::{A, Pair, Z, as_it_is, configs, established, plaintext, records};
+use crate::common::{self, A, Pair, Z, as_it_is, configs, established, plaintext, records};
 use std::time::Duration;
 use wigwag_dtls::{CipherSuite, CloseReason, Connection, Group, SrtpProfile, Version};
 use wigwag_sansio::{Rng, Seed};

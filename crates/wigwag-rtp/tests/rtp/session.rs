@@ -1,9 +1,7 @@
 //! Two sessions, and what passes between them in virtual time.
 
-mod common;
-
+use crate::common::{Link, VIDEO, at, packet, receiver, sender, session};
 use bytes::Bytes;
-use common::{Link, VIDEO, at, packet, receiver, sender, session};
 use std::time::Duration;
 use wigwag_rtp::{Config, Event, Kind, PayloadType, ReceiverConfig, RtpPacket, SendError, SenderConfig, Session};
 use wigwag_sansio::{Ecn, Seed};

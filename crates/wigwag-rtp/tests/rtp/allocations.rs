@@ -1,10 +1,7 @@
 //! What a packet costs in allocations.
 
-#[expect(dead_code, reason = "other tests use the rest")]
-mod common;
-
+use crate::common::{Link, at, packet};
 use allocation_counter::measure;
-use common::{Link, at, packet};
 use wigwag_rtp::rtcp::{Compound, Message};
 use wigwag_sansio::Ecn;
 

@@ -2,10 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-mod common;
-
+use crate::common::{self, Peer, chunks, config, has_chunk, world};
 use bytes::Bytes;
-use common::{Peer, chunks, config, has_chunk, world};
 use proptest::prelude::*;
 use std::time::Duration;
 use wigwag_sctp::{Config, Event, Reliability, SendOptions};

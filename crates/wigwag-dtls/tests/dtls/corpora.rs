@@ -1,9 +1,7 @@
 //! What the fuzzers of other stacks have found, read from `$WIGWAG_TESTDATA`, if that is set: no panic, no answer to it,
 //! and a connection that lives.
 
-mod common;
-
-use common::{A, Pair, Z, as_it_is, established};
+use crate::common::{A, Pair, Z, as_it_is, established};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! Associations on the hosts of a simulated world, and the names of what they send.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use bytes::Bytes;
 use std::time::{Duration, Instant};

@@ -2,10 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-mod common;
-
+use crate::common::{self, Peer, config, connected, connected_with, has_chunk};
 use bytes::Bytes;
-use common::{Peer, config, connected, connected_with, has_chunk};
 use proptest::prelude::*;
 use std::time::Duration;
 use wigwag_sansio::Seed;

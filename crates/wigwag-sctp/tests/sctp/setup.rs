@@ -1,8 +1,6 @@
 //! How associations begin (RFC 9260 §5): ladders of who sends what, when something is lost, and when both begin.
 
-mod common;
-
-use common::{config, connected, dissect, ladder, plain, world};
+use crate::common::{self, config, connected, dissect, ladder, plain, world};
 use expect_test::expect;
 use std::time::Duration;
 use wigwag_sctp::{CloseReason, Config, Event, State};

@@ -1,0 +1,9 @@
+//! Sessions as their peers see them.
+
+mod allocations;
+mod codecs;
+mod common;
+mod contract;
+mod hostile;
+mod properties;
+mod session;
