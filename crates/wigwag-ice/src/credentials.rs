@@ -3,7 +3,7 @@
 use std::fmt;
 use wigwag_sansio::Rng;
 use wigwag_stun::IntegrityKey;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroize;
 
 /// 6 bits each: 48 bits, of the 24 demanded.
 const UFRAG_LEN: usize = 8;
@@ -13,7 +13,7 @@ const PASSWORD_LEN: usize = 24;
 const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// A username fragment and a password. Wiped when dropped; the password is never printed.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// Names the agent in USERNAME: 4 to 256 letters, digits, `+` and `/`.
     pub ufrag: String,
@@ -33,6 +33,13 @@ fn ice_chars<const N: usize>(rng: &mut Rng) -> String {
     let text = bytes.iter().filter_map(|byte| ICE_CHARS.get(usize::from(byte & 63))).map(|c| char::from(*c)).collect();
     bytes.zeroize();
     text
+}
+
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        self.ufrag.zeroize();
+        self.password.zeroize();
+    }
 }
 
 impl fmt::Debug for Credentials {

@@ -1,60 +1,88 @@
 //! What can be wrong with bytes, and with commands.
 
 use bytes::Bytes;
+use std::fmt;
 
 /// Why bytes are not an RTP or RTCP packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// A length points past the end.
-    #[error("truncated")]
     Truncated,
     /// The version is not 2 (RFC 3550 §5.1).
-    #[error("not version 2")]
     Version,
     /// The padding is empty or longer than what it pads (RFC 3550 §5.1).
-    #[error("impossible padding")]
     Padding,
     /// A field has a value that its message does not allow.
-    #[error("malformed {0}")]
     Malformed(&'static str),
 }
 
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("truncated"),
+            Self::Version => f.write_str("not version 2"),
+            Self::Padding => f.write_str("impossible padding"),
+            Self::Malformed(what) => write!(f, "malformed {what}"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
 /// Why a command was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// Another stream of ours has this source.
-    #[error("the SSRC {0:#010x} is in use")]
     SsrcInUse(u32),
     /// A payload type is above 127, or its clock does not tick.
-    #[error("payload type {0} is out of range or has no clock rate")]
     PayloadType(u8),
     /// An identification tag or restriction identifier is empty or longer than 16 bytes.
-    #[error("an identifier is empty or longer than 16 bytes")]
     IdentifierLength,
     /// There are as many streams as a session takes.
-    #[error("too many streams")]
     TooMany,
     /// There is no such stream, or no longer.
-    #[error("no such stream")]
     UnknownStream,
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SsrcInUse(ssrc) => write!(f, "the SSRC {ssrc:#010x} is in use"),
+            Self::PayloadType(number) => write!(f, "payload type {number} is out of range or has no clock rate"),
+            Self::IdentifierLength => f.write_str("an identifier is empty or longer than 16 bytes"),
+            Self::TooMany => f.write_str("too many streams"),
+            Self::UnknownStream => f.write_str("no such stream"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
 /// Why a packet was not queued; the payload is given back.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
     /// The sender's queue is full: poll, then send again.
-    #[error("the send queue is full")]
     Full(Bytes),
     /// There is no such sender, or no longer.
-    #[error("no such sender")]
     UnknownSender(Bytes),
     /// With its header, the packet may be longer than the path takes (`Config::packet_len_max`).
-    #[error("the packet is too long")]
     TooLong(Bytes),
     /// The payload type was not negotiated for this sender.
-    #[error("the payload type was not negotiated")]
     PayloadType(Bytes),
 }
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the send queue is full",
+            Self::UnknownSender(_) => "no such sender",
+            Self::TooLong(_) => "the packet is too long",
+            Self::PayloadType(_) => "the payload type was not negotiated",
+        })
+    }
+}
+
+impl std::error::Error for SendError {}

@@ -3,12 +3,11 @@
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
 use std::fmt;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroize;
 
 /// 32 secret bytes that determine, with configuration and inputs, every byte a machine sends (law 7).
 ///
 /// Neither `Copy` nor `Clone`, consumed by whoever uses it, wiped when dropped, and printed without its bytes.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Seed([u8; 32]);
 
 impl Seed {
@@ -68,6 +67,12 @@ impl Seed {
 
     pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+}
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -316,7 +316,6 @@ impl Association {
                 self.stats.discarded.malformed += 1;
                 return;
             };
-            tracing::debug!(code = cause.kind, "the peer reports an error");
             if cause.kind == code::STALE_COOKIE
                 && let Phase::CookieEchoed { attempt, .. } = &self.phase
             {
