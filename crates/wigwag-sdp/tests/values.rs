@@ -63,6 +63,15 @@ fn times_repeats_and_zones_keep_their_order() {
 }
 
 #[test]
+fn a_name_at_the_end_of_a_candidate_without_its_value_reads_back_the_same() {
+    for name in ["raddr", "raddr ", "rport", "tcptype", "ufrag", "raddr 192.0.2.1 raddr"] {
+        let candidate: Candidate =
+            format!("1 1 udp 1 192.0.2.1 9 typ host {name}").parse().expect("a candidate with half a pair");
+        assert_eq!(candidate.to_string().parse(), Ok(candidate), "{name}");
+    }
+}
+
+#[test]
 fn candidates() {
     // RFC 8839 §5.1
     let candidate =

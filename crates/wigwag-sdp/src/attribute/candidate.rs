@@ -117,7 +117,7 @@ impl Candidate {
         while let Some(name) = fields.next() {
             let value = fields.next().unwrap_or_default();
             let taken = match name {
-                "raddr" => set(&mut self.related_address, Some(Address::parse(value))),
+                "raddr" => set(&mut self.related_address, (!value.is_empty()).then(|| Address::parse(value))),
                 "rport" => set(&mut self.related_port, number(value)),
                 "tcptype" => set(&mut self.tcp_type, TcpType::parse(value)),
                 _ => false,
