@@ -64,12 +64,18 @@ impl<'a> Packet<'a> {
 /// The longest header that we write: all extensions, identifiers of 16 bytes, two-byte element headers.
 pub(crate) const LEN_MAX: usize = FIXED_LEN + 4 + 2 * (2 + 16) + 5 + 3 + 4 + 3;
 
-/// How long a header with elements of these lengths is at most: with two-byte element headers, padded to four bytes.
-pub(crate) fn len_max(elements: impl Iterator<Item = usize>) -> usize {
-    match elements.map(|len| 2 + len).sum::<usize>() {
+/// How long a header is with elements of these numbers and lengths, and at most with some of them.
+pub(crate) fn len_max(elements: impl Iterator<Item = (u8, usize)> + Clone) -> usize {
+    let element_header_len = element_header_len(elements.clone());
+    match elements.map(|(_, len)| element_header_len + len).sum::<usize>() {
         0 => FIXED_LEN,
         len => FIXED_LEN + 4 + len.next_multiple_of(4),
     }
+}
+
+/// RFC 8285 §4.2: one byte holds a number of 1 to 14 and a length of 1 to 16; one that needs two makes all have two.
+fn element_header_len(mut elements: impl Iterator<Item = (u8, usize)>) -> usize {
+    if elements.all(|(id, len)| (1..=14).contains(&id) && (1..=16).contains(&len)) { 1 } else { 2 }
 }
 
 /// A header that we wrote, kept for the packet to be sent again with the very same bytes.
@@ -109,9 +115,8 @@ impl Header {
     }
 
     fn push_extension(&mut self, elements: &[(u8, &[u8])]) {
-        // RFC 8285 §4.2: one byte holds a number of 1 to 14 and a length of 1 to 16.
-        let is_one_byte = elements.iter().all(|(id, data)| (1..=14).contains(id) && (1..=16).contains(&data.len()));
-        let header_len = if is_one_byte { 1 } else { 2 };
+        let header_len = element_header_len(elements.iter().map(|(id, data)| (*id, data.len())));
+        let is_one_byte = header_len == 1;
         let words = elements.iter().map(|(_, data)| header_len + data.len()).sum::<usize>().div_ceil(4);
         self.push(if is_one_byte { &[0xbe, 0xde] } else { &[0x10, 0x00] });
         self.push(&(words as u16).to_be_bytes());

@@ -1,8 +1,8 @@
 //! A stream that we send.
 
 use super::resend::ResendCache;
-use crate::header;
 use crate::config::SenderConfig;
+use crate::header;
 use crate::rtcp::{ReportBlock, SenderInfo};
 use crate::stats::SenderStats;
 use crate::time;
@@ -59,15 +59,14 @@ impl Sender {
     /// The longest header of this sender's packets: with every extension that was negotiated.
     pub(crate) fn header_len_max(&self) -> usize {
         let SenderConfig { extensions, mid, rid, .. } = &self.config;
-        let identifier = |id: Option<u8>, text: &Option<String>| id.and(text.as_ref()).map(String::len);
-        let lengths = [
-            identifier(extensions.mid, mid),
-            identifier(extensions.rid, rid),
-            extensions.abs_send_time.map(|_| 3),
-            extensions.audio_level.map(|_| 1),
-            extensions.transport_cc.map(|_| 2),
+        let all = [
+            extensions.mid.zip(mid.as_ref().map(String::len)),
+            extensions.rid.zip(rid.as_ref().map(String::len)),
+            extensions.abs_send_time.map(|id| (id, 3)),
+            extensions.audio_level.map(|id| (id, 1)),
+            extensions.transport_cc.map(|id| (id, 2)),
         ];
-        header::len_max(lengths.into_iter().flatten())
+        header::len_max(all.into_iter().flatten())
     }
 
     /// A packet with this timestamp leaves now.
