@@ -12,7 +12,7 @@ use tracing::debug;
 use wigwag_sansio::{Backoff, Timer};
 use wigwag_stun::{AttributeType, Class, ErrorCode, Message, MessageWriter, TransactionId};
 
-/// RFC 8445 §14.3: "RTO = MAX (500ms, Ta*N * (Num-Waiting + Num-In-PairState))"
+/// RFC 8445 §14.3: "RTO = MAX (500ms, Ta * N * (Num-Waiting + Num-In-Progress))"
 const RTO_MIN: Duration = Duration::from_millis(500);
 /// RFC 8489 §6.2.1: "Rc SHOULD be configurable and SHOULD have a default of 7."
 const REQUESTS_MAX: u32 = 7;

@@ -53,7 +53,8 @@ fn split(text: &str) -> Result<(char, &str), Expected> {
     if has(text, |byte| byte == 0 || byte == b'\r') {
         return Err(Expected("a line without NUL and without CR but at its end"));
     }
-    // RFC 8866 §5: "Whitespace MUST NOT be used on either side of the '=' sign" – what follows it may begin with one.
+    // RFC 8866 §5: "Whitespace separators are not used on either side of the '=' sign, however, the value can contain a
+    // leading whitespace as part of its syntax"
     let mut chars = text.chars();
     match (chars.next(), chars.next()) {
         (Some(kind), Some('=')) => Ok((kind, chars.as_str())),

@@ -253,7 +253,7 @@ fn in_order(last: char, kind: char) -> Result<(), Expected> {
     let rank = |kind| ORDER.find(kind);
     let Some(new) = rank(kind) else {
         // RFC 8866 §5: "an SDP parser MUST completely ignore or reject any session description that contains a
-        // <type> letter that it does not understand."
+        // type letter that it does not understand."
         return Err(Expected("one of the letters v o s i u e p c b t r z k a m"));
     };
     let follows = rank(last).is_some_and(|last| last < new);

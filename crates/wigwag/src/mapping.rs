@@ -147,7 +147,7 @@ pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp:
 
 // ── RTP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// RFC 7022 §4.2: "an RTP endpoint that wishes to generate a per-session RTCP CNAME MUST … at least 96 bits" of randomness.
+/// RFC 7022 §4.2: a name for one session has at least 96 bits of randomness.
 pub(crate) fn cname(seed: &Seed) -> String {
     let bytes: [u8; 12] = Rng::new(seed.fork("cname")).bytes();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

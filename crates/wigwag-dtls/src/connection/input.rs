@@ -161,8 +161,8 @@ impl Connection {
             (HandshakeType::FINISHED, Role::Server) => {
                 self.stats.repetitions += u64::from(self.handshake.flight.repeat());
             }
-            // RFC 8827 §6.5: "Endpoints MUST NOT implement DTLS renegotiation and MUST reject it with a "no_renegotiation"
-            // alert if offered."
+            // RFC 8827 §6.5: "Implementations MUST NOT implement DTLS renegotiation and MUST reject it with a
+            // 'no_renegotiation' alert if offered."
             (HandshakeType::HELLO_REQUEST, Role::Client) | (HandshakeType::CLIENT_HELLO, Role::Server) => {
                 self.alert.get_or_insert(Alert::warning(AlertDescription::NoRenegotiation));
             }

@@ -44,7 +44,7 @@ impl<'a> ServerKeyExchange<'a> {
 
     /// What is signed.
     ///
-    /// RFC 8422 §5.4: "signature = SHA(ClientHello.random + ServerHello.random + ServerKeyExchange.params)"
+    /// RFC 8422 §5.4: both randoms, the client's first, and then the parameters.
     pub(crate) fn signed(client: &[u8; 32], server: &[u8; 32], group: u16, public_key: &[u8]) -> Vec<u8> {
         let mut signed = [*client, *server].concat();
         Self::encode_parameters(group, public_key, &mut signed);

@@ -48,8 +48,8 @@ impl Secrets {
         Aead::new(&Zeroizing::new(part(&*block, place * KEY_LEN)), part(&*block, 2 * KEY_LEN + place * SALT_LEN))
     }
 
-    /// RFC 5246 §7.4.9: "verify_data = PRF(master_secret, finished_label, Hash(handshake_messages))
-    /// [0..verify_data_length-1]".
+    /// RFC 5246 §7.4.9: "verify_data PRF(master_secret, finished_label, Hash(handshake_messages))
+    /// [0..verify_data_length-1];"
     pub(crate) fn verify_data(&self, sender: Role, transcript_hash: &[u8]) -> [u8; VERIFY_DATA_LEN] {
         let label: &[u8] = match sender {
             Role::Client => b"client finished",

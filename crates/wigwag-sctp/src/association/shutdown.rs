@@ -10,14 +10,17 @@ use bytes::Bytes;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Timer;
 
-/// RFC 9260 §9.2, T5-shutdown-guard: "The value of this timer SHOULD be set to 5 times 'RTO.Max'". Of RFC 9260's RTO.Max.
+// Of RFC 9260's RTO.Max, 60 seconds.
+//
+// RFC 9260 §9.2: "If the T5-shutdown-guard timer is used, it SHOULD be set to the RECOMMENDED value of 5 times
+// 'RTO.Max'."
 pub(super) const GUARD: Duration = Duration::from_secs(5 * 60);
 const REASON_LEN_MAX: usize = 128;
 
 impl Association {
     /// Goes on once everything was sent and acknowledged.
     //
-    // RFC 9260 §9.2: "it remains there until all outstanding data has been acknowledged by its peer"
+    // RFC 9260 §9.2: "remains there until all outstanding data has been acknowledged by its peer"
     pub(super) fn progress_shutdown(&mut self) {
         let is_done = self.queue.is_empty() && self.block.as_ref().is_some_and(|block| block.transmission.is_done());
         match self.phase {

@@ -154,7 +154,7 @@ impl Reception {
     /// A packet was read to its end.
     //
     // RFC 9260 §6.2: "Specifically, an acknowledgement SHOULD be generated for at least every second packet (not every
-    // second DATA chunk) received, and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk."
+    // second DATA chunk) received and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk."
     pub(crate) fn end_packet(&mut self, now: Instant) {
         let is_urgent = std::mem::take(&mut self.is_urgent) || self.tracker.has_gaps();
         if !std::mem::take(&mut self.has_data) {

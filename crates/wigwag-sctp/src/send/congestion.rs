@@ -36,7 +36,7 @@ impl Congestion {
 
     /// A SACK has moved the cumulative TSN on, and acknowledged `acked` bytes, when `in_flight` bytes were in flight before it.
     pub(crate) fn grow(&mut self, acked: usize, in_flight: usize) {
-        // RFC 9260 §7.2.1: "the current cwnd is being fully utilized"
+        // RFC 9260 §7.2.1: "only if the current congestion window is being fully utilized"
         let is_utilized = in_flight.saturating_add(self.mtu) > self.cwnd;
         if self.cwnd <= self.ssthresh {
             if is_utilized {

@@ -49,8 +49,9 @@ impl Outstanding {
 impl Transmission {
     /// Something was abandoned, or a SACK has come, or T3 has expired.
     //
-    // RFC 3758 §3.5 C3: "If, after step C1 and C2, the "Advanced.Peer.Ack.Point" is greater than the Cumulative TSN ACK
-    // point, then the sender MUST send a FORWARD TSN". It may have been lost, or be on its way: one for each round trip.
+    // RFC 3758 §3.5 C3: "If, after step C1 and C2, the 'Advanced.Peer.Ack.Point' is greater than the Cumulative TSN ACK
+    // carried in the received SACK, the data sender MUST send the data receiver a FORWARD TSN chunk". It may have been
+    // lost, or be on its way: one for each round trip.
     pub(super) fn forward_if_abandoned(&mut self, now: Instant) {
         if !self.outstanding.is_front_abandoned() {
             self.forward = Forward::Idle;

@@ -231,9 +231,9 @@ impl Outstanding {
 
     /// A SACK tells that the chunk is missing though `later` packets sent after it have arrived. True if it is lost.
     //
-    // RFC 9260 §7.2.4: "When the third consecutive miss indication is received for a TSN(s), the data sender does the
-    // following: Mark the DATA chunk(s) with three miss indications for retransmission." A SACK may stand for a batch,
-    // so it counts as often as there are packets of later data that it brings news of (RFC 6675 §4, IsLost).
+    // RFC 9260 §7.2.4: "When the third consecutive miss indication is received for one or more TSNs, the data sender does
+    // the following: […] Mark the DATA chunk(s) with three miss indications for retransmission." A SACK may stand for a
+    // batch, so it counts as often as there are packets of later data that it brings news of (RFC 6675 §4, IsLost).
     pub(crate) fn miss(&mut self, tsn: Tsn, later: usize) -> bool {
         let Some(chunk) = self.get_mut(tsn) else { return false };
         if chunk.state != ChunkState::InFlight || chunk.is_fast_retransmitted {

@@ -250,7 +250,7 @@ impl Transmission {
     /// Counts what is missing below what has newly arrived. True if the earliest chunk is lost.
     //
     // RFC 9260 §7.2.4: "For each incoming SACK chunk, miss indications are incremented only for missing TSNs prior to the
-    // highest TSN newly acknowledged in the SACK chunk."
+    // HTNA in the SACK chunk." HTNA: the highest TSN newly acknowledged.
     fn find_lost(&mut self, is_advanced: bool, now: Instant, queue: &mut Queue, stats: &mut Stats) -> bool {
         // RFC 9260 §7.2.4: "If an endpoint is in Fast Recovery and a SACK chunks arrives that advances the Cumulative
         // TSN Ack Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk."

@@ -32,7 +32,7 @@ impl Rto {
         self.smoothed
     }
 
-    // RFC 9260 §6.3.3: "set RTO <- RTO * 2 ("back off the timer")"
+    // RFC 9260 §6.3.3: "set RTO = RTO * 2 ('back off the timer')"
     pub(crate) fn back_off(&mut self) {
         self.current = self.current.saturating_mul(2).min(self.max);
     }

@@ -64,8 +64,8 @@ impl<'a> Message<'a> {
             } else if kind == AttributeType::FINGERPRINT {
                 message.read_fingerprint(bytes, before, value)?;
             } else if message.integrity.is_some() {
-                // RFC 8489 §14.5: "agents MUST ignore all other attributes that follow MESSAGE-INTEGRITY" (other than
-                // MESSAGE-INTEGRITY-SHA256 and FINGERPRINT)
+                // RFC 8489 §14.5: "Note that agents MUST ignore all attributes that follow MESSAGE-INTEGRITY, with the
+                // exception of the MESSAGE-INTEGRITY-SHA256 and FINGERPRINT attributes."
             } else if kind == AttributeType::MESSAGE_INTEGRITY {
                 let tag = value.try_into().map_err(|_| DecodeError::Malformed(kind))?;
                 message.integrity = Some(Integrity { covered: before, tag });

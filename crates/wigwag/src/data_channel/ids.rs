@@ -10,7 +10,7 @@ pub(super) struct StreamIds {
 }
 
 impl StreamIds {
-    /// RFC 8831 §6.6 and RFC 8832 §6: the number 65,535 "MUST NOT be used".
+    /// RFC 8831 §6.2: there are 65,535 streams at most, so that no stream has the number 65,535.
     pub(super) const END: u16 = 65_535;
 
     pub(super) fn set_parity(&mut self, parity: u16) {

@@ -163,7 +163,7 @@ impl DataChannels {
         while let Some((id, message)) = self.owed.front() {
             if let Some(stream) = self.channels.get(id).and_then(|channel| channel.stream) {
                 let bytes = Bytes::from(message.write());
-                // RFC 8832 §6: "the DATA_CHANNEL_OPEN message MUST be sent reliably and in order".
+                // RFC 8832 §6: messages of this protocol are sent reliably and in order.
                 if let Err(sctp::SendError::Full(_) | sctp::SendError::StreamResetting(_)) =
                     sctp.send(stream, ppid::DCEP, bytes, sctp::SendOptions::default())
                 {
@@ -374,7 +374,7 @@ impl DataChannels {
         channel.is_incoming_reset = true;
         if channel.state == ChannelState::Open {
             // RFC 8831 §6.7: "if one side decides to close the data channel, it resets the corresponding outgoing
-            // stream; when the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
+            // stream. When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
             channel.state = ChannelState::Closing;
             if sctp.reset_stream(stream).is_err() {
                 return self.finish(id);

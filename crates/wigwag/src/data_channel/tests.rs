@@ -131,7 +131,7 @@ fn what_is_no_message_of_a_channel_is_counted() {
     assert_eq!(two.told, [expected]);
 }
 
-/// RFC 8831 §6.6: "an SCTP user message of one zero byte" is nothing; a peer may put anything there.
+/// RFC 8831 §6.6: "the SCTP user message of one zero byte" is nothing; a peer may put anything there.
 #[test]
 fn an_empty_message_is_empty_whatever_stands_in_it() {
     let mut two = two();
