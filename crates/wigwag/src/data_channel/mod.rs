@@ -163,7 +163,8 @@ impl DataChannels {
         while let Some((id, message)) = self.owed.front() {
             if let Some(stream) = self.channels.get(id).and_then(|channel| channel.stream) {
                 let bytes = Bytes::from(message.write());
-                // RFC 8832 §6: messages of this protocol are sent reliably and in order.
+                // RFC 8832 §6: "All Data Channel Establishment Protocol messages MUST be sent using ordered delivery and
+                // reliable transmission."
                 if let Err(sctp::SendError::Full(_) | sctp::SendError::StreamResetting(_)) =
                     sctp.send(stream, ppid::DCEP, bytes, sctp::SendOptions::default())
                 {
