@@ -5,7 +5,7 @@ use expect_test::expect;
 use std::time::{Duration, Instant};
 use wigwag_dtls::{CloseReason, Connection, Event, Stats};
 use wigwag_sansio::{Datagram, Rng, Seed, Transmit};
-use wigwag_sim::contract::{Law, self, Network, Subject};
+use wigwag_sim::contract::{self, Law, Network, Subject};
 use wigwag_sim::{A, Node, Wire, World, Z, seeds};
 
 struct Peer {

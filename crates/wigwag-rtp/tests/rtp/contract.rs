@@ -8,7 +8,7 @@ use wigwag_rtp::{
     Config, Event, Kind, PayloadType, ReceiverConfig, ReceiverId, RtpPacket, SenderConfig, SenderId, Session,
 };
 use wigwag_sansio::{Datagram, Rng, Seed, Transmit, WallClock};
-use wigwag_sim::contract::{Law, self, Network, Subject};
+use wigwag_sim::contract::{self, Law, Network, Subject};
 use wigwag_sim::{Node, Wire};
 
 const AUDIO: PayloadType = PayloadType { number: 111, clock_rate_hz: 48_000 };

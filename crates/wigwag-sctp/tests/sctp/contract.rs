@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 use wigwag_sansio::{Datagram, Rng, Transmit};
 use wigwag_sctp::{Config, Event, SendOptions};
-use wigwag_sim::contract::{Law, self, Load, Network, Subject};
+use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{Node, Wire};
 
 const WINDOW: u32 = 400_000;
@@ -33,9 +33,8 @@ impl Node for Contracted {
 }
 
 impl Subject for Contracted {
-    const UNCHECKED: &'static [(Law, &'static str)] = &[
-        (Law::CostFollowsWork, "not shown by a test yet: streams wait in a ready queue, and no visits are counted"),
-    ];
+    const UNCHECKED: &'static [(Law, &'static str)] =
+        &[(Law::CostFollowsWork, "not shown by a test yet: streams wait in a ready queue, and no visits are counted")];
     const COMMANDS: usize = 24;
     const NETWORK: Network = Network::Lossy;
 
