@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 use wigwag_ice::{Agent, Credentials, Kind, LocalCandidate, RemoteCandidate, Role};
 use wigwag_sansio::{Datagram, Transmit};
-use wigwag_sim::contract::{self, Load, Network, Subject};
+use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Host, Node, Z, address};
 
 /// An agent and what its signalling will tell it.
@@ -44,6 +44,10 @@ fn second(host: Host) -> SocketAddr {
 }
 
 impl Subject for Signalled {
+    const UNCHECKED: &'static [(Law, &'static str)] = &[
+        (Law::PacketsAreOwed, "a message is written whole: there is no limit to keep to"),
+        (Law::CostFollowsWork, "not shown by a test yet: no visits are counted; idle polls allocate nothing"),
+    ];
     const COMMANDS: usize = 4;
     const NETWORK: Network = Network::Lossy;
 
