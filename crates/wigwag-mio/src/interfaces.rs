@@ -43,18 +43,18 @@ fn is_usable(address: IpAddr) -> bool {
 
 fn is_unwanted(address: Ipv6Addr) -> bool {
     // RFC 8445 §5.1.1.1: "Deprecated IPv4-compatible IPv6 addresses [RFC4291] and IPv6 site-local unicast addresses
-    // [RFC3879] SHOULD NOT be included in the address candidates."
+    // [RFC3879] MUST NOT be included in the address candidates."
     let [first, second, ..] = address.segments();
     let is_site_local = first & 0xffc0 == 0xfec0;
     let is_ipv4_compatible = address != Ipv6Addr::LOCALHOST && (first, second) == (0, 0) && {
         let [_, _, third, fourth, fifth, sixth, ..] = address.segments();
         [third, fourth, fifth, sixth] == [0; 4]
     };
-    // RFC 8445 §5.1.1.1: "IPv4-mapped IPv6 addresses SHOULD NOT be included in the address candidates unless the
+    // RFC 8445 §5.1.1.1: "IPv4-mapped IPv6 addresses MUST NOT be included in the address candidates unless the
     // application using ICE does not support IPv4". We do.
     let is_ipv4_mapped = address.to_ipv4_mapped().is_some();
-    // RFC 8445 §5.1.1.1: "[…] host candidates corresponding to IPv6 link-local addresses SHOULD NOT be gathered": said of
-    // hosts with addresses that prevent tracking; nor could a peer name the interface, which the address needs.
+    // RFC 8445 §5.1.1.1: "host candidates corresponding to IPv6 link-local addresses [RFC4291] MUST NOT be gathered": said
+    // of hosts with addresses that prevent tracking; nor could a peer name the interface, which the address needs.
     is_site_local || is_ipv4_compatible || is_ipv4_mapped || address.is_unicast_link_local()
 }
 

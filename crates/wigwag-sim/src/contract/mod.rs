@@ -306,7 +306,11 @@ fn ensure_checked<S: Subject>() {
         (subject.wire().is_some(), Law::PacketsAreOwed, "Subject::wire"),
         (subject.dropped().is_some(), Law::InputsCannotFail, "Subject::dropped"),
         (subject.load().is_some(), Law::Bounded, "Subject::load"),
-        (crowd.is_some_and(|crowd| crowd.visits().is_some()), Law::CostFollowsWork, "Subject::crowd and Subject::visits"),
+        (
+            crowd.is_some_and(|crowd| crowd.visits().is_some()),
+            Law::CostFollowsWork,
+            "Subject::crowd and Subject::visits",
+        ),
     ] {
         let is_explained = S::UNCHECKED.iter().any(|(unchecked, _)| *unchecked == law);
         assert!(
@@ -314,7 +318,11 @@ fn ensure_checked<S: Subject>() {
             "law {} cannot be checked in full: implement {what}, or say in Subject::UNCHECKED why not",
             law.number()
         );
-        assert!(!(is_there && is_explained), "law {} is checked, and Subject::UNCHECKED says that it is not", law.number());
+        assert!(
+            !(is_there && is_explained),
+            "law {} is checked, and Subject::UNCHECKED says that it is not",
+            law.number()
+        );
     }
 }
 

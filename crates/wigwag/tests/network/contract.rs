@@ -10,7 +10,7 @@ use wigwag::{
     Certificate, Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointConfig,
     EndpointEvent, Event, MediaKind, PeerConnection, RtpPacket, TransceiverId, WallClock,
 };
-use wigwag_sim::contract::{Law, self, Load, Network, Subject};
+use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Host, Node, Z, address};
 
 /// One certificate for each side: to make them takes longer than to use them.
@@ -296,9 +296,8 @@ impl Node for Server {
 }
 
 impl Subject for Server {
-    const UNCHECKED: &'static [(Law, &'static str)] = &[
-        (Law::PacketsAreOwed, "a transmit is written whole: there is no limit to keep to"),
-    ];
+    const UNCHECKED: &'static [(Law, &'static str)] =
+        &[(Law::PacketsAreOwed, "a transmit is written whole: there is no limit to keep to")];
     const COMMANDS: usize = 20;
     const NETWORK: Network = Network::Lossy;
 
