@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose results are what it prints")]
 
+mod bench;
 mod fuzz;
 mod interop;
 mod long;
@@ -43,11 +44,12 @@ enum Command {
     Sim(sim::Args),
     Fuzz(fuzz::Args),
     Interop(interop::Args),
+    Bench(bench::Args),
     Long(long::Args),
 }
 
 impl Command {
-    fn run(&self) -> Result<Tally, Error> {
+    fn run(&self, json: bool) -> Result<Tally, Error> {
         match self {
             Self::Setup(args) => args.run(),
             Self::Test(args) => args.run(),
@@ -56,6 +58,7 @@ impl Command {
             Self::Sim(args) => args.run(),
             Self::Fuzz(args) => args.run(),
             Self::Interop(args) => args.run(),
+            Self::Bench(args) => args.run(json),
             Self::Long(args) => args.run(),
         }
     }
@@ -69,15 +72,19 @@ impl Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json || matches!(&cli.command, Command::Interop(args) if args.wants_json());
-    let tally = match cli.command.run() {
+    let tally = match cli.command.run(json) {
         Ok(tally) => tally,
         Err(error) => {
             eprintln!("error: {error}");
             Tally { failed: 1, ..Tally::default() }
         }
     };
-    println!("{tally}");
-    if json {
+    // A bench has printed its rows, which come last.
+    let is_bench = matches!(cli.command, Command::Bench(_));
+    if !is_bench || tally.failed > 0 {
+        println!("{tally}");
+    }
+    if json && !is_bench {
         println!("{}", tally.json());
     }
     let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");

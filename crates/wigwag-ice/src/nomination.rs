@@ -7,7 +7,7 @@
 use crate::Role;
 use crate::agent::Agent;
 use crate::check::Purpose;
-use crate::pair::{Nominated, PairId, PairState};
+use crate::pair::{Nominated, PairId};
 use std::time::{Duration, Instant};
 use tracing::debug;
 use wigwag_stun::TransactionId;
@@ -176,10 +176,9 @@ impl Agent {
     #[cfg(debug_assertions)]
     pub(crate) fn is_nomination_alive(&self) -> bool {
         match self.nomination {
-            Nomination::Asked(id) => self
-                .list
-                .get(id)
-                .is_some_and(|pair| matches!(pair.state, PairState::InProgress(_) | PairState::Waiting)),
+            Nomination::Asked(id) => self.list.get(id).is_some_and(|pair| {
+                matches!(pair.state, crate::pair::PairState::InProgress(_) | crate::pair::PairState::Waiting)
+            }),
             Nomination::Idle | Nomination::Waiting { .. } | Nomination::Owed(_) | Nomination::Done(_) => true,
         }
     }

@@ -74,7 +74,7 @@ impl Args {
 
 /// Our manifests: the workspace and those beside it.
 fn manifests() -> impl Iterator<Item = &'static str> {
-    ["Cargo.toml", "fuzz/Cargo.toml", "interop/Cargo.toml"]
+    ["Cargo.toml", "fuzz/Cargo.toml", "interop/Cargo.toml", "bench/Cargo.toml"]
         .into_iter()
         .filter(|path| process::root().join(path).is_file())
 }

@@ -82,8 +82,11 @@ pub(crate) fn split<'a>(datagram: &mut &'a mut [u8]) -> Result<(Header, &'a mut 
     let mut reader = Reader::new(fixed);
     let mut fields = || Some((reader.u8().ok()?, reader.u16().ok()?, reader.array().ok()?, reader.u16().ok()?));
     let (content_type, version, number, len) = fields().ok_or(Discard::Malformed)?;
-    // The first byte of a stranger says nothing of where the length is.
+    // Of what is no record of DTLS, by its type or its major version, nothing says where the length is.
     let content_type = ContentType::from_wire(content_type).ok_or(Discard::UnknownContentType)?;
+    if version.to_be_bytes()[0] != 0xFE {
+        return Err(Discard::WrongVersion);
+    }
     let (body, rest) = rest.split_at_mut_checked(len.into()).ok_or(Discard::Malformed)?;
     *datagram = rest;
     // 1.0 (of a first ClientHello, or of an alert to it) and 1.2.
@@ -123,9 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_version_is_skipped() {
+    fn what_is_no_record_of_dtls_ends_the_datagram() {
         let mut bytes = [RECORD, RECORD].concat();
         bytes[1] = 3;
+        let mut datagram = &mut bytes[..];
+        assert_eq!(split(&mut datagram), Err(Discard::WrongVersion));
+        assert!(datagram.is_empty());
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_skipped() {
+        let mut bytes = [RECORD, RECORD].concat();
+        bytes[2] = 3;
         let mut datagram = &mut bytes[..];
         assert_eq!(split(&mut datagram), Err(Discard::WrongVersion));
         assert!(split(&mut datagram).is_ok());

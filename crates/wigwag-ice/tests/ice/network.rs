@@ -280,7 +280,8 @@ fn loss_delay_and_duplication_only_delay() {
         world.links(A, Z, |link| {
             link.latency(60 * MS).jitter(40 * MS).loss(20.0).duplication(10.0).reordering(10.0, 100 * MS);
         });
-        world.run_until(|world| are(world, State::Completed), 30 * S);
+        // A nomination of which every answer is lost is given up after 39.5 s, and another is sent.
+        world.run_until(|world| are(world, State::Completed), 90 * S);
         assert!(is_mirrored(&world));
     }
 }

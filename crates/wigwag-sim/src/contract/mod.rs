@@ -5,7 +5,7 @@
 //! ```
 //! use std::time::Instant;
 //! use wigwag_sansio::{Datagram, Transmit};
-//! use wigwag_sim::contract::{self, Network, Subject};
+//! use wigwag_sim::contract::{self, Law, Network, Subject};
 //! use wigwag_sim::{Node, Wire};
 //!
 //! /// Greets once, and hopes that it is heard.
@@ -36,6 +36,11 @@
 //! impl Subject for Peer {
 //!     const COMMANDS: usize = 1;
 //!     const NETWORK: Network = Network::Reordering;
+//!     const UNCHECKED: &'static [(Law, &'static str)] = &[
+//!         (Law::InputsCannotFail, "a peer that only greets counts nothing"),
+//!         (Law::Bounded, "it holds two bits"),
+//!         (Law::CostFollowsWork, "it has no parts"),
+//!     ];
 //!     fn pair(_seed: u64, _now: Instant) -> [Self; 2] {
 //!         Wire::pair().map(|wire| Self { wire, greeting: false, event: false, greeted: false })
 //!     }
