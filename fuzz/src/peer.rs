@@ -177,6 +177,9 @@ fn damage(script: &mut Script<'_>, text: &mut String) {
     *text = lines.concat();
 }
 
+/// The default of `wigwag::Config::mtu`.
+const DATAGRAM_LEN_MAX: usize = 1232;
+
 /// As of an ICE agent: the first two bytes on the wire are the addresses.
 impl Player for Peer {
     fn input(&mut self, packet: &mut [u8], now: Instant) {
@@ -191,7 +194,7 @@ impl Player for Peer {
 
     fn packet(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         let Some(transmit) = self.connection.poll_transmit(now, out) else { return false };
-        assert!(out.len() <= 1200 && transmit.segment_size >= out.len(), "one datagram that fits");
+        assert!(out.len() <= DATAGRAM_LEN_MAX && transmit.segment_size >= out.len(), "one datagram that fits");
         out.splice(..0, [ice::number(transmit.local), ice::number(transmit.remote)]);
         true
     }

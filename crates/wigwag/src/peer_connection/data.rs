@@ -6,7 +6,7 @@ use crate::error::{ChannelError, SendError};
 use bytes::Bytes;
 
 impl PeerConnection {
-    /// W3C `createDataChannel`. It carries messages after [`Event::ChannelOpened`].
+    /// W3C `createDataChannel`. It carries messages after [`Event::ChannelOpened`](crate::Event::ChannelOpened).
     ///
     /// # Errors
     /// A name is too long, the negotiated stream is taken, or the connection is closed.
@@ -31,7 +31,7 @@ impl PeerConnection {
     ///
     /// # Errors
     /// The channel is not open, the message exceeds what the peer takes, or the buffer is full, in which case the
-    /// message is given back and [`Event::Writable`] tells when to try again.
+    /// message is given back and [`Event::Writable`](crate::Event::Writable) tells when to try again.
     pub fn send(&mut self, id: ChannelId, data: Bytes, is_binary: bool) -> Result<(), SendError> {
         self.channels.send(id, data, is_binary, self.transport.secured.sctp.as_mut())
     }
@@ -43,14 +43,14 @@ impl PeerConnection {
         stream.zip(sctp).map_or(0, |(stream, sctp)| sctp.buffered_amount(stream))
     }
 
-    /// W3C `bufferedAmountLowThreshold`, in bytes: [`Event::BufferedAmountLow`] tells when the amount falls to it.
+    /// W3C `bufferedAmountLowThreshold`, in bytes: [`Event::BufferedAmountLow`](crate::Event::BufferedAmountLow) tells when the amount falls to it.
     pub fn set_buffered_amount_low_threshold(&mut self, id: ChannelId, threshold: usize) {
         self.channels.set_low_threshold(id, threshold, self.transport.secured.sctp.as_mut());
         self.may_tell = true;
     }
 
     /// W3C `close` of a data channel: what is buffered is sent, then the peer closes too, then
-    /// [`Event::ChannelClosed`] comes.
+    /// [`Event::ChannelClosed`](crate::Event::ChannelClosed) comes.
     pub fn close_data_channel(&mut self, id: ChannelId) {
         self.channels.close(id, self.transport.secured.sctp.as_mut());
         self.may_tell = true;
