@@ -2,7 +2,7 @@
 
 use crate::{Error, Tally, process, test, tidy};
 
-/// Run the simulated worlds (tests/network.rs, tests/sim_*.rs) with many seeds, in release.
+/// Run all tests that draw, simulated worlds with many seeds and properties with new ones, in release.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How many seeds each world runs with.
@@ -12,10 +12,9 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self) -> Result<Tally, Error> {
-        let mut names = tidy::test_targets(process::root())?;
-        names.retain(|name| name == "network" || name.starts_with("sim_"));
+        let names = tidy::drawing_tests(process::root())?;
         if names.is_empty() {
-            return Err("no crate has a tests/network.rs or tests/sim_*.rs".into());
+            return Err("no crate has a test that draws from wigwag_sim::seeds or with proptest".into());
         }
         let mut command = process::cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
         for name in names {

@@ -4,6 +4,8 @@ mod browser;
 pub(crate) mod libtest;
 
 use crate::{Error, Tally, process, rfc, tidy};
+use std::env;
+use std::process::Command;
 use std::time::Instant;
 
 /// Run the tests: all of them, or with --quick those that need only Rust.
@@ -100,13 +102,22 @@ fn clippy() -> Result<Tally, Error> {
 
 fn tests(seeds: &str) -> Result<Tally, Error> {
     let mut command = process::cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
-    libtest::run(command.env("WIGWAG_SEEDS", seeds))
+    libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", seeds))
 }
 
 /// The corpora through the fuzz targets, on stable.
 fn corpora() -> Result<Tally, Error> {
     let mut command = process::cargo_beside(&["test", "--manifest-path", "fuzz/Cargo.toml", "--no-fail-fast"]);
-    libtest::run(command.args(["--", "--show-output"]))
+    libtest::run(draw_the_same(&mut command).args(["--", "--show-output"]))
+}
+
+/// Properties draw the same each time, so that a change is judged by what it does; `cargo xtask sim` draws anew.
+fn draw_the_same(command: &mut Command) -> &mut Command {
+    const VARIABLE: &str = "PROPTEST_RNG_SEED";
+    match env::var_os(VARIABLE) {
+        Some(_) => command,
+        None => command.env(VARIABLE, "1"),
+    }
 }
 
 fn documentation() -> Result<Tally, Error> {

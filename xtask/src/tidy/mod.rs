@@ -12,7 +12,7 @@ pub(crate) use crates::package;
 
 use crate::{Error, Tally, process};
 use std::path::Path;
-use workspace::Workspace;
+use workspace::{Package, Workspace};
 
 /// Check what no compiler checks: arrows between crates, doors of ciphers, bans, dead files, READMEs, crate counts.
 ///
@@ -50,9 +50,10 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<(String, String)>, Error> {
     workspace::sources(root)
 }
 
-/// The names of all integration tests.
-pub(crate) fn test_targets(root: &Path) -> Result<Vec<String>, Error> {
-    let mut names: Vec<_> = Workspace::load(root)?.packages.into_iter().flat_map(|package| package.tests).collect();
+/// The integration tests that draw: worlds from seeds, or properties.
+pub(crate) fn drawing_tests(root: &Path) -> Result<Vec<String>, Error> {
+    let packages = Workspace::load(root)?.packages;
+    let mut names: Vec<_> = packages.iter().flat_map(Package::drawing_tests).map(str::to_owned).collect();
     names.sort();
     names.dedup();
     Ok(names)

@@ -214,3 +214,13 @@ fn finds_a_test_of_an_attack_that_is_gone() {
     fixture.write("docs/security.md", "| attack | `wigwag-stun/src/b/tests.rs: it_is` |\n");
     fixture.breaks("docs/security.md names what exists", "no it_is in wigwag-stun/src/b/tests.rs");
 }
+
+#[test]
+fn tests_that_draw_are_known_by_what_they_say() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-stun/tests/worlds/main.rs", "mod a;\n");
+    fixture.write("crates/wigwag-stun/tests/worlds/a.rs", "fn f() { for seed in seeds(50) {} }\n");
+    fixture.write("crates/wigwag-stun/tests/properties.rs", "proptest! {}\n");
+    fixture.write("crates/wigwag-stun/tests/plain.rs", "// Not seeds(50).\n");
+    assert_eq!(super::drawing_tests(&fixture.0).unwrap(), ["properties", "worlds"]);
+}

@@ -20,8 +20,8 @@ pub(super) struct Package {
     pub(super) dependencies: Vec<Dependency>,
     /// The files at which its library and its programs begin, from the root.
     pub(super) roots: Vec<String>,
-    /// Its targets of the kind `test`.
-    pub(super) tests: Vec<String>,
+    /// Its targets of the kind `test`, with the file at which each begins, from the root.
+    pub(super) tests: Vec<(String, String)>,
     pub(super) sources: Vec<Source>,
 }
 
@@ -71,10 +71,27 @@ impl Package {
             is_published: package.get("publish").is_none_or(Value::is_null),
             dependencies: list(package, "dependencies").map(Dependency::load).collect(),
             roots: targets("lib").chain(targets("bin")).map(path).collect::<Result<_, _>>()?,
-            tests: targets("test").map(|target| text(target, "name").to_owned()).collect(),
+            tests: targets("test")
+                .map(|target| Ok((text(target, "name").to_owned(), path(target)?)))
+                .collect::<Result<_, Error>>()?,
             sources: files.into_iter().map(read).collect::<Result<_, Error>>()?,
             folder,
         })
+    }
+}
+
+impl Package {
+    /// The integration tests of which a file draws from seeds.
+    pub(super) fn drawing_tests(&self) -> impl Iterator<Item = &str> {
+        let draws = |source: &Source| ["seeds(", "proptest!"].iter().any(|word| source.code.contains(word));
+        let is_of = |source: &Source, root: &str| match root.strip_suffix("main.rs") {
+            Some(folder) => source.path.starts_with(folder),
+            None => source.path == root,
+        };
+        let tests = self.tests.iter();
+        let tests =
+            tests.filter(move |(_, root)| self.sources.iter().any(|source| is_of(source, root) && draws(source)));
+        tests.map(|(name, _)| name.as_str())
     }
 }
 
