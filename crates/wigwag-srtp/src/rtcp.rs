@@ -77,16 +77,16 @@ impl Opener {
             return Err(Error::Unencrypted);
         }
         let index = u64::from(index & !ENCRYPTED);
-        match self.sources.get(&ssrc).map_or(Replay::Fresh, |window| window.check(index)) {
-            Replay::Fresh => {}
-            Replay::Duplicate => return Err(Error::Replayed),
-            Replay::TooOld => return Err(Error::TooOld),
+        match self.sources.get(&ssrc).map(|window| window.check(index)) {
+            Some(Replay::Fresh) => {}
+            Some(Replay::Duplicate) => return Err(Error::Replayed),
+            Some(Replay::TooOld) => return Err(Error::TooOld),
+            // Before it is opened: what is refused is left as it was, and costs nothing.
+            None if self.sources.len() >= SOURCES_MAX => return Err(Error::TooManySources),
+            None => {}
         }
         if !self.cipher.open(Position { ssrc, index }, header, body, Trailer::RtcpIndex(word), tag) {
             return Err(Error::Unauthentic);
-        }
-        if !self.sources.contains_key(&ssrc) && self.sources.len() >= SOURCES_MAX {
-            return Err(Error::TooManySources);
         }
         self.sources.entry(ssrc).or_default().accept(index);
         Ok(len)

@@ -97,10 +97,11 @@ impl Opener {
             open(index).ok_or(Error::Unauthentic)?;
             list.accept(index);
         } else {
-            let index = first_indices(header.sequence).find_map(&mut open).ok_or(Error::Unauthentic)?;
+            // Before it is opened: what is refused is left as it was, and costs nothing.
             if self.sources.len() >= SOURCES_MAX {
                 return Err(Error::TooManySources);
             }
+            let index = first_indices(header.sequence).find_map(&mut open).ok_or(Error::Unauthentic)?;
             self.sources.insert(header.ssrc, ReplayList::new(index));
         }
         Ok(len)

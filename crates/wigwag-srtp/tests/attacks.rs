@@ -211,11 +211,10 @@ fn sources_beyond_the_limit_are_refused_both_ways() {
     }
     assert_eq!(seal(&mut a, &rtp(1024, 1, b"")), None);
     assert_eq!(a.stats().refused_too_many_sources, 1);
-    let sealed = seal(&mut other, &rtp(1024, 1, b"")).expect("sealed");
-    let mut packet = sealed;
-    assert_eq!(z.unprotect_rtp(&mut packet).map(|_| ()), Err(Error::TooManySources));
-    let mut packet = seal_rtcp(&mut a, &rtcp(1024));
-    assert_eq!(z.unprotect_rtcp(&mut packet).map(|_| ()), Err(Error::TooManySources));
+    let sealed = seal(&mut other, &rtp(1024, 1, b"payload")).expect("sealed");
+    assert_eq!(open(&mut z, &sealed), Err(Error::TooManySources));
+    let sealed = seal_rtcp(&mut a, &[rtcp(1024), rtcp(1)].concat());
+    assert_eq!(open_rtcp(&mut z, &sealed), Err(Error::TooManySources));
     assert_eq!(z.stats().dropped_too_many_sources, 2);
     assert!(open(&mut z, &seal(&mut a, &rtp(0, 2, b"")).expect("sealed")).is_ok());
 }
