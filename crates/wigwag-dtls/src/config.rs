@@ -43,8 +43,8 @@ pub struct Config {
     pub role: Role,
     /// Our certificate and its private key.
     pub certificate: Arc<Certificate>,
-    /// The fingerprints of the session description: one of them must be that of the peer's certificate. If there is
-    /// none, no peer is accepted (RFC 8122 §6.2).
+    /// The fingerprints of the session description: one of those with the strongest hash function must be that of the
+    /// peer's certificate (RFC 8122 §5.1). If there is none, no peer is accepted (§6.2).
     pub remote_fingerprints: Vec<Fingerprint>,
     /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
     pub srtp_profiles: Vec<SrtpProfile>,

@@ -29,6 +29,8 @@ pub struct Connection {
     handshake: Handshake,
     /// Owed.
     alert: Option<Alert>,
+    /// Why the handshake was refused.
+    refusal: Option<Refusal>,
     doubt: Option<Doubt>,
     /// At most one of each kind.
     events: VecDeque<Event>,
@@ -50,6 +52,14 @@ struct Doubt {
     patience: u32,
 }
 
+/// A fatal alert that may have been lost.
+#[derive(Clone, Copy)]
+struct Refusal {
+    alert: Alert,
+    /// How often it was said again.
+    repetitions: u32,
+}
+
 impl Connection {
     /// What a record adds to application data, in bytes: header, explicit nonce and tag.
     pub const OVERHEAD: usize = HEADER_LEN + EXPLICIT_NONCE_LEN + TAG_LEN;
@@ -67,6 +77,7 @@ impl Connection {
             state: State::Handshaking(expect),
             handshake,
             alert: None,
+            refusal: None,
             doubt: None,
             events: VecDeque::new(),
             stats: Stats::default(),
@@ -236,7 +247,9 @@ impl Connection {
 
     /// The handshake cannot go on; its state is used up already.
     fn failed(&mut self, failure: Failure) {
-        self.end(failure.reason, Some(Alert::fatal(failure.alert)));
+        let alert = Alert::fatal(failure.alert);
+        self.refusal = Some(Refusal { alert, repetitions: 0 });
+        self.end(failure.reason, Some(alert));
     }
 
     /// The end, if it has not come yet.

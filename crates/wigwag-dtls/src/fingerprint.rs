@@ -5,7 +5,7 @@ use crate::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// A hash function that is trusted to tell certificates apart.
+/// A hash function that is trusted to tell certificates apart. The greater one is preferred.
 ///
 /// RFC 8122 §5 forbids MD2 and MD5; SHA-1 and SHA-224 are not accepted either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

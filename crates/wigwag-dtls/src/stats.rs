@@ -39,7 +39,7 @@ pub struct Stats {
     pub ignored_alerts: u64,
     /// Dropped: not a fragment of a handshake message, or one that is longer than its message.
     pub malformed_fragments: u64,
-    /// Dropped: a fragment that contradicts another of the same message.
+    /// Dropped: what came of a message before a fragment that contradicts it; or the fragment, if it was protected less.
     pub contradicting_fragments: u64,
     /// Dropped: a fragment of a message too far ahead, or too large.
     pub excessive_fragments: u64,

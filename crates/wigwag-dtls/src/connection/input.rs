@@ -26,7 +26,7 @@ impl Connection {
             }
         };
         match (&self.state, header.number.epoch) {
-            (State::Closed, _) => self.stats.after_close += 1,
+            (State::Closed, _) => self.handle_after_close(&header, body),
             (State::Handshaking(_) | State::Connected(_), 0) => self.handle_plaintext(&header, body, now),
             (State::Handshaking(_) | State::Connected(_), _) => match self.open(&header, body) {
                 Ok(text) => return self.handle_protected(&header, text, now),
@@ -34,6 +34,19 @@ impl Connection {
             },
         }
         None
+    }
+
+    fn handle_after_close(&mut self, header: &Header, body: &[u8]) {
+        self.stats.after_close += 1;
+        if let (ContentType::Handshake, false, Some(refusal)) =
+            (header.content_type, body.is_empty(), &mut self.refusal)
+            && refusal.repetitions < self.handshake.config.retransmission.limit
+        {
+            // RFC 6347 §4.2.7: "However, a DTLS implementation which would ordinarily issue an alert SHOULD generate a new
+            // alert message if the offending record is received again (e.g., as a retransmitted handshake message)."
+            refusal.repetitions += u32::from(self.alert.is_none());
+            self.alert = Some(refusal.alert);
+        }
     }
 
     /// The key is decided before the record is opened: a failed attempt destroys it.
@@ -117,6 +130,12 @@ impl Connection {
             self.stats.malformed_fragments += 1;
         }
         while !reader.is_empty() {
+            match self.state {
+                State::Handshaking(_) => {}
+                // The message before, in the same record, was the last of the handshake, or its end.
+                State::Connected(_) => return self.stats.late_handshake_messages += 1,
+                State::Closed => return self.stats.after_close += 1,
+            }
             let Ok(fragment) = Fragment::decode(&mut reader) else {
                 self.stats.malformed_fragments += 1;
                 return;
@@ -124,7 +143,10 @@ impl Connection {
             match self.handshake.received.insert(header.number.epoch, &fragment) {
                 Ok(()) => self.advance(now),
                 Err(FragmentDiscard::Repeated) => self.handle_repeated(&fragment),
-                Err(FragmentDiscard::Contradicting) => self.stats.contradicting_fragments += 1,
+                Err(FragmentDiscard::Contradicting) => {
+                    self.stats.contradicting_fragments += 1;
+                    self.advance(now);
+                }
                 Err(FragmentDiscard::Excessive) => self.stats.excessive_fragments += 1,
                 Err(FragmentDiscard::Unprotected) => self.stats.plaintext_handshake += 1,
             }

@@ -201,3 +201,40 @@ fn a_message_out_of_order_is_refused() {
     let events = format!("{:?}", events(&mut z));
     assert!(events.contains("UnexpectedMessage"), "{events}");
 }
+
+/// The client's flight 5, up to its Finished, and the Finished as a message; its record is spent.
+fn finished_of(a: &mut Connection, z: &mut Connection) -> (Vec<u8>, Vec<u8>) {
+    carry(a, z);
+    carry(z, a);
+    let mut flight = Vec::new();
+    a.poll_packet(wigwag_sim::origin(), 1200, &mut flight);
+    let mut before = flight.clone();
+    let mut finished = before.split_off(flight.len() - HEADER_LEN - EXPLICIT_NONCE_LEN - 24 - TAG_LEN);
+    z.handle_input(&mut before.clone(), wigwag_sim::origin(), |_| {});
+    let (header, body) = crate::record::plaintext::split(&mut &mut finished[..]).unwrap();
+    let finished = z.handshake.read.as_mut().unwrap().open(&header, body).unwrap().to_vec();
+    (before, finished)
+}
+
+#[test]
+fn what_follows_a_finished_in_its_record_is_late_and_ends_nothing() {
+    for extra in [&[][..], &[0; 12]] {
+        let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+        let now = wigwag_sim::origin();
+        let (_, finished) = finished_of(&mut a, &mut z);
+        let extra = whole(HandshakeType::FINISHED, 5, extra);
+        let mut record = record(&mut a, ContentType::Handshake, &[finished, extra.clone(), extra].concat());
+        z.handle_input(&mut record, now, |_| {});
+        assert!(z.is_connected());
+        assert_eq!((events(&mut z).len(), z.stats.late_handshake_messages), (1, 1));
+        run_on(&mut a, &mut z);
+        assert!(a.is_connected() && z.is_connected());
+    }
+}
+
+fn run_on(a: &mut Connection, z: &mut Connection) {
+    for _ in 0..4 {
+        carry(z, a);
+        carry(a, z);
+    }
+}

@@ -2,6 +2,7 @@
 
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes128Gcm, KeyInit};
+use zeroize::Zeroizing;
 
 /// The length of the key, in bytes.
 pub(crate) const KEY_LEN: usize = 16;
@@ -15,12 +16,12 @@ pub(crate) const TAG_LEN: usize = 16;
 /// AES-128-GCM with the salt of one direction. Wiped when dropped.
 pub(crate) struct Aead {
     cipher: Aes128Gcm,
-    salt: [u8; SALT_LEN],
+    salt: Zeroizing<[u8; SALT_LEN]>,
 }
 
 impl Aead {
     pub(crate) fn new(key: &[u8; KEY_LEN], salt: [u8; SALT_LEN]) -> Self {
-        Self { cipher: Aes128Gcm::new(key.into()), salt }
+        Self { cipher: Aes128Gcm::new(key.into()), salt: Zeroizing::new(salt) }
     }
 
     /// Encrypts where it lies and returns the tag; `None` if it is longer than the cipher can take (64 GB).

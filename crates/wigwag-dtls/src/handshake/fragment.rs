@@ -81,7 +81,7 @@ pub(crate) fn whole(message_type: HandshakeType, message_seq: u16, body: &[u8]) 
 pub(crate) enum FragmentDiscard {
     /// Of a message that is complete.
     Repeated,
-    /// Another length or type than the message had before.
+    /// It contradicts what had come of the message: that is forgotten in its favour, unless it was protected better.
     Contradicting,
     /// Too far ahead, or too large.
     Excessive,
@@ -105,11 +105,17 @@ impl Partial {
         Self { message: Message { epoch, bytes }, has: vec![0; body_len.div_ceil(64)], missing: body_len }
     }
 
-    fn is_of(&self, fragment: &Fragment<'_>) -> bool {
-        self.message.message_type() == fragment.message_type && self.message.body().len() == fragment.message_len
+    /// Whether they are of the same message: its type, its length, and every byte that both have.
+    fn agrees(&self, fragment: &Fragment<'_>) -> bool {
+        let held = self.message.body();
+        self.message.message_type() == fragment.message_type
+            && held.len() == fragment.message_len
+            && held.iter().enumerate().skip(fragment.offset).zip(fragment.bytes).all(|((position, held), byte)| {
+                let has = self.has.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 == 1);
+                !has || held == byte
+            })
     }
 
-    /// Bytes that are there already stay as they are.
     fn fill(&mut self, fragment: &Fragment<'_>) {
         let body = self.message.bytes.iter_mut().skip(HEADER_LEN + fragment.offset);
         for (position, (to, from)) in (fragment.offset..).zip(body.zip(fragment.bytes)) {
@@ -155,20 +161,25 @@ impl Reassembly {
         if seq - self.next >= AHEAD_MAX || fragment.message_len > MESSAGE_LEN_MAX {
             return Err(FragmentDiscard::Excessive);
         }
-        // What is protected is believed more than what is not.
-        if self.partials.get(&seq).is_some_and(|partial| partial.message.epoch < epoch) {
-            self.partials.remove(&seq);
-        }
-        match self.partials.get(&seq) {
-            Some(partial) if !partial.is_of(fragment) || partial.message.epoch > epoch => {
-                return Err(FragmentDiscard::Contradicting);
+        let contradicts = match self.partials.get_mut(&seq) {
+            Some(partial) if partial.message.epoch == epoch && partial.agrees(fragment) => {
+                if partial.missing == 0 {
+                    return Err(FragmentDiscard::Repeated);
+                }
+                partial.fill(fragment);
+                return Ok(());
             }
-            Some(partial) if partial.missing == 0 => return Err(FragmentDiscard::Repeated),
-            Some(_) => {}
-            None => self.make_room(seq, fragment.message_len)?,
-        }
+            // What is protected is believed more than what is not.
+            Some(partial) if partial.message.epoch > epoch => return Err(FragmentDiscard::Contradicting),
+            Some(partial) => partial.message.epoch == epoch,
+            None => false,
+        };
+        // Of two that are protected alike, the later one is believed: the peer sends again what is true, whereas somebody
+        // who forged one fragment in time would otherwise be believed for ever.
+        self.partials.remove(&seq);
+        self.make_room(seq, fragment.message_len)?;
         self.partials.entry(seq).or_insert_with(|| Partial::new(epoch, fragment)).fill(fragment);
-        Ok(())
+        if contradicts { Err(FragmentDiscard::Contradicting) } else { Ok(()) }
     }
 
     /// The next message, if it is complete.
@@ -249,7 +260,7 @@ mod tests {
         for seq in [2, 0, 1] {
             reassembly.insert(0, &fragment(seq, 1, 0, &[seq as u8])).unwrap();
         }
-        assert_eq!(reassembly.insert(0, &fragment(2, 1, 0, &[9])), Err(FragmentDiscard::Repeated));
+        assert_eq!(reassembly.insert(0, &fragment(2, 1, 0, &[2])), Err(FragmentDiscard::Repeated));
         for seq in 0..3 {
             assert_eq!(reassembly.pop().unwrap().body(), [seq]);
         }
@@ -257,14 +268,25 @@ mod tests {
     }
 
     #[test]
-    fn another_length_or_type_contradicts_and_an_overlap_changes_nothing() {
+    fn another_length_or_type_or_byte_contradicts_and_what_was_held_gives_way() {
+        let other_type = Fragment { message_type: HandshakeType(2), ..fragment(0, 4, 2, b"cd") };
+        for other in [fragment(0, 5, 0, b"ab"), other_type, fragment(0, 4, 1, b"XY")] {
+            let mut reassembly = Reassembly::default();
+            reassembly.insert(0, &other).unwrap();
+            assert_eq!(reassembly.insert(0, &fragment(0, 4, 0, b"ab")), Err(FragmentDiscard::Contradicting));
+            reassembly.insert(0, &fragment(0, 4, 1, b"bcd")).unwrap();
+            assert_eq!(reassembly.pop().unwrap().body(), b"abcd");
+        }
+    }
+
+    #[test]
+    fn what_is_complete_and_waits_gives_way_as_well() {
         let mut reassembly = Reassembly::default();
-        reassembly.insert(0, &fragment(0, 4, 0, b"ab")).unwrap();
-        assert_eq!(reassembly.insert(0, &fragment(0, 5, 0, b"ab")), Err(FragmentDiscard::Contradicting));
-        let other = Fragment { message_type: HandshakeType(2), ..fragment(0, 4, 2, b"cd") };
-        assert_eq!(reassembly.insert(0, &other), Err(FragmentDiscard::Contradicting));
-        reassembly.insert(0, &fragment(0, 4, 1, b"XYZ")).unwrap();
-        assert_eq!(reassembly.pop().unwrap().body(), b"abYZ");
+        reassembly.insert(0, &fragment(1, 4, 0, b"lies")).unwrap();
+        assert_eq!(reassembly.insert(0, &fragment(1, 4, 0, b"true")), Err(FragmentDiscard::Contradicting));
+        assert_eq!(reassembly.insert(0, &fragment(1, 4, 0, b"true")), Err(FragmentDiscard::Repeated));
+        reassembly.insert(0, &fragment(0, 0, 0, b"")).unwrap();
+        assert_eq!([reassembly.pop().unwrap().body(), reassembly.pop().unwrap().body()], [&b""[..], b"true"]);
     }
 
     #[test]

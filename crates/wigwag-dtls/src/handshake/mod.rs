@@ -10,7 +10,7 @@ use crate::alert::AlertDescription;
 use crate::error::DecodeError;
 use crate::message::HandshakeType;
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
-use crate::{CipherSuite, CloseReason, Config, Group, SrtpProfile};
+use crate::{CipherSuite, CloseReason, Config, Fingerprint, Group, SrtpProfile};
 use flight::{Content, Flight};
 use fragment::{Message, Reassembly};
 use transcript::Transcript;
@@ -82,9 +82,13 @@ impl Handshake {
     /// RFC 5763 §5: "If the fingerprint does not match the hashed certificate, then the endpoint MUST tear down the media
     /// session immediately."
     pub(crate) fn authenticate(&mut self, certificate: &[u8]) -> Result<(), Failure> {
+        // RFC 8122 §5.1: "An endpoint MUST select the set of fingerprints that use its most preferred hash function (out of
+        // those offered by the peer) and verify that each certificate used matches one fingerprint out of that set."
+        let fingerprints = &self.config.remote_fingerprints;
+        let preferred = fingerprints.iter().map(Fingerprint::algorithm).max();
+        let set = fingerprints.iter().filter(|fingerprint| Some(fingerprint.algorithm()) == preferred);
         // All are compared, whichever matches: time tells nothing of which.
-        let matching =
-            self.config.remote_fingerprints.iter().filter(|fingerprint| fingerprint.matches(certificate)).count();
+        let matching = set.filter(|fingerprint| fingerprint.matches(certificate)).count();
         if matching == 0 {
             return Err(Failure { alert: AlertDescription::BadCertificate, reason: CloseReason::FingerprintMismatch });
         }
