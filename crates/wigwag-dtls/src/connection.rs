@@ -19,6 +19,9 @@ use std::collections::VecDeque;
 use std::time::Instant;
 use wigwag_sansio::{Monotonic, Rng, Seed};
 
+/// Connected and closed.
+const EVENTS_MAX: usize = 2;
+
 /// A DTLS connection: a handshake, and records around what the layer above sends.
 ///
 /// It knows no address: whoever owns it decides what reaches it, and where its datagrams go. It must be given only what
@@ -224,6 +227,17 @@ impl Connection {
         &self.stats
     }
 
+    /// What it holds, in bytes: messages of the peer that are incomplete, the handshake so far, the flight that may have to
+    /// be sent again, the peer's certificate, and events.
+    pub fn held_len(&self) -> usize {
+        self.handshake.held_len() + self.events.len() * size_of::<Event>()
+    }
+
+    /// The most that it holds, in bytes, whatever the peer and strangers send.
+    pub fn held_len_max(&self) -> usize {
+        self.handshake.held_len_max() + EVENTS_MAX * size_of::<Event>()
+    }
+
     /// What it was made of.
     pub const fn config(&self) -> &Config {
         &self.handshake.config
@@ -317,7 +331,8 @@ impl Connection {
             State::Closed => debug_assert!(flight.is_idle(), "nothing but an alert is owed after the end"),
         }
         debug_assert!(self.handshake.received.held_len() <= crate::handshake::fragment::HELD_LEN_MAX);
-        debug_assert!(self.events.len() <= 2, "connected and closed");
+        debug_assert!(self.held_len() <= self.held_len_max());
+        debug_assert!(self.events.len() <= EVENTS_MAX);
     }
 }
 

@@ -120,6 +120,11 @@ impl Flight {
         }
     }
 
+    /// Bytes held.
+    pub(crate) fn len(&self) -> usize {
+        self.items.iter().map(|item| HEADER_LEN + item.body_len()).sum()
+    }
+
     pub(crate) const fn is_owed(&self) -> bool {
         matches!(self.state, State::Sending { .. })
     }

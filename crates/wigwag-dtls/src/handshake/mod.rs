@@ -16,6 +16,11 @@ use fragment::{Message, Reassembly};
 use transcript::Transcript;
 use wigwag_sansio::Rng;
 
+/// How many messages each side sends in a handshake (RFC 6347 §4.2.4, figure 1, without those of resumption).
+const PEER_MESSAGES_MAX: usize = 5;
+/// How long ours are together but for the certificate: hellos, a key share, signatures.
+const OTHER_MESSAGES_LEN_MAX: usize = 2048;
+
 /// What the handlers of messages work on.
 pub(crate) struct Handshake {
     pub(crate) config: Config,
@@ -94,6 +99,22 @@ impl Handshake {
         }
         self.negotiated.peer_certificate = certificate.to_vec();
         Ok(())
+    }
+
+    /// Bytes held.
+    pub(crate) fn held_len(&self) -> usize {
+        self.received.held_len()
+            + self.transcript.bytes().len()
+            + self.flight.len()
+            + self.negotiated.peer_certificate.len()
+    }
+
+    /// The most that may be held: of the peer, its messages in the transcript, its certificate once more, and what is
+    /// incomplete; of ours, the transcript and the flight.
+    pub(crate) fn held_len_max(&self) -> usize {
+        const MESSAGE_LEN_MAX: usize = fragment::HEADER_LEN + fragment::MESSAGE_LEN_MAX;
+        let ours_len_max = self.config.certificate.der().len() + OTHER_MESSAGES_LEN_MAX;
+        fragment::HELD_LEN_MAX + (PEER_MESSAGES_MAX + 1) * MESSAGE_LEN_MAX + 2 * ours_len_max
     }
 
     /// What only the handshake needed.

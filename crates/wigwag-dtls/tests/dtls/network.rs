@@ -5,7 +5,7 @@ use expect_test::expect;
 use std::time::{Duration, Instant};
 use wigwag_dtls::{CloseReason, Connection, Event, Stats};
 use wigwag_sansio::{Datagram, Rng, Seed, Transmit};
-use wigwag_sim::contract::{self, Law, Network, Subject};
+use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Node, Wire, World, Z, seeds};
 
 struct Peer {
@@ -64,10 +64,7 @@ impl Node for Peer {
 }
 
 impl Subject for Peer {
-    const UNCHECKED: &'static [(Law, &'static str)] = &[
-        (Law::Bounded, "hostile.rs floods the reassembly, which alone can grow"),
-        (Law::CostFollowsWork, "a connection has no parts"),
-    ];
+    const UNCHECKED: &'static [(Law, &'static str)] = &[(Law::CostFollowsWork, "a connection has no parts")];
     const COMMANDS: usize = 0;
     const NETWORK: Network = Network::Lossy;
 
@@ -95,6 +92,10 @@ impl Subject for Peer {
 
     fn dropped(&self) -> Option<u64> {
         Some(dropped(self.connection.stats()))
+    }
+
+    fn load(&self) -> Option<Load> {
+        Some(Load { held: self.connection.held_len(), bound: self.connection.held_len_max() })
     }
 }
 
