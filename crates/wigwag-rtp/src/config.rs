@@ -13,7 +13,9 @@ pub struct Config {
     /// Where wall time comes from; without it, sender reports count from the session's first instant, which
     /// synchronises our streams with each other but not with another machine's.
     pub clock: Option<WallClock>,
-    /// Whether feedback may be sent without a report and a canonical name around it (`a=rtcp-rsize`, RFC 5506).
+    /// Whether feedback may be sent without a report and a canonical name around it (`a=rtcp-rsize`, RFC 5506). That is
+    /// to be negotiated, so it is not the default; [`Session::set_reduced_size`](crate::Session::set_reduced_size) says
+    /// so later.
     pub is_reduced_size: bool,
     /// The mean time between two reports; each is drawn between a half and one and a half of it.
     pub report_interval: Duration,
@@ -39,7 +41,7 @@ impl Config {
         Self {
             cname: cname.into(),
             clock: None,
-            is_reduced_size: true,
+            is_reduced_size: false,
             report_interval: Duration::from_secs(1),
             transport_feedback_interval: Duration::from_millis(100),
             packet_len_max: 1180,

@@ -3,16 +3,23 @@
 use crate::config::ReceiverConfig;
 use crate::event::ReceiverId;
 use crate::extension::Extensions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// So many sources may be known; more than streams, since descriptions name some that never send.
-const SOURCES_MAX: usize = 4096;
+/// So many sources may be described; more than streams, since descriptions name some that never send.
+pub(crate) const SOURCES_MAX: usize = 4096;
 
 /// The media sections that we receive, and what tells them apart.
 #[derive(Debug, Default)]
 pub(crate) struct Demultiplexer {
     receivers: BTreeMap<ReceiverId, ReceiverConfig>,
+    /// What follows from the sections, made when a packet next asks: a description changes many of them at once.
+    index: Option<Index>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
     by_mid: BTreeMap<Vec<u8>, ReceiverId>,
+    /// The sources that descriptions name; those that packets have shown are the session's streams.
     by_ssrc: BTreeMap<u32, ReceiverId>,
     by_payload_type: BTreeMap<u8, Owner>,
     extensions: Extensions,
@@ -25,6 +32,18 @@ enum Owner {
     Several,
 }
 
+/// What a packet says of where it belongs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Labels<'a> {
+    pub(crate) ssrc: u32,
+    pub(crate) mid: Option<&'a [u8]>,
+    pub(crate) payload_type: u8,
+    /// Where the packets of its source went before.
+    pub(crate) known: Option<ReceiverId>,
+    /// Whether it is new enough to move its source to another section.
+    pub(crate) may_move: bool,
+}
+
 /// Where a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -35,8 +54,8 @@ pub(crate) enum Route {
 
 impl Demultiplexer {
     /// All extensions of a bundle have the same numbers in all its sections (RFC 9143 §9.1).
-    pub(crate) const fn extensions(&self) -> Extensions {
-        self.extensions
+    pub(crate) fn extensions(&mut self) -> Extensions {
+        self.index().extensions
     }
 
     pub(crate) fn receiver(&self, id: ReceiverId) -> Option<&ReceiverConfig> {
@@ -47,94 +66,90 @@ impl Demultiplexer {
         self.receivers.len()
     }
 
-    pub(crate) fn insert(&mut self, id: ReceiverId, config: ReceiverConfig) {
+    /// How many sources are known by their descriptions.
+    pub(crate) fn sources_len(&self) -> usize {
+        self.index.as_ref().map_or(0, |index| index.by_ssrc.len())
+    }
+
+    /// Returns the sources that this section names and did not before.
+    pub(crate) fn insert(&mut self, id: ReceiverId, config: ReceiverConfig) -> Vec<u32> {
+        let before = self.receivers.get(&id).map(|before| before.ssrcs.iter().copied().collect::<BTreeSet<_>>());
+        let named = |ssrc: &u32| before.as_ref().is_some_and(|before| before.contains(ssrc));
+        let new = config.ssrcs.iter().copied().filter(|ssrc| !named(ssrc)).collect();
         self.receivers.insert(id, config);
-        self.rebuild();
+        self.index = None;
+        new
     }
 
     pub(crate) fn remove(&mut self, id: ReceiverId) {
         self.receivers.remove(&id);
-        self.rebuild();
+        self.index = None;
     }
 
-    /// What was learned from packets stays, but for sections that are gone.
-    fn rebuild(&mut self) {
-        self.by_mid.clear();
-        self.by_payload_type.clear();
-        self.extensions = Extensions::NONE;
-        self.by_ssrc.retain(|_, id| self.receivers.contains_key(id));
-        for (id, config) in &self.receivers {
-            self.extensions.merge(config.extensions);
-            if let Some(mid) = &config.mid {
-                self.by_mid.insert(mid.clone().into_bytes(), *id);
-            }
-            for ssrc in &config.ssrcs {
-                if self.by_ssrc.len() < SOURCES_MAX {
-                    self.by_ssrc.insert(*ssrc, *id);
-                }
-            }
-            for payload_type in &config.payload_types {
-                self.by_payload_type
-                    .entry(payload_type.number)
-                    .and_modify(|owner| {
-                        if *owner != Owner::One(*id) {
-                            *owner = Owner::Several;
-                        }
-                    })
-                    .or_insert(Owner::One(*id));
-            }
-        }
+    fn index(&mut self) -> &Index {
+        self.index.get_or_insert_with(|| Index::new(&self.receivers))
     }
 
-    /// Where a packet goes; `may_move` says whether it is new enough to move its source to another section.
+    /// Where a packet goes.
     // RFC 9143 §9.2: by the MID, if the packet has one; else by the source; else by a payload type that only one section
     // has. In each case the payload type must be one of that section.
-    pub(crate) fn route(&mut self, ssrc: u32, mid: Option<&[u8]>, payload_type: u8, may_move: bool) -> Route {
-        let known = self.by_ssrc.get(&ssrc).copied();
-        let named = match mid {
-            Some(mid) => match self.by_mid.get(mid) {
+    pub(crate) fn route(&mut self, packet: Labels<'_>) -> Route {
+        let index = self.index();
+        let known = packet.known.or_else(|| index.by_ssrc.get(&packet.ssrc).copied());
+        let named = match packet.mid {
+            Some(mid) => match index.by_mid.get(mid) {
                 Some(id) => Some(*id),
                 // RFC 9143 §9.2: a MID that no section has is not to be guessed at.
                 None => return Route::UnknownStream,
             },
             None => None,
         };
-        let by_payload_type = || match self.by_payload_type.get(&payload_type) {
+        let by_payload_type = || match index.by_payload_type.get(&packet.payload_type) {
             Some(Owner::One(id)) => Some(*id),
             Some(Owner::Several) | None => None,
         };
         let receiver = match (named, known) {
-            (Some(named), None) => named,
-            (Some(named), Some(known)) => {
-                if may_move {
-                    named
-                } else {
-                    known
+            (Some(named), None) => Some(named),
+            (Some(named), Some(_)) if packet.may_move => Some(named),
+            (_, Some(known)) => Some(known),
+            (None, None) => by_payload_type(),
+        };
+        let Some((receiver, config)) = receiver.and_then(|id| self.receivers.get_key_value(&id)) else {
+            return Route::UnknownStream;
+        };
+        match config.payload_types.iter().find(|known| known.number == packet.payload_type) {
+            Some(payload_type) => Route::To {
+                receiver: *receiver,
+                clock_rate_hz: payload_type.clock_rate_hz,
+                nack: config.nack,
+                transport_cc: config.transport_cc,
+            },
+            None => Route::UnknownPayloadType,
+        }
+    }
+}
+
+impl Index {
+    fn new(receivers: &BTreeMap<ReceiverId, ReceiverConfig>) -> Self {
+        let mut index = Self::default();
+        for (id, config) in receivers {
+            index.extensions.merge(config.extensions);
+            if let Some(mid) = &config.mid {
+                index.by_mid.insert(mid.clone().into_bytes(), *id);
+            }
+            for ssrc in &config.ssrcs {
+                if index.by_ssrc.len() < SOURCES_MAX {
+                    index.by_ssrc.insert(*ssrc, *id);
                 }
             }
-            (None, Some(known)) => known,
-            (None, None) => match by_payload_type() {
-                Some(id) => id,
-                None => return Route::UnknownStream,
-            },
-        };
-        let Some(config) = self.receivers.get(&receiver) else { return Route::UnknownStream };
-        let Some(clock) = config.payload_types.iter().find(|known| known.number == payload_type) else {
-            return Route::UnknownPayloadType;
-        };
-        let (nack, transport_cc, clock_rate_hz) = (config.nack, config.transport_cc, clock.clock_rate_hz);
-        if known != Some(receiver) && (known.is_some() || self.by_ssrc.len() < SOURCES_MAX) {
-            self.by_ssrc.insert(ssrc, receiver);
+            for payload_type in &config.payload_types {
+                let owner = index.by_payload_type.entry(payload_type.number).or_insert(Owner::One(*id));
+                if *owner != Owner::One(*id) {
+                    *owner = Owner::Several;
+                }
+            }
         }
-        Route::To { receiver, clock_rate_hz, nack, transport_cc }
-    }
-
-    /// The source may belong to another section from now on, unless a description names it.
-    pub(crate) fn forget(&mut self, ssrc: u32) {
-        let is_named = |id: &ReceiverId| self.receivers.get(id).is_some_and(|config| config.ssrcs.contains(&ssrc));
-        if self.by_ssrc.get(&ssrc).is_some_and(|id| !is_named(id)) {
-            self.by_ssrc.remove(&ssrc);
-        }
+        index
     }
 }
 
@@ -158,8 +173,12 @@ mod tests {
         sections
     }
 
-    fn to(sections: &mut Demultiplexer, ssrc: u32, mid: Option<&str>, payload_type: u8) -> Result<ReceiverId, Route> {
-        match sections.route(ssrc, mid.map(str::as_bytes), payload_type, true) {
+    fn labels(ssrc: u32, mid: Option<&str>, payload_type: u8) -> Labels<'_> {
+        Labels { ssrc, mid: mid.map(str::as_bytes), payload_type, known: None, may_move: true }
+    }
+
+    fn to(sections: &mut Demultiplexer, labels: Labels<'_>) -> Result<ReceiverId, Route> {
+        match sections.route(labels) {
             Route::To { receiver, .. } => Ok(receiver),
             other => Err(other),
         }
@@ -168,40 +187,41 @@ mod tests {
     #[test]
     fn by_identification_then_source_then_payload_type() {
         let mut sections = sections();
-        assert_eq!(to(&mut sections, 10, None, 100), Ok(A));
-        assert_eq!(to(&mut sections, 20, None, 97), Ok(B));
-        assert_eq!(to(&mut sections, 20, None, 100), Ok(B), "learned from the packet before");
-        assert_eq!(to(&mut sections, 30, Some("b"), 100), Ok(B));
-        assert_eq!(to(&mut sections, 30, None, 100), Ok(B));
-        assert_eq!(to(&mut sections, 40, None, 100), Err(Route::UnknownStream), "both have the payload type");
-        assert_eq!(to(&mut sections, 40, Some("c"), 96), Err(Route::UnknownStream));
-        assert_eq!(to(&mut sections, 10, None, 98), Err(Route::UnknownPayloadType));
-        assert_eq!(to(&mut sections, 10, None, 97), Err(Route::UnknownPayloadType), "of another section");
+        assert_eq!(to(&mut sections, labels(10, None, 100)), Ok(A));
+        assert_eq!(to(&mut sections, labels(20, None, 97)), Ok(B));
+        assert_eq!(to(&mut sections, Labels { known: Some(B), ..labels(20, None, 100) }), Ok(B));
+        assert_eq!(to(&mut sections, labels(30, Some("b"), 100)), Ok(B));
+        assert_eq!(to(&mut sections, labels(40, None, 100)), Err(Route::UnknownStream), "both have the payload type");
+        assert_eq!(to(&mut sections, labels(40, Some("c"), 96)), Err(Route::UnknownStream));
+        assert_eq!(to(&mut sections, labels(10, None, 98)), Err(Route::UnknownPayloadType));
+        assert_eq!(to(&mut sections, labels(10, None, 97)), Err(Route::UnknownPayloadType), "of another section");
     }
 
     #[test]
     fn an_identification_moves_a_source_but_not_with_an_old_packet() {
         let mut sections = sections();
-        assert_eq!(sections.route(10, Some(b"b"), 100, false), sections.route(10, None, 100, false));
-        assert_eq!(to(&mut sections, 10, Some("b"), 100), Ok(B));
-        assert_eq!(to(&mut sections, 10, None, 100), Ok(B));
+        assert_eq!(to(&mut sections, Labels { may_move: false, ..labels(10, Some("b"), 100) }), Ok(A));
+        assert_eq!(to(&mut sections, labels(10, Some("b"), 100)), Ok(B));
+        assert_eq!(to(&mut sections, Labels { known: Some(B), ..labels(10, None, 100) }), Ok(B));
     }
 
     #[test]
-    fn a_section_that_is_removed_takes_its_sources_with_it() {
+    fn a_section_that_is_removed_takes_its_payload_types_with_it() {
         let mut sections = sections();
-        assert_eq!(to(&mut sections, 20, None, 97), Ok(B));
+        assert_eq!(to(&mut sections, labels(20, None, 97)), Ok(B));
         sections.remove(B);
-        assert_eq!(to(&mut sections, 20, None, 97), Err(Route::UnknownStream));
-        assert_eq!(to(&mut sections, 20, None, 100), Ok(A), "now only one has the payload type");
+        assert_eq!(to(&mut sections, labels(20, None, 97)), Err(Route::UnknownStream));
+        assert_eq!(to(&mut sections, labels(20, None, 100)), Ok(A), "now only one has the payload type");
     }
 
     #[test]
-    fn known_sources_are_bounded() {
+    fn described_sources_are_bounded() {
         let mut sections = sections();
-        for ssrc in 0..10_000 {
-            assert_eq!(to(&mut sections, ssrc, None, 96), Ok(A));
-        }
-        assert_eq!(sections.by_ssrc.len(), SOURCES_MAX);
+        let mut config = ReceiverConfig::new(Kind::Video, vec![]);
+        config.ssrcs = (0..10_000).collect();
+        assert_eq!(sections.insert(B, config.clone()).len(), 10_000);
+        assert_eq!(sections.insert(B, config), [], "none is new");
+        sections.extensions();
+        assert_eq!(sections.sources_len(), SOURCES_MAX);
     }
 }

@@ -20,4 +20,4 @@ pub use error::{DecodeError, Error, SendError};
 pub use event::{Event, Received, ReceiverId, Reported, RtpPacket, SenderId};
 pub use extension::{AudioLevel, Elements, Extensions};
 pub use session::Session;
-pub use stats::{ReceiverStats, SenderStats, Stats};
+pub use stats::{Load, ReceiverStats, SenderStats, Stats};

@@ -34,6 +34,8 @@ pub struct Stats {
     pub transport_arrived: u64,
     /// Packets of ours that transport-wide feedback reported as missing, and that never turned up since.
     pub transport_lost: u64,
+    /// How many streams were looked at by all calls together; it follows the work, however many streams there are.
+    pub visits: u64,
     /// The last round trip time measured from any report, if any was.
     pub round_trip_time: Option<Duration>,
     /// What the receiver estimates it can take (REMB), in bits per second.
@@ -54,6 +56,8 @@ pub struct SenderStats {
     pub packets_resent: u64,
     /// Bytes of payload sent again.
     pub bytes_resent: u64,
+    /// Packets that waited to be sent when a renegotiation made them impossible: too long, or of another payload type.
+    pub packets_discarded: u64,
     /// NACK messages received.
     pub nacks_received: u64,
     /// Packets that a NACK asked for and that were no longer there.
@@ -102,4 +106,14 @@ pub struct ReceiverStats {
     pub plis_sent: u64,
     /// Sender reports received.
     pub sender_reports_received: u64,
+}
+
+/// How full a queue or list is, in entries or bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Load {
+    /// What is in it.
+    pub held: usize,
+    /// What may be.
+    pub bound: usize,
 }

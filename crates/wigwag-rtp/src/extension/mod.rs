@@ -27,6 +27,21 @@ impl Extensions {
     /// None negotiated.
     pub const NONE: Self = Self { mid: None, rid: None, abs_send_time: None, audio_level: None, transport_cc: None };
 
+    /// Those that can be written. Number 0 is padding (RFC 8285 §4.2), and of two with one number the first counts.
+    pub(crate) fn distinct(mut self) -> Self {
+        let mut seen = [0; 5];
+        let Self { mid, rid, abs_send_time, audio_level, transport_cc } = &mut self;
+        for (at, number) in [mid, rid, abs_send_time, audio_level, transport_cc].into_iter().enumerate() {
+            if number.is_some_and(|number| seen.contains(&number)) {
+                *number = None;
+            }
+            if let (Some(slot), Some(number)) = (seen.get_mut(at), *number) {
+                *slot = number;
+            }
+        }
+        self
+    }
+
     /// Takes what `other` has and this has not.
     pub(crate) fn merge(&mut self, other: Self) {
         self.mid = self.mid.or(other.mid);

@@ -8,20 +8,24 @@ const ENTRY_LEN: usize = 8;
 
 /// Who shall send a key frame.
 #[derive(Clone, Copy, Debug)]
-pub struct FullIntraRequest<'a>(&'a [u8]);
+pub struct FullIntraRequest<'a> {
+    /// Who asks.
+    pub sender_ssrc: u32,
+    entries: &'a [u8],
+}
 
 impl<'a> FullIntraRequest<'a> {
     pub(super) fn parse(mut body: Reader<'a>) -> Result<Self, DecodeError> {
-        body.take(8)?;
+        let (sender_ssrc, _unused) = (body.u32()?, body.u32()?);
         if body.0.is_empty() || !body.0.len().is_multiple_of(ENTRY_LEN) {
             return Err(DecodeError::Malformed("FIR"));
         }
-        Ok(Self(body.0))
+        Ok(Self { sender_ssrc, entries: body.0 })
     }
 
     /// Each source that is asked, and the number of the request, which is the same when it is repeated.
     pub fn requests(&self) -> impl Iterator<Item = (u32, u8)> + 'a {
-        self.0
+        self.entries
             .as_chunks::<ENTRY_LEN>()
             .0
             .iter()

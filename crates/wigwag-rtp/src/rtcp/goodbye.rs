@@ -27,12 +27,17 @@ impl<'a> Goodbye<'a> {
         self.sources.as_chunks().0.iter().map(|ssrc| u32::from_be_bytes(*ssrc))
     }
 
-    /// The length for one source.
-    pub(crate) const LEN: usize = HEADER_LEN + 4;
+    /// The count has five bits.
+    pub(crate) const COUNT_MAX: usize = 31;
 
-    /// Appends the end of one source.
-    pub(crate) fn write(ssrc: u32, out: &mut Vec<u8>) {
-        write_header(GOODBYE, 1, Self::LEN, out);
-        out.extend_from_slice(&ssrc.to_be_bytes());
+    /// The length for so many sources.
+    pub(crate) const fn len(count: usize) -> usize {
+        HEADER_LEN + 4 * count
+    }
+
+    /// Appends the end of some sources.
+    pub(crate) fn write(sources: impl ExactSizeIterator<Item = u32>, out: &mut Vec<u8>) {
+        write_header(GOODBYE, sources.len() as u8, Self::len(sources.len()), out);
+        sources.for_each(|ssrc| out.extend_from_slice(&ssrc.to_be_bytes()));
     }
 }

@@ -7,7 +7,7 @@ use crate::read::Reader;
 pub(super) const FORMAT: u8 = 15;
 
 /// A message that says more is refused: nobody sends as much in the time between two, and each takes time to go through.
-const COUNT_MAX: u16 = 8192;
+pub(crate) const COUNT_MAX: u16 = 8192;
 /// Of a run length.
 const RUN_MAX: usize = 0x1fff;
 
@@ -55,7 +55,7 @@ impl<'a> TransportFeedback<'a> {
         while covered < usize::from(count) {
             let chunk = Chunk(body.u16()?);
             let len = chunk.len().min(usize::from(count).saturating_sub(covered));
-            deltas_len += (0..len).map(|n| chunk.symbol(n).delta_len()).sum::<usize>();
+            deltas_len += chunk.deltas_len(len);
             covered += len;
         }
         let deltas = Reader(body.take(deltas_len)?);
@@ -141,6 +141,14 @@ impl Chunk {
             0 | 1 => Symbol::from_bits(self.0 >> 13),
             2 => Symbol::from_bits(self.0 >> 13usize.saturating_sub(n) & 1),
             _ => Symbol::from_bits(self.0 >> (2 * 6usize.saturating_sub(n))),
+        }
+    }
+
+    /// How long the deltas of the first `len` symbols are; of a run, without going through it.
+    fn deltas_len(self, len: usize) -> usize {
+        match self.0 >> 14 {
+            0 | 1 => len * self.symbol(0).delta_len(),
+            _ => (0..len).map(|n| self.symbol(n).delta_len()).sum(),
         }
     }
 

@@ -1,15 +1,16 @@
 //! What has happened and was not told yet.
 
-use crate::event::{Event, Received, SenderId};
+use crate::event::{Event, Received, Reported, SenderId};
 use std::collections::VecDeque;
 
 /// Bytes of payload and overhead that may wait: five seconds of video at 6 Mbit/s.
 const BYTES_MAX: usize = 4 << 20;
 /// What a packet costs beside its payload, or empty ones would be free.
 const PACKET_OVERHEAD: usize = 128;
+/// One packet waits, however long it is.
+const PACKET_MAX: usize = u16::MAX as usize + PACKET_OVERHEAD;
 /// Feedback older than that is worth nothing.
 const FEEDBACKS_MAX: usize = 16;
-
 /// More than streams can begin and end with one set of SRTP keys.
 const OTHERS_MAX: usize = 4096;
 
@@ -19,18 +20,18 @@ pub(super) struct Events {
     packets: VecDeque<Received>,
     packets_max: usize,
     bytes: usize,
-    /// Each kind at most once a stream, and some feedback.
+    /// Two of each sender at most, and the ends of streams.
     others: VecDeque<Event>,
-    feedbacks: usize,
+    feedbacks: VecDeque<Vec<Reported>>,
 }
 
 impl Events {
     pub(super) const fn new(packets_max: usize) -> Self {
-        Self { packets: VecDeque::new(), packets_max, bytes: 0, others: VecDeque::new(), feedbacks: 0 }
+        Self { packets: VecDeque::new(), packets_max, bytes: 0, others: VecDeque::new(), feedbacks: VecDeque::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.packets.is_empty() && self.others.is_empty()
+        self.packets.is_empty() && self.others.is_empty() && self.feedbacks.is_empty()
     }
 
     /// Returns how many older ones were dropped to make room.
@@ -45,18 +46,17 @@ impl Events {
         dropped
     }
 
-    /// An event that is the same as one that waits is told once. Returns how many were dropped.
+    /// Of what the peer reports, the oldest is dropped if too much waits; that is not counted, as it is no state.
+    pub(super) fn push_feedback(&mut self, reported: Vec<Reported>) {
+        if self.feedbacks.len() >= FEEDBACKS_MAX {
+            self.feedbacks.pop_front();
+        }
+        self.feedbacks.push_back(reported);
+    }
+
+    /// Returns how many were dropped. Whoever pushes sees to it that nothing is told twice.
     pub(super) fn push(&mut self, event: Event) -> u64 {
-        if let Event::TransportFeedback(_) = event {
-            if self.feedbacks >= FEEDBACKS_MAX {
-                let oldest = self.others.iter().position(|event| matches!(event, Event::TransportFeedback(_)));
-                oldest.and_then(|at| self.others.remove(at));
-                self.feedbacks -= 1;
-            }
-            self.feedbacks += 1;
-        } else if self.others.contains(&event) {
-            return 0;
-        } else if self.others.len() >= OTHERS_MAX {
+        if self.others.len() >= OTHERS_MAX {
             return 1;
         }
         self.others.push_back(event);
@@ -65,7 +65,7 @@ impl Events {
 
     pub(super) fn poll(&mut self) -> Option<Event> {
         let event = self.others.pop_front();
-        self.feedbacks -= usize::from(matches!(event, Some(Event::TransportFeedback(_))));
+        let event = event.or_else(|| self.feedbacks.pop_front().map(Event::TransportFeedback));
         event.or_else(|| self.pop_packet().map(Event::Packet))
     }
 
@@ -75,6 +75,16 @@ impl Events {
             Event::KeyFrameRequested { sender } | Event::Writable { sender } => *sender != id,
             Event::Packet(_) | Event::Ended { .. } | Event::TransportFeedback(_) => true,
         });
+    }
+
+    /// How much is in each list, and may be.
+    pub(super) fn loads(&self) -> [(usize, usize); 4] {
+        [
+            (self.packets.len(), self.packets_max.max(1)),
+            (self.bytes, BYTES_MAX + PACKET_MAX),
+            (self.others.len(), OTHERS_MAX),
+            (self.feedbacks.len(), FEEDBACKS_MAX),
+        ]
     }
 
     fn pop_packet(&mut self) -> Option<Received> {

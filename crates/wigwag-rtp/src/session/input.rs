@@ -1,18 +1,18 @@
 //! What the peer sends.
 
-use super::{STREAMS_MAX, Session, sooner};
-use crate::demultiplex::Route;
+use super::streams::Room;
+use super::{Session, sooner};
+use crate::demultiplex::{Labels, Route};
 use crate::event::{Event, Received, RtpPacket};
 use crate::header::Packet;
+use crate::rtcp::transport_feedback::COUNT_MAX;
 use crate::rtcp::{Compound, Message, Nack, ReportBlock};
-use crate::stream::receive::{Incoming, ReceiveStream};
+use crate::stream::receive::Incoming;
 use crate::stream::resend::Answer;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Ecn, Timer};
 
-/// A source that was silent for so long makes room for another.
-const SILENCE: Duration = Duration::from_secs(10);
 /// A packet is not resent sooner, however short the path.
 const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
@@ -22,30 +22,34 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         return;
     };
     let values = session.sections.extensions().read(packet.extensions());
-    let known = session.streams.get(&packet.ssrc);
-    let may_move = known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence));
-    let (receiver, clock_rate_hz, nack, transport_cc) =
-        match session.sections.route(packet.ssrc, values.mid, packet.payload_type, may_move) {
-            Route::To { receiver, clock_rate_hz, nack, transport_cc } => (receiver, clock_rate_hz, nack, transport_cc),
-            Route::UnknownStream => {
-                session.stats.dropped_unknown_stream += 1;
-                return;
-            }
-            Route::UnknownPayloadType => {
-                session.stats.dropped_unknown_payload_type += 1;
-                return;
-            }
-        };
+    let known = session.streams.get(packet.ssrc);
+    let is_new = known.is_none();
+    let labels = Labels {
+        ssrc: packet.ssrc,
+        mid: values.mid,
+        payload_type: packet.payload_type,
+        known: known.map(|stream| stream.receiver),
+        may_move: known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence)),
+    };
+    let (receiver, clock_rate_hz, nack, transport_cc) = match session.sections.route(labels) {
+        Route::To { receiver, clock_rate_hz, nack, transport_cc } => (receiver, clock_rate_hz, nack, transport_cc),
+        Route::UnknownStream => {
+            session.stats.dropped_unknown_stream += 1;
+            return;
+        }
+        Route::UnknownPayloadType => {
+            session.stats.dropped_unknown_payload_type += 1;
+            return;
+        }
+    };
     let elapsed = session.clock.elapsed(now);
-    if known.is_none() && !make_room(session, now) {
+    if is_new && !make_room(session, now) {
         session.stats.dropped_too_many_sources += 1;
         return;
     }
-    let stream = session
-        .streams
-        .entry(packet.ssrc)
-        .or_insert_with(|| ReceiveStream::new(receiver, packet.ssrc, packet.sequence, now));
-    stream.receiver = receiver;
+    session.stats.visits += 1;
+    let stream = session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
+    let was_reported = !stream.is_report_due;
     let incoming = Incoming {
         sequence: packet.sequence,
         timestamp: packet.timestamp,
@@ -58,6 +62,9 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         session.stats.dropped_out_of_sequence += 1;
         return;
     };
+    if was_reported {
+        session.unreported.streams.push_back(packet.ssrc);
+    }
     // A message that asked for all that was missing may have become needless.
     if !stream.missing.is_owed() {
         session.owed.nacks.remove(&packet.ssrc);
@@ -66,6 +73,11 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         && let Some(at) = stream.missing.deadline()
     {
         sooner(&mut session.timers.nack, at);
+    }
+    if stream.missing.is_empty() {
+        session.streams.incomplete.remove(&packet.ssrc);
+    } else if taken.is_gap {
+        session.streams.incomplete.insert(packet.ssrc);
     }
     if transport_cc
         && let Some(sequence) = values.transport_sequence
@@ -92,18 +104,16 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     });
 }
 
-/// Whether there is room for one more source.
+/// Whether there is room for one more source, perhaps after a silent one had to go.
 fn make_room(session: &mut Session, now: Instant) -> bool {
-    if session.streams.len() < STREAMS_MAX {
-        return true;
+    match session.streams.room(now) {
+        Room::Free => true,
+        Room::Instead(ssrc) => {
+            session.forget_stream(ssrc);
+            true
+        }
+        Room::Full => false,
     }
-    let quietest = session.streams.values().min_by_key(|stream| stream.last_arrival);
-    let Some((ssrc, last_arrival)) = quietest.map(|stream| (stream.ssrc, stream.last_arrival)) else { return true };
-    let is_silent = now.saturating_duration_since(last_arrival) >= SILENCE;
-    if is_silent {
-        session.forget_stream(ssrc);
-    }
-    is_silent
 }
 
 pub(super) fn handle_rtcp(session: &mut Session, bytes: &[u8], now: Instant) {
@@ -111,10 +121,18 @@ pub(super) fn handle_rtcp(session: &mut Session, bytes: &[u8], now: Instant) {
     if bytes.is_empty() {
         session.stats.dropped_malformed_rtcp += 1;
     }
+    // Some bytes can speak of thousands of packets: a datagram of many such messages is work and nothing else.
+    let mut reported = 0;
     for message in Compound::new(bytes) {
+        if let Ok(Message::TransportFeedback(feedback)) = &message {
+            reported += usize::from(feedback.count);
+        }
         match message {
-            Ok(message) => handle_message(session, message, now),
-            Err(_) => session.stats.dropped_malformed_rtcp += 1,
+            Ok(message) if reported <= usize::from(COUNT_MAX) => handle_message(session, message, now),
+            Ok(_) | Err(_) => {
+                session.stats.dropped_malformed_rtcp += 1;
+                break;
+            }
         }
     }
 }
@@ -122,7 +140,7 @@ pub(super) fn handle_rtcp(session: &mut Session, bytes: &[u8], now: Instant) {
 fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
     match message {
         Message::SenderReport(report) => {
-            if let Some(stream) = session.streams.get_mut(&report.ssrc) {
+            if let Some(stream) = session.streams.get_mut(report.ssrc) {
                 stream.take_sender_report(report.info, now);
             }
             report.blocks().for_each(|block| handle_report(session, block, now));
@@ -130,9 +148,9 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
         Message::ReceiverReport(report) => report.blocks().for_each(|block| handle_report(session, block, now)),
         Message::Goodbye(goodbye) => {
             for ssrc in goodbye.sources() {
-                if let Some(stream) = session.streams.get(&ssrc) {
-                    session.stats.dropped_events +=
-                        session.events.push(Event::Ended { receiver: stream.receiver, ssrc });
+                if let Some(stream) = session.streams.get(ssrc) {
+                    let ended = Event::Ended { receiver: stream.receiver, ssrc };
+                    session.stats.dropped_events += session.events.push(ended);
                     session.forget_stream(ssrc);
                 }
             }
@@ -142,13 +160,13 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
             session.stats.transport_feedbacks_received += 1;
             let reported = session.history.take(&feedback, &mut session.stats);
             if !reported.is_empty() {
-                session.stats.dropped_events += session.events.push(Event::TransportFeedback(reported));
+                session.events.push_feedback(reported);
             }
         }
         Message::PictureLoss(loss) => request_key_frame(session, loss.media_ssrc, None),
         Message::FullIntraRequest(request) => {
             for (ssrc, number) in request.requests() {
-                request_key_frame(session, ssrc, Some(number));
+                request_key_frame(session, ssrc, Some((request.sender_ssrc, number)));
             }
         }
         Message::ReceiverEstimate(estimate) => session.stats.remb_bps = Some(estimate.bitrate_bps),
@@ -181,8 +199,8 @@ fn handle_nack(session: &mut Session, nack: Nack<'_>, now: Instant) {
     }
 }
 
-/// Of a full intra request, the number tells whether it is a new one (RFC 5104 §4.3.1.2).
-fn request_key_frame(session: &mut Session, ssrc: u32, number: Option<u8>) {
+/// Of a full intra request, its source and number tell whether it is a new one (RFC 5104 §4.3.1.1).
+fn request_key_frame(session: &mut Session, ssrc: u32, number: Option<(u32, u8)>) {
     let Some(id) = session.by_ssrc.get(&ssrc) else { return };
     let Some(sender) = session.senders.get_mut(id) else { return };
     match number {

@@ -2,9 +2,11 @@
 
 mod events;
 mod input;
+mod load;
 mod queue;
 mod rtcp_output;
 mod rtp_output;
+mod streams;
 
 use crate::config::{Config, PayloadType, ReceiverConfig, SenderConfig};
 use crate::demultiplex::Demultiplexer;
@@ -21,6 +23,7 @@ use events::Events;
 use queue::Queue;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
+use streams::Streams;
 use wigwag_sansio::{Ecn, Monotonic, Rng, Seed, Timer, earliest};
 
 /// So many senders, and so many media sections, a session takes: ten times the largest conferences.
@@ -31,8 +34,10 @@ const RESEND_CACHE_MAX: usize = 1024;
 const IDENTIFIER_LEN_MAX: usize = 16;
 /// Before anything was measured.
 const ROUND_TRIP_DEFAULT: Duration = Duration::from_millis(100);
+/// A satellite is not so far; who reports more is not to be believed, or what is missing would be asked for once a day.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(2);
 /// So many ends of streams may be owed.
-const GOODBYES_MAX: usize = 64;
+const GOODBYES_MAX: usize = STREAMS_MAX;
 
 /// All streams of a bundle.
 ///
@@ -54,19 +59,34 @@ pub struct Session {
     history: History,
 
     sections: Demultiplexer,
-    streams: BTreeMap<u32, ReceiveStream>,
+    streams: Streams,
     arrivals: Arrivals,
 
     /// Who says what we say when no sender does.
     own_ssrc: u32,
+    unreported: Unreported,
     owed: OwedRtcp,
     timers: Timers,
+}
+
+/// What the next report is about: streams that sent or received since the last.
+#[derive(Debug, Default)]
+struct Unreported {
+    senders: VecDeque<SenderId>,
+    streams: VecDeque<u32>,
+}
+
+impl Unreported {
+    fn is_empty(&self) -> bool {
+        self.senders.is_empty() && self.streams.is_empty()
+    }
 }
 
 /// RTCP that the next poll writes.
 #[derive(Debug, Default)]
 struct OwedRtcp {
     sender_reports: VecDeque<SenderId>,
+    /// Sources to report on.
     blocks: VecDeque<u32>,
     goodbyes: VecDeque<u32>,
     nacks: BTreeSet<u32>,
@@ -118,9 +138,10 @@ impl Session {
             queue: Queue::default(),
             history: History::default(),
             sections: Demultiplexer::default(),
-            streams: BTreeMap::new(),
+            streams: Streams::default(),
             arrivals: Arrivals::default(),
             own_ssrc,
+            unreported: Unreported::default(),
             owed: OwedRtcp::default(),
             timers: Timers::default(),
         }
@@ -130,7 +151,7 @@ impl Session {
     pub fn unused_ssrc(&mut self) -> u32 {
         loop {
             let ssrc = self.rng.u32();
-            if ssrc != self.own_ssrc && !self.by_ssrc.contains_key(&ssrc) && !self.streams.contains_key(&ssrc) {
+            if ssrc != self.own_ssrc && !self.by_ssrc.contains_key(&ssrc) && self.streams.get(ssrc).is_none() {
                 return ssrc;
             }
         }
@@ -144,7 +165,7 @@ impl Session {
     /// # Errors
     /// If the source is in use, an identifier or payload type is impossible, or there are too many senders.
     pub fn add_sender(&mut self, config: SenderConfig) -> Result<SenderId, Error> {
-        check_sender(&config)?;
+        let config = checked(config)?;
         if self.by_ssrc.contains_key(&config.ssrc) {
             return Err(Error::SsrcInUse(config.ssrc));
         }
@@ -162,15 +183,16 @@ impl Session {
     }
 
     /// Changes what was negotiated for a stream of ours; its source stays, whatever `config` says, and its sequence
-    /// numbers go on.
+    /// numbers go on. Packets that wait and can no longer be sent are discarded and counted.
     ///
     /// # Errors
     /// If an identifier or payload type is impossible, or there is no such sender.
     pub fn update_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), Error> {
-        check_sender(&config)?;
+        let config = checked(config)?;
         let sender = self.senders.get_mut(&id).ok_or(Error::UnknownStream)?;
         let ssrc = sender.config.ssrc;
         sender.config = SenderConfig { ssrc, ..config };
+        self.invariants();
         Ok(())
     }
 
@@ -181,6 +203,7 @@ impl Session {
         self.queue.remove(id);
         self.events.remove_sender(id);
         self.owed.sender_reports.retain(|owed| *owed != id);
+        self.unreported.senders.retain(|unreported| *unreported != id);
         if sender.has_sent() && self.owed.goodbyes.len() < GOODBYES_MAX {
             self.owed.goodbyes.push_back(sender.config.ssrc);
         }
@@ -197,8 +220,7 @@ impl Session {
             return Err(Error::TooMany);
         }
         let id = ReceiverId(self.new_id());
-        self.sections.insert(id, config);
-        self.invariants();
+        self.describe(id, config);
         Ok(id)
     }
 
@@ -209,20 +231,31 @@ impl Session {
     pub fn update_receiver(&mut self, id: ReceiverId, config: ReceiverConfig) -> Result<(), Error> {
         check_payload_types(&config.payload_types)?;
         self.sections.receiver(id).ok_or(Error::UnknownStream)?;
-        self.sections.insert(id, config);
-        self.invariants();
+        self.describe(id, config);
         Ok(())
+    }
+
+    /// A description that names a source knows better than the packets did where it belongs.
+    fn describe(&mut self, id: ReceiverId, config: ReceiverConfig) {
+        for ssrc in self.sections.insert(id, config) {
+            self.streams.move_to(id, ssrc);
+        }
+        self.invariants();
     }
 
     /// Forgets a media section and its streams. Packets of it that wait to be polled are still told.
     pub fn remove_receiver(&mut self, id: ReceiverId) {
         self.sections.remove(id);
-        let gone: Vec<u32> =
-            self.streams.values().filter(|stream| stream.receiver == id).map(|stream| stream.ssrc).collect();
+        let gone: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
         for ssrc in gone {
             self.forget_stream(ssrc);
         }
         self.invariants();
+    }
+
+    /// Says whether feedback may be sent without a report and a canonical name around it (`a=rtcp-rsize`, RFC 5506).
+    pub const fn set_reduced_size(&mut self, is_reduced_size: bool) {
+        self.config.is_reduced_size = is_reduced_size;
     }
 
     /// Queues a packet.
@@ -255,12 +288,17 @@ impl Session {
         if !self.sections.receiver(id).is_some_and(|section| section.pli) {
             return;
         }
-        for stream in self.streams.values_mut().filter(|stream| stream.receiver == id) {
-            match stream.key_frame.want() {
+        let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
+        for ssrc in sources {
+            self.stats.visits += 1;
+            match self.streams.get_mut(ssrc).and_then(|stream| stream.key_frame.want()) {
                 None => {
-                    self.owed.key_frames.insert(stream.ssrc);
+                    self.owed.key_frames.insert(ssrc);
                 }
-                Some(at) => sooner(&mut self.timers.key_frame, at),
+                Some(at) => {
+                    self.streams.wanting.insert(ssrc);
+                    sooner(&mut self.timers.key_frame, at);
+                }
             }
         }
         self.invariants();
@@ -319,10 +357,18 @@ impl Session {
     /// What has happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.poll();
-        if let Some(Event::KeyFrameRequested { sender }) = &event
-            && let Some(sender) = self.senders.get_mut(sender)
-        {
-            sender.is_key_frame_event_owed = false;
+        match &event {
+            Some(Event::KeyFrameRequested { sender }) => {
+                if let Some(sender) = self.senders.get_mut(sender) {
+                    sender.is_key_frame_event_owed = false;
+                }
+            }
+            Some(Event::Writable { sender }) => {
+                if let Some(sender) = self.senders.get_mut(sender) {
+                    sender.is_writable_event_owed = false;
+                }
+            }
+            Some(Event::Packet(_) | Event::Ended { .. } | Event::TransportFeedback(_)) | None => {}
         }
         event
     }
@@ -349,7 +395,7 @@ impl Session {
 
     /// What arrived from each source of a media section.
     pub fn receiver_stats(&self, id: ReceiverId) -> impl Iterator<Item = ReceiverStats> + '_ {
-        self.streams.values().filter(move |stream| stream.receiver == id).map(ReceiveStream::stats)
+        self.streams.of(id).map(ReceiveStream::stats)
     }
 
     fn advance(&mut self, now: Instant) -> Instant {
@@ -365,12 +411,12 @@ impl Session {
 
     /// Before anything was measured, a guess.
     fn round_trip(&self) -> Duration {
-        self.stats.round_trip_time.unwrap_or(ROUND_TRIP_DEFAULT)
+        self.stats.round_trip_time.unwrap_or(ROUND_TRIP_DEFAULT).min(ROUND_TRIP_MAX)
     }
 
     fn forget_stream(&mut self, ssrc: u32) {
-        self.streams.remove(&ssrc);
-        self.sections.forget(ssrc);
+        self.streams.remove(ssrc);
+        self.unreported.streams.retain(|unreported| *unreported != ssrc);
         self.owed.nacks.remove(&ssrc);
         self.owed.key_frames.remove(&ssrc);
         self.owed.blocks.retain(|owed| *owed != ssrc);
@@ -388,19 +434,24 @@ impl Session {
     }
 
     fn owe_reports(&mut self) {
-        let senders = self.senders.iter().filter(|(_, sender)| sender.is_report_due).map(|(id, _)| *id);
-        self.owed.sender_reports.extend(senders);
-        self.owed.blocks.extend(self.streams.values().filter(|stream| stream.is_report_due).map(|stream| stream.ssrc));
+        self.stats.visits += (self.unreported.senders.len() + self.unreported.streams.len()) as u64;
+        self.owed.sender_reports.append(&mut self.unreported.senders);
+        self.owed.blocks.append(&mut self.unreported.streams);
     }
 
     fn owe_nacks(&mut self, now: Instant) {
         let mut next = None;
-        for stream in self.streams.values_mut().filter(|stream| !stream.missing.is_empty()) {
+        for ssrc in std::mem::take(&mut self.streams.incomplete) {
+            self.stats.visits += 1;
+            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
             stream.stats.packets_given_up += stream.missing.expire(now);
-            if stream.missing.is_owed() {
-                self.owed.nacks.insert(stream.ssrc);
-            }
             next = earliest([next, stream.missing.deadline()]);
+            if stream.missing.is_owed() {
+                self.owed.nacks.insert(ssrc);
+            }
+            if !stream.missing.is_empty() {
+                self.streams.incomplete.insert(ssrc);
+            }
         }
         if let Some(at) = next {
             sooner(&mut self.timers.nack, at);
@@ -408,10 +459,13 @@ impl Session {
     }
 
     fn owe_key_frames(&mut self, now: Instant) {
-        for stream in self.streams.values_mut() {
+        for ssrc in std::mem::take(&mut self.streams.wanting) {
+            self.stats.visits += 1;
+            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
             if stream.key_frame.expire(now) {
-                self.owed.key_frames.insert(stream.ssrc);
+                self.owed.key_frames.insert(ssrc);
             } else if let Some(at) = stream.key_frame.deadline() {
+                self.streams.wanting.insert(ssrc);
                 sooner(&mut self.timers.key_frame, at);
             }
         }
@@ -425,12 +479,28 @@ impl Session {
         let queued: usize = self.senders.values().map(|sender| sender.queued_packets).sum();
         debug_assert_eq!(queued, self.queue.len(), "each queued packet is charged to its sender");
         debug_assert_eq!(self.senders.len(), self.by_ssrc.len(), "each sender has its source");
-        for stream in self.streams.values() {
+        debug_assert!(
+            self.unreported.is_empty()
+                || self.timers.report.is_armed()
+                || !self.owed.sender_reports.is_empty()
+                || !self.owed.blocks.is_empty(),
+            "what is to be reported will be"
+        );
+        for stream in self.streams.iter() {
             let is_owed = stream.missing.is_owed();
             debug_assert_eq!(is_owed, self.owed.nacks.contains(&stream.ssrc), "a NACK that is owed is polled");
             debug_assert!(
                 stream.missing.deadline().is_none() || self.timers.nack.is_armed(),
                 "a missing packet is asked for"
+            );
+            debug_assert_eq!(
+                !stream.missing.is_empty(),
+                self.streams.incomplete.contains(&stream.ssrc),
+                "what misses packets is looked at"
+            );
+            debug_assert!(
+                stream.key_frame.deadline().is_none() || self.streams.wanting.contains(&stream.ssrc),
+                "what wants a key frame is looked at"
             );
             debug_assert!(
                 stream.key_frame.deadline().is_none() || self.timers.key_frame.is_armed(),
@@ -451,14 +521,16 @@ fn sooner(timer: &mut Timer, at: Instant) {
     }
 }
 
-fn check_sender(config: &SenderConfig) -> Result<(), Error> {
+/// The configuration, without what cannot be written.
+fn checked(config: SenderConfig) -> Result<SenderConfig, Error> {
     let is_short = |identifier: &Option<String>| {
         identifier.as_ref().is_none_or(|identifier| (1..=IDENTIFIER_LEN_MAX).contains(&identifier.len()))
     };
     if !is_short(&config.mid) || !is_short(&config.rid) {
         return Err(Error::IdentifierLength);
     }
-    check_payload_types(&config.payload_types)
+    check_payload_types(&config.payload_types)?;
+    Ok(SenderConfig { extensions: config.extensions.distinct(), ..config })
 }
 
 fn check_payload_types(payload_types: &[PayloadType]) -> Result<(), Error> {

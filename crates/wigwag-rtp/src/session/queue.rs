@@ -52,6 +52,11 @@ impl Queue {
         has_room
     }
 
+    /// How many requests for packets wait, and may.
+    pub(super) fn resends(&self) -> (usize, usize) {
+        (self.resends.len(), RESENDS_MAX)
+    }
+
     /// Whose turn it is: audio is small and cannot wait; what the peer misses it waits for already.
     pub(super) fn turn(&self) -> Option<Turn> {
         match (self.audio.front(), self.resends.front(), self.video.front()) {

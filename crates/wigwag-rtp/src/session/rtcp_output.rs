@@ -8,7 +8,7 @@ use std::time::Instant;
 /// With what a compound begins.
 #[derive(Clone, Copy)]
 enum Lead {
-    /// The end of a stream has a compound of its own.
+    /// Streams that end have a compound of their own, in the name of this one.
     Goodbye(u32),
     SenderReport(SenderId),
     ReceiverReport,
@@ -58,13 +58,9 @@ impl Session {
         if compound.is_empty() {
             return false;
         }
-        if !self.timers.report.is_armed() && self.owed.sender_reports.is_empty() && self.owed.blocks.is_empty() {
-            // What happened while they were owed is reported next time.
-            let is_due = self.senders.values().any(|sender| sender.is_report_due)
-                || self.streams.values().any(|stream| stream.is_report_due);
-            if is_due {
-                self.arm_report(now);
-            }
+        if !self.unreported.is_empty() {
+            // What happened while reports were owed is reported next time.
+            self.arm_report(now);
         }
         true
     }
@@ -94,6 +90,7 @@ impl Session {
                 let Some(room) = compound.room().checked_sub(SenderReport::LEN + name_len) else { return };
                 self.owed.sender_reports.pop_front();
                 let Some(sender) = self.senders.get_mut(&id) else { return };
+                self.stats.visits += 1;
                 sender.is_report_due = false;
                 let (ssrc, info) = (sender.config.ssrc, sender.info(self.clock.ntp(now), now));
                 let count = self.count_blocks(room);
@@ -112,17 +109,19 @@ impl Session {
                 ssrc
             }
             Lead::Goodbye(ssrc) => {
-                if compound.room() < ReceiverReport::LEN + name_len + Goodbye::LEN {
+                if compound.room() < ReceiverReport::LEN + name_len + Goodbye::len(1) {
                     return;
                 }
-                self.owed.goodbyes.pop_front();
                 ReceiverReport::write(ssrc, 0, compound.out);
                 ssrc
             }
         };
         SourceDescription::write(ssrc, &self.config.cname, compound.out);
-        if let Lead::Goodbye(ssrc) = lead {
-            Goodbye::write(ssrc, compound.out);
+        if matches!(lead, Lead::Goodbye(_)) {
+            let room = compound.room().saturating_sub(Goodbye::len(0)) / 4;
+            let count = room.min(Goodbye::COUNT_MAX).min(self.owed.goodbyes.len());
+            self.stats.visits += count as u64;
+            Goodbye::write(self.owed.goodbyes.drain(..count), compound.out);
         }
     }
 
@@ -132,8 +131,9 @@ impl Session {
     }
 
     fn write_blocks(&mut self, count: usize, now: Instant, compound: &mut Compound<'_>) {
+        self.stats.visits += count as u64;
         for ssrc in self.owed.blocks.drain(..count) {
-            let block = self.streams.get_mut(&ssrc).map(|stream| stream.report(now)).unwrap_or_default();
+            let block = self.streams.get_mut(ssrc).map(|stream| stream.report(now)).unwrap_or_default();
             block.write(compound.out);
         }
     }
@@ -149,7 +149,8 @@ impl Session {
             && compound.room() >= PictureLoss::LEN
             && let Some(media_ssrc) = self.owed.key_frames.pop_first()
         {
-            let Some(stream) = self.streams.get_mut(&media_ssrc) else { continue };
+            self.stats.visits += 1;
+            let Some(stream) = self.streams.get_mut(media_ssrc) else { continue };
             stream.key_frame.asked(now);
             stream.stats.plis_sent += 1;
             PictureLoss { sender_ssrc, media_ssrc }.write(compound.out);
@@ -162,7 +163,8 @@ impl Session {
             && compound.room() >= Nack::LEN + NackPair::LEN
             && let Some(media_ssrc) = self.owed.nacks.pop_first()
         {
-            let Some(stream) = self.streams.get_mut(&media_ssrc) else { continue };
+            self.stats.visits += 1;
+            let Some(stream) = self.streams.get_mut(media_ssrc) else { continue };
             let count_max = (compound.room() - Nack::LEN) / NackPair::LEN;
             stream.missing.ask(count_max, now, round_trip, &mut self.owed.pairs);
             Nack::write(sender_ssrc, media_ssrc, self.owed.pairs.iter().copied(), compound.out);
@@ -181,7 +183,7 @@ impl Session {
         if !self.owed.transport_feedback || !self.may_write_feedback(compound) {
             return;
         }
-        let media_ssrc = self.streams.keys().next().copied().unwrap_or_default();
+        let media_ssrc = self.streams.first().unwrap_or_default();
         let room = compound.room();
         if self.arrivals.write(self.speaker(), media_ssrc, room, compound.out) {
             self.stats.transport_feedbacks_sent += 1;

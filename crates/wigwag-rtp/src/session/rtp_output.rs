@@ -22,7 +22,11 @@ impl Session {
         loop {
             match self.queue.turn() {
                 None => return false,
-                Some(Turn::Fresh(kind)) => return self.write_fresh(kind, now, limit, out),
+                Some(Turn::Fresh(kind)) => {
+                    if let Some(has_written) = self.write_fresh(kind, now, limit, out) {
+                        return has_written;
+                    }
+                }
                 Some(Turn::Resend(id, sequence)) => {
                     if let Some(has_written) = self.write_resend(id, sequence, limit, out) {
                         return has_written;
@@ -34,37 +38,45 @@ impl Session {
         }
     }
 
-    fn write_fresh(&mut self, kind: Kind, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+    /// `None` if the packet can no longer be sent: else it would keep all others waiting, for ever.
+    fn write_fresh(&mut self, kind: Kind, now: Instant, limit: usize, out: &mut Vec<u8>) -> Option<bool> {
         let departure = Departure { elapsed: self.clock.elapsed(now), transport_sequence: self.history.next() };
         // Looked at before it is taken: what does not fit stays owed.
-        let Some((id, packet)) = self.queue.front(kind) else { return false };
-        let Some(sender) = self.senders.get(id) else { return false };
+        let Some((id, packet)) = self.queue.front(kind) else { return Some(false) };
+        let Some(sender) = self.senders.get(id) else { return Some(false) };
         let header = header(sender, packet, departure);
         let header_len = header.as_bytes().len();
         let len = header_len + packet.payload.len();
-        if len > limit {
-            return false;
+        let is_possible = len <= self.config.packet_len_max && sender.clock_rate_hz(packet.payload_type).is_some();
+        if is_possible && len > limit {
+            return Some(false);
         }
-        let Some((id, packet)) = self.queue.pop(kind) else { return false };
-        let Some(sender) = self.senders.get_mut(&id) else { return false };
+        let Some((id, packet)) = self.queue.pop(kind) else { return Some(false) };
+        let Some(sender) = self.senders.get_mut(&id) else { return Some(false) };
+        self.stats.visits += 1;
+        if sender.unqueue(charge(&packet)) {
+            self.stats.dropped_events += self.events.push(Event::Writable { sender: id });
+        }
+        if !is_possible {
+            sender.stats.packets_discarded += 1;
+            return None;
+        }
         let sequence = packet.sequence.unwrap_or(sender.next_sequence);
         sender.next_sequence = sequence.wrapping_add(1);
-        sender.queued_packets -= 1;
-        sender.queued_bytes -= charge(&packet);
+        if !sender.is_report_due {
+            self.unreported.senders.push_back(id);
+        }
         sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), now);
         if sender.config.extensions.transport_cc.is_some() {
             self.history.sent(len, now);
         }
-        if std::mem::take(&mut sender.is_room_wanted) {
-            self.stats.dropped_events += self.events.push(Event::Writable { sender: id });
-        }
-        let sent = SentPacket { sequence, header, payload: packet.payload, resent: None };
+        let sent = SentPacket { sequence, header, payload: packet.payload, resent: None, resends: 0 };
         sent.write(out);
         if sender.config.nack {
             sender.cache.keep(sent);
         }
         self.arm_report(now);
-        true
+        Some(true)
     }
 
     /// `None` if the packet is no longer there.

@@ -95,6 +95,11 @@ impl Missing {
         self.packets.is_empty()
     }
 
+    /// How many there are, and may be.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.packets.len(), MISSING_MAX)
+    }
+
     /// Asks for as many of the owed as `count_max` pairs say; each is asked for again after a round trip.
     pub(crate) fn ask(&mut self, count_max: usize, now: Instant, round_trip: Duration, pairs: &mut Vec<NackPair>) {
         let again = now.checked_add(round_trip.max(RETRY_MIN)).unwrap_or(now);

@@ -4,6 +4,9 @@ use crate::header::Header;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
+/// Nobody asks more often than that who means to get it; else some bytes of RTCP would be worth a megabyte, again and again.
+const RESENDS_MAX: u8 = 10;
+
 /// A packet that was sent, with its very bytes.
 ///
 /// It is sent again under the same sequence number, so under the same SRTP index: were one bit of it different, also of
@@ -15,6 +18,8 @@ pub(crate) struct SentPacket {
     pub(crate) payload: Bytes,
     /// When it was last sent again, if it was.
     pub(crate) resent: Option<Instant>,
+    /// How often it was asked for and sent again.
+    pub(crate) resends: u8,
 }
 
 impl SentPacket {
@@ -33,21 +38,29 @@ impl SentPacket {
 pub(crate) struct ResendCache {
     packets: Vec<Option<SentPacket>>,
     len_max: usize,
+    payload_bytes: usize,
 }
 
 impl ResendCache {
     /// Its memory is taken with the first packet.
     pub(crate) const fn new(len_max: usize) -> Self {
-        Self { packets: Vec::new(), len_max }
+        Self { packets: Vec::new(), len_max, payload_bytes: 0 }
     }
 
     pub(crate) fn keep(&mut self, packet: SentPacket) {
         if self.packets.is_empty() {
             self.packets.resize(self.len_max, None);
         }
+        let added = packet.payload.len();
         if let Some(slot) = self.slot(packet.sequence) {
-            *slot = Some(packet);
+            let replaced = slot.replace(packet).map_or(0, |packet| packet.payload.len());
+            self.payload_bytes = self.payload_bytes + added - replaced;
         }
+    }
+
+    /// How many bytes of payload it holds, and may.
+    pub(crate) const fn load(&self, packet_len_max: usize) -> (usize, usize) {
+        (self.payload_bytes, self.len_max.saturating_mul(packet_len_max))
     }
 
     pub(crate) fn find(&self, sequence: u16) -> Option<&SentPacket> {
@@ -63,6 +76,10 @@ impl ResendCache {
                 if packet.resent.is_some_and(|resent| now.saturating_duration_since(resent) < interval) {
                     return Answer::TooSoon;
                 }
+                if packet.resends >= RESENDS_MAX {
+                    return Answer::Gone;
+                }
+                packet.resends += 1;
                 packet.resent = Some(now);
                 Answer::Resend
             }
@@ -82,5 +99,6 @@ pub(crate) enum Answer {
     Resend,
     /// It is on its way already.
     TooSoon,
+    /// It is not there, or was sent often enough.
     Gone,
 }

@@ -23,7 +23,10 @@ pub(crate) struct Sender {
     pub(crate) is_report_due: bool,
     /// Whether the event is on its way that a key frame was asked for.
     pub(crate) is_key_frame_event_owed: bool,
-    pub(crate) last_full_intra_request: Option<u8>,
+    /// Whether the event is on its way that there is room.
+    pub(crate) is_writable_event_owed: bool,
+    /// Who made the last full intra request, and its number.
+    pub(crate) last_full_intra_request: Option<(u32, u8)>,
     last: Option<LastPacket>,
 }
 
@@ -46,13 +49,18 @@ impl Sender {
             stats: SenderStats::default(),
             is_report_due: false,
             is_key_frame_event_owed: false,
+            is_writable_event_owed: false,
             last_full_intra_request: None,
             last: None,
         }
     }
 
-    /// The clock rate of a payload type, if it was negotiated.
+    /// The clock rate of a payload type, if it may be sent.
+    // RFC 5761 §4: with the marker, 64 to 95 look like RTCP's packet types on the transport that both share.
     pub(crate) fn clock_rate_hz(&self, payload_type: u8) -> Option<u32> {
+        if (64..=95).contains(&payload_type) {
+            return None;
+        }
         self.config.payload_types.iter().find(|known| known.number == payload_type).map(|known| known.clock_rate_hz)
     }
 
@@ -67,6 +75,15 @@ impl Sender {
             extensions.transport_cc.map(|id| (id, 2)),
         ];
         header::len_max(all.into_iter().flatten())
+    }
+
+    /// The packet waits no longer. Returns whether somebody waits for room and is not told yet.
+    pub(crate) fn unqueue(&mut self, charge: usize) -> bool {
+        self.queued_packets -= 1;
+        self.queued_bytes -= charge;
+        let is_event_new = std::mem::take(&mut self.is_room_wanted) && !self.is_writable_event_owed;
+        self.is_writable_event_owed |= is_event_new;
+        is_event_new
     }
 
     /// A packet with this timestamp leaves now.

@@ -27,6 +27,11 @@ impl Arrivals {
         self.times.is_empty()
     }
 
+    /// How many packets it holds, and may.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.times.len(), LEN_MAX)
+    }
+
     /// A packet arrived, so long after the session began. Returns whether there was none to report before.
     pub(crate) fn add(&mut self, sequence: u16, elapsed: Duration) -> bool {
         let was_empty = self.is_empty();

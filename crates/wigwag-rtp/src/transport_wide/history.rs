@@ -38,6 +38,11 @@ impl History {
         self.next
     }
 
+    /// How many packets it holds, and may.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.packets.len(), LEN_MAX)
+    }
+
     /// The next packet leaves.
     pub(crate) fn sent(&mut self, size: usize, now: Instant) {
         if self.packets.len() >= LEN_MAX {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use wigwag_rtp::{
     Config, Event, Kind, PayloadType, ReceiverConfig, ReceiverId, RtpPacket, SenderConfig, SenderId, Session,
 };
-use wigwag_sansio::{Datagram, Rng, Seed, Transmit, WallClock};
-use wigwag_sim::contract::{self, Law, Network, Subject};
+use wigwag_sansio::{Datagram, Ecn, Rng, Seed, Transmit, WallClock};
+use wigwag_sim::contract::{self, Load, Network, Subject};
 use wigwag_sim::{Node, Wire};
 
 const AUDIO: PayloadType = PayloadType { number: 111, clock_rate_hz: 48_000 };
@@ -27,6 +27,7 @@ impl Peer {
     fn new(name: &str, wire: Wire, seed: Seed, now: Instant) -> Self {
         let mut config = Config::new(name);
         config.clock = Some(WallClock::new(now, Duration::from_secs(1_700_000_000)));
+        (config.event_packets_max, config.send_queue_packets_max, config.send_queue_bytes_max) = (100, 60, 40_000);
         let mut session = Session::new(config, seed);
         let ssrcs = [session.unused_ssrc(), session.unused_ssrc()];
         let audio = SenderConfig::new(ssrcs[0], Kind::Audio, vec![AUDIO]);
@@ -76,10 +77,6 @@ impl Node for Peer {
 }
 
 impl Subject for Peer {
-    const UNCHECKED: &'static [(Law, &'static str)] = &[
-        (Law::Bounded, "hostile.rs floods every list that a peer can make grow"),
-        (Law::CostFollowsWork, "not shown by a test yet: no visits are counted"),
-    ];
     const COMMANDS: usize = 40;
     const NETWORK: Network = Network::Reordering;
 
@@ -130,11 +127,68 @@ impl Subject for Peer {
                 + stats.dropped_too_many_sources,
         )
     }
+
+    fn load(&self) -> Option<Load> {
+        let load = self.session.load();
+        Some(Load { held: load.held, bound: load.bound })
+    }
+
+    /// As many streams in each direction; of each that arrives, a packet is missing.
+    fn crowd(seed: u64, parts: usize, now: Instant) -> Option<Self> {
+        let [wire, _] = Wire::pair();
+        let mut peer = Self::new("a", wire, Seed::for_test(seed), now);
+        for n in 0..parts as u32 {
+            let id = peer.session.add_sender(sender(n)).expect("added");
+            peer.session.send(id, crate::common::packet(0)).expect("room");
+            for sequence in [1, 3] {
+                peer.session.handle_rtp(&arriving(n, sequence), Ecn::NotEct, now);
+            }
+        }
+        peer.session.request_key_frame(peer.receivers[1]);
+        Some(peer)
+    }
+
+    fn visits(&self) -> Option<u64> {
+        Some(self.session.stats().visits)
+    }
+}
+
+/// A packet of the video section.
+fn arriving(ssrc: u32, sequence: u16) -> Vec<u8> {
+    [&[0x80, VIDEO.number], &sequence.to_be_bytes()[..], &[0; 4], &ssrc.to_be_bytes(), b"payload"].concat()
 }
 
 #[test]
 fn keeps_the_nine_laws() {
     contract::check::<Peer>();
+}
+
+/// What one of many streams wants costs as much as if it were alone.
+#[test]
+fn timers_look_at_the_streams_that_armed_them() {
+    let now = wigwag_sim::origin();
+    let mut session = Session::new(Config::new("z"), Seed::for_test(1));
+    let section = session.add_receiver(receiver()).expect("added");
+    for ssrc in 0..500 {
+        session.handle_rtp(&arriving(ssrc, 1), Ecn::NotEct, now);
+    }
+    let mut out = Vec::new();
+    let mut turn = |session: &mut Session, millis| {
+        let now = now + Duration::from_millis(millis);
+        session.handle_timeout(now);
+        while session.poll_rtcp(now, 1180, &mut out) || session.poll_event().is_some() {
+            out.clear();
+        }
+    };
+    turn(&mut session, 2_000);
+    let settled = session.stats().visits;
+    assert!(settled >= 1_000, "all arrived, and all were reported");
+    session.handle_rtp(&arriving(7, 3), Ecn::NotEct, now + Duration::from_millis(2_000));
+    (2_000..6_000).for_each(|millis| turn(&mut session, millis));
+    let stats = session.receiver_stats(section).nth(7).expect("there");
+    assert_eq!((stats.nacks_sent, stats.packets_given_up), (10, 1));
+    let visits = session.stats().visits - settled;
+    assert!(visits < 40, "{visits}");
 }
 
 const _: () = contract::is_send::<Session>();

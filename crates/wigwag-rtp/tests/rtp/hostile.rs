@@ -1,6 +1,6 @@
 //! What an authenticated peer can do that means ill.
 
-use crate::common::{Link, VIDEO, at, packet, receiver, session};
+use crate::common::{Link, VIDEO, at, packet, receiver, sender, session};
 use bytes::Bytes;
 use wigwag_rtp::{Config, Error, Event, Kind, PayloadType, ReceiverConfig, RtpPacket, SenderConfig, Session};
 use wigwag_sansio::{Ecn, Seed};
@@ -236,4 +236,216 @@ fn a_canonical_name_is_cut_between_characters() {
     assert_eq!(link.z.stats().dropped_malformed_rtcp, 0);
     assert!(link.receiver_stats().sender_reports_received > 0);
     assert!(Session::new(Config::new(""), Seed::for_test(1)).poll_timeout(at(0)).is_none());
+}
+
+#[test]
+fn a_packet_that_no_longer_fits_after_a_renegotiation_does_not_block_the_others() {
+    let mut a = session("a", 1);
+    let mut bare = sender(7);
+    bare.extensions = wigwag_rtp::Extensions::NONE;
+    let first = a.add_sender(bare).expect("added");
+    let second = a.add_sender(sender(8)).expect("added");
+    a.send(first, RtpPacket::new(VIDEO.number, 0, Bytes::from(vec![7; 1180 - 12])))
+        .expect("it is just as long as the path takes");
+    a.send(second, packet(1)).expect("room");
+    a.update_sender(first, sender(7)).expect("there");
+    let mut out = Vec::new();
+    assert!(a.poll_rtp(at(0), 1180, &mut out), "what can be sent is sent");
+    assert_eq!(out[8..12], 8u32.to_be_bytes());
+    assert_eq!(a.sender_stats(first).expect("there").packets_discarded, 1);
+    while a.poll_event().is_some() {}
+    assert_ne!(a.poll_timeout(at(0)), Some(at(0)), "nothing is owed");
+}
+
+#[test]
+fn what_may_not_be_sent_after_a_renegotiation_is_not() {
+    let mut link = Link::new();
+    link.send(packet(0));
+    let mut config = sender(link.ssrc);
+    config.payload_types = vec![PayloadType { number: 97, clock_rate_hz: 90_000 }];
+    link.a.update_sender(link.sender, config).expect("there");
+    link.run(at(0));
+    assert_eq!((link.a_to_z.len(), link.a.sender_stats(link.sender).expect("there").packets_discarded), (0, 1));
+}
+
+#[test]
+fn descriptions_that_name_other_sources_each_time_still_say_whose_they_are() {
+    let mut z = session("z", 1);
+    let both = [1, 2].map(|_| z.add_receiver(ReceiverConfig::new(Kind::Video, vec![VIDEO])).expect("added"));
+    for n in 0..5_000 {
+        let mut config = ReceiverConfig::new(Kind::Video, vec![VIDEO]);
+        config.ssrcs = vec![n];
+        z.update_receiver(both[1], config).expect("there");
+    }
+    z.handle_rtp(&rtp(4_999, 1), Ecn::NotEct, at(0));
+    let Some(Event::Packet(received)) = z.poll_event() else { panic!("{:?}", z.stats()) };
+    assert_eq!(received.receiver, both[1]);
+    z.handle_rtp(&rtp(4_998, 1), Ecn::NotEct, at(0));
+    assert_eq!((z.poll_event(), z.stats().dropped_unknown_stream), (None, 1), "of that nobody speaks any more");
+}
+
+/// As [`rtp`], with the identification tag `v` or `w`.
+fn tagged(ssrc: u32, sequence: u16, mid: u8) -> Vec<u8> {
+    let mut bytes = rtp(ssrc, sequence);
+    bytes[0] = 0x90;
+    bytes.splice(12..12, [0xbe, 0xde, 0, 1, 0x40, mid, 0, 0]);
+    bytes
+}
+
+#[test]
+fn sources_that_find_no_room_are_not_remembered() {
+    let mut z = session("z", 1);
+    z.add_receiver(receiver()).expect("added");
+    let mut other = receiver();
+    other.mid = Some("w".into());
+    let other = z.add_receiver(other).expect("added");
+    for ssrc in 0..10_000 {
+        z.handle_rtp(&tagged(ssrc, 1, b'v'), Ecn::NotEct, at(0));
+        while z.poll_event().is_some() {}
+    }
+    // Later, when there is room, a source that is known by its first packet only.
+    z.handle_rtp(&tagged(20_000, 1, b'w'), Ecn::NotEct, at(20_000));
+    z.handle_rtp(&rtp(20_000, 2), Ecn::NotEct, at(20_000));
+    assert_eq!(std::iter::from_fn(|| z.poll_event()).count(), 2, "{:?}", z.stats());
+    assert_eq!(z.receiver_stats(other).count(), 1);
+}
+
+#[test]
+fn a_packet_is_sent_again_ten_times_at_most() {
+    let mut link = Link::new();
+    for n in 0..100u32 {
+        link.send(packet(n));
+    }
+    link.deliver(at(0));
+    let first = link.received()[0].packet.sequence.expect("received packets have one");
+    let (mut resent, mut out) = (0, Vec::new());
+    for n in 0..1_000u32 {
+        link.a.handle_rtcp(&nack(link.ssrc, first, 6), at(n * 100));
+        while link.a.poll_rtp(at(n * 100), 1180, &mut out) {
+            resent += 1;
+            out.clear();
+        }
+    }
+    assert_eq!(resent, 1_000, "whoever asks for ever gets a tenfold at most");
+}
+
+#[test]
+fn a_round_trip_that_nobody_can_have_does_not_delay_what_is_asked_for() {
+    let mut link = Link::new();
+    let sender = link.z.add_sender(sender(99)).expect("added");
+    link.z.send(sender, packet(0)).expect("room");
+    let mut out = Vec::new();
+    assert!(link.z.poll_rtp(at(0), 1180, &mut out));
+    // A report on a sender report of nine hours ago.
+    let now = (1u32 << 16).wrapping_sub(30_000 << 16);
+    let report = [&[0x81, 201, 0, 7, 0, 0, 0, 1, 0, 0, 0, 99][..], &[0; 12], &now.to_be_bytes(), &[0; 4]].concat();
+    link.z.handle_rtcp(&report, at(0));
+    assert!(link.z.stats().round_trip_time.is_some_and(|time| time.as_secs() > 10_000), "{:?}", link.z.stats());
+    link.loses(|n| n % 2 == 1);
+    for n in 0..3u32 {
+        link.send(packet(n));
+    }
+    link.deliver(at(0));
+    let mut asked = 0;
+    for millis in 0..30_000 {
+        link.z.handle_timeout(at(millis));
+        while link.z.poll_rtcp(at(millis), 1180, &mut out) {
+            asked = link.receiver_stats().nacks_sent;
+            out.clear();
+        }
+    }
+    assert_eq!(asked, 10);
+}
+
+#[test]
+fn every_stream_that_ends_says_so() {
+    let (mut a, mut z) = (session("a", 1), session("z", 2));
+    let receiver = z.add_receiver(ReceiverConfig::new(Kind::Video, vec![VIDEO])).expect("added");
+    let (mut senders, mut out) = (Vec::new(), Vec::new());
+    for _ in 0..300 {
+        let ssrc = a.unused_ssrc();
+        let id = a.add_sender(SenderConfig::new(ssrc, Kind::Video, vec![VIDEO])).expect("added");
+        a.send(id, packet(0)).expect("room");
+        senders.push(id);
+    }
+    while a.poll_rtp(at(0), 1180, &mut out) {
+        z.handle_rtp(&out, Ecn::NotEct, at(0));
+        out.clear();
+    }
+    senders.into_iter().for_each(|id| a.remove_sender(id));
+    let mut compounds = 0;
+    while a.poll_rtcp(at(0), 1180, &mut out) {
+        z.handle_rtcp(&out, at(0));
+        out.clear();
+        compounds += 1;
+    }
+    assert_eq!((z.receiver_stats(receiver).count(), z.stats().dropped_malformed_rtcp), (0, 0));
+    assert_eq!(compounds, 10, "31 of them in each");
+}
+
+#[test]
+fn full_intra_requests_of_two_sources_are_two() {
+    let mut link = Link::new();
+    let request = |source: u8| {
+        [&[0x84, 206, 0, 4, 0, 0, 0, source, 0, 0, 0, 0][..], &link.ssrc.to_be_bytes(), &[0, 0, 0, 0]].concat()
+    };
+    let requests = [1, 2, 2].map(request);
+    let mut told = 0;
+    for request in requests {
+        link.a.handle_rtcp(&request, at(0));
+        told += u32::from(link.a.poll_event().is_some());
+    }
+    assert_eq!(told, 2);
+}
+
+#[test]
+fn a_datagram_speaks_of_so_many_packets_and_no_more() {
+    let mut link = Link::new();
+    // 24 bytes that speak of 8191 packets, fifty times over.
+    let feedback = [0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0x1f, 0xff, 0, 0, 1, 0, 0x1f, 0xff, 0, 0];
+    link.a.handle_rtcp(&feedback.repeat(50), at(0));
+    let stats = link.a.stats();
+    assert_eq!((stats.transport_feedbacks_received, stats.dropped_malformed_rtcp), (1, 1));
+}
+
+#[test]
+fn what_rtcp_would_be_taken_for_is_not_sent() {
+    let mut a = session("a", 1);
+    let types = [71, 72, 95, 96].map(|number| PayloadType { number, clock_rate_hz: 90_000 });
+    let id = a.add_sender(SenderConfig::new(1, Kind::Video, types.to_vec())).expect("added");
+    let mut takes = |number| a.send(id, RtpPacket::new(number, 0, Bytes::new())).is_ok();
+    assert_eq!([63, 64, 71, 72, 95, 96].map(&mut takes), [false, false, false, false, false, true]);
+}
+
+#[test]
+fn extensions_with_the_number_of_padding_or_of_another_are_left_out() {
+    let mut a = session("a", 1);
+    let mut config = sender(1);
+    config.extensions.abs_send_time = Some(0);
+    config.extensions.transport_cc = config.extensions.mid;
+    let id = a.add_sender(config).expect("added");
+    a.send(id, packet(0)).expect("room");
+    let mut out = Vec::new();
+    assert!(a.poll_rtp(at(0), 1180, &mut out));
+    let parsed = wigwag_rtp::header::Packet::parse(&out).expect("ours");
+    assert_eq!(parsed.extensions().collect::<Vec<_>>(), [(4, &b"v"[..])]);
+}
+
+#[test]
+fn rtcp_is_compound_unless_something_else_was_negotiated() {
+    let mut link = Link::new();
+    link.loses(|n| n == 1);
+    for n in 0..3u32 {
+        link.send(packet(n));
+    }
+    link.deliver(at(0));
+    let mut out = Vec::new();
+    link.z.handle_timeout(at(10));
+    assert!(link.z.poll_rtcp(at(10), 1180, &mut out));
+    assert_eq!(out[1], 201, "a report first");
+    out.clear();
+    link.z.set_reduced_size(true);
+    link.z.handle_timeout(at(200));
+    assert!(link.z.poll_rtcp(at(200), 1180, &mut out));
+    assert_eq!(out[1], 205, "nothing around it");
 }
