@@ -2,6 +2,16 @@
 
 use std::time::Duration;
 
+/// No packet is shorter: whatever is not data must go into one.
+pub(crate) const MTU_MIN: usize = 512;
+const MTU_MAX: usize = 65_532;
+// RFC 9260 §6.2: "An implementation MUST NOT allow the maximum delay (protocol parameter 'SACK.Delay') to be configured
+// to be more than 500 ms."
+const SACK_DELAY_MAX: Duration = Duration::from_millis(500);
+/// A timer of less would spin; one of more might never end.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// The limits and times of an [`Association`](crate::Association). The defaults are those of WebRTC.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -27,9 +37,9 @@ pub struct Config {
     pub rto_initial: Duration,
     /// How much longer than the smoothed round trip the timeout is at least. 220 ms: a peer may delay its SACK by 200 ms.
     pub rto_min: Duration,
-    /// The longest timeout. 3 s rather than RFC 9260's 60 s: a path that heals is used at once.
+    /// The longest timeout, at least 1 ms and at most a day. 3 s rather than RFC 9260's 60 s: a path that heals is used at once.
     pub rto_max: Duration,
-    /// How long the SACK of a first packet waits for a second one (RFC 9260 §6.2). 20 ms.
+    /// How long the SACK of a first packet waits for a second one (RFC 9260 §6.2). 20 ms; at most 500 ms.
     pub sack_delay: Duration,
     /// How long nothing is sent until the path is probed (RFC 9260 §8.3). 30 s.
     pub heartbeat_interval: Duration,
@@ -41,6 +51,24 @@ pub struct Config {
     /// The first TSN, for tests of its wrapping; by default it is random.
     #[doc(hidden)]
     pub initial_tsn: Option<u32>,
+}
+
+impl Config {
+    /// What is out of its bounds is brought into them.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.mtu = bounded_mtu(self.mtu);
+        self.streams_max = self.streams_max.max(1);
+        self.rto_max = self.rto_max.clamp(TIMEOUT_MIN, TIMEOUT_MAX);
+        self.rto_min = self.rto_min.clamp(TIMEOUT_MIN, self.rto_max);
+        self.rto_initial = self.rto_initial.clamp(TIMEOUT_MIN, self.rto_max);
+        self.heartbeat_interval = self.heartbeat_interval.max(TIMEOUT_MIN);
+        self.sack_delay = self.sack_delay.min(SACK_DELAY_MAX);
+        self
+    }
+}
+
+pub(crate) fn bounded_mtu(mtu: usize) -> usize {
+    mtu.clamp(MTU_MIN, MTU_MAX)
 }
 
 impl Default for Config {

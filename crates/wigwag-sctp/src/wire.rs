@@ -103,6 +103,9 @@ pub(crate) fn put_framed_list(first: [u8; 2], out: &mut Vec<u8>, write: impl FnO
     out.len().saturating_sub(start).saturating_sub(len)
 }
 
+/// A type and a length.
+pub(crate) const TLV_HEADER_LEN: usize = 4;
+
 /// A parameter or an error cause: a type, a length, a value (RFC 9260 §3.2.1, §3.3.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tlv<'a> {
@@ -113,7 +116,7 @@ pub(crate) struct Tlv<'a> {
 impl Tlv<'_> {
     /// What this takes of a packet: header, value and padding.
     pub(crate) const fn len(&self) -> usize {
-        let len = self.value.len().saturating_add(4);
+        let len = self.value.len().saturating_add(TLV_HEADER_LEN);
         len.saturating_add(padding(len))
     }
 
@@ -140,7 +143,7 @@ impl<'a> Tlvs<'a> {
     fn read(&mut self) -> Option<Tlv<'a>> {
         let kind = self.0.u16()?;
         let len = usize::from(self.0.u16()?);
-        let value = self.0.bytes(len.checked_sub(4)?)?;
+        let value = self.0.bytes(len.checked_sub(TLV_HEADER_LEN)?)?;
         self.0.skip_padding(len);
         Some(Tlv { kind, value })
     }

@@ -9,12 +9,12 @@ use crate::chunk::{COOKIE_ECHO_HEADER_LEN, Init, Unrecognized, kind};
 use crate::event::CloseReason;
 use crate::packet::{HEADER_LEN, Packet, RawChunk};
 use crate::parameter::{self, Extensions};
-use crate::wire::{Malformed, Tlv, Tlvs};
+use crate::wire::{Malformed, TLV_HEADER_LEN, Tlv, Tlvs};
 use std::time::{Duration, Instant};
 
 // RFC 9260 §3.3.2: "The Advertised Receiver Window Credit MUST NOT be smaller than 1500."
 const A_RWND_MIN: u32 = 1500;
-/// Parameters that an INIT ACK reports as unknown: what leaves room for the rest.
+/// What an INIT ACK reports of unknown parameters, so that it fits into the smallest packet.
 const UNRECOGNIZED_LEN_MAX: usize = 256;
 
 /// What the parameters of an INIT or INIT ACK say.
@@ -24,6 +24,8 @@ struct Parameters<'a> {
     cookie: Option<&'a [u8]>,
     /// What the peer asks to be told of: whole parameters, encoded.
     unrecognized: Vec<u8>,
+    /// What it takes to tell of these, each in a parameter of its own.
+    reported_len: usize,
     has_host_name: bool,
 }
 
@@ -44,7 +46,9 @@ impl<'a> Parameters<'a> {
                 _ if read.extensions.read(parameter) => {}
                 unknown => {
                     let action = Unrecognized::parameter(unknown);
-                    if action.is_reported && read.unrecognized.len() + parameter.len() <= UNRECOGNIZED_LEN_MAX {
+                    let reported_len = read.reported_len + TLV_HEADER_LEN + parameter.len();
+                    if action.is_reported && reported_len <= UNRECOGNIZED_LEN_MAX {
+                        read.reported_len = reported_len;
                         parameter.write(&mut read.unrecognized);
                     }
                     if action.is_end {
@@ -145,8 +149,13 @@ impl Association {
             }
             // RFC 9260 §9.2: "it SHOULD discard the INIT chunk and retransmit the SHUTDOWN ACK chunk."
             Phase::ShutdownAckSent(attempt) => return attempt.owe(),
+            // RFC 9260 §5.1: "If an endpoint receives an INIT, INIT ACK, or COOKIE ECHO chunk but decides not to establish the
+            // new association […], it SHOULD respond with an ABORT chunk."
             Phase::Ended => {
                 self.stats.discarded.unexpected += 1;
+                if self.reply.is_none() {
+                    self.reply(Reply::abort(init.initiate_tag, code::USER_ABORT, &[]));
+                }
                 return;
             }
         };
@@ -165,6 +174,12 @@ impl Association {
             self.stats.discarded.malformed += 1;
             return;
         };
+        // RFC 9260 §3.3.2.1: "The receiver of an INIT chunk or an INIT ACK containing a Host Name Address parameter MUST send
+        // an ABORT chunk and MAY include an "Unresolvable Address" error cause."
+        if parameters.has_host_name {
+            self.fail(init.initiate_tag, code::UNRESOLVABLE_ADDRESS, &[], "an INIT ACK with a host name");
+            return;
+        }
         let is_valid = init.initiate_tag != 0
             && init.inbound_streams > 0
             && init.outbound_streams > 0
@@ -320,6 +335,9 @@ impl Association {
                 && let Phase::CookieEchoed { attempt, .. } = &self.phase
             {
                 let failures = attempt.failures.saturating_add(1);
+                if self.is_given_up(failures) {
+                    return self.end(CloseReason::Unreachable);
+                }
                 self.block = None;
                 let mut attempt = self.new_attempt();
                 attempt.failures = failures;

@@ -2,19 +2,21 @@
 
 use super::heartbeat::Heartbeat;
 use super::reconfig::Reconfig;
+use super::state::Attempt;
 use crate::Config;
 use crate::chunk::Init;
+use crate::config::MTU_MIN;
 use crate::packet::{CHUNK_HEADER_LEN, HEADER_LEN};
 use crate::parameter::Extensions;
 use crate::receive::Reception;
-use crate::send::Transmission;
+use crate::send::{Queue, Transmission};
 use crate::serial::Tsn;
 use crate::wire::Tlv;
 use std::time::Instant;
 use wigwag_sansio::earliest;
 
-/// The causes of one ERROR chunk, and no more.
-const ERRORS_LEN_MAX: usize = 512;
+/// The causes of one ERROR chunk, and no more: in a packet of its own it always fits.
+const ERRORS_LEN_MAX: usize = MTU_MIN - HEADER_LEN - CHUNK_HEADER_LEN;
 
 /// See the module.
 #[derive(Debug)]
@@ -83,8 +85,13 @@ impl ControlBlock {
         mtu - HEADER_LEN - CHUNK_HEADER_LEN
     }
 
-    pub(crate) fn deadline(&self, may_reset: bool) -> Option<Instant> {
-        let reset = self.reconfig.attempt().filter(|_| may_reset).and_then(super::state::Attempt::deadline);
-        earliest([self.transmission.deadline(), self.reception.deadline(), reset])
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        earliest([self.transmission.deadline(), self.reception.deadline()])
+    }
+
+    /// Of what happens only while data may be sent.
+    pub(crate) fn deadline_of_data(&self, queue: &Queue) -> Option<Instant> {
+        let reset = self.reconfig.attempt().and_then(Attempt::deadline);
+        earliest([self.heartbeat.deadline(), reset, self.transmission.expiry(queue)])
     }
 }

@@ -30,9 +30,10 @@ impl Association {
             return self.fail(tag, code::NO_USER_DATA, &data.tsn.to_be_bytes(), "a DATA chunk without data");
         }
         if data.stream >= self.config.streams_max {
-            block.reception.take_undeliverable(data.tsn);
             block.report(Tlv { kind: code::INVALID_STREAM, value: &cause::invalid_stream(data.stream) });
             self.stats.discarded.invalid_stream += 1;
+            let result = block.reception.take_undeliverable(data.tsn, &mut self.inbox, &mut self.stats);
+            self.fail_if_too_large(result);
             return;
         }
         let result = block.reception.handle_data(&data, &mut self.inbox, &mut self.stats);
@@ -62,11 +63,13 @@ impl Association {
         };
         match block.transmission.handle_sack(sack, now, &mut self.queue, &mut self.stats) {
             SackOutcome::Invalid => self.stats.discarded.invalid_sack += 1,
-            SackOutcome::Advanced => {
+            // RFC 9260 §8.1: "The counter used for endpoint failure detection MUST be reset each time a DATA chunk sent to
+            // that peer endpoint is acknowledged (by the reception of a SACK chunk)."
+            SackOutcome::News => {
                 block.errors = 0;
                 block.reconfig.acknowledged(block.transmission.cumulative());
             }
-            SackOutcome::Stalled => {}
+            SackOutcome::Nothing => {}
         }
         self.progress_shutdown();
     }
@@ -127,7 +130,7 @@ impl Association {
         let result = if streams.iter().any(|stream| *stream >= self.config.streams_max) {
             ResponseResult::WrongSsn
         } else if has_all && has_room {
-            if let Some(streams) = block.reconfig.perform(request.last_tsn, streams) {
+            if block.reconfig.perform(request, &streams) {
                 block.reception.reset(&streams);
                 self.inbox.stream_reset(streams);
             }
@@ -143,11 +146,10 @@ impl Association {
     fn handle_reset_response(&mut self, value: &[u8]) -> Option<()> {
         let response = Response::decode(value)?;
         let block = self.block.as_mut()?;
-        let (streams, is_reset) = match block.reconfig.handle_response(response) {
+        let (mut streams, is_reset) = match block.reconfig.handle_response(response, block.transmission.cumulative()) {
             Answer::Unknown => return None,
             Answer::Later => {
                 block.errors = 0;
-                block.reconfig.acknowledged(block.transmission.cumulative());
                 return Some(());
             }
             Answer::Done { streams, last_tsn } => {
@@ -157,8 +159,9 @@ impl Association {
             Answer::Refused { streams } => (streams, false),
         };
         block.errors = 0;
-        for stream in &streams {
-            self.queue.end_reset(*stream, is_reset);
+        streams.retain(|stream| self.queue.end_reset(*stream, is_reset));
+        if streams.is_empty() {
+            return Some(());
         }
         self.notices.push_back(if is_reset {
             Event::OutgoingStreamReset { streams }

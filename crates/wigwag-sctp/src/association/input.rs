@@ -130,7 +130,12 @@ impl Association {
             kind::SHUTDOWN_ACK => self.handle_shutdown_ack(),
             kind::ERROR => self.handle_error(chunk),
             kind::COOKIE_ACK => self.handle_cookie_ack(),
-            kind::SHUTDOWN_COMPLETE => self.handle_shutdown_complete(),
+            // RFC 9260 §6.10: "An endpoint MUST NOT bundle INIT, INIT ACK, or SHUTDOWN COMPLETE chunks with any other
+            // chunks." What follows might come under the tag that is reflected.
+            kind::SHUTDOWN_COMPLETE => {
+                self.handle_shutdown_complete();
+                return Next::Stop;
+            }
             kind::RECONFIG => self.handle_reconfig(chunk),
             kind::FORWARD_TSN => self.handle_forward_tsn(chunk),
             kind::INIT_ACK => self.handle_init_ack(chunk, now),

@@ -12,7 +12,7 @@ mod reply;
 mod shutdown;
 mod state;
 
-use crate::config::{Config, SendOptions};
+use crate::config::{Config, SendOptions, bounded_mtu};
 use crate::crypto::CookieKey;
 use crate::error::{ResetError, SendError};
 use crate::event::{CloseReason, Event};
@@ -29,10 +29,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
 use wigwag_sansio::{Monotonic, Rng, Seed, earliest};
-
-/// No packet is shorter: what is always there of a cookie must go into one.
-const MTU_MIN: usize = 512;
-const MTU_MAX: usize = 65_532;
 
 /// An SCTP association on one path, which DTLS protects (RFC 9260, RFC 8261).
 ///
@@ -63,9 +59,10 @@ pub struct Association {
 
 impl Association {
     /// An association that waits for [`connect`](Self::connect), or for the peer to begin.
-    pub fn new(mut config: Config, seed: Seed) -> Self {
-        config.mtu = config.mtu.clamp(MTU_MIN, MTU_MAX);
-        config.streams_max = config.streams_max.max(1);
+    ///
+    /// What is out of the bounds that [`Config`] tells of is brought into them.
+    pub fn new(config: Config, seed: Seed) -> Self {
+        let config = config.bounded();
         let cookie_key = CookieKey::new(seed.fork("cookie"));
         let mut rng = Rng::new(seed);
         // RFC 9260 §5.3.1: "Initiate Tag values SHOULD be selected from the range of 1 to 2^32 - 1."
@@ -132,7 +129,8 @@ impl Association {
     }
 
     /// Once everything queued on the stream was sent, tells the peer that it begins anew (RFC 6525 §4.1). Until
-    /// [`Event::OutgoingStreamReset`] nothing more is taken for it. Doing it twice is doing it once.
+    /// [`Event::OutgoingStreamReset`] nothing more is taken for it. Doing it twice is doing it once; but if the peer is
+    /// being told already, it may have used the stream anew since, and is told once more.
     ///
     /// # Errors
     /// If the stream cannot be reset: see [`ResetError`].
@@ -188,9 +186,12 @@ impl Association {
     /// Sets the longest packet in bytes, SCTP header included, for what is cut from now on. What is in flight keeps its
     /// size: the room given to [`poll_packet`](Self::poll_packet) should not shrink below it before it is acknowledged.
     pub fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = mtu.clamp(MTU_MIN, MTU_MAX);
+        self.mtu = bounded_mtu(mtu);
         if let Some(block) = &mut self.block {
             block.transmission.set_mtu(self.mtu);
+            // It would never fit.
+            let is_too_long = |ack: &mut Vec<u8>| ack.len() > ControlBlock::heartbeat_len_max(self.mtu);
+            self.stats.discarded.heartbeat += u64::from(block.heartbeat_ack.take_if(is_too_long).is_some());
         }
         self.invariants();
     }
@@ -261,14 +262,15 @@ impl Association {
     /// Lets time pass. Early and repeated calls are harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
-        self.queue.stamp(now);
         self.time_out_attempt(now);
         self.time_out_block(now);
+        self.expire_messages(now);
         self.progress_shutdown();
         self.invariants();
     }
 
-    fn time_out_attempt(&mut self, now: Instant) {
+    /// Whether the peer failed too often to answer what is sent again and again in this state.
+    fn is_given_up(&self, failures: u32) -> bool {
         let max = match self.phase {
             Phase::CookieWait(_) | Phase::CookieEchoed { .. } => self.config.init_retransmits_max,
             Phase::Idle
@@ -279,9 +281,14 @@ impl Association {
             | Phase::ShutdownAckSent(_)
             | Phase::Ended => self.config.retransmits_max,
         };
+        max.is_some_and(|max| failures > max)
+    }
+
+    fn time_out_attempt(&mut self, now: Instant) {
         if let Some(attempt) = self.phase.attempt_mut()
             && attempt.expire(now)
-            && max.is_some_and(|max| attempt.failures > max)
+            && let failures = attempt.failures
+            && self.is_given_up(failures)
         {
             self.end(CloseReason::Unreachable);
         }
@@ -365,12 +372,12 @@ impl Association {
         }
         let guard = if let Phase::ShutdownSent { guard, .. } = &self.phase { guard.deadline() } else { None };
         let block = self.block.as_ref().filter(|_| !matches!(self.phase, Phase::Ended));
-        let heartbeat = block.filter(|_| self.phase.carries_data()).and_then(|block| block.heartbeat.deadline());
+        let carrying = block.filter(|_| self.phase.carries_data());
         earliest([
             self.phase.attempt().and_then(Attempt::deadline),
             guard,
-            heartbeat,
-            block.and_then(|block| block.deadline(self.phase.carries_data())),
+            block.and_then(ControlBlock::deadline),
+            carrying.and_then(|block| block.deadline_of_data(&self.queue)),
         ])
     }
 

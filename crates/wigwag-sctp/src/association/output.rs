@@ -31,7 +31,8 @@ impl Association {
         is_written
     }
 
-    fn expire_messages(&mut self, now: Instant) {
+    /// Gives up messages that have lived too long, once their turn has come.
+    pub(super) fn expire_messages(&mut self, now: Instant) {
         self.queue.stamp(now);
         if let Some(block) = self.block.as_mut().filter(|_| self.phase.carries_data()) {
             block.transmission.expire(now, &mut self.queue, &mut self.stats);
@@ -124,7 +125,7 @@ impl Association {
                 return;
             }
             let attempt = Attempt::new(block.transmission.rto().current(), config.rto_max);
-            block.reconfig.begin(queue, block.transmission.last_tsn(), *mtu - HEADER_LEN, || attempt);
+            block.reconfig.begin(queue, block.transmission.last_tsn(), || attempt);
             block.write_reconfig(now, end, out);
             if block.heartbeat.is_owed() && out.len() + HEARTBEAT_LEN <= end {
                 let info = HeartbeatInfo { nonce: rng.u64() };
@@ -168,7 +169,7 @@ impl ControlBlock {
             self.reconfig.write_answer(out);
         }
         if self.reconfig.request_len().is_some_and(|len| out.len() + len <= end) {
-            self.reconfig.write_request(now, out);
+            self.reconfig.write_request(now, self.transmission.cumulative(), out);
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Resetting streams (RFC 6525). One request is under way at a time; what comes meanwhile waits for the next.
 
 use super::state::Attempt;
-use crate::packet::CHUNK_HEADER_LEN;
+use crate::config::MTU_MIN;
+use crate::packet::{CHUNK_HEADER_LEN, HEADER_LEN};
 use crate::parameter::{OutgoingReset, RESET_HEADER_LEN, RESPONSE_LEN, Response, ResponseResult};
 use crate::send::Queue;
 use crate::serial::Tsn;
 use crate::wire::padding;
+use std::time::Instant;
+
+/// As many streams of one request as go into any packet, however small the MTU becomes before it is answered.
+const STREAMS_MAX: usize = (MTU_MIN - HEADER_LEN - CHUNK_HEADER_LEN - RESET_HEADER_LEN) / 4 * 2;
 
 /// Streams that the peer shall expect to begin anew.
 #[derive(Debug)]
@@ -14,6 +19,8 @@ struct Request {
     last_tsn: Tsn,
     streams: Vec<u16>,
     attempt: Attempt,
+    /// Everything before was acknowledged already when this was sent last.
+    was_acknowledged: bool,
     /// The peer has answered that not everything before has arrived.
     is_deferred: bool,
 }
@@ -40,9 +47,9 @@ pub(crate) struct Reconfig {
     request: Option<Request>,
     /// The last of the peer's requests, and what it was told of it.
     last_answer: Response,
-    is_answer_owed: bool,
-    /// The last reset of the peer's that was performed: its TSN and streams.
-    performed: Option<(u32, Vec<u16>)>,
+    owed_answer: Option<Response>,
+    /// A reset of the peer's, its TSN and streams, that was performed after the peer had been told to try again.
+    performed_late: Option<(u32, Vec<u16>)>,
 }
 
 impl Reconfig {
@@ -52,13 +59,14 @@ impl Reconfig {
             next_sequence: local_tsn,
             request: None,
             last_answer: Response { sequence: peer_tsn.wrapping_sub(1), result: ResponseResult::NothingToDo },
-            is_answer_owed: false,
-            performed: None,
+            owed_answer: None,
+            performed_late: None,
         }
     }
 
     pub(crate) fn is_owed(&self, queue: &Queue) -> bool {
-        self.is_answer_owed || self.request.as_ref().map_or(queue.has_drained(), |request| request.attempt.is_owed())
+        self.owed_answer.is_some()
+            || self.request.as_ref().map_or(queue.has_drained(), |request| request.attempt.is_owed())
     }
 
     pub(crate) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
@@ -70,27 +78,24 @@ impl Reconfig {
     }
 
     pub(crate) const fn answer_len(&self) -> Option<usize> {
-        if self.is_answer_owed { Some(CHUNK_HEADER_LEN + RESPONSE_LEN) } else { None }
+        if self.owed_answer.is_some() { Some(CHUNK_HEADER_LEN + RESPONSE_LEN) } else { None }
     }
 
     pub(crate) fn write_answer(&mut self, out: &mut Vec<u8>) {
-        let answer = self.last_answer;
-        crate::chunk::write_reconfig(out, |out| answer.write(out));
-        self.is_answer_owed = false;
+        if let Some(answer) = self.owed_answer.take() {
+            crate::chunk::write_reconfig(out, |out| answer.write(out));
+        }
     }
 
-    /// Makes a request of the streams that have nothing left to send, as many as go into `room`.
-    pub(crate) fn begin(&mut self, queue: &mut Queue, last_tsn: Tsn, room: usize, attempt: impl FnOnce() -> Attempt) {
-        let Some(streams_max) = room.checked_sub(CHUNK_HEADER_LEN + RESET_HEADER_LEN).map(|room| room / 4 * 2) else {
-            return;
-        };
-        if self.request.is_none() && streams_max > 0 && queue.has_drained() {
-            let streams = queue.take_drained(streams_max);
+    /// Makes a request of the streams that have nothing left to send, as many as go into one.
+    pub(crate) fn begin(&mut self, queue: &mut Queue, last_tsn: Tsn, attempt: impl FnOnce() -> Attempt) {
+        if self.request.is_none() && queue.has_drained() {
             self.request = Some(Request {
                 sequence: self.take_sequence(),
                 last_tsn,
-                streams,
+                streams: queue.take_drained(STREAMS_MAX),
                 attempt: attempt(),
+                was_acknowledged: false,
                 is_deferred: false,
             });
         }
@@ -108,16 +113,18 @@ impl Reconfig {
         Some(len + padding(len))
     }
 
-    pub(crate) fn write_request(&mut self, now: std::time::Instant, out: &mut Vec<u8>) {
+    pub(crate) fn write_request(&mut self, now: Instant, acknowledged: Tsn, out: &mut Vec<u8>) {
         let answered = self.last_answer.sequence;
-        if let Some(Request { sequence, last_tsn, streams, attempt, .. }) = &mut self.request {
+        if let Some(Request { sequence, last_tsn, streams, attempt, was_acknowledged, .. }) = &mut self.request {
+            *was_acknowledged = acknowledged >= *last_tsn;
             let last_tsn = last_tsn.wire();
             crate::chunk::write_reconfig(out, |out| OutgoingReset::write(*sequence, answered, last_tsn, streams, out));
             attempt.sent(now);
         }
     }
 
-    pub(crate) fn handle_response(&mut self, response: Response) -> Answer {
+    /// The answer to our request; everything up to `acknowledged` is known to have arrived.
+    pub(crate) fn handle_response(&mut self, response: Response, acknowledged: Tsn) -> Answer {
         let Some(mut request) = self.request.take_if(|request| request.sequence == response.sequence) else {
             return Answer::Unknown;
         };
@@ -125,12 +132,13 @@ impl Reconfig {
             ResponseResult::NothingToDo | ResponseResult::Performed => {
                 Answer::Done { streams: request.streams, last_tsn: request.last_tsn }
             }
-            // The peer has not got everything yet. It has answered this number, so the next try takes another: when
-            // everything has been acknowledged, or else when the timer expires.
+            // The peer had not got everything. It has answered this number, so the next try takes another: once
+            // everything is acknowledged, or when the timer expires if that is not what the peer waits for.
             ResponseResult::InProgress => {
                 request.sequence = self.take_sequence();
-                request.is_deferred = true;
+                request.is_deferred = !request.was_acknowledged;
                 self.request = Some(request);
+                self.acknowledged(acknowledged);
                 Answer::Later
             }
             ResponseResult::Denied
@@ -143,13 +151,11 @@ impl Reconfig {
     /// A request of the peer: whether it is to be looked at. Otherwise it is answered, as before or by a refusal.
     pub(crate) fn is_new(&mut self, sequence: u32) -> bool {
         let last = self.last_answer;
-        if sequence == last.sequence {
-            self.is_answer_owed = true;
-            return last.result == ResponseResult::InProgress;
-        }
-        if sequence == last.sequence.wrapping_add(1) {
+        if sequence == last.sequence.wrapping_add(1) || sequence == last.sequence && last.is_in_progress() {
             return true;
         }
+        let refusal = Response { sequence, result: ResponseResult::BadSequenceNumber };
+        self.owed_answer = Some(if sequence == last.sequence { last } else { refusal });
         false
     }
 
@@ -163,18 +169,18 @@ impl Reconfig {
         }
     }
 
-    /// Which of these streams really begin anew. A request that was tried again under another number may have been
-    /// performed under its first one: nothing was sent since, so its last TSN is the same.
-    pub(crate) fn perform(&mut self, last_tsn: u32, streams: Vec<u16>) -> Option<Vec<u16>> {
-        let before = self.performed.replace((last_tsn, streams.clone()));
-        let Some((_, before)) = before.filter(|(tsn, _)| *tsn == last_tsn) else { return Some(streams) };
-        let fresh: Vec<u16> = streams.iter().copied().filter(|stream| !before.contains(stream)).collect();
-        let is_same = if streams.is_empty() { before.is_empty() } else { fresh.is_empty() };
-        (!is_same).then_some(fresh)
+    /// Whether the streams begin anew now, and not before: a peer that was told to try again does so under another number
+    /// or under the same, and what was performed under the same may be tried once more under another. Nothing was
+    /// sent on the streams since, so the last TSN is the same.
+    pub(crate) fn perform(&mut self, request: OutgoingReset<'_>, streams: &[u16]) -> bool {
+        let is_tried_again = self.last_answer.sequence == request.sequence;
+        let performed = is_tried_again.then(|| (request.last_tsn, streams.to_vec()));
+        let before = std::mem::replace(&mut self.performed_late, performed);
+        before.is_none_or(|(last_tsn, before)| last_tsn != request.last_tsn || before != streams)
     }
 
     pub(crate) const fn answer(&mut self, sequence: u32, result: ResponseResult) {
         self.last_answer = Response { sequence, result };
-        self.is_answer_owed = true;
+        self.owed_answer = Some(self.last_answer);
     }
 }

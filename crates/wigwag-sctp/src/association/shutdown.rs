@@ -49,12 +49,10 @@ impl Association {
             Phase::Established | Phase::ShutdownPending | Phase::ShutdownReceived => {
                 let Some(block) = &mut self.block else { return };
                 match block.transmission.handle_cumulative(cumulative, now) {
-                    SackOutcome::Invalid => {
-                        self.stats.discarded.invalid_sack += 1;
-                        return;
-                    }
-                    SackOutcome::Advanced => block.errors = 0,
-                    SackOutcome::Stalled => {}
+                    // A SACK may have overtaken it; the peer shuts down all the same.
+                    SackOutcome::Invalid => self.stats.discarded.invalid_sack += 1,
+                    SackOutcome::News => block.errors = 0,
+                    SackOutcome::Nothing => {}
                 }
                 self.phase = Phase::ShutdownReceived;
                 self.progress_shutdown();

@@ -38,6 +38,10 @@ impl ResponseResult {
 }
 
 impl Response {
+    pub(crate) const fn is_in_progress(self) -> bool {
+        matches!(self.result, ResponseResult::InProgress)
+    }
+
     pub(crate) fn decode(value: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(value);
         let (sequence, code) = (reader.u32()?, reader.u32()?);

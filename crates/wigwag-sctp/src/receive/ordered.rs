@@ -59,12 +59,18 @@ impl Order {
         if self.waiting.is_empty() {
             return;
         }
-        let expected = self.expected.entry(stream).or_default();
-        while let Some(message) = self.waiting.remove(&(stream, *expected)) {
-            self.charged -= message.data.len() + OVERHEAD;
-            *expected = expected.wrapping_add(1);
+        let mut expected = self.expected.get(&stream).copied().unwrap_or_default();
+        while let Some(message) = self.take_waiting(stream, expected) {
+            expected = expected.wrapping_add(1);
             message.deliver(inbox);
         }
+        self.expected.insert(stream, expected);
+    }
+
+    fn take_waiting(&mut self, stream: u16, ssn: u16) -> Option<Message> {
+        let message = self.waiting.remove(&(stream, ssn))?;
+        self.charged -= message.data.len() + OVERHEAD;
+        Some(message)
     }
 
     /// Messages up to `ssn` that have not arrived will not come. Those that have are delivered: the peer knows that they
@@ -74,15 +80,14 @@ impl Order {
         if !serial_after(ssn.wrapping_add(1), expected) {
             return;
         }
-        let ahead = |ssn: u16| ssn.wrapping_sub(expected);
-        let mut stranded: Vec<u16> =
-            self.waiting.range((stream, 0)..=(stream, u16::MAX)).map(|((_, ssn), _)| *ssn).collect();
-        stranded.retain(|waiting| ahead(*waiting) <= ahead(ssn));
-        stranded.sort_by_key(|ssn| ahead(*ssn));
-        for ssn in stranded {
-            if let Some(message) = self.waiting.remove(&(stream, ssn)) {
-                self.charged -= message.data.len() + OVERHEAD;
-                message.deliver(inbox);
+        // In turn, around the end of the numbers.
+        let (before, after) =
+            if expected <= ssn { ((expected, ssn), None) } else { ((expected, u16::MAX), Some((0, ssn))) };
+        for (first, last) in std::iter::once(before).chain(after) {
+            while let Some((&(_, ssn), _)) = self.waiting.range((stream, first)..=(stream, last)).next() {
+                if let Some(message) = self.take_waiting(stream, ssn) {
+                    message.deliver(inbox);
+                }
             }
         }
         self.expected.insert(stream, ssn.wrapping_add(1));
@@ -94,10 +99,8 @@ impl Order {
         self.expected.remove(&stream);
         let stranded: Vec<(u16, u16)> =
             self.waiting.range((stream, 0)..=(stream, u16::MAX)).map(|(key, _)| *key).collect();
-        for key in stranded {
-            if let Some(message) = self.waiting.remove(&key) {
-                self.charged -= message.data.len() + OVERHEAD;
-            }
+        for (stream, ssn) in stranded {
+            self.take_waiting(stream, ssn);
         }
     }
 

@@ -40,6 +40,14 @@ struct Fragment {
     head: Head,
     ppid: u32,
     payload: Bytes,
+    /// Of the first and the last of neighbouring fragments of one message: where the others end.
+    reach: Tsn,
+}
+
+impl Fragment {
+    const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
 }
 
 /// See the module.
@@ -137,28 +145,30 @@ impl Reassembly {
     ) -> Result<(), TooLarge> {
         let payload = Bytes::copy_from_slice(data.payload);
         self.early_charged += payload.len() + OVERHEAD;
-        self.early.insert(tsn, Fragment { flags: data.flags, head: Head::of(data), ppid: data.ppid, payload });
-        let may_be_complete = data.is(ENDING) || self.early.contains_key(&tsn.next());
-        // Otherwise the fragment after it is missing, and nobody needs to look at those before.
-        if may_be_complete && let Some((first, last)) = self.whole_message(tsn) {
+        let head = Head::of(data);
+        self.early.insert(tsn, Fragment { flags: data.flags, head, ppid: data.ppid, payload, reach: tsn });
+        let (first, last) = self.join(tsn);
+        let is_at = |at: Tsn, flag| self.early.get(&at).is_some_and(|fragment| fragment.is(flag));
+        if is_at(first, BEGINNING) && is_at(last, ENDING) {
             self.assemble(first, last, inbox, stats)?;
         }
         Ok(())
     }
 
-    /// From where to where the message reaches that this fragment is of, if none is missing.
-    fn whole_message(&self, tsn: Tsn) -> Option<(Tsn, Tsn)> {
-        let head = self.early.get(&tsn)?.head;
-        let fragment = |at: &Tsn| self.early.get(at).filter(|fragment| fragment.head == head);
-        let mut last = tsn;
-        while fragment(&last)?.flags & ENDING == 0 {
-            last = last.next();
+    /// Joins the fragment with its neighbours of the same message; returns the first and the last of them.
+    fn join(&mut self, tsn: Tsn) -> (Tsn, Tsn) {
+        let Some(fragment) = self.early.get(&tsn) else { return (tsn, tsn) };
+        let neighbour = |at: Tsn| self.early.get(&at).filter(|other| other.head == fragment.head);
+        let before = neighbour(tsn.previous()).filter(|other| !other.is(ENDING) && !fragment.is(BEGINNING));
+        let after = neighbour(tsn.next()).filter(|other| !other.is(BEGINNING) && !fragment.is(ENDING));
+        let first = before.map_or(tsn, |other| other.reach);
+        let last = after.map_or(tsn, |other| other.reach);
+        for (end, reach) in [(first, last), (last, first)] {
+            if let Some(fragment) = self.early.get_mut(&end) {
+                fragment.reach = reach;
+            }
         }
-        let mut first = tsn;
-        while fragment(&first)?.flags & BEGINNING == 0 {
-            first = first.previous();
-        }
-        Some((first, last))
+        (first, last)
     }
 
     fn assemble(&mut self, first: Tsn, last: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
@@ -195,7 +205,7 @@ impl Reassembly {
     pub(crate) fn close_up(&mut self, cumulative: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
         while let Some((&tsn, _)) = self.early.first_key_value()
             && tsn <= cumulative
-            && let Some(Fragment { flags, head, ppid, payload }) = self.remove_early(tsn)
+            && let Some(Fragment { flags, head, ppid, payload, .. }) = self.remove_early(tsn)
         {
             let data = Data { flags, tsn: tsn.wire(), stream: head.stream, ssn: head.ssn, ppid, payload: &payload };
             self.push_next(&data, inbox, stats)?;

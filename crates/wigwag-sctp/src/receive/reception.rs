@@ -123,12 +123,18 @@ impl Reception {
     }
 
     /// A DATA chunk that cannot be delivered is acknowledged nevertheless (RFC 9260 §6.5).
-    pub(crate) fn take_undeliverable(&mut self, wire: u32) {
+    pub(crate) fn take_undeliverable(
+        &mut self,
+        wire: u32,
+        inbox: &mut Inbox,
+        stats: &mut Stats,
+    ) -> Result<(), TooLarge> {
         let tsn = self.tracker.cumulative().nearest(wire);
         self.has_data = true;
         if matches!(self.tracker.look(tsn), Arrival::Next | Arrival::Early) {
             self.tracker.record(tsn);
         }
+        self.close_up(inbox, stats)
     }
 
     pub(crate) fn handle_forward(

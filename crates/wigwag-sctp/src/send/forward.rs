@@ -21,8 +21,8 @@ pub(crate) enum Forward {
 }
 
 impl Outstanding {
-    fn is_front_abandoned(&self) -> bool {
-        self.front().is_some_and(|chunk| chunk.state == ChunkState::Abandoned)
+    fn is_abandoned(&self, tsn: Tsn) -> bool {
+        self.get(tsn).is_some_and(|chunk| chunk.state == ChunkState::Abandoned)
     }
 
     /// How far the abandoned chunks at the front reach, but not across `barrier`, and no further than `room` tells of.
@@ -53,7 +53,7 @@ impl Transmission {
     // carried in the received SACK, the data sender MUST send the data receiver a FORWARD TSN chunk". It may have been
     // lost, or be on its way: one for each round trip.
     pub(super) fn forward_if_abandoned(&mut self, now: Instant) {
-        if !self.outstanding.is_front_abandoned() {
+        if !self.outstanding.is_abandoned(self.outstanding.cumulative().next()) {
             self.forward = Forward::Idle;
             return;
         }
@@ -61,8 +61,7 @@ impl Transmission {
             Forward::Idle | Forward::Owed => true,
             Forward::Sent { at, up_to } => {
                 let is_answerable = now.saturating_duration_since(at) >= self.rto.smoothed().unwrap_or_default();
-                let (reach, _) = self.outstanding.abandoned(None, usize::MAX);
-                is_answerable || reach > up_to
+                is_answerable || self.outstanding.is_abandoned(up_to.next())
             }
         };
         if is_owed {

@@ -10,6 +10,7 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lifetime {
     pub(crate) max_retransmits: Option<u16>,
+    /// The first moment at which it is too old.
     pub(crate) expires: Option<Instant>,
 }
 
@@ -70,6 +71,10 @@ impl Chunk {
 
     pub(crate) const fn is_ordered(&self) -> bool {
         !self.is(UNORDERED)
+    }
+
+    pub(crate) const fn expires(&self) -> Option<Instant> {
+        self.lifetime.expires
     }
 
     fn is_over(&self, now: Instant) -> bool {

@@ -15,6 +15,7 @@ pub(crate) const MESSAGE_OVERHEAD: usize = 128;
 pub(crate) enum Stamp {
     Never,
     Pending(Duration),
+    /// The first moment at which it is too old.
     At(Instant),
 }
 
@@ -29,6 +30,19 @@ struct Message {
     expiry: Stamp,
 }
 
+/// How far a stream is on its way to begin anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Reset {
+    #[default]
+    Idle,
+    /// Once everything was sent, it is among `drained`.
+    Wanted,
+    /// The peer is being asked.
+    UnderWay,
+    /// The peer is being asked, and is to be asked again: it may have done what it was asked, and used the stream since.
+    UnderWayAndWanted,
+}
+
 #[derive(Debug, Default)]
 struct Stream {
     messages: VecDeque<Message>,
@@ -38,7 +52,7 @@ struct Stream {
     threshold: usize,
     /// The messages from here on wait for their time to begin.
     unstamped_from: usize,
-    is_resetting: bool,
+    reset: Reset,
     is_low_owed: bool,
 }
 
@@ -95,7 +109,7 @@ impl Queue {
         let is_full = self.charged > 0 && self.charged + charge > self.capacity;
         let id = stream;
         let stream = self.streams.entry(id).or_default();
-        if stream.is_resetting {
+        if stream.reset != Reset::Idle {
             return Err(Refused::Resetting(data));
         }
         if is_full {
@@ -128,7 +142,8 @@ impl Queue {
             let from = stream.unstamped_from.min(stream.messages.len());
             for message in stream.messages.range_mut(from..) {
                 if let Stamp::Pending(lifetime) = message.expiry {
-                    message.expiry = now.checked_add(lifetime).map_or(Stamp::Never, Stamp::At);
+                    let too_old = lifetime.saturating_add(Duration::from_nanos(1));
+                    message.expiry = now.checked_add(too_old).map_or(Stamp::Never, Stamp::At);
                 }
             }
             stream.unstamped_from = stream.messages.len();
@@ -148,6 +163,14 @@ impl Queue {
     pub(crate) fn next_len(&self, max: usize) -> Option<usize> {
         let message = self.streams.get(self.ready.front()?)?.messages.front()?;
         Some(message.data.len().min(max))
+    }
+
+    /// When the next message will have lived too long.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        match self.streams.get(self.ready.front()?)?.messages.front()?.expiry {
+            Stamp::At(at) => Some(at),
+            Stamp::Never | Stamp::Pending(_) => None,
+        }
     }
 
     /// Discards messages that have lived too long, as far as they are next. `Some`: one of them had been begun.
@@ -220,7 +243,7 @@ impl Queue {
         stream.unstamped_from = stream.unstamped_from.saturating_sub(1);
         if !stream.messages.is_empty() {
             self.ready.push_back(id);
-        } else if stream.is_resetting {
+        } else if stream.reset == Reset::Wanted {
             self.drained.insert(id);
         }
         self.charged -= MESSAGE_OVERHEAD;
@@ -274,48 +297,55 @@ impl Queue {
         !self.low.is_empty() || self.writable == Writable::Owed
     }
 
-    /// Nothing new is taken on the stream; once all was sent, it is among `drained`. `false`: it is on its way already.
-    pub(crate) fn begin_reset(&mut self, id: u16) -> bool {
+    /// Nothing new is taken on the stream; once all was sent, it is among `drained`.
+    pub(crate) fn begin_reset(&mut self, id: u16) {
         let stream = self.streams.entry(id).or_default();
-        if std::mem::replace(&mut stream.is_resetting, true) {
-            return false;
-        }
-        if stream.messages.is_empty() {
+        stream.reset = match stream.reset {
+            Reset::Idle | Reset::Wanted => Reset::Wanted,
+            Reset::UnderWay | Reset::UnderWayAndWanted => Reset::UnderWayAndWanted,
+        };
+        if stream.reset == Reset::Wanted && stream.messages.is_empty() {
             self.drained.insert(id);
         }
-        true
     }
 
     pub(crate) fn has_drained(&self) -> bool {
         !self.drained.is_empty()
     }
 
-    /// Takes up to `max` streams that are to be reset and have nothing left to send.
+    /// Takes up to `max` streams that are to be reset and have nothing left to send: the peer is being asked.
     pub(crate) fn take_drained(&mut self, max: usize) -> Vec<u16> {
         let taken: Vec<_> = self.drained.iter().copied().take(max).collect();
         for id in &taken {
             self.drained.remove(id);
+            if let Some(stream) = self.streams.get_mut(id) {
+                stream.reset = Reset::UnderWay;
+            }
         }
         taken
     }
 
-    /// The stream begins anew if it `is_reset`, and else goes on.
-    pub(crate) fn end_reset(&mut self, id: u16, is_reset: bool) {
-        if let Some(stream) = self.streams.get_mut(&id) {
-            stream.is_resetting = false;
-            if is_reset {
-                stream.next_ssn = 0;
-            }
-            if stream.next_ssn == 0 && stream.threshold == 0 && stream.messages.is_empty() && !stream.is_low_owed {
-                self.streams.remove(&id);
-            }
+    /// The peer was asked: the stream begins anew if it `is_reset`, and else goes on. `false`: it is to be reset once more.
+    pub(crate) fn end_reset(&mut self, id: u16, is_reset: bool) -> bool {
+        let Some(stream) = self.streams.get_mut(&id) else { return true };
+        let is_wanted = is_reset && stream.reset == Reset::UnderWayAndWanted;
+        stream.reset = if is_wanted { Reset::Wanted } else { Reset::Idle };
+        if is_reset {
+            stream.next_ssn = 0;
         }
+        if is_wanted {
+            self.drained.insert(id);
+        } else if stream.next_ssn == 0 && stream.threshold == 0 && stream.messages.is_empty() && !stream.is_low_owed {
+            self.streams.remove(&id);
+        }
+        !is_wanted
     }
 
     /// No stream is to be reset any more; returns those that were.
     pub(crate) fn cancel_resets(&mut self) -> Vec<u16> {
         self.drained.clear();
-        let resetting = |(id, stream): (&u16, &mut Stream)| std::mem::take(&mut stream.is_resetting).then_some(*id);
+        let resetting =
+            |(id, stream): (&u16, &mut Stream)| (std::mem::take(&mut stream.reset) != Reset::Idle).then_some(*id);
         self.streams.iter_mut().filter_map(resetting).collect()
     }
 
@@ -324,7 +354,7 @@ impl Queue {
         let refused: Vec<u16> = self
             .streams
             .range(streams..)
-            .filter(|(_, stream)| !stream.messages.is_empty() || stream.is_resetting)
+            .filter(|(_, stream)| !stream.messages.is_empty() || stream.reset != Reset::Idle)
             .map(|(id, _)| *id)
             .collect();
         for id in &refused {
@@ -339,7 +369,7 @@ impl Queue {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let messages = std::mem::take(&mut stream.messages);
         stream.unstamped_from = 0;
-        stream.is_resetting = false;
+        stream.reset = Reset::Idle;
         for message in messages {
             self.charged -= MESSAGE_OVERHEAD;
             self.uncharge(id, message.data.len());

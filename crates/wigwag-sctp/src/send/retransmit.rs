@@ -12,7 +12,7 @@ use crate::serial::Tsn;
 use crate::stats::Stats;
 use crate::wire::padding;
 use std::time::Instant;
-use wigwag_sansio::Timer;
+use wigwag_sansio::{Timer, earliest};
 
 /// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
 const TSN_SPAN_MAX: usize = 60_000;
@@ -22,9 +22,10 @@ const TSN_SPAN_MAX: usize = 60_000;
 pub(crate) enum SackOutcome {
     /// Old, or about what was never sent.
     Invalid,
-    /// Nothing new was acknowledged cumulatively.
-    Stalled,
-    Advanced,
+    /// What was known already.
+    Nothing,
+    /// Something is newly known to have arrived.
+    News,
 }
 
 /// A block of TSNs that a SACK has told of.
@@ -173,7 +174,7 @@ impl Transmission {
         }
         self.forward_if_abandoned(now);
         self.restart_t3(is_advanced || is_front_lost, now);
-        if is_advanced { SackOutcome::Advanced } else { SackOutcome::Stalled }
+        if is_advanced || acked > 0 { SackOutcome::News } else { SackOutcome::Nothing }
     }
 
     /// As a SACK without gaps, whose window is the one that was told before.
@@ -186,9 +187,10 @@ impl Transmission {
         self.measure(cumulative, now);
         self.outstanding.ack_up_to(cumulative);
         self.gaps.retain(|block| block.first > cumulative);
+        self.take_back(cumulative.next(), now);
         self.forward_if_abandoned(now);
         self.restart_t3(is_advanced, now);
-        if is_advanced { SackOutcome::Advanced } else { SackOutcome::Stalled }
+        if is_advanced { SackOutcome::News } else { SackOutcome::Nothing }
     }
 
     /// Takes the blocks of a SACK, if they are in order and about what was sent (C13).
@@ -384,6 +386,12 @@ impl Transmission {
             self.forward_if_abandoned(now);
             self.arm_if_outstanding(now);
         }
+    }
+
+    /// When something will have lived too long that is next.
+    pub(crate) fn expiry(&self, queue: &Queue) -> Option<Instant> {
+        let lost = self.outstanding.next_lost().and_then(|(_, chunk)| chunk.expires());
+        earliest([lost, queue.next_expiry()]).filter(|_| self.may_give_up)
     }
 
     fn arm_if_outstanding(&mut self, now: Instant) {

@@ -11,7 +11,7 @@ use wigwag_sctp::{Association, CloseReason, Config, Event, SendOptions, State};
 use wigwag_sim::{A, Host, World, Z, address};
 
 /// A packet of these chunks, with a right checksum.
-fn packet(tag: u32, chunks: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(tag: u32, chunks: &[u8]) -> Vec<u8> {
     let mut packet = [5000u16.to_be_bytes(), 5000u16.to_be_bytes()].concat();
     packet.extend_from_slice(&tag.to_be_bytes());
     packet.extend_from_slice(&[0; 4]);
@@ -19,7 +19,7 @@ fn packet(tag: u32, chunks: &[u8]) -> Vec<u8> {
     seal(packet)
 }
 
-fn seal(mut packet: Vec<u8>) -> Vec<u8> {
+pub(crate) fn seal(mut packet: Vec<u8>) -> Vec<u8> {
     packet[8..12].fill(0);
     let checksum = crc32c::crc32c(&packet).to_le_bytes();
     packet[8..12].copy_from_slice(&checksum);
@@ -27,14 +27,14 @@ fn seal(mut packet: Vec<u8>) -> Vec<u8> {
 }
 
 /// The tag that a host's packets must carry, as its peer was told.
-fn tag_for(world: &World<Peer>, to: Host) -> u32 {
+pub(crate) fn tag_for(world: &World<Peer>, to: Host) -> u32 {
     let is_tagged = |packet: &[u8]| packet[4..8] != [0; 4];
     let record =
         world.trace().records().iter().rev().find(|record| record.to == address(to) && is_tagged(&record.payload));
     u32::from_be_bytes(record.unwrap().payload[4..8].try_into().unwrap())
 }
 
-fn chunk(kind: u8, flags: u8, value: &[u8]) -> Vec<u8> {
+pub(crate) fn chunk(kind: u8, flags: u8, value: &[u8]) -> Vec<u8> {
     let mut chunk = vec![kind, flags];
     chunk.extend_from_slice(&(value.len() as u16 + 4).to_be_bytes());
     chunk.extend_from_slice(value);
@@ -42,7 +42,7 @@ fn chunk(kind: u8, flags: u8, value: &[u8]) -> Vec<u8> {
     chunk
 }
 
-fn data(flags: u8, tsn: u32, stream: u16, ssn: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn data(flags: u8, tsn: u32, stream: u16, ssn: u16, payload: &[u8]) -> Vec<u8> {
     let mut value = tsn.to_be_bytes().to_vec();
     value.extend_from_slice(&stream.to_be_bytes());
     value.extend_from_slice(&ssn.to_be_bytes());
@@ -52,7 +52,7 @@ fn data(flags: u8, tsn: u32, stream: u16, ssn: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Both still talk.
-fn still_works(world: &mut World<Peer>) {
+pub(crate) fn still_works(world: &mut World<Peer>) {
     world.run();
     for host in [A, Z] {
         world[host].events.clear();
