@@ -1,5 +1,6 @@
 //! One direction between two hosts, and all that can go wrong on it.
 
+use crate::Fate;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,53 +9,6 @@ use wigwag_sansio::{Protocol, Rng};
 
 /// What a link takes of each datagram beside its payload: the headers of IPv6 and UDP, in bytes.
 const HEADERS_LEN: usize = 48;
-
-/// What became of a datagram. One fault hits it at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Fate {
-    /// It arrives once and as it was.
-    Passed,
-    /// It arrives with one bit turned over.
-    Corrupted,
-    /// It arrives twice.
-    Duplicated,
-    /// It is held back, so that others overtake it.
-    Reordered,
-    /// It does not arrive.
-    Lost,
-    /// It does not arrive, because the queue before the link was full.
-    QueueFull,
-    /// It does not arrive, because it is longer than the link carries.
-    TooLarge,
-    /// It does not arrive, because one of the addresses belongs to nobody, or not to its sender.
-    NoRoute,
-}
-
-impl Fate {
-    /// Whether it does not arrive.
-    pub const fn is_lost(self) -> bool {
-        match self {
-            Self::Passed | Self::Corrupted | Self::Duplicated | Self::Reordered => false,
-            Self::Lost | Self::QueueFull | Self::TooLarge | Self::NoRoute => true,
-        }
-    }
-}
-
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Passed => "passed",
-            Self::Corrupted => "corrupted",
-            Self::Duplicated => "duplicated",
-            Self::Reordered => "reordered",
-            Self::Lost => "lost",
-            Self::QueueFull => "queue full",
-            Self::TooLarge => "too large",
-            Self::NoRoute => "no route",
-        })
-    }
-}
 
 /// A datagram that is about to pass a link, as [`Link::drop_if`] sees it.
 #[derive(Clone, Copy, Debug)]
@@ -247,7 +201,7 @@ impl Link {
                 }
                 vec![at + self.draw(self.jitter)]
             }
-            Fate::Lost | Fate::QueueFull | Fate::TooLarge | Fate::NoRoute => vec![],
+            _ => vec![], // lost
         };
         (fate, arrivals)
     }

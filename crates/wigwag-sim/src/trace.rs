@@ -1,7 +1,6 @@
 //! What was sent: as records, as a ladder, as one number, as a capture.
 
-use crate::link::Fate;
-use crate::pcap;
+use crate::{Fate, Tally, pcap};
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +9,9 @@ use wigwag_sansio::Protocol;
 
 /// So many bytes of payloads are recorded; what comes later is counted and hashed only.
 const RECORDED_LEN_MAX: usize = 64 << 20;
+
+/// The phase before any other has begun.
+const BEGINNING: &str = "beginning";
 
 /// A datagram, or bytes of a stream, as they were sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,14 @@ pub struct Record {
     pub(crate) hosts: (usize, Option<usize>),
 }
 
+/// A datagram that was noted, and may still be lost where it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    number: u64,
+    phase: usize,
+    fate: Fate,
+}
+
 /// All that was sent in a world.
 #[derive(Clone, Debug)]
 pub struct Trace {
@@ -39,11 +49,15 @@ pub struct Trace {
     recorded_len: usize,
     count: u64,
     hash: Fnv,
+    tally: Tally,
+    phase: usize,
 }
 
 impl Trace {
-    pub(crate) const fn new() -> Self {
-        Self { names: Vec::new(), records: Vec::new(), recorded_len: 0, count: 0, hash: Fnv::new() }
+    pub(crate) fn new() -> Self {
+        let (mut tally, hash) = (Tally::default(), Fnv::new());
+        let phase = tally.place(BEGINNING);
+        Self { names: Vec::new(), records: Vec::new(), recorded_len: 0, count: 0, hash, tally, phase }
     }
 
     pub(crate) fn add_host(&mut self, name: &str) {
@@ -54,8 +68,10 @@ impl Trace {
         &self.names
     }
 
-    pub(crate) fn push(&mut self, record: Record) {
+    pub(crate) fn push(&mut self, record: Record) -> Sent {
+        let sent = Sent { number: self.count, phase: self.phase, fate: record.fate };
         self.count += 1;
+        self.tally.hit(self.phase, record.fate);
         let Record { at, from, to, payload, fate, .. } = &record;
         let line = format!("{} {from} {to} {fate} {} ", at.as_nanos(), payload.len());
         self.hash.add(line.as_bytes());
@@ -64,6 +80,30 @@ impl Trace {
         if self.recorded_len <= RECORDED_LEN_MAX {
             self.records.push(record);
         }
+        sent
+    }
+
+    /// Something else became of it than it seemed when it was sent.
+    pub(crate) fn amend(&mut self, sent: Sent, fate: Fate) {
+        self.tally.miss(sent.phase, sent.fate);
+        self.tally.hit(sent.phase, fate);
+        self.hash.add(format!("{} {fate}", sent.number).as_bytes());
+        // What is recorded is the beginning, so that numbers are places.
+        let record = usize::try_from(sent.number).ok().and_then(|number| self.records.get_mut(number));
+        record.into_iter().for_each(|record| record.fate = fate);
+    }
+
+    pub(crate) fn begin(&mut self, phase: &'static str) {
+        self.phase = self.tally.place(phase);
+    }
+
+    pub(crate) fn note(&mut self, event: &'static str) {
+        self.tally.hit(self.phase, event);
+    }
+
+    /// How often what hit which phase. What becomes of a datagram hits the phase in which it was sent.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Everything, in the order in which it was sent; of a very long run the first 64 MiB.

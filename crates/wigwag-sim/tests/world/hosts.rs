@@ -1,73 +1,11 @@
-//! Worlds of small talkers.
+//! Worlds of small talkers: hosts, time, links.
 
+use crate::talker::{Talker, text};
 use expect_test::expect;
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
-use wigwag_sansio::{Datagram, Ecn, Protocol, Timer, Transmit};
+use std::time::Duration;
+use wigwag_sansio::{Ecn, Protocol, Timer, Transmit};
 use wigwag_sim::{A, Fate, Host, Node, World, Z, address, origin, seeds};
-
-/// Sends what it is told, echoes what it gets if it is told to, and keeps what it got.
-#[derive(Default)]
-struct Talker {
-    outgoing: VecDeque<(Transmit, Vec<u8>)>,
-    is_echo: bool,
-    incoming: Vec<(SocketAddr, Ecn, Vec<u8>)>,
-    events: usize,
-    told: usize,
-    timer: Timer,
-    is_stuck: bool,
-}
-
-impl Talker {
-    fn say(&mut self, from: SocketAddr, to: SocketAddr, text: &str) {
-        self.outgoing.push_back((Transmit::udp(from, to, text.len()), text.into()));
-    }
-
-    fn echo() -> Self {
-        Self { is_echo: true, ..Self::default() }
-    }
-}
-
-impl Node for Talker {
-    fn handle_input(&mut self, datagram: Datagram<'_>, _now: Instant) {
-        let Datagram { protocol, local, remote, ecn, payload } = datagram;
-        self.incoming.push((remote, ecn, payload.to_vec()));
-        self.events += 1;
-        if self.is_echo {
-            let transmit = Transmit { protocol, ..Transmit::udp(local, remote, payload.len()) };
-            self.outgoing.push_back((transmit, payload.to_vec()));
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        if self.timer.expire(now) {
-            let tick = format!("tick after {}", self.incoming.len());
-            self.say(address(A), address(Z), &tick);
-        }
-    }
-
-    fn poll_transmit(&mut self, _now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
-        let (transmit, bytes) = self.outgoing.pop_front()?;
-        *out = bytes;
-        Some(transmit)
-    }
-
-    fn poll_event(&mut self) -> bool {
-        let has_event = self.events > self.told;
-        self.told = self.events;
-        has_event
-    }
-
-    fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let is_owed = !self.outgoing.is_empty() || self.events > self.told || self.is_stuck;
-        if is_owed { Some(now) } else { self.timer.deadline() }
-    }
-}
-
-fn text(payload: &[u8]) -> String {
-    String::from_utf8_lossy(payload).into_owned()
-}
 
 fn pair() -> World<Talker> {
     World::pair(1, [Talker::default(), Talker::echo()])
@@ -147,7 +85,7 @@ fn hosts_have_several_addresses_and_lose_them() {
     expect![[r#"
          0 ms  Alice ← Zoe  one
          0 ms  Alice ← Zoe  two
-        20 ms  Alice ← Zoe  cut off
+        20 ms  Alice ✗ Zoe  cut off  no route
         40 ms  Alice ✗ Zoe  four  no route
         40 ms  Alice → Zoe  five
         40 ms  Zoe ✗ [fd00::1]:5  three  no route

@@ -1,0 +1,5 @@
+//! Worlds in virtual time.
+
+mod hosts;
+mod nat;
+mod talker;
