@@ -6,13 +6,18 @@ use crate::check_list::CheckList;
 use crate::consent::Consent;
 use crate::credentials::{Identity, Peer};
 use crate::nomination::Nomination;
-use crate::pair::{PairId, PairState, Path};
+use crate::pair::{PairId, Path};
 use crate::trickle::Foundation;
 use crate::{Config, Credentials, Event, Role, State, Stats};
 use std::time::{Duration, Instant};
 use tracing::debug;
 use wigwag_sansio::{Datagram, Monotonic, Protocol, Rng, Seed, Timer, Transmit, earliest};
 use wigwag_stun::{Class, Message, Method, TransactionId};
+
+/// RFC 8445 appendix B.1: "Experience has shown that many NAT devices have upper limits on the rate at which they will
+/// create new bindings. Discussions in the IETF ICE WG during the work on this specification concluded that once every
+/// 5 ms is well supported. This is why Ta has a lower bound of 5 ms."
+const PACING_MIN: Duration = Duration::from_millis(5);
 
 /// How long the agent goes on although nothing works (RFC 8863).
 #[derive(Debug)]
@@ -82,6 +87,7 @@ impl Agent {
     pub fn new(mut config: Config, seed: Seed) -> Self {
         let mut rng = Rng::new(seed);
         let credentials = config.credentials.take().unwrap_or_else(|| Credentials::random(&mut rng));
+        config.pacing = config.pacing.max(PACING_MIN);
         let role = config.role;
         Self {
             clock: Monotonic::default(),
@@ -193,6 +199,11 @@ impl Agent {
     /// What was counted.
     pub const fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// How many pairs were looked at since the beginning: the measure of work.
+    pub const fn visits(&self) -> u64 {
+        self.list.visits()
     }
 
     /// Ends the agent: nothing is sent any more.
@@ -347,6 +358,7 @@ impl Agent {
     fn settle(&mut self, now: Instant) {
         self.is_touched = false;
         if !self.has_ended() {
+            self.list.expire(now);
             let decision = self.decide(now);
             self.select(now);
             let silent_at = self.progress(now);
@@ -361,7 +373,7 @@ impl Agent {
     /// The nominated pair, or the best that works.
     fn select(&mut self, now: Instant) {
         let is_valid = |id: &PairId| self.list.get(*id).is_some_and(|pair| pair.is_valid(now));
-        let selected = self.nomination.pair().filter(is_valid).or_else(|| self.best_valid(now));
+        let selected = self.nomination.pair().filter(is_valid).or_else(|| self.list.best_valid());
         let path = selected.and_then(|id| self.list.get(id)).map(|pair| pair.path);
         if self.selected != selected || self.path != path {
             debug!(?path, "selected");
@@ -382,7 +394,7 @@ impl Agent {
             (Some(_), Nomination::Done(_)) if is_complete && !is_trying => State::Completed,
             (Some(_), _) => State::Connected,
             (None, _) if self.has_lost(is_trying) => State::Failed,
-            (None, _) if self.peer.is_some() && self.list.iter().next().is_some() => State::Checking,
+            (None, _) if self.peer.is_some() && !self.list.is_empty() => State::Checking,
             (None, _) => self.state,
         };
         if state == State::Failed {
@@ -425,14 +437,6 @@ impl Agent {
     }
 
     fn plan(&mut self, decision: Option<Instant>, silent_at: Option<Instant>) {
-        let mut retransmit = None;
-        let mut is_resend_owed = false;
-        for (_, pair) in self.list.iter() {
-            if let PairState::InProgress(check) = &pair.state {
-                retransmit = earliest([retransmit, check.deadline()]);
-                is_resend_owed |= check.is_resend_owed();
-            }
-        }
         let patience = match &self.patience {
             Patience::Running(timer) => timer.deadline(),
             Patience::Unneeded | Patience::Beginning | Patience::Over => None,
@@ -440,9 +444,9 @@ impl Agent {
         let consent_end = self.selected.and_then(|id| self.list.get(id)?.valid).map(|valid| valid.until);
         let is_nomination_owed = matches!(self.nomination, Nomination::Owed(_));
         self.agenda = Agenda {
-            wake: earliest([retransmit, patience, consent_end, decision, silent_at, self.consent.deadline()]),
+            wake: earliest([self.list.deadline(), patience, consent_end, decision, silent_at, self.consent.deadline()]),
             is_check_wanted: self.peer.is_some() && (is_nomination_owed || self.list.next().is_some()),
-            is_resend_owed,
+            is_resend_owed: self.list.resend().is_some(),
         };
     }
 

@@ -198,7 +198,7 @@ impl From<&Candidate> for RemoteCandidate {
 }
 
 /// Whether a datagram can be sent to this address and an answer expected. Port 9 discards what it gets.
-fn is_usable(address: SocketAddr) -> bool {
+pub(crate) fn is_usable(address: SocketAddr) -> bool {
     let is_unicast = match address.ip() {
         IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
         // RFC 8445 §5.1.1.1 leaves out IPv4-mapped IPv6 addresses.

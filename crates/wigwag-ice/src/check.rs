@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::candidate::peer_reflexive_priority;
+use crate::check_list::CheckList;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, PairState, Path, Valid};
 use crate::{Role, consent};
@@ -79,8 +80,8 @@ impl Check {
         self.retransmit = Timer::after(now, wait);
     }
 
-    pub(crate) const fn is_resend_owed(&self) -> bool {
-        self.is_resend_owed
+    pub(crate) fn is_of(&self, transaction: TransactionId) -> bool {
+        self.request.transaction == transaction
     }
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
@@ -108,10 +109,15 @@ struct Transaction {
 pub(crate) struct Transactions(BTreeMap<TransactionId, Transaction>);
 
 impl Transactions {
-    /// New transactions are paced, and old ones leave here, so their number is bounded by age over pace.
-    fn insert(&mut self, transaction: Transaction) {
+    /// New transactions are paced, and old ones leave here, so their number is bounded by age over pace, and by the
+    /// pairs whose check is still being sent.
+    fn insert(&mut self, transaction: Transaction, list: &CheckList) {
         let now = transaction.sent_at;
-        self.0.retain(|_, old| now.saturating_duration_since(old.sent_at) < TRANSACTION_AGE_MAX);
+        let is_alive = |old: &Transaction| {
+            now.saturating_duration_since(old.sent_at) < TRANSACTION_AGE_MAX
+                || list.get(old.pair).is_some_and(|pair| pair.awaits(old.request.transaction))
+        };
+        self.0.retain(|_, old| is_alive(old));
         self.0.insert(transaction.request.transaction, transaction);
     }
 
@@ -178,17 +184,14 @@ impl Agent {
 
     /// Writes a check that is owed again.
     pub(crate) fn write_resend(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Path> {
-        let (path, request) = self.list.iter_mut().find_map(|(_, pair)| match &mut pair.state {
-            PairState::InProgress(check) if check.is_resend_owed => {
+        let id = self.list.resend()?;
+        let (path, request) = self.list.update(id, |pair| match &mut pair.state {
+            PairState::InProgress(check) => {
                 check.resend(now);
                 Some((pair.path, check.request))
             }
-            PairState::Frozen
-            | PairState::Waiting
-            | PairState::InProgress(_)
-            | PairState::Succeeded
-            | PairState::Failed => None,
-        })?;
+            PairState::Frozen | PairState::Waiting | PairState::Succeeded | PairState::Failed => None,
+        })??;
         if let Some(transaction) = self.transactions.0.get_mut(&request.transaction) {
             transaction.is_retransmitted = true;
         }
@@ -206,8 +209,7 @@ impl Agent {
     ) -> Option<Path> {
         let (path, request) = self.new_request(pair, purpose, now)?;
         let rto = self.rto();
-        self.list.untrigger(pair);
-        self.list.get_mut(pair)?.state = PairState::InProgress(Check::new(request, rto, now));
+        self.list.update(pair, |pair| pair.state = PairState::InProgress(Check::new(request, rto, now)))?;
         self.pace = now.checked_add(self.config.pacing);
         self.stats.checks_sent += 1;
         self.write_request(request, out).then_some(path)
@@ -219,7 +221,8 @@ impl Agent {
         let priority = peer_reflexive_priority(self.local_candidates.get(local)?.priority);
         let transaction = TransactionId::random(&mut self.rng);
         let request = Request { transaction, purpose, role: self.role, tie_breaker: self.tie_breaker, priority };
-        self.transactions.insert(Transaction { pair, path, request, sent_at: now, is_retransmitted: false });
+        let transaction = Transaction { pair, path, request, sent_at: now, is_retransmitted: false };
+        self.transactions.insert(transaction, &self.list);
         Some((path, request))
     }
 
@@ -248,22 +251,24 @@ impl Agent {
 
     /// Sends again or gives up what was not answered in time.
     pub(crate) fn expire_checks(&mut self, now: Instant) {
-        for id in 0..self.config.pairs_max {
-            let Some(pair) = self.list.get_mut(id) else { return };
-            if let PairState::InProgress(check) = &mut pair.state
-                && !check.expire(now)
-            {
+        while let Some(id) = self.list.overdue(now) {
+            let is_alive = self.list.update(id, |pair| match &mut pair.state {
+                PairState::InProgress(check) => check.expire(now),
+                PairState::Frozen | PairState::Waiting | PairState::Succeeded | PairState::Failed => true,
+            });
+            if is_alive == Some(false) {
                 self.fail_pair(id, "not answered");
             }
         }
     }
 
     fn fail_pair(&mut self, id: PairId, why: &str) {
-        let Some(pair) = self.list.get_mut(id) else { return };
-        debug!(path = ?pair.path, why, "pair failed");
-        pair.state = PairState::Failed;
-        pair.valid = None;
-        self.list.untrigger(id);
+        let path = self.list.update(id, |pair| {
+            (pair.state, pair.valid) = (PairState::Failed, None);
+            pair.path
+        });
+        let Some(path) = path else { return };
+        debug!(?path, why, "pair failed");
         self.nomination_failed(id);
     }
 }
@@ -301,8 +306,8 @@ impl Agent {
             return Reply::Error(ErrorCode::ROLE_CONFLICT);
         }
         let Some(id) = self.pair_of_request(path, priority) else { return Reply::Success };
-        if let Some(pair) = self.list.get_mut(id) {
-            pair.heard = Some(now);
+        self.list.hear(id, now);
+        if let Some(pair) = self.list.get(id) {
             // RFC 8445 §7.3.1.4
             match pair.state {
                 PairState::Succeeded if pair.is_valid(now) => {}
@@ -360,15 +365,12 @@ impl Agent {
             self.stats.unauthenticated_responses += 1;
             return;
         }
-        self.transactions.0.remove(&message.transaction());
-        // RFC 8445 §7.2.5.2.1: an answer comes from where the request was sent, or the pair has failed.
         if transaction.path != path {
             self.stats.asymmetric_responses += 1;
-            return self.fail_pair(transaction.pair, "answered on another path");
+            return self.misdirected(&transaction);
         }
-        if let Some(pair) = self.list.get_mut(transaction.pair) {
-            pair.heard = Some(now);
-        }
+        self.transactions.0.remove(&message.transaction());
+        self.list.hear(transaction.pair, now);
         match (message.class(), message.attributes.xor_mapped_address) {
             (Class::SuccessResponse, Some(mapped)) if !message.has_unknown_required() => {
                 self.stats.responses_received += 1;
@@ -379,27 +381,49 @@ impl Agent {
                 let code = message.attributes.error_code.map_or(0, |error| error.code);
                 self.refused(&transaction, code);
             }
-            (Class::SuccessResponse | Class::Request | Class::Indication, _) => self.stats.malformed += 1,
+            (Class::SuccessResponse | Class::Request | Class::Indication, _) => {
+                // RFC 8489 §6.3.3: "If the success response contains unknown comprehension-required attributes, the
+                // response is discarded and the transaction is considered to have failed."
+                self.stats.malformed += 1;
+                self.refused(&transaction, 0);
+            }
+        }
+    }
+
+    /// RFC 8445 §7.2.5.2.1: an answer comes from where the request was sent, or the pair has failed.
+    ///
+    /// That is a rule for checks: somebody who sees the peer's consent to a path in use and sends it on from elsewhere
+    /// must not be able to end it.
+    fn misdirected(&mut self, transaction: &Transaction) {
+        match transaction.request.purpose {
+            Purpose::Check | Purpose::Nomination => {
+                self.transactions.0.remove(&transaction.request.transaction);
+                self.fail_pair(transaction.pair, "answered on another path");
+            }
+            Purpose::Consent => {}
         }
     }
 
     fn succeeded(&mut self, transaction: &Transaction, mapped: SocketAddr, now: Instant) {
         let id = transaction.pair;
-        let Some(pair) = self.list.get_mut(id) else { return };
         let round_trip_time =
             (!transaction.is_retransmitted).then(|| now.saturating_duration_since(transaction.sent_at));
-        let was_valid = pair.is_valid(now);
-        let round_trip_time = round_trip_time.or_else(|| pair.valid.and_then(|valid| valid.round_trip_time));
-        pair.valid = now.checked_add(consent::EXPIRY).map(|until| Valid { until, round_trip_time });
-        if !was_valid {
-            debug!(path = ?pair.path, ?round_trip_time, "pair works");
-        }
         // An answer to an earlier request leaves a nomination on its way.
         let is_asked = matches!(self.nomination, Nomination::Asked(asked) if asked == id);
         let is_settled = !is_asked || transaction.request.purpose == Purpose::Nomination;
-        if is_settled {
-            pair.state = PairState::Succeeded;
-            self.list.untrigger(id);
+        let was_valid = self.list.update(id, |pair| {
+            let was_valid = pair.is_valid(now);
+            let round_trip_time = round_trip_time.or_else(|| pair.valid.and_then(|valid| valid.round_trip_time));
+            pair.valid = now.checked_add(consent::EXPIRY).map(|until| Valid { until, round_trip_time });
+            if is_settled {
+                pair.state = PairState::Succeeded;
+            }
+            was_valid
+        });
+        match was_valid {
+            None => return, // its place was needed
+            Some(true) => {}
+            Some(false) => debug!(path = ?transaction.path, ?round_trip_time, "pair works"),
         }
         self.list.unfreeze(id);
         self.learn_mapped(id, mapped);

@@ -72,11 +72,12 @@ impl Agent {
             return;
         }
         let current = self.nomination.pair().and_then(|current| self.list.get(current)).and_then(|pair| pair.nominated);
-        let Some(pair) = self.list.get_mut(id) else { return };
-        let is_repeated = pair.nominated.is_some_and(|earlier| {
-            earlier.transaction != transaction && current.is_some_and(|current| earlier.at > current.at)
+        self.list.update(id, |pair| {
+            let is_repeated = pair.nominated.is_some_and(|earlier| {
+                earlier.transaction != transaction && current.is_some_and(|current| earlier.at > current.at)
+            });
+            pair.nominated = Some(Nominated { at: now, transaction, is_repeated });
         });
-        pair.nominated = Some(Nominated { at: now, transaction, is_repeated });
         self.elect(id, now);
     }
 
@@ -122,7 +123,7 @@ impl Agent {
         if self.role == Role::Controlled {
             return None;
         }
-        let Some(best) = self.best_valid(now) else {
+        let Some(best) = self.list.best_valid() else {
             if let Nomination::Waiting { .. } = self.nomination {
                 self.nomination = Nomination::Idle;
             }
@@ -145,8 +146,7 @@ impl Agent {
     /// How long to wait for something better than this pair.
     fn nomination_wait(&self, best: PairId) -> Duration {
         let Some(best) = self.list.get(best) else { return Duration::ZERO };
-        let is_better_possible =
-            self.list.iter().any(|(_, pair)| pair.is_unresolved() && pair.priority > best.priority);
+        let is_better_possible = self.list.is_better_possible(best.priority);
         let is_complete = self.has_all_local && self.has_all_remote;
         match (best.is_relayed, is_better_possible) {
             (false, false) => Duration::ZERO,
@@ -157,12 +157,6 @@ impl Agent {
                 round_trip_time.saturating_mul(2).clamp(WAIT_MIN, WAIT_MAX)
             }
         }
-    }
-
-    /// The pair of the highest priority that works.
-    pub(crate) fn best_valid(&self, now: Instant) -> Option<PairId> {
-        let valid = self.list.iter().filter(|(_, pair)| pair.is_valid(now));
-        valid.max_by_key(|(_, pair)| pair.priority).map(|(id, _)| id)
     }
 
     /// Writes the check that nominates.

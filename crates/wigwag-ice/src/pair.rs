@@ -38,8 +38,8 @@ impl Path {
     }
 }
 
-/// Where a pair stands in the check list.
-pub(crate) type PairId = usize;
+/// Names a pair of the check list.
+pub(crate) type PairId = u64;
 
 /// How far the check of a pair is.
 #[derive(Debug)]
@@ -78,6 +78,8 @@ pub(crate) struct Pair {
     /// Whether one of the candidates is relayed.
     pub(crate) is_relayed: bool,
     pub(crate) state: PairState,
+    /// Its turn among those that the peer has checked.
+    pub(crate) triggered: Option<u64>,
     pub(crate) valid: Option<Valid>,
     /// When an authenticated message came this way for the last time.
     pub(crate) heard: Option<Instant>,
@@ -100,11 +102,21 @@ impl Pair {
         self.valid.is_some_and(|valid| now < valid.until)
     }
 
-    /// Whether an ordinary check of it is still to come, or to be answered.
-    pub(crate) const fn is_unresolved(&self) -> bool {
+    /// Whether its check is this one.
+    pub(crate) fn awaits(&self, transaction: TransactionId) -> bool {
+        match &self.state {
+            PairState::InProgress(check) => check.is_of(transaction),
+            PairState::Frozen | PairState::Waiting | PairState::Succeeded | PairState::Failed => false,
+        }
+    }
+
+    /// Only a pair that waits has a turn.
+    pub(crate) const fn tidy(&mut self) {
         match self.state {
-            PairState::Frozen | PairState::Waiting | PairState::InProgress(_) => true,
-            PairState::Succeeded | PairState::Failed => false,
+            PairState::Waiting => {}
+            PairState::Frozen | PairState::InProgress(_) | PairState::Succeeded | PairState::Failed => {
+                self.triggered = None;
+            }
         }
     }
 }

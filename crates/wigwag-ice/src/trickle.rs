@@ -42,6 +42,9 @@ impl Agent {
             Some(known) => return Ok(known.clone()),
             None => {}
         }
+        if !self.has_room_for_local() {
+            return Err(Error::TooManyCandidates);
+        }
         let foundation = Foundation { kind, base: base.ip(), protocol: candidate.protocol, server: candidate.server };
         let priority = self.local_priority(&candidate);
         let candidate = Candidate {
@@ -54,7 +57,7 @@ impl Agent {
             base,
             related: candidate.related,
         };
-        let index = self.push_local(candidate.clone()).ok_or(Error::TooManyCandidates)?;
+        let index = self.push_local(candidate.clone());
         for remote in 0..self.remote_candidates.len() {
             self.try_pair(index, remote);
         }
@@ -68,13 +71,26 @@ impl Agent {
         self.touch();
     }
 
-    fn push_local(&mut self, candidate: Candidate) -> Option<usize> {
-        if self.local_candidates.len() >= self.config.candidates_max {
-            return None;
-        }
+    fn has_room_for_local(&self) -> bool {
+        self.local_candidates.len() < self.config.candidates_max || self.learned_local().is_some()
+    }
+
+    /// What a peer claims to see is forgotten before what we know ourselves. It has no pairs of its own.
+    fn learned_local(&self) -> Option<usize> {
+        self.local_candidates.iter().position(|candidate| candidate.kind == Kind::PeerReflexive)
+    }
+
+    /// Adds a candidate for which there is room, and says where.
+    fn push_local(&mut self, candidate: Candidate) -> usize {
         debug!(?candidate, "local candidate");
+        let is_full = self.local_candidates.len() >= self.config.candidates_max;
+        let index = self.learned_local().filter(|_| is_full);
+        if let Some((index, place)) = index.and_then(|index| Some((index, self.local_candidates.get_mut(index)?))) {
+            *place = candidate;
+            return index;
+        }
         self.local_candidates.push(candidate);
-        self.local_candidates.len().checked_sub(1)
+        self.local_candidates.len().saturating_sub(1)
     }
 
     fn foundation(&mut self, foundation: Foundation) -> String {
@@ -114,15 +130,19 @@ impl Agent {
     /// What the peer saw of us: a peer-reflexive candidate, if it was not known (RFC 8445 §7.2.5.3.1).
     pub(crate) fn learn_mapped(&mut self, id: PairId, mapped: SocketAddr) {
         let is_known = |known: &Candidate| zoneless(known.address) == mapped;
-        if self.local_candidates.iter().any(is_known) {
+        let is_full = self.local_candidates.len() >= self.config.candidates_max;
+        if is_full || !candidate::is_usable(mapped) || self.local_candidates.iter().any(is_known) {
             return;
         }
         let Some(local) = self.list.get(id).and_then(|pair| self.local_candidates.get(pair.local)) else { return };
+        if local.base.is_ipv4() != mapped.is_ipv4() {
+            return;
+        }
         let (base, protocol, priority) = (local.base, local.protocol, local.priority);
         let kind = Kind::PeerReflexive;
         let foundation = self.foundation(Foundation { kind, base: base.ip(), protocol, server: None });
         // It has the same base as what it was learned with, so it is not paired: all its pairs exist.
-        let _ = self.push_local(Candidate {
+        self.push_local(Candidate {
             foundation,
             component: COMPONENT,
             protocol,
@@ -181,9 +201,8 @@ impl Agent {
     }
 
     fn push_remote(&mut self, foundation: String, priority: u32, address: SocketAddr, kind: Kind) -> Option<usize> {
-        if self.remote_candidates.len() >= self.config.candidates_max {
-            return None;
-        }
+        let is_full = self.remote_candidates.len() >= self.config.candidates_max;
+        let place = if is_full { Some(self.unproven_remote().filter(|_| kind != Kind::PeerReflexive)?) } else { None };
         let candidate = Candidate {
             foundation,
             component: COMPONENT,
@@ -195,8 +214,22 @@ impl Agent {
             related: None,
         };
         debug!(?candidate, "remote candidate");
+        if let Some((index, place)) = place.and_then(|index| Some((index, self.remote_candidates.get_mut(index)?))) {
+            *place = candidate;
+            self.remove_pairs(|pair| pair.remote == index);
+            return Some(index);
+        }
         self.remote_candidates.push(candidate);
         self.remote_candidates.len().checked_sub(1)
+    }
+
+    /// A candidate that a request has brought, from where no check was answered: whoever saw the request may have sent
+    /// it again from anywhere.
+    fn unproven_remote(&self) -> Option<usize> {
+        let has_valid = |index| self.list.iter().any(|(_, pair)| pair.remote == index && pair.valid.is_some());
+        let mut learned =
+            self.remote_candidates.iter().enumerate().filter(|(_, known)| known.kind == Kind::PeerReflexive);
+        learned.find(|(index, _)| !has_valid(*index)).map(|(index, _)| index)
     }
 
     fn pair_with_all(&mut self, remote: usize) {
@@ -248,13 +281,15 @@ impl Agent {
         let priority = pair::priority(self.role, from.priority, to.priority);
         let foundation = format!("{}:{}", from.foundation, to.foundation);
         let is_relayed = from.kind == Kind::Relayed || to.kind == Kind::Relayed;
-        if let Some(pair) = self.list.find(path).and_then(|id| self.list.get_mut(id)) {
-            if pair.priority < priority {
-                (pair.local, pair.priority, pair.foundation) = (local, priority, foundation);
+        if let Some(id) = self.list.find(path) {
+            if self.list.get(id).is_some_and(|pair| pair.priority < priority) {
+                self.list.update(id, |pair| {
+                    (pair.local, pair.priority, pair.foundation) = (local, priority, foundation);
+                });
             }
             return;
         }
-        let added = self.list.add(Pair {
+        let (added, gone) = self.list.add(Pair {
             local,
             remote,
             path,
@@ -262,27 +297,39 @@ impl Agent {
             foundation,
             is_relayed,
             state: PairState::Frozen,
+            triggered: None,
             valid: None,
             heard: None,
             nominated: None,
         });
-        match added {
-            Some(id) => {
-                debug!(?path, "pair");
-                self.transactions.forget(id);
-            }
-            None => self.stats.pairs_discarded += 1,
+        if added.is_some() {
+            debug!(?path, "pair");
+        }
+        if added.is_none() || gone.is_some() {
+            self.stats.pairs_discarded += 1;
+        }
+        if let Some(gone) = gone {
+            self.transactions.forget(gone);
+        }
+    }
+
+    pub(crate) fn remove_pairs(&mut self, is_gone: impl Fn(&Pair) -> bool) {
+        let gone: Vec<PairId> = self.list.iter().filter(|(_, pair)| is_gone(pair)).map(|(id, _)| id).collect();
+        for id in gone {
+            self.list.remove(id);
+            self.transactions.forget(id);
+            self.nomination_failed(id);
         }
     }
 
     /// The role or a candidate has changed.
     pub(crate) fn reprioritize(&mut self) {
-        for (_, pair) in self.list.iter_mut() {
+        self.list.update_all(|_, pair| {
             let candidates = self.local_candidates.get(pair.local).zip(self.remote_candidates.get(pair.remote));
-            let Some((local, remote)) = candidates else { continue };
+            let Some((local, remote)) = candidates else { return };
             pair.priority = pair::priority(self.role, local.priority, remote.priority);
             pair.foundation = format!("{}:{}", local.foundation, remote.foundation);
             pair.is_relayed = local.kind == Kind::Relayed || remote.kind == Kind::Relayed;
-        }
+        });
     }
 }

@@ -44,10 +44,8 @@ fn second(host: Host) -> SocketAddr {
 }
 
 impl Subject for Signalled {
-    const UNCHECKED: &'static [(Law, &'static str)] = &[
-        (Law::PacketsAreOwed, "a message is written whole: there is no limit to keep to"),
-        (Law::CostFollowsWork, "not shown by a test yet: no visits are counted; idle polls allocate nothing"),
-    ];
+    const UNCHECKED: &'static [(Law, &'static str)] =
+        &[(Law::PacketsAreOwed, "a message is written whole: there is no limit to keep to")];
     const COMMANDS: usize = 4;
     const NETWORK: Network = Network::Lossy;
 
@@ -106,6 +104,25 @@ impl Subject for Signalled {
         let limits = config(Role::Controlling);
         let held = agent.local_candidates().len() + agent.remote_candidates().len();
         Some(Load { held, bound: 2 * limits.candidates_max })
+    }
+
+    /// As many pairs, of which one is checked because of the first command.
+    fn crowd(seed: u64, parts: usize, _now: Instant) -> Option<Self> {
+        let mut config = config(Role::Controlling);
+        (config.candidates_max, config.pairs_max) = (parts + 1, parts);
+        let mut peer = Peer::with(config, seed);
+        peer.agent.add_local_candidate(LocalCandidate::host(address(A))).unwrap();
+        for n in 0..parts {
+            let address = SocketAddr::from(([10, 201, (n >> 8) as u8, n as u8], 1000));
+            let candidate = RemoteCandidate::udp(&n.to_string(), 1 + n as u32, address, Kind::Host);
+            peer.agent.add_remote_candidate(candidate).unwrap();
+        }
+        let credentials = Credentials { ufrag: "peer".into(), password: "a password of the peer".into() };
+        Some(Self { peer, credentials, candidates: Vec::new() })
+    }
+
+    fn visits(&self) -> Option<u64> {
+        Some(self.peer.agent.visits())
     }
 }
 

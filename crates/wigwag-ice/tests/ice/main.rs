@@ -4,6 +4,7 @@
 
 mod contract;
 mod cost;
+mod flood;
 mod hostile;
 mod network;
 mod nomination;

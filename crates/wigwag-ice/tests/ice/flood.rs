@@ -1,0 +1,158 @@
+//! Genuine messages, seen and sent again by somebody else, and peers who have learned too much.
+
+use crate::config;
+use crate::script::{PEER_PASSWORD, PEER_UFRAG, Script, local, path, remote, success};
+use std::net::SocketAddr;
+use std::time::Duration;
+use wigwag_ice::{Agent, Config, Credentials, Error, Kind, LocalCandidate, RemoteCandidate, Role};
+use wigwag_sansio::{Datagram, Seed};
+use wigwag_stun::{IntegrityKey, MessageWriter};
+
+const MS: Duration = Duration::from_millis(1);
+const S: Duration = Duration::from_secs(1);
+
+fn with(change: impl FnOnce(&mut Config)) -> Script {
+    let mut config = config(Role::Controlled);
+    change(&mut config);
+    let mut script = Script::new(Role::Controlled);
+    script.agent = Agent::new(config, Seed::for_test(7));
+    script.agent.add_local_candidate(LocalCandidate::host(local())).unwrap();
+    script.agent.set_remote_credentials(Credentials { ufrag: PEER_UFRAG.into(), password: PEER_PASSWORD.into() });
+    script
+}
+
+/// Whoever has seen one request can send it again from many addresses, without knowing any password.
+#[test]
+fn replays_from_many_addresses_leave_room_for_what_is_signalled() {
+    let mut script = with(|_| {});
+    let request = script.request().bytes();
+    for port in 0..300 {
+        let from = SocketAddr::from(([10, 3, 0, 1], 10_000 + port));
+        script.agent.handle_input(Datagram::udp(local(), from, &mut request.clone()), script.now);
+        script.sent();
+    }
+    assert_eq!(script.agent.remote_candidates().len(), 100);
+    script.signal(0);
+    script.answer(&[0], 10 * S);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+    // Signalled ones do not give way.
+    for number in 1..100 {
+        script.signal(number);
+    }
+    let one_more = RemoteCandidate::udp("1", 1, remote(200), Kind::Host);
+    assert_eq!(script.agent.add_remote_candidate(one_more), Err(Error::TooManyCandidates));
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+}
+
+fn mapped(check: &crate::script::Sent, address: SocketAddr) -> Vec<u8> {
+    let mut out = Vec::new();
+    MessageWriter::success(&mut out, check.message().transaction(), address)
+        .integrity(&IntegrityKey::short_term(PEER_PASSWORD))
+        .fingerprint();
+    out
+}
+
+#[test]
+fn what_the_peer_claims_to_see_leaves_room_for_our_own_addresses() {
+    let mut script = with(|config| config.candidates_max = 3);
+    for number in 0..3 {
+        script.signal(number);
+        let check = script.check();
+        let claim = mapped(&check, SocketAddr::from(([192, 0, 2, number + 1], 4000)));
+        script.feed(number, &claim);
+    }
+    assert_eq!(script.agent.local_candidates().len(), 3);
+    let second = SocketAddr::from(([10, 0, 0, 1], 1001));
+    script.agent.add_local_candidate(LocalCandidate::host(second)).unwrap();
+    assert_eq!(script.agent.local_candidates().len(), 3);
+    assert!(script.agent.local_candidates().iter().any(|candidate| candidate.address == second));
+}
+
+#[test]
+fn an_address_that_nobody_has_is_no_candidate_of_ours() {
+    for address in ["0.0.0.0:0", "224.0.0.1:5", "255.255.255.255:1", "10.0.0.1:0", "[::]:1", "[2001:db8::1]:7"] {
+        let mut script = with(|_| {});
+        script.signal(0);
+        let check = script.check();
+        let claim = mapped(&check, address.parse().unwrap());
+        script.feed(0, &claim);
+        assert_eq!(script.agent.local_candidates().len(), 1, "{address}");
+        assert_eq!(script.agent.selected_path(), Some(path(0)), "the path works nevertheless");
+    }
+}
+
+/// RFC 8445 §7.2.5.2.1 fails a pair whose check was answered on another path; a path in use is kept, or whoever is
+/// faster than the peer with a copy of its answer could end the call.
+#[test]
+fn a_copy_of_a_consent_from_elsewhere_does_not_end_the_call() {
+    let mut script = with(|_| {});
+    script.signal(0);
+    script.answer(&[0], 100 * MS);
+    let check = script.check();
+    script.feed(9, &success(&check));
+    assert_eq!(script.agent.stats().asymmetric_responses, 1);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+    assert!(!script.agent.is_open(path(9)));
+    script.feed(0, &success(&check));
+    assert_eq!(script.agent.stats().unknown_transaction, 0, "the genuine one counts");
+}
+
+#[test]
+fn refused_candidates_leave_nothing_behind() {
+    let mut script = with(|config| config.candidates_max = 1);
+    let allocated = allocation_counter::measure(|| {
+        for number in 0..10_000u32 {
+            let [_, a, b, c] = number.to_be_bytes();
+            let candidate = LocalCandidate::host(SocketAddr::from(([10, a, b, c.max(2)], 1000)));
+            assert_eq!(script.agent.add_local_candidate(candidate), Err(Error::TooManyCandidates));
+        }
+    });
+    assert!(allocated.bytes_current < 1000, "{}", allocated.bytes_current);
+}
+
+/// RFC 8445 §14.2: new checks are at least 5 ms from each other.
+#[test]
+fn no_configuration_makes_checks_a_flood() {
+    let mut script = with(|config| config.pacing = Duration::ZERO);
+    for number in 0..50 {
+        script.signal(number);
+    }
+    for _ in 0..20 {
+        assert!(script.sent().len() <= 1);
+        script.pass(5 * MS);
+    }
+}
+
+/// With many pairs the RTO grows, and with it the time that an answer may take.
+#[test]
+fn an_answer_to_the_last_retransmissions_of_many_checks_is_taken() {
+    let mut script = with(|_| {});
+    for number in 0..60 {
+        script.signal(number);
+    }
+    let check = script.check();
+    assert_eq!(check.path, path(0));
+    script.answer(&[], 45 * S);
+    script.signal(100);
+    script.answer(&[], 2 * S);
+    script.feed(0, &success(&check));
+    assert_eq!(script.agent.stats().unknown_transaction, 0);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+}
+
+/// RFC 8489 §6.3.3, RFC 8445 §7.2.5.2.4
+#[test]
+fn a_success_that_says_nothing_fails_the_check() {
+    let mut script = with(|_| {});
+    script.signal(0);
+    let check = script.check();
+    let mut out = Vec::new();
+    let transaction = check.message().transaction();
+    MessageWriter::new(&mut out, wigwag_stun::Class::SuccessResponse, wigwag_stun::Method::BINDING, transaction)
+        .integrity(&IntegrityKey::short_term(PEER_PASSWORD))
+        .fingerprint();
+    script.feed(0, &out);
+    script.pass(600 * MS);
+    assert!(script.sent().is_empty(), "it is not sent again");
+    assert_eq!(script.agent.selected_path(), None);
+}
