@@ -36,6 +36,11 @@ impl Ready {
         self.queue.front().copied()
     }
 
+    /// All that wait, in turn.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.queue.iter().copied()
+    }
+
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -52,7 +57,7 @@ mod tests {
         for slot in [5, 0, 5, 9, 0] {
             ready.push(slot);
         }
-        assert_eq!(ready.front(), Some(5));
+        assert_eq!((ready.front(), ready.iter().collect::<Vec<_>>()), (Some(5), vec![5, 0, 9]));
         assert_eq!([ready.pop(), ready.pop()], [Some(5), Some(0)]);
         ready.push(5);
         assert_eq!([ready.pop(), ready.pop(), ready.pop()], [Some(9), Some(5), None]);

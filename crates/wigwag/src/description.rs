@@ -1,9 +1,10 @@
 //! What the application carries between the peers.
 
 use crate::jsep::SdpType;
+use std::fmt;
 
 /// W3C `RTCSessionDescriptionInit`: an offer or an answer as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SessionDescription {
     /// What it is.
     pub kind: SdpType,
@@ -20,6 +21,15 @@ impl SessionDescription {
     /// An answer.
     pub fn answer(sdp: impl Into<String>) -> Self {
         Self { kind: SdpType::Answer, sdp: sdp.into() }
+    }
+}
+
+/// Without the password: logs are read by many.
+impl fmt::Debug for SessionDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let masked = |line| if str::starts_with(line, "a=ice-pwd:") { "a=ice-pwd:…" } else { line };
+        let lines: Vec<_> = self.sdp.lines().map(masked).collect();
+        f.debug_struct("SessionDescription").field("kind", &self.kind).field("sdp", &lines).finish()
     }
 }
 

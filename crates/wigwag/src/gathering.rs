@@ -26,10 +26,12 @@ impl Gathering {
         }
     }
 
-    /// A description was set.
-    pub(crate) fn start(&mut self, section: Option<(&str, usize)>, agent: &ice::Agent) {
-        let (None, Some((mid, index))) = (&self.section, section) else { return };
-        self.section = Some((mid.to_owned(), index));
+    /// A description was set. The section may be another than before, if the offer before was rolled back.
+    pub(crate) fn begin(&mut self, section: Option<(&str, usize)>, agent: &ice::Agent) {
+        let Some((mid, index)) = section else { return };
+        if self.section.replace((mid.to_owned(), index)).is_some() {
+            return;
+        }
         for candidate in agent.local_candidates() {
             self.owe(candidate, &agent.local_credentials().ufrag);
         }

@@ -132,13 +132,17 @@ pub(crate) fn srtp_context(keys: &dtls::SrtpKeys) -> Option<srtp::Context> {
 
 // ── SCTP ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+pub(crate) fn message_len_max_send(data: &jsep::DataParameters) -> usize {
+    usize::try_from(data.max_message_size).unwrap_or(usize::MAX)
+}
+
 pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp::Config {
     let mut mapped = sctp::Config::default();
     mapped.local_port = data.local_port;
     mapped.remote_port = data.remote_port;
     // RFC 9260 §3.2: chunks are padded to four bytes, so a limit that is not a multiple of them is never reached.
     mapped.mtu = (config.mtu() - dtls::Connection::OVERHEAD) & !3;
-    mapped.message_len_max_send = usize::try_from(data.max_message_size).unwrap_or(usize::MAX);
+    mapped.message_len_max_send = message_len_max_send(data);
     mapped.message_len_max_receive = usize::try_from(config.negotiation.max_message_size).unwrap_or(usize::MAX);
     mapped.receive_window = u32::try_from(config.receive_buffer).unwrap_or(u32::MAX);
     mapped.send_buffer = config.send_buffer;
@@ -190,6 +194,9 @@ fn extensions(parameters: &MediaParameters, is_used: impl Fn(&jsep::NegotiatedEx
     extensions
 }
 
+/// RFC 8285 §4.2: what the one-byte form of a header extension holds, in bytes.
+const MID_LEN_MAX: usize = 16;
+
 pub(crate) fn sender_config(
     transceiver: &jsep::Transceiver,
     parameters: &MediaParameters,
@@ -197,7 +204,8 @@ pub(crate) fn sender_config(
 ) -> rtp::SenderConfig {
     let codecs = &parameters.send_codecs;
     let mut mapped = rtp::SenderConfig::new(ssrc, rtp_kind(transceiver.kind), payload_types(codecs));
-    mapped.mid.clone_from(&transceiver.mid);
+    // A longer one does not fit into a header extension of one byte: the peer knows our source by its number.
+    mapped.mid = transceiver.mid.clone().filter(|mid| mid.len() <= MID_LEN_MAX);
     mapped.extensions = extensions(parameters, |extension| extension.sends);
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     mapped

@@ -1,6 +1,6 @@
 //! What was counted, and under which name it is told.
 
-use crate::data_channel::DataChannelDrops;
+use crate::data_channel::{DataChannelDrops, DataChannels};
 use crate::transport::Transport;
 use std::time::Duration;
 use wigwag_dtls::{CipherSuite, Group, SrtpProfile, Version};
@@ -42,10 +42,12 @@ pub struct TransportStats {
     pub send_buffered: usize,
     /// What arrived on data channels and was not polled yet, in bytes, each message with an overhead.
     pub receive_buffered: usize,
+    /// How often a data channel or a stream of media was looked at: it follows the work, however many there are.
+    pub visits: u64,
 }
 
 impl TransportStats {
-    pub(crate) fn of(transport: &Transport, receive_buffer: usize) -> Self {
+    pub(crate) fn of(transport: &Transport, channels: &DataChannels, receive_buffer: usize) -> Self {
         let dtls = transport.secured.dtls.as_ref();
         let has_sctp = transport.secured.sctp.is_some();
         let sctp = transport.secured.sctp.as_ref().map(wigwag_sctp::Association::stats).unwrap_or_default();
@@ -62,6 +64,7 @@ impl TransportStats {
                 + sctp.retransmitted,
             send_buffered: sctp.buffered_amount + sctp.in_flight,
             receive_buffered: if has_sctp { receive_buffer.saturating_sub(window) } else { 0 },
+            visits: channels.visits() + transport.secured.rtp.stats().visits,
         }
     }
 }

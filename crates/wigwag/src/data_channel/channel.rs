@@ -133,6 +133,8 @@ pub(crate) struct Channel {
     pub(crate) is_negotiated: bool,
     pub(crate) stream: Option<u16>,
     pub(crate) state: ChannelState,
+    /// What tells the peer of the channel, if anything must, is on its way.
+    pub(super) is_announced: bool,
     /// The peer knows of the channel, so nothing can arrive before it does.
     pub(super) is_acknowledged: bool,
     pub(super) is_incoming_reset: bool,
@@ -151,7 +153,13 @@ impl Channel {
             protocol: init.protocol.clone(),
         };
         let is_negotiated = init.negotiated.is_some();
-        Self { state: ChannelState::Connecting, is_negotiated, is_acknowledged: is_negotiated, ..Self::theirs(open) }
+        Self {
+            state: ChannelState::Connecting,
+            is_negotiated,
+            is_announced: is_negotiated,
+            is_acknowledged: is_negotiated,
+            ..Self::theirs(open)
+        }
     }
 
     pub(super) fn theirs(open: dcep::Open) -> Self {
@@ -164,6 +172,7 @@ impl Channel {
             is_negotiated: false,
             stream: None,
             state: ChannelState::Open,
+            is_announced: true,
             is_acknowledged: true,
             is_incoming_reset: false,
             is_outgoing_reset: false,

@@ -82,6 +82,8 @@ pub(crate) struct DataChannels {
     /// Each call that fills this takes one event of the association, and none is taken while it is not empty.
     events: VecDeque<Event>,
     drops: DataChannelDrops,
+    /// How often a channel was looked at.
+    visits: u64,
 }
 
 impl DataChannels {
@@ -96,6 +98,7 @@ impl DataChannels {
             owed: VecDeque::new(),
             events: VecDeque::new(),
             drops: DataChannelDrops::default(),
+            visits: 0,
         }
     }
 
@@ -141,6 +144,7 @@ impl DataChannels {
 
     /// Gives a channel its stream, tells the peer, and opens it, as far as the time has come.
     fn establish(&mut self, id: ChannelId, sctp: &mut sctp::Association) {
+        self.visits += 1;
         let Some(channel) = self.channels.get(&id) else { return };
         if !self.is_connected || channel.state != ChannelState::Connecting {
             return;
@@ -151,24 +155,31 @@ impl DataChannels {
         let Some(channel) = self.channels.get_mut(&id) else { return };
         channel.state = ChannelState::Open;
         sctp.set_buffered_amount_low_threshold(stream, channel.low_threshold);
-        if !channel.is_negotiated {
+        if !channel.is_announced {
             self.owed.push_back((id, dcep::Message::Open(channel.open())));
             self.send_owed(sctp);
         }
-        self.events.push_back(Event::Opened(id));
+        if self.channels.contains_key(&id) {
+            self.events.push_back(Event::Opened(id));
+        }
     }
 
     /// Hands what is owed to the association as far as it has room.
     fn send_owed(&mut self, sctp: &mut sctp::Association) {
         while let Some((id, message)) = self.owed.front() {
-            if let Some(stream) = self.channels.get(id).and_then(|channel| channel.stream) {
+            let id = *id;
+            self.visits += 1;
+            if let Some(channel) = self.channels.get_mut(&id)
+                && let Some(stream) = channel.stream
+            {
                 let bytes = Bytes::from(message.write());
                 // RFC 8832 §6: "All Data Channel Establishment Protocol messages MUST be sent using ordered delivery and
                 // reliable transmission."
-                if let Err(sctp::SendError::Full(_) | sctp::SendError::StreamResetting(_)) =
-                    sctp.send(stream, ppid::DCEP, bytes, sctp::SendOptions::default())
-                {
-                    return;
+                match sctp.send(stream, ppid::DCEP, bytes, sctp::SendOptions::default()) {
+                    Ok(()) => channel.is_announced = true,
+                    Err(sctp::SendError::Full(_) | sctp::SendError::StreamResetting(_)) => return,
+                    // Longer than the peer takes, or on a stream that it does not have: it will never know the channel.
+                    Err(_) => self.finish(id),
                 }
             }
             self.owed.pop_front();
@@ -182,6 +193,7 @@ impl DataChannels {
         is_binary: bool,
         sctp: Option<&mut sctp::Association>,
     ) -> Result<(), SendError> {
+        self.visits += 1;
         let channel = self.channels.get(&id).ok_or(SendError::UnknownChannel)?;
         let (ChannelState::Open, Some(stream), Some(sctp)) = (channel.state, channel.stream, sctp) else {
             return Err(SendError::NotOpen(channel.state));
@@ -189,10 +201,10 @@ impl DataChannels {
         if !self.owed.is_empty() {
             self.send_owed(sctp);
         }
-        if self.owed.iter().any(|(owed, _)| *owed == id) {
+        let Some(channel) = self.channels.get_mut(&id) else { return Err(SendError::UnknownChannel) };
+        if !channel.is_announced {
             return Err(SendError::Full(data)); // nothing overtakes the message that opens the channel
         }
-        let Some(channel) = self.channels.get_mut(&id) else { return Err(SendError::UnknownChannel) };
         let (len, is_empty) = (data.len(), data.is_empty());
         let ppid = match (is_binary, is_empty) {
             (true, false) => ppid::BINARY,
@@ -208,12 +220,10 @@ impl DataChannels {
     }
 
     pub(crate) fn close(&mut self, id: ChannelId, sctp: Option<&mut sctp::Association>) {
-        let is_unannounced =
-            |(owed, message): &(ChannelId, dcep::Message)| *owed == id && matches!(message, dcep::Message::Open(_));
-        if self.owed.iter().any(is_unannounced) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        if !channel.is_announced {
             return self.finish(id); // the peer will never know of it, and so never close it
         }
-        let Some(channel) = self.channels.get_mut(&id) else { return };
         match (channel.state, channel.stream, sctp) {
             (ChannelState::Open, Some(stream), Some(sctp)) => {
                 channel.state = ChannelState::Closing;
@@ -227,7 +237,7 @@ impl DataChannels {
         }
     }
 
-    /// The connection is over, and so is every channel.
+    /// The association is over, and so is every channel.
     pub(crate) fn close_all(&mut self) {
         self.is_connected = false;
         self.owed.clear();
@@ -290,8 +300,11 @@ impl DataChannels {
                     self.finish_stream(stream);
                 }
             }
-            // RFC 8831 knows no restart: whoever began anew has forgotten every channel.
-            sctp::Event::Restarted => self.close_all(),
+            // RFC 8831 knows no restart: whoever began anew has forgotten every channel. The association itself is up.
+            sctp::Event::Restarted => {
+                self.close_all();
+                self.is_connected = true;
+            }
             _ => {} // of no concern to a data channel
         }
     }
@@ -305,6 +318,7 @@ impl DataChannels {
             ppid::BINARY | ppid::BINARY_EMPTY => true,
             _ => return self.drops.unknown_ppid += 1,
         };
+        self.visits += 1;
         let id = self.by_stream.get(&stream).copied();
         let open = id.and_then(|id| self.channels.get_mut(&id)).filter(|channel| channel.state == ChannelState::Open);
         let (Some(id), Some(channel)) = (id, open) else { return self.drops.no_channel += 1 };
@@ -413,8 +427,17 @@ impl DataChannels {
             self.by_stream.remove(&stream);
             self.ids.release(stream);
         }
-        self.owed.retain(|(owed, _)| *owed != id);
+        self.forget_owed();
         self.events.push_back(Event::Closed(id));
+    }
+
+    /// What is owed for channels that are gone is not sent. It is thrown away when it is more than the rest, so that a
+    /// peer who opens and closes while nothing can leave makes the list neither long nor costly.
+    fn forget_owed(&mut self) {
+        if self.owed.len() > 2 * self.channels.len() + 16 {
+            self.visits += self.owed.len() as u64;
+            self.owed.retain(|(id, _)| self.channels.contains_key(id));
+        }
     }
 
     fn insert(&mut self, channel: Channel) -> ChannelId {
@@ -442,6 +465,10 @@ impl DataChannels {
         if let (Some(stream), Some(sctp)) = (channel.stream, sctp) {
             sctp.set_buffered_amount_low_threshold(stream, threshold);
         }
+    }
+
+    pub(crate) const fn visits(&self) -> u64 {
+        self.visits
     }
 
     pub(crate) fn drops(&self) -> DataChannelDrops {

@@ -202,3 +202,40 @@ fn a_stream_that_comes_again_before_we_know_that_it_may_is_a_new_channel() {
     assert!(two.heard.iter().any(|event| matches!(event, sctp::Event::Message { ppid: ppid::STRING, .. })));
     assert!(two.heard.iter().any(|event| matches!(event, sctp::Event::Message { ppid: ppid::DCEP, .. })), "the ACK");
 }
+
+/// The peer's association begins anew: it knows no channel, and new ones can be opened by both.
+#[test]
+fn after_a_restart_old_channels_are_closed_and_new_ones_open() {
+    let mut two = two();
+    let old = two.channels.create("old", &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+    two.run();
+    two.theirs = sctp::Association::new(sctp::Config::default(), Seed::for_test(3));
+    two.theirs.connect();
+    two.run();
+    assert!(two.told.contains(&Event::Closed(old)), "{:?}", two.told);
+    let new = two.channels.create("new", &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+    two.run();
+    assert!(two.told.contains(&Event::Opened(new)), "{:?}", two.told);
+    two.say(1, ppid::DCEP, &open("theirs"));
+    assert!(two.channels.by_stream.contains_key(&1));
+}
+
+/// A peer that opens and closes while nothing of ours can leave makes nothing of ours long.
+#[test]
+fn what_is_owed_is_bounded_by_the_channels_that_there_are() {
+    let mut channels = DataChannels::new();
+    channels.set_dtls_role(true);
+    // An association that is not connected, and whose buffer is full.
+    let mut config = sctp::Config::default();
+    config.send_buffer = 1;
+    let mut sctp = sctp::Association::new(config, Seed::for_test(4));
+    sctp.send(1000, ppid::BINARY, Bytes::from_static(b"full"), sctp::SendOptions::default()).unwrap();
+    for round in 0..10_000u16 {
+        let stream = 1 + 2 * (round % 10);
+        channels.handle_message(stream, ppid::DCEP, Bytes::from(open("theirs")), &mut sctp);
+        assert!(channels.by_stream.contains_key(&stream));
+        channels.finish_stream(stream);
+    }
+    assert!(channels.owed.len() < 100, "{}", channels.owed.len());
+    assert!(channels.channels.is_empty());
+}

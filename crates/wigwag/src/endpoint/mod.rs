@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 use strangers::Strangers;
 use wigwag_ice::{self as ice, Path, Peek};
-use wigwag_sansio::{Datagram, Deadlines, Monotonic, Ready, Rng, Seed, Transmit};
+use wigwag_sansio::{Datagram, Deadlines, Monotonic, Ready, Rng, Seed, Transmit, earliest};
 
 /// Names a connection of an [`Endpoint`]; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +78,8 @@ pub struct Endpoint {
     free: Vec<usize>,
     routes: Routes,
     strangers: Strangers,
+    /// Those that were lent for a command, which may have changed nothing.
+    commanded: Ready,
     may_send: Ready,
     may_tell: Ready,
     deadlines: Deadlines,
@@ -102,6 +104,7 @@ impl Endpoint {
             slots: Vec::new(),
             free: Vec::new(),
             routes: Routes::default(),
+            commanded: Ready::default(),
             may_send: Ready::default(),
             may_tell: Ready::default(),
             deadlines: Deadlines::default(),
@@ -171,11 +174,11 @@ impl Endpoint {
         self.slots[self.slot(id)?].connection.as_ref()
     }
 
-    /// A connection, to command. The next polls visit it; no guard is needed, since nobody can poll while this borrow
-    /// lasts, and a command that is told no time cannot bring a deadline forward.
+    /// A connection, to command. The next calls ask it what it owes since; no guard is needed, since nobody can poll while
+    /// this borrow lasts. Whoever asks for a connection in each turn of a loop and changes nothing is not kept awake.
     pub fn connection_mut(&mut self, id: ConnectionId) -> Option<&mut PeerConnection> {
         let slot = self.slot(id)?;
-        self.touch(slot);
+        self.commanded.push(slot);
         self.slots[slot].connection.as_mut()
     }
 
@@ -234,6 +237,7 @@ impl Endpoint {
     /// Time has passed. Only those whose time has come are called.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
+        self.admit(now);
         while let Some(slot) = self.deadlines.expire(now) {
             let Some(connection) = &mut self.slots[slot].connection else { continue };
             self.stats.visits += 1;
@@ -277,6 +281,7 @@ impl Endpoint {
     /// What shall be sent? Replaces what is in `out`. Connections take turns, a batch a turn.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
+        self.admit(now);
         while let Some(slot) = self.may_send.pop() {
             let Some(connection) = &mut self.slots[slot].connection else { continue };
             self.stats.visits += 1;
@@ -307,6 +312,14 @@ impl Endpoint {
     pub fn poll_event(&mut self) -> Option<EndpointEvent> {
         if let Some((ufrag, remote)) = self.strangers.take() {
             return Some(EndpointEvent::Incoming { ufrag, remote });
+        }
+        match self.clock.seen() {
+            Some(now) => self.admit(now),
+            None => {
+                while let Some(slot) = self.commanded.pop() {
+                    self.touch(slot);
+                }
+            }
         }
         while let Some(slot) = self.may_tell.pop() {
             let Some(connection) = &mut self.slots[slot].connection else { continue };
@@ -339,7 +352,22 @@ impl Endpoint {
         if !self.may_send.is_empty() || !self.may_tell.is_empty() || !self.strangers.is_empty() {
             return Some(now);
         }
-        self.deadlines.earliest()
+        let commanded = self.commanded.iter().filter_map(|slot| self.slots[slot].connection.as_ref());
+        let commanded = commanded.filter_map(|connection| connection.poll_timeout(now)).min();
+        earliest([commanded, self.deadlines.earliest()])
+    }
+
+    /// Whoever owes something since it was commanded waits for its turn.
+    fn admit(&mut self, now: Instant) {
+        while let Some(slot) = self.commanded.pop() {
+            let Some(connection) = &self.slots[slot].connection else { continue };
+            self.stats.visits += 1;
+            let at = connection.poll_timeout(now);
+            self.deadlines.set(slot, at);
+            if at.is_some_and(|at| at <= now) {
+                self.touch(slot);
+            }
+        }
     }
 
     fn touch(&mut self, slot: usize) {

@@ -6,8 +6,12 @@ use wigwag_sansio::{Rng, Seed};
 /// How many are kept between two polls.
 const STRANGERS_MAX: usize = 64;
 
-/// RFC 8839 §5.4: an `ice-ufrag` has at most 256 characters.
-const UFRAG_LEN_MAX: usize = 256;
+/// RFC 8839 §5.4: an `ice-ufrag` has 4 to 256 characters, each a letter, a digit, `+` or `/`. What the application is told
+/// may become a line of a description.
+fn is_ufrag(name: &str) -> bool {
+    let is_ice_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    (4..=256).contains(&name.len()) && name.bytes().all(is_ice_char)
+}
 
 /// A bounded fair sample: were it first come first served, those who were refused and come again could keep everybody
 /// else out.
@@ -25,7 +29,7 @@ impl Strangers {
     }
 
     pub(super) fn ask(&mut self, ufrag: &str, remote: SocketAddr) {
-        if ufrag.len() > UFRAG_LEN_MAX || self.sample.iter().any(|(known, _)| known == ufrag) {
+        if !is_ufrag(ufrag) || self.sample.iter().any(|(known, _)| known == ufrag) {
             return;
         }
         self.asked += 1;
@@ -58,8 +62,10 @@ mod tests {
     #[test]
     fn a_ufrag_that_none_can_be_is_not_kept() {
         let mut strangers = Strangers::new(Seed::for_test(0));
-        strangers.ask(&"x".repeat(257), ([10, 0, 0, 1], 1).into());
-        assert!(strangers.is_empty());
+        for name in ["", "abc", &"x".repeat(257), "abcd efg", "abcd\r\na=ice-lite", "abcdé", "abcd:"] {
+            strangers.ask(name, ([10, 0, 0, 1], 1).into());
+            assert!(strangers.is_empty(), "{name:?}");
+        }
         strangers.ask(&"x".repeat(256), ([10, 0, 0, 1], 1).into());
         assert!(!strangers.is_empty());
     }

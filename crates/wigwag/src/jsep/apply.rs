@@ -5,7 +5,7 @@ use super::config::{Config, DtlsRole, MediaKind};
 use super::error::Error;
 use super::negotiation::{Negotiation, Part, Section};
 use super::transceiver::{MediaParameters, Transceiver, TransceiverId};
-use super::transport::{DataParameters, RemoteTransport};
+use super::transport::{DataParameters, RemoteTransport, are_same};
 use super::view::{View, bundle, tagged};
 use std::collections::BTreeSet;
 use wigwag_sdp::{Attribute, Direction, SessionDescription, Setup};
@@ -83,8 +83,7 @@ fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool) {
     let mid = match (view.attributes().mid(), now.sections.get(index)) {
         (Some(mid), _) => mid.to_owned(),
         (None, Some(section)) => section.mid.clone(),
-        // RFC 9429 §5.10 has the answerer make one up; it only needs to be no other's.
-        (None, None) => format!("unnamed{index}"),
+        (None, None) => made_up(index, view.session),
     };
     let part = match (accepted, view.kind()) {
         (false, _) => Part::Nothing,
@@ -104,6 +103,15 @@ fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool) {
         Some(place) => *place = section,
         None => now.sections.push(section),
     }
+}
+
+/// RFC 9429 §5.10 has the answerer make up the name of a section that has none; it only needs to be no other's.
+fn made_up(index: usize, session: &SessionDescription) -> String {
+    let mut mid = format!("unnamed{index}");
+    while session.section(&mid).is_some() {
+        mid.push('x');
+    }
+    mid
 }
 
 /// RFC 9429 §5.10: "If the 'm=' section is sendrecv or recvonly, and there are RtpTransceivers of the same type that were
@@ -289,7 +297,7 @@ fn transport(
     };
     secured(index, view)?;
     let new = read(now, index, view);
-    if now.remote.as_ref().is_some_and(|before| before.fingerprints != new.fingerprints) {
+    if now.remote.as_ref().is_some_and(|before| !are_same(&before.fingerprints, &new.fingerprints)) {
         // RFC 8842 §4: a new DTLS association takes new ICE credentials with it.
         if now.remote.as_ref().is_some_and(|before| before.generation == new.generation) {
             return Err(Error::section(index, "a=fingerprint changed, and ICE was not restarted (RFC 8842 §4)"));

@@ -33,7 +33,9 @@ use negotiation::{Negotiation, Part};
 use offer::Plan;
 use signaling::Side;
 use wigwag_sansio::{Rng, Seed};
-use wigwag_sdp::{AddressType, Attribute, Connection, Group, IceOptions, MediaDescription, Origin, SessionDescription};
+use wigwag_sdp::{
+    AddressType, Attribute, Connection, Fingerprint, Group, IceOptions, MediaDescription, Origin, SessionDescription,
+};
 
 /// A description that was set, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct Jsep {
     stable: Option<Negotiation>,
     descriptions: Descriptions,
     made: Option<Made>,
+    /// The fingerprints that the DTLS connection was made for, once there is one.
+    pinned: Option<Vec<Fingerprint>>,
 }
 
 /// The description that was made last, the only one that can be set (RFC 9429 §5.4).
@@ -97,6 +101,7 @@ impl Jsep {
             stable: None,
             descriptions: Descriptions::default(),
             made: None,
+            pinned: None,
         }
     }
 
@@ -181,6 +186,23 @@ impl Jsep {
         self.wants_data = true;
     }
 
+    /// There is a DTLS connection with the peer of these fingerprints: from now on no description may name others.
+    pub fn pin_fingerprints(&mut self) {
+        self.pinned = self.now.remote.as_ref().map(|remote| remote.fingerprints.clone());
+    }
+
+    /// RFC 8842 §3.1 has a change of fingerprints mean a new DTLS association, and we make but one.
+    fn keeps_fingerprints(&self, now: &Negotiation) -> Result<(), Error> {
+        match (&self.pinned, &now.remote) {
+            (Some(pinned), Some(remote)) if !transport::are_same(pinned, &remote.fingerprints) => {
+                Err(Error::description(
+                    "a=fingerprint is not that of the DTLS connection that exists: make a new connection",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Wants ICE to be restarted: negotiation is needed until a description with another [`LocalTransport::ufrag`] is set.
     pub const fn want_ice_restart(&mut self) {
         self.wants_restart = true;
@@ -229,6 +251,7 @@ impl Jsep {
         if kind == SdpType::Rollback {
             return self.rollback();
         }
+        let had_data = self.had_data();
         let made_as = if kind == SdpType::Offer { SdpType::Offer } else { SdpType::Answer };
         let Some(made) = self.made.take_if(|made| made.kind == made_as && made.sdp == sdp) else {
             return Err(Error::InvalidModification(kind));
@@ -242,6 +265,7 @@ impl Jsep {
         self.wants_restart &= !restarted;
         self.descriptions.set(Side::Local, Description { kind, sdp });
         self.enter(signaling);
+        self.forget_refused_data(had_data);
         Ok(())
     }
 
@@ -270,6 +294,7 @@ impl Jsep {
     /// Not in this state, or RFC 9429 does not allow the description; nothing has changed then.
     pub fn set_remote_description(&mut self, kind: SdpType, sdp: SessionDescription) -> Result<(), Error> {
         let signaling = self.after(Side::Remote, kind)?;
+        let had_data = self.had_data();
         match kind {
             SdpType::Rollback => return self.rollback(),
             SdpType::Offer => {
@@ -277,6 +302,7 @@ impl Jsep {
                     self.stable.as_ref().map_or_else(|| self.now.clone(), |stable| self.now.rolled_back(stable));
                 let mut now = stable.clone();
                 apply::remote_offer(&mut now, &self.config, &sdp)?;
+                self.keeps_fingerprints(&now)?;
                 (self.now, self.stable) = (now, Some(stable));
                 self.descriptions.pending_local = None;
             }
@@ -286,12 +312,14 @@ impl Jsep {
                 };
                 let mut now = self.now.clone();
                 apply::answer(&mut now, &self.config, &offer.sdp, &sdp, false, kind == SdpType::Answer)?;
+                self.keeps_fingerprints(&now)?;
                 self.now = now;
             }
         }
         self.made = None;
         self.descriptions.set(Side::Remote, Description { kind, sdp });
         self.enter(signaling);
+        self.forget_refused_data(had_data);
         Ok(())
     }
 
@@ -337,6 +365,18 @@ impl Jsep {
         apply::answer(&mut now, &self.config, sdp, &offer.sdp, true, kind == SdpType::Answer)?;
         self.now = now;
         Ok(())
+    }
+
+    /// Whether data channels have a section, or had one before the offer that is not answered yet.
+    fn had_data(&self) -> bool {
+        self.now.has_data() || self.stable.as_ref().is_some_and(Negotiation::has_data)
+    }
+
+    /// Who was refused data channels asks for them again only if somebody wants one again.
+    fn forget_refused_data(&mut self, had_data: bool) {
+        if self.signaling == SignalingState::Stable && had_data && !self.now.has_data() {
+            self.wants_data = false;
+        }
     }
 
     fn enter(&mut self, signaling: SignalingState) {
@@ -399,6 +439,13 @@ impl Jsep {
     #[must_use]
     pub const fn data(&self) -> Option<&DataParameters> {
         self.now.data.as_ref()
+    }
+
+    /// Whether there are no data channels, and will be none before somebody wants one: an answer has refused them, or
+    /// nobody has asked.
+    #[must_use]
+    pub fn is_without_data(&self) -> bool {
+        self.signaling == SignalingState::Stable && !self.wants_data && !self.now.has_data()
     }
 
     /// W3C `localDescription`: the pending one, else the current one.
@@ -474,10 +521,9 @@ impl Jsep {
     /// W3C §4.7.3, "check if negotiation is needed"; while one is under way, no other is.
     #[must_use]
     pub fn is_negotiation_needed(&self) -> bool {
-        let has_data = self.now.sections.iter().any(|section| section.part == Part::Data);
         self.signaling == SignalingState::Stable
             && (self.wants_restart
-                || (self.wants_data && !has_data)
+                || (self.wants_data && !self.now.has_data())
                 || self.now.transceivers.values().any(|transceiver| self.is_needed_by(transceiver)))
     }
 

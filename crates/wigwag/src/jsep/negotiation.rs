@@ -61,6 +61,10 @@ impl Negotiation {
         }
     }
 
+    pub(super) fn has_data(&self) -> bool {
+        self.sections.iter().any(|section| section.part == Part::Data)
+    }
+
     /// Nothing remains of a section but its place.
     pub(super) fn end(&mut self, index: usize) {
         let Some(section) = self.sections.get_mut(index) else { return };

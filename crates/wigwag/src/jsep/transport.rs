@@ -1,5 +1,6 @@
 //! The one transport that all sections share: what we say of ours and hear of the peer's.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use wigwag_sdp::{Candidate, Fingerprint};
 
@@ -54,6 +55,15 @@ pub struct DataParameters {
     pub remote_port: u16,
     /// The largest message that the peer takes, in bytes; `u64::MAX` if any.
     pub max_message_size: u64,
+}
+
+/// Whether these are the same fingerprints, in whatever order.
+pub(super) fn are_same(these: &[Fingerprint], those: &[Fingerprint]) -> bool {
+    let set = |fingerprints: &[Fingerprint]| -> BTreeSet<(String, Vec<u8>)> {
+        let key = |found: &Fingerprint| (found.hash.to_string().to_ascii_lowercase(), found.digest.clone());
+        fingerprints.iter().map(key).collect()
+    };
+    set(these) == set(those)
 }
 
 // Passwords are not printed.

@@ -29,6 +29,9 @@ impl Media {
     /// Brings the session's streams up to what was negotiated.
     pub(crate) fn apply(&mut self, jsep: &Jsep, session: &mut rtp::Session) {
         self.forget_those_that_ended(jsep, session);
+        // RFC 5506 §5: feedback without a report around it is negotiated; the session is one for all sections.
+        let mut negotiated = jsep.transceivers().filter_map(|transceiver| transceiver.negotiated.as_ref());
+        session.set_reduced_size(negotiated.all(|parameters| parameters.rtcp_rsize));
         for transceiver in jsep.transceivers() {
             let streams = self.streams.entry(transceiver.id).or_default();
             if apply_receiver(streams, transceiver, session) && !self.tracks.contains(&transceiver.id) {
@@ -104,7 +107,10 @@ impl Media {
 }
 
 fn apply_sender(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) {
-    streams.is_sending = transceiver.current_direction.is_some_and(Direction::sends);
+    streams.is_sending = !transceiver.is_stopping && transceiver.current_direction.is_some_and(Direction::sends);
+    if transceiver.is_stopping {
+        return streams.sender.take().into_iter().for_each(|sender| session.remove_sender(sender));
+    }
     let (Some(parameters), Some(send)) = (&transceiver.negotiated, &transceiver.send) else { return };
     if !streams.is_sending && streams.sender.is_none() {
         return;
@@ -117,9 +123,9 @@ fn apply_sender(streams: &mut Streams, transceiver: &Transceiver, session: &mut 
     }
 }
 
-/// Returns whether the peer began or ceased to send.
+/// Returns whether the peer began or ceased to send; that we have stopped listening is no news.
 fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) -> bool {
-    let is_receiving = transceiver.current_direction.is_some_and(Direction::receives);
+    let is_receiving = !transceiver.is_stopping && transceiver.current_direction.is_some_and(Direction::receives);
     let has_changed = std::mem::replace(&mut streams.is_receiving, is_receiving) != is_receiving;
     match (&transceiver.negotiated, streams.receiver) {
         (Some(parameters), None) if is_receiving => {
@@ -134,5 +140,5 @@ fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mu
         }
         _ => {}
     }
-    has_changed
+    has_changed && !transceiver.is_stopping
 }

@@ -124,6 +124,9 @@ impl PeerConnection {
     }
 
     pub(super) fn media_event(&mut self) -> Option<Event> {
+        if self.end != End::No {
+            return None;
+        }
         if let Some(id) = self.media.next_track() {
             return Some(Event::Track(id));
         }

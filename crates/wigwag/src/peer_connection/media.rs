@@ -1,6 +1,6 @@
 //! Transceivers, tracks and packets.
 
-use super::PeerConnection;
+use super::{End, PeerConnection};
 use crate::error::{Error, MediaError};
 use crate::jsep::{Direction, MediaKind, SendStream, Transceiver, TransceiverId, TransceiverInit};
 use wigwag_rtp as rtp;
@@ -63,8 +63,9 @@ impl PeerConnection {
     /// W3C `direction`: takes effect with the next negotiation.
     ///
     /// # Errors
-    /// The transceiver has ended.
+    /// The transceiver has ended, or the connection is closed.
     pub fn set_direction(&mut self, id: TransceiverId, direction: Direction) -> Result<(), Error> {
+        self.ensure_open()?;
         self.jsep.set_direction(id, direction)?;
         let has_no_stream = self.jsep.transceiver(id).is_some_and(|found| found.send.is_none());
         if direction.sends() && has_no_stream {
@@ -75,12 +76,14 @@ impl PeerConnection {
         Ok(())
     }
 
-    /// W3C `stop`: ends a transceiver with the next negotiation.
+    /// W3C `stop`: nothing is sent or taken on a transceiver any more; it ends with the next negotiation.
     ///
     /// # Errors
-    /// The transceiver has ended already.
+    /// The transceiver has ended already, or the connection is closed.
     pub fn stop_transceiver(&mut self, id: TransceiverId) -> Result<(), Error> {
+        self.ensure_open()?;
         self.jsep.stop(id)?;
+        self.media.apply(&self.jsep, &mut self.transport.secured.rtp);
         self.needs_negotiation();
         Ok(())
     }
@@ -90,6 +93,9 @@ impl PeerConnection {
     /// # Errors
     /// Nothing is sent on this transceiver now, the payload type was not negotiated, or the queue is full.
     pub fn write_packet(&mut self, id: TransceiverId, packet: rtp::RtpPacket) -> Result<(), MediaError> {
+        if self.end != End::No {
+            return Err(MediaError::NotSending);
+        }
         self.media.write(id, packet, &mut self.transport.secured.rtp)
     }
 

@@ -197,7 +197,7 @@ impl PeerConnection {
 
     /// The path in use, and how it is secured.
     pub fn transport_stats(&self) -> TransportStats {
-        TransportStats::of(&self.transport, self.config.receive_buffer)
+        TransportStats::of(&self.transport, &self.channels, self.config.receive_buffer)
     }
 
     /// How much was discarded, by cause; each cause has a name of the form `layer.reason`.

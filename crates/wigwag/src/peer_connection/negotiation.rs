@@ -3,7 +3,7 @@
 use super::{End, PeerConnection};
 use crate::description::{IceCandidate, SessionDescription};
 use crate::error::Error;
-use crate::jsep::{LocalTransport, SdpType};
+use crate::jsep::{LocalTransport, SdpType, SignalingState};
 use crate::mapping;
 use crate::state::IceGatheringState;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl PeerConnection {
         } else {
             self.jsep.set_local_description(description.kind, mapping::parse(&description)?)?;
             self.begin(description.kind, ice::Role::Controlling);
-            self.gathering.start(self.jsep.candidate_section(), &self.transport.ice);
+            self.gathering.begin(self.jsep.candidate_section(), &self.transport.ice);
             self.transport.ice.end_of_local_candidates();
             self.jsep.update_candidates(&self.local_transport());
         }
@@ -128,14 +128,24 @@ impl PeerConnection {
     pub(super) fn apply(&mut self) {
         self.may_tell = true;
         self.may_need_negotiation = true;
+        // W3C §4.4.1.5: back in the stable state, whether negotiation is needed is asked anew, whatever was told before.
+        self.told.negotiation_needed &= self.jsep.signaling_state() != SignalingState::Stable;
         self.apply_ice();
         self.apply_dtls();
         self.apply_sctp();
         self.media.apply(&self.jsep, &mut self.transport.secured.rtp);
     }
 
+    /// Nothing is sent before the application has answered: a check tells the caller where we are, and that we are here
+    /// (RFC 8827 §6.4).
     pub(super) fn apply_ice(&mut self) {
-        let Some(remote) = self.jsep.remote_transport() else { return };
+        let Some(remote) = self.jsep.remote_transport().filter(|_| self.jsep.local_description().is_some()) else {
+            return;
+        };
+        if remote.ice_lite {
+            // RFC 8445 §6.1.1: a lite peer controls nobody, whoever has made the offer.
+            self.transport.ice.set_role(ice::Role::Controlling);
+        }
         let credentials = ice::Credentials { ufrag: remote.ufrag.clone(), password: remote.pwd.clone() };
         self.transport.ice.set_remote_credentials(credentials);
         for candidate in remote.candidates.iter().filter_map(mapping::remote_candidate) {
@@ -157,12 +167,20 @@ impl PeerConnection {
         config.remote_fingerprints = remote.fingerprints.iter().filter_map(mapping::fingerprint).collect();
         config.srtp_profiles.clone_from(&self.config.srtp_profiles);
         self.transport.start_dtls(dtls::Connection::new(config, self.seed.fork("dtls")));
+        self.jsep.pin_fingerprints();
         self.channels.set_dtls_role(role == dtls::Role::Client);
     }
 
     pub(super) fn apply_sctp(&mut self) {
+        if self.jsep.is_without_data() {
+            self.channels.close_all();
+            self.transport.secured.sctp = None;
+        }
         let Some(data) = self.jsep.data() else { return };
-        if self.jsep.dtls_role().is_none() || self.transport.secured.sctp.is_some() {
+        if let Some(sctp) = &mut self.transport.secured.sctp {
+            return sctp.set_remote_max_message_size(mapping::message_len_max_send(data));
+        }
+        if self.jsep.dtls_role().is_none() {
             return;
         }
         let config = mapping::sctp_config(&self.config, data);

@@ -172,6 +172,33 @@ fn a_strangers_ufrag_is_told_once_asked_for_and_their_next_check_finds_the_conne
     assert_eq!(world[Z].endpoint.len(), 0, "no state was made");
 }
 
+/// A loop may ask for its connection in each turn, and still sleeps; what was commanded is owed all the same.
+#[test]
+fn a_connection_that_was_lent_keeps_nobody_awake_unless_it_owes_something() {
+    let mut world = world(11);
+    let ids = connect(&mut world);
+    world.run_until(|world| all_connected(&world[A], 1) && all_connected(&world[Z], 1), Duration::from_secs(10));
+    world.run_for(Duration::from_secs(2));
+    let now = world.now();
+    let endpoint = &mut world[A].endpoint;
+    let channel = endpoint.connection(ids[0]).unwrap().data_channels().next().unwrap().0;
+    let (mut out, mut later) = (Vec::new(), None);
+    for _ in 0..10 {
+        endpoint.handle_timeout(now);
+        assert!(endpoint.poll_transmit(now, &mut out).is_none() && endpoint.poll_event().is_none());
+        assert!(endpoint.connection_mut(ids[0]).unwrap().buffered_amount(channel) == 0);
+        let at = endpoint.poll_timeout(now);
+        assert!(at.is_some_and(|at| at > now) && later.is_none_or(|later| later == at), "{at:?}");
+        later = Some(at);
+    }
+    endpoint.connection_mut(ids[0]).unwrap().send(channel, "owed".into(), true).unwrap();
+    assert_eq!(endpoint.poll_timeout(now), Some(now));
+    assert!(endpoint.poll_transmit(now, &mut out).is_some());
+    endpoint.connection_mut(ids[0]).unwrap().close();
+    assert_eq!(endpoint.poll_timeout(now), Some(now));
+    assert!(endpoint.poll_event().is_some(), "an event is owed, though the time was not told since");
+}
+
 #[test]
 fn ten_thousand_idle_connections_cost_nothing() {
     let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(10));
