@@ -17,6 +17,8 @@ mod sdp;
 mod srtp;
 mod stun;
 
+pub(crate) use ice::address as ice_address;
+
 pub use dtls::{dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_peek};
 pub use peer::{peer_connection, peer_description};

@@ -1,13 +1,22 @@
 //! STUN messages.
 
 use crate::script::Script;
-use wigwag_stun::{AttributeType, Class, IntegrityKey, Message, MessageWriter, Method, TransactionId};
+use wigwag_stun::{
+    AttributeType, Class, IntegrityKey, IntegrityKeySha256, Message, MessageWriter, Method, TransactionId, answer,
+};
 
 /// Any bytes: what decodes can be read to its end.
 pub fn stun_message(data: &[u8]) {
     let Ok(message) = Message::decode(data) else { return };
     assert!(Message::is_likely(data), "what decodes looked like a message");
     read(&message);
+    for source in [crate::ice_address(1), crate::ice_address(7)] {
+        let mut out = Vec::new();
+        if answer(data, source, &mut out) {
+            assert!(Message::decode(&out).is_ok(), "an answer is a message");
+            assert!(out.len() * 10 <= data.len() * 22, "an answer is not much longer than its request");
+        }
+    }
 }
 
 /// Any list of attributes, in a message with right lengths, integrity and fingerprint.
@@ -25,9 +34,12 @@ pub fn stun_sealed(data: &[u8]) {
         closes_early |= matches!(kind.0, 0x0008 | 0x001c | 0x8028);
         writer = writer.attribute(kind, script.bytes());
     }
-    writer.integrity(&key).fingerprint();
+    let sha256 = IntegrityKeySha256::short_term("the password of our peer");
+    writer.integrity(&key).integrity_sha256(&sha256).fingerprint();
     let Ok(message) = Message::decode(&bytes) else { return };
     assert!(closes_early || message.is_authentic(&key), "sealed with this very key");
+    assert!(closes_early || message.is_authentic_sha256(&sha256), "sealed with this very key");
+    assert!(!message.is_authentic_sha256(&IntegrityKeySha256::short_term("another")));
     assert!(!message.is_authentic(&IntegrityKey::short_term("another")));
     read(&message);
 }

@@ -1,6 +1,6 @@
-//! The key of MESSAGE-INTEGRITY (RFC 8489 §9, §14.5).
+//! The keys of MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 (RFC 8489 §9, §14.5, §14.6).
 
-use crate::crypto::HmacSha1;
+use crate::crypto::{self, HmacSha1, HmacSha256};
 use std::fmt;
 
 /// A key of MESSAGE-INTEGRITY with its part of the HMAC computed once. Wiped when dropped, never printed.
@@ -29,6 +29,35 @@ impl fmt::Debug for IntegrityKey {
     }
 }
 
+/// A key of MESSAGE-INTEGRITY-SHA256 with its part of the HMAC computed once. Wiped when dropped, never printed.
+#[derive(Clone)]
+pub struct IntegrityKeySha256(pub(crate) HmacSha256);
+
+impl IntegrityKeySha256 {
+    /// The key of a short-term credential: the password itself, taken as it is.
+    pub fn short_term(password: &str) -> Self {
+        Self::from_bytes(password.as_bytes())
+    }
+
+    /// The key of a long-term credential with the password algorithm SHA-256, where all three are prepared already
+    /// (OpaqueString).
+    pub fn long_term(username: &str, realm: &str, password: &str) -> Self {
+        // RFC 8489 §18.5.1.2: "key = SHA-256(username ":" OpaqueString(realm) ":" OpaqueString(password))"
+        Self::from_bytes(&crypto::sha256_of_joined([username, realm, password].map(str::as_bytes)))
+    }
+
+    /// A key that was derived elsewhere, of any length.
+    pub fn from_bytes(key: &[u8]) -> Self {
+        Self(HmacSha256::new(key))
+    }
+}
+
+impl fmt::Debug for IntegrityKeySha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IntegrityKeySha256(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +65,6 @@ mod tests {
     #[test]
     fn tells_nothing_when_printed() {
         assert_eq!(format!("{:?}", IntegrityKey::short_term("secret")), "IntegrityKey(…)");
+        assert_eq!(format!("{:?}", IntegrityKeySha256::short_term("secret")), "IntegrityKeySha256(…)");
     }
 }

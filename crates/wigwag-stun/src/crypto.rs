@@ -1,8 +1,9 @@
-//! The crate's door to cryptography: HMAC-SHA1, CRC-32, and comparing without telling how far two tags agree.
+//! The crate's door to cryptography: HMAC-SHA1, HMAC-SHA256, SHA-256, CRC-32, and comparing without telling how far two tags agree.
 
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// The length of a tag, in bytes.
@@ -28,9 +29,39 @@ impl HmacSha1 {
     }
 }
 
+/// The length of a tag of HMAC-SHA256, in bytes.
+pub(crate) const SHA256_TAG_LEN: usize = 32;
+
+/// HMAC-SHA256 with its key already hashed in. Wiped when dropped.
+#[derive(Clone)]
+pub(crate) struct HmacSha256(Hmac<Sha256>);
+
+impl HmacSha256 {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        #[expect(clippy::expect_used, reason = "RFC 2104 takes keys of any length, and so does the crate")]
+        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+
+    /// The tag of these parts, one after the other.
+    pub(crate) fn tag(&self, parts: [&[u8]; 2]) -> [u8; SHA256_TAG_LEN] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// SHA-256 of these parts with colons between them.
+pub(crate) fn sha256_of_joined(parts: [&[u8]; 3]) -> [u8; 32] {
+    let [first, second, third] = parts;
+    let parts = [first, b":", second, b":", third];
+    parts.into_iter().fold(Sha256::new(), Sha256::chain_update).finalize().into()
+}
+
 /// Whether two tags are equal, in constant time.
-pub(crate) fn is_equal(a: &[u8; TAG_LEN], b: &[u8; TAG_LEN]) -> bool {
-    a.as_slice().ct_eq(b.as_slice()).into()
+pub(crate) fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
 }
 
 /// CRC-32 as in ITU V.42.
@@ -49,6 +80,15 @@ mod tests {
         assert_eq!(tag[..4], [0xb6, 0x17, 0x31, 0x86]);
         let tag = HmacSha1::new(b"Jefe").tag([b"what do ya want for nothing?", b""]);
         assert_eq!(tag[..4], [0xef, 0xfc, 0xdf, 0x6a]);
+    }
+
+    /// RFC 4231 §4.2, §4.3.
+    #[test]
+    fn is_hmac_sha256() {
+        let tag = HmacSha256::new(&[0x0b; 20]).tag([b"Hi ", b"There"]);
+        assert_eq!(tag[..4], [0xb0, 0x34, 0x4c, 0x61]);
+        let tag = HmacSha256::new(b"Jefe").tag([b"what do ya want for nothing?", b""]);
+        assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
     }
 
     #[test]

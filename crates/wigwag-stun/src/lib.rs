@@ -2,13 +2,20 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod client;
 mod credentials;
 mod crypto;
 mod error;
 mod message;
+mod server;
+mod transaction;
 
-pub use credentials::IntegrityKey;
+pub use client::{Client, ClientConfig, ClientEvent, ClientStats, Failure};
+pub use credentials::{IntegrityKey, IntegrityKeySha256};
 pub use error::DecodeError;
 pub use message::{
-    AttributeType, Attributes, Class, ErrorCode, Message, MessageWriter, Method, Protected, TransactionId,
+    AttributeType, Attributes, Class, ErrorCode, Message, MessageWriter, Method, Protected, ProtectedSha256,
+    TransactionId,
 };
+pub use server::answer;
+pub use transaction::{Retransmission, Transaction};

@@ -46,6 +46,8 @@ attribute_types! {
     REALM = 0x0014, "REALM";
     /// Against replays of long-term credentials.
     NONCE = 0x0015, "NONCE";
+    /// HMAC-SHA256 of what is before it.
+    MESSAGE_INTEGRITY_SHA256 = 0x001C, "MESSAGE-INTEGRITY-SHA256";
     /// An address that boxes do not recognise.
     XOR_MAPPED_ADDRESS = 0x0020, "XOR-MAPPED-ADDRESS";
     /// The priority of a peer-reflexive candidate, should one come of this check.
@@ -87,7 +89,8 @@ impl fmt::Debug for AttributeType {
 
 /// The attributes of a message that this crate knows, each as it came first.
 ///
-/// Only what stands before MESSAGE-INTEGRITY is here, so once that is verified, all of this is genuine.
+/// Only what stands before MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 is here, so once either is verified, all of this
+/// is genuine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attributes<'a> {

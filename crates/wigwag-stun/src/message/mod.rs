@@ -10,12 +10,12 @@ mod writer;
 pub use attribute::{AttributeType, Attributes};
 pub use error_code::ErrorCode;
 pub use header::{Class, Method, TransactionId};
-pub use writer::{MessageWriter, Protected};
+pub use writer::{MessageWriter, Protected, ProtectedSha256};
 
-use crate::{DecodeError, IntegrityKey};
+use crate::{DecodeError, IntegrityKey, IntegrityKeySha256};
 use attribute::Reader;
 use header::{HEADER_LEN, Header};
-use integrity::Integrity;
+use integrity::{Integrity, IntegritySha256};
 
 /// A STUN message that was read where it lies: nothing is copied.
 ///
@@ -25,9 +25,10 @@ pub struct Message<'a> {
     header: Header,
     /// The attributes that are known.
     pub attributes: Attributes<'a>,
-    /// All attributes up to MESSAGE-INTEGRITY or FINGERPRINT.
+    /// All attributes up to MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 or FINGERPRINT.
     read: &'a [u8],
     integrity: Option<Integrity<'a>>,
+    integrity_sha256: Option<IntegritySha256<'a>>,
     has_fingerprint: bool,
     has_unknown_required: bool,
 }
@@ -49,6 +50,7 @@ impl<'a> Message<'a> {
             attributes: Attributes::default(),
             read: all,
             integrity: None,
+            integrity_sha256: None,
             has_fingerprint: false,
             has_unknown_required: false,
         };
@@ -63,6 +65,16 @@ impl<'a> Message<'a> {
                 return Err(DecodeError::AfterFingerprint);
             } else if kind == AttributeType::FINGERPRINT {
                 message.read_fingerprint(bytes, before, value)?;
+            } else if message.integrity_sha256.is_some() {
+                // RFC 8489 §9: "Similarly, agents MUST ignore all attributes that follow the MESSAGE-INTEGRITY-SHA256
+                // attribute if the MESSAGE-INTEGRITY attribute is not present, with the exception of the FINGERPRINT
+                // attribute."
+            } else if kind == AttributeType::MESSAGE_INTEGRITY_SHA256 {
+                let integrity = IntegritySha256::read(before, value).ok_or(DecodeError::Malformed(kind))?;
+                message.integrity_sha256 = Some(integrity);
+                if message.integrity.is_none() {
+                    message.read = before;
+                }
             } else if message.integrity.is_some() {
                 // RFC 8489 §14.5: "Note that agents MUST ignore all attributes that follow MESSAGE-INTEGRITY, with the
                 // exception of the MESSAGE-INTEGRITY-SHA256 and FINGERPRINT attributes."
@@ -84,7 +96,7 @@ impl<'a> Message<'a> {
             return Err(DecodeError::Fingerprint);
         }
         self.has_fingerprint = true;
-        if self.integrity.is_none() {
+        if self.integrity.is_none() && self.integrity_sha256.is_none() {
             self.read = before;
         }
         Ok(())
@@ -120,6 +132,16 @@ impl<'a> Message<'a> {
         self.integrity.is_some_and(|integrity| integrity.verify(key, self.header))
     }
 
+    /// Whether MESSAGE-INTEGRITY-SHA256 is there, right or wrong.
+    pub const fn has_integrity_sha256(&self) -> bool {
+        self.integrity_sha256.is_some()
+    }
+
+    /// Whether MESSAGE-INTEGRITY-SHA256 is there in full and was made with `key`; compared in constant time.
+    pub fn is_authentic_sha256(&self, key: &IntegrityKeySha256) -> bool {
+        self.integrity_sha256.is_some_and(|integrity| integrity.verify(key, self.header))
+    }
+
     /// Whether there is an attribute that must be understood and is not: a request is answered with 420 then, a
     /// response is a failure (RFC 8489 §6.3).
     pub const fn has_unknown_required(&self) -> bool {
@@ -131,7 +153,7 @@ impl<'a> Message<'a> {
         self.iter().map(|(kind, _)| kind).filter(|kind| kind.is_required() && !kind.is_known())
     }
 
-    /// All attributes up to MESSAGE-INTEGRITY or FINGERPRINT, known or not, as they came, without their padding.
+    /// All attributes up to MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 or FINGERPRINT, known or not, as they came, without their padding.
     pub fn iter(&self) -> impl Iterator<Item = (AttributeType, &'a [u8])> + Clone + use<'a> {
         Reader(self.read).map_while(Result::ok)
     }

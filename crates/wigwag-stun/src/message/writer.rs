@@ -3,7 +3,7 @@
 use super::header::{Class, HEADER_LEN, Header, Method, TransactionId};
 use super::integrity::{self, FINGERPRINT_LEN};
 use super::{AttributeType, ErrorCode, address};
-use crate::IntegrityKey;
+use crate::{IntegrityKey, IntegrityKeySha256};
 use std::net::SocketAddr;
 
 /// Appends a message to a buffer, which may hold other things before it. The message is whole after every call.
@@ -17,7 +17,7 @@ pub struct MessageWriter<'o> {
     header: Header,
 }
 
-/// A message with its MESSAGE-INTEGRITY, behind which only FINGERPRINT may stand.
+/// A message with its MESSAGE-INTEGRITY, behind which only MESSAGE-INTEGRITY-SHA256 and FINGERPRINT may stand.
 #[derive(Debug)]
 pub struct Protected<'o>(MessageWriter<'o>);
 
@@ -101,6 +101,14 @@ impl<'o> MessageWriter<'o> {
         Protected(self)
     }
 
+    /// Ends with MESSAGE-INTEGRITY-SHA256.
+    pub fn integrity_sha256(mut self, key: &IntegrityKeySha256) -> ProtectedSha256<'o> {
+        if let Some(tag) = integrity::tag_sha256(key, self.header, self.attributes()) {
+            self.push(AttributeType::MESSAGE_INTEGRITY_SHA256, [&tag]);
+        }
+        ProtectedSha256(self)
+    }
+
     /// Ends with FINGERPRINT, without MESSAGE-INTEGRITY.
     pub fn fingerprint(mut self) {
         // The checksum covers the length that counts FINGERPRINT itself.
@@ -142,7 +150,23 @@ impl<'o> MessageWriter<'o> {
     }
 }
 
-impl Protected<'_> {
+/// A message with its MESSAGE-INTEGRITY-SHA256, behind which only FINGERPRINT may stand.
+#[derive(Debug)]
+pub struct ProtectedSha256<'o>(MessageWriter<'o>);
+
+impl ProtectedSha256<'_> {
+    /// Ends with FINGERPRINT.
+    pub fn fingerprint(self) {
+        self.0.fingerprint();
+    }
+}
+
+impl<'o> Protected<'o> {
+    /// Ends with MESSAGE-INTEGRITY-SHA256 too, for a peer of whom it is not known which it understands.
+    pub fn integrity_sha256(self, key: &IntegrityKeySha256) -> ProtectedSha256<'o> {
+        self.0.integrity_sha256(key)
+    }
+
     /// Ends with FINGERPRINT.
     pub fn fingerprint(self) {
         self.0.fingerprint();
