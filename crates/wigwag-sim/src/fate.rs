@@ -10,12 +10,18 @@ pub enum Fate {
     Passed,
     /// It arrives with one bit turned over.
     Corrupted,
+    /// It arrives without its end.
+    Truncated,
     /// It arrives twice.
     Duplicated,
     /// It is held back, so that others overtake it.
     Reordered,
     /// It does not arrive.
     Lost,
+    /// It does not arrive, as others before or after it.
+    LostInBurst,
+    /// It does not arrive, because the link was down.
+    Down,
     /// It does not arrive, because the queue before the link was full.
     QueueFull,
     /// It does not arrive, because it is longer than the link carries.
@@ -34,8 +40,10 @@ impl Fate {
     /// Whether it does not arrive.
     pub const fn is_lost(self) -> bool {
         match self {
-            Self::Passed | Self::Corrupted | Self::Duplicated | Self::Reordered => false,
+            Self::Passed | Self::Corrupted | Self::Truncated | Self::Duplicated | Self::Reordered => false,
             Self::Lost
+            | Self::LostInBurst
+            | Self::Down
             | Self::QueueFull
             | Self::TooLarge
             | Self::NoRoute
@@ -51,9 +59,12 @@ impl fmt::Display for Fate {
         f.write_str(match self {
             Self::Passed => "passed",
             Self::Corrupted => "corrupted",
+            Self::Truncated => "truncated",
             Self::Duplicated => "duplicated",
             Self::Reordered => "reordered",
             Self::Lost => "lost",
+            Self::LostInBurst => "lost in a burst",
+            Self::Down => "link down",
             Self::QueueFull => "queue full",
             Self::TooLarge => "too large",
             Self::NoRoute => "no route",

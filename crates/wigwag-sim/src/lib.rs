@@ -3,6 +3,7 @@
 
 pub mod contract;
 mod fate;
+mod fault;
 mod link;
 mod nat;
 mod node;
@@ -15,6 +16,7 @@ mod trace;
 mod world;
 
 pub use fate::Fate;
+pub use fault::Fault;
 pub use link::{Link, Passing};
 pub use nat::{Behavior, Nat, PortAssignment};
 pub use node::{Node, Wire};

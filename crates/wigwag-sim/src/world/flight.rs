@@ -1,6 +1,7 @@
 //! How datagrams are sent, and how they arrive.
 
 use super::{Host, World};
+use crate::link::Passage;
 use crate::topology::{INTERNET, Summit};
 use crate::trace::{Record, Sent};
 use crate::{Fate, Node};
@@ -79,10 +80,13 @@ impl<N: Node> World<N> {
         let mut arriving = payload.clone();
         let summit = self.topology.climb(host, protocol, [local, remote], now);
         let way = summit.and_then(|summit| Ok((summit, self.topology.owner(summit, protocol, now)?)));
-        let (fate, mut arrivals) = match way {
+        let Passage { fate, mut arrivals, is_delayed } = match way {
             Ok((_, to)) => self.link(host, to).pass(protocol, [local, remote], [begin, now], &mut arriving),
-            Err(fate) => (fate, vec![]),
+            Err(fate) => Passage { fate, arrivals: vec![], is_delayed: false },
         };
+        if is_delayed {
+            self.note("delayed");
+        }
         let to = way.ok().map(|(_, to)| to).or_else(|| self.topology.host(INTERNET, remote));
         let hosts = (host.0, to.map(|to| to.0));
         let sent = self.trace.push(Record { at: self.age(), protocol, from: local, to: remote, payload, fate, hosts });

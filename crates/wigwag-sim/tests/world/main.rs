@@ -1,5 +1,6 @@
 //! Worlds in virtual time.
 
+mod faults;
 mod hosts;
 mod nat;
 mod talker;
