@@ -1,6 +1,6 @@
 //! What a connection is told when it is made.
 
-use crate::{Certificate, Fingerprint, Group, SrtpProfile};
+use crate::{Certificate, CipherSuite, Fingerprint, Group, SrtpProfile};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub remote_fingerprints: Vec<Fingerprint>,
     /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
     pub srtp_profiles: Vec<SrtpProfile>,
+    /// The cipher suites to offer, or to choose from, the preferred one first.
+    pub cipher_suites: Vec<CipherSuite>,
     /// The groups of the key exchange to offer, or to choose from, the preferred one first.
     pub groups: Vec<Group>,
     /// When to send again.
@@ -62,6 +64,7 @@ impl Config {
             certificate,
             remote_fingerprints: Vec::new(),
             srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80],
+            cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
             retransmission: Retransmission::default(),
         }

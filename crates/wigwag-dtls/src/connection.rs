@@ -64,7 +64,7 @@ struct Refusal {
 }
 
 impl Connection {
-    /// What a record adds to application data, in bytes: header, explicit nonce and tag.
+    /// What a record adds to application data at most, in bytes: header, explicit nonce and tag.
     pub const OVERHEAD: usize = HEADER_LEN + EXPLICIT_NONCE_LEN + TAG_LEN;
 
     /// A client owes its ClientHello at once; a server awaits one.

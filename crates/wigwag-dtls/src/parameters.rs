@@ -1,5 +1,6 @@
 //! What is negotiated: version, cipher suite, group.
 
+use crate::HashAlgorithm;
 use std::fmt;
 
 /// A version of DTLS.
@@ -25,16 +26,31 @@ impl Version {
 pub enum CipherSuite {
     /// RFC 5289 §3.2: mandatory for WebRTC (RFC 8827 §6.5).
     EcdheEcdsaAes128GcmSha256,
+    /// RFC 5289 §3.2.
+    EcdheEcdsaAes256GcmSha384,
+    /// RFC 7905 §2.
+    EcdheEcdsaChaCha20Poly1305Sha256,
 }
 
 impl CipherSuite {
     /// All that are supported, the preferred one first.
-    pub(crate) const ALL: &'static [Self] = &[Self::EcdheEcdsaAes128GcmSha256];
+    pub const ALL: &'static [Self] =
+        &[Self::EcdheEcdsaAes128GcmSha256, Self::EcdheEcdsaAes256GcmSha384, Self::EcdheEcdsaChaCha20Poly1305Sha256];
 
     /// The number in IANA's registry.
     pub const fn wire(self) -> u16 {
         match self {
             Self::EcdheEcdsaAes128GcmSha256 => 0xC02B,
+            Self::EcdheEcdsaAes256GcmSha384 => 0xC02C,
+            Self::EcdheEcdsaChaCha20Poly1305Sha256 => 0xCCA9,
+        }
+    }
+
+    /// The hash function of the handshake and of the pseudorandom function.
+    pub(crate) const fn hash(self) -> HashAlgorithm {
+        match self {
+            Self::EcdheEcdsaAes128GcmSha256 | Self::EcdheEcdsaChaCha20Poly1305Sha256 => HashAlgorithm::Sha256,
+            Self::EcdheEcdsaAes256GcmSha384 => HashAlgorithm::Sha384,
         }
     }
 }
@@ -43,6 +59,8 @@ impl fmt::Display for CipherSuite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EcdheEcdsaAes128GcmSha256 => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            Self::EcdheEcdsaAes256GcmSha384 => "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+            Self::EcdheEcdsaChaCha20Poly1305Sha256 => "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
         })
     }
 }

@@ -1,37 +1,84 @@
-//! Authenticated encryption of records, in place (RFC 5288 §3).
+//! Authenticated encryption of records, in place: the ciphers of the cipher suites (RFC 5288 §3, RFC 7905 §2).
 
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes128Gcm, KeyInit};
+use crate::CipherSuite;
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use chacha20poly1305::ChaCha20Poly1305;
+use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use zeroize::Zeroizing;
 
-/// The length of the key, in bytes.
-pub(crate) const KEY_LEN: usize = 16;
-/// The length of the part of a nonce that is derived with the key.
-pub(crate) const SALT_LEN: usize = 4;
-/// The length of the part of a nonce that is sent.
+/// The length of the part of a nonce that a record can carry, and of what makes a nonce unique.
 pub(crate) const EXPLICIT_NONCE_LEN: usize = 8;
 /// The length of a tag.
 pub(crate) const TAG_LEN: usize = 16;
+const NONCE_LEN: usize = 12;
 
-/// AES-128-GCM with the salt of one direction. Wiped when dropped.
+impl CipherSuite {
+    /// The length of a key, in bytes.
+    pub(crate) const fn key_len(self) -> usize {
+        match self {
+            Self::EcdheEcdsaAes128GcmSha256 => 16,
+            Self::EcdheEcdsaAes256GcmSha384 | Self::EcdheEcdsaChaCha20Poly1305Sha256 => 32,
+        }
+    }
+
+    /// The length of the part of a nonce that is derived with the key, in bytes.
+    pub(crate) const fn iv_len(self) -> usize {
+        match self {
+            Self::EcdheEcdsaAes128GcmSha256 | Self::EcdheEcdsaAes256GcmSha384 => NONCE_LEN - EXPLICIT_NONCE_LEN,
+            Self::EcdheEcdsaChaCha20Poly1305Sha256 => NONCE_LEN,
+        }
+    }
+}
+
+/// A cipher with the key and the secret part of the nonces of one direction. Wiped when dropped.
 pub(crate) struct Aead {
-    cipher: Aes128Gcm,
-    salt: Zeroizing<[u8; SALT_LEN]>,
+    cipher: Cipher,
+    /// With zeros where a nonce is explicit.
+    iv: Zeroizing<[u8; NONCE_LEN]>,
+}
+
+enum Cipher {
+    Aes128Gcm(Box<Aes128Gcm>),
+    Aes256Gcm(Box<Aes256Gcm>),
+    ChaCha20Poly1305(ChaCha20Poly1305),
 }
 
 impl Aead {
-    pub(crate) fn new(key: &[u8; KEY_LEN], salt: [u8; SALT_LEN]) -> Self {
-        Self { cipher: Aes128Gcm::new(key.into()), salt: Zeroizing::new(salt) }
+    /// `None` if the key or the IV is not as long as the suite says.
+    pub(crate) fn new(suite: CipherSuite, key: &[u8], iv: &[u8]) -> Option<Self> {
+        let cipher = match suite {
+            CipherSuite::EcdheEcdsaAes128GcmSha256 => Cipher::Aes128Gcm(Box::new(Aes128Gcm::new_from_slice(key).ok()?)),
+            CipherSuite::EcdheEcdsaAes256GcmSha384 => Cipher::Aes256Gcm(Box::new(Aes256Gcm::new_from_slice(key).ok()?)),
+            CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256 => {
+                Cipher::ChaCha20Poly1305(ChaCha20Poly1305::new_from_slice(key).ok()?)
+            }
+        };
+        let mut padded = Zeroizing::new([0; NONCE_LEN]);
+        padded.iter_mut().zip(iv).for_each(|(to, from)| *to = *from);
+        (iv.len() == suite.iv_len()).then_some(Self { cipher, iv: padded })
+    }
+
+    /// How many bytes of the nonce each record carries: RFC 7905's cipher takes them from the record's number instead.
+    pub(crate) const fn explicit_nonce_len(&self) -> usize {
+        match self.cipher {
+            Cipher::Aes128Gcm(_) | Cipher::Aes256Gcm(_) => EXPLICIT_NONCE_LEN,
+            Cipher::ChaCha20Poly1305(_) => 0,
+        }
     }
 
     /// Encrypts where it lies and returns the tag; `None` if it is longer than the cipher can take (64 GB).
     pub(crate) fn seal(
         &self,
-        explicit: [u8; EXPLICIT_NONCE_LEN],
+        unique: [u8; EXPLICIT_NONCE_LEN],
         additional: &[u8],
         body: &mut [u8],
     ) -> Option<[u8; TAG_LEN]> {
-        let tag = self.cipher.encrypt_inout_detached(&self.nonce(explicit).into(), additional, body.into());
+        let nonce = &self.nonce(unique).into();
+        let tag = match &self.cipher {
+            Cipher::Aes128Gcm(cipher) => cipher.encrypt_inout_detached(nonce, additional, body.into()),
+            Cipher::Aes256Gcm(cipher) => cipher.encrypt_inout_detached(nonce, additional, body.into()),
+            Cipher::ChaCha20Poly1305(cipher) => cipher.encrypt_inout_detached(nonce, additional, body.into()),
+        };
         tag.ok().map(Into::into)
     }
 
@@ -39,20 +86,27 @@ impl Aead {
     #[must_use]
     pub(crate) fn open(
         &self,
-        explicit: [u8; EXPLICIT_NONCE_LEN],
+        unique: [u8; EXPLICIT_NONCE_LEN],
         additional: &[u8],
         body: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> bool {
-        let nonce = self.nonce(explicit).into();
-        self.cipher.decrypt_inout_detached(&nonce, additional, body.into(), tag.into()).is_ok()
+        let (nonce, tag) = (&self.nonce(unique).into(), tag.into());
+        let opened = match &self.cipher {
+            Cipher::Aes128Gcm(cipher) => cipher.decrypt_inout_detached(nonce, additional, body.into(), tag),
+            Cipher::Aes256Gcm(cipher) => cipher.decrypt_inout_detached(nonce, additional, body.into(), tag),
+            Cipher::ChaCha20Poly1305(cipher) => cipher.decrypt_inout_detached(nonce, additional, body.into(), tag),
+        };
+        opened.is_ok()
     }
 
     // RFC 5288 §3: "struct { opaque salt[4]; opaque nonce_explicit[8]; } GCMNonce;"
-    fn nonce(&self, explicit: [u8; EXPLICIT_NONCE_LEN]) -> [u8; SALT_LEN + EXPLICIT_NONCE_LEN] {
-        let mut nonce = [0; SALT_LEN + EXPLICIT_NONCE_LEN];
-        for (to, from) in nonce.iter_mut().zip(self.salt.into_iter().chain(explicit)) {
-            *to = from;
+    // RFC 7905 §2 pads the record's number on its left with four zeros and XORs it with the IV. As the IV of GCM is a salt
+    // with zeros after it, that is the same.
+    fn nonce(&self, unique: [u8; EXPLICIT_NONCE_LEN]) -> [u8; NONCE_LEN] {
+        let mut nonce = *self.iv;
+        for (to, from) in nonce.iter_mut().skip(NONCE_LEN - EXPLICIT_NONCE_LEN).zip(unique) {
+            *to ^= from;
         }
         nonce
     }
@@ -62,29 +116,75 @@ impl Aead {
 mod tests {
     use super::*;
 
-    fn bytes<const N: usize>(hex: &str) -> [u8; N] {
-        std::array::from_fn(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
     }
 
-    /// McGrew and Viega, "The Galois/Counter Mode of Operation", appendix B, test case 4.
+    fn check(aead: &Aead, unique: &str, additional: &str, plain: &[u8], sealed: &str, tag: &str) {
+        let (unique, additional) = (bytes(unique).try_into().unwrap(), bytes(additional));
+        let mut body = plain.to_vec();
+        let made = aead.seal(unique, &additional, &mut body).unwrap();
+        assert_eq!((&body, made.to_vec()), (&bytes(sealed), bytes(tag)));
+        assert!(aead.open(unique, &additional, &mut body, &made));
+        assert_eq!(body, plain);
+        assert!(!aead.open(unique, &additional, &mut body, &[0; 16]));
+        assert_eq!(body, plain, "what is not authentic is left as it was");
+    }
+
+    const PLAIN: &str = "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525\
+                         b16aedf5aa0de657ba637b39";
+    const ADDITIONAL: &str = "feedfacedeadbeeffeedfacedeadbeefabaddad2";
+
+    /// McGrew and Viega, "The Galois/Counter Mode of Operation", appendix B, test cases 4 and 16.
     #[test]
     fn is_aes_gcm() {
-        let plain: [u8; 60] = bytes(
-            "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525\
-             b16aedf5aa0de657ba637b39",
-        );
-        let sealed: [u8; 60] = bytes(
-            "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa05\
-             1ba30b396a0aac973d58e091",
-        );
-        let additional: [u8; 20] = bytes("feedfacedeadbeeffeedfacedeadbeefabaddad2");
-        let aead = Aead::new(&bytes("feffe9928665731c6d6a8f9467308308"), bytes("cafebabe"));
-        let explicit = bytes("facedbaddecaf888");
-        let mut body = plain;
-        let tag = aead.seal(explicit, &additional, &mut body).unwrap();
-        assert_eq!((body, tag), (sealed, bytes("5bc94fbc3221a5db94fae95ae7121a47")));
-        assert!(aead.open(explicit, &additional, &mut body, &tag));
-        assert_eq!(body, plain);
-        assert!(!aead.open(explicit, &additional, &mut body, &[0; 16]));
+        let key = "feffe9928665731c6d6a8f9467308308";
+        for (suite, key, sealed, tag) in [
+            (
+                CipherSuite::EcdheEcdsaAes128GcmSha256,
+                key.to_owned(),
+                "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa05\
+                 1ba30b396a0aac973d58e091",
+                "5bc94fbc3221a5db94fae95ae7121a47",
+            ),
+            (
+                CipherSuite::EcdheEcdsaAes256GcmSha384,
+                [key, key].concat(),
+                "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838\
+                 c5f61e6393ba7a0abcc9f662",
+                "76fc6ece0f4e1768cddf8853bb2d551b",
+            ),
+        ] {
+            let aead = Aead::new(suite, &bytes(&key), &bytes("cafebabe")).unwrap();
+            check(&aead, "facedbaddecaf888", ADDITIONAL, &bytes(PLAIN), sealed, tag);
+        }
+    }
+
+    /// RFC 8439 §2.8.2. Of its nonce, 07000000 4041424344454647, a part is given as the record's number.
+    #[test]
+    fn is_chacha20_poly1305() {
+        let plain = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
+                      sunscreen would be it.";
+        let key: Vec<u8> = (0x80..0xA0).collect();
+        let sealed = "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b\
+                      1a71de0a9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc\
+                      3ff4def08e4b7a9de576d26586cec64b6116";
+        let tag = "1ae10b594f09e26a7e902ecbd0600691";
+        let additional = "50515253c0c1c2c3c4c5c6c7";
+        for (iv, unique) in
+            [("070000004041424344454647", "0000000000000000"), ("070000004040424344454642", "0001000000000005")]
+        {
+            let aead = Aead::new(CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256, &key, &bytes(iv)).unwrap();
+            check(&aead, unique, additional, plain, sealed, tag);
+        }
+    }
+
+    #[test]
+    fn keys_and_ivs_of_another_length_are_refused() {
+        for suite in CipherSuite::ALL {
+            let (key, iv) = (vec![1; suite.key_len()], vec![2; suite.iv_len()]);
+            assert!(Aead::new(*suite, &key, &iv).is_some());
+            assert!(Aead::new(*suite, &key[1..], &iv).is_none() && Aead::new(*suite, &key, &iv[1..]).is_none());
+        }
     }
 }

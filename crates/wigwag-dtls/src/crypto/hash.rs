@@ -14,6 +14,9 @@ pub(crate) fn digest(algorithm: HashAlgorithm, bytes: &[u8], out: &mut [u8]) {
     }
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
+/// The hash of `bytes`.
+pub(crate) fn hash(algorithm: HashAlgorithm, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; algorithm.digest_len()];
+    digest(algorithm, bytes, &mut out);
+    out
 }

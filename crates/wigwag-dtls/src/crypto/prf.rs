@@ -1,26 +1,34 @@
 //! The pseudorandom function of TLS 1.2 (RFC 5246 §5).
 
+use crate::HashAlgorithm;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
 /// Fills `out` with `PRF(secret, label, seed)`, where the seed comes in parts.
-///
+pub(crate) fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+    let parts: Vec<&[u8]> = std::iter::once(label).chain(seed.iter().copied()).collect();
+    match hash {
+        HashAlgorithm::Sha256 => p_hash::<Hmac<Sha256>>(secret, &parts, out),
+        HashAlgorithm::Sha384 => p_hash::<Hmac<Sha384>>(secret, &parts, out),
+        HashAlgorithm::Sha512 => p_hash::<Hmac<Sha512>>(secret, &parts, out),
+    }
+}
+
 /// RFC 5246 §5: "P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + …
 /// A(0) = seed, A(i) = HMAC_hash(secret, A(i-1)) … PRF(secret, label, seed) = P_<hash>(secret, label + seed)"
-pub(crate) fn prf(secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+fn p_hash<M: KeyInit + Mac>(secret: &[u8], seed: &[&[u8]], out: &mut [u8]) {
     let hmac = |before: &[u8], parts: &[&[u8]]| {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of every length");
+        let mut mac = <M as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of every length");
         mac.update(before);
         parts.iter().for_each(|part| mac.update(part));
-        Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()))
+        Zeroizing::new(mac.finalize().into_bytes().to_vec())
     };
-    let parts: Vec<&[u8]> = std::iter::once(label).chain(seed.iter().copied()).collect();
-    let mut a = hmac(&[], &parts);
-    for chunk in out.chunks_mut(32) {
-        let block = hmac(&*a, &parts);
+    let mut a = hmac(&[], seed);
+    for chunk in out.chunks_mut(a.len()) {
+        let block = hmac(&a, seed);
         chunk.iter_mut().zip(&*block).for_each(|(to, from)| *to = *from);
-        a = hmac(&*a, &[]);
+        a = hmac(&a, &[]);
     }
 }
 
@@ -37,7 +45,7 @@ mod tests {
     fn is_the_prf_of_tls_12() {
         let mut out = [0; 100];
         let seed = bytes("a0ba9f936cda311827a6f796ffd5198c");
-        prf(&bytes("9bbe436ba940f017b17652849a71db35"), b"test label", &[&seed], &mut out);
+        prf(HashAlgorithm::Sha256, &bytes("9bbe436ba940f017b17652849a71db35"), b"test label", &[&seed], &mut out);
         let expected = bytes(
             "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af\
              0fa022f7077def17abfd3797c0564bab4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff701\
@@ -46,11 +54,26 @@ mod tests {
         assert_eq!(out[..], expected);
     }
 
+    /// And that for PRF-SHA384.
+    #[test]
+    fn is_the_prf_of_tls_12_with_sha_384() {
+        let mut out = [0; 148];
+        let seed = bytes("cd665cf6a8447dd6ff8b27555edb7465");
+        prf(HashAlgorithm::Sha384, &bytes("b80b733d6ceefcdc71566ea48e5567df"), b"test label", &[&seed], &mut out);
+        let expected = bytes(
+            "7b0c18e9ced410ed1804f2cfa34a336a1c14dffb4900bb5fd7942107e81c83cde9ca0faa60be9fe34f82b1233c9146a0\
+             e534cb400fed2700884f9dc236f80edd8bfa961144c9e8d792eca722a7b32fc3d416d473ebc2c5fd4abfdad05d918425\
+             9b5bf8cd4d90fa0d31e2dec479e4f1a26066f2eea9a69236a3e52655c9e9aee691c8f3a26854308d5eaa3be85e099070\
+             3d73e56f",
+        );
+        assert_eq!(out[..], expected);
+    }
+
     #[test]
     fn a_seed_in_parts_is_the_same_seed() {
         let (mut one, mut two) = ([0; 40], [0; 40]);
-        prf(b"secret", b"label", &[b"ab", b"", b"cd"], &mut one);
-        prf(b"secret", b"labelab", &[b"cd"], &mut two);
+        prf(HashAlgorithm::Sha256, b"secret", b"label", &[b"ab", b"", b"cd"], &mut one);
+        prf(HashAlgorithm::Sha256, b"secret", b"labelab", &[b"cd"], &mut two);
         assert_eq!(one, two);
     }
 }

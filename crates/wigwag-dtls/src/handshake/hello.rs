@@ -23,7 +23,7 @@ const NO_COMPRESSION: u8 = 0;
 ///
 /// So a second one differs in its cookie alone.
 pub(crate) fn write_client_hello(random: Random, cookie: &[u8], config: &Config, out: &mut Vec<u8>) {
-    let cipher_suites: Vec<u8> = CipherSuite::ALL.iter().flat_map(|suite| suite.wire().to_be_bytes()).collect();
+    let cipher_suites: Vec<u8> = config.cipher_suites.iter().flat_map(|suite| suite.wire().to_be_bytes()).collect();
     let Ok(cipher_suites) = Numbers::new(&cipher_suites) else { return };
     let mut extensions = Vec::new();
     extended_master_secret::encode(&mut extensions);
@@ -65,7 +65,8 @@ impl Selection {
             return Err(Failure::refused(AlertDescription::IllegalParameter, "no uncompressed records are offered"));
         }
         let failure = |why| Failure::refused(AlertDescription::HandshakeFailure, why);
-        let cipher_suite = CipherSuite::ALL.iter().copied().find(|suite| hello.cipher_suites.contains(suite.wire()));
+        let cipher_suite =
+            config.cipher_suites.iter().copied().find(|suite| hello.cipher_suites.contains(suite.wire()));
         let cipher_suite = cipher_suite.ok_or(failure("no cipher suite is common"))?;
 
         // RFC 8422 §4: a client without the extension leaves the choice to the server; P-256 is the one that all have.
@@ -130,12 +131,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(hello: &ServerHello<'_>, srtp_profiles: &[SrtpProfile]) -> Result<Self, Failure> {
+    pub(crate) fn new(hello: &ServerHello<'_>, config: &Config) -> Result<Self, Failure> {
+        let srtp_profiles = &config.srtp_profiles;
         let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
         if hello.version != Version::Dtls12.wire() {
             return Err(Failure::refused(AlertDescription::ProtocolVersion, "the server chose a version not offered"));
         }
-        let cipher_suite = CipherSuite::ALL.iter().copied().find(|suite| suite.wire() == hello.cipher_suite);
+        let cipher_suite = config.cipher_suites.iter().copied().find(|suite| suite.wire() == hello.cipher_suite);
         let cipher_suite = cipher_suite.ok_or(illegal("the server chose a cipher suite not offered"))?;
         if hello.compression_method != NO_COMPRESSION {
             return Err(illegal("the server chose compression"));

@@ -1,5 +1,6 @@
 //! All handshake messages so far (RFC 5246 §7.4.9, RFC 6347 §4.2.6).
 
+use crate::HashAlgorithm;
 use crate::crypto::hash;
 
 /// Kept as bytes, since which hash is asked for is known only later: a signature may be made with another than the
@@ -27,7 +28,7 @@ impl Transcript {
         &self.0
     }
 
-    pub(crate) fn hash(&self) -> [u8; 32] {
-        hash::sha256(&self.0)
+    pub(crate) fn hash(&self, algorithm: HashAlgorithm) -> Vec<u8> {
+        hash::hash(algorithm, &self.0)
     }
 }

@@ -93,7 +93,7 @@ fn every_message_decodes_whole_and_neither_cut_nor_with_more() {
     for (name, body, decode) in samples() {
         assert!(decode(&body), "{name}");
         let without_extensions = match name {
-            "ClientHello" => 2 + 32 + 1 + 21 + 4 + 2,
+            "ClientHello" => 2 + 32 + 1 + 21 + 8 + 2,
             "ClientHello of a browser" => 2 + 32 + 1 + 1 + 16 + 2,
             "ServerHello" => 2 + 32 + 1 + 2 + 1,
             _ => usize::MAX,
@@ -119,7 +119,7 @@ fn no_changed_byte_or_length_makes_a_panic() {
                     let _ = Selection::new(&hello, &config);
                 }
                 if let ("ServerHello", Ok(hello)) = (name, ServerHello::decode(&changed)) {
-                    let _ = hello::Answer::new(&hello, &config.srtp_profiles);
+                    let _ = hello::Answer::new(&hello, &config);
                 }
             }
         }
@@ -137,7 +137,7 @@ fn a_browser_that_prefers_1_3_is_answered_with_1_2_and_without_a_mark() {
     assert_eq!((answer.version, answer.cipher_suite, answer.session_id), (0xFEFD, 0xC02B, &[][..]));
     let extensions: Vec<u16> = answer.extensions.iter().map(|(number, _)| number).collect();
     assert_eq!(extensions, [23, 0xFF01, 11, 14]);
-    assert!(hello::Answer::new(&answer, &config.srtp_profiles).is_ok());
+    assert!(hello::Answer::new(&answer, &config).is_ok());
 }
 
 #[test]
@@ -173,7 +173,8 @@ fn a_server_that_answers_what_was_not_offered_is_refused() {
             compression_method: 0,
             extensions: Extensions::written(&extensions),
         };
-        hello::Answer::new(&hello, profiles).map(|answer| answer.srtp_profile).map_err(|failure| failure.alert)
+        let config = Config { srtp_profiles: profiles.to_vec(), ..config.clone() };
+        hello::Answer::new(&hello, &config).map(|answer| answer.srtp_profile).map_err(|failure| failure.alert)
     };
     use crate::AlertDescription::{HandshakeFailure, IllegalParameter, UnsupportedExtension};
     let all = &config.srtp_profiles;

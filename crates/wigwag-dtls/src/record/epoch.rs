@@ -41,7 +41,14 @@ impl WriteEpoch {
 
     /// What a record adds to what it carries, in bytes.
     pub(crate) const fn overhead(&self) -> usize {
-        HEADER_LEN + if self.aead.is_some() { EXPLICIT_NONCE_LEN + TAG_LEN } else { 0 }
+        HEADER_LEN + self.explicit_nonce_len() + if self.aead.is_some() { TAG_LEN } else { 0 }
+    }
+
+    const fn explicit_nonce_len(&self) -> usize {
+        match &self.aead {
+            Some(aead) => aead.explicit_nonce_len(),
+            None => 0,
+        }
     }
 
     /// Appends a record around what `write` appends, sealed where it lies; or nothing, if `write` says `false`. The
@@ -58,7 +65,7 @@ impl WriteEpoch {
             return false;
         }
         let (start, room) = (out.len(), room.min(PLAINTEXT_LEN_MAX));
-        let body = start + HEADER_LEN + if self.aead.is_some() { EXPLICIT_NONCE_LEN } else { 0 };
+        let body = start + HEADER_LEN + self.explicit_nonce_len();
         out.resize(body, 0);
         let has_written = write(room, out);
         let len = out.len().saturating_sub(body);
@@ -78,6 +85,7 @@ impl WriteEpoch {
         if let Some(aead) = &self.aead {
             let plaintext = out.get_mut(body..)?;
             let additional_data = header.additional_data(u16::try_from(plaintext.len()).ok()?);
+            // The number is what is unique, whether it is sent once more or not.
             // RFC 5288 §3: "Each value of the nonce_explicit MUST be distinct for each distinct invocation of the GCM
             // encrypt function for any fixed key. … The nonce_explicit MAY be the 64-bit sequence number."
             let tag = aead.seal(number.to_bytes(), &additional_data, plaintext)?;
@@ -117,7 +125,8 @@ impl ReadEpoch {
         if header.version != Version::Dtls12.wire() {
             return Err(Discard::WrongVersion);
         }
-        let (explicit, rest) = body.split_first_chunk_mut::<EXPLICIT_NONCE_LEN>().ok_or(Discard::Malformed)?;
+        let (explicit, rest) = body.split_at_mut_checked(self.aead.explicit_nonce_len()).ok_or(Discard::Malformed)?;
+        let unique = explicit.first_chunk().copied().unwrap_or(header.number.to_bytes());
         let (sealed, tag) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(Discard::Malformed)?;
         let len = u16::try_from(sealed.len()).ok().filter(|len| usize::from(*len) <= PLAINTEXT_LEN_MAX);
         let additional_data = header.additional_data(len.ok_or(Discard::Malformed)?);
@@ -125,7 +134,7 @@ impl ReadEpoch {
             Replay::Fresh => {}
             Replay::Duplicate | Replay::TooOld => return Err(Discard::Replayed),
         }
-        if !self.aead.open(*explicit, &additional_data, sealed, tag) {
+        if !self.aead.open(unique, &additional_data, sealed, tag) {
             return Err(Discard::NotAuthentic);
         }
         // RFC 6347 §4.1.2.6: "The receive window is updated only if the MAC verification succeeds."
@@ -138,10 +147,15 @@ impl ReadEpoch {
 mod tests {
     use super::super::plaintext;
     use super::*;
+    use crate::CipherSuite;
     use std::collections::BTreeSet;
 
     fn pair() -> (WriteEpoch, ReadEpoch) {
-        let aead = || Aead::new(&[7; 16], [1, 2, 3, 4]);
+        pair_of(CipherSuite::EcdheEcdsaAes128GcmSha256)
+    }
+
+    fn pair_of(suite: CipherSuite) -> (WriteEpoch, ReadEpoch) {
+        let aead = || Aead::new(suite, &vec![7; suite.key_len()], &vec![1; suite.iv_len()]).unwrap();
         (WriteEpoch::protected(1, aead()), ReadEpoch::protected(1, aead()))
     }
 
@@ -162,23 +176,29 @@ mod tests {
 
     #[test]
     fn what_is_sealed_is_opened_once() {
-        let (mut write, mut read) = pair();
-        let record = record(&mut write, b"hello");
-        assert_eq!(record.len(), 5 + write.overhead());
-        assert_eq!(open(&mut read, &record), Ok(b"hello".to_vec()));
-        assert_eq!(open(&mut read, &record), Err(Discard::Replayed));
+        for suite in CipherSuite::ALL {
+            let (mut write, mut read) = pair_of(*suite);
+            for text in [&b"hello"[..], b"", b"again"] {
+                let record = record(&mut write, text);
+                assert_eq!(record.len(), text.len() + write.overhead());
+                assert_eq!(open(&mut read, &record), Ok(text.to_vec()));
+                assert_eq!(open(&mut read, &record), Err(Discard::Replayed));
+            }
+        }
     }
 
     #[test]
     fn every_flipped_bit_is_noticed_and_changes_nothing() {
-        let (mut write, mut read) = pair();
-        let record = record(&mut write, b"hello");
-        for bit in 0..record.len() * 8 {
-            let mut forged = record.clone();
-            forged[bit / 8] ^= 1 << (bit % 8);
-            assert!(open(&mut read, &forged).is_err(), "bit {bit}");
+        for suite in CipherSuite::ALL {
+            let (mut write, mut read) = pair_of(*suite);
+            let record = record(&mut write, b"hello");
+            for bit in 0..record.len() * 8 {
+                let mut forged = record.clone();
+                forged[bit / 8] ^= 1 << (bit % 8);
+                assert!(open(&mut read, &forged).is_err(), "bit {bit}");
+            }
+            assert_eq!(open(&mut read, &record), Ok(b"hello".to_vec()));
         }
-        assert_eq!(open(&mut read, &record), Ok(b"hello".to_vec()));
     }
 
     #[test]

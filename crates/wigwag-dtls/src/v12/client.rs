@@ -1,6 +1,6 @@
 //! The client's handshake.
 
-use super::key_schedule::Secrets;
+use super::key_schedule::{Hellos, Secrets};
 use super::{Expect, Next};
 use crate::Group;
 use crate::Role;
@@ -46,12 +46,13 @@ impl ExpectServerHello {
             return self.verify(message, handshake);
         }
         let hello = ServerHello::decode(message.expect(HandshakeType::SERVER_HELLO, 0)?)?;
-        let answer = Answer::new(&hello, &handshake.config.srtp_profiles)?;
+        let answer = Answer::new(&hello, &handshake.config)?;
         handshake.transcript.add(message.bytes());
         handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
         handshake.negotiated.srtp_profile = answer.srtp_profile;
-        let randoms = Randoms { client: self.random, server: answer.random };
-        Ok(Next::Expect(Expect::ServerCertificate(ExpectCertificate { randoms })))
+        let (cipher_suite, server_random) = (answer.cipher_suite, answer.random);
+        let hellos = Hellos { cipher_suite, client_random: self.random, server_random };
+        Ok(Next::Expect(Expect::ServerCertificate(ExpectCertificate { hellos })))
     }
 
     // RFC 6347 §4.2.1: "The client MUST retransmit the ClientHello with the cookie added."
@@ -64,14 +65,8 @@ impl ExpectServerHello {
 }
 
 #[derive(Debug)]
-struct Randoms {
-    client: Random,
-    server: Random,
-}
-
-#[derive(Debug)]
 pub(crate) struct ExpectCertificate {
-    randoms: Randoms,
+    hellos: Hellos,
 }
 
 impl ExpectCertificate {
@@ -83,13 +78,13 @@ impl ExpectCertificate {
         handshake.authenticate(leaf)?;
         let server_key = x509::public_key(leaf).map_err(|_| super::server::unsupported_certificate())?;
         handshake.transcript.add(message.bytes());
-        Ok(Next::Expect(Expect::ServerKeyExchange(ExpectServerKeyExchange { randoms: self.randoms, server_key })))
+        Ok(Next::Expect(Expect::ServerKeyExchange(ExpectServerKeyExchange { hellos: self.hellos, server_key })))
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct ExpectServerKeyExchange {
-    randoms: Randoms,
+    hellos: Hellos,
     server_key: VerifyingKey,
 }
 
@@ -101,15 +96,15 @@ impl ExpectServerKeyExchange {
         let group = group.ok_or(illegal("the server chose a group not offered"))?;
         let scheme = SignatureScheme::from_wire(exchange.scheme);
         let scheme = scheme.ok_or(illegal("the server signed with an algorithm not offered"))?;
-        let Randoms { client, server } = &self.randoms;
-        let signed = ServerKeyExchange::signed(client, server, exchange.group, exchange.public_key);
+        let Hellos { client_random, server_random, .. } = &self.hellos;
+        let signed = ServerKeyExchange::signed(client_random, server_random, exchange.group, exchange.public_key);
         if !self.server_key.verify(scheme, &signed, exchange.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the server's signature is wrong"));
         }
         handshake.negotiated.group = Some(group);
         handshake.transcript.add(message.bytes());
         let server_share = exchange.public_key.to_vec();
-        let state = ExpectCertificateRequest { randoms: self.randoms, group, server_share };
+        let state = ExpectCertificateRequest { hellos: self.hellos, group, server_share };
         Ok(Next::Expect(Expect::CertificateRequest(state)))
     }
 }
@@ -117,16 +112,16 @@ impl ExpectServerKeyExchange {
 /// Or for ServerHelloDone, of a server that does not ask who we are.
 #[derive(Debug)]
 pub(crate) struct ExpectCertificateRequest {
-    randoms: Randoms,
+    hellos: Hellos,
     group: Group,
     server_share: Vec<u8>,
 }
 
 impl ExpectCertificateRequest {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
-        let Self { randoms, group, server_share } = self;
+        let Self { hellos, group, server_share } = self;
         let is_requested = message.message_type() == HandshakeType::CERTIFICATE_REQUEST;
-        let state = ExpectServerHelloDone { randoms, group, server_share, is_requested };
+        let state = ExpectServerHelloDone { hellos, group, server_share, is_requested };
         if !is_requested {
             return state.handle(message, handshake);
         }
@@ -146,7 +141,7 @@ impl ExpectCertificateRequest {
 
 #[derive(Debug)]
 pub(crate) struct ExpectServerHelloDone {
-    randoms: Randoms,
+    hellos: Hellos,
     group: Group,
     server_share: Vec<u8>,
     is_requested: bool,
@@ -171,8 +166,8 @@ impl ExpectServerHelloDone {
         handshake.send(HandshakeType::CLIENT_KEY_EXCHANGE, |_, out| {
             ClientKeyExchange { public_key: &public_key }.encode(out);
         });
-        let session_hash = handshake.transcript.hash();
-        let secrets = Secrets::new(&*secret, &session_hash, self.randoms.client, self.randoms.server);
+        let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
+        let secrets = Secrets::new(&*secret, &session_hash, self.hellos);
         if self.is_requested {
             let (scheme, signature) = handshake.config.certificate.key().sign(handshake.transcript.bytes());
             handshake.send(HandshakeType::CERTIFICATE_VERIFY, |_, out| {
@@ -180,9 +175,10 @@ impl ExpectServerHelloDone {
             });
         }
         handshake.send_change_cipher_spec();
-        handshake.write.push(WriteEpoch::protected(1, secrets.aead(Role::Client)));
-        handshake.read = Some(ReadEpoch::protected(1, secrets.aead(Role::Server)));
-        let verify_data = secrets.verify_data(Role::Client, &handshake.transcript.hash());
+        let [ours, theirs] = [Role::Client, Role::Server].map(|writer| secrets.aead(writer));
+        handshake.write.push(WriteEpoch::protected(1, ours.ok_or_else(super::no_cipher)?));
+        handshake.read = Some(ReadEpoch::protected(1, theirs.ok_or_else(super::no_cipher)?));
+        let verify_data = secrets.verify_data(Role::Client, &handshake.transcript);
         handshake.send(HandshakeType::FINISHED, |_, out| out.extend_from_slice(&verify_data));
         handshake.received.require(1);
         Ok(Next::Expect(Expect::ServerFinished(ExpectFinished { secrets })))
@@ -197,7 +193,7 @@ pub(crate) struct ExpectFinished {
 impl ExpectFinished {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify_data = message.expect(HandshakeType::FINISHED, 1)?;
-        let expected = self.secrets.verify_data(Role::Server, &handshake.transcript.hash());
+        let expected = self.secrets.verify_data(Role::Server, &handshake.transcript);
         if !crypto::equal(verify_data, &expected) {
             return Err(super::server::wrong_finished());
         }

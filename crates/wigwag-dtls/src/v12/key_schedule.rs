@@ -1,36 +1,45 @@
 //! From a shared secret to keys (RFC 5246 §6.3, §8.1, RFC 7627 §4, RFC 5705 §4).
 
-use crate::Role;
-use crate::crypto::aead::{Aead, KEY_LEN, SALT_LEN};
+use crate::crypto::aead::Aead;
 use crate::crypto::prf::prf;
 use crate::error::Error;
 use crate::handshake::exporter;
 use crate::handshake::hello::Random;
+use crate::handshake::transcript::Transcript;
 use crate::message::VERIFY_DATA_LEN;
+use crate::{CipherSuite, Role};
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const MASTER_SECRET_LEN: usize = 48;
 
-/// The master secret and the randoms, from which all keys are made. Wiped when dropped.
+/// What the hellos have settled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hellos {
+    pub(crate) cipher_suite: CipherSuite,
+    pub(crate) client_random: Random,
+    pub(crate) server_random: Random,
+}
+
+/// The master secret, and what keys are made of beside it. Wiped when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Secrets {
     master_secret: [u8; MASTER_SECRET_LEN],
-    client_random: Random,
-    server_random: Random,
+    #[zeroize(skip)]
+    hellos: Hellos,
 }
 
 impl Secrets {
     /// RFC 7627 §4: "master_secret = PRF(pre_master_secret, "extended master secret", session_hash) [0..47];"
-    pub(crate) fn new(
-        pre_master_secret: &[u8],
-        session_hash: &[u8],
-        client_random: Random,
-        server_random: Random,
-    ) -> Self {
-        let mut master_secret = [0; MASTER_SECRET_LEN];
-        prf(pre_master_secret, b"extended master secret", &[session_hash], &mut master_secret);
-        Self { master_secret, client_random, server_random }
+    pub(crate) fn new(pre_master_secret: &[u8], session_hash: &[u8], hellos: Hellos) -> Self {
+        let mut secrets = Self { master_secret: [0; MASTER_SECRET_LEN], hellos };
+        let hash = hellos.cipher_suite.hash();
+        prf(hash, pre_master_secret, b"extended master secret", &[session_hash], &mut secrets.master_secret);
+        secrets
+    }
+
+    fn prf(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        prf(self.hellos.cipher_suite.hash(), &self.master_secret, label, seed, out);
     }
 
     /// What protects the records that `writer` writes.
@@ -38,25 +47,28 @@ impl Secrets {
     /// RFC 5246 §6.3: "key_block = PRF(SecurityParameters.master_secret, "key expansion",
     /// SecurityParameters.server_random + SecurityParameters.client_random);" of which an AEAD takes client_write_key,
     /// server_write_key, client_write_IV, server_write_IV.
-    pub(crate) fn aead(&self, writer: Role) -> Aead {
-        let mut block = Zeroizing::new([0; 2 * (KEY_LEN + SALT_LEN)]);
-        prf(&self.master_secret, b"key expansion", &[&self.server_random, &self.client_random], &mut *block);
+    pub(crate) fn aead(&self, writer: Role) -> Option<Aead> {
+        let Hellos { cipher_suite, client_random, server_random } = &self.hellos;
+        let (key_len, iv_len) = (cipher_suite.key_len(), cipher_suite.iv_len());
+        let mut block = Zeroizing::new(vec![0; 2 * (key_len + iv_len)]);
+        self.prf(b"key expansion", &[server_random, client_random], &mut block);
         let place = match writer {
             Role::Client => 0,
             Role::Server => 1,
         };
-        Aead::new(&Zeroizing::new(part(&*block, place * KEY_LEN)), part(&*block, 2 * KEY_LEN + place * SALT_LEN))
+        let part = |start: usize, len: usize| block.get(start..start + len);
+        Aead::new(*cipher_suite, part(place * key_len, key_len)?, part(2 * key_len + place * iv_len, iv_len)?)
     }
 
     /// RFC 5246 §7.4.9: "verify_data PRF(master_secret, finished_label, Hash(handshake_messages))
     /// [0..verify_data_length-1];"
-    pub(crate) fn verify_data(&self, sender: Role, transcript_hash: &[u8]) -> [u8; VERIFY_DATA_LEN] {
+    pub(crate) fn verify_data(&self, sender: Role, transcript: &Transcript) -> [u8; VERIFY_DATA_LEN] {
         let label: &[u8] = match sender {
             Role::Client => b"client finished",
             Role::Server => b"server finished",
         };
         let mut verify_data = [0; VERIFY_DATA_LEN];
-        prf(&self.master_secret, label, &[transcript_hash], &mut verify_data);
+        self.prf(label, &[&transcript.hash(self.hellos.cipher_suite.hash())], &mut verify_data);
         verify_data
     }
 
@@ -65,22 +77,16 @@ impl Secrets {
     pub(crate) fn export(&self, label: &str, context: Option<&[u8]>, out: &mut [u8]) -> Result<(), Error> {
         let len = exporter::check(label, context)?;
         let len = len.as_ref().map_or(&[][..], |len| len);
-        let seed = [&self.client_random, &self.server_random, len, context.unwrap_or_default()];
-        prf(&self.master_secret, label.as_bytes(), &seed, out);
+        let seed = [&self.hellos.client_random, &self.hellos.server_random, len, context.unwrap_or_default()];
+        self.prf(label.as_bytes(), &seed, out);
         Ok(())
     }
 
     /// The line of a key log that lets a packet analyser read this connection.
     pub(crate) fn key_log_line(&self) -> String {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        format!("CLIENT_RANDOM {} {}", hex(&self.client_random), hex(&self.master_secret))
+        format!("CLIENT_RANDOM {} {}", hex(&self.hellos.client_random), hex(&self.master_secret))
     }
-}
-
-/// `N` bytes of the key block, which is long enough.
-fn part<const N: usize>(block: &[u8], start: usize) -> [u8; N] {
-    debug_assert!(start + N <= block.len());
-    std::array::from_fn(|i| block.get(start + i).copied().unwrap_or_default())
 }
 
 impl fmt::Debug for Secrets {

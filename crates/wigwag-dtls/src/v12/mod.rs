@@ -25,9 +25,15 @@ pub(crate) mod client;
 pub(crate) mod key_schedule;
 pub(crate) mod server;
 
+use crate::alert::AlertDescription;
 use crate::handshake::fragment::Message;
 use crate::handshake::{Failure, Handshake};
 use key_schedule::Secrets;
+
+/// Keys that are not as long as their cipher's: it cannot be, and is not a reason to panic.
+fn no_cipher() -> Failure {
+    Failure::refused(AlertDescription::InternalError, "the keys do not fit the cipher")
+}
 
 /// What a handshake waits for.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The server's handshake.
 
-use super::key_schedule::Secrets;
+use super::key_schedule::{Hellos, Secrets};
 use super::{Expect, Next};
 use crate::Role;
 use crate::alert::AlertDescription;
@@ -42,17 +42,18 @@ impl ExpectClientHello {
         handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
         handshake.negotiated.group = Some(selection.group);
         handshake.negotiated.srtp_profile = selection.srtp_profile;
-        let (client, server): (Random, Random) = (hello.random, handshake.rng.bytes());
+        let (client_random, server_random): (Random, Random) = (hello.random, handshake.rng.bytes());
+        let hellos = Hellos { cipher_suite: selection.cipher_suite, client_random, server_random };
         let share = KeyExchange::generate(selection.group, &mut handshake.rng);
 
         handshake.flight.begin(false);
-        handshake.send(HandshakeType::SERVER_HELLO, |_, out| selection.write_server_hello(server, out));
+        handshake.send(HandshakeType::SERVER_HELLO, |_, out| selection.write_server_hello(server_random, out));
         handshake.send(HandshakeType::CERTIFICATE, |config, out| {
             Certificate { leaf: Some(config.certificate.der()) }.encode(out);
         });
         let (group, public_key) = (selection.group.wire(), share.public_key());
-        let (scheme, signature) =
-            handshake.config.certificate.key().sign(&ServerKeyExchange::signed(&client, &server, group, &public_key));
+        let signed = ServerKeyExchange::signed(&client_random, &server_random, group, &public_key);
+        let (scheme, signature) = handshake.config.certificate.key().sign(&signed);
         handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |_, out| {
             ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }
                 .encode(out);
@@ -62,13 +63,12 @@ impl ExpectClientHello {
             CertificateRequest { certificate_types: &[ECDSA_SIGN], signature_algorithms: Numbers::new(&schemes)? };
         handshake.send(HandshakeType::CERTIFICATE_REQUEST, |_, out| request.encode(out));
         handshake.send(HandshakeType::SERVER_HELLO_DONE, |_, _| {});
-        Ok(Next::Expect(Expect::ClientCertificate(ExpectCertificate { client, server, share })))
+        Ok(Next::Expect(Expect::ClientCertificate(ExpectCertificate { hellos, share })))
     }
 }
 
 pub(crate) struct ExpectCertificate {
-    client: Random,
-    server: Random,
+    hellos: Hellos,
     share: KeyExchange,
 }
 
@@ -81,14 +81,13 @@ impl ExpectCertificate {
         handshake.authenticate(leaf)?;
         let client_key = x509::public_key(leaf).map_err(|_| unsupported_certificate())?;
         handshake.transcript.add(message.bytes());
-        let Self { client, server, share } = self;
-        Ok(Next::Expect(Expect::ClientKeyExchange(ExpectClientKeyExchange { client, server, share, client_key })))
+        let Self { hellos, share } = self;
+        Ok(Next::Expect(Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key })))
     }
 }
 
 pub(crate) struct ExpectClientKeyExchange {
-    client: Random,
-    server: Random,
+    hellos: Hellos,
     share: KeyExchange,
     client_key: VerifyingKey,
 }
@@ -98,8 +97,10 @@ impl ExpectClientKeyExchange {
         let exchange = ClientKeyExchange::decode(message.expect(HandshakeType::CLIENT_KEY_EXCHANGE, 0)?)?;
         let secret = self.share.agree(exchange.public_key).ok_or_else(bad_key_share)?;
         handshake.transcript.add(message.bytes());
-        let secrets = Secrets::new(&*secret, &handshake.transcript.hash(), self.client, self.server);
-        handshake.read = Some(ReadEpoch::protected(1, secrets.aead(Role::Client)));
+        let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
+        let secrets = Secrets::new(&*secret, &session_hash, self.hellos);
+        let theirs = secrets.aead(Role::Client).ok_or_else(super::no_cipher)?;
+        handshake.read = Some(ReadEpoch::protected(1, theirs));
         let state = ExpectCertificateVerify { secrets, client_key: self.client_key };
         Ok(Next::Expect(Expect::CertificateVerify(state)))
     }
@@ -137,15 +138,16 @@ impl ExpectFinished {
     /// Owes flight 6, the last.
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify_data = message.expect(HandshakeType::FINISHED, 1)?;
-        let expected = self.secrets.verify_data(Role::Client, &handshake.transcript.hash());
+        let expected = self.secrets.verify_data(Role::Client, &handshake.transcript);
         if !crypto::equal(verify_data, &expected) {
             return Err(wrong_finished());
         }
         handshake.transcript.add(message.bytes());
         handshake.flight.begin(true);
         handshake.send_change_cipher_spec();
-        handshake.write.push(WriteEpoch::protected(1, self.secrets.aead(Role::Server)));
-        let verify_data = self.secrets.verify_data(Role::Server, &handshake.transcript.hash());
+        let ours = self.secrets.aead(Role::Server).ok_or_else(super::no_cipher)?;
+        handshake.write.push(WriteEpoch::protected(1, ours));
+        let verify_data = self.secrets.verify_data(Role::Server, &handshake.transcript);
         handshake.send(HandshakeType::FINISHED, |_, out| out.extend_from_slice(&verify_data));
         Ok(Next::Complete(self.secrets))
     }

@@ -58,6 +58,34 @@ fn each_group_and_each_profile_works_and_the_server_prefers() {
 }
 
 #[test]
+fn each_cipher_suite_works_and_the_server_prefers() {
+    for suite in CipherSuite::ALL {
+        let mut configs = configs();
+        configs[Z].cipher_suites.sort_by_key(|other| other != suite);
+        let mut pair = Pair::with(configs, 1);
+        pair.run(LIMIT, as_it_is);
+        pair.assert_alive();
+        assert_same_keys(&pair);
+        assert_eq!(pair.peers.each_ref().map(Connection::cipher_suite), [Some(*suite); 2]);
+        let record = pair.protect(A, b"text").expect("connected");
+        let explicit = if *suite == CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256 { 0 } else { 8 };
+        assert_eq!(record.len(), 13 + explicit + 4 + 16);
+        assert!(record.len() <= Connection::OVERHEAD + 4);
+    }
+}
+
+#[test]
+fn without_a_common_cipher_suite_both_end() {
+    let mut configs = configs();
+    configs[A].cipher_suites = vec![CipherSuite::EcdheEcdsaAes256GcmSha384];
+    configs[Z].cipher_suites = vec![CipherSuite::EcdheEcdsaAes128GcmSha256];
+    let mut pair = Pair::with(configs, 1);
+    pair.run(LIMIT, as_it_is);
+    assert!(matches!(pair.closed[Z], Some(CloseReason::Refused { .. })), "{:?}", pair.closed);
+    assert!(matches!(pair.closed[A], Some(CloseReason::Alert(_))), "{:?}", pair.closed);
+}
+
+#[test]
 fn without_a_common_profile_there_are_no_srtp_keys_and_all_else_works() {
     for side in [A, Z] {
         let mut configs = configs();

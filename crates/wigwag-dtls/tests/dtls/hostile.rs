@@ -372,9 +372,12 @@ fn a_hello_without_what_we_need_is_refused() {
     };
     // TLS_NULL_WITH_NULL_NULL, TLS_ECDH_anon_WITH_NULL_SHA, TLS_ECDHE_ECDSA_WITH_NULL_SHA.
     for suite in [[0, 0], [0xC0, 0x15], [0xC0, 0x06]] {
-        let alert = refused(&|record| record[start + 2..start + 4].copy_from_slice(&suite));
+        let alert = refused(&|record| {
+            (0..3).for_each(|n| record[start + 2 * n + 2..start + 2 * n + 4].copy_from_slice(&suite))
+        });
         assert_eq!(alert, AlertDescription::HandshakeFailure);
     }
+    let start = start + 2 * 2; // of three suites
     let no_null_compression = refused(&|record| record[start + 5] = 1);
     assert_eq!(no_null_compression, AlertDescription::IllegalParameter);
     let dtls_10 = refused(&|record| record[26] = 0xFF);
