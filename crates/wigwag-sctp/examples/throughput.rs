@@ -1,4 +1,5 @@
-//! How long a packet takes, both ends in one thread and nothing between them: `cargo run --release --example throughput`.
+//! How long a packet takes, both ends in one thread and nothing between them: `cargo run --release --example throughput`,
+//! with how many megabytes each if not 2000.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement reads the clock and prints")]
 
@@ -7,11 +8,12 @@ use std::time::Instant;
 use wigwag_sansio::Seed;
 use wigwag_sctp::{Association, Config, Event, SendError, SendOptions};
 
-const TOTAL: usize = 2_000_000_000;
+const MEGABYTES: usize = 2000;
 /// As a driver that hands several packets to the kernel in one call.
 const BATCH: usize = 32;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let megabytes = std::env::args().nth(1).map_or(Ok(MEGABYTES), |megabytes| megabytes.parse())?;
     for len in [100, 1000, 16_384, 65_536, 262_144] {
         let fill = |bytes: &mut [u8]| {
             bytes.fill(7);
@@ -21,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut z = Association::new(Config::default(), Seed::from_secure_source(fill)?.fork("z"));
         a.connect();
         let message = Bytes::from(vec![7; len]);
-        let total = TOTAL.min(len * 2_000_000);
+        let total = (megabytes * 1_000_000).min(len * 2_000_000);
         let (mut sent, mut received) = (0, 0);
         let began = Instant::now();
         let mut out = Vec::with_capacity(2048);

@@ -42,6 +42,8 @@ pub struct Stats {
     pub receive_window: u32,
     /// Bytes of user data accepted and not yet sent, of all streams.
     pub buffered_amount: usize,
+    /// How often a stream was looked at in order to send: it follows the work, however many streams there are.
+    pub visits: u64,
     /// What was discarded.
     pub discarded: Discarded,
 }

@@ -224,6 +224,7 @@ impl Association {
     pub fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
         stats.buffered_amount = self.queue.buffered_total();
+        stats.visits = self.queue.visits();
         stats.receive_window = self.initial_window();
         if let Some(block) = &self.block {
             block.transmission.report(&mut stats);

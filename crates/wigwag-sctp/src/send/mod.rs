@@ -1,11 +1,13 @@
 //! From messages to chunks in flight and to their acknowledgement (RFC 9260 §6, §7, RFC 3758).
 
+mod account;
 mod congestion;
 mod forward;
 mod outstanding;
 mod queue;
 mod retransmit;
 mod rto;
+mod stream;
 
 pub(crate) use queue::{Queue, Refused};
 pub(crate) use retransmit::{SackOutcome, Transmission};

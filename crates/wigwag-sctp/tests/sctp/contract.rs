@@ -1,18 +1,19 @@
 //! The nine laws.
 
-use crate::common::{Peer, config};
+use crate::common::{self, Peer, config};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Instant;
 use wigwag_sansio::{Datagram, Rng, Transmit};
 use wigwag_sctp::{Config, Event, SendOptions};
-use wigwag_sim::contract::{self, Law, Load, Network, Subject};
-use wigwag_sim::{Node, Wire};
+use wigwag_sim::contract::{self, Load, Network, Subject};
+use wigwag_sim::{A, Node, Wire};
 
 const WINDOW: u32 = 400_000;
 const SEND_BUFFER: usize = 200_000;
 
-struct Contracted(Peer);
+/// A peer, and whether it is the one of a crowd.
+struct Contracted(Peer, bool);
 
 impl Node for Contracted {
     fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
@@ -33,8 +34,6 @@ impl Node for Contracted {
 }
 
 impl Subject for Contracted {
-    const UNCHECKED: &'static [(Law, &'static str)] =
-        &[(Law::CostFollowsWork, "not shown by a test yet: streams wait in a ready queue, and no visits are counted")];
     const COMMANDS: usize = 24;
     const NETWORK: Network = Network::Lossy;
 
@@ -47,13 +46,13 @@ impl Subject for Contracted {
             })
         };
         let [a, z] = Wire::pair();
-        [Self(Peer::new(config(), 2 * seed, a)), Self(Peer::new(config(), 2 * seed + 1, z))]
+        [Self(Peer::new(config(), 2 * seed, a), false), Self(Peer::new(config(), 2 * seed + 1, z), false)]
     }
 
     fn command(&mut self, n: usize) -> bool {
         let association = &mut self.0.association;
         match n {
-            0 => {
+            0 if !self.1 => {
                 association.connect();
                 true
             }
@@ -101,6 +100,22 @@ impl Subject for Contracted {
         let stats = self.0.association.stats();
         let held = stats.buffered_amount + stats.in_flight + (WINDOW - stats.receive_window) as usize;
         Some(Load { held, bound: SEND_BUFFER + 2 * SEND_BUFFER + WINDOW as usize })
+    }
+
+    /// Streams that have carried a message each, and of which most have another one that has to wait for the window.
+    fn crowd(seed: u64, parts: usize, _now: Instant) -> Option<Self> {
+        let mut world = common::connected(seed);
+        for _ in 0..2 {
+            world.run();
+            (0..parts).for_each(|stream| world[A].send(stream as u16, &[7; 1000]));
+        }
+        let [wire, _] = Wire::pair();
+        let gone = Peer::new(Config::default(), seed, wire);
+        Some(Self(std::mem::replace(&mut world[A], gone), true))
+    }
+
+    fn visits(&self) -> Option<u64> {
+        Some(self.0.association.stats().visits)
     }
 }
 

@@ -1,0 +1,101 @@
+//! What the messages that wait take of the send buffer, and what the user is told of it.
+
+use super::stream::Stream;
+use std::collections::VecDeque;
+
+/// Charged for each message beside its bytes, or tiny ones would be nearly free.
+const MESSAGE_OVERHEAD: usize = 128;
+
+/// Whether somebody waits for room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writable {
+    Idle,
+    Wanted,
+    Owed,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Account {
+    capacity: usize,
+    /// Bytes and overheads.
+    charged: usize,
+    buffered: usize,
+    writable: Writable,
+    /// Streams whose buffered amount has fallen to their thresholds.
+    low: VecDeque<u16>,
+}
+
+impl Account {
+    pub(super) const fn new(capacity: usize) -> Self {
+        Self { capacity, charged: 0, buffered: 0, writable: Writable::Idle, low: VecDeque::new() }
+    }
+
+    pub(super) const fn buffered(&self) -> usize {
+        self.buffered
+    }
+
+    /// Whether there is room for a message. If not, the user is told when there is.
+    pub(super) const fn admit(&mut self, len: usize) -> bool {
+        // An empty buffer takes any message: one larger than the buffer could never be sent.
+        let is_full = self.charged > 0 && self.charged + len + MESSAGE_OVERHEAD > self.capacity;
+        if is_full {
+            self.writable = Writable::Wanted;
+        }
+        !is_full
+    }
+
+    pub(super) const fn charge_message(&mut self, len: usize, stream: &mut Stream) {
+        self.charged += len + MESSAGE_OVERHEAD;
+        self.buffered += len;
+        stream.buffered += len;
+    }
+
+    /// A message has left its stream, with as many bytes as were left of it.
+    pub(super) fn uncharge_message(&mut self, len: usize, id: u16, stream: &mut Stream) {
+        self.charged -= MESSAGE_OVERHEAD;
+        self.uncharge(len, id, stream);
+    }
+
+    pub(super) fn uncharge(&mut self, len: usize, id: u16, stream: &mut Stream) {
+        self.charged -= len;
+        self.buffered -= len;
+        if self.writable == Writable::Wanted && self.charged <= self.capacity / 2 {
+            self.writable = Writable::Owed;
+        }
+        let before = stream.buffered;
+        stream.buffered -= len;
+        if before > stream.threshold && stream.buffered <= stream.threshold && !stream.is_low_owed {
+            stream.is_low_owed = true;
+            self.low.push_back(id);
+        }
+    }
+
+    pub(super) fn take_low(&mut self) -> Option<u16> {
+        self.low.pop_front()
+    }
+
+    pub(super) fn take_writable(&mut self) -> bool {
+        let is_owed = self.writable == Writable::Owed;
+        if is_owed {
+            self.writable = Writable::Idle;
+        }
+        is_owed
+    }
+
+    pub(super) fn has_event(&self) -> bool {
+        !self.low.is_empty() || self.writable == Writable::Owed
+    }
+
+    pub(super) fn invariants<'a>(&self, streams: impl Iterator<Item = &'a Stream>) {
+        let (mut buffered, mut bytes, mut messages) = (0, 0, 0);
+        for stream in streams {
+            buffered += stream.buffered;
+            bytes += stream.messages.iter().map(|message| message.data.len()).sum::<usize>();
+            messages += stream.messages.len();
+        }
+        debug_assert_eq!(self.buffered, buffered, "C11");
+        debug_assert_eq!(self.buffered, bytes, "C11: no byte is lost from the account");
+        debug_assert_eq!(self.charged, self.buffered + messages * MESSAGE_OVERHEAD);
+    }
+}
