@@ -177,7 +177,7 @@ impl Association {
         // RFC 9260 §3.3.2.1: "The receiver of an INIT chunk or an INIT ACK containing a Host Name Address parameter MUST send
         // an ABORT chunk and MAY include an "Unresolvable Address" error cause."
         if parameters.has_host_name {
-            self.fail(init.initiate_tag, code::UNRESOLVABLE_ADDRESS, &[], "an INIT ACK with a host name");
+            self.refuse(init.initiate_tag, code::UNRESOLVABLE_ADDRESS, "an INIT ACK with a host name");
             return;
         }
         let is_valid = init.initiate_tag != 0
@@ -186,7 +186,7 @@ impl Association {
             && init.a_rwnd >= A_RWND_MIN;
         let cookie_len_max = self.mtu - HEADER_LEN - COOKIE_ECHO_HEADER_LEN;
         let Some(cookie) = parameters.cookie.filter(|cookie| is_valid && cookie.len() <= cookie_len_max) else {
-            self.fail(init.initiate_tag, code::PROTOCOL_VIOLATION, &[], "an INIT ACK that makes no sense");
+            self.refuse(init.initiate_tag, code::PROTOCOL_VIOLATION, "an INIT ACK that makes no sense");
             return;
         };
         let cookie = cookie.to_vec();
@@ -233,22 +233,12 @@ impl Association {
     }
 
     fn take_first_cookie(&mut self, cookie: &Cookie, now: Instant) -> bool {
-        match self.phase {
-            Phase::Idle | Phase::CookieWait(_) if cookie.local_tag == self.local.tag => {
-                self.adopt(cookie, now);
-                self.establish();
-                true
-            }
-            Phase::Idle
-            | Phase::CookieWait(_)
-            | Phase::CookieEchoed { .. }
-            | Phase::Established
-            | Phase::ShutdownPending
-            | Phase::ShutdownSent { .. }
-            | Phase::ShutdownReceived
-            | Phase::ShutdownAckSent(_)
-            | Phase::Ended => false,
+        let is_for_us = matches!(self.phase, Phase::Idle | Phase::CookieWait(_)) && cookie.local_tag == self.local.tag;
+        if is_for_us {
+            self.adopt(cookie, now);
+            self.establish();
         }
+        is_for_us
     }
 
     /// RFC 9260 §5.2.4, Table 12: whether the tags of the cookie are those of the association, ours and the peer's.
@@ -311,16 +301,10 @@ impl Association {
     }
 
     pub(super) fn handle_cookie_ack(&mut self) {
-        match self.phase {
-            Phase::CookieEchoed { .. } => self.establish(),
-            Phase::Idle
-            | Phase::CookieWait(_)
-            | Phase::Established
-            | Phase::ShutdownPending
-            | Phase::ShutdownSent { .. }
-            | Phase::ShutdownReceived
-            | Phase::ShutdownAckSent(_)
-            | Phase::Ended => self.stats.discarded.unexpected += 1,
+        if let Phase::CookieEchoed { .. } = self.phase {
+            self.establish();
+        } else {
+            self.stats.discarded.unexpected += 1;
         }
     }
 
@@ -358,9 +342,9 @@ impl Association {
         Attempt::new(rto, self.config.rto_max)
     }
 
-    /// Ends the association, and tells the peer why.
-    pub(super) fn fail(&mut self, tag: u32, code: u16, value: &[u8], why: &'static str) {
-        self.reply(Reply::abort(tag, code, value));
+    /// Ends what has not become an association, and tells the peer why.
+    fn refuse(&mut self, tag: u32, cause: u16, why: &'static str) {
+        self.reply(Reply::abort(tag, cause, &[]));
         self.end(CloseReason::ProtocolViolation(why));
     }
 }

@@ -5,7 +5,7 @@ use super::reconfig::Answer;
 use super::state::Phase;
 use crate::cause::{self, code};
 use crate::chunk::{Data, ForwardTsn, Sack};
-use crate::event::Event;
+use crate::event::{CloseReason, Event};
 use crate::packet::RawChunk;
 use crate::parameter::{self, OutgoingReset, Response, ResponseResult};
 use crate::receive::TooLarge;
@@ -26,8 +26,8 @@ impl Association {
         // RFC 9260 §6.2: "If an endpoint receives a DATA chunk with no user data (i.e., the Length field is set to 16), it
         // SHOULD send an ABORT chunk with a "No User Data" error cause."
         if data.payload.is_empty() {
-            let tag = block.peer_tag;
-            return self.fail(tag, code::NO_USER_DATA, &data.tsn.to_be_bytes(), "a DATA chunk without data");
+            let reason = CloseReason::ProtocolViolation("a DATA chunk without data");
+            return self.end_by_abort(code::NO_USER_DATA, &data.tsn.to_be_bytes(), reason);
         }
         if data.stream >= self.config.streams_max {
             block.report(Tlv { kind: code::INVALID_STREAM, value: &cause::invalid_stream(data.stream) });
@@ -46,9 +46,9 @@ impl Association {
     }
 
     fn fail_if_too_large(&mut self, result: Result<(), TooLarge>) {
-        if let (Err(TooLarge), Some(block)) = (result, &self.block) {
-            let tag = block.peer_tag;
-            self.fail(tag, code::PROTOCOL_VIOLATION, b"message too large", "a message longer than it may be");
+        if let Err(TooLarge) = result {
+            let reason = CloseReason::ProtocolViolation("a message longer than it may be");
+            self.end_by_abort(code::PROTOCOL_VIOLATION, b"message too large", reason);
         }
     }
 

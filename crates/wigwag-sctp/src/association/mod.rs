@@ -12,6 +12,7 @@ mod reply;
 mod shutdown;
 mod state;
 
+use crate::cause::code;
 use crate::config::{Config, SendOptions, bounded_mtu};
 use crate::crypto::CookieKey;
 use crate::error::{ResetError, SendError};
@@ -175,11 +176,7 @@ impl Association {
         if let Phase::Ended = self.phase {
             return;
         }
-        if let Some(block) = &self.block {
-            let tag = block.peer_tag;
-            self.reply(Reply::abort(tag, crate::cause::code::USER_ABORT, &[]));
-        }
-        self.end(CloseReason::Aborted);
+        self.end_by_abort(code::USER_ABORT, &[], CloseReason::Aborted);
         self.invariants();
     }
 
@@ -264,6 +261,7 @@ impl Association {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
         self.time_out_attempt(now);
+        self.time_out_guard(now);
         self.time_out_block(now);
         self.expire_messages(now);
         self.progress_shutdown();
@@ -292,14 +290,6 @@ impl Association {
             && self.is_given_up(failures)
         {
             self.end(CloseReason::Unreachable);
-        }
-        if let Phase::ShutdownSent { guard, .. } = &mut self.phase
-            && guard.expire(now)
-        {
-            if let Some(block) = &self.block {
-                self.reply = Some(Reply::abort(block.peer_tag, crate::cause::code::USER_ABORT, &[]));
-            }
-            self.end(CloseReason::ShutdownTimedOut);
         }
     }
 

@@ -3,17 +3,15 @@
 
 use super::Association;
 use super::control_block::ControlBlock;
-use super::shutdown::GUARD;
+use super::shutdown::write_shutdown_chunks;
 use super::state::{Attempt, Phase};
 use crate::chunk::{
-    COOKIE_ECHO_HEADER_LEN, HEARTBEAT_LEN, HeartbeatInfo, INIT_HEADER_LEN, SACK_HEADER_LEN, SHUTDOWN_LEN,
-    write_cookie_ack, write_cookie_echo, write_error, write_heartbeat, write_heartbeat_ack, write_shutdown,
-    write_shutdown_ack,
+    COOKIE_ECHO_HEADER_LEN, HEARTBEAT_LEN, HeartbeatInfo, INIT_HEADER_LEN, SACK_HEADER_LEN, write_cookie_ack,
+    write_cookie_echo, write_error, write_heartbeat, write_heartbeat_ack,
 };
 use crate::packet::{self, CHUNK_HEADER_LEN, HEADER_LEN};
 use crate::wire::padding;
 use std::time::Instant;
-use wigwag_sansio::Timer;
 
 /// An INIT with its parameters.
 const INIT_LEN: usize = INIT_HEADER_LEN + 4 + 8;
@@ -171,30 +169,5 @@ impl ControlBlock {
         if self.reconfig.request_len().is_some_and(|len| out.len() + len <= end) {
             self.reconfig.write_request(now, self.transmission.cumulative(), out);
         }
-    }
-}
-
-fn write_shutdown_chunks(phase: &mut Phase, block: &ControlBlock, now: Instant, end: usize, out: &mut Vec<u8>) {
-    match phase {
-        Phase::ShutdownSent { attempt, guard } if attempt.is_owed() && out.len() + SHUTDOWN_LEN <= end => {
-            write_shutdown(block.reception.cumulative().wire(), out);
-            attempt.sent(now);
-            if !guard.is_armed() {
-                *guard = Timer::after(now, GUARD);
-            }
-        }
-        Phase::ShutdownAckSent(attempt) if attempt.is_owed() && out.len() + CHUNK_HEADER_LEN <= end => {
-            write_shutdown_ack(out);
-            attempt.sent(now);
-        }
-        Phase::Idle
-        | Phase::CookieWait(_)
-        | Phase::CookieEchoed { .. }
-        | Phase::Established
-        | Phase::ShutdownPending
-        | Phase::ShutdownSent { .. }
-        | Phase::ShutdownReceived
-        | Phase::ShutdownAckSent(_)
-        | Phase::Ended => {}
     }
 }

@@ -1,10 +1,12 @@
 //! Ending in good order, and the peer's endings (RFC 9260 §9).
 
+use super::control_block::ControlBlock;
 use super::state::Phase;
 use super::{Association, Reply};
-use crate::chunk::{Abort, read_shutdown};
+use crate::cause::code;
+use crate::chunk::{Abort, SHUTDOWN_LEN, read_shutdown, write_shutdown, write_shutdown_ack};
 use crate::event::CloseReason;
-use crate::packet::RawChunk;
+use crate::packet::{CHUNK_HEADER_LEN, RawChunk};
 use crate::send::SackOutcome;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use wigwag_sansio::Timer;
 //
 // RFC 9260 §9.2: "If the T5-shutdown-guard timer is used, it SHOULD be set to the RECOMMENDED value of 5 times
 // 'RTO.Max'."
-pub(super) const GUARD: Duration = Duration::from_secs(5 * 60);
+const GUARD: Duration = Duration::from_secs(5 * 60);
 const REASON_LEN_MAX: usize = 128;
 
 impl Association {
@@ -78,17 +80,28 @@ impl Association {
     }
 
     pub(super) fn handle_shutdown_complete(&mut self) {
-        match self.phase {
-            Phase::ShutdownAckSent(_) => self.end(CloseReason::Shutdown),
-            Phase::Idle
-            | Phase::CookieWait(_)
-            | Phase::CookieEchoed { .. }
-            | Phase::Established
-            | Phase::ShutdownPending
-            | Phase::ShutdownSent { .. }
-            | Phase::ShutdownReceived
-            | Phase::Ended => self.stats.discarded.unexpected += 1,
+        if let Phase::ShutdownAckSent(_) = self.phase {
+            self.end(CloseReason::Shutdown);
+        } else {
+            self.stats.discarded.unexpected += 1;
         }
+    }
+
+    /// T5: the peer took too long.
+    pub(super) fn time_out_guard(&mut self, now: Instant) {
+        if let Phase::ShutdownSent { guard, .. } = &mut self.phase
+            && guard.expire(now)
+        {
+            self.end_by_abort(code::USER_ABORT, &[], CloseReason::ShutdownTimedOut);
+        }
+    }
+
+    /// Ends the association, and tells the peer, if there is one.
+    pub(super) fn end_by_abort(&mut self, cause: u16, value: &[u8], reason: CloseReason) {
+        if let Some(block) = &self.block {
+            self.reply(Reply::abort(block.peer_tag, cause, value));
+        }
+        self.end(reason);
     }
 
     pub(super) fn handle_abort(&mut self, chunk: RawChunk<'_>) {
@@ -96,5 +109,30 @@ impl Association {
         let text = cause.map(|cause| cause.value).unwrap_or_default();
         let reason = Bytes::copy_from_slice(text.get(..REASON_LEN_MAX).unwrap_or(text));
         self.end(CloseReason::PeerAborted { cause: cause.map(|cause| cause.kind), reason });
+    }
+}
+
+pub(super) fn write_shutdown_chunks(
+    phase: &mut Phase,
+    block: &ControlBlock,
+    now: Instant,
+    end: usize,
+    out: &mut Vec<u8>,
+) {
+    if let Phase::ShutdownSent { attempt, guard } = phase
+        && attempt.is_owed()
+        && out.len() + SHUTDOWN_LEN <= end
+    {
+        write_shutdown(block.reception.cumulative().wire(), out);
+        attempt.sent(now);
+        if !guard.is_armed() {
+            *guard = Timer::after(now, GUARD);
+        }
+    } else if let Phase::ShutdownAckSent(attempt) = phase
+        && attempt.is_owed()
+        && out.len() + CHUNK_HEADER_LEN <= end
+    {
+        write_shutdown_ack(out);
+        attempt.sent(now);
     }
 }
