@@ -14,6 +14,7 @@ fn main() -> Result<()> {
     dtls()?;
     sctp()?;
     rtp()?;
+    payload()?;
     ice()?;
     peer()
 }
@@ -130,7 +131,7 @@ fn srtp() -> Result<()> {
         "rtcp",
         [[0x80, 200, 0, 6, 0, 0, 0, 1].as_slice(), &[0x55; 20], &[0x80, 0, 0, 1], &[7; 10]].concat(),
     )?;
-    for (name, profile) in [("counter_mode", 0), ("gcm", 1)] {
+    for (name, profile) in [("counter_mode", 0), ("gcm", 1), ("gcm_256", 2)] {
         // Kind, sequence number, source, payload with its length, damage (kind, place, patch).
         let mut seed = vec![profile];
         seed.extend([0, 0x00, 0x01, 1, 4, b'r', b't', b'p', b'!', 0, 0, 0]);
@@ -244,6 +245,35 @@ fn sctp() -> Result<()> {
         write("sctp_association", &format!("forged{index}"), script(&[&messages, &[DRAIN], &forged, &[EXCHANGE]]))?;
     }
     Ok(())
+}
+
+/// Payloads: descriptors with all and with no parts, packets of sound, and streams of both.
+fn payload() -> Result<()> {
+    let key_frame = [0x10, 2, 0, 0x9d, 1, 0x2a, 0x80, 2, 0xe0, 1, 7, 7, 7];
+    write("rtp_vp8", "plain", [&[0x10], key_frame.as_slice()].concat())?;
+    write("rtp_vp8", "full", [&[0xb2, 0xf0, 0x91, 0x23, 0x45, 0xa7], key_frame.as_slice()].concat())?;
+    write("rtp_vp8", "short", [&[0x90, 0x80, 0x7f], vec![0x11; 300].as_slice()].concat())?;
+    write("rtp_opus", "one", [0x78, 1, 2, 3])?;
+    write("rtp_opus", "two", [0x79, 1, 2, 3, 4])?;
+    write("rtp_opus", "many", [0x7b, 0x86, 1, 2, 3])?;
+    let start = |id: u8, inter: u8| [0x90, 0x80, id, 0x10 | inter, 1, 2];
+    let step = |op: u8, payload: &[u8]| [&[op, payload.len() as u8], payload].concat();
+    let go_on = [0x80, 0x80, 1, 9, 9];
+    let pictures = [
+        vec![0, 0, 0, 0, 0],
+        step(0x00, &start(1, 0)),
+        step(0x19, &go_on),
+        step(0x18, &start(2, 1)),
+        step(0x39, &[]),
+        step(0xf8, &start(3, 1)),
+        step(0xf8, &start(4, 1)),
+    ];
+    write("rtp_frames", "pictures", pictures.concat())?;
+    let late = [0x1c, 3, 6, 0x90, 0x80, 9, 0x11, 1, 2, 0x1c, 0xfe, 6, 0x90, 0x80, 8, 0x11, 1, 2];
+    let leap = [0x1a, 0x7f, 0xff, 0xff, 0xff, 3, 0x10, 0x10, 1];
+    write("rtp_frames", "late", [pictures.concat().as_slice(), &late, &leap, &late].concat())?;
+    let sound = [vec![1, 0, 0, 0, 7], step(0x10, &[0x78, 1]), step(0x10, &[0x79, 1, 1]), step(0x14, &[0x7b, 2])].concat();
+    write("rtp_frames", "sound", [sound.as_slice(), &sound[5..], &sound[5..]].concat())
 }
 
 fn rtp() -> Result<()> {

@@ -3,8 +3,6 @@
 use crate::script::Script;
 use wigwag_srtp::{Context, MasterKey, Profile};
 
-const PROFILES: [Profile; 2] = [Profile::Aes128CmSha1_80, Profile::AeadAes128Gcm];
-
 /// A context whose two directions share their key, so that it opens what it sealed.
 fn context(profile: Profile) -> Context {
     let (key, salt) = ([1; 32], [2; 32]);
@@ -14,7 +12,7 @@ fn context(profile: Profile) -> Context {
 
 /// Any bytes as a sealed packet: refused, and left as they were.
 pub fn srtp_packet(data: &[u8]) {
-    for profile in PROFILES {
+    for &profile in Profile::ALL {
         let mut context = context(profile);
         for open in [Context::unprotect_rtp, Context::unprotect_rtcp] {
             let mut packet = data.to_vec();
@@ -27,7 +25,7 @@ pub fn srtp_packet(data: &[u8]) {
 /// Any packets: sealed, sometimes damaged, opened. What was not damaged opens to what it was, once.
 pub fn srtp_sealed(data: &[u8]) {
     let script = &mut Script::new(data);
-    let mut context = context(PROFILES[usize::from(script.byte() % 2)]);
+    let mut context = context(Profile::ALL[usize::from(script.byte()) % Profile::ALL.len()]);
     while !script.is_over() {
         let kind = script.byte();
         let (is_rtcp, is_raw) = (kind & 1 != 0, kind & 2 != 0);

@@ -7,7 +7,8 @@
 //! Prints its own fingerprint and, once connected, what was negotiated and 60 bytes of the exporter of DTLS-SRTP. Sends a
 //! line, and prints what comes; a server sends it back in capitals. Without a fingerprint that of the peer cannot be
 //! checked, so it is refused; what it would have been is printed by the peer. `--key FILE` (PKCS #8 in DER) and
-//! `--certificate FILE` (DER) take a certificate instead of making one.
+//! `--certificate FILE` (DER) take a certificate instead of making one. If KEY_LOG is set
+//! in the environment, the line of the key log is printed.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "an example is a program, not a machine")]
 
 use std::error::Error;
@@ -32,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err(USAGE.into()),
     };
     let mut config = Config::new(role, certificate);
+    config.key_log = std::env::var_os("KEY_LOG").is_some();
     if !fingerprint.is_empty() {
         config.remote_fingerprints = vec![fingerprint.join(" ").parse()?];
     }
@@ -45,6 +47,9 @@ fn run(mut connection: Connection, socket: &UdpSocket, mut remote: Option<Socket
         let now = Instant::now();
         connection.handle_timeout(now);
         let mut is_over = false;
+        if let Some(line) = connection.poll_key_log() {
+            println!("{line}");
+        }
         while let Some(event) = connection.poll_event() {
             match event {
                 Event::Connected { .. } => {

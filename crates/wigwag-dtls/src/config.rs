@@ -54,6 +54,9 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// When to send again.
     pub retransmission: Retransmission,
+    /// Whether [`Connection::poll_key_log`](crate::Connection::poll_key_log) gives the secret away with which a packet
+    /// analyser can read the connection. For debugging; off by default.
+    pub key_log: bool,
 }
 
 impl Config {
@@ -63,10 +66,11 @@ impl Config {
             role,
             certificate,
             remote_fingerprints: Vec::new(),
-            srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80],
+            srtp_profiles: SrtpProfile::ALL.to_vec(),
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
             retransmission: Retransmission::default(),
+            key_log: false,
         }
     }
 }

@@ -211,15 +211,12 @@ impl Connection {
         }
     }
 
-    /// A line in the format of SSLKEYLOGFILE, with which a packet analyser can decrypt this connection: a secret.
+    /// A line in the format of SSLKEYLOGFILE, with which a packet analyser can read this connection: a secret. Comes once,
+    /// as soon as there are keys, and only if [`Config::key_log`] says so; it is wiped if nobody asks.
     ///
-    /// # Errors
-    /// [`Error::NotConnected`].
-    pub fn key_log_line(&self) -> Result<String, Error> {
-        match &self.state {
-            State::Connected(secrets) => Ok(secrets.key_log_line()),
-            State::Handshaking(_) | State::Closed => Err(Error::NotConnected),
-        }
+    /// It is nothing that is owed: whoever wants it asks after each input.
+    pub fn poll_key_log(&mut self) -> Option<String> {
+        self.handshake.key_log.take().map(|mut line| std::mem::take(&mut *line))
     }
 
     /// What was counted.

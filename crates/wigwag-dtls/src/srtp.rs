@@ -10,16 +10,22 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub enum SrtpProfile {
     /// `SRTP_AEAD_AES_128_GCM`.
     AeadAes128Gcm,
+    /// `SRTP_AEAD_AES_256_GCM`.
+    AeadAes256Gcm,
     /// `SRTP_AES128_CM_HMAC_SHA1_80`: mandatory for WebRTC (RFC 8827 §6.5).
     Aes128CmHmacSha1_80,
 }
 
 impl SrtpProfile {
+    /// All, in the order in which they are preferred by default.
+    pub const ALL: &'static [Self] = &[Self::AeadAes128Gcm, Self::AeadAes256Gcm, Self::Aes128CmHmacSha1_80];
+
     /// The number in IANA's registry.
     pub const fn wire(self) -> u16 {
         match self {
             Self::Aes128CmHmacSha1_80 => 0x0001,
             Self::AeadAes128Gcm => 0x0007,
+            Self::AeadAes256Gcm => 0x0008,
         }
     }
 
@@ -27,6 +33,7 @@ impl SrtpProfile {
     pub const fn key_len(self) -> usize {
         match self {
             Self::Aes128CmHmacSha1_80 | Self::AeadAes128Gcm => 16,
+            Self::AeadAes256Gcm => 32,
         }
     }
 
@@ -34,7 +41,7 @@ impl SrtpProfile {
     pub const fn salt_len(self) -> usize {
         match self {
             Self::Aes128CmHmacSha1_80 => 14,
-            Self::AeadAes128Gcm => 12,
+            Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
         }
     }
 
@@ -49,6 +56,7 @@ impl fmt::Display for SrtpProfile {
         f.write_str(match self {
             Self::Aes128CmHmacSha1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
             Self::AeadAes128Gcm => "SRTP_AEAD_AES_128_GCM",
+            Self::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
         })
     }
 }
@@ -126,7 +134,7 @@ mod tests {
 
     #[test]
     fn both_sides_take_the_same_keys_from_opposite_ends() {
-        for profile in [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80] {
+        for &profile in SrtpProfile::ALL {
             let material: Vec<u8> = (0..).take(profile.keying_material_len()).collect();
             let [client, server] =
                 [Role::Client, Role::Server].map(|role| SrtpKeys::new(profile, role, material.clone()));

@@ -8,13 +8,19 @@ pub enum Profile {
     Aes128CmSha1_80,
     /// `SRTP_AEAD_AES_128_GCM` (0x0007).
     AeadAes128Gcm,
+    /// `SRTP_AEAD_AES_256_GCM` (0x0008).
+    AeadAes256Gcm,
 }
 
 impl Profile {
+    /// All that are supported.
+    pub const ALL: &'static [Self] = &[Self::Aes128CmSha1_80, Self::AeadAes128Gcm, Self::AeadAes256Gcm];
+
     /// The length of the master key, in bytes.
     pub const fn key_len(self) -> usize {
         match self {
             Self::Aes128CmSha1_80 | Self::AeadAes128Gcm => 16,
+            Self::AeadAes256Gcm => 32,
         }
     }
 
@@ -22,7 +28,7 @@ impl Profile {
     pub const fn salt_len(self) -> usize {
         match self {
             Self::Aes128CmSha1_80 => 14,
-            Self::AeadAes128Gcm => 12,
+            Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
         }
     }
 
@@ -40,7 +46,7 @@ impl Profile {
     pub(crate) const fn tag_len(self) -> usize {
         match self {
             Self::Aes128CmSha1_80 => 10,
-            Self::AeadAes128Gcm => 16,
+            Self::AeadAes128Gcm | Self::AeadAes256Gcm => 16,
         }
     }
 }

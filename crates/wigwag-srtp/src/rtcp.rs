@@ -42,7 +42,7 @@ impl Sealer {
                 out.extend_from_slice(&word);
                 out.extend_from_slice(tag.as_bytes());
             }
-            Profile::AeadAes128Gcm => {
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => {
                 out.extend_from_slice(tag.as_bytes());
                 out.extend_from_slice(&word);
             }
@@ -96,7 +96,9 @@ impl Opener {
     fn split_trailer<'a>(&self, trailer: &'a [u8]) -> Option<([u8; INDEX_LEN], &'a [u8])> {
         match self.profile {
             Profile::Aes128CmSha1_80 => trailer.split_first_chunk().map(|(word, tag)| (*word, tag)),
-            Profile::AeadAes128Gcm => trailer.split_last_chunk().map(|(tag, word)| (*word, tag)),
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => {
+                trailer.split_last_chunk().map(|(tag, word)| (*word, tag))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use wigwag_srtp::{Context, Error, MasterKey, Profile, Stats};
 
-const PROFILES: [Profile; 2] = [Profile::Aes128CmSha1_80, Profile::AeadAes128Gcm];
+const PROFILES: &[Profile] = Profile::ALL;
 
 fn pair(profile: Profile) -> (Context, Context) {
     let (keys, salts) = ([[1; 32], [2; 32]], [[3; 32], [4; 32]]);
@@ -70,7 +70,7 @@ fn all_arrive(profile: Profile, sequences: impl IntoIterator<Item = u16>, lost: 
 
 #[test]
 fn a_flipped_bit_anywhere_is_noticed() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
         let sealed = seal(&mut a, &rtp(1, 1, b"payload")).expect("sealed");
         let sealed_rtcp = seal_rtcp(&mut a, &rtcp(1));
@@ -92,7 +92,7 @@ fn a_flipped_bit_anywhere_is_noticed() {
 
 #[test]
 fn bad_tags_are_counted_and_change_nothing() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
         assert!(open(&mut z, &seal(&mut a, &rtp(1, 1, b"first")).expect("sealed")).is_ok());
         for n in 0..200u16 {
@@ -109,7 +109,7 @@ fn bad_tags_are_counted_and_change_nothing() {
 
 #[test]
 fn rtp_in_the_clear_is_refused() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (_, mut z) = pair(profile);
         assert_eq!(open(&mut z, &rtp(1, 1, &[7; 100])), Err(Error::Unauthentic));
         assert_eq!(open(&mut z, &rtp(1, 1, &[])), Err(Error::Malformed));
@@ -119,7 +119,7 @@ fn rtp_in_the_clear_is_refused() {
 
 #[test]
 fn truncated_packets_are_refused_at_every_length() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
         let sealed = seal(&mut a, &rtp(1, 1, b"payload")).expect("sealed");
         let sealed_rtcp = seal_rtcp(&mut a, &rtcp(1));
@@ -138,7 +138,7 @@ fn truncated_packets_are_refused_at_every_length() {
 
 #[test]
 fn csrcs_and_extensions_must_end_within_the_packet() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
         let overhead = vec![0; profile.rtp_overhead()];
         let malformed = |first: u8, rest: &[u8]| {
@@ -171,7 +171,7 @@ fn csrcs_and_extensions_must_end_within_the_packet() {
 
 #[test]
 fn rtcp_whose_e_bit_is_stripped_is_refused() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
         let sealed = seal_rtcp(&mut a, &rtcp(1));
         let word = match profile {
@@ -221,7 +221,7 @@ fn sources_beyond_the_limit_are_refused_both_ways() {
 
 #[test]
 fn sequence_numbers_wrap_out_of_order() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         all_arrive(profile, [65_533, 65_535, 0, 1, 65_534, 2], |_| false);
     }
 }
@@ -263,7 +263,7 @@ fn more_than_half_a_circle_lost_is_beyond_recovery_and_harms_no_other_source() {
 
 #[test]
 fn a_stream_whose_first_packets_were_lost_before_the_wrap_is_found() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         all_arrive(profile, [65_534, 65_535, 0, 1, 2], |n| n < 2);
         all_arrive(profile, [65_535, 0, 65_534, 1], |n| n == 0);
     }
@@ -271,7 +271,7 @@ fn a_stream_whose_first_packets_were_lost_before_the_wrap_is_found() {
 
 #[test]
 fn sources_wrap_independently() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
         for n in 0..100u16 {
             for (ssrc, first) in [(1, 65_500u16), (2, 65_480), (3, 100)] {
@@ -284,7 +284,7 @@ fn sources_wrap_independently() {
 
 #[test]
 fn every_packet_replayed_is_refused() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
         let sealed: Vec<_> =
             (65_000..66_500u32).map(|n| seal(&mut a, &rtp(1, n as u16, b"payload")).expect("sealed")).collect();
@@ -306,7 +306,7 @@ fn every_packet_replayed_is_refused() {
 
 #[test]
 fn the_same_packet_is_sealed_the_same_and_another_never() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, _) = pair(profile);
         let sealed: Vec<_> = (0..2000)
             .map(|n: u16| seal(&mut a, &rtp(1, 64_000u16.wrapping_add(n), b"payload")).expect("sealed"))
@@ -335,7 +335,7 @@ fn a_packet_left_out_may_still_be_sent() {
 
 #[test]
 fn what_does_not_fit_is_not_asked_for() {
-    for profile in PROFILES {
+    for &profile in PROFILES {
         let (mut a, _) = pair(profile);
         let mut out = Vec::new();
         assert!(!a.protect_rtp(profile.rtp_overhead() - 1, &mut out, |_, _| unreachable!("there is no room")));
@@ -353,9 +353,9 @@ fn what_does_not_fit_is_not_asked_for() {
 
 #[test]
 fn keys_of_another_length_are_refused() {
-    for profile in PROFILES {
-        let good = MasterKey { key: &[0; 16][..profile.key_len()], salt: &[0; 14][..profile.salt_len()] };
-        let short = MasterKey { key: &[0; 15], salt: good.salt };
+    for &profile in PROFILES {
+        let good = MasterKey { key: &[0; 32][..profile.key_len()], salt: &[0; 14][..profile.salt_len()] };
+        let short = MasterKey { key: &[0; 31][..profile.key_len() - 1], salt: good.salt };
         let long = MasterKey { key: good.key, salt: &[0; 15] };
         for bad in [short, long] {
             assert_eq!(Context::new(profile, good, bad).map(|_| ()), Err(Error::KeyLength));
@@ -374,7 +374,7 @@ fn keys_are_not_printed() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200), profile in 0..2usize) {
+    fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200), profile in 0..PROFILES.len()) {
         let (_, mut z) = pair(PROFILES[profile]);
         prop_assert!(open(&mut z, &bytes).is_err());
         prop_assert!(open_rtcp(&mut z, &bytes).is_err());

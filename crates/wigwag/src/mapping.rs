@@ -118,6 +118,7 @@ pub(crate) fn fingerprint(fingerprint: &sdp::Fingerprint) -> Option<dtls::Finger
 pub(crate) const fn srtp_profile(profile: dtls::SrtpProfile) -> Option<srtp::Profile> {
     match profile {
         dtls::SrtpProfile::AeadAes128Gcm => Some(srtp::Profile::AeadAes128Gcm),
+        dtls::SrtpProfile::AeadAes256Gcm => Some(srtp::Profile::AeadAes256Gcm),
         dtls::SrtpProfile::Aes128CmHmacSha1_80 => Some(srtp::Profile::Aes128CmSha1_80),
         _ => None,
     }
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn every_srtp_profile_that_dtls_negotiates_has_its_cipher_and_the_same_lengths() {
-        for profile in [dtls::SrtpProfile::AeadAes128Gcm, dtls::SrtpProfile::Aes128CmHmacSha1_80] {
+        for &profile in dtls::SrtpProfile::ALL {
             let mapped = srtp_profile(profile).expect("a cipher");
             assert_eq!((mapped.key_len(), mapped.salt_len()), (profile.key_len(), profile.salt_len()));
         }

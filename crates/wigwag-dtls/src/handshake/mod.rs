@@ -15,6 +15,7 @@ use flight::{Content, Flight};
 use fragment::{Message, Reassembly};
 use transcript::Transcript;
 use wigwag_sansio::Rng;
+use zeroize::Zeroizing;
 
 /// How many messages each side sends in a handshake (RFC 6347 §4.2.4, figure 1, without those of resumption).
 const PEER_MESSAGES_MAX: usize = 5;
@@ -32,6 +33,8 @@ pub(crate) struct Handshake {
     /// The last is the current one; those before it are kept while the flight may have to be repeated.
     pub(crate) write: Vec<WriteEpoch>,
     pub(crate) read: Option<ReadEpoch>,
+    /// For whoever wants to read the connection, if it is configured.
+    pub(crate) key_log: Option<Zeroizing<String>>,
     next_message_seq: u16,
 }
 
@@ -56,6 +59,7 @@ impl Handshake {
             negotiated: Negotiated::default(),
             write: vec![WriteEpoch::plaintext()],
             read: None,
+            key_log: None,
             next_message_seq: 0,
         }
     }

@@ -180,8 +180,8 @@ fn a_server_that_answers_what_was_not_offered_is_refused() {
     let all = &config.srtp_profiles;
     let put = |out: &mut Vec<u8>, number, data: &[u8]| extension::put(out, number, |out| out.extend_from_slice(data));
     assert_eq!(answer(&|_| {}, all), Ok(None));
-    assert_eq!(answer(&|out| use_srtp::encode(&all[1..], out), all), Ok(Some(all[1])));
-    assert_eq!(answer(&|out| use_srtp::encode(&all[1..], out), &all[..1]), Err(IllegalParameter));
+    assert_eq!(answer(&|out| use_srtp::encode(&all[1..2], out), all), Ok(Some(all[1])));
+    assert_eq!(answer(&|out| use_srtp::encode(&all[1..2], out), &all[..1]), Err(IllegalParameter));
     assert_eq!(answer(&|out| use_srtp::encode(all, out), all), Err(IllegalParameter), "two");
     assert_eq!(answer(&|out| put(out, 14, &[0, 2, 0, 1, 1, 9]), all), Err(IllegalParameter), "an MKI");
     assert_eq!(answer(&|out| use_srtp::encode(all, out), &[]), Err(UnsupportedExtension));

@@ -168,6 +168,7 @@ impl ExpectServerHelloDone {
         });
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
         let secrets = Secrets::new(&*secret, &session_hash, self.hellos);
+        handshake.key_log = handshake.config.key_log.then(|| secrets.key_log_line());
         if self.is_requested {
             let (scheme, signature) = handshake.config.certificate.key().sign(handshake.transcript.bytes());
             handshake.send(HandshakeType::CERTIFICATE_VERIFY, |_, out| {

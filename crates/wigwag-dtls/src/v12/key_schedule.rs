@@ -83,9 +83,16 @@ impl Secrets {
     }
 
     /// The line of a key log that lets a packet analyser read this connection.
-    pub(crate) fn key_log_line(&self) -> String {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        format!("CLIENT_RANDOM {} {}", hex(&self.hellos.client_random), hex(&self.master_secret))
+    pub(crate) fn key_log_line(&self) -> Zeroizing<String> {
+        let hex = [&self.hellos.client_random[..], &self.master_secret].map(|bytes| {
+            let mut hex = Zeroizing::new(String::with_capacity(2 * bytes.len()));
+            bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xF]).for_each(|nibble| {
+                hex.extend(char::from_digit(nibble.into(), 16));
+            });
+            hex
+        });
+        let [random, secret] = &hex;
+        Zeroizing::new(format!("CLIENT_RANDOM {} {}", **random, **secret))
     }
 }
 

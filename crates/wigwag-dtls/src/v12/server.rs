@@ -99,6 +99,7 @@ impl ExpectClientKeyExchange {
         handshake.transcript.add(message.bytes());
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
         let secrets = Secrets::new(&*secret, &session_hash, self.hellos);
+        handshake.key_log = handshake.config.key_log.then(|| secrets.key_log_line());
         let theirs = secrets.aead(Role::Client).ok_or_else(super::no_cipher)?;
         handshake.read = Some(ReadEpoch::protected(1, theirs));
         let state = ExpectCertificateVerify { secrets, client_key: self.client_key };

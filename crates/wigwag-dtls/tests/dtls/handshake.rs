@@ -44,7 +44,7 @@ fn four_flights_are_four_datagrams() {
 #[test]
 fn each_group_and_each_profile_works_and_the_server_prefers() {
     for group in [Group::X25519, Group::Secp256r1] {
-        for profile in [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80] {
+        for &profile in SrtpProfile::ALL {
             let mut configs = configs();
             configs[Z].groups.sort_by_key(|other| *other != group);
             configs[Z].srtp_profiles.sort_by_key(|other| *other != profile);
@@ -72,6 +72,24 @@ fn each_cipher_suite_works_and_the_server_prefers() {
         assert_eq!(record.len(), 13 + explicit + 4 + 16);
         assert!(record.len() <= Connection::OVERHEAD + 4);
     }
+}
+
+#[test]
+fn a_key_log_is_given_to_who_asked_for_it_once_and_says_the_same_on_both_sides() {
+    let mut silent = established(1);
+    assert_eq!(silent.peers.each_mut().map(Connection::poll_key_log), [None, None]);
+    let mut configs = configs();
+    configs.iter_mut().for_each(|config| config.key_log = true);
+    let mut pair = Pair::with(configs, 1);
+    pair.poll(A);
+    let random: String = pair.wire[0].1[13 + 12 + 2..][..32].iter().map(|byte| format!("{byte:02x}")).collect();
+    pair.run(LIMIT, as_it_is);
+    let [Some(a), Some(z)] = pair.peers.each_mut().map(Connection::poll_key_log) else { panic!("both say it") };
+    assert_eq!(a, z);
+    let words: Vec<&str> = a.split(' ').collect();
+    assert_eq!((words[0], words[1], words[2].len(), words.len()), ("CLIENT_RANDOM", &*random, 96, 3));
+    assert!(words[2].bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)));
+    assert_eq!(pair.peers.each_mut().map(Connection::poll_key_log), [None, None]);
 }
 
 #[test]

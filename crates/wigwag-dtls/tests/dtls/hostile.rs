@@ -373,7 +373,7 @@ fn a_hello_without_what_we_need_is_refused() {
     // TLS_NULL_WITH_NULL_NULL, TLS_ECDH_anon_WITH_NULL_SHA, TLS_ECDHE_ECDSA_WITH_NULL_SHA.
     for suite in [[0, 0], [0xC0, 0x15], [0xC0, 0x06]] {
         let alert = refused(&|record| {
-            (0..3).for_each(|n| record[start + 2 * n + 2..start + 2 * n + 4].copy_from_slice(&suite))
+            (0..3).for_each(|n| record[start + 2 * n + 2..start + 2 * n + 4].copy_from_slice(&suite));
         });
         assert_eq!(alert, AlertDescription::HandshakeFailure);
     }

@@ -1,9 +1,10 @@
 //! AES in counter mode with HMAC-SHA1 (RFC 3711 §4.1.1, §4.2.1).
 
 use super::{Position, SessionKeys, Tag, Trailer};
-use aes::Aes128;
+use aes::{Aes128, Aes256};
 use ctr::CtrCore;
-use ctr::cipher::{InnerIvInit, KeyInit, StreamCipherCore, array::Array};
+use ctr::cipher::consts::U16;
+use ctr::cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipherCore, array::Array};
 use ctr::flavors::Ctr128BE;
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
@@ -79,10 +80,21 @@ fn initial_counter(salt: &[u8; SALT_LEN], Position { ssrc, index }: Position) ->
     (u128::from_be_bytes(salted) ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16).to_be_bytes()
 }
 
-/// Overwrites `out` with the keystream of `key` from `counter` on; `false` if the key is not 16 bytes long.
+/// Overwrites `out` with the keystream of `key` from `counter` on; `false` if the key is neither 16 nor 32 bytes long.
 pub(crate) fn keystream(key: &[u8], counter: [u8; 16], out: &mut [u8]) -> bool {
     out.fill(0);
-    Aes128::new_from_slice(key)
+    match key.len() {
+        32 => apply::<Aes256>(key, counter, out),
+        _ => apply::<Aes128>(key, counter, out),
+    }
+}
+
+fn apply<C: KeyInit + BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>>(
+    key: &[u8],
+    counter: [u8; 16],
+    out: &mut [u8],
+) -> bool {
+    C::new_from_slice(key)
         .map(|aes| CtrCore::<_, Ctr128BE>::inner_iv_init(&aes, &Array(counter)).apply_keystream_partial(out.into()))
         .is_ok()
 }

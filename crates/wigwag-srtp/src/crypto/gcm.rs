@@ -1,20 +1,22 @@
 //! AES in Galois/counter mode (RFC 7714).
 
 use super::{Position, SessionKeys, Tag};
-use aes_gcm::{AeadInOut, Aes128Gcm, KeyInit};
+use aes_gcm::AeadInOut;
+use aes_gcm::aead::{AeadCore, KeyInit, consts};
 use zeroize::Zeroizing;
 
 const SALT_LEN: usize = 12;
 
-pub(crate) struct Gcm {
-    cipher: Aes128Gcm,
+/// With a cipher of either key length.
+pub(crate) struct Gcm<C> {
+    cipher: C,
     salt: Zeroizing<[u8; SALT_LEN]>,
 }
 
-impl Gcm {
+impl<C: AeadInOut + AeadCore<NonceSize = consts::U12, TagSize = consts::U16> + KeyInit> Gcm<C> {
     pub(super) fn new(keys: &SessionKeys) -> Option<Self> {
         Some(Self {
-            cipher: Aes128Gcm::new_from_slice(&keys.encryption).ok()?,
+            cipher: C::new_from_slice(&keys.encryption).ok()?,
             salt: Zeroizing::new(keys.salt.as_slice().try_into().ok()?),
         })
     }
@@ -25,10 +27,9 @@ impl Gcm {
     }
 
     /// The tag is compared in constant time, and before anything is decrypted.
-    pub(super) fn open(&self, position: Position, data: &[u8], body: &mut [u8], tag: &[u8]) -> bool {
-        let nonce = self.nonce(position);
-        tag.try_into()
-            .is_ok_and(|tag| self.cipher.decrypt_inout_detached(&nonce.into(), data, body.into(), tag).is_ok())
+    pub(super) fn open(&self, position: Position, data: &[u8], body: &mut [u8], tag: &[u8]) -> Option<()> {
+        let (nonce, tag) = (self.nonce(position), tag.try_into().ok()?);
+        self.cipher.decrypt_inout_detached(&nonce.into(), data, body.into(), tag).ok()
     }
 
     // RFC 7714 §8.1: two octets of 0, the SSRC, the ROC and the sequence number are XORed with the salt; §9.1: of RTCP,

@@ -4,6 +4,7 @@ mod counter_mode;
 mod gcm;
 
 use crate::Profile;
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use counter_mode::CounterMode;
 use gcm::Gcm;
 use zeroize::Zeroizing;
@@ -66,7 +67,8 @@ impl Tag {
 /// A cipher with its keys expanded.
 pub(crate) enum Cipher {
     CounterMode(CounterMode),
-    Gcm(Gcm),
+    Aes128Gcm(Gcm<Aes128Gcm>),
+    Aes256Gcm(Gcm<Aes256Gcm>),
 }
 
 impl Cipher {
@@ -74,7 +76,8 @@ impl Cipher {
     pub(crate) fn new(profile: Profile, keys: &SessionKeys) -> Option<Self> {
         Some(match profile {
             Profile::Aes128CmSha1_80 => Self::CounterMode(CounterMode::new(keys)?),
-            Profile::AeadAes128Gcm => Self::Gcm(Gcm::new(keys)?),
+            Profile::AeadAes128Gcm => Self::Aes128Gcm(Gcm::new(keys)?),
+            Profile::AeadAes256Gcm => Self::Aes256Gcm(Gcm::new(keys)?),
         })
     }
 
@@ -82,7 +85,8 @@ impl Cipher {
     pub(crate) fn seal(&self, position: Position, header: &[u8], body: &mut [u8], trailer: Trailer) -> Option<Tag> {
         match self {
             Self::CounterMode(cipher) => Some(cipher.seal(position, header, body, trailer)),
-            Self::Gcm(cipher) => with_associated_data(header, trailer, |data| cipher.seal(position, data, body)),
+            Self::Aes128Gcm(cipher) => with_associated_data(header, trailer, |data| cipher.seal(position, data, body)),
+            Self::Aes256Gcm(cipher) => with_associated_data(header, trailer, |data| cipher.seal(position, data, body)),
         }
     }
 
@@ -97,9 +101,11 @@ impl Cipher {
     ) -> bool {
         match self {
             Self::CounterMode(cipher) => cipher.open(position, header, body, trailer, tag),
-            Self::Gcm(cipher) => {
-                with_associated_data(header, trailer, |data| cipher.open(position, data, body, tag).then_some(()))
-                    .is_some()
+            Self::Aes128Gcm(cipher) => {
+                with_associated_data(header, trailer, |data| cipher.open(position, data, body, tag)).is_some()
+            }
+            Self::Aes256Gcm(cipher) => {
+                with_associated_data(header, trailer, |data| cipher.open(position, data, body, tag)).is_some()
             }
         }
     }
@@ -157,22 +163,27 @@ mod tests {
         );
     }
 
-    const GCM_KEY: &str = "000102030405060708090a0b0c0d0e0f";
+    const GCM_KEYS: [(Profile, &str); 2] = [
+        (Profile::AeadAes128Gcm, "000102030405060708090a0b0c0d0e0f"),
+        (Profile::AeadAes256Gcm, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
+    ];
     const GCM_SALT: &str = "517569642070726f2071756f";
 
-    fn check_gcm(position: Position, plain: &str, header_len: usize, trailer: Trailer, sealed: &str) {
-        let cipher = cipher(Profile::AeadAes128Gcm, GCM_KEY, GCM_SALT);
-        let (plain, sealed) = (words(plain), words(sealed));
-        let mut packet = plain.clone();
-        let (header, body) = packet.split_at_mut(header_len);
-        let tag = cipher.seal(position, header, body, trailer).expect("sealed");
-        assert_eq!([&packet, tag.as_bytes()].concat(), sealed);
-        let (header, body) = packet.split_at_mut(header_len);
-        assert!(cipher.open(position, header, body, trailer, tag.as_bytes()));
-        assert_eq!(packet, plain);
+    fn check_gcm(position: Position, plain: &str, header_len: usize, trailer: Trailer, sealed: [&str; 2]) {
+        for ((profile, key), sealed) in GCM_KEYS.into_iter().zip(sealed) {
+            let cipher = cipher(profile, key, GCM_SALT);
+            let (plain, sealed) = (words(plain), words(sealed));
+            let mut packet = plain.clone();
+            let (header, body) = packet.split_at_mut(header_len);
+            let tag = cipher.seal(position, header, body, trailer).expect("sealed");
+            assert_eq!([&packet, tag.as_bytes()].concat(), sealed);
+            let (header, body) = packet.split_at_mut(header_len);
+            assert!(cipher.open(position, header, body, trailer, tag.as_bytes()));
+            assert_eq!(packet, plain);
+        }
     }
 
-    /// RFC 7714 §16.1.1.
+    /// RFC 7714 §16.1.1 and §16.2.1.
     #[test]
     fn gcm_seals_the_rtp_packet_of_rfc_7714() {
         check_gcm(
@@ -181,12 +192,16 @@ mod tests {
              6573",
             12,
             Trailer::RolloverCounter(0),
-            "8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b 36de3adf
-             8833899d 7f27beb1 6a9152cf 765ee439 0cce",
+            [
+                "8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b
+                 36de3adf 8833899d 7f27beb1 6a9152cf 765ee439 0cce",
+                "8040f17b 8041f8d3 5501a0b2 32b1de78 a822fe12 ef9f78fa 332e33aa b1801238 9a58e2f3 b50b2a02 76ffae0f
+                 1ba63799 b87b7aa3 db36dfff d6b0f9bb 7878d7a7 6c13",
+            ],
         );
     }
 
-    /// RFC 7714 §17.1.
+    /// RFC 7714 §17.1 and §17.2.
     #[test]
     fn gcm_seals_the_rtcp_packet_of_rfc_7714() {
         check_gcm(
@@ -195,8 +210,12 @@ mod tests {
              deadbeef",
             8,
             Trailer::RtcpIndex([0x80, 0, 5, 0xd4]),
-            "81c8000d 4d617273 63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1 730d6fda 4ce09b46 86303ded
-             0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade",
+            [
+                "81c8000d 4d617273 63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1 730d6fda 4ce09b46
+                 86303ded 0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade",
+                "81c8000d 4d617273 d50ae4d1 f5ce5d30 4ba297e4 7d470c28 2c3ece5d bffe0a50 a2eaa5c1 110555be 8415f658
+                 c61de047 6f1b6fad 1d1eb30c 4446839f 57ff6f6c b26ac3be",
+            ],
         );
     }
 }
