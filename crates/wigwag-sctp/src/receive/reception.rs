@@ -76,6 +76,13 @@ impl Reception {
         if free < 2 * self.mtu { 0 } else { u32::try_from(free).unwrap_or(u32::MAX) }
     }
 
+    /// How much may be kept once `tsn` is there: what comes after all others fits the window, or the peer did not keep to
+    /// it; what was lost on the way may take `more`, for the peer did not count what we count for each chunk. Were it
+    /// refused, all would wait for it, and each repetition would cost the peer a timeout.
+    fn limit(&self, tsn: Tsn, more: usize) -> usize {
+        self.window_max + if self.tracker.is_beyond_all(tsn) { 0 } else { more }
+    }
+
     pub(crate) fn handle_data(
         &mut self,
         data: &Data<'_>,
@@ -88,15 +95,14 @@ impl Reception {
         let charge = data.payload.len() + OVERHEAD;
         let used = self.used(inbox);
         match self.tracker.look(tsn) {
-            Arrival::Next if used + charge <= self.window_max => {
+            Arrival::Next if used + charge <= self.limit(tsn, self.window_max / 4) => {
                 // RFC 9260 §7.2.4 relies on it: what closes a gap, or a part of it, is told at once.
                 self.is_urgent |= self.tracker.has_gaps();
                 self.tracker.record(tsn);
                 self.reassembly.push_next(data, inbox, stats)?;
                 self.close_up(inbox, stats)?;
             }
-            // What is beyond a gap leaves a quarter of the window to what closes the gap.
-            Arrival::Early if used + charge <= self.window_max / 4 * 3 => {
+            Arrival::Early if used + charge <= self.limit(tsn, self.window_max / 8) => {
                 self.is_urgent = true;
                 self.tracker.record(tsn);
                 self.reassembly.push_early(tsn, data, inbox, stats)?;

@@ -41,6 +41,11 @@ impl Tracker {
         !self.ranges.is_empty()
     }
 
+    /// Nothing later has arrived.
+    pub(crate) fn is_beyond_all(&self, tsn: Tsn) -> bool {
+        self.ranges.last().is_none_or(|(_, last)| *last < tsn)
+    }
+
     /// The range that ends last of those that begin at or before `tsn`, as an index, plus one.
     fn position(&self, tsn: Tsn) -> usize {
         self.ranges.partition_point(|(first, _)| *first <= tsn)
