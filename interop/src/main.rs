@@ -8,7 +8,7 @@ mod page;
 mod peer;
 mod scenario;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use call::Role;
 use clap::Parser;
 use scenario::{Scenario, Stage};
@@ -27,6 +27,9 @@ struct Arguments {
     /// Writes a picture of the demo page, as PNG, here.
     #[arg(long, value_name = "FILE")]
     screenshot: Option<PathBuf>,
+    /// The wigwag program whose page is used; without it, it is built.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Only the few that show that the rest is worth trying.
     #[arg(long)]
     smoke: bool,
@@ -35,12 +38,16 @@ struct Arguments {
     json: bool,
 }
 
-const DEMO: &str = "the demo page: a call and a line of chat";
-
 impl Arguments {
-    /// The page wants media, which is asked of Chromium.
-    fn wants_demo(&self) -> bool {
-        self.browser == "chromium" && self.only.as_ref().is_none_or(|only| DEMO.contains(only))
+    fn wants(&self, name: &str, has_media: bool, is_smoke: bool) -> bool {
+        (!self.smoke || is_smoke)
+            && (self.browser == "chromium" || !has_media)
+            && self.only.as_ref().is_none_or(|only| name.contains(only))
+    }
+
+    /// What a person does with the program's page.
+    fn uses(&self) -> Vec<&'static demo::Use> {
+        demo::ALL.iter().filter(|it| self.wants(it.name, it.has_media, it.is_smoke)).collect()
     }
 }
 
@@ -51,11 +58,14 @@ struct Count {
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
+    if arguments.program.is_none() && !arguments.uses().is_empty() {
+        arguments.program = Some(demo::program()?);
+    }
     if !namespace::is_inside() {
         match namespace::Namespace::create() {
             Ok(namespace) => {
-                let code = namespace.run_again()?;
+                let code = namespace.run_again(arguments.program.as_deref())?;
                 drop(namespace);
                 std::process::exit(code);
             }
@@ -78,16 +88,13 @@ fn main() -> Result<()> {
 
 fn run(arguments: &Arguments) -> Result<Count> {
     let page = page::serve()?;
-    let is_chosen = |scenario: &&Scenario| {
-        (!arguments.smoke || scenario.is_smoke)
-            && (arguments.browser == "chromium" || !scenario.has_media)
-            && arguments.only.as_ref().is_none_or(|only| scenario.name.contains(only))
-    };
+    let is_chosen = |scenario: &&Scenario| arguments.wants(scenario.name, scenario.has_media, scenario.is_smoke);
+    let uses = arguments.uses();
     let mut count = Count::default();
     for hides_addresses in [false, true] {
         let chosen: Vec<_> =
             scenario::ALL.iter().filter(is_chosen).filter(|s| s.hides_addresses == hides_addresses).collect();
-        if chosen.is_empty() && (hides_addresses || !arguments.wants_demo()) {
+        if chosen.is_empty() && (hides_addresses || uses.is_empty()) {
             continue;
         }
         let mut browser = browser::start(&arguments.browser, &browser::Options { hides_addresses })?;
@@ -98,10 +105,12 @@ fn run(arguments: &Arguments) -> Result<Count> {
                 report(scenario.name, &arguments.browser, role.text(), began, &result, &mut count);
             }
         }
-        if !hides_addresses && arguments.wants_demo() {
+        for it in uses.iter().filter(|_| !hides_addresses) {
             let began = Instant::now();
-            let result = demo::run(browser.as_mut(), arguments.screenshot.as_deref());
-            report(DEMO, &arguments.browser, "page", began, &result, &mut count);
+            let screenshot = arguments.screenshot.as_deref().filter(|_| it.has_media || uses.len() == 1);
+            let program = arguments.program.as_deref().context("no program")?;
+            let result = (it.run)(browser.as_mut(), program, screenshot);
+            report(it.name, &arguments.browser, "page", began, &result, &mut count);
         }
     }
     Ok(count)

@@ -3,6 +3,7 @@
 //! Firefox gathers nothing without a default route on an address that is not 127.x, and nothing leaves the machine.
 
 use anyhow::{Context, Result, bail};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The one address inside.
@@ -35,15 +36,17 @@ impl Namespace {
         run(&[&["ip", "netns", "exec", &self.name], arguments].concat())
     }
 
-    /// Runs this program again with the same arguments inside; returns its exit code.
-    pub(crate) fn run_again(&self) -> Result<i32> {
+    /// Runs this program again inside, with the same arguments and the wigwag `program`; returns its exit code.
+    pub(crate) fn run_again(&self, program: Option<&Path>) -> Result<i32> {
+        let mut rest: Vec<_> = std::env::args_os().skip(1).collect();
+        if let Some(program) = program
+            && !rest.iter().any(|argument| argument.to_string_lossy().starts_with("--program"))
+        {
+            rest.extend(["--program".into(), program.into()]);
+        }
         let program = std::env::current_exe()?;
-        let status = Command::new("ip")
-            .args(["netns", "exec", &self.name])
-            .arg(program)
-            .args(std::env::args_os().skip(1))
-            .env(MARK, "1")
-            .status()?;
+        let status =
+            Command::new("ip").args(["netns", "exec", &self.name]).arg(program).args(rest).env(MARK, "1").status()?;
         Ok(status.code().unwrap_or(1))
     }
 }

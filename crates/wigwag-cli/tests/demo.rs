@@ -94,10 +94,17 @@ fn the_page_and_its_parts_come_from_this_server_alone() {
     assert!(demo.banner.contains(&format!("http://{}/", demo.address)), "{}", demo.banner);
     let page = demo.get("/");
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("<title>wigwag"), "{page}");
-    for part in ["/style.css", "/app.js", "/charts.js"] {
+    for part in ["/style.css", "/app.js", "/charts.js", "/file.js", "/sha256.js"] {
         assert!(demo.get(part).starts_with("HTTP/1.1 200 OK\r\n"), "{part}");
     }
-    for text in [page, demo.get("/style.css"), demo.get("/app.js"), demo.get("/charts.js")] {
+    for text in [
+        page,
+        demo.get("/style.css"),
+        demo.get("/app.js"),
+        demo.get("/charts.js"),
+        demo.get("/file.js"),
+        demo.get("/sha256.js"),
+    ] {
         let body = text.split_once("\r\n\r\n").unwrap().1;
         let elsewhere = body.matches("https://").count() + body.matches("src=\"//").count();
         assert_eq!(elsewhere, 0, "the page works without the internet");
@@ -150,7 +157,47 @@ fn an_offer_is_answered_with_candidates_and_mistakes_are_explained() {
     let text = candidate["candidate"]["candidate"].as_str().unwrap();
     assert!(text.starts_with("candidate:") && text.contains(" typ host"), "{candidate}");
     say(&mut socket, &json!({"type": "bye"}));
-    hear(&mut socket, "bye");
+    say(&mut socket, &json!({"type": "offer", "sdp": OFFER}));
+    let answer = hear(&mut socket, "answer");
+    assert_ne!(answer["sdp"].as_str().unwrap(), sdp, "another call may begin at once");
+}
+
+#[test]
+fn two_pages_meet_in_a_room_and_what_they_say_is_carried() {
+    let demo = Demo::start(&[]);
+    let [mut first, mut second, mut third] = [(); 3].map(|()| demo.signalling());
+    let join = json!({"type": "join", "room": "a-room_1"});
+    say(&mut first, &join);
+    assert_eq!(hear(&mut first, "joined")["friend"], false);
+    say(&mut second, &join);
+    assert_eq!(hear(&mut second, "joined")["friend"], true);
+    hear(&mut first, "friend-joined");
+    for (room, reason) in [("a-room_1", "two are in this room"), ("a room", "1 to 64")] {
+        say(&mut third, &json!({"type": "join", "room": room}));
+        let error = hear(&mut third, "error");
+        assert!(error["message"].as_str().unwrap().contains(reason), "{error}");
+    }
+    let candidate = json!({"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "f"});
+    for message in [
+        json!({"type": "offer", "sdp": "their own business"}),
+        json!({"type": "ice-candidate", "candidate": candidate}),
+        json!({"type": "ice-candidate", "candidate": null}),
+    ] {
+        say(&mut second, &message);
+        assert_eq!(hear(&mut first, message["type"].as_str().unwrap()), message);
+    }
+    say(&mut first, &json!({"type": "answer", "sdp": "theirs, too"}));
+    assert_eq!(hear(&mut second, "answer")["sdp"], "theirs, too");
+    say(&mut first, &json!({"type": "bye"}));
+    hear(&mut second, "friend-left");
+    say(&mut third, &join);
+    assert_eq!(hear(&mut third, "joined")["friend"], true);
+    drop(third);
+    hear(&mut second, "friend-joined");
+    hear(&mut second, "friend-left");
+    // Who has left the room talks to the server again.
+    say(&mut first, &json!({"type": "offer", "sdp": OFFER}));
+    hear(&mut first, "answer");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::socket::RpcSocket;
 use super::{Browser, Options, wait_for};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl Chromium {
         }
         command.arg("about:blank");
         let port_file = profile.join("DevToolsActivePort");
-        let log = std::env::temp_dir().join(format!("wigwag-chromium-{}.log", std::process::id()));
+        let log = PathBuf::from(format!("{}.log", profile.display()));
         let mut process = Process::start(command, profile, &log)?;
         let address = wait_for(Duration::from_secs(30), || match std::fs::read_to_string(&port_file) {
             Ok(text) if text.lines().count() >= 2 => Ok(Some(text)),

@@ -5,6 +5,7 @@ use super::socket::RpcSocket;
 use super::{Browser, Options, wait_for};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ impl Firefox {
         let mut command = Command::new("firefox-esr");
         command.env("HOME", &profile).args(["--headless", "--no-remote", "--remote-debugging-port=0", "--profile"]);
         command.arg(&profile).arg("about:blank");
-        let log = std::env::temp_dir().join(format!("wigwag-firefox-{}.log", std::process::id()));
+        let log = PathBuf::from(format!("{}.log", profile.display()));
         let mut process = Process::start(command, profile, &log)?;
         let url = wait_for(PATIENCE, || {
             let text = std::fs::read_to_string(&log).unwrap_or_default();

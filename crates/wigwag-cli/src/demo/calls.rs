@@ -1,6 +1,7 @@
 //! All calls of the demo, on one thread, one endpoint and one UDP port for each address of this machine.
 
 use super::echo::Echo;
+use super::rooms::Rooms;
 use super::signalling::{ClientMessage, ServerMessage};
 use crate::failure::Failure;
 use mio::Waker;
@@ -29,7 +30,7 @@ const MTU: usize = 1280;
 
 /// Names an open page; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PageId(u64);
+pub(super) struct PageId(pub(super) u64);
 
 enum Command {
     Open(PageId, Outbox),
@@ -153,11 +154,12 @@ struct Exchange {
     waiting: Receiver<Command>,
     pages: BTreeMap<PageId, Page>,
     by_connection: BTreeMap<ConnectionId, PageId>,
+    rooms: Rooms,
 }
 
 impl Exchange {
-    const fn new(driver: Driver, waiting: Receiver<Command>) -> Self {
-        Self { driver, waiting, pages: BTreeMap::new(), by_connection: BTreeMap::new() }
+    fn new(driver: Driver, waiting: Receiver<Command>) -> Self {
+        Self { driver, waiting, pages: BTreeMap::new(), by_connection: BTreeMap::new(), rooms: Rooms::default() }
     }
 
     fn run(mut self) -> std::io::Result<()> {
@@ -177,6 +179,11 @@ impl Exchange {
 
     fn handle_message(&mut self, page: PageId, message: ClientMessage) {
         let result = match message {
+            ClientMessage::Join(room) => self.join(page, &room),
+            message if self.rooms.contains(page) => {
+                self.carry(page, message);
+                Ok(())
+            }
             ClientMessage::Offer(sdp) => self.answer(page, sdp),
             ClientMessage::Answer(sdp) => self.connection(page).map_or(Ok(()), |connection| {
                 connection.set_remote_description(SessionDescription::answer(sdp)).map_err(text)
@@ -192,6 +199,37 @@ impl Exchange {
         };
         if let Err(message) = result {
             self.say(page, ServerMessage::Error(message));
+        }
+    }
+
+    /// The page wants to call whoever opens the same room; a call with us is over.
+    fn join(&mut self, page: PageId, room: &str) -> Result<(), String> {
+        self.hang_up(page);
+        let friend = self.rooms.join(page, room)?;
+        self.say(page, ServerMessage::Joined { has_friend: friend.is_some() });
+        if let Some(friend) = friend {
+            self.say(friend, ServerMessage::FriendJoined);
+        }
+        Ok(())
+    }
+
+    /// What pages in a room say, they say to each other. To nobody, it is lost: who comes second begins anew.
+    fn carry(&mut self, page: PageId, message: ClientMessage) {
+        let message = match message {
+            ClientMessage::Offer(sdp) => ServerMessage::Offer(sdp),
+            ClientMessage::Answer(sdp) => ServerMessage::Answer(sdp),
+            ClientMessage::Candidate(candidate) => ServerMessage::Candidate(candidate),
+            ClientMessage::Bye => return self.leave_room(page),
+            ClientMessage::Join(_) | ClientMessage::CallMe => return,
+        };
+        if let Some(friend) = self.rooms.friend(page) {
+            self.say(friend, message);
+        }
+    }
+
+    fn leave_room(&mut self, page: PageId) {
+        if let Some(friend) = self.rooms.leave(page) {
+            self.say(friend, ServerMessage::FriendLeft);
         }
     }
 
@@ -237,10 +275,14 @@ impl Exchange {
     fn handle_leave(&mut self, page: PageId) {
         self.hang_up(page);
         self.pages.remove(&page);
+        self.leave_room(page);
     }
 
+    /// The page is done with its call, and may begin the next one while the peer is told goodbye.
     fn hang_up(&mut self, page: PageId) {
-        if let Some(connection) = self.connection(page) {
+        let Some(call) = self.pages.get_mut(&page).and_then(|page| page.call.take()) else { return };
+        self.by_connection.remove(&call.connection);
+        if let Some(connection) = self.driver.endpoint_mut().connection_mut(call.connection) {
             connection.close();
         }
     }
@@ -262,6 +304,7 @@ impl Exchange {
                 tracing::info!(?page, %state, "the call's state");
                 if state == ConnectionState::Failed {
                     self.hang_up(page);
+                    self.say(page, ServerMessage::Bye("no path to this browser works".to_owned()));
                 }
             }
             Event::Closed(reason) => {

@@ -1,8 +1,9 @@
-//! `wigwag demo`: a page with a video call to this program, which echoes it.
+//! `wigwag demo`: a page with a video call to this program, which echoes it, or to a friend with the same page.
 
 mod calls;
 mod echo;
 mod http;
+mod rooms;
 mod server;
 mod signalling;
 mod stream;

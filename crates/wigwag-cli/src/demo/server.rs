@@ -22,6 +22,8 @@ const PAGE: Response = Response::new(200, "text/html; charset=utf-8", include_st
 const STYLE: Response = Response::new(200, "text/css; charset=utf-8", include_str!("page/style.css"));
 const SCRIPT: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/app.js"));
 const CHARTS: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/charts.js"));
+const FILE: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/file.js"));
+const SHA256: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/sha256.js"));
 
 /// Accepts connections until the process ends.
 pub(super) fn serve(listener: &TcpListener, tls: Option<&Tls>, calls: &Calls) {
@@ -111,6 +113,8 @@ fn serve_request(mut stream: Stream, request: Request, calls: &Calls) -> io::Res
         ("GET" | "HEAD", "/style.css") => &STYLE,
         ("GET" | "HEAD", "/app.js") => &SCRIPT,
         ("GET" | "HEAD", "/charts.js") => &CHARTS,
+        ("GET" | "HEAD", "/file.js") => &FILE,
+        ("GET" | "HEAD", "/sha256.js") => &SHA256,
         ("GET" | "HEAD", _) => &Response::text(404, "There is no such page."),
         _ => &Response::text(405, "Pages are read with GET."),
     };

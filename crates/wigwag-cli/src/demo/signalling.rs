@@ -15,7 +15,9 @@ pub(super) enum ClientMessage {
     Candidate(Option<IceCandidate>),
     /// The server shall make the offer.
     CallMe,
-    /// The call is over; the page stays.
+    /// The page wants to meet another one in this room, and what it says from now on is for that one.
+    Join(String),
+    /// The call is over, or the room is left; the page stays.
     Bye,
 }
 
@@ -25,6 +27,12 @@ pub(super) enum ServerMessage {
     Offer(String),
     Answer(String),
     Candidate(Option<IceCandidate>),
+    /// The page is in the room, and whether another one was there before.
+    Joined {
+        has_friend: bool,
+    },
+    FriendJoined,
+    FriendLeft,
     /// The call is over, and why.
     Bye(String),
     /// What the page asked for cannot be, and why.
@@ -44,6 +52,11 @@ impl ClientMessage {
             "answer" => Ok(Self::Answer(sdp()?)),
             "ice-candidate" => Ok(Self::Candidate(parse_candidate(value.get("candidate").unwrap_or(&Value::Null))?)),
             "call-me" => Ok(Self::CallMe),
+            "join" => value
+                .get("room")
+                .and_then(Value::as_str)
+                .map(|room| Self::Join(room.to_owned()))
+                .ok_or("a join needs its \"room\"".to_owned()),
             "bye" => Ok(Self::Bye),
             other => Err(format!("the type {other:?} is not known here")),
         }
@@ -79,6 +92,9 @@ impl ServerMessage {
                     "usernameFragment": it.username_fragment,
                 })),
             }),
+            Self::Joined { has_friend } => json!({ "type": "joined", "friend": has_friend }),
+            Self::FriendJoined => json!({ "type": "friend-joined" }),
+            Self::FriendLeft => json!({ "type": "friend-left" }),
             Self::Bye(reason) => json!({ "type": "bye", "reason": reason }),
             Self::Error(message) => json!({ "type": "error", "message": message }),
         };
@@ -107,6 +123,7 @@ mod tests {
             assert_eq!(parse(end), Ok(ClientMessage::Candidate(None)));
         }
         assert_eq!(parse(r#"{"type":"call-me"}"#), Ok(ClientMessage::CallMe));
+        assert_eq!(parse(r#"{"type":"join","room":"a-1"}"#), Ok(ClientMessage::Join("a-1".into())));
     }
 
     #[test]
@@ -119,6 +136,7 @@ mod tests {
             (r#"{"type":"answer","sdp":1}"#, "needs its \"sdp\""),
             (r#"{"type":"ice-candidate","candidate":{}}"#, "needs its \"candidate\""),
             (r#"{"type":"ice-candidate","candidate":{"candidate":"","sdpMLineIndex":65536}}"#, "too large"),
+            (r#"{"type":"join"}"#, "needs its \"room\""),
             (r#"{"type":"dance"}"#, "\"dance\" is not known"),
         ] {
             let error = ClientMessage::parse(text).unwrap_err();

@@ -1,9 +1,10 @@
-// The page of `wigwag demo`: one call with an echo, its chat, its states and its numbers.
+// The page of `wigwag demo`: one call, with wigwag that echoes or with a friend; its chat, files, states and numbers.
 //
-// ?auto=echo | test | chat   starts at once        ?offerer=server   wigwag makes the offer
-// ?video=0                   sound only
+// ?auto=echo | test | chat | friend   starts at once        ?offerer=server   wigwag makes the offer
+// ?video=0  sound only                                      #room=…           a friend's invitation
 
 import { Chart } from "./charts.js";
+import { receiveFile, sendFile } from "./file.js";
 
 const query = new URLSearchParams(location.search);
 const element = (id) => document.getElementById(id);
@@ -70,6 +71,7 @@ const server = {
       setState("server", "connected");
       this.retry = 500;
       if (element("notice").dataset.about === "server") element("notice").hidden = true;
+      if (room) this.say({ type: "join", room });
       for (const message of this.waiting.splice(0)) this.say(message);
     };
     this.socket.onmessage = ({ data }) => hear(JSON.parse(data));
@@ -81,7 +83,7 @@ const server = {
         complain("The server is gone.", "Start wigwag demo again: this page finds it by itself.");
         element("notice").dataset.about = "server";
       }
-      if (wasOpen) hangUp();
+      if (wasOpen && !room) hangUp();
       setTimeout(() => this.open(), this.retry);
       this.retry = Math.min(this.retry * 2, 5000);
     };
@@ -100,6 +102,9 @@ async function hear(message) {
       case "answer": return await call?.peer.setRemoteDescription({ type: "answer", sdp: message.sdp });
       case "ice-candidate": return await call?.peer.addIceCandidate(message.candidate ?? undefined);
       case "bye": return call && (note(`wigwag: ${message.reason}`), hangUp());
+      case "joined": return await enterRoom(message.friend);
+      case "friend-joined": return note("your friend is here");
+      case "friend-left": return friendLeft();
       case "error": return complain("wigwag refused:", message.message);
     }
   } catch (error) {
@@ -125,42 +130,53 @@ function makeCall() {
       element("fact-setup").textContent = `${Math.round(performance.now() - call.began)} ms from the first step to connected`;
     } else if (peer.connectionState === "failed") {
       hangUp();
-      complain("The connection failed.", "No path to wigwag works. Is a firewall blocking UDP between here and there?");
+      complain("The connection failed.", `No path to ${room ? "your friend" : "wigwag"} works. Is a firewall blocking UDP between here and there?`);
     }
   };
   peer.ontrack = ({ track, streams }) => {
-    note(`${track.kind} comes back`);
+    note(`${track.kind} comes in`);
     const video = element("remote-video");
     video.srcObject ??= streams[0] ?? new MediaStream();
     if (!video.srcObject.getTracks().includes(track)) video.srcObject.addTrack(track);
     video.play().catch(() => { /* it begins with the next click */ });
   };
-  peer.ondatachannel = ({ channel }) => useChannel(channel);
+  peer.ondatachannel = ({ channel }) => (channel.label === "file" ? receiveFile(channel, element("file-list")) : useChannel(channel));
   for (const [name, state] of [["signaling", "stable"], ["gathering", "new"], ["ice", "new"], ["connection", "new"]]) setState(name, state);
   showControls();
   return call;
 }
 
-/** Who makes the offer is a choice of the page; everything else is the same. */
+/** Who makes the offer is a choice of the page; everything else is the same. Among friends, who comes second offers. */
+const isServerToOffer = () => !room && query.get("offerer") === "server";
+
 async function negotiate() {
   const { peer } = call;
-  if (query.get("offerer") === "server") return server.say({ type: "call-me" });
+  if (isServerToOffer()) return server.say({ type: "call-me" });
   if (!call.channel) useChannel(peer.createDataChannel("chat"));
   await peer.setLocalDescription();
   server.say({ type: "offer", sdp: peer.localDescription.sdp });
 }
 
 async function takeOffer(sdp) {
-  const { peer, stream } = call ?? makeCall();
+  const { peer } = call ?? makeCall();
+  if (room && friend.stream) useStream(friend.stream);
+  const { stream } = call;
   await peer.setRemoteDescription({ type: "offer", sdp });
   for (const transceiver of peer.getTransceivers()) {
     const track = stream?.getTracks().find((track) => track.kind === transceiver.receiver.track.kind);
     if (!track || transceiver.sender.track) continue;
     await transceiver.sender.replaceTrack(track);
+    transceiver.sender.setStreams?.(stream);
     transceiver.direction = "sendrecv";
   }
   await peer.setLocalDescription();
   server.say({ type: "answer", sdp: peer.localDescription.sdp });
+}
+
+function useStream(stream) {
+  call.stream = stream;
+  call.began = performance.now();
+  element("local-video").srcObject = stream;
 }
 
 async function startCall(makeStream) {
@@ -170,10 +186,8 @@ async function startCall(makeStream) {
     const stream = await makeStream();
     if (!stream) return;
     const { peer } = call ?? makeCall();
-    call.stream = stream;
-    call.began = performance.now();
-    element("local-video").srcObject = stream;
-    if (query.get("offerer") !== "server") for (const track of stream.getTracks()) peer.addTrack(track, stream);
+    useStream(stream);
+    if (!isServerToOffer()) for (const track of stream.getTracks()) peer.addTrack(track, stream);
     await negotiate();
   } catch (error) {
     complain("The call could not begin:", error.message);
@@ -184,24 +198,84 @@ async function startCall(makeStream) {
 }
 
 function hangUp() {
+  const streams = [call?.stream, friend.stream];
+  if (call || room) server.say({ type: "bye" });
+  room = null;
+  friend.stream = null;
+  endCall();
+  for (const stream of streams) for (const track of stream?.getTracks() ?? []) { track.stop(); track.release?.(); }
+  showControls();
+}
+
+/** The connection is over; the camera stays as it is. */
+function endCall() {
   if (!call) return;
-  const { peer, stream } = call;
+  const { peer } = call;
   call = null;
-  server.say({ type: "bye" });
   peer.close();
-  for (const track of stream?.getTracks() ?? []) { track.stop(); track.release?.(); }
   for (const id of ["local-video", "remote-video"]) element(id).srcObject = null;
   for (const name of ["signaling", "ice", "connection"]) setState(name, "closed");
   setState("gathering", "idle");
   for (const id of ["local-info", "remote-info", "clock"]) element(id).textContent = "";
+}
+
+// ── A friend: two pages meet in a room, by its link; the server only carries their descriptions and candidates ──────
+
+let room = null;
+const friend = { stream: null };
+
+const invitedTo = () => new URLSearchParams(location.hash.slice(1)).get("room");
+
+/** A name that nobody guesses. */
+function newRoom() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+async function startFriend(makeStream) {
+  element("notice").hidden = true;
+  const stream = await makeStream();
+  if (!stream) return;
+  if (call) hangUp();
+  friend.stream = stream;
+  element("local-video").srcObject = stream;
+  room = invitedTo() ?? newRoom();
+  history.replaceState(null, "", `#${new URLSearchParams({ room })}`);
+  server.say({ type: "join", room });
   showControls();
 }
 
+/** We are in the room; who comes second makes the offer. */
+async function enterRoom(isFriendHere) {
+  note(isFriendHere ? "your friend is in the room" : "waiting for your friend");
+  endCall();
+  if (!isFriendHere || !room) return;
+  const { peer } = makeCall();
+  useStream(friend.stream);
+  for (const track of friend.stream.getTracks()) peer.addTrack(track, friend.stream);
+  showControls();
+  await negotiate();
+}
+
+function friendLeft() {
+  note("your friend has left");
+  endCall();
+  if (room) element("local-video").srcObject = friend.stream;
+  showControls();
+}
+
+element("invitation-copy").onclick = async () => {
+  const link = element("invitation-link");
+  link.select();
+  await navigator.clipboard?.writeText(link.value).catch(() => { /* it is selected */ });
+  element("invitation-copy").textContent = "Copied";
+};
+
 // ── Camera, microphone, or something to look at instead ─────────────────────────────────────────────────────────────
 
-async function openCamera() {
+async function openCamera({ isFriend = false } = {}) {
   element("local-video").classList.add("mirror");
-  const instead = { text: "Use a test picture", run: () => startCall(makeTestPicture) };
+  const instead = { text: "Use a test picture", run: () => (isFriend ? startFriend : startCall)(makeTestPicture) };
   if (!navigator.mediaDevices?.getUserMedia) {
     complain("No camera on an insecure page.", "Browsers give cameras to pages of this machine (http://127.0.0.1) and to HTTPS only: run wigwag demo --tls.", instead);
     return null;
@@ -276,13 +350,14 @@ async function makeTestPicture() {
 
 function useChannel(channel) {
   call.channel = channel;
+  const isFriend = Boolean(room);
   channel.onopen = () => {
     note(`data channel "${channel.label}" is open`);
     for (const line of call?.unsent.splice(0) ?? []) sendLine(line);
   };
   channel.onclose = () => note("data channel is closed");
   channel.onmessage = ({ data }) => {
-    const sent = call?.lines.shift();
+    const sent = isFriend ? undefined : call?.lines.shift();
     addLine("echo", typeof data === "string" ? data : `${data.byteLength ?? data.size} bytes`,
       sent === undefined ? "" : `${(performance.now() - sent).toFixed(1)} ms`);
   };
@@ -314,11 +389,60 @@ element("chat-form").onsubmit = async (event) => {
 
 async function chat(line) {
   if (call?.channel?.readyState === "open") return sendLine(line);
+  if (room && !call) return addLine("info", "nobody else is here yet");
   const isNew = !call;
   (call ?? makeCall()).unsent.push(line);
   if (!isNew && call.channel) return;
   addLine("info", "opening a data channel…");
   await negotiate().catch((error) => complain("The chat could not begin:", error.message));
+}
+
+// ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Resolves when data can be sent, after opening a connection for it if there is none. */
+async function readyForData() {
+  if (room && !call) throw new Error("nobody else is here yet");
+  if (!call) {
+    makeCall();
+    await negotiate();
+  }
+  const { peer } = call;
+  while (peer.connectionState !== "connected") {
+    if (["failed", "closed"].includes(peer.connectionState)) throw new Error("there is no connection");
+    await new Promise((resolve) => peer.addEventListener("connectionstatechange", resolve, { once: true }));
+  }
+  return peer;
+}
+
+async function sendFiles(files) {
+  for (const file of files) {
+    try {
+      const peer = await readyForData();
+      const channel = peer.createDataChannel("file");
+      channel.binaryType = "arraybuffer";
+      await new Promise((resolve, reject) => {
+        channel.onopen = resolve;
+        channel.onclose = () => reject(new Error("the channel did not open"));
+      });
+      note(`file of ${file.size} bytes`);
+      await sendFile(channel, file, element("file-list"));
+    } catch (error) {
+      complain("The file was not sent:", `${error.message}.`);
+    }
+  }
+}
+
+element("file-input").onchange = async ({ target }) => {
+  const files = [...target.files];
+  await sendFiles(files);
+  target.value = "";
+};
+for (const name of ["dragover", "dragleave", "drop"]) {
+  element("drop").addEventListener(name, (event) => {
+    event.preventDefault();
+    element("drop").classList.toggle("over", name === "dragover");
+    if (name === "drop") sendFiles([...event.dataTransfer.files]);
+  });
 }
 
 // ── Numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -416,20 +540,42 @@ setInterval(() => {
 // ── Buttons ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function showControls() {
-  const stream = call?.stream;
+  const stream = call?.stream ?? friend.stream;
   const has = (kind) => Boolean(stream?.getTracks().some((track) => track.kind === kind));
-  element("start-echo").hidden = element("start-test").hidden = Boolean(stream);
-  element("start-echo").disabled = element("start-test").disabled = false;
-  element("hang-up").hidden = !call;
+  const invited = invitedTo();
+  for (const id of ["start-echo", "start-test", "start-friend"]) {
+    element(id).hidden = Boolean(stream);
+    element(id).disabled = false;
+  }
+  element("start-friend").textContent = invited ? "Join your friend" : "Call a friend";
+  element("start-friend").classList.toggle("primary", Boolean(invited));
+  element("start-echo").classList.toggle("primary", !invited);
+  element("hang-up").hidden = !call && !room;
   element("hang-up").textContent = stream ? "Hang up" : "End chat";
   element("mute").hidden = !has("audio");
   element("camera").hidden = !has("video");
+  element("invitation").hidden = !room || Boolean(call);
+  element("invitation-text").textContent = "Waiting for your friend. Whoever opens this link is in the call:";
+  element("invitation-link").value = room ? location.href : "";
+  element("invitation-copy").textContent = "Copy the link";
+  showPartner(Boolean(room) || Boolean(invited && !call));
   for (const text of document.querySelectorAll(".idle")) text.hidden = Boolean(stream);
+}
+
+function showPartner(isFriend) {
+  const texts = {
+    "stage-title": ["Echo call", "Call with a friend"],
+    "stage-about": ["what you send comes back from wigwag", "straight between the two browsers; wigwag introduces them"],
+    "remote-name": ["Echo from wigwag", "Your friend"],
+    "chat-about": ["over a data channel; every line comes back", "over a data channel, to your friend"],
+    "files-about": ["of any size, there and back over a data channel", "of any size, to your friend over a data channel"],
+  };
+  for (const [id, both] of Object.entries(texts)) element(id).textContent = both[Number(isFriend)];
 }
 
 function toggle(id, kind, [on, off]) {
   element(id).onclick = () => {
-    const tracks = call?.stream?.getTracks().filter((track) => track.kind === kind) ?? [];
+    const tracks = (call?.stream ?? friend.stream)?.getTracks().filter((track) => track.kind === kind) ?? [];
     for (const track of tracks) track.enabled = !track.enabled;
     const isOff = tracks.some((track) => !track.enabled);
     element(id).setAttribute("aria-pressed", String(isOff));
@@ -438,9 +584,11 @@ function toggle(id, kind, [on, off]) {
 }
 toggle("mute", "audio", ["Mute microphone", "Unmute microphone"]);
 toggle("camera", "video", ["Stop camera", "Start camera"]);
-element("start-echo").onclick = () => startCall(openCamera);
+element("start-echo").onclick = () => startCall(() => openCamera());
 element("start-test").onclick = () => startCall(makeTestPicture);
+element("start-friend").onclick = () => startFriend(() => openCamera({ isFriend: true }));
 element("hang-up").onclick = hangUp;
+addEventListener("hashchange", showControls);
 addEventListener("pagehide", hangUp);
 
 let theme = matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
@@ -451,6 +599,7 @@ if (typeof RTCPeerConnection === "undefined") {
   complain("This browser has no WebRTC.", "Open the page in Chromium, Firefox or Safari.");
 } else {
   server.open();
-  const begin = { echo: () => startCall(openCamera), test: () => startCall(makeTestPicture), chat: () => chat("hello") }[query.get("auto")];
+  showControls();
+  const begin = { friend: () => startFriend(makeTestPicture), echo: () => startCall(() => openCamera()), test: () => startCall(makeTestPicture), chat: () => chat("hello") }[query.get("auto")];
   begin?.();
 }

@@ -1,0 +1,22 @@
+//! A call that comes back, and a line of chat.
+
+use super::{Demo, say, sound, take_picture, wait_for_line, watch};
+use crate::browser::Browser;
+use anyhow::{Result, ensure};
+use std::path::Path;
+
+pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<&Path>) -> Result<String> {
+    let demo = Demo::start(program)?;
+    browser.navigate(&demo.url)?;
+    browser.evaluate("document.getElementById('start-echo').click()")?;
+    let frames = watch(browser)?;
+    let sound = sound(browser)?;
+    ensure!(sound > 0.0, "the remote audio is silent");
+    let line = "does this come back? ✓";
+    say(browser, line)?;
+    wait_for_line(browser, line, 2)?;
+    let state = browser.evaluate("document.getElementById('connection-state').textContent")?;
+    ensure!(state == "connected", "the page says that the connection is {state}");
+    take_picture(browser, screenshot)?;
+    Ok(format!("{frames} frames in 2 s, audio energy {sound:.3}"))
+}

@@ -1,0 +1,38 @@
+//! Two browsers call each other by a link; wigwag introduces them.
+
+use super::{Demo, say, take_picture, wait, wait_for_line, watch};
+use crate::browser::{self, Browser, Options};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+
+pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<&Path>) -> Result<String> {
+    let demo = Demo::start(program)?;
+    let mut friend = browser::start("chromium", &Options::default())?;
+    browser.navigate(&format!("{}?auto=friend", demo.url))?;
+    wait(browser, "an invitation", "!document.getElementById('invitation').hidden")?;
+    let link = browser.evaluate("document.getElementById('invitation-link').value")?;
+    let link = link.as_str().context("the invitation has no link")?;
+    // A link may be opened by a browser that asks for nothing but the link.
+    friend.navigate(link)?;
+    friend.evaluate("document.getElementById('start-friend').click()")?;
+    let (here, there) = (watch(browser)?, watch(friend.as_mut())?);
+    say(browser, "do you see me?")?;
+    wait_for_line(friend.as_mut(), "do you see me?", 1)?;
+    say(friend.as_mut(), "clearly ✓")?;
+    wait_for_line(browser, "clearly ✓", 1)?;
+    friend.evaluate(
+        "(() => { const files = new DataTransfer(); files.items.add(new File([new Uint8Array(3000000).fill(7)], 'gift.bin'));
+        const input = document.getElementById('file-input'); input.files = files.files; input.dispatchEvent(new Event('change')); })()",
+    )?;
+    for page in [&mut *browser, friend.as_mut()] {
+        wait(page, "the file of the friend", "document.querySelector('#file-list li')?.dataset.state === 'done'")?;
+    }
+    let len = browser.evaluate(
+        "fetch(document.querySelector('#file-list a').href).then((it) => it.arrayBuffer()).then((it) => it.byteLength)",
+    )?;
+    ensure!(len == 3_000_000, "the file that can be saved has {len} bytes");
+    take_picture(browser, screenshot)?;
+    friend.evaluate("document.getElementById('hang-up').click()")?;
+    wait(browser, "the friend to be gone", "!document.getElementById('invitation').hidden")?;
+    Ok(format!("{here} and {there} frames in 2 s, with {}", friend.name()))
+}
