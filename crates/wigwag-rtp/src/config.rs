@@ -116,6 +116,9 @@ pub struct ReceiverConfig {
     pub nack: bool,
     /// Whether key frames may be asked for (`a=rtcp-fb:* nack pli`).
     pub pli: bool,
+    /// Whether they may be asked for as somebody who never had one (`a=rtcp-fb:* ccm fir`, RFC 5104); only used where
+    /// `pli` is not, which asks for less.
+    pub fir: bool,
     /// Whether arrivals are reported (`a=rtcp-fb:* transport-cc`).
     pub transport_cc: bool,
 }
@@ -131,6 +134,7 @@ impl ReceiverConfig {
             extensions: Extensions::NONE,
             nack: false,
             pli: false,
+            fir: false,
             transport_cc: false,
         }
     }

@@ -104,6 +104,8 @@ pub struct ReceiverStats {
     pub packets_given_up: u64,
     /// Picture loss indications sent.
     pub plis_sent: u64,
+    /// Full intra requests sent.
+    pub firs_sent: u64,
     /// Sender reports received.
     pub sender_reports_received: u64,
 }

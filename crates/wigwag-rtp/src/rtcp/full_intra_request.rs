@@ -1,5 +1,6 @@
 //! FIR: a key frame, please (RFC 5104 §4.3.1).
 
+use super::{HEADER_LEN, PAYLOAD_FEEDBACK, write_header};
 use crate::DecodeError;
 use crate::read::Reader;
 
@@ -21,6 +22,19 @@ impl<'a> FullIntraRequest<'a> {
             return Err(DecodeError::Malformed("FIR"));
         }
         Ok(Self { sender_ssrc, entries: body.0 })
+    }
+
+    /// The length for one source.
+    pub(crate) const LEN: usize = HEADER_LEN + 8 + ENTRY_LEN;
+
+    /// Appends the message that asks one source; a new number for each request that is no repetition.
+    pub(crate) fn write(sender_ssrc: u32, media_ssrc: u32, number: u8, out: &mut Vec<u8>) {
+        write_header(PAYLOAD_FEEDBACK, FORMAT, Self::LEN, out);
+        out.extend_from_slice(&sender_ssrc.to_be_bytes());
+        // RFC 5104 §4.3.1.2: the source is in the entry, and this field is 0.
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&media_ssrc.to_be_bytes());
+        out.extend_from_slice(&[number, 0, 0, 0]);
     }
 
     /// Each source that is asked, and the number of the request, which is the same when it is repeated.

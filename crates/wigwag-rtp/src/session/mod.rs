@@ -6,12 +6,14 @@ mod load;
 mod queue;
 mod rtcp_output;
 mod rtp_output;
+mod sending;
 mod streams;
+mod timeout;
 
 use crate::config::{Config, PayloadType, ReceiverConfig, SenderConfig};
 use crate::demultiplex::Demultiplexer;
-use crate::error::{Error, SendError};
-use crate::event::{Event, ReceiverId, RtpPacket, SenderId};
+use crate::error::Error;
+use crate::event::{Event, ReceiverId, SenderId};
 use crate::rtcp::NackPair;
 use crate::stats::{ReceiverStats, SenderStats, Stats};
 use crate::stream::receive::ReceiveStream;
@@ -258,34 +260,9 @@ impl Session {
         self.config.is_reduced_size = is_reduced_size;
     }
 
-    /// Queues a packet.
-    ///
-    /// # Errors
-    /// If the queue is full, the sender unknown, the packet too long or the payload type not the sender's; the payload
-    /// is given back.
-    pub fn send(&mut self, id: SenderId, packet: RtpPacket) -> Result<(), SendError> {
-        let Some(sender) = self.senders.get_mut(&id) else { return Err(SendError::UnknownSender(packet.payload)) };
-        if sender.clock_rate_hz(packet.payload_type).is_none() {
-            return Err(SendError::PayloadType(packet.payload));
-        }
-        if sender.header_len_max() + packet.payload.len() > self.config.packet_len_max {
-            return Err(SendError::TooLong(packet.payload));
-        }
-        let bytes = sender.queued_bytes + queue::charge(&packet);
-        if sender.queued_packets >= self.config.send_queue_packets_max || bytes > self.config.send_queue_bytes_max {
-            sender.is_room_wanted = true;
-            return Err(SendError::Full(packet.payload));
-        }
-        sender.queued_packets += 1;
-        sender.queued_bytes = bytes;
-        self.queue.push(id, sender.config.kind, packet);
-        self.invariants();
-        Ok(())
-    }
-
-    /// Asks the peer for a key frame on all sources of a media section (PLI), if that was negotiated.
+    /// Asks the peer for a key frame on all sources of a media section (PLI, or else FIR), if either was negotiated.
     pub fn request_key_frame(&mut self, id: ReceiverId) {
-        if !self.sections.receiver(id).is_some_and(|section| section.pli) {
+        if !self.sections.receiver(id).is_some_and(|section| section.pli || section.fir) {
             return;
         }
         let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
@@ -430,44 +407,6 @@ impl Session {
             let interval = u64::try_from(self.config.report_interval.as_micros()).unwrap_or(u64::MAX);
             let interval = (interval / 2).saturating_add(self.rng.below(interval));
             self.timers.report = Timer::after(now, Duration::from_micros(interval));
-        }
-    }
-
-    fn owe_reports(&mut self) {
-        self.stats.visits += (self.unreported.senders.len() + self.unreported.streams.len()) as u64;
-        self.owed.sender_reports.append(&mut self.unreported.senders);
-        self.owed.blocks.append(&mut self.unreported.streams);
-    }
-
-    fn owe_nacks(&mut self, now: Instant) {
-        let mut next = None;
-        for ssrc in std::mem::take(&mut self.streams.incomplete) {
-            self.stats.visits += 1;
-            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
-            stream.stats.packets_given_up += stream.missing.expire(now);
-            next = earliest([next, stream.missing.deadline()]);
-            if stream.missing.is_owed() {
-                self.owed.nacks.insert(ssrc);
-            }
-            if !stream.missing.is_empty() {
-                self.streams.incomplete.insert(ssrc);
-            }
-        }
-        if let Some(at) = next {
-            sooner(&mut self.timers.nack, at);
-        }
-    }
-
-    fn owe_key_frames(&mut self, now: Instant) {
-        for ssrc in std::mem::take(&mut self.streams.wanting) {
-            self.stats.visits += 1;
-            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
-            if stream.key_frame.expire(now) {
-                self.owed.key_frames.insert(ssrc);
-            } else if let Some(at) = stream.key_frame.deadline() {
-                self.streams.wanting.insert(ssrc);
-                sooner(&mut self.timers.key_frame, at);
-            }
         }
     }
 

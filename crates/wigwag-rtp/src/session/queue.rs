@@ -11,7 +11,12 @@ const PACKET_OVERHEAD: usize = 128;
 
 /// What a packet is charged for.
 pub(super) fn charge(packet: &RtpPacket) -> usize {
-    packet.payload.len() + PACKET_OVERHEAD
+    charge_of(1, packet.payload.len())
+}
+
+/// What so many packets with so many bytes of payload are charged for.
+pub(super) const fn charge_of(packets: usize, payload_bytes: usize) -> usize {
+    packets.saturating_mul(PACKET_OVERHEAD).saturating_add(payload_bytes)
 }
 
 /// Packets that wait to be sent.

@@ -2,7 +2,10 @@
 
 use super::{Session, sooner};
 use crate::event::SenderId;
-use crate::rtcp::{Goodbye, Nack, NackPair, PictureLoss, ReceiverReport, ReportBlock, SenderReport, SourceDescription};
+use crate::rtcp::{
+    FullIntraRequest, Goodbye, Nack, NackPair, PictureLoss, ReceiverReport, ReportBlock, SenderReport,
+    SourceDescription,
+};
 use std::time::Instant;
 
 /// With what a compound begins.
@@ -145,15 +148,24 @@ impl Session {
 
     fn write_key_frame_requests(&mut self, now: Instant, compound: &mut Compound<'_>) {
         let sender_ssrc = self.speaker();
+        // Whichever it will be.
         while self.may_write_feedback(compound)
-            && compound.room() >= PictureLoss::LEN
+            && compound.room() >= FullIntraRequest::LEN
             && let Some(media_ssrc) = self.owed.key_frames.pop_first()
         {
             self.stats.visits += 1;
             let Some(stream) = self.streams.get_mut(media_ssrc) else { continue };
             stream.key_frame.asked(now);
-            stream.stats.plis_sent += 1;
-            PictureLoss { sender_ssrc, media_ssrc }.write(compound.out);
+            // RFC 8834 §5.1.1 and §5.1.3: a picture that is lost is told as that; to start anew is asked for where nothing
+            // else was negotiated.
+            if self.sections.receiver(stream.receiver).is_some_and(|section| section.pli) {
+                stream.stats.plis_sent += 1;
+                PictureLoss { sender_ssrc, media_ssrc }.write(compound.out);
+            } else {
+                let number = stream.stats.firs_sent as u8;
+                stream.stats.firs_sent += 1;
+                FullIntraRequest::write(sender_ssrc, media_ssrc, number, compound.out);
+            }
         }
     }
 

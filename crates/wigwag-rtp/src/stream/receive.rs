@@ -180,7 +180,7 @@ impl ReceiveStream {
 
 /// How much the spacing of packets varies (RFC 3550 §6.4.1, A.8).
 #[derive(Debug, Default)]
-struct Jitter {
+pub(crate) struct Jitter {
     transit: Option<u32>,
     /// In 1/16 ticks.
     estimate: u32,
@@ -188,7 +188,7 @@ struct Jitter {
 
 impl Jitter {
     // RFC 3550 A.8: "s->jitter += d - ((s->jitter + 8) >> 4);"
-    fn measure(&mut self, arrival: u32, timestamp: u32) {
+    pub(crate) fn measure(&mut self, arrival: u32, timestamp: u32) {
         let transit = arrival.wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             let difference = (transit.wrapping_sub(before) as i32).unsigned_abs();
@@ -197,7 +197,7 @@ impl Jitter {
         }
     }
 
-    const fn ticks(&self) -> u32 {
+    pub(crate) const fn ticks(&self) -> u32 {
         self.estimate >> 4
     }
 }

@@ -203,7 +203,7 @@ fn feedback_about_more_packets_than_anybody_sends_is_refused() {
 }
 
 #[expect(clippy::print_stdout, reason = "whoever runs the tests shall know what was skipped")]
-fn test_data() -> Option<PathBuf> {
+pub(crate) fn test_data() -> Option<PathBuf> {
     let folder = std::env::var_os("WIGWAG_TESTDATA");
     if folder.is_none() {
         println!("skipped: WIGWAG_TESTDATA is not set");
@@ -212,7 +212,7 @@ fn test_data() -> Option<PathBuf> {
 }
 
 /// The files in a folder, in the order of their names.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).expect("the folder of the test data");
     let paths = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file());
     let mut files: Vec<_> = paths
@@ -308,7 +308,7 @@ fn reads_the_fields_that_wireshark_reads() {
 }
 
 /// The UDP payloads of a capture file: little-endian pcap, Ethernet or raw IP, IPv4.
-fn captured(bytes: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn captured(bytes: &[u8]) -> Vec<&[u8]> {
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
     let link_len = match word(20) {
         1 => 14,

@@ -5,5 +5,7 @@ mod codecs;
 mod common;
 mod contract;
 mod hostile;
+mod jitter;
+mod payload;
 mod properties;
 mod session;

@@ -147,6 +147,50 @@ fn a_key_frame_is_asked_for_but_not_too_often() {
 }
 
 #[test]
+fn where_only_full_intra_requests_are_understood_they_ask_for_the_key_frame() {
+    let mut link = Link::new();
+    let mut config = receiver();
+    (config.pli, config.fir) = (false, true);
+    link.z.update_receiver(link.receiver, config).expect("there");
+    link.send(packet(0));
+    link.run(at(0));
+    let mut asked = 0;
+    for n in 0..100u32 {
+        link.z.request_key_frame(link.receiver);
+        link.run(at(n * 10));
+        asked += link.a_events().iter().filter(|event| matches!(event, Event::KeyFrameRequested { .. })).count();
+    }
+    let stats = link.receiver_stats();
+    assert_eq!((asked, stats.firs_sent, stats.plis_sent), (4, 4, 0), "each has a number of its own");
+    assert_eq!(link.a.sender_stats(link.sender).expect("there").firs_received, 4);
+    assert_eq!(link.a.stats().dropped_malformed_rtcp, 0);
+}
+
+/// RFC 3550 §6.5: whoever reports has a name.
+#[test]
+fn every_report_names_its_source() {
+    let mut link = Link::new();
+    for n in 0..100u32 {
+        link.send(packet(n));
+        link.run(at(n * 20));
+    }
+    assert!(link.z_to_a_rtcp.len() > 3);
+    for compound in &link.z_to_a_rtcp {
+        let messages: Vec<_> =
+            wigwag_rtp::rtcp::Compound::new(compound).map(|message| message.expect("ours")).collect();
+        let [
+            wigwag_rtp::rtcp::Message::ReceiverReport(report),
+            wigwag_rtp::rtcp::Message::SourceDescription(names),
+            ..,
+        ] = &*messages
+        else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(names.canonical_names().collect::<Vec<_>>(), [(report.ssrc, &b"z"[..])]);
+    }
+}
+
+#[test]
 fn a_sender_that_is_removed_says_goodbye() {
     let mut link = Link::new();
     link.send(packet(0));

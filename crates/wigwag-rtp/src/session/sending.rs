@@ -1,0 +1,71 @@
+//! What the application sends: packets, and frames as the packets that come of them.
+
+use super::{Session, queue};
+use crate::error::SendError;
+use crate::event::{RtpPacket, SenderId};
+use crate::payload::{Frame, Packetizer};
+
+impl Session {
+    /// Queues a packet.
+    ///
+    /// # Errors
+    /// If the queue is full, the sender unknown, the packet too long or the payload type not the sender's; the payload
+    /// is given back.
+    pub fn send(&mut self, id: SenderId, packet: RtpPacket) -> Result<(), SendError> {
+        let Some(sender) = self.senders.get_mut(&id) else { return Err(SendError::UnknownSender(packet.payload)) };
+        if sender.clock_rate_hz(packet.payload_type).is_none() {
+            return Err(SendError::PayloadType(packet.payload));
+        }
+        if sender.header_len_max() + packet.payload.len() > self.config.packet_len_max {
+            return Err(SendError::TooLong(packet.payload));
+        }
+        let bytes = sender.queued_bytes + queue::charge(&packet);
+        if sender.queued_packets >= self.config.send_queue_packets_max || bytes > self.config.send_queue_bytes_max {
+            sender.is_room_wanted = true;
+            return Err(SendError::Full(packet.payload));
+        }
+        sender.queued_packets += 1;
+        sender.queued_bytes = bytes;
+        self.queue.push(id, sender.config.kind, packet);
+        self.invariants();
+        Ok(())
+    }
+
+    /// How long a payload of this sender may be, in bytes: what the path takes, less the longest header.
+    pub fn payload_len_max(&self, id: SenderId) -> Option<usize> {
+        let sender = self.senders.get(&id)?;
+        self.config.packet_len_max.checked_sub(sender.header_len_max())
+    }
+
+    /// Cuts a frame into packets and queues them: all, or none.
+    ///
+    /// # Errors
+    /// As of [`send`](Self::send); the frame's data are given back. It is too long also if more packets would come of it
+    /// than ever find room.
+    pub fn send_frame(&mut self, id: SenderId, packetizer: &mut Packetizer, frame: Frame) -> Result<(), SendError> {
+        let Some(limit) = self.payload_len_max(id) else { return Err(SendError::UnknownSender(frame.data)) };
+        let Some(payloads) = packetizer.payloads(&frame.data, limit) else {
+            return Err(SendError::TooLong(frame.data));
+        };
+        let Some(sender) = self.senders.get_mut(&id) else { return Err(SendError::UnknownSender(frame.data)) };
+        if sender.clock_rate_hz(frame.payload_type).is_none() {
+            return Err(SendError::PayloadType(frame.data));
+        }
+        let (count, bytes) = (payloads.len(), queue::charge_of(payloads.len(), payloads.bytes()));
+        let (count_max, bytes_max) = (self.config.send_queue_packets_max, self.config.send_queue_bytes_max);
+        if count > count_max || bytes > bytes_max {
+            return Err(SendError::TooLong(frame.data));
+        }
+        if sender.queued_packets + count > count_max || sender.queued_bytes + bytes > bytes_max {
+            sender.is_room_wanted = true;
+            return Err(SendError::Full(frame.data));
+        }
+        sender.queued_packets += count;
+        sender.queued_bytes += bytes;
+        for packet in packetizer.packets(&frame, payloads) {
+            self.queue.push(id, sender.config.kind, packet);
+        }
+        self.invariants();
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! What becomes owed when its time has come. Only streams that wait for it are looked at.
+
+use super::{Session, sooner};
+use std::time::Instant;
+use wigwag_sansio::earliest;
+
+impl Session {
+    pub(super) fn owe_reports(&mut self) {
+        self.stats.visits += (self.unreported.senders.len() + self.unreported.streams.len()) as u64;
+        self.owed.sender_reports.append(&mut self.unreported.senders);
+        self.owed.blocks.append(&mut self.unreported.streams);
+    }
+
+    pub(super) fn owe_nacks(&mut self, now: Instant) {
+        let mut next = None;
+        for ssrc in std::mem::take(&mut self.streams.incomplete) {
+            self.stats.visits += 1;
+            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
+            stream.stats.packets_given_up += stream.missing.expire(now);
+            next = earliest([next, stream.missing.deadline()]);
+            if stream.missing.is_owed() {
+                self.owed.nacks.insert(ssrc);
+            }
+            if !stream.missing.is_empty() {
+                self.streams.incomplete.insert(ssrc);
+            }
+        }
+        if let Some(at) = next {
+            sooner(&mut self.timers.nack, at);
+        }
+    }
+
+    pub(super) fn owe_key_frames(&mut self, now: Instant) {
+        for ssrc in std::mem::take(&mut self.streams.wanting) {
+            self.stats.visits += 1;
+            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
+            if stream.key_frame.expire(now) {
+                self.owed.key_frames.insert(ssrc);
+            } else if let Some(at) = stream.key_frame.deadline() {
+                self.streams.wanting.insert(ssrc);
+                sooner(&mut self.timers.key_frame, at);
+            }
+        }
+    }
+}
