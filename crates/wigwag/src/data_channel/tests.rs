@@ -238,4 +238,52 @@ fn what_is_owed_is_bounded_by_the_channels_that_there_are() {
     }
     assert!(channels.owed.len() < 100, "{}", channels.owed.len());
     assert!(channels.channels.is_empty());
+    assert_eq!(channels.names_len, 0);
+}
+
+/// RFC 8832 §6: what could overtake the OPEN message goes in order until the peer knows of the channel.
+#[test]
+fn an_unordered_channel_sends_in_order_until_it_is_acknowledged() {
+    for (ppid, data) in [(ppid::DCEP, vec![2]), (ppid::BINARY, vec![7])] {
+        let mut two = two();
+        let init = DataChannelInit::default().unordered();
+        let id = two.channels.create("unordered", &init, Some(&mut two.ours)).unwrap();
+        two.run();
+        assert!(!two.channels.channels[&id].send_options().unordered);
+        two.say(0, ppid, &data);
+        assert!(two.channels.channels[&id].send_options().unordered);
+    }
+}
+
+#[test]
+fn what_arrives_on_a_channel_that_is_closing_is_dropped_and_counted() {
+    let mut two = two();
+    let id = two.channels.create("closing", &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+    two.run();
+    two.channels.close(id, Some(&mut two.ours));
+    two.say(0, ppid::BINARY, b"late");
+    assert!(!two.told.iter().any(|event| matches!(event, Event::Message { .. })), "{:?}", two.told);
+    assert_eq!(two.channels.drops.no_channel, 1);
+}
+
+#[test]
+fn nothing_overtakes_the_message_that_opens_a_channel() {
+    let mut two = two();
+    let mut sends = 0;
+    while two.ours.send(1000, ppid::BINARY, Bytes::from(vec![0; 200_000]), sctp::SendOptions::default()).is_ok() {
+        sends += 1;
+        assert!(sends < 1000);
+    }
+    while two.ours.send(1000, ppid::BINARY, Bytes::from_static(b"x"), sctp::SendOptions::default()).is_ok() {}
+    let long = "l".repeat(60_000);
+    let id = two.channels.create(&long, &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+    // Room for a small message, and not for the long one that opens the channel.
+    let mut out = Vec::new();
+    for _ in 0..3 {
+        assert!(two.ours.poll_packet(two.now, 1200, &mut out));
+    }
+    for _ in 0..100 {
+        let sent = two.channels.send(id, Bytes::from_static(b"early"), true, Some(&mut two.ours));
+        assert_eq!(sent, Err(SendError::Full(Bytes::from_static(b"early"))));
+    }
 }

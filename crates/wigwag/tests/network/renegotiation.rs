@@ -388,3 +388,57 @@ fn sections_may_have_long_names() {
     // The name that A puts into its packets is not the one that Z was told.
     assert_eq!((world[A].packets.len(), world[Z].packets.len()), (1, 0));
 }
+
+/// There is nobody to say goodbye to.
+#[test]
+fn a_connection_without_a_path_is_closed_at_once() {
+    let mut world = pair(96);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    offer(&mut world, A);
+    world[A].connection.close();
+    world.run_until(|world| world[A].closed.is_some(), Duration::from_millis(1));
+    let now = world.now();
+    assert_eq!(world[A].connection.poll_timeout(now), None);
+}
+
+#[test]
+fn a_life_time_that_has_no_place_in_its_field_is_refused() {
+    let mut world = pair(97);
+    let mut create = |millis| {
+        let init = DataChannelInit::default().max_packet_life_time(Duration::from_millis(millis));
+        world[A].connection.create_data_channel("brief", init)
+    };
+    assert!(create(65_535).is_ok());
+    assert_eq!(create(65_536), Err(ChannelError::LifeTimeTooLong(Duration::from_millis(65_536))));
+}
+
+fn drops(peer: &Peer, cause: &str) -> u64 {
+    peer.connection.drops().iter().find(|(name, _)| *name == cause).map_or(0, |(_, count)| *count)
+}
+
+/// A few datagrams of DTLS are kept until the answer comes; more are counted, and the rest is not ours to take.
+#[test]
+fn what_comes_too_early_is_kept_up_to_a_limit_and_then_counted() {
+    let mut world = pair(98);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = offer(&mut world, A);
+    let answer = answer(&mut world, Z, offer);
+    world.run_for(Duration::from_millis(500));
+    let is_hello = |record: &&wigwag_sim::Record| record.from == address(Z) && record.payload[0] == 22;
+    let hello = world.trace().records().iter().find(is_hello).expect("a ClientHello").payload.clone();
+    let before = drops(&world[A], "transport.too_early");
+    let now = world.now();
+    for _ in 0..100 {
+        let mut datagram = hello.clone();
+        let datagram = wigwag::Datagram::udp(address(A), address(Z), &mut datagram);
+        world[A].connection.handle_input(datagram, now);
+    }
+    assert!((96..=100).contains(&(drops(&world[A], "transport.too_early") - before)));
+    let mut datagram = hello.clone();
+    let mut datagram = wigwag::Datagram::udp(address(A), address(Z), &mut datagram);
+    datagram.protocol = wigwag::sansio::Protocol::Tcp;
+    world[A].connection.handle_input(datagram, now);
+    assert_eq!(drops(&world[A], "transport.unknown_protocol"), 1);
+    world[A].connection.set_remote_description(answer).unwrap();
+    world.run_until(|world| world[Z].channels.contains_key("chat"), Duration::from_secs(5));
+}

@@ -168,6 +168,38 @@ fn roles_stay_while_the_connection_does() {
 }
 
 #[test]
+fn fingerprints_are_a_set_and_pinned_ones_stay() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let other = Fingerprint { hash: "sha-512".into(), digest: vec![7; 64] };
+    a.local.fingerprints.push(other);
+    a.jsep.want_data_channels();
+    negotiate(&mut a, &mut z);
+    z.jsep.pin_fingerprints();
+    a.local.fingerprints.reverse();
+    negotiate(&mut a, &mut z);
+    a.local.fingerprints.pop();
+    a.local.ufrag = "another".to_owned();
+    let offer = a.describe();
+    let error = z.jsep.set_remote_description(SdpType::Offer, offer).expect_err("fewer are others");
+    assert!(error.to_string().contains("a=fingerprint is not that of the DTLS connection"), "{error}");
+}
+
+#[test]
+fn a_section_without_a_name_gets_one_that_is_no_others() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    a.add(MediaKind::Audio, Direction::Sendrecv, 2);
+    let offer = a.jsep.create_offer(&a.local).expect("an offer").to_string();
+    let offer = offer.replace("a=mid:0\r\n", "").replace("a=mid:1\r\n", "a=mid:unnamed0\r\n");
+    let offer = offer.replace("BUNDLE 0 1", "BUNDLE unnamed0");
+    z.set_remote(SessionDescription::parse(&offer).expect("an offer"));
+    z.describe();
+    z.add(MediaKind::Video, Direction::Sendrecv, 3);
+    let offer = z.jsep.create_offer(&z.local).expect("an offer").to_string();
+    assert_eq!(offer.matches("a=mid:unnamed0\r\n").count(), 1, "{offer}");
+}
+
+#[test]
 fn a_peer_that_refuses_all_has_no_transport() {
     let mut a = Peer::new('A');
     a.add(MediaKind::Audio, Direction::Sendrecv, 1);
