@@ -1,5 +1,5 @@
 //! How long a packet takes, both ends in one thread and nothing between them: `cargo run --release --example throughput`,
-//! with how many megabytes each if not 2000.
+//! with how many megabytes each if not 2000, and how many bytes a message if not all of these.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement reads the clock and prints")]
 
@@ -9,12 +9,15 @@ use wigwag_sansio::Seed;
 use wigwag_sctp::{Association, Config, Event, SendError, SendOptions};
 
 const MEGABYTES: usize = 2000;
+const LENS: [usize; 5] = [100, 1000, 16_384, 65_536, 262_144];
 /// As a driver that hands several packets to the kernel in one call.
 const BATCH: usize = 32;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let megabytes = std::env::args().nth(1).map_or(Ok(MEGABYTES), |megabytes| megabytes.parse())?;
-    for len in [100, 1000, 16_384, 65_536, 262_144] {
+    let argument = |at| std::env::args().nth(at).map(|argument| argument.parse()).transpose();
+    let megabytes = argument(1)?.unwrap_or(MEGABYTES);
+    let lens = argument(2)?.map_or(LENS.to_vec(), |len| vec![len]);
+    for len in lens {
         let fill = |bytes: &mut [u8]| {
             bytes.fill(7);
             Ok::<(), std::io::Error>(())

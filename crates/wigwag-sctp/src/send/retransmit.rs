@@ -364,7 +364,6 @@ impl Transmission {
 
     /// Gives up what has lived too long, as far as it is next.
     pub(crate) fn expire(&mut self, now: Instant, queue: &mut Queue, stats: &mut Stats) {
-        queue.stamp(now);
         if !self.may_give_up {
             return;
         }
@@ -425,10 +424,13 @@ impl Transmission {
     }
 
     fn may_send(&self, queue: &Queue) -> Option<usize> {
+        if !self.fits_path() || self.outstanding.next_lost().is_some() {
+            return None;
+        }
         let len = queue.next_len(self.payload_max())?;
         let has_room = self.outstanding.is_empty()
             || self.outstanding.len() + len <= self.outstanding_max && self.outstanding.count() < TSN_SPAN_MAX;
-        (self.outstanding.next_lost().is_none() && has_room && self.fits_path() && self.fits_peer(len)).then_some(len)
+        (has_room && self.fits_peer(len)).then_some(len)
     }
 
     /// Whether `write` would write something, if there is room.
@@ -456,7 +458,9 @@ impl Transmission {
         if out.len() > start {
             self.is_fast_packet_owed = false;
         }
-        while let Some(len) = self.may_send(queue).filter(|len| fits(len + DATA_HEADER_LEN, out)) {
+        while fits(DATA_HEADER_LEN + 1, out)
+            && let Some(len) = self.may_send(queue).filter(|len| fits(len + DATA_HEADER_LEN, out))
+        {
             self.decay(now);
             let Some(chunk) = queue.cut(len) else { break };
             stats.bytes_sent += len as u64;
