@@ -5,8 +5,10 @@ use crate::check::{Answers, Purpose, Transactions};
 use crate::check_list::CheckList;
 use crate::consent::Consent;
 use crate::credentials::{Identity, Peer};
+use crate::gathering::Gathering;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, Path};
+use crate::restart::Previous;
 use crate::trickle::Foundation;
 use crate::{Config, Credentials, Event, Role, State, Stats};
 use std::time::{Duration, Instant};
@@ -45,6 +47,7 @@ struct Told {
 struct Agenda {
     wake: Option<Instant>,
     is_check_wanted: bool,
+    is_question_wanted: bool,
     is_resend_owed: bool,
 }
 
@@ -67,6 +70,14 @@ pub struct Agent {
     pub(crate) transactions: Transactions,
     pub(crate) answers: Answers,
     pub(crate) nomination: Nomination,
+    /// How often we have nominated, in this generation.
+    pub(crate) nominations: u32,
+    pub(crate) gathering: Gathering,
+    /// What was in use before the last restart.
+    pub(crate) previous: Option<Previous>,
+    pub(crate) generation: u32,
+    /// The address in use has vanished.
+    pub(crate) is_roaming: bool,
     pub(crate) selected: Option<PairId>,
     path: Option<Path>,
     pub(crate) consent: Consent,
@@ -104,6 +115,11 @@ impl Agent {
             transactions: Transactions::default(),
             answers: Answers::default(),
             nomination: Nomination::default(),
+            nominations: 0,
+            gathering: Gathering::default(),
+            previous: None,
+            generation: 0,
+            is_roaming: false,
             selected: None,
             path: None,
             consent: Consent::default(),
@@ -141,8 +157,14 @@ impl Agent {
     }
 
     /// Says who the peer is. Checks are sent from now on; those that came before were answered and are remembered.
+    ///
+    /// If the peer was known, and this is another, it has begun anew, and so does this agent: it
+    /// [restarts](Self::restart), and its new local credentials are to be signalled.
     pub fn set_remote_credentials(&mut self, credentials: Credentials) {
-        if self.has_ended() || self.peer.as_ref().is_some_and(|peer| peer.identity.credentials == credentials) {
+        if self.peer.as_ref().is_some_and(|peer| peer.identity.credentials == credentials) {
+            return;
+        }
+        if self.peer.is_some() && self.restart().is_err() || self.has_ended() {
             return;
         }
         self.peer = Some(Peer::new(credentials, &self.local.credentials));
@@ -176,19 +198,29 @@ impl Agent {
 
     /// Whether a STUN message came this way that was authenticated. Other protocols may be received on it.
     pub fn is_open(&self, path: Path) -> bool {
-        let pair = self.list.find(path.normal()).and_then(|id| self.list.get(id));
-        pair.is_some_and(|pair| pair.heard.is_some())
+        let path = path.normal();
+        let pair = self.list.find(path).and_then(|id| self.list.get(id));
+        pair.is_some_and(|pair| pair.heard.is_some()) || self.was_in_use(path)
     }
 
     /// Whether a check of ours was answered on this path, and the consent that it gave has not expired.
     pub fn is_proven(&self, path: Path) -> bool {
-        let pair = self.list.find(path.normal()).and_then(|id| self.list.get(id));
-        pair.zip(self.clock.seen()).is_some_and(|(pair, now)| pair.is_valid(now))
+        let path = path.normal();
+        let pair = self.list.find(path).and_then(|id| self.list.get(id));
+        pair.zip(self.clock.seen()).is_some_and(|(pair, now)| pair.is_valid(now)) || self.was_in_use(path)
+    }
+
+    /// Whether this was the path before a restart, and the peer still consents.
+    fn was_in_use(&self, path: Path) -> bool {
+        let previous = self.previous.as_ref().filter(|previous| previous.path == path);
+        previous.zip(self.clock.seen()).is_some_and(|(previous, now)| now < previous.until)
     }
 
     /// Whether a response of this transaction is for this agent.
     pub fn is_awaiting(&self, transaction: TransactionId) -> bool {
         self.transactions.contains(transaction)
+            || self.gathering.is_awaiting(transaction)
+            || self.previous.as_ref().is_some_and(|previous| previous.is_awaiting(transaction))
     }
 
     /// How long the last answer on the selected path took.
@@ -235,6 +267,11 @@ impl Agent {
             return;
         }
         let path = Path::of(&datagram);
+        if let Some(transaction) = self.answered_question(datagram.payload) {
+            self.handle_answer(transaction, path, datagram.payload, now);
+            self.settle(now);
+            return;
+        }
         match Message::decode(datagram.payload) {
             Err(_) => self.stats.malformed += 1,
             Ok(message) if message.method() != Method::BINDING || path.protocol != Protocol::Udp => {
@@ -287,23 +324,33 @@ impl Agent {
             self.told.state = self.state;
             return Some(Event::StateChanged(self.state));
         }
-        None
+        self.gathering.next_event(self.gathering_state())
     }
 
     /// When shall the agent be woken? `Some(now)` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.clock.latest(now);
         let is_owed = self.is_touched || self.is_event_owed() || !self.answers.is_empty();
-        if is_owed || self.consent.is_owed() || self.agenda.is_resend_owed {
+        let is_consent_owed =
+            self.consent.is_owed() || self.previous.as_ref().is_some_and(|previous| previous.consent.is_owed());
+        if is_owed || is_consent_owed || self.agenda.is_resend_owed {
             return Some(now);
         }
-        let check = self.agenda.is_check_wanted.then(|| self.pace.map_or(now, |pace| pace.max(now)));
+        let is_paced = self.agenda.is_check_wanted || self.agenda.is_question_wanted;
+        let check = is_paced.then(|| self.pace.map_or(now, |pace| pace.max(now)));
         earliest([check, self.agenda.wake.map(|wake| wake.max(now))])
     }
 
     fn is_event_owed(&self) -> bool {
         let is_path_new = self.path.is_some() && self.told.path != self.path;
-        self.told.role != self.role || is_path_new || self.told.state != self.state
+        let is_gathering_told = !self.gathering.is_event_owed(self.gathering_state());
+        self.told.role != self.role || is_path_new || self.told.state != self.state || !is_gathering_told
+    }
+
+    /// The transaction, if these bytes answer a question to a STUN server.
+    fn answered_question(&self, payload: &[u8]) -> Option<TransactionId> {
+        let message = Message::decode(payload).ok().filter(|_| !self.gathering.is_idle())?;
+        Some(message.transaction()).filter(|transaction| self.gathering.is_awaiting(*transaction))
     }
 
     /// Writes a request, if one is due.
@@ -311,10 +358,20 @@ impl Agent {
         if let Some(path) = self.write_consent(now, out) {
             return Some(path);
         }
-        if self.agenda.is_resend_owed {
-            return self.write_resend(now, out);
+        if let Some(path) = self.write_previous_consent(now, out) {
+            return Some(path);
+        }
+        if self.agenda.is_resend_owed
+            && let Some(path) = self.write_resend(now, out)
+        {
+            return Some(path);
         }
         let is_turn = self.pace.is_none_or(|pace| pace <= now);
+        if (self.agenda.is_resend_owed || self.agenda.is_question_wanted && is_turn)
+            && let Some(path) = self.write_question(now, is_turn, out)
+        {
+            return Some(path);
+        }
         if !self.agenda.is_check_wanted || !is_turn {
             return None;
         }
@@ -352,6 +409,17 @@ impl Agent {
         }
         self.expire_checks(now);
         self.consent.expire(now);
+        self.expire_previous(now);
+        self.conclude_questions(now);
+    }
+
+    /// The agent is as patient as at its beginning.
+    pub(crate) fn await_anew(&mut self) {
+        self.patience = if self.peer.is_some() { Patience::Beginning } else { Patience::Unneeded };
+        self.is_roaming = false;
+        if self.previous.is_none() && self.selected.is_none() && self.state != State::Closed {
+            self.enter(State::New);
+        }
     }
 
     /// Draws all conclusions, and computes what is due when.
@@ -363,7 +431,7 @@ impl Agent {
             self.select(now);
             let silent_at = self.progress(now);
             if !self.has_ended() {
-                self.plan(decision, silent_at);
+                self.plan(decision, silent_at, now);
             }
         }
         #[cfg(debug_assertions)]
@@ -374,26 +442,46 @@ impl Agent {
     fn select(&mut self, now: Instant) {
         let is_valid = |id: &PairId| self.list.get(*id).is_some_and(|pair| pair.is_valid(now));
         let selected = self.nomination.pair().filter(is_valid).or_else(|| self.list.best_valid());
-        let path = selected.and_then(|id| self.list.get(id)).map(|pair| pair.path);
-        if self.selected != selected || self.path != path {
+        if selected.is_some_and(|id| matches!(self.nomination, Nomination::Done(done) if done == id)) {
+            self.supersede();
+        }
+        let new = selected.and_then(|id| self.list.get(id)).map(|pair| pair.path);
+        let path = self.old_in_use().map(|previous| previous.path).or(new);
+        if self.path != path {
             debug!(?path, "selected");
-            (self.selected, self.path) = (selected, path);
+            self.path = path;
+        }
+        if self.selected != selected {
+            self.selected = selected;
             self.restart_consent(now);
         }
+        self.is_roaming &= path.is_none();
+    }
+
+    /// What was in use before the restart, as long as nothing new was nominated.
+    fn old_in_use(&self) -> Option<&Previous> {
+        self.previous.as_ref().filter(|previous| previous.is_in_use())
     }
 
     /// Computes the state; returns when the selected path will have been silent for too long.
     fn progress(&mut self, now: Instant) -> Option<Instant> {
-        let heard = self.selected.and_then(|id| self.list.get(id)?.heard);
+        let is_old = self.old_in_use().is_some();
+        let heard = match self.old_in_use() {
+            Some(previous) => previous.heard,
+            None => self.selected.and_then(|id| self.list.get(id)?.heard),
+        };
         let silent_at = heard.and_then(|heard| heard.checked_add(self.config.silence_max));
         let is_silent = silent_at.is_some_and(|at| at <= now);
         let is_trying = self.list.unresolved() > 0;
-        let is_complete = self.has_all_local && self.has_all_remote;
-        let state = match (self.selected, &self.nomination) {
+        let is_complete = self.has_all_candidates();
+        let state = match (self.path, &self.nomination) {
+            // A restart forgets that the path was silent.
+            (Some(_), _) if is_silent && is_old && self.peer.is_some() => State::Checking,
             (Some(_), _) if is_silent => State::Disconnected,
-            (Some(_), Nomination::Done(_)) if is_complete && !is_trying => State::Completed,
+            (Some(_), Nomination::Done(_)) if is_complete && !is_trying && !is_old => State::Completed,
             (Some(_), _) => State::Connected,
             (None, _) if self.has_lost(is_trying) => State::Failed,
+            (None, _) if self.is_roaming => State::Disconnected,
             (None, _) if self.peer.is_some() && !self.list.is_empty() => State::Checking,
             (None, _) => self.state,
         };
@@ -412,7 +500,12 @@ impl Agent {
             State::New | State::Checking | State::Failed | State::Closed => false,
         };
         // RFC 8863 §4: the agent must not fail before its patience is over, for the peer's checks may bring new pairs.
-        !is_trying && (was_connected || matches!(self.patience, Patience::Over))
+        !is_trying && (was_connected && !self.is_roaming || matches!(self.patience, Patience::Over))
+    }
+
+    /// Whether both sides have told all candidates they know of.
+    pub(crate) fn has_all_candidates(&self) -> bool {
+        self.has_all_local && self.gathering.is_idle() && self.has_all_remote
     }
 
     fn enter(&mut self, state: State) {
@@ -432,21 +525,29 @@ impl Agent {
         (self.selected, self.path) = (None, None);
         self.consent = Consent::default();
         self.patience = Patience::Unneeded;
+        self.previous = None;
+        self.gathering.stop();
         self.agenda = Agenda::default();
         self.is_touched = false;
     }
 
-    fn plan(&mut self, decision: Option<Instant>, silent_at: Option<Instant>) {
+    fn plan(&mut self, decision: Option<Instant>, silent_at: Option<Instant>, now: Instant) {
         let patience = match &self.patience {
             Patience::Running(timer) => timer.deadline(),
             Patience::Unneeded | Patience::Beginning | Patience::Over => None,
         };
         let consent_end = self.selected.and_then(|id| self.list.get(id)?.valid).map(|valid| valid.until);
         let is_nomination_owed = matches!(self.nomination, Nomination::Owed(_));
+        let previous = self.previous.as_ref().and_then(Previous::deadline);
+        let question = self.gathering.deadline(now);
+        let is_question_owed = question.is_some_and(|at| at <= now);
+        let ends =
+            [self.list.deadline(), patience, consent_end, decision, silent_at, self.consent.deadline(), previous];
         self.agenda = Agenda {
-            wake: earliest([self.list.deadline(), patience, consent_end, decision, silent_at, self.consent.deadline()]),
+            wake: earliest(ends.into_iter().chain([question.filter(|_| !is_question_owed)])),
+            is_question_wanted: self.gathering.is_new_owed(),
             is_check_wanted: self.peer.is_some() && (is_nomination_owed || self.list.next().is_some()),
-            is_resend_owed: self.list.resend().is_some(),
+            is_resend_owed: self.list.resend().is_some() || is_question_owed,
         };
     }
 
@@ -456,7 +557,9 @@ impl Agent {
         self.list.invariants();
         assert!(self.is_nomination_alive(), "a nomination is sent again or given up");
         assert!(self.agenda.wake.is_none_or(|wake| wake > now), "what was due is owed");
-        assert_eq!(self.selected.is_some(), self.path.is_some(), "a selected pair has a path");
+        let has_path = self.selected.is_some() || self.old_in_use().is_some();
+        assert_eq!(has_path, self.path.is_some(), "a selected pair has a path");
+        assert!(self.previous.as_ref().is_none_or(|previous| previous.until > now), "old paths end with their consent");
         if let Some(pair) = self.selected.and_then(|id| self.list.get(id)) {
             assert!(pair.is_valid(now), "what is not STUN is sent with consent only");
             assert!(self.consent.is_owed() || self.consent.deadline().is_some(), "consent is asked for again");

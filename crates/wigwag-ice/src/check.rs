@@ -94,6 +94,14 @@ impl Check {
     }
 }
 
+/// Writes who the agent takes itself for.
+pub(crate) fn claim(role: Role, tie_breaker: u64, writer: MessageWriter<'_>) -> MessageWriter<'_> {
+    match role {
+        Role::Controlling => writer.ice_controlling(tie_breaker),
+        Role::Controlled => writer.ice_controlled(tie_breaker),
+    }
+}
+
 /// A request whose answer would be understood, also if it is not sent again any more.
 #[derive(Clone, Copy, Debug)]
 struct Transaction {
@@ -149,6 +157,8 @@ struct Answer {
     path: Path,
     transaction: TransactionId,
     reply: Reply,
+    /// The request had the credentials of the generation before.
+    is_of_previous: bool,
 }
 
 /// The answers that are owed, in turn.
@@ -169,7 +179,13 @@ impl Answers {
 impl Agent {
     /// Writes the answer whose turn it is.
     pub(crate) fn write_answer(&mut self, out: &mut Vec<u8>) -> Option<Path> {
-        let Answer { path, transaction, reply } = self.answers.0.pop_front()?;
+        let Answer { path, transaction, reply, is_of_previous } = self.answers.0.pop_front()?;
+        let key = match (is_of_previous, &self.previous) {
+            (false, _) => &self.local.key,
+            (true, Some(previous)) => &previous.local.key,
+            // What it asked about has ended meanwhile.
+            (true, None) => return self.write_answer(out),
+        };
         out.clear();
         let writer = match reply {
             Reply::Success => MessageWriter::success(out, transaction, path.remote),
@@ -177,7 +193,7 @@ impl Agent {
             Reply::Unknown(unknown) => MessageWriter::error(out, transaction, ErrorCode::UNKNOWN_ATTRIBUTE)
                 .unknown_attributes(unknown.into_iter()),
         };
-        writer.integrity(&self.local.key).fingerprint();
+        writer.integrity(key).fingerprint();
         self.stats.responses_sent += 1;
         Some(path)
     }
@@ -232,10 +248,7 @@ impl Agent {
         // RFC 8445 §7.1.1: "The PRIORITY attribute MUST be included in a Binding request"
         let writer =
             MessageWriter::request(out, request.transaction).username(&peer.username).priority(request.priority);
-        let writer = match request.role {
-            Role::Controlling => writer.ice_controlling(request.tie_breaker),
-            Role::Controlled => writer.ice_controlled(request.tie_breaker),
-        };
+        let writer = claim(request.role, request.tie_breaker, writer);
         let writer = match request.purpose {
             Purpose::Nomination => writer.use_candidate(),
             Purpose::Check | Purpose::Consent => writer,
@@ -279,9 +292,10 @@ impl Agent {
         let ufrag = message.attributes.username.and_then(|username| username.split_once(':')).map(|(local, _)| local);
         // RFC 8445 §7.3: the fragment before the colon is ours; the other is the peer's affair, who proves itself by
         // our password.
-        if ufrag != Some(self.local.credentials.ufrag.as_str()) {
+        let is_of_previous = self.is_of_previous(ufrag, message);
+        if ufrag != Some(self.local.credentials.ufrag.as_str()) && !is_of_previous {
             self.stats.unknown_ufrag += 1;
-        } else if !message.is_authentic(&self.local.key) {
+        } else if !is_of_previous && !message.is_authentic(&self.local.key) {
             self.stats.unauthenticated_requests += 1;
         } else if !self.has_base(path.local) {
             self.stats.unknown_local_address += 1;
@@ -289,9 +303,19 @@ impl Agent {
             self.stats.too_many_requests += 1;
         } else {
             self.stats.checks_received += 1;
-            let reply = self.reply(message, path, now);
-            self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply });
+            let reply =
+                if is_of_previous { self.reply_as_before(message, path, now) } else { self.reply(message, path, now) };
+            self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply, is_of_previous });
         }
+    }
+
+    /// A request of the generation before: it keeps the peer's consent alive, and changes nothing in this one.
+    fn reply_as_before(&mut self, message: &Message<'_>, path: Path, now: Instant) -> Reply {
+        if message.has_unknown_required() {
+            return Reply::Unknown(message.unknown_required().take(UNKNOWN_MAX).collect());
+        }
+        self.hear_previous(path, now);
+        Reply::Success
     }
 
     fn reply(&mut self, message: &Message<'_>, path: Path, now: Instant) -> Reply {
@@ -356,6 +380,9 @@ impl Agent {
 /// Being answered.
 impl Agent {
     pub(crate) fn handle_response(&mut self, message: &Message<'_>, path: Path, now: Instant) {
+        if self.previous.as_ref().is_some_and(|previous| previous.is_awaiting(message.transaction())) {
+            return self.handle_previous_response(message, path, now);
+        }
         let known = self.transactions.0.get(&message.transaction()).copied();
         let Some((transaction, peer)) = known.zip(self.peer.as_ref()) else {
             self.stats.unknown_transaction += 1;

@@ -4,7 +4,7 @@ use crate::agent::Agent;
 use crate::check::Purpose;
 use crate::pair::Path;
 use std::time::{Duration, Instant};
-use wigwag_sansio::Timer;
+use wigwag_sansio::{Rng, Timer};
 
 /// RFC 7675 §5.1: consent lasts for 30 seconds after a valid response.
 pub(crate) const EXPIRY: Duration = Duration::from_secs(30);
@@ -20,6 +20,12 @@ pub(crate) struct Consent {
 }
 
 impl Consent {
+    /// To be asked for when the next period ends.
+    pub(crate) fn scheduled(rng: &mut Rng, now: Instant) -> Self {
+        let interval = INTERVAL_MIN + Duration::from_millis(rng.below(INTERVAL_SPREAD_MS + 1));
+        Self { next: Timer::after(now, interval), is_owed: false }
+    }
+
     pub(crate) const fn is_owed(&self) -> bool {
         self.is_owed
     }
@@ -36,11 +42,8 @@ impl Consent {
 impl Agent {
     /// The selected pair was just checked, or there is none.
     pub(crate) fn restart_consent(&mut self, now: Instant) {
-        self.consent = Consent::default();
-        if self.selected.is_some() {
-            let interval = INTERVAL_MIN + Duration::from_millis(self.rng.below(INTERVAL_SPREAD_MS + 1));
-            self.consent.next = Timer::after(now, interval);
-        }
+        let is_selected = self.selected.is_some();
+        self.consent = if is_selected { Consent::scheduled(&mut self.rng, now) } else { Consent::default() };
     }
 
     /// Writes a check of the selected path. It is a new transaction each time, and never sent again.

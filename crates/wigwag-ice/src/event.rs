@@ -1,6 +1,7 @@
 //! What has happened.
 
-use crate::{Path, Role};
+use crate::{Candidate, Path, Role};
+use std::net::SocketAddr;
 
 /// How far the agent is (RTCIceTransportState).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,8 +23,21 @@ pub enum State {
     Closed,
 }
 
-/// What has happened. Each tells what is now: of changes that follow each other before somebody asks, the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far the search for local candidates is (RTCIceGatheringState).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GatheringState {
+    /// Nothing is known of our addresses.
+    #[default]
+    New,
+    /// More may be found.
+    Gathering,
+    /// There will be no more, until an address or a server is added.
+    Complete,
+}
+
+/// What has happened. Each change of state tells what is now: of changes that follow each other before somebody asks, the
+/// last.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// The agent has come so far.
@@ -32,4 +46,19 @@ pub enum Event {
     PathSelected(Path),
     /// Both agents took the same role, and this one gave way.
     RoleChanged(Role),
+    /// A STUN server has told an address of ours, to be signalled to the peer. Candidates that the caller adds are not told.
+    LocalCandidate(Candidate),
+    /// A STUN server has not told our address (RTCPeerConnectionIceErrorEvent).
+    CandidateError {
+        /// The address of ours that was asked about.
+        local: SocketAddr,
+        /// Who was asked.
+        server: SocketAddr,
+        /// The server's ERROR-CODE, 300 to 699; 701 if it did not answer, or not to the purpose; 0 if it gave none.
+        code: u16,
+        /// The server's words, or ours.
+        text: String,
+    },
+    /// The search for local candidates has come so far.
+    GatheringStateChanged(GatheringState),
 }

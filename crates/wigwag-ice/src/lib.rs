@@ -11,9 +11,11 @@ mod consent;
 mod credentials;
 mod error;
 mod event;
+mod gathering;
 mod nomination;
 mod pair;
 mod peek;
+mod restart;
 mod stats;
 mod trickle;
 
@@ -22,7 +24,7 @@ pub use candidate::{Candidate, Kind, LocalCandidate, RemoteAddress, RemoteCandid
 pub use config::{Config, Role};
 pub use credentials::Credentials;
 pub use error::Error;
-pub use event::{Event, State};
+pub use event::{Event, GatheringState, State};
 pub use pair::Path;
 pub use peek::{Peek, peek};
 pub use stats::Stats;

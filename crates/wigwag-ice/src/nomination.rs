@@ -54,7 +54,11 @@ impl Agent {
         match self.role {
             Role::Controlling if purpose == Purpose::Nomination && role == self.role => {
                 debug!(path = ?self.list.get(id).map(|pair| pair.path), "nominated");
-                self.nomination = Nomination::Done(id);
+                // Somebody who was told of another pair before may take one word for a late one: a change of mind is
+                // told twice.
+                self.nominations = self.nominations.wrapping_add(1);
+                let is_told = !self.nominations.is_multiple_of(2);
+                self.nomination = if is_told { Nomination::Done(id) } else { Nomination::Owed(id) };
                 self.list.conclude(id, u64::MAX);
             }
             Role::Controlling => {
@@ -132,7 +136,8 @@ impl Agent {
         match self.nomination {
             Nomination::Idle => self.nomination = Nomination::Waiting { since: now },
             Nomination::Waiting { .. } => {}
-            Nomination::Owed(_) | Nomination::Asked(_) | Nomination::Done(_) => return None,
+            Nomination::Done(id) => return self.reconsider(id, now),
+            Nomination::Owed(_) | Nomination::Asked(_) => return None,
         }
         let Nomination::Waiting { since } = self.nomination else { return None };
         let at = since.checked_add(self.nomination_wait(best)).unwrap_or(now);
@@ -143,11 +148,27 @@ impl Agent {
         None
     }
 
+    /// The nominated pair is silent: if the peer uses another that works, it has lost its address, and we follow. Strictly
+    /// (RFC 8445 §8.1.1) that takes a restart, which nobody can signal without a path.
+    fn reconsider(&mut self, id: PairId, now: Instant) -> Option<Instant> {
+        let is_alive = |id| {
+            let heard = self.list.get(id).and_then(|pair| pair.heard);
+            heard.and_then(|heard| heard.checked_add(self.config.silence_max)).is_some_and(|silent_at| now < silent_at)
+        };
+        if !is_alive(id)
+            && let Some(other) = self.list.valid().find(|other| is_alive(*other))
+        {
+            debug!("the nominated pair is silent, another is not");
+            self.nomination = Nomination::Owed(other);
+        }
+        None
+    }
+
     /// How long to wait for something better than this pair.
     fn nomination_wait(&self, best: PairId) -> Duration {
         let Some(best) = self.list.get(best) else { return Duration::ZERO };
         let is_better_possible = self.list.is_better_possible(best.priority);
-        let is_complete = self.has_all_local && self.has_all_remote;
+        let is_complete = self.has_all_candidates();
         match (best.is_relayed, is_better_possible) {
             (false, false) => Duration::ZERO,
             (true, false) if is_complete => Duration::ZERO,

@@ -10,6 +10,8 @@ pub struct Stats {
     pub checks_retransmitted: u64,
     /// Checks of the selected path that keep its consent alive.
     pub consent_checks_sent: u64,
+    /// Requests to STUN servers, retransmissions included.
+    pub gathering_requests_sent: u64,
     /// Authenticated requests.
     pub checks_received: u64,
     /// Answers, errors included.

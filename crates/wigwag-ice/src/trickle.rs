@@ -59,8 +59,13 @@ impl Agent {
         };
         let index = self.push_local(candidate.clone());
         for remote in 0..self.remote_candidates.len() {
-            self.try_pair(index, remote);
+            let formed = self.try_pair(index, remote);
+            // After a nomination no pair has a turn of its own; one of a new address may be needed when the old one vanishes.
+            if let Some(id) = formed.filter(|_| self.nomination.pair().is_some()) {
+                self.list.trigger(id);
+            }
         }
+        self.ask_all(index);
         self.touch();
         Ok(candidate)
     }
@@ -262,20 +267,18 @@ impl Agent {
 /// Pairs.
 impl Agent {
     /// Forms a pair of which nobody knows yet whether it works.
-    fn try_pair(&mut self, local: usize, remote: usize) {
-        let candidates = self.local_candidates.get(local).zip(self.remote_candidates.get(remote));
-        if candidates.is_some_and(|(from, to)| candidate::is_worth_trying(from.base, to.address)) {
-            self.pair_up(local, remote);
-        }
+    fn try_pair(&mut self, local: usize, remote: usize) -> Option<PairId> {
+        let (from, to) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote))?;
+        if candidate::is_worth_trying(from.base, to.address) { self.pair_up(local, remote) } else { None }
     }
 
     /// Forms a pair, unless these cannot reach each other or their path is that of another.
-    fn pair_up(&mut self, local: usize, remote: usize) {
-        let Some((from, to)) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote)) else { return };
+    fn pair_up(&mut self, local: usize, remote: usize) -> Option<PairId> {
+        let (from, to) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote))?;
         if from.kind == Kind::PeerReflexive || from.protocol != to.protocol {
-            return;
+            return None;
         }
-        let Some(address) = candidate::reachable(from.base, to.address) else { return };
+        let address = candidate::reachable(from.base, to.address)?;
         // RFC 8445 §6.1.2.4: a reflexive candidate is sent from its base, so its pairs are those of the base.
         let path = Path { protocol: from.protocol, local: from.base, remote: address };
         let priority = pair::priority(self.role, from.priority, to.priority);
@@ -287,7 +290,7 @@ impl Agent {
                     (pair.local, pair.priority, pair.foundation) = (local, priority, foundation);
                 });
             }
-            return;
+            return None;
         }
         let (added, gone) = self.list.add(Pair {
             local,
@@ -311,6 +314,7 @@ impl Agent {
         if let Some(gone) = gone {
             self.transactions.forget(gone);
         }
+        added
     }
 
     pub(crate) fn remove_pairs(&mut self, is_gone: impl Fn(&Pair) -> bool) {

@@ -97,6 +97,11 @@ impl CheckList {
         self.index.valid.last().map(|(_, id)| *id)
     }
 
+    /// All pairs that work, the best first.
+    pub(crate) fn valid(&self) -> impl Iterator<Item = PairId> {
+        self.index.valid.iter().rev().map(|(_, id)| *id)
+    }
+
     /// The pair whose check has waited for its answer for too long.
     pub(crate) fn overdue(&self, now: Instant) -> Option<PairId> {
         self.index.timers.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
@@ -229,6 +234,21 @@ impl CheckList {
     /// Everything may be tried again.
     pub(crate) const fn reopen(&mut self) {
         self.above = None;
+    }
+
+    /// Everything that does not work is tried again.
+    pub(crate) fn revive(&mut self) {
+        self.reopen();
+        self.update_all(|_, pair| match pair.state {
+            PairState::Frozen | PairState::Succeeded | PairState::Failed if pair.valid.is_none() => {
+                pair.state = PairState::Waiting;
+            }
+            PairState::Frozen
+            | PairState::Waiting
+            | PairState::InProgress(_)
+            | PairState::Succeeded
+            | PairState::Failed => {}
+        });
     }
 
     /// Takes note of consents that have ended.

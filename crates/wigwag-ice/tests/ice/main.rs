@@ -5,9 +5,11 @@
 mod contract;
 mod cost;
 mod flood;
+mod gathering;
 mod hostile;
 mod network;
 mod nomination;
+mod restart;
 mod script;
 
 use std::net::SocketAddr;
@@ -54,8 +56,10 @@ impl Node for Peer {
 
     fn poll_event(&mut self) -> bool {
         let event = self.agent.poll_event();
-        self.events.extend(event);
-        event.is_some()
+        let has_event = event.is_some();
+        // How gathering goes is told in its own tests.
+        self.events.extend(event.filter(|event| !matches!(event, Event::GatheringStateChanged(_))));
+        has_event
     }
 
     fn poll_timeout(&self, now: Instant) -> Option<Instant> {
