@@ -8,7 +8,7 @@
 //! line, and prints what comes; a server sends it back in capitals. Without a fingerprint that of the peer cannot be
 //! checked, so it is refused; what it would have been is printed by the peer. `--key FILE` (PKCS #8 in DER) and
 //! `--certificate FILE` (DER) take a certificate instead of making one. If KEY_LOG is set
-//! in the environment, the line of the key log is printed.
+//! in the environment, the line of the key log is printed; if COOKIE is, a server asks for a cookie.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "an example is a program, not a machine")]
 
 use std::error::Error;
@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use wigwag_dtls::{Certificate, Config, Connection, Event, HashAlgorithm, Role};
+use wigwag_dtls::{Certificate, Config, Connection, CookieExchange, CookieSecret, Event, HashAlgorithm, Role};
 use wigwag_sansio::Seed;
 
 const USAGE: &str = "dtls_peer server|client ADDRESS [FINGERPRINT] [--certificate FILE --key FILE]";
@@ -34,6 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut config = Config::new(role, certificate);
     config.key_log = std::env::var_os("KEY_LOG").is_some();
+    if std::env::var_os("COOKIE").is_some() {
+        // The first who speaks is the only client, so any name for its address will do.
+        let secret = CookieSecret::new(Seed::from_secure_source(random)?);
+        config.cookie_exchange = Some(CookieExchange::new(Arc::new(secret), Vec::new()));
+    }
     if !fingerprint.is_empty() {
         config.remote_fingerprints = vec![fingerprint.join(" ").parse()?];
     }

@@ -1,6 +1,6 @@
 //! What a connection is told when it is made.
 
-use crate::{Certificate, CipherSuite, Fingerprint, Group, SrtpProfile};
+use crate::{Certificate, CipherSuite, CookieExchange, Fingerprint, Group, SrtpProfile};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +52,10 @@ pub struct Config {
     pub cipher_suites: Vec<CipherSuite>,
     /// The groups of the key exchange to offer, or to choose from, the preferred one first.
     pub groups: Vec<Group>,
+    /// Whether a server asks its client for a cookie (RFC 6347 §4.2.1), so that nothing is kept of a client, and no more
+    /// bytes sent to it than came, before it has shown that it is where it says. None by default: ICE has shown it. A
+    /// ClientHello must come in one fragment then. A client answers every server that asks.
+    pub cookie_exchange: Option<CookieExchange>,
     /// When to send again.
     pub retransmission: Retransmission,
     /// Whether [`Connection::poll_key_log`](crate::Connection::poll_key_log) gives the secret away with which a packet
@@ -69,6 +73,7 @@ impl Config {
             srtp_profiles: SrtpProfile::ALL.to_vec(),
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
+            cookie_exchange: None,
             retransmission: Retransmission::default(),
             key_log: false,
         }

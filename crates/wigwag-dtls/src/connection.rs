@@ -6,9 +6,11 @@ mod tests;
 
 use crate::alert::{Alert, AlertDescription};
 use crate::crypto::aead::{EXPLICIT_NONCE_LEN, TAG_LEN};
+use crate::handshake::cookie::Cookie;
 use crate::handshake::exporter::DTLS_SRTP;
 use crate::handshake::flight::Expiry;
-use crate::handshake::{Failure, Handshake};
+use crate::handshake::{Failure, Handshake, fragment};
+use crate::message::{HandshakeType, HelloVerifyRequest};
 use crate::record::ContentType;
 use crate::record::epoch::WriteEpoch;
 use crate::record::plaintext::HEADER_LEN;
@@ -32,6 +34,8 @@ pub struct Connection {
     handshake: Handshake,
     /// Owed.
     alert: Option<Alert>,
+    /// Owed.
+    verify_request: Option<VerifyRequest>,
     /// Why the handshake was refused.
     refusal: Option<Refusal>,
     doubt: Option<Doubt>,
@@ -53,6 +57,15 @@ struct Doubt {
     description: AlertDescription,
     /// Expiries of the timer until then.
     patience: u32,
+}
+
+/// The answer to a ClientHello without cookie, of which nothing else is kept.
+#[derive(Clone, Copy)]
+struct VerifyRequest {
+    cookie: Cookie,
+    /// Those of the ClientHello.
+    message_seq: u16,
+    sequence: u64,
 }
 
 /// A fatal alert that may have been lost.
@@ -80,6 +93,7 @@ impl Connection {
             state: State::Handshaking(expect),
             handshake,
             alert: None,
+            verify_request: None,
             refusal: None,
             doubt: None,
             events: VecDeque::new(),
@@ -119,8 +133,9 @@ impl Connection {
     pub fn poll_packet(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let now = self.clock.advance(now);
         self.retire();
-        let has_written =
-            self.write_alert(limit, out) || self.handshake.flight.write(now, limit, &mut self.handshake.write, out);
+        let has_written = self.write_alert(limit, out)
+            || self.write_verify_request(limit, out)
+            || self.handshake.flight.write(now, limit, &mut self.handshake.write, out);
         if has_written {
             self.stats.handshake_datagrams_sent += 1;
         }
@@ -152,13 +167,18 @@ impl Connection {
 
     /// When to call [`handle_timeout`](Self::handle_timeout); `now` if a packet or an event is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let is_owed = !self.events.is_empty() || self.alert.is_some() || self.handshake.flight.is_owed();
+        let is_owed = !self.events.is_empty()
+            || self.alert.is_some()
+            || self.verify_request.is_some()
+            || self.handshake.flight.is_owed();
         if is_owed { Some(now) } else { self.handshake.flight.deadline() }
     }
 
     /// Closes. A close_notify is owed, if the peer knows of us.
     pub fn close(&mut self) {
-        let is_known = self.handshake.write.iter().any(WriteEpoch::is_used);
+        // Who was only asked for a cookie is nobody yet.
+        let is_awaited = matches!(self.state, State::Handshaking(Expect::ClientHello(_)));
+        let is_known = !is_awaited && self.handshake.write.iter().any(WriteEpoch::is_used);
         self.closed(CloseReason::Local, is_known.then_some(Alert::warning(AlertDescription::CloseNotify)));
         self.invariants();
     }
@@ -275,6 +295,7 @@ impl Connection {
         tracing::debug!(%reason, "DTLS closed");
         self.state = State::Closed;
         self.alert = alert;
+        self.verify_request = None;
         self.doubt = None;
         self.handshake.flight.clear();
         self.handshake.forget();
@@ -307,6 +328,25 @@ impl Connection {
         has_written
     }
 
+    fn write_verify_request(&mut self, limit: usize, out: &mut Vec<u8>) -> bool {
+        let (Some(request), Some(epoch)) = (self.verify_request, self.handshake.write.last_mut()) else { return false };
+        let mut body = Vec::new();
+        HelloVerifyRequest { cookie: &request.cookie }.encode(&mut body);
+        let message = fragment::whole(HandshakeType::HELLO_VERIFY_REQUEST, request.message_seq, &body);
+        // RFC 6347 §4.2.1: "In order to avoid sequence number duplication in case of multiple HelloVerifyRequests, the server
+        // MUST use the record sequence number in the ClientHello as the record sequence number in the HelloVerifyRequest."
+        epoch.resume(request.sequence);
+        let has_written = epoch.append(ContentType::Handshake, limit, out, |room, out| {
+            out.extend_from_slice(&message);
+            message.len() <= room
+        });
+        if has_written {
+            self.verify_request = None;
+            self.stats.hello_verify_requests_sent += 1;
+        }
+        has_written
+    }
+
     /// The timer has expired again, and the peer has not shown that the alert was not its.
     fn doubt_less(&mut self) {
         let Some(doubt) = &mut self.doubt else { return };
@@ -327,7 +367,7 @@ impl Connection {
             State::Connected(_) => debug_assert_eq!(flight.deadline(), None, "the last flight has no timer"),
             State::Closed => debug_assert!(flight.is_idle(), "nothing but an alert is owed after the end"),
         }
-        debug_assert!(self.handshake.received.held_len() <= crate::handshake::fragment::HELD_LEN_MAX);
+        debug_assert!(self.handshake.received.held_len() <= fragment::HELD_LEN_MAX);
         debug_assert!(self.held_len() <= self.held_len_max());
         debug_assert!(self.events.len() <= EVENTS_MAX);
     }

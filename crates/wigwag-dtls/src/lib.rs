@@ -26,6 +26,7 @@ pub use connection::Connection;
 pub use error::Error;
 pub use event::{CloseReason, Event};
 pub use fingerprint::{Fingerprint, HashAlgorithm};
+pub use handshake::cookie::{CookieExchange, CookieSecret};
 pub use parameters::{CipherSuite, Group, Version};
 pub use srtp::{SrtpKeys, SrtpProfile};
 pub use stats::Stats;

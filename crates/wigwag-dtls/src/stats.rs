@@ -10,6 +10,8 @@ pub struct Stats {
     pub application_records_received: u64,
     /// Datagrams of the handshake, and of alerts, sent.
     pub handshake_datagrams_sent: u64,
+    /// HelloVerifyRequests sent.
+    pub hello_verify_requests_sent: u64,
     /// Flights sent again because no answer came.
     pub retransmissions: u64,
     /// Flights sent again because the peer repeated its own.

@@ -1,19 +1,22 @@
 //! What arrives: records, and what they carry.
 
-use super::{Connection, Doubt, State};
+use super::{Connection, Doubt, State, VerifyRequest};
 use crate::alert::{Alert, AlertDescription, AlertLevel};
 use crate::codec::Reader;
 use crate::handshake::fragment::{Fragment, FragmentDiscard};
-use crate::message::HandshakeType;
-use crate::record::plaintext::{self, Header};
+use crate::message::{ClientHello, HandshakeType};
+use crate::record::plaintext::{self, Header, RecordNumber};
 use crate::record::{ContentType, Discard, PLAINTEXT_LEN_MAX};
-use crate::v12::Next;
+use crate::v12::{Expect, Next};
 use crate::{CloseReason, Role};
 use std::time::Instant;
 
 /// An alert without protection may be anybody's. If it is the peer's, the peer stays silent through this many expiries of
 /// our timer (one forged datagram must not end a call).
 const PATIENCE: u32 = 2;
+
+/// How many ClientHellos may have come before the one that brings its cookie.
+const MESSAGE_SEQ_MAX: u16 = 16;
 
 impl Connection {
     /// Takes the next record off the datagram and returns the application data in it, if that is what it carries.
@@ -140,6 +143,9 @@ impl Connection {
                 self.stats.malformed_fragments += 1;
                 return;
             };
+            if !self.admits(header, &fragment) {
+                return;
+            }
             match self.handshake.received.insert(header.number.epoch, &fragment) {
                 Ok(()) => self.advance(now),
                 Err(FragmentDiscard::Repeated) => self.handle_repeated(&fragment),
@@ -151,6 +157,32 @@ impl Connection {
                 Err(FragmentDiscard::Unprotected) => self.stats.plaintext_handshake += 1,
             }
         }
+    }
+
+    /// Whether a handshake may go on, or begin. A client of whom a cookie is asked is told which, and forgotten.
+    fn admits(&mut self, header: &Header, fragment: &Fragment<'_>) -> bool {
+        let (State::Handshaking(Expect::ClientHello(_)), Some(exchange)) =
+            (&self.state, &self.handshake.config.cookie_exchange)
+        else {
+            return true;
+        };
+        let (message_seq, sequence) = (fragment.message_seq, header.number.sequence);
+        // Numbers after which there would not be enough for a handshake are nobody's who has just begun.
+        let begins = fragment.message_type == HandshakeType::CLIENT_HELLO
+            && fragment.is_whole()
+            && message_seq <= MESSAGE_SEQ_MAX
+            && sequence <= RecordNumber::SEQUENCE_MAX / 2;
+        let Some(hello) = ClientHello::decode(fragment.bytes).ok().filter(|_| begins) else {
+            self.stats.malformed_fragments += 1;
+            return false;
+        };
+        let is_verified = exchange.verify(&hello);
+        let request = VerifyRequest { cookie: exchange.cookie(&hello), message_seq, sequence };
+        self.verify_request = (!is_verified).then_some(request);
+        if is_verified {
+            self.handshake.resume(message_seq, sequence);
+        }
+        is_verified
     }
 
     /// The end of the peer's last flight comes again: it has not got ours.

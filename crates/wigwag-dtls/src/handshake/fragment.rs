@@ -41,6 +41,11 @@ impl<'a> Fragment<'a> {
         }
         Ok(Self { message_type, message_len, message_seq, offset, bytes })
     }
+
+    /// Whether it is all of its message.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.bytes.len() == self.message_len
+    }
 }
 
 /// A message with its header, as if it had come in one fragment.
@@ -147,6 +152,11 @@ impl Reassembly {
     /// The number of the message that comes next.
     pub(crate) const fn next(&self) -> u16 {
         self.next
+    }
+
+    /// The message of this number is the first.
+    pub(crate) const fn resume(&mut self, next: u16) {
+        self.next = next;
     }
 
     /// Takes a fragment.

@@ -1,5 +1,6 @@
 //! What the versions share of a handshake: fragments, flights, transcript, hellos (RFC 6347 §4.2).
 
+pub(crate) mod cookie;
 pub(crate) mod exporter;
 pub(crate) mod flight;
 pub(crate) mod fragment;
@@ -79,6 +80,18 @@ impl Handshake {
 
     pub(crate) fn send_change_cipher_spec(&mut self) {
         self.flight.push(self.epoch(), Content::ChangeCipherSpec);
+    }
+
+    /// Begins where a client is after a cookie exchange of which nothing was kept.
+    ///
+    /// RFC 6347 §4.2.1: "In order to avoid sequence number duplication in case of multiple cookie exchanges, the server MUST
+    /// use the record sequence number in the ClientHello as the record sequence number in its initial ServerHello."
+    ///
+    /// Its erratum 5186 says the same of message_seq.
+    pub(crate) fn resume(&mut self, message_seq: u16, sequence: u64) {
+        self.received.resume(message_seq);
+        self.next_message_seq = message_seq;
+        self.write.iter_mut().for_each(|epoch| epoch.resume(sequence));
     }
 
     /// The epoch that we write in.

@@ -36,12 +36,17 @@ impl<'a> ClientHello<'a> {
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_parameters(out);
+        self.extensions.encode(out);
+    }
+
+    /// All but the extensions.
+    pub(crate) fn encode_parameters(&self, out: &mut Vec<u8>) {
         put_u16(out, self.version);
         out.extend_from_slice(&self.random);
         put_vec(out, Length::U8, |out| out.extend_from_slice(self.session_id));
         put_vec(out, Length::U8, |out| out.extend_from_slice(self.cookie));
         put_numbers(out, self.cipher_suites.iter());
         put_vec(out, Length::U8, |out| out.extend_from_slice(self.compression_methods));
-        self.extensions.encode(out);
     }
 }

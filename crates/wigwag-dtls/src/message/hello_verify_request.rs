@@ -1,6 +1,6 @@
 //! HelloVerifyRequest (RFC 6347 §4.2.1).
 
-use crate::codec::Reader;
+use crate::codec::{Length, Reader, put_u16, put_vec};
 use crate::error::DecodeError;
 
 /// The version in it says nothing: it is 1.0 whatever is negotiated later (RFC 6347 §4.2.1).
@@ -16,5 +16,12 @@ impl<'a> HelloVerifyRequest<'a> {
         let cookie = reader.vec8()?;
         reader.end()?;
         Ok(Self { cookie })
+    }
+
+    // RFC 6347 §4.2.1: "DTLS 1.2 server implementations SHOULD use DTLS version 1.0 regardless of the version of TLS that is
+    // expected to be negotiated."
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        put_u16(out, 0xFEFF);
+        put_vec(out, Length::U8, |out| out.extend_from_slice(self.cookie));
     }
 }

@@ -98,6 +98,14 @@ impl WriteEpoch {
         Some(())
     }
 
+    /// Goes on with this number in epoch 0, where no nonce can be used twice.
+    pub(crate) const fn resume(&mut self, sequence: u64) {
+        debug_assert!(self.aead.is_none());
+        if self.aead.is_none() {
+            self.sequence = sequence;
+        }
+    }
+
     #[cfg(test)]
     pub(crate) const fn set_sequence(&mut self, sequence: u64) {
         self.sequence = sequence;

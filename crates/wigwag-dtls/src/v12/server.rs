@@ -34,7 +34,7 @@ pub(super) fn wrong_finished() -> Failure {
 pub(crate) struct ExpectClientHello;
 
 impl ExpectClientHello {
-    /// Owes the whole flight 4. No cookie is asked for: ICE has shown that the client is where it says.
+    /// Owes the whole flight 4. The client is where it says: ICE has shown it, or a cookie.
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let hello = ClientHello::decode(message.expect(HandshakeType::CLIENT_HELLO, 0)?)?;
         let selection = Selection::new(&hello, &handshake.config)?;

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod common;
+mod cookie;
 mod corpora;
 mod handshake;
 mod hostile;
