@@ -272,7 +272,8 @@ fn payload() -> Result<()> {
     let late = [0x1c, 3, 6, 0x90, 0x80, 9, 0x11, 1, 2, 0x1c, 0xfe, 6, 0x90, 0x80, 8, 0x11, 1, 2];
     let leap = [0x1a, 0x7f, 0xff, 0xff, 0xff, 3, 0x10, 0x10, 1];
     write("rtp_frames", "late", [pictures.concat().as_slice(), &late, &leap, &late].concat())?;
-    let sound = [vec![1, 0, 0, 0, 7], step(0x10, &[0x78, 1]), step(0x10, &[0x79, 1, 1]), step(0x14, &[0x7b, 2])].concat();
+    let sound =
+        [vec![1, 0, 0, 0, 7], step(0x10, &[0x78, 1]), step(0x10, &[0x79, 1, 1]), step(0x14, &[0x7b, 2])].concat();
     write("rtp_frames", "sound", [sound.as_slice(), &sound[5..], &sound[5..]].concat())
 }
 

@@ -9,6 +9,7 @@
 mod dtls;
 pub mod duel;
 mod ice;
+mod payload;
 mod peer;
 mod rtp;
 pub mod script;
@@ -21,6 +22,7 @@ pub(crate) use ice::address as ice_address;
 
 pub use dtls::{dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_peek};
+pub use payload::{rtp_frames, rtp_opus, rtp_vp8};
 pub use peer::{peer_connection, peer_description};
 pub use rtp::{rtcp_compound, rtp_packet, rtp_session};
 pub use sctp::sctp_association;
@@ -41,8 +43,11 @@ pub const TARGETS: &[Target] = &[
     ("peer_connection", peer_connection),
     ("peer_description", peer_description),
     ("rtcp_compound", rtcp_compound),
+    ("rtp_frames", rtp_frames),
+    ("rtp_opus", rtp_opus),
     ("rtp_packet", rtp_packet),
     ("rtp_session", rtp_session),
+    ("rtp_vp8", rtp_vp8),
     ("sctp_association", sctp_association),
     ("sdp_candidate", sdp_candidate),
     ("sdp_session", sdp_session),

@@ -120,8 +120,11 @@ replays! {
     peer_connection
     peer_description
     rtcp_compound
+    rtp_frames
+    rtp_opus
     rtp_packet
     rtp_session
+    rtp_vp8
     sctp_association
     sdp_candidate
     sdp_session

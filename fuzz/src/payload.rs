@@ -1,0 +1,79 @@
+//! Payload formats, and packets on their way to be frames.
+
+use crate::script::Script;
+use bytes::Bytes;
+use std::time::Duration;
+use wigwag_rtp::payload::vp8::{self, Descriptor};
+use wigwag_rtp::payload::{Assembled, Assembler, Format, FrameEvent, FrameReceiver, opus};
+use wigwag_rtp::{JitterConfig, OrderedPacket, RtpPacket};
+
+/// Any bytes as a packet of Opus: it lasts as long as one may.
+pub fn rtp_opus(data: &[u8]) {
+    if let Ok(duration) = opus::duration(data) {
+        assert!((2_500..=120_000).contains(&duration.as_micros()), "{duration:?}");
+    }
+}
+
+/// Any bytes as a packet of VP8: what parses is written the same, and cut into packets it is put together again.
+pub fn rtp_vp8(data: &[u8]) {
+    let Ok((descriptor, part)) = Descriptor::parse(data) else { return };
+    assert!(!part.is_empty(), "something is carried");
+    let mut written = Vec::new();
+    descriptor.write(&mut written);
+    written.extend_from_slice(part);
+    assert_eq!(Descriptor::parse(&written), Ok((descriptor, part)));
+    let _ = (vp8::is_key_frame(part), vp8::size(part));
+    let mut assembler = Assembler::new(Format::Vp8);
+    let payloads = vp8::packetize(part, descriptor, 20).expect("there is room beside any descriptor");
+    let last = payloads.len();
+    let packets = (1..).zip(payloads).map(|(n, payload)| (n, packet(0, n == last, payload)));
+    let frames: Vec<_> =
+        packets.flat_map(|(n, packet)| assembler.push(n as u64, &packet).collect::<Vec<_>>()).collect();
+    assert!(matches!(&frames[..], [Assembled::Frame(frame)] if frame.data == part), "{frames:?}");
+}
+
+fn packet(timestamp: u32, marker: bool, payload: Bytes) -> RtpPacket {
+    let mut packet = RtpPacket::new(96, timestamp, payload);
+    packet.marker = marker;
+    packet
+}
+
+/// Any packets at any time: in order, no more than came in, and nothing spins.
+pub fn rtp_frames(data: &[u8]) {
+    let script = &mut Script::new(data);
+    let format = if script.byte() & 1 == 0 { Format::Vp8 } else { Format::Opus };
+    let mut config = JitterConfig::video(format.clock_rate_hz());
+    (config.packets_max, config.bytes_max) = (8, 4_000);
+    let mut frames = FrameReceiver::new(format, config);
+    let (mut now, mut timestamp, mut sequence) = (wigwag_sim::origin(), script.u32(), 1_000u64);
+    let (mut carried, mut told) = (0, 0);
+    for _ in 0..400 {
+        if script.is_over() {
+            break;
+        }
+        let op = script.byte();
+        if op & 1 == 0 {
+            timestamp = timestamp.wrapping_add(if op & 2 == 0 { 3_000 } else { script.u32() });
+        }
+        sequence = if op & 4 == 0 { sequence + 1 } else { sequence.wrapping_add_signed(script.byte() as i8 as i64) };
+        let payload = Bytes::copy_from_slice(script.bytes());
+        carried += payload.len();
+        let packet = packet(timestamp, op & 8 != 0, payload);
+        frames.insert(OrderedPacket { extended_sequence: sequence, packet }, now);
+        now += Duration::from_millis(u64::from(op >> 4) * 10);
+        if op & 0x10 == 0 {
+            continue;
+        }
+        let is_due = frames.poll_timeout(now).is_some_and(|at| at <= now);
+        let mut was_told = false;
+        while let Some(event) = frames.poll(now) {
+            was_told = true;
+            if let FrameEvent::Frame(frame) = event {
+                told += frame.data.len();
+            }
+        }
+        assert!(is_due || !was_told, "an event was owed, but no wake-up due");
+        assert!(frames.poll_timeout(now).is_none_or(|at| at > now), "nothing is owed, but it is due");
+    }
+    assert!(told <= carried, "frames are made of what came");
+}
