@@ -47,6 +47,8 @@ pub struct Stats {
     pub excessive_fragments: u64,
     /// Dropped: a fragment of a message that is complete.
     pub repeated_fragments: u64,
+    /// Dropped: a HelloRequest while a handshake is under way.
+    pub early_hello_requests: u64,
     /// Dropped: a handshake message after the handshake.
     pub late_handshake_messages: u64,
     /// Dropped: a ChangeCipherSpec after the handshake.

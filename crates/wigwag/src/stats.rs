@@ -119,6 +119,7 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops) -> Vec<(&
                 contradicting_fragments,
                 excessive_fragments,
                 repeated_fragments,
+                early_hello_requests,
                 late_handshake_messages,
                 late_change_cipher_specs,
                 after_close,

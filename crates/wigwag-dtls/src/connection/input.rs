@@ -143,6 +143,11 @@ impl Connection {
                 self.stats.malformed_fragments += 1;
                 return;
             };
+            // RFC 5246 §7.4.1.1: "This message will be ignored by the client if the client is currently negotiating a session."
+            if fragment.message_type == HandshakeType::HELLO_REQUEST {
+                self.stats.early_hello_requests += 1;
+                continue;
+            }
             if !self.admits(header, &fragment) {
                 return;
             }

@@ -219,6 +219,16 @@ fn a_path_for_almost_nothing_is_enough() {
     assert!(pair.sent[Z] > 30, "{:?}", pair.sent);
 }
 
+/// RFC 6347 §4.1.1.1: nobody says that a datagram was too long; so, after three retransmissions, they are shorter.
+#[test]
+fn a_path_that_swallows_long_datagrams_only_delays() {
+    let mut pair = Pair::new(1);
+    let begin = pair.now;
+    pair.run(LIMIT, |_, datagram| if datagram.len() > 548 { vec![] } else { vec![datagram] });
+    pair.assert_alive();
+    assert_eq!((pair.now - begin).as_millis(), 2 * (200 + 400 + 800), "once for each side that has much to say");
+}
+
 #[test]
 fn several_messages_in_a_record_are_read() {
     let mut pair = Pair::new(1);

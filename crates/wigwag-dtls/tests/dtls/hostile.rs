@@ -268,6 +268,16 @@ fn messages_forged_before_their_time_give_way_to_genuine_ones() {
     });
 }
 
+/// RFC 5246 §7.4.1.1: twelve bytes that anybody can write, and that are ignored while a handshake is under way.
+#[test]
+fn a_hello_request_does_not_stop_a_handshake() {
+    at_every_stage(|pair| {
+        for seq in 0..8 {
+            pair.deliver(A, &handshake_record(0, seq, b""));
+        }
+    });
+}
+
 /// RFC 6347 §4.2.7: an alert may be lost, so it is said again when what provoked it comes again, but not for ever.
 #[test]
 fn a_refusal_that_was_lost_is_said_again() {
