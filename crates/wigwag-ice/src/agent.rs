@@ -78,6 +78,7 @@ pub struct Agent {
     pub(crate) generation: u32,
     /// The address in use has vanished.
     pub(crate) is_roaming: bool,
+    pub(crate) is_remote_lite: bool,
     pub(crate) selected: Option<PairId>,
     path: Option<Path>,
     pub(crate) consent: Consent,
@@ -99,7 +100,7 @@ impl Agent {
         let mut rng = Rng::new(seed);
         let credentials = config.credentials.take().unwrap_or_else(|| Credentials::random(&mut rng));
         config.pacing = config.pacing.max(PACING_MIN);
-        let role = config.role;
+        let role = if config.lite { Role::Controlled } else { config.role };
         Self {
             clock: Monotonic::default(),
             role,
@@ -120,6 +121,7 @@ impl Agent {
             previous: None,
             generation: 0,
             is_roaming: false,
+            is_remote_lite: false,
             selected: None,
             path: None,
             consent: Consent::default(),
@@ -148,10 +150,10 @@ impl Agent {
     /// Says who nominates. Once checks were sent or received, this changes nothing: from then on the agents settle
     /// conflicts between them.
     pub fn set_role(&mut self, role: Role) {
-        if self.role != role && self.stats.checks_sent == 0 && self.stats.checks_received == 0 {
-            self.role = role;
-            self.told.role = role;
-            self.reprioritize();
+        if self.config.role != role && self.stats.checks_sent == 0 && self.stats.checks_received == 0 {
+            self.config.role = role;
+            self.determine_role();
+            self.assume_role_known();
             self.touch();
         }
     }
@@ -248,6 +250,11 @@ impl Agent {
             State::Failed | State::Closed => true,
             State::New | State::Checking | State::Connected | State::Completed | State::Disconnected => false,
         }
+    }
+
+    /// Whoever commands a role need not be told of it.
+    pub(crate) const fn assume_role_known(&mut self) {
+        self.told.role = self.role;
     }
 
     /// A command has changed something: what follows from it is seen to by the next call that tells the time.
@@ -427,6 +434,7 @@ impl Agent {
         self.is_touched = false;
         if !self.has_ended() {
             self.list.expire(now);
+            self.agree_without_checks(now);
             let decision = self.decide(now);
             self.select(now);
             let silent_at = self.progress(now);
@@ -472,7 +480,7 @@ impl Agent {
         };
         let silent_at = heard.and_then(|heard| heard.checked_add(self.config.silence_max));
         let is_silent = silent_at.is_some_and(|at| at <= now);
-        let is_trying = self.list.unresolved() > 0;
+        let is_trying = !self.config.lite && self.list.unresolved() > 0;
         let is_complete = self.has_all_candidates();
         let state = match (self.path, &self.nomination) {
             // A restart forgets that the path was silent.
@@ -546,7 +554,9 @@ impl Agent {
         self.agenda = Agenda {
             wake: earliest(ends.into_iter().chain([question.filter(|_| !is_question_owed)])),
             is_question_wanted: self.gathering.is_new_owed(),
-            is_check_wanted: self.peer.is_some() && (is_nomination_owed || self.list.next().is_some()),
+            is_check_wanted: !self.config.lite
+                && self.peer.is_some()
+                && (is_nomination_owed || self.list.next().is_some()),
             is_resend_owed: self.list.resend().is_some() || is_question_owed,
         };
     }
@@ -562,7 +572,11 @@ impl Agent {
         assert!(self.previous.as_ref().is_none_or(|previous| previous.until > now), "old paths end with their consent");
         if let Some(pair) = self.selected.and_then(|id| self.list.get(id)) {
             assert!(pair.is_valid(now), "what is not STUN is sent with consent only");
-            assert!(self.consent.is_owed() || self.consent.deadline().is_some(), "consent is asked for again");
+            let is_lite = self.config.lite;
+            assert!(
+                is_lite || self.consent.is_owed() || self.consent.deadline().is_some(),
+                "consent is asked for again"
+            );
         }
         let is_waiting = matches!(self.state, State::Checking) && self.peer.is_some();
         let is_alive = self.agenda.wake.is_some() || self.agenda.is_check_wanted || self.agenda.is_resend_owed;

@@ -331,7 +331,9 @@ impl Agent {
         }
         let Some(id) = self.pair_of_request(path, priority) else { return Reply::Success };
         self.list.hear(id, now);
-        if let Some(pair) = self.list.get(id) {
+        if self.config.lite {
+            self.believe(id, message.attributes.use_candidate, now);
+        } else if let Some(pair) = self.list.get(id) {
             // RFC 8445 §7.3.1.4
             match pair.state {
                 PairState::Succeeded if pair.is_valid(now) => {}
@@ -363,6 +365,8 @@ impl Agent {
             Role::Controlled => is_ours_greater,
         };
         self.stats.role_conflicts += 1;
+        // A lite agent never controls one that sends checks.
+        let must_switch = must_switch && !self.config.lite;
         if must_switch {
             self.switch_role();
         }

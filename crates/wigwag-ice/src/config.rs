@@ -28,6 +28,9 @@ impl Role {
 pub struct Config {
     /// Who nominates; two agents with the same role settle it between them.
     pub role: Role,
+    /// Whether the agent is lite: it answers checks and sends none (RFC 8445 §2.5), and the peer controls. Only for hosts
+    /// whose address everybody can reach.
+    pub lite: bool,
     /// The local credentials; drawn from the seed if there are none. Those given must be unpredictable and of at least
     /// 4 and 22 characters (RFC 8445 §5.3).
     pub credentials: Option<Credentials>,
@@ -48,6 +51,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             role: Role::default(),
+            lite: false,
             credentials: None,
             candidates_max: 100,
             // The default of RFC 8445 §6.1.2.5.

@@ -42,7 +42,7 @@ impl Consent {
 impl Agent {
     /// The selected pair was just checked, or there is none.
     pub(crate) fn restart_consent(&mut self, now: Instant) {
-        let is_selected = self.selected.is_some();
+        let is_selected = self.selected.is_some() && !self.config.lite;
         self.consent = if is_selected { Consent::scheduled(&mut self.rng, now) } else { Consent::default() };
     }
 

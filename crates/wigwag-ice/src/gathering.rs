@@ -76,7 +76,8 @@ impl Agent {
     /// says comes as [`Event::LocalCandidate`], and why it says nothing as [`Event::CandidateError`]. Of more than 8
     /// servers, those after the eighth are not asked.
     pub fn add_stun_server(&mut self, server: SocketAddr) {
-        let is_closed = self.state() == crate::State::Closed;
+        // RFC 8445 §5.2: "Lite implementations only utilize host candidates."
+        let is_closed = self.config.lite || self.state() == crate::State::Closed;
         let gathering = &mut self.gathering;
         if is_closed || gathering.servers.contains(&server) || gathering.servers.len() >= SERVERS_MAX {
             return;

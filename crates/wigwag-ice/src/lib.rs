@@ -12,6 +12,7 @@ mod credentials;
 mod error;
 mod event;
 mod gathering;
+mod lite;
 mod nomination;
 mod pair;
 mod peek;

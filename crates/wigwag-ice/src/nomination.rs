@@ -124,7 +124,7 @@ impl Agent {
 
     /// As controlling: decides, or says when to ask again.
     pub(crate) fn decide(&mut self, now: Instant) -> Option<Instant> {
-        if self.role == Role::Controlled {
+        if self.role == Role::Controlled || self.config.lite {
             return None;
         }
         let Some(best) = self.list.best_valid() else {

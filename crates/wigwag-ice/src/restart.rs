@@ -134,6 +134,9 @@ impl Agent {
     pub(crate) fn hear_previous(&mut self, path: Path, now: Instant) {
         if let Some(previous) = self.previous.as_mut().filter(|previous| previous.path == path) {
             previous.heard = Some(now);
+            if self.config.lite {
+                previous.until = now.checked_add(consent::EXPIRY).unwrap_or(now);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod cost;
 mod flood;
 mod gathering;
 mod hostile;
+mod lite;
 mod network;
 mod nomination;
 mod restart;
