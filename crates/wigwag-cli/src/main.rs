@@ -8,6 +8,7 @@ mod failure;
 mod loopback;
 
 use clap::{ArgAction, Parser, Subcommand};
+use failure::Failure;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -37,11 +38,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(cli.verbose);
-    let result = match cli.command {
+    let result = start_log(cli.verbose).and_then(|()| match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Loopback(args) => loopback::run(&args),
-    };
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -51,13 +51,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_log(verbose: u8) {
+/// The variable is obeyed, or its mistake is told: silence would look like a quiet program.
+fn start_log(verbose: u8) -> Result<(), Failure> {
     let level = match verbose {
         0 => "error",
         1 => "info",
         2 => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_env("WIGWAG_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let chosen = std::env::var("WIGWAG_LOG").ok();
+    let filter = EnvFilter::builder().parse(chosen.as_deref().unwrap_or(level)).map_err(|error| {
+        Failure::new(format!("cannot understand WIGWAG_LOG: {error}: write a level or parts, as wigwag_ice=trace,info"))
+    })?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
 }

@@ -107,3 +107,59 @@ fn a_file_that_cannot_be_written_is_a_line_that_says_why() {
         assert!(complaint.contains(path) && complaint.contains(reason) && complaint.contains("--pcap"), "{complaint}");
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_wigwag"))
+        .args(["loopback", "--seconds", "1", "--json"])
+        .stdin(Stdio::null())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(complaint(&output).contains("cannot write the result"));
+}
+
+#[test]
+fn a_filter_that_makes_no_sense_is_told() {
+    let output = Command::new(env!("CARGO_BIN_EXE_wigwag"))
+        .arg("loopback")
+        .env("WIGWAG_LOG", "wigwag=loud=er")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(complaint(&output).contains("WIGWAG_LOG"));
+}
+
+#[test]
+fn seconds_are_explained() {
+    for seconds in ["0", "-1", "1.5", "many", "3601"] {
+        let output = wigwag(&["loopback", "--seconds", seconds]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("from 1 to 3600"), "{seconds}: {}", text(&output.stderr));
+    }
+}
+
+/// Whoever ends a long run gets its result, and a recording that is whole.
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_a_run_early_with_its_result() {
+    let child = Command::new(env!("CARGO_BIN_EXE_wigwag"))
+        .args(["loopback", "--seconds", "600", "--json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("{\"connected\":true"), "{}", text(&output.stdout));
+}

@@ -3,6 +3,7 @@
 use super::{Demo, say, take_picture, wait, wait_for_line, watch};
 use crate::browser::{self, Browser, Options};
 use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<&Path>) -> Result<String> {
@@ -27,10 +28,14 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<
     for page in [&mut *browser, friend.as_mut()] {
         wait(page, "the file of the friend", "document.querySelector('#file-list li')?.dataset.state === 'done'")?;
     }
-    let len = browser.evaluate(
-        "fetch(document.querySelector('#file-list a').href).then((it) => it.arrayBuffer()).then((it) => it.byteLength)",
-    )?;
-    ensure!(len == 3_000_000, "the file that can be saved has {len} bytes");
+    let expected = Sha256::digest([7; 3_000_000]).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for page in [&mut *browser, friend.as_mut()] {
+        let hashes =
+            page.evaluate("[...document.querySelectorAll('#file-list code')].map((code) => code.dataset.hash)")?;
+        ensure!(hashes == serde_json::json!([expected, expected]), "the hashes are {hashes}, not {expected} twice");
+    }
+    let name = browser.evaluate("document.querySelector('#file-list a').download")?;
+    ensure!(name == "gift.bin", "the file would be saved as {name}");
     take_picture(browser, screenshot)?;
     friend.evaluate("document.getElementById('hang-up').click()")?;
     wait(browser, "the friend to be gone", "!document.getElementById('invitation').hidden")?;

@@ -10,7 +10,7 @@ mod stream;
 mod tls;
 mod websocket;
 
-use crate::console::say;
+use crate::console::{self, say};
 use crate::failure::Failure;
 use calls::{CallThread, Calls};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -47,6 +47,10 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
     let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let port = text.rsplit_once(':').map_or(text, |(_, port)| port);
+    if port.parse::<u128>().is_ok_and(|port| port > u128::from(u16::MAX)) {
+        return Err("ports go up to 65535".to_owned());
+    }
     numeric.as_deref().unwrap_or(text).parse().map_err(|_| {
         "write an address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080, or a port alone".to_owned()
     })
@@ -100,13 +104,12 @@ fn make_certificate() -> Result<Certificate, Failure> {
         .map_err(|error| Failure::new(format!("cannot make a certificate: {error} (is the clock right?)")))
 }
 
-/// Tells of Ctrl-C, and of the signals that ask a program to end.
+/// Tells that the program is asked to end.
 fn stop_signal() -> Result<mpsc::Receiver<()>, Failure> {
     let (tell, told) = mpsc::sync_channel(1);
-    ctrlc::set_handler(move || {
+    console::on_stop(move || {
         let _ = tell.try_send(());
-    })
-    .map_err(|error| Failure::new(format!("cannot listen for Ctrl-C: {error}")))?;
+    })?;
     Ok(told)
 }
 
@@ -155,6 +158,9 @@ mod tests {
         }
         for text in ["", "70000", "example.org:80", "127.0.0.1", "::1:80:"] {
             assert!(parse_listen(text).is_err(), "{text}");
+        }
+        for text in ["127.0.0.1:99999", "65536", "[::1]:70000"] {
+            assert!(parse_listen(text).unwrap_err().contains("65535"), "{text}");
         }
     }
 

@@ -9,13 +9,14 @@ mod progress;
 mod report;
 mod sum;
 
-use crate::console::say;
+use crate::console;
 use crate::failure::Failure;
 use peer::{Peer, Role, Shared};
 use report::Report;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 use wigwag::EndpointConfig;
@@ -25,11 +26,12 @@ use wigwag_mio::{Driver, DriverConfig};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The bytes of both directions are compared by their SHA-256 sums. Meanwhile 50 packets a second of \
-                        sound and 2.6 Mbit/s of pictures go both ways. The exit code is 1 if anything was lost or changed."
+                        sound and 2.6 Mbit/s of pictures go both ways. The exit code is 1 if anything was lost or changed. Ctrl-C ends it \
+                        early, with the result so far."
 )]
 pub(crate) struct Args {
     /// How long to send, in seconds; what is on its way then still arrives
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_seconds, allow_negative_numbers = true)]
     seconds: u64,
     /// Print the result as one line of JSON, and nothing else
     #[arg(long)]
@@ -39,16 +41,21 @@ pub(crate) struct Args {
     pcap: Option<PathBuf>,
 }
 
+fn parse_seconds(text: &str) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=3600).contains(seconds));
+    seconds.ok_or_else(|| "write a whole number of seconds, from 1 to 3600".to_owned())
+}
+
 /// Measures, and prints what was measured.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     match measure(args) {
         Ok(report) => {
-            say(if args.json { report.to_json() } else { report.to_table() });
+            console::result(if args.json { report.to_json() } else { report.to_table() })?;
             report.verdict()
         }
         Err(failure) => {
             if args.json {
-                say(serde_json::json!({ "connected": false, "error": failure.to_string() }));
+                console::result(serde_json::json!({ "connected": false, "error": failure.to_string() }))?;
             }
             Err(failure)
         }
@@ -59,6 +66,8 @@ fn measure(args: &Args) -> Result<Report, Failure> {
     let (mut a, z) = (driver()?, driver()?);
     let recording = args.pcap.as_ref().map(|path| pcap::Recording::start(path, &mut a)).transpose()?;
     let shared = Arc::new(Shared::default());
+    let stopped = Arc::clone(&shared);
+    console::on_stop(move || stopped.is_stopped.store(true, Ordering::Relaxed))?;
     let duration = Duration::from_secs(args.seconds);
     let (a, z) = Peer::pair(a, z, duration, &shared);
     let threads = [(Role::Offerer, a), (Role::Answerer, z)]

@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) is_open: [AtomicBool; 2],
     pub(super) is_finished: [AtomicBool; 2],
     pub(super) has_failed: AtomicBool,
+    /// Somebody wants it to end before its time: what is on its way still arrives.
+    pub(super) is_stopped: AtomicBool,
     pub(super) bytes_received: [AtomicU64; 2],
     pub(super) packets_received: [AtomicU64; 2],
 }
@@ -143,6 +145,9 @@ impl Peer {
             }
             if self.shared.has_failed.load(Ordering::Relaxed) {
                 return Err("the other peer has failed".to_owned());
+            }
+            if self.exchange.is_none() && self.shared.is_stopped.load(Ordering::Relaxed) {
+                return Err("stopped before the peers were connected".to_owned());
             }
             if self.exchange.is_none() && now.saturating_duration_since(began) > SETUP_TIME_MAX {
                 let state = self.connection(id)?.connection_state();
@@ -250,7 +255,8 @@ impl Peer {
     fn pump(&mut self, id: ConnectionId, now: Instant) -> Result<(), String> {
         let Some(exchange) = &mut self.exchange else { return Ok(()) };
         let Some(connection) = self.driver.endpoint_mut().connection_mut(id) else { return Ok(()) };
-        let is_over = now.saturating_duration_since(exchange.began) >= self.duration;
+        let is_over = now.saturating_duration_since(exchange.began) >= self.duration
+            || self.shared.is_stopped.load(Ordering::Relaxed);
         if is_over && !exchange.has_said_end {
             self.media.stop();
             exchange.has_said_end = true;
