@@ -31,6 +31,9 @@ pub(crate) struct Reception {
     ack: Ack,
     sack_delay: Duration,
     window_max: usize,
+    /// How much more than the window may be kept to fill gaps.
+    early_more: usize,
+    message_len_max: usize,
     /// What the peer was told last.
     advertised: usize,
     has_received: bool,
@@ -54,6 +57,8 @@ impl Reception {
             ack: Ack::Idle,
             sack_delay: config.sack_delay,
             window_max,
+            early_more: window_max / 8,
+            message_len_max: config.message_len_max_receive.min(window_max),
             advertised: window_max,
             has_received: false,
             has_data: false,
@@ -80,7 +85,7 @@ impl Reception {
     /// it; what was lost on the way may take `more`, for the peer did not count what we count for each chunk. Were it
     /// refused, all would wait for it, and each repetition would cost the peer a timeout.
     fn limit(&self, tsn: Tsn, more: usize) -> usize {
-        self.window_max + if self.tracker.is_beyond_all(tsn) { 0 } else { more }
+        self.window_max.saturating_add(if self.tracker.is_beyond_all(tsn) { 0 } else { more })
     }
 
     pub(crate) fn handle_data(
@@ -95,14 +100,15 @@ impl Reception {
         let charge = data.payload.len() + OVERHEAD;
         let used = self.used(inbox);
         match self.tracker.look(tsn) {
-            Arrival::Next if used + charge <= self.limit(tsn, self.window_max / 4) => {
+            // All others wait for it: a whole message finds room, whatever has come early (C7).
+            Arrival::Next if used + charge <= self.limit(tsn, self.early_more + self.message_len_max + OVERHEAD) => {
                 // RFC 9260 §7.2.4 relies on it: what closes a gap, or a part of it, is told at once.
                 self.is_urgent |= self.tracker.has_gaps();
                 self.tracker.record(tsn);
                 self.reassembly.push_next(data, inbox, stats)?;
                 self.close_up(inbox, stats)?;
             }
-            Arrival::Early if used + charge <= self.limit(tsn, self.window_max / 8) => {
+            Arrival::Early if used + charge <= self.limit(tsn, self.early_more) => {
                 self.is_urgent = true;
                 self.tracker.record(tsn);
                 self.reassembly.push_early(tsn, data, inbox, stats)?;

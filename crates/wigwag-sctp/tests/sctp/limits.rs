@@ -363,3 +363,31 @@ fn what_is_given_up_is_not_counted_again_with_every_sack() {
     world.run_for(Duration::from_secs(1));
     assert_eq!(world[A].notices(), []);
 }
+
+// ---- room
+
+/// C7: an early half of one message leaves room for the whole of that before it, which all wait for.
+#[test]
+fn what_came_early_does_not_take_the_room_of_what_it_waits_for() {
+    let small = config(|config| {
+        config.receive_window = 0;
+        config.message_len_max_receive = 10_000;
+    });
+    let mut world = connected_with(1, plain(), small);
+    let (tag, now) = (tag_for(&world, Z), world.now());
+    let flags = |at: u32| if at == 0 { 2 } else { u8::from(at == 9) };
+    let fragment = |ssn: u32, at: u32| data(flags(at), 1000 + 10 * ssn + at, 0, ssn as u16, &[7; 1000]);
+    let tiny = (0..310).map(|at| data(3, 1020 + at, 0, 2 + at as u16, b"x"));
+    // The first two are lost, and the first of them once more.
+    let chunks: Vec<Vec<u8>> = tiny.chain((0..10).map(|at| fragment(1, at))).collect();
+    for chunk in chunks.iter().chain(&(0..10).map(|at| fragment(0, at)).collect::<Vec<_>>()) {
+        world[Z].association.handle_input(&packet(tag, chunk), now);
+    }
+    world.run();
+    assert_eq!(world[Z].received().first(), Some(&(0, vec![7; 10_000])));
+    for at in 0..10 {
+        world[Z].association.handle_input(&packet(tag, &fragment(1, at)), now);
+    }
+    world.run();
+    assert_eq!(world[Z].received().len(), 312);
+}
