@@ -16,9 +16,15 @@ pub struct Error {
 /// How much of a line an error repeats, in characters: enough to find it, too little to flood a log.
 const SHOWN: usize = 80;
 
+/// The beginnings of lines that hold keys or passwords.
+const SECRETS: [&str; 3] = ["a=ice-pwd:", "a=crypto:", "k="];
+
 impl Error {
     pub(crate) fn new(line: usize, found: &str, expected: Expected) -> Self {
-        Self { line, found: found.chars().take(SHOWN).collect(), expected: expected.0 }
+        // What is secret is not repeated, for errors go into logs.
+        let secret = SECRETS.iter().find(|secret| found.starts_with(**secret));
+        let found = secret.map_or_else(|| found.chars().take(SHOWN).collect(), |secret| format!("{secret}…"));
+        Self { line, found, expected: expected.0 }
     }
 }
 

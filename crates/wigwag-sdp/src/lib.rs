@@ -17,8 +17,8 @@ mod token;
 pub use address::{Address, AddressType, Connection};
 pub use attribute::{
     Alternative, Attribute, Attributes, Candidate, CandidateKind, Direction, Extensions, Extmap, Feedback, Fingerprint,
-    Fmtp, Group, IceOptions, IcePwd, Msid, Rid, RidDirection, Rtcp, RtcpFb, Rtpmap, Sctpmap, Setup, Simulcast,
-    SimulcastStreams, Ssrc, SsrcGroup, TcpType, Unknown,
+    Fmtp, Framerate, Group, IceOptions, IcePwd, Msid, Rid, RidDirection, Rtcp, RtcpFb, RtcpXr, Rtpmap, SctpInit,
+    Sctpmap, Setup, Simulcast, SimulcastStreams, Ssrc, SsrcGroup, TcpType, Unknown,
 };
 pub use error::Error;
 pub use line::{MAX_ATTRIBUTES, MAX_BYTES, MAX_LINE_BYTES, MAX_MEDIA};

@@ -62,7 +62,7 @@ fn lines_that_are_wrong() {
         &messages(texts.iter().map(String::as_str)),
         &expect![[r#"
         line 5: found "t=0 0", expected lines in the order v o s i u e p c b t r z k a m, each once but e p b t r a m
-        line 6: found "k=x", expected lines in the order v o s i u e p c b t r z k a m, each once but e p b t r a m
+        line 6: found "k=…", expected lines in the order v o s i u e p c b t r z k a m, each once but e p b t r a m
         line 5: found "x=y", expected one of the letters v o s i u e p c b t r z k a m
         line 5: found "no line", expected a line of the form x=value
         line 4: found "t=0 x", expected t= with a start and a stop, in seconds
@@ -104,6 +104,10 @@ fn attributes_that_are_wrong() {
         "rtpmap:96",
         "rtpmap:96 /8000",
         "rtpmap:256 x/1",
+        "rtpmap:111 opus/48000/2/x",
+        "framerate:x",
+        "framerate:1.2.3",
+        "sctp-init:",
         "sctp-port:65536",
         "sctpmap:5000",
         "setup:both",
@@ -136,6 +140,10 @@ fn attributes_that_are_wrong() {
         line 5: found "a=rtpmap:96", expected rtpmap with a payload type, a codec, / and its clock rate
         line 5: found "a=rtpmap:96 /8000", expected rtpmap with a payload type, a codec, / and its clock rate
         line 5: found "a=rtpmap:256 x/1", expected rtpmap with a payload type, a codec, / and its clock rate
+        line 5: found "a=rtpmap:111 opus/48000/2/x", expected rtpmap with a payload type, a codec, / and its clock rate
+        line 5: found "a=framerate:x", expected framerate with a decimal number
+        line 5: found "a=framerate:1.2.3", expected framerate with a decimal number
+        line 5: found "a=sctp-init:", expected a value after the colon
         line 5: found "a=sctp-port:65536", expected a number from 0 to the greatest u16
         line 5: found "a=sctpmap:5000", expected sctpmap with a port, a protocol and perhaps a number of streams
         line 5: found "a=setup:both", expected setup:active, passive, actpass or holdconn

@@ -160,6 +160,7 @@ fn the_rest() {
     assert_eq!((read!(Mid, "mid:a1"), read!(TlsId, "tls-id:91bb")), ("a1".to_owned(), "91bb".to_owned()));
     for flag in [
         "bundle-only",
+        "cryptex",
         "end-of-candidates",
         "extmap-allow-mixed",
         "ice-lite",
@@ -169,13 +170,38 @@ fn the_rest() {
     ] {
         assert!(!matches!(read(flag), Attribute::Unknown(_)), "{flag}");
     }
-    for unknown in ["x", "x:", "x: y ", "rtcp-mux:y", "mid", "rtcp-xr:rcvr-rtt=all", ":", ":x"] {
+    for unknown in ["x", "x:", "x: y ", "rtcp-mux:y", "mid", "cryptex:y", "framerate", ":", ":x"] {
         assert!(matches!(read(unknown), Attribute::Unknown(_)), "{unknown}");
     }
 }
 
 #[test]
+fn what_few_write() {
+    // RFC 8866 §6.13 and RFC 3611 §5.1
+    assert_eq!(read!(Framerate, "framerate:29.97").frames_per_second(), Some(29.97));
+    assert_eq!(read!(Framerate, "framerate:25").frames_per_second(), Some(25.0));
+    let reports = read!(RtcpXr, "rtcp-xr:rcvr-rtt=all:10000 stat-summary=loss,jitt voip-metrics");
+    let formats = [("rcvr-rtt", "all:10000"), ("stat-summary", "loss,jitt"), ("voip-metrics", "")];
+    assert_eq!(reports.iter().collect::<Vec<_>>(), formats);
+    assert_eq!(read!(RtcpXr, "rtcp-xr:").iter().count(), 0, "none");
+    // RFC 4648 §10
+    for (text, bytes) in [("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob"), ("Zm9vYmFy", "foobar")]
+    {
+        assert_eq!(read!(SctpInit, &format!("sctp-init:{text}")).chunk(), Some(bytes.as_bytes().to_vec()));
+    }
+    for wrong in ["Z", "Zg", "Zg=", "Z===", "Zg==Zg==", "Z?==", "Zh=="] {
+        assert_eq!(read!(SctpInit, &format!("sctp-init:{wrong}")).chunk(), None, "{wrong}");
+    }
+}
+
+#[test]
 fn passwords_are_printed_in_descriptions_only() {
+    let head = "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nt=0 0\n";
+    for line in ["a=ice-pwd:secret\0secret", "a=ice-pwd:secret\rsecret", "k=clear:secret\0", "a=crypto:1 secret\0"] {
+        let error = SessionDescription::parse(&format!("{head}{line}\n")).expect_err("not one line");
+        assert_eq!(error.line, 5);
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
     let password = read("ice-pwd:asd88fgpdd777uzjYhagZg");
     assert_eq!(format!("{password:?}"), "IcePwd(IcePwd(…))");
 }

@@ -5,6 +5,7 @@ mod direction;
 mod extmap;
 mod fingerprint;
 mod fmtp;
+mod framerate;
 mod group;
 mod ice;
 mod list;
@@ -22,14 +23,15 @@ pub use direction::Direction;
 pub use extmap::Extmap;
 pub use fingerprint::Fingerprint;
 pub use fmtp::Fmtp;
+pub use framerate::Framerate;
 pub use group::Group;
 pub use ice::{IceOptions, IcePwd};
 pub use list::Attributes;
 pub use msid::Msid;
 pub use rid::{Rid, RidDirection};
-pub use rtcp::{Feedback, Rtcp, RtcpFb};
+pub use rtcp::{Feedback, Rtcp, RtcpFb, RtcpXr};
 pub use rtpmap::Rtpmap;
-pub use sctp::Sctpmap;
+pub use sctp::{SctpInit, Sctpmap};
 pub use setup::Setup;
 pub use simulcast::{Alternative, Simulcast, SimulcastStreams};
 pub use ssrc::{Ssrc, SsrcGroup};
@@ -126,6 +128,8 @@ attributes! {
     flags {
         /// The section is sent in a bundle or not at all (RFC 9143 §6).
         "bundle-only" => BundleOnly,
+        /// Header extensions and sources are sealed too (RFC 9335 §4).
+        "cryptex" => Cryptex,
         /// No candidate follows (RFC 8840 §8.2).
         "end-of-candidates" => EndOfCandidates,
         /// One-byte and two-byte header extensions may be mixed (RFC 8285 §6).
@@ -146,6 +150,8 @@ attributes! {
         "fingerprint" => Fingerprint(Fingerprint),
         /// Parameters of a format (RFC 8866 §6.15).
         "fmtp" => Fmtp(Fmtp),
+        /// The most frames in a second (RFC 8866 §6.13).
+        "framerate" => Framerate(Framerate),
         /// Sections that belong together (RFC 5888, RFC 9143).
         "group" => Group(Group),
         /// Names of extensions of ICE (RFC 8839 §5.6).
@@ -172,8 +178,12 @@ attributes! {
         "rtcp" => Rtcp(Rtcp),
         /// Feedback that is understood (RFC 4585 §4.2).
         "rtcp-fb" => RtcpFb(RtcpFb),
+        /// Extended reports that are wanted (RFC 3611 §5.1).
+        "rtcp-xr" => RtcpXr(RtcpXr),
         /// The codec of a payload type (RFC 8866 §6.6).
         "rtpmap" => Rtpmap(Rtpmap),
+        /// The INIT chunk of SCTP, of a draft.
+        "sctp-init" => SctpInit(SctpInit),
         /// The port within the association of DTLS (RFC 8841 §5).
         "sctp-port" => SctpPort(u16),
         /// What `sctp-port` was before it had its name.

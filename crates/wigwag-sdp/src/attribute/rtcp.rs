@@ -1,4 +1,4 @@
-//! `a=rtcp` (RFC 3605) and `a=rtcp-fb` (RFC 4585 §4.2).
+//! `a=rtcp` (RFC 3605), `a=rtcp-fb` (RFC 4585 §4.2) and `a=rtcp-xr` (RFC 3611 §5.1).
 
 use super::Value;
 use crate::address::Connection;
@@ -108,5 +108,31 @@ impl fmt::Display for RtcpFb {
             Some(payload_type) => write!(f, "{payload_type} {}", self.feedback.as_str()),
             None => write!(f, "* {}", self.feedback.as_str()),
         }
+    }
+}
+
+/// Which extended reports the writer wants, as they came; perhaps none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RtcpXr(String);
+
+impl RtcpXr {
+    /// The formats `name=value` between spaces; the value of one without `=` is empty.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .split(' ')
+            .filter(|format| !format.is_empty())
+            .map(|format| format.split_once('=').unwrap_or((format, "")))
+    }
+}
+
+impl Value for RtcpXr {
+    fn parse(value: &str) -> Result<Self, Expected> {
+        Ok(Self(value.to_owned()))
+    }
+}
+
+impl fmt::Display for RtcpXr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

@@ -31,6 +31,9 @@ impl Value for Rtpmap {
             Some(channels) => Some(number(channels).ok_or(Expected(EXPECTED))?),
             None => None,
         };
+        if parts.next().is_some() {
+            return Err(Expected(EXPECTED));
+        }
         fields.end(EXPECTED)?;
         Ok(Self { payload_type, encoding, clock_rate, channels })
     }

@@ -1,4 +1,5 @@
-//! `a=sctpmap`, of drafts before RFC 8841; what replaced it are the numbers `sctp-port` and `max-message-size`.
+//! `a=sctpmap`, of drafts before RFC 8841; what replaced it are the numbers `sctp-port` and `max-message-size`. And
+//! `a=sctp-init`, of a draft after it (SNAP: the handshake of SCTP within the descriptions).
 
 use super::Value;
 use crate::error::Expected;
@@ -35,5 +36,49 @@ impl fmt::Display for Sctpmap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.port, self.protocol)?;
         self.streams.iter().try_for_each(|streams| write!(f, " {streams}"))
+    }
+}
+
+/// The writer's INIT chunk in Base64, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SctpInit(String);
+
+impl SctpInit {
+    /// The chunk's bytes; `None` if they are not Base64 (RFC 4648 §4).
+    #[must_use]
+    pub fn chunk(&self) -> Option<Vec<u8>> {
+        let (groups, rest) = self.0.as_bytes().as_chunks::<4>();
+        let (last, groups) = groups.split_last().filter(|_| rest.is_empty())?;
+        let mut bytes = Vec::new();
+        for group in groups {
+            bytes.extend(decode(group, 3)?);
+        }
+        match last {
+            [a, b, b'=', b'='] => bytes.extend(decode(&[*a, *b, b'A', b'A'], 1)?),
+            [a, b, c, b'='] => bytes.extend(decode(&[*a, *b, *c, b'A'], 2)?),
+            group => bytes.extend(decode(group, 3)?),
+        }
+        Some(bytes)
+    }
+}
+
+/// The first `len` bytes of a group; the others must be 0.
+fn decode(group: &[u8; 4], len: usize) -> Option<impl Iterator<Item = u8>> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |byte: &u8| DIGITS.iter().position(|digit| digit == byte).and_then(|at| u32::try_from(at).ok());
+    let bits = group.iter().try_fold(0, |bits, byte| Some(bits << 6 | digit(byte)?))?;
+    let [_, bytes @ ..] = bits.to_be_bytes();
+    bytes.iter().skip(len).all(|byte| *byte == 0).then(|| bytes.into_iter().take(len))
+}
+
+impl Value for SctpInit {
+    fn parse(value: &str) -> Result<Self, Expected> {
+        String::parse(value).map(Self)
+    }
+}
+
+impl fmt::Display for SctpInit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
