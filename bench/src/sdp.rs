@@ -8,7 +8,7 @@ use wigwag::{Config, DataChannelInit, Direction, MediaKind, PeerConnection};
 pub(crate) fn offer() -> String {
     let seed = wigwag_mio::seed().expect("the system has randomness");
     let mut connection = PeerConnection::new(Config::new(wigwag_mio::wall_clock()), seed);
-    connection.add_local_address(([192, 0, 2, 1], 50_000).into());
+    connection.add_local_address(([192, 0, 2, 1], 50_000).into()).expect("an address");
     for kind in [MediaKind::Audio, MediaKind::Video, MediaKind::Audio, MediaKind::Video] {
         connection.add_transceiver(kind, Direction::Sendrecv).expect("a new connection takes transceivers");
     }

@@ -57,7 +57,7 @@ fn connection(number: usize) -> PeerConnection {
     config.credentials = Some(ice::credentials(number));
     (config.receive_buffer, config.send_buffer) = (1 << 20, 100_000);
     let mut connection = PeerConnection::new(config, Seed::for_test(number as u64));
-    connection.add_local_address(ice::address(1 + number as u8));
+    connection.add_local_address(ice::address(1 + number as u8)).expect("an address");
     connection
 }
 

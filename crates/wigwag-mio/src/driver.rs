@@ -60,7 +60,7 @@ impl Driver {
         let mut endpoint = Endpoint::new(endpoint, seed()?);
         for bound in sockets.bound() {
             for address in local_addresses(bound)? {
-                endpoint.add_local_address(address);
+                endpoint.add_local_address(address).map_err(io::Error::other)?;
             }
         }
         let max_segments = sockets.max_segments();

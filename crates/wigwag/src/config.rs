@@ -1,12 +1,19 @@
 //! What the application decides before a connection or an endpoint exists.
 
+use crate::error::EndpointError;
 use crate::jsep;
 use std::sync::Arc;
 use wigwag_dtls::{Certificate, SrtpProfile};
 use wigwag_ice::Credentials;
 use wigwag_sansio::WallClock;
 
+const MTU_MIN: usize = 576;
+const MTU_MAX: usize = 65_507;
+
 /// How a [`PeerConnection`](crate::PeerConnection) behaves.
+///
+/// [`Endpoint::create`](crate::Endpoint::create) refuses values with which no connection can work;
+/// [`PeerConnection::new`](crate::PeerConnection::new), which cannot fail, takes the nearest that can.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -17,21 +24,23 @@ pub struct Config {
     /// The ICE user fragment and password; without them, new ones from the seed. Choose them only to answer a
     /// stranger whom [`EndpointEvent::Incoming`](crate::EndpointEvent::Incoming) announced.
     pub credentials: Option<Credentials>,
-    /// Codecs, header extensions, the DTLS role to insist on, the size of a message that we take.
+    /// Codecs, header extensions, the DTLS role to insist on, the size of a message that we take (262,144 bytes by default).
     pub negotiation: jsep::Config,
-    /// The SRTP protection profiles, the preferred one first.
+    /// The SRTP protection profiles, the preferred one first. By default AEAD_AES_128_GCM, then AES128_CM_HMAC_SHA1_80.
     pub srtp_profiles: Vec<SrtpProfile>,
     /// The largest datagram to send, in bytes above UDP: 576 to 65,507. The default, 1232, is what IPv6 promises of every
     /// path (RFC 8200 §5: 1280 bytes, less its header and UDP's); packets that browsers make fit into it when forwarded.
     pub mtu: usize,
-    /// How many received bytes, not yet polled, the data channels hold before they make the peer wait.
+    /// How many received bytes, not yet polled, the data channels hold before they make the peer wait; 4 MiB by default. A
+    /// message counts with about 100 bytes more than it has.
     pub receive_buffer: usize,
-    /// How many bytes `send` takes before it refuses.
+    /// How many bytes `send` takes, of all channels together, before it refuses; 4 MiB by default. A message counts with
+    /// about 100 bytes more than it has.
     pub send_buffer: usize,
 }
 
 impl Config {
-    /// The defaults: a new certificate and new credentials, Opus and VP8, 1232-byte datagrams.
+    /// The defaults: a new certificate and new credentials, the codecs of [`jsep::Config`], 1232-byte datagrams.
     pub fn new(clock: WallClock) -> Self {
         Self {
             clock,
@@ -45,8 +54,33 @@ impl Config {
         }
     }
 
+    /// What no connection can work with, before one is made.
+    pub(crate) fn check(&self) -> Result<(), EndpointError> {
+        let is_ice = |text: &str, len_min: usize| {
+            let is_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+            (len_min..=256).contains(&text.len()) && text.bytes().all(is_char)
+        };
+        let has_ice = |of: &Credentials| is_ice(&of.ufrag, 4) && is_ice(&of.password, 22);
+        for (is_right, field, problem) in [
+            ((MTU_MIN..=MTU_MAX).contains(&self.mtu), "mtu", "choose 576 to 65,507 bytes"),
+            (
+                self.credentials.as_ref().is_none_or(has_ice),
+                "credentials",
+                "a ufrag has 4 to 256 and a password 22 to 256 of the characters A-Z a-z 0-9 + / (RFC 8839 §5.4)",
+            ),
+            (!self.srtp_profiles.is_empty(), "srtp_profiles", "name one at least"),
+            (self.receive_buffer > 0, "receive_buffer", "choose more than 0 bytes"),
+            (self.send_buffer > 0, "send_buffer", "choose more than 0 bytes"),
+        ] {
+            if !is_right {
+                return Err(EndpointError::InvalidConfig { field, problem });
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn mtu(&self) -> usize {
-        self.mtu.clamp(576, 65_507)
+        self.mtu.clamp(MTU_MIN, MTU_MAX)
     }
 }
 
@@ -54,11 +88,12 @@ impl Config {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EndpointConfig {
-    /// How many connections there may be.
+    /// How many connections there may be; 100,000 by default.
     pub connections_max: usize,
-    /// Whether requests for ufrags that nobody has made are told ([`EndpointEvent::Incoming`](crate::EndpointEvent::Incoming)).
+    /// Whether requests for ufrags that nobody has made are told ([`EndpointEvent::Incoming`](crate::EndpointEvent::Incoming));
+    /// by default not.
     pub unknown_ufrag: bool,
-    /// How many datagrams of one size the driver can hand to the kernel at once.
+    /// How many datagrams of one size the driver can hand to the kernel at once; 1 by default.
     pub max_segments: usize,
 }
 

@@ -2,6 +2,8 @@
 
 use crate::data_channel::ChannelState;
 use bytes::Bytes;
+use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag_sctp as sctp;
 
@@ -32,7 +34,7 @@ pub enum ChannelError {
 }
 
 /// Why a message was not taken.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// There is no such channel, or it is closed.
@@ -49,9 +51,25 @@ pub enum SendError {
         /// The limit, in bytes.
         max: usize,
     },
+    /// A string is UTF-8 (RFC 8831 §6.6). The message is given back.
+    #[error("the message is no UTF-8, which a string must be: send it as binary")]
+    NotUtf8(Bytes),
     /// The send buffer is full. The message is given back; `Event::Writable` tells when to try again.
     #[error("the send buffer is full: try again after Event::Writable")]
     Full(Bytes),
+}
+
+/// What a user sends stands in no log.
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownChannel => f.write_str("UnknownChannel"),
+            Self::NotOpen(state) => f.debug_tuple("NotOpen").field(state).finish(),
+            Self::TooLarge { len, max } => f.debug_struct("TooLarge").field("len", len).field("max", max).finish(),
+            Self::NotUtf8(data) => write!(f, "NotUtf8({} bytes)", data.len()),
+            Self::Full(data) => write!(f, "Full({} bytes)", data.len()),
+        }
+    }
 }
 
 impl SendError {
@@ -86,7 +104,7 @@ pub enum Error {
 }
 
 /// Why a packet of media was not taken.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MediaError {
     /// There is no such transceiver, or the negotiation does not let us send on it now.
@@ -103,6 +121,50 @@ pub enum MediaError {
     Full(Bytes),
 }
 
+/// What a user sends stands in no log.
+impl fmt::Debug for MediaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSending => f.write_str("NotSending"),
+            Self::PayloadType(payload) => write!(f, "PayloadType({} bytes)", payload.len()),
+            Self::TooLong(payload) => write!(f, "TooLong({} bytes)", payload.len()),
+            Self::Full(payload) => write!(f, "Full({} bytes)", payload.len()),
+        }
+    }
+}
+
+/// Why an address cannot be a host candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// It names no interface, as of a socket that is bound to all of them.
+    #[error("{0} names no interface: add each address of this machine that peers may reach, with the socket's port")]
+    Unspecified(SocketAddr),
+    /// A group, or everybody.
+    #[error("{0} is not the address of one host")]
+    NotUnicast(SocketAddr),
+    /// The port is 0.
+    #[error("{0} has no port: bind the socket first, and add the port that it got")]
+    NoPort(SocketAddr),
+    /// There are as many as an agent takes, or the connection is over.
+    #[error("{0} is one address too many, or the connection is over")]
+    NotTaken(SocketAddr),
+}
+
+impl AddressError {
+    /// Whether packets can come to this address at all.
+    pub(crate) fn check(address: SocketAddr) -> Result<(), Self> {
+        let ip = address.ip().to_canonical();
+        let is_everybody = matches!(ip, std::net::IpAddr::V4(ip) if ip.is_broadcast());
+        match address {
+            _ if ip.is_unspecified() => Err(Self::Unspecified(address)),
+            _ if ip.is_multicast() || is_everybody => Err(Self::NotUnicast(address)),
+            _ if address.port() == 0 => Err(Self::NoPort(address)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Why an endpoint did not make a connection.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -113,4 +175,12 @@ pub enum EndpointError {
     /// Another connection has this ICE user fragment, by which its packets are known.
     #[error("the ICE user fragment {0:?} is another connection's")]
     UfragInUse(String),
+    /// A field of the configuration has a value with which no connection can work.
+    #[error("Config::{field}: {problem}")]
+    InvalidConfig {
+        /// Its name.
+        field: &'static str,
+        /// What is wrong with it, and what would be right.
+        problem: &'static str,
+    },
 }

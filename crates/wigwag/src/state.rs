@@ -13,9 +13,12 @@ pub enum ConnectionState {
     Connecting,
     /// Checked and secured.
     Connected,
-    /// The peer does not answer just now.
+    /// The peer does not answer just now: about 5 s after its last answer. It may come back.
     Disconnected,
-    /// No path works, or the peer is not who was signalled.
+    /// No path works: about 30 s after the peer's last answer, or 40 s after the beginning if it never answered.
+    ///
+    /// Nothing more will happen by itself, and the connection keeps its place in an [`Endpoint`](crate::Endpoint): call
+    /// [`close`](crate::PeerConnection::close), or [`Endpoint::remove`](crate::Endpoint::remove).
     Failed,
     /// Over.
     Closed,

@@ -198,6 +198,9 @@ impl DataChannels {
         let (ChannelState::Open, Some(stream), Some(sctp)) = (channel.state, channel.stream, sctp) else {
             return Err(SendError::NotOpen(channel.state));
         };
+        if !is_binary && std::str::from_utf8(&data).is_err() {
+            return Err(SendError::NotUtf8(data));
+        }
         if !self.owed.is_empty() {
             self.send_owed(sctp);
         }

@@ -7,7 +7,7 @@ mod routes;
 mod strangers;
 
 use crate::config::{Config, EndpointConfig};
-use crate::error::EndpointError;
+use crate::error::{AddressError, EndpointError};
 use crate::event::Event;
 use crate::peer_connection::PeerConnection;
 use routes::Routes;
@@ -18,7 +18,7 @@ use strangers::Strangers;
 use wigwag_ice::{self as ice, Path, Peek};
 use wigwag_sansio::{Datagram, Deadlines, Monotonic, Ready, Rng, Seed, Transmit, earliest};
 
-/// Names a connection of an [`Endpoint`]; never used twice.
+/// Names a connection of one [`Endpoint`], which uses it once; to another endpoint it means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId {
     slot: u32,
@@ -113,18 +113,25 @@ impl Endpoint {
         }
     }
 
-    /// An address on which datagrams arrive and leave: a host candidate of every connection, also of those that exist.
-    pub fn add_local_address(&mut self, address: SocketAddr) {
+    /// An address on which datagrams arrive and leave: a host candidate of every connection, also of those that exist. One
+    /// call for each address of an interface; adding one again changes nothing.
+    ///
+    /// # Errors
+    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
+    pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
+        AddressError::check(address)?;
         if self.local_addresses.contains(&address) {
-            return;
+            return Ok(());
         }
         self.local_addresses.push(address);
         for slot in 0..self.slots.len() {
             if let Some(connection) = &mut self.slots[slot].connection {
-                connection.add_local_address(address);
+                // Whoever is over, or has as many as an agent takes, goes on as before.
+                let _ = connection.add_local_address(address);
                 self.touch(slot);
             }
         }
+        Ok(())
     }
 
     /// The addresses that were added.
@@ -151,13 +158,14 @@ impl Endpoint {
         if self.len() >= self.config.connections_max {
             return Err(EndpointError::TooManyConnections(self.config.connections_max));
         }
+        config.check()?;
         let mut connection = PeerConnection::new(config, self.seeds.seed());
         if self.routes.knows_ufrag(connection.local_ufrag()) {
             return Err(EndpointError::UfragInUse(connection.local_ufrag().to_owned()));
         }
         connection.set_max_segments(self.config.max_segments);
         for address in &self.local_addresses {
-            connection.add_local_address(*address);
+            let _ = connection.add_local_address(*address); // of more than an agent takes, the first
         }
         let slot = self.free.pop().unwrap_or(self.slots.len());
         if slot == self.slots.len() {

@@ -30,8 +30,8 @@ impl PeerConnection {
     /// W3C `send`: queues a message; `is_binary` tells bytes from a string, which must be UTF-8.
     ///
     /// # Errors
-    /// The channel is not open, the message exceeds what the peer takes, or the buffer is full, in which case the
-    /// message is given back and [`Event::Writable`](crate::Event::Writable) tells when to try again.
+    /// The channel is not open, a string is no UTF-8, the message exceeds what the peer takes, or the buffer is full, in
+    /// which case the message is given back and [`Event::Writable`](crate::Event::Writable) tells when to try again.
     pub fn send(&mut self, id: ChannelId, data: Bytes, is_binary: bool) -> Result<(), SendError> {
         self.channels.send(id, data, is_binary, self.transport.secured.sctp.as_mut())
     }

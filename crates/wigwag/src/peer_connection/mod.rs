@@ -7,6 +7,7 @@ mod negotiation;
 
 use crate::config::Config;
 use crate::data_channel::DataChannels;
+use crate::error::AddressError;
 use crate::event::{CloseReason, Event};
 use crate::gathering::Gathering;
 use crate::jsep::{Jsep, SignalingState};
@@ -212,13 +213,21 @@ impl PeerConnection {
         self.begin_end(CloseReason::Local);
     }
 
-    /// An address on which datagrams arrive and leave: a host candidate.
-    pub fn add_local_address(&mut self, address: SocketAddr) {
-        if let Ok(candidate) = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address)) {
-            self.gathering.found(&candidate, &self.transport.ice.local_credentials().ufrag);
-            self.jsep.update_candidates(&self.local_transport());
-        }
+    /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface.
+    ///
+    /// Datagrams that come name one of these as their [`Datagram::local`](crate::Datagram::local); those that name another
+    /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.
+    ///
+    /// # Errors
+    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
+    pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
+        AddressError::check(address)?;
+        let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
         self.may_tell = true;
+        let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
+        self.gathering.found(&candidate, &self.transport.ice.local_credentials().ufrag);
+        self.jsep.update_candidates(&self.local_transport());
+        Ok(())
     }
 
     /// How many datagrams of one size the driver can hand to the kernel at once; at least 1.

@@ -34,7 +34,7 @@ fn client_address(number: u8) -> SocketAddr {
 fn call(world: &mut World<Server>, server: Host, number: u8) -> Call {
     let mut client = Server::new(100, A, EndpointConfig::default());
     client.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(100 + u64::from(number)));
-    client.endpoint.add_local_address(client_address(number));
+    client.endpoint.add_local_address(client_address(number)).unwrap();
     let client = world.add(&format!("C{number}"), &[client_address(number)], client);
     let [of_client, of_server] = [client, server].map(|host| world[host].endpoint.create(config()).unwrap());
     let init = || DataChannelInit::default().negotiated(0);
@@ -151,7 +151,7 @@ fn a_flood_of_strangers_makes_a_bounded_sample_and_no_state() {
         let mut strangers = EndpointConfig::default();
         strangers.unknown_ufrag = is_told;
         let mut endpoint = Endpoint::new(strangers, Seed::for_test(83));
-        endpoint.add_local_address(address(A));
+        endpoint.add_local_address(address(A)).unwrap();
         let now = wigwag_sim::origin();
         let mut out = Vec::new();
         for n in 0..100_000u32 {

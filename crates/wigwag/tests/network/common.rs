@@ -96,7 +96,7 @@ pub(crate) fn config() -> Config {
 
 pub(crate) fn connection(seed: u64, host: Host, config: Config) -> PeerConnection {
     let mut connection = PeerConnection::new(config, Seed::for_test(seed * 2 + u64::from(host == Z)));
-    connection.add_local_address(address(host));
+    connection.add_local_address(address(host)).unwrap();
     connection
 }
 

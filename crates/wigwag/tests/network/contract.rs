@@ -77,7 +77,7 @@ macro_rules! node_by_peer {
 
 fn peer(host: Host, seed: u64, now: Instant) -> Peer {
     let mut connection = PeerConnection::new(config(host, now), Seed::for_test(2 * seed + u64::from(host == Z)));
-    connection.add_local_address(address(host));
+    connection.add_local_address(address(host)).unwrap();
     connection.set_max_segments(if host == Z { 4 } else { 1 });
     Peer::new(connection)
 }
@@ -315,7 +315,7 @@ impl Server {
     fn new(host: Host, seed: u64, now: Instant) -> Self {
         let seed = Seed::for_test(2 * seed + u64::from(host == Z));
         let mut endpoint = Endpoint::new(EndpointConfig::default(), seed);
-        endpoint.add_local_address(address(host));
+        endpoint.add_local_address(address(host)).unwrap();
         let id = endpoint.create(config(host, now)).unwrap();
         // Nobody ever talks to these.
         for _ in 0..3 {

@@ -21,7 +21,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(seed: u64, host: Host, config: EndpointConfig) -> Self {
         let mut endpoint = Endpoint::new(config, Seed::for_test(seed));
-        endpoint.add_local_address(address(host));
+        endpoint.add_local_address(address(host)).unwrap();
         Self { endpoint, states: BTreeMap::new(), messages: BTreeMap::new(), incoming: Vec::new(), closed: Vec::new() }
     }
 }
@@ -95,7 +95,7 @@ fn connections_from_many_hosts_share_one_port_and_never_see_each_others_messages
         let local = ([10, 1, 0, number as u8 + 1], 1000).into();
         let mut client = Server::new(100 + number as u64, A, EndpointConfig::default());
         client.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(100 + number as u64));
-        client.endpoint.add_local_address(local);
+        client.endpoint.add_local_address(local).unwrap();
         let host = world.add(&format!("C{number}"), &[local], client);
         let ids = [host, server].map(|host| world[host].endpoint.create(config()).unwrap());
         let negotiated = || DataChannelInit::default().negotiated(0);
@@ -154,7 +154,7 @@ fn a_strangers_ufrag_is_told_once_asked_for_and_their_next_check_finds_the_conne
     let credentials =
         Credentials { ufrag: "stranger".into(), password: "a-password/of+sufficient0length".replace('-', "A") };
     twin_config.credentials = Some(credentials.clone());
-    twin.add_local_address(address(Z));
+    twin.add_local_address(address(Z)).unwrap();
     let twin_id = twin.create(twin_config).unwrap();
     let a = world[A].endpoint.connection_mut(id).unwrap();
     a.create_data_channel("chat", DataChannelInit::default()).unwrap();
@@ -202,7 +202,7 @@ fn a_connection_that_was_lent_keeps_nobody_awake_unless_it_owes_something() {
 #[test]
 fn ten_thousand_idle_connections_cost_nothing() {
     let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(10));
-    endpoint.add_local_address(address(A));
+    endpoint.add_local_address(address(A)).unwrap();
     // One certificate for all: making ten thousand would only take time.
     let mut shared = config();
     shared.certificate = Some(std::sync::Arc::new(

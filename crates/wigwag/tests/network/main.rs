@@ -10,6 +10,7 @@ mod contract;
 mod cost;
 mod endpoint;
 mod media;
+mod refusals;
 mod renegotiation;
 mod roles;
 mod security;

@@ -282,7 +282,7 @@ fn offers_that_meet_come_to_one_call_and_candidates_to_its_section() {
     });
     let answer_a = answer(&mut world, A, offer_z);
     world.run_for(Duration::from_millis(1));
-    world[A].connection.add_local_address("10.0.0.77:7".parse().unwrap());
+    world[A].connection.add_local_address("10.0.0.77:7".parse().unwrap()).unwrap();
     world.run_for(Duration::from_millis(1));
     let last = world[A].events.iter().rfind(|event| event.starts_with("IceCandidate(Some")).unwrap().clone();
     assert!(last.contains("10.0.0.77") && last.contains("sdp_mid: Some(\"data\")"), "{last}");

@@ -1,0 +1,74 @@
+//! What a user gets wrong is refused with a reason, not swallowed.
+
+use crate::common::{Peer, config, connection, negotiate, pair_with};
+use bytes::Bytes;
+use std::time::Duration;
+use wigwag::{AddressError, Credentials, DataChannelInit, Endpoint, EndpointConfig, EndpointError, Seed, SendError};
+use wigwag_sim::{A, World, Z};
+
+#[test]
+fn an_address_to_which_nothing_can_come_is_refused() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(1));
+    let mut connection = connection(1, A, config());
+    for (text, expected) in [
+        ("0.0.0.0:5000", AddressError::Unspecified as fn(_) -> _),
+        ("[::]:5000", AddressError::Unspecified),
+        ("[::ffff:0.0.0.0]:5000", AddressError::Unspecified),
+        ("10.0.0.1:0", AddressError::NoPort),
+        ("239.1.2.3:5000", AddressError::NotUnicast),
+        ("[ff02::1]:5000", AddressError::NotUnicast),
+        ("255.255.255.255:5000", AddressError::NotUnicast),
+    ] {
+        let address = text.parse().unwrap();
+        assert_eq!(endpoint.add_local_address(address), Err(expected(address)));
+        assert_eq!(connection.add_local_address(address), Err(expected(address)));
+        assert!(expected(address).to_string().starts_with(text), "{}", expected(address));
+    }
+    assert!(endpoint.local_addresses().is_empty());
+    for text in ["10.0.0.1:1", "[::1]:65535"] {
+        assert_eq!(endpoint.add_local_address(text.parse().unwrap()), Ok(()));
+    }
+}
+
+#[test]
+fn a_configuration_with_which_nothing_works_is_refused_by_the_name_of_its_field() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(1));
+    let mut refused = |change: &dyn Fn(&mut wigwag::Config)| {
+        let mut config = config();
+        change(&mut config);
+        match endpoint.create(config) {
+            Err(EndpointError::InvalidConfig { field, .. }) => field,
+            other => panic!("{other:?}"),
+        }
+    };
+    for mtu in [0, 575, 65_508] {
+        assert_eq!(refused(&|config| config.mtu = mtu), "mtu");
+    }
+    for (ufrag, password) in [("abc", 22), ("abcd", 21), ("ab d", 22), ("ab\r\n", 22), ("", 22)] {
+        let credentials = Credentials { ufrag: ufrag.into(), password: "p".repeat(password) };
+        assert_eq!(refused(&|config| config.credentials = Some(credentials.clone())), "credentials");
+    }
+    assert_eq!(refused(&|config| config.srtp_profiles.clear()), "srtp_profiles");
+    assert_eq!(refused(&|config| config.receive_buffer = 0), "receive_buffer");
+    assert_eq!(refused(&|config| config.send_buffer = 0), "send_buffer");
+    for mtu in [576, 65_507] {
+        let mut config = config();
+        config.mtu = mtu;
+        assert!(endpoint.create(config).is_ok());
+    }
+}
+
+#[test]
+fn a_string_is_utf_8_or_given_back() {
+    let mut world: World<Peer> = pair_with(1, |_, _| {});
+    let id = world[A].connection.create_data_channel("c", DataChannelInit::default().negotiated(0)).unwrap();
+    world[Z].connection.create_data_channel("c", DataChannelInit::default().negotiated(0)).unwrap();
+    negotiate(&mut world);
+    world.run_until(|world| !world[A].channels.is_empty(), Duration::from_secs(10));
+    let wrong = Bytes::from_static(&[b'a', 0xff]);
+    assert_eq!(world[A].connection.send(id, wrong.clone(), false), Err(SendError::NotUtf8(wrong.clone())));
+    assert_eq!(world[A].connection.send(id, wrong, true), Ok(()));
+    assert_eq!(world[A].connection.send(id, "ä✓".into(), false), Ok(()));
+    let text = format!("{:?}", SendError::Full(Bytes::from_static(b"secret")));
+    assert_eq!(text, "Full(6 bytes)");
+}
