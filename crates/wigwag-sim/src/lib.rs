@@ -10,6 +10,7 @@ mod node;
 mod origin;
 mod pcap;
 mod seeds;
+pub mod swarm;
 mod tally;
 mod topology;
 mod trace;

@@ -1,6 +1,7 @@
 //! Which seeds a test runs, and how a failed one is run again.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// The seed that the environment asks for: `WIGWAG_SEED=17 cargo test`.
 ///
@@ -18,6 +19,11 @@ pub fn seeds(n: u64) -> Range<u64> {
     choose(n, seed_from_env(), number_from_env("WIGWAG_SEEDS"))
 }
 
+/// Where the environment wants the datagrams of a world that fails: `WIGWAG_PCAP=/tmp/failed.pcap cargo test`.
+pub(crate) fn pcap_from_env() -> Option<PathBuf> {
+    from_env("WIGWAG_PCAP").map(PathBuf::from)
+}
+
 const fn choose(n: u64, seed: Option<u64>, count: Option<u64>) -> Range<u64> {
     match (seed, count) {
         (Some(seed), _) => seed..seed.saturating_add(1),
@@ -30,8 +36,12 @@ const fn choose(n: u64, seed: Option<u64>, count: Option<u64>) -> Range<u64> {
     clippy::disallowed_methods,
     reason = "tests are told by the environment which seed to repeat; machines are not"
 )]
+fn from_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn number_from_env(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
+    let value = from_env(name)?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
 }
 

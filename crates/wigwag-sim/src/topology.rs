@@ -51,6 +51,11 @@ impl Topology {
         self.gateways.len()
     }
 
+    /// All that are behind a NAT.
+    pub(crate) fn realms(&self) -> impl Iterator<Item = Realm> {
+        (1..=self.gateways.len()).map(Realm)
+    }
+
     pub(crate) fn nat(&mut self, inside: Realm) -> Option<&mut Nat> {
         self.gateways.get_mut(inside.0.checked_sub(1)?).map(|gateway| &mut gateway.nat)
     }

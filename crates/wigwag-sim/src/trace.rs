@@ -51,13 +51,14 @@ pub struct Trace {
     hash: Fnv,
     tally: Tally,
     phase: usize,
+    dissect: fn(&[u8]) -> String,
 }
 
 impl Trace {
     pub(crate) fn new() -> Self {
         let (mut tally, hash) = (Tally::default(), Fnv::new());
         let phase = tally.place(BEGINNING);
-        Self { names: Vec::new(), records: Vec::new(), recorded_len: 0, count: 0, hash, tally, phase }
+        Self { names: Vec::new(), records: Vec::new(), recorded_len: 0, count: 0, hash, tally, phase, dissect: hex }
     }
 
     pub(crate) fn add_host(&mut self, name: &str) {
@@ -95,6 +96,10 @@ impl Trace {
 
     pub(crate) fn begin(&mut self, phase: &'static str) {
         self.phase = self.tally.place(phase);
+    }
+
+    pub(crate) const fn dissector(&mut self, dissect: fn(&[u8]) -> String) {
+        self.dissect = dissect;
     }
 
     pub(crate) fn note(&mut self, event: &'static str) {
@@ -137,11 +142,11 @@ impl Trace {
         self.lines(&self.records, dissect)
     }
 
-    /// The last lines of the ladder, with bytes for who knows no dissector.
+    /// The last lines of the ladder.
     pub(crate) fn tail(&self, lines: usize) -> String {
         let start = self.records.len().saturating_sub(lines);
         let omitted = if start > 0 { format!("… {start} before\n") } else { String::new() };
-        omitted + &self.lines(self.records.get(start..).unwrap_or_default(), hex)
+        omitted + &self.lines(self.records.get(start..).unwrap_or_default(), self.dissect)
     }
 
     fn lines(&self, records: &[Record], dissect: impl Fn(&[u8]) -> String) -> String {

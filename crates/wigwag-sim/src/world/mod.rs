@@ -158,6 +158,11 @@ impl<N: Node> World<N> {
         self.topology.nat(realm).expect("the internet is behind no NAT")
     }
 
+    /// All realms behind NATs, in the order in which these were added.
+    pub fn realms(&self) -> Vec<Realm> {
+        self.topology.realms().collect()
+    }
+
     /// The address that `remote` would see if a host sent to it now; this makes the bindings, or refreshes them, as the
     /// request to a STUN server there would. Nobody need be there. `None` if there is no way out.
     pub fn reflexive(&mut self, host: Host, local: SocketAddr, remote: SocketAddr) -> Option<SocketAddr> {
@@ -197,6 +202,15 @@ impl<N: Node> World<N> {
     /// All that was sent.
     pub const fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// Says how datagrams are printed when a test fails; else as bytes.
+    pub fn dissector(&mut self, dissect: fn(&[u8]) -> String) {
+        self.trace.dissector(dissect);
+    }
+
+    pub(crate) fn take_trace(&mut self) -> Trace {
+        std::mem::replace(&mut self.trace, Trace::new())
     }
 
     /// One line a datagram: see [`Trace::ladder`].

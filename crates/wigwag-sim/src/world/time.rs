@@ -76,16 +76,15 @@ impl<N: Node> World<N> {
         true
     }
 
-    /// Who owes something now goes first; a timer that ends just when a datagram arrives comes after it.
+    /// What was planned goes first, then who owes something now; a timer that ends just when a datagram arrives comes
+    /// after it.
     fn next(&mut self) -> Option<(Instant, Next)> {
+        let now = self.now;
+        let is_owed = |(at, next): &(Instant, Next)| *at <= now && *next == Next::Wake;
         let wake = self.next_wake().map(|at| (at, Next::Wake));
-        if let Some((at, Next::Wake)) = wake
-            && at <= self.now
-        {
-            return wake;
-        }
         let action = self.actions.keys().next().map(|(at, _)| (*at, Next::Action));
         let arrival = self.flights.keys().next().map(|(at, _)| (*at, Next::Arrival));
+        let arrival = arrival.filter(|_| !wake.as_ref().is_some_and(is_owed));
         [action, arrival, wake].into_iter().flatten().min()
     }
 

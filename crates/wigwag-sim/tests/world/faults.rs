@@ -97,6 +97,20 @@ fn what_shall_happen_happens_in_order_and_before_what_arrives_then() {
 }
 
 #[test]
+fn what_is_planned_for_the_beginning_of_a_phase_happens_before_anything_is_sent_in_it() {
+    let mut world = World::pair(1, [Talker::default(), Talker::default()]);
+    world.in_phase("closing", Duration::ZERO, |world| {
+        let now = world.age();
+        world.link(A, Z).fault(now..now + MS, Fault::Down);
+    });
+    world.run_for(MS);
+    world.phase("closing");
+    world[A].say(address(A), address(Z), "goodbye");
+    world.run();
+    assert_eq!(world.trace().tally().count("closing", Fate::Down), 1);
+}
+
+#[test]
 fn a_tally_counts_what_hit_which_phase() {
     let world = talk(|world| {
         world.phase("connecting");

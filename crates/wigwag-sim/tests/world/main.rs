@@ -3,4 +3,5 @@
 mod faults;
 mod hosts;
 mod nat;
+mod swarm;
 mod talker;
