@@ -5,6 +5,7 @@ use crate::check::{Answers, Purpose, Transactions};
 use crate::check_list::CheckList;
 use crate::consent::Consent;
 use crate::credentials::{Identity, Peer};
+use crate::decision::{Decisions, Deed};
 use crate::gathering::Gathering;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, Path};
@@ -79,6 +80,7 @@ pub struct Agent {
     /// The address in use has vanished.
     pub(crate) is_roaming: bool,
     pub(crate) is_remote_lite: bool,
+    pub(crate) decisions: Decisions,
     pub(crate) selected: Option<PairId>,
     path: Option<Path>,
     pub(crate) consent: Consent,
@@ -122,6 +124,7 @@ impl Agent {
             generation: 0,
             is_roaming: false,
             is_remote_lite: false,
+            decisions: Decisions::default(),
             selected: None,
             path: None,
             consent: Consent::default(),
@@ -250,6 +253,10 @@ impl Agent {
             State::Failed | State::Closed => true,
             State::New | State::Checking | State::Connected | State::Completed | State::Disconnected => false,
         }
+    }
+
+    pub(crate) const fn seen(&self) -> Option<Instant> {
+        self.clock.seen()
     }
 
     /// Whoever commands a role need not be told of it.
@@ -458,6 +465,14 @@ impl Agent {
         if self.path != path {
             debug!(?path, "selected");
             self.path = path;
+            let why = match (&self.nomination, self.old_in_use()) {
+                _ if path.is_none() => "none works any more",
+                (_, Some(_)) => "as before the restart, until there is a new one",
+                (Nomination::Done(_), None) => "it is nominated",
+                (Nomination::Owed(_) | Nomination::Asked(_), None) => "it is to be nominated",
+                (Nomination::Idle | Nomination::Waiting { .. }, None) => "it is the best that works",
+            };
+            self.note(Deed::Selected, path, why);
         }
         if self.selected != selected {
             self.selected = selected;
@@ -494,6 +509,7 @@ impl Agent {
             (None, _) => self.state,
         };
         if state == State::Failed {
+            self.explain_failure();
             self.end(state);
         } else {
             self.enter(state);
@@ -520,6 +536,7 @@ impl Agent {
         if self.state != state {
             debug!(from = ?self.state, to = ?state, "state");
             self.state = state;
+            self.note(Deed::StateChanged, None, state.name());
         }
     }
 

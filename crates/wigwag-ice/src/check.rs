@@ -3,6 +3,7 @@
 use crate::agent::Agent;
 use crate::candidate::peer_reflexive_priority;
 use crate::check_list::CheckList;
+use crate::decision::Deed;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, PairState, Path, Valid};
 use crate::{Role, consent};
@@ -223,7 +224,13 @@ impl Agent {
         now: Instant,
         out: &mut Vec<u8>,
     ) -> Option<Path> {
+        let why = match (purpose, self.list.get(pair)?.triggered) {
+            (Purpose::Nomination, _) => "to nominate it",
+            (Purpose::Check | Purpose::Consent, Some(_)) => "the peer has checked it, or it is new",
+            (Purpose::Check | Purpose::Consent, None) => "it is the best that waits",
+        };
         let (path, request) = self.new_request(pair, purpose, now)?;
+        self.note(Deed::Checked, Some(path), why);
         let rto = self.rto();
         self.list.update(pair, |pair| pair.state = PairState::InProgress(Check::new(request, rto, now)))?;
         self.pace = now.checked_add(self.config.pacing);
@@ -275,13 +282,14 @@ impl Agent {
         }
     }
 
-    fn fail_pair(&mut self, id: PairId, why: &str) {
+    fn fail_pair(&mut self, id: PairId, why: &'static str) {
         let path = self.list.update(id, |pair| {
             (pair.state, pair.valid) = (PairState::Failed, None);
             pair.path
         });
         let Some(path) = path else { return };
         debug!(?path, why, "pair failed");
+        self.note(Deed::Failed, Some(path), why);
         self.nomination_failed(id);
     }
 }
@@ -376,6 +384,11 @@ impl Agent {
     fn switch_role(&mut self) {
         self.role = self.role.other();
         debug!(role = ?self.role, "role conflict: switched");
+        let why = match self.role {
+            Role::Controlling => "role conflict: controlling now",
+            Role::Controlled => "role conflict: controlled now",
+        };
+        self.note(Deed::SwitchedRole, None, why);
         self.restart_nomination();
         self.reprioritize();
     }
@@ -454,7 +467,10 @@ impl Agent {
         match was_valid {
             None => return, // its place was needed
             Some(true) => {}
-            Some(false) => debug!(path = ?transaction.path, ?round_trip_time, "pair works"),
+            Some(false) => {
+                debug!(path = ?transaction.path, ?round_trip_time, "pair works");
+                self.note(Deed::Succeeded, Some(transaction.path), "its check was answered");
+            }
         }
         self.list.unfreeze(id);
         self.learn_mapped(id, mapped);

@@ -7,6 +7,7 @@
 use crate::Role;
 use crate::agent::Agent;
 use crate::check::Purpose;
+use crate::decision::Deed;
 use crate::pair::{Nominated, PairId};
 use std::time::{Duration, Instant};
 use tracing::debug;
@@ -53,7 +54,9 @@ impl Agent {
     pub(crate) fn pair_succeeded(&mut self, id: PairId, purpose: Purpose, role: Role, now: Instant) {
         match self.role {
             Role::Controlling if purpose == Purpose::Nomination && role == self.role => {
-                debug!(path = ?self.list.get(id).map(|pair| pair.path), "nominated");
+                let path = self.list.get(id).map(|pair| pair.path);
+                debug!(?path, "nominated");
+                self.note(Deed::Nominated, path, "by us: it works, and nothing better was to be expected");
                 // Somebody who was told of another pair before may take one word for a late one: a change of mind is
                 // told twice.
                 self.nominations = self.nominations.wrapping_add(1);
@@ -97,8 +100,9 @@ impl Agent {
             pair.priority > current.priority || !current.is_valid(now) || (is_forgotten && nominated.is_repeated)
         });
         if is_better {
-            debug!(path = ?pair.path, "nominated by the peer");
-            let above = pair.priority;
+            let (path, above) = (pair.path, pair.priority);
+            debug!(?path, "nominated by the peer");
+            self.note(Deed::Nominated, Some(path), "by the peer, and it works");
             self.nomination = Nomination::Done(id);
             self.list.conclude(id, above);
         }

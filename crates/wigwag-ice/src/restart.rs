@@ -5,6 +5,7 @@ use crate::candidate::normal;
 use crate::check::claim;
 use crate::consent::{self, Consent};
 use crate::credentials::{Identity, Peer};
+use crate::decision::Deed;
 use crate::pair::Path;
 use crate::{Credentials, Error, Kind, State};
 use std::collections::BTreeSet;
@@ -72,6 +73,7 @@ impl Agent {
         self.flush();
         self.generation = self.generation.saturating_add(1);
         debug!(generation = self.generation, "restart");
+        self.note(Deed::Restarted, None, "new credentials");
         self.touch();
         Ok(&self.local.credentials)
     }
@@ -206,6 +208,7 @@ impl Agent {
             return;
         }
         debug!(%base, "local address vanished");
+        self.note(Deed::Vanished, None, "a local address");
         if self.previous.as_ref().is_some_and(|previous| previous.path.local == base) {
             self.previous = None;
         }

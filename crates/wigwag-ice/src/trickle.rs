@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::agent::Agent;
 use crate::candidate::{self, COMPONENT, Candidate, Kind, LocalCandidate, RemoteCandidate, normal, zoneless};
+use crate::decision::Deed;
 use crate::pair::{self, Pair, PairId, PairState, Path};
 use std::net::{IpAddr, SocketAddr};
 use tracing::debug;
@@ -307,11 +308,16 @@ impl Agent {
         });
         if added.is_some() {
             debug!(?path, "pair");
+            self.note(Deed::Formed, Some(path), "both addresses are known, and of one kind");
         }
         if added.is_none() || gone.is_some() {
             self.stats.pairs_discarded += 1;
         }
-        if let Some(gone) = gone {
+        if added.is_none() {
+            self.note(Deed::Discarded, Some(path), "there are too many, and none is worse");
+        }
+        if let Some((gone, path)) = gone {
+            self.note(Deed::Discarded, Some(path), "there are too many, and a better one has come");
             self.transactions.forget(gone);
         }
         added

@@ -165,16 +165,16 @@ impl CheckList {
     }
 
     /// Forgets one pair.
-    pub(crate) fn remove(&mut self, id: PairId) {
-        if let Some(pair) = self.pairs.remove(&id) {
-            self.index.remove(id, &pair);
-            self.paths.remove(&pair.path);
-        }
+    pub(crate) fn remove(&mut self, id: PairId) -> Option<Path> {
+        let pair = self.pairs.remove(&id)?;
+        self.index.remove(id, &pair);
+        self.paths.remove(&pair.path);
+        Some(pair.path)
     }
 
     /// Adds a pair. If there are too many, it takes the place of the worst, if that is worse and not in use; otherwise
     /// there is no place. Says which pair is new, and which is gone.
-    pub(crate) fn add(&mut self, mut pair: Pair) -> (Option<PairId>, Option<PairId>) {
+    pub(crate) fn add(&mut self, mut pair: Pair) -> (Option<PairId>, Option<(PairId, Path)>) {
         let mut gone = None;
         if self.pairs.len() >= self.pairs_max {
             match self.index.spare.first() {
@@ -182,9 +182,7 @@ impl CheckList {
                 Some(_) | None => return (None, None),
             }
         }
-        if let Some(gone) = gone {
-            self.remove(gone);
-        }
+        let gone = gone.and_then(|gone| Some((gone, self.remove(gone)?)));
         // RFC 8838 §12: a new pair waits if nothing alike is tried, or something alike has worked.
         let is_alike_open = self.iter().any(|(_, other)| {
             other.foundation == pair.foundation && matches!(other.state, PairState::Waiting | PairState::InProgress(_))

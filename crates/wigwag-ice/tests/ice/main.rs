@@ -4,6 +4,7 @@
 
 mod contract;
 mod cost;
+mod decisions;
 mod flood;
 mod gathering;
 mod hostile;
