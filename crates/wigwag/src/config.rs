@@ -26,7 +26,8 @@ pub struct Config {
     pub credentials: Option<Credentials>,
     /// Codecs, header extensions, the DTLS role to insist on, the size of a message that we take (262,144 bytes by default).
     pub negotiation: jsep::Config,
-    /// The SRTP protection profiles, the preferred one first. By default AEAD_AES_128_GCM, then AES128_CM_HMAC_SHA1_80.
+    /// The SRTP protection profiles, the preferred one first. By default all: AEAD_AES_128_GCM,
+    /// AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
     pub srtp_profiles: Vec<SrtpProfile>,
     /// The largest datagram to send, in bytes above UDP: 576 to 65,507. The default, 1232, is what IPv6 promises of every
     /// path (RFC 8200 §5: 1280 bytes, less its header and UDP's); packets that browsers make fit into it when forwarded.
@@ -47,7 +48,7 @@ impl Config {
             certificate: None,
             credentials: None,
             negotiation: jsep::Config::default(),
-            srtp_profiles: vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80],
+            srtp_profiles: SrtpProfile::ALL.to_vec(),
             mtu: 1232,
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,

@@ -220,6 +220,7 @@ impl Endpoint {
     /// A datagram arrived.
     pub fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         let now = self.clock.advance(now);
+        self.admit(now);
         let path = Path::of(&datagram);
         let peek = ice::peek(datagram.payload);
         let Some(slot) = self.routes.find(path, peek.as_ref()) else { return self.handle_stranger(peek, path) };
@@ -325,6 +326,9 @@ impl Endpoint {
             Some(now) => self.admit(now),
             None => {
                 while let Some(slot) = self.commanded.pop() {
+                    if let Some(connection) = &self.slots[slot].connection {
+                        self.routes.add_ufrag(connection.local_ufrag(), slot);
+                    }
                     self.touch(slot);
                 }
             }
@@ -370,6 +374,7 @@ impl Endpoint {
         while let Some(slot) = self.commanded.pop() {
             let Some(connection) = &self.slots[slot].connection else { continue };
             self.stats.visits += 1;
+            self.routes.add_ufrag(connection.local_ufrag(), slot); // a description may have begun ICE anew
             let at = connection.poll_timeout(now);
             self.deadlines.set(slot, at);
             if at.is_some_and(|at| at <= now) {
@@ -397,8 +402,8 @@ impl Endpoint {
     fn vacate(&mut self, slot: usize) {
         let generation = self.slots[slot].generation.wrapping_add(1);
         let vacated = std::mem::replace(&mut self.slots[slot], Slot { generation, connection: None });
-        if let Some(connection) = vacated.connection {
-            self.routes.remove(connection.local_ufrag(), slot);
+        if vacated.connection.is_some() {
+            self.routes.remove(slot);
             self.deadlines.set(slot, None);
             self.free.push(slot);
         }

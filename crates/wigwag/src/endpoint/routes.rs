@@ -7,6 +7,8 @@ use wigwag_ice::{Path, Peek, TransactionId};
 const TRANSACTIONS_MAX: usize = 4096;
 /// How many paths a connection may hold: an agent forms no more pairs.
 const PATHS_MAX: usize = 100;
+/// How many ufrags a connection is known by: its own, and the one before a restart.
+const UFRAGS_MAX: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Owner {
@@ -24,6 +26,8 @@ pub(super) struct Routes {
     transactions: VecDeque<TransactionId>,
     /// By slot: what `by_path` holds of it.
     paths: Vec<Vec<Path>>,
+    /// By slot: what `by_ufrag` holds of it, the newest last.
+    ufrags: Vec<Vec<String>>,
 }
 
 impl Routes {
@@ -31,10 +35,21 @@ impl Routes {
         self.by_ufrag.contains_key(ufrag)
     }
 
+    /// A connection's ufrag is this one now. After a restart the one before is kept, for the peer's checks of old are still
+    /// answered (RFC 8445 §9); one that is another connection's stays theirs.
     pub(super) fn add_ufrag(&mut self, ufrag: &str, slot: usize) {
-        self.by_ufrag.insert(ufrag.to_owned(), slot);
         if self.paths.len() <= slot {
             self.paths.resize_with(slot + 1, Vec::new);
+            self.ufrags.resize_with(slot + 1, Vec::new);
+        }
+        let Some(held) = self.ufrags.get_mut(slot) else { return };
+        if held.last().is_some_and(|last| last == ufrag) || self.by_ufrag.contains_key(ufrag) {
+            return;
+        }
+        self.by_ufrag.insert(ufrag.to_owned(), slot);
+        held.push(ufrag.to_owned());
+        if held.len() > UFRAGS_MAX {
+            self.by_ufrag.remove(&held.remove(0));
         }
     }
 
@@ -98,8 +113,10 @@ impl Routes {
         }
     }
 
-    pub(super) fn remove(&mut self, ufrag: &str, slot: usize) {
-        self.by_ufrag.remove(ufrag);
+    pub(super) fn remove(&mut self, slot: usize) {
+        for ufrag in self.ufrags.get_mut(slot).map(std::mem::take).unwrap_or_default() {
+            self.by_ufrag.remove(&ufrag);
+        }
         self.release_paths(slot);
         // A slot is used again, a transaction is not: whoever sits there next must not get the answers of who left.
         self.by_transaction.retain(|_, held| *held != slot);
@@ -135,11 +152,24 @@ mod tests {
             assert!(!routes.learn(path(1), 0, is_proven, true), "who has proven it keeps it");
         }
         assert_eq!(routes.find(path(1), None), Some(1));
-        routes.remove("zero", 0);
+        routes.remove(0);
         assert_eq!(routes.find(path(1), None), Some(1), "who lost it takes nothing along");
-        routes.remove("one", 1);
+        routes.remove(1);
         assert_eq!(routes.find(path(1), None), None);
         assert!(routes.by_path.is_empty() && routes.by_ufrag.is_empty());
+    }
+
+    #[test]
+    fn a_restarted_connection_is_known_by_its_last_two_names() {
+        let mut routes = routes();
+        let request = |ufrag| Peek::Request { ufrag, transaction: TransactionId([1; 12]) };
+        for ufrag in ["second", "second", "one", "third"] {
+            routes.add_ufrag(ufrag, 0);
+        }
+        let found = ["zero", "second", "third", "one"].map(|ufrag| routes.find(path(1), Some(&request(ufrag))));
+        assert_eq!(found, [None, Some(0), Some(0), Some(1)], "another's name is not taken from it");
+        routes.remove(0);
+        assert_eq!(routes.by_ufrag.len(), 1);
     }
 
     #[test]
@@ -166,7 +196,7 @@ mod tests {
         let find = |routes: &Routes, n| routes.find(path(1), Some(&Peek::Response { transaction: id(n) }));
         assert_eq!(find(&routes, 0), None);
         assert_eq!([find(&routes, 99_999), find(&routes, 99_998)], [Some(1), Some(0)]);
-        routes.remove("one", 1);
+        routes.remove(1);
         assert_eq!([find(&routes, 99_999), find(&routes, 99_998)], [None, Some(0)]);
         assert_eq!(
             (routes.by_transaction.len(), routes.transactions.len()),

@@ -143,8 +143,7 @@ impl PeerConnection {
             return;
         };
         if remote.ice_lite {
-            // RFC 8445 §6.1.1: a lite peer controls nobody, whoever has made the offer.
-            self.transport.ice.set_role(ice::Role::Controlling);
+            self.transport.ice.set_remote_lite();
         }
         let credentials = ice::Credentials { ufrag: remote.ufrag.clone(), password: remote.pwd.clone() };
         self.transport.ice.set_remote_credentials(credentials);

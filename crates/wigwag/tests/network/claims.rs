@@ -193,3 +193,39 @@ fn a_connection_removed_in_the_middle_leaves_nothing_behind() {
         assert!(world[server].endpoint.connection(gone.of_server).is_none(), "an id is never used again");
     }
 }
+
+/// A browser that begins ICE anew is answered under a new name, and found by it; by the old one, too.
+#[test]
+fn a_peer_that_begins_anew_is_known_by_both_names() {
+    let (mut world, server) = server_world();
+    let call = call(&mut world, server, 1);
+    world.run_until(|world| is_up(world, server, call), Duration::from_secs(10));
+    let before = authentic_check(&world, server, call, 1);
+    let of_client = |world: &mut World<Server>| {
+        let connection = world[call.client].endpoint.connection_mut(call.of_client).unwrap();
+        connection.create_offer().unwrap()
+    };
+    let mut offer = of_client(&mut world);
+    for (line, value) in [("a=ice-ufrag:", "anew"), ("a=ice-pwd:", "abcdefghijklmnopqrstuvwx")] {
+        let start = offer.sdp.find(line).unwrap() + line.len();
+        let end = start + offer.sdp[start..].find('\r').unwrap();
+        offer.sdp.replace_range(start..end, value);
+    }
+    let connection = world[server].endpoint.connection_mut(call.of_server).unwrap();
+    let old = connection.local_ufrag().to_owned();
+    connection.set_remote_description(offer).unwrap();
+    let answer = connection.create_answer().unwrap();
+    assert!(!answer.sdp.contains(&old), "a restart is answered by a restart (RFC 8839 §4.4.1.1.1)");
+    connection.set_local_description(answer).unwrap();
+    let after = authentic_check(&world, server, call, 2);
+    let unroutable = world[server].endpoint.stats().unroutable;
+    for check in [&after, &before] {
+        input(&mut world, server, client_address(1), check);
+        assert_eq!(world[server].endpoint.stats().unroutable, unroutable);
+    }
+    world[server].endpoint.remove(call.of_server);
+    for check in [&after, &before] {
+        input(&mut world, server, client_address(1), check);
+    }
+    assert_eq!(world[server].endpoint.stats().unroutable, unroutable + 2, "its names are forgotten with it");
+}

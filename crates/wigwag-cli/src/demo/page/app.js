@@ -71,7 +71,8 @@ const server = {
       setState("server", "connected");
       this.retry = 500;
       if (element("notice").dataset.about === "server") element("notice").hidden = true;
-      if (room) this.say({ type: "join", room });
+      // After a break the room is entered anew.
+      if (room && !this.waiting.some(({ type }) => type === "join")) this.say({ type: "join", room });
       for (const message of this.waiting.splice(0)) this.say(message);
     };
     this.socket.onmessage = ({ data }) => hear(JSON.parse(data));
