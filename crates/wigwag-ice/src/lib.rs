@@ -29,6 +29,6 @@ pub use decision::{Decision, Deed, Failure};
 pub use error::Error;
 pub use event::{Event, GatheringState, State};
 pub use pair::Path;
-pub use peek::{Peek, peek};
+pub use peek::{Peek, peek, request_transaction};
 pub use stats::Stats;
 pub use wigwag_stun::TransactionId;

@@ -35,6 +35,12 @@ pub fn peek(payload: &[u8]) -> Option<Peek<'_>> {
     }
 }
 
+/// The id of the request that a datagram of our own is, if it is one: its answer names nothing else.
+pub fn request_transaction(payload: &[u8]) -> Option<TransactionId> {
+    let message = Message::decode(payload).ok()?;
+    (message.class() == Class::Request).then(|| message.transaction())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

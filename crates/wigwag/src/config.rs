@@ -2,6 +2,7 @@
 
 use crate::error::EndpointError;
 use crate::jsep;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use wigwag_dtls::{Certificate, SrtpProfile};
 use wigwag_ice::Credentials;
@@ -24,6 +25,9 @@ pub struct Config {
     /// The ICE user fragment and password; without them, new ones from the seed. Choose them only to answer a
     /// stranger whom [`EndpointEvent::Incoming`](crate::EndpointEvent::Incoming) announced.
     pub credentials: Option<Credentials>,
+    /// STUN servers, by the addresses of their names (`stun:` URLs of W3C's `iceServers`), which are asked over UDP what
+    /// addresses NATs give us; at most 8. By default none.
+    pub stun_servers: Vec<SocketAddr>,
     /// Codecs, header extensions, the DTLS role to insist on, the size of a message that we take (262,144 bytes by default).
     pub negotiation: jsep::Config,
     /// The SRTP protection profiles, the preferred one first. By default all: AEAD_AES_128_GCM,
@@ -47,6 +51,7 @@ impl Config {
             clock,
             certificate: None,
             credentials: None,
+            stun_servers: Vec::new(),
             negotiation: jsep::Config::default(),
             srtp_profiles: SrtpProfile::ALL.to_vec(),
             mtu: 1232,

@@ -6,6 +6,7 @@ use crate::jsep::SignalingState;
 use crate::jsep::TransceiverId;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use bytes::Bytes;
+use std::net::SocketAddr;
 use wigwag_dtls as dtls;
 use wigwag_rtp as rtp;
 use wigwag_sctp as sctp;
@@ -20,6 +21,17 @@ pub enum Event {
     IceGatheringStateChanged(IceGatheringState),
     /// W3C `icecandidate`: give it to the peer. `None`: these were all.
     IceCandidate(Option<IceCandidate>),
+    /// W3C `icecandidateerror`: a STUN server told nothing.
+    IceCandidateError {
+        /// The address of ours that was asked about (W3C `address` and `port`).
+        address: SocketAddr,
+        /// Who was asked, as a URL.
+        url: String,
+        /// The server's code, 300 to 699; 701 if it did not answer, or not to the purpose.
+        error_code: u16,
+        /// The server's words, or ours.
+        error_text: String,
+    },
     /// W3C `iceconnectionstatechange`.
     IceConnectionStateChanged(IceConnectionState),
     /// W3C `connectionstatechange`.

@@ -307,10 +307,10 @@ impl Endpoint {
         None
     }
 
-    /// A check on a path that nobody owns: its answer is known by its transaction only.
+    /// A check on a path that nobody owns, or a question to a STUN server: its answer is known by its transaction only.
     fn remember_check(&mut self, slot: usize, transmit: &Transmit, packet: &[u8]) {
         let path = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
-        if let Some(Peek::Request { transaction, .. }) = ice::peek(packet)
+        if let Some(transaction) = ice::request_transaction(packet)
             && !self.routes.owns(slot, path)
         {
             self.routes.remember(transaction, slot);

@@ -55,10 +55,10 @@ impl PeerConnection {
             return Some(Event::SignalingStateChanged(signaling));
         }
         let ice = IceConnectionState::from(self.transport.ice.state());
+        self.gather();
         if let Some(event) = self.gathering_event() {
             return Some(event);
         }
-        while self.transport.ice.poll_event().is_some() {} // its states are compared, its path is asked for
         if std::mem::replace(&mut self.told.ice, ice) != ice {
             return Some(Event::IceConnectionStateChanged(ice));
         }
@@ -78,14 +78,27 @@ impl PeerConnection {
         (is_needed && !was_needed).then_some(Event::NegotiationNeeded)
     }
 
+    /// Takes what the agent has found out about our addresses.
+    pub(super) fn gather(&mut self) {
+        let mut has_found = false;
+        while let Some(event) = self.transport.ice.poll_event() {
+            has_found |= self.gathering.handle_event(event, &self.transport.ice.local_credentials().ufrag);
+        }
+        let before = self.gathering.state();
+        self.gathering.update(self.transport.ice.gathering_state());
+        if has_found || self.gathering.state() != before {
+            self.jsep.update_candidates(&self.local_transport());
+        }
+    }
+
     pub(super) fn gathering_event(&mut self) -> Option<Event> {
         let gathering = self.gathering.state();
         if self.told.gathering == IceGatheringState::New && gathering != IceGatheringState::New {
             self.told.gathering = IceGatheringState::Gathering;
             return Some(Event::IceGatheringStateChanged(IceGatheringState::Gathering));
         }
-        if let Some(candidate) = self.gathering.next() {
-            return Some(Event::IceCandidate(candidate));
+        if let Some(event) = self.gathering.next() {
+            return Some(event);
         }
         (std::mem::replace(&mut self.told.gathering, gathering) != gathering)
             .then_some(Event::IceGatheringStateChanged(gathering))

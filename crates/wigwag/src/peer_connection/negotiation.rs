@@ -32,7 +32,7 @@ impl PeerConnection {
         Ok(SessionDescription::answer(sdp.to_string()))
     }
 
-    /// W3C `setLocalDescription`. From now on candidates are told.
+    /// W3C `setLocalDescription`. From now on candidates are told, and [STUN servers](crate::Config::stun_servers) asked.
     ///
     /// # Errors
     /// The connection is closed, the signalling state does not allow it, or it is not what was created last.
@@ -44,8 +44,12 @@ impl PeerConnection {
         } else {
             self.jsep.set_local_description(description.kind, mapping::parse(&description)?)?;
             self.begin(description.kind, ice::Role::Controlling);
+            for server in &self.config.stun_servers {
+                self.transport.ice.add_stun_server(*server);
+            }
             self.gathering.begin(self.jsep.candidate_section(), &self.transport.ice);
             self.transport.ice.end_of_local_candidates();
+            self.gathering.update(self.transport.ice.gathering_state());
             self.jsep.update_candidates(&self.local_transport());
         }
         self.apply();

@@ -9,6 +9,7 @@ mod common;
 mod contract;
 mod cost;
 mod endpoint;
+mod gathering;
 mod media;
 mod refusals;
 mod renegotiation;
