@@ -15,18 +15,18 @@ const STUN: &str = "198.51.100.9:3478";
 
 /// A public server, in two lines.
 #[derive(Default)]
-struct StunServer {
+pub(crate) struct StunServer {
     owed: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
     is_deaf: bool,
 }
 
-enum Home {
+pub(crate) enum Party {
     Peer(Box<Peer>),
     Endpoint(Box<Server>),
     Stun(StunServer),
 }
 
-impl Node for Home {
+impl Node for Party {
     fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         match self {
             Self::Peer(peer) => peer.handle_input(datagram, now),
@@ -84,36 +84,37 @@ fn with_stun() -> Config {
 }
 
 /// Two homes, each behind a NAT of its own, with the same private address; and a STUN server on the internet.
-fn world(mapping: Behavior, config: &Config, is_deaf: bool) -> (World<Home>, [Host; 2]) {
+fn world(mapping: Behavior, config: &Config, is_deaf: bool) -> (World<Party>, [Host; 2]) {
     let mut world = World::new(5);
-    world.add("S", &[stun()], Home::Stun(StunServer { owed: VecDeque::new(), is_deaf }));
+    world.add("S", &[stun()], Party::Stun(StunServer { owed: VecDeque::new(), is_deaf }));
     let private: SocketAddr = "192.168.1.2:5000".parse().unwrap();
     let hosts = [(1, "A"), (2, "Z")].map(|(n, name)| {
         let realm = world.add_nat(INTERNET, Ipv4Addr::new(203, 0, 113, n));
         world.nat(realm).mapping(mapping);
         let mut connection = PeerConnection::new(config.clone(), Seed::for_test(u64::from(n)));
         connection.add_local_address(private).unwrap();
-        world.add_behind(realm, name, &[private], Home::Peer(Box::new(Peer::new(connection))))
+        world.add_behind(realm, name, &[private], Party::Peer(Box::new(Peer::new(connection))))
     });
     (world, hosts)
 }
 
-fn peer(world: &mut World<Home>, host: Host) -> &mut Peer {
+pub(crate) fn peer(world: &mut World<Party>, host: Host) -> &mut Peer {
     match &mut world[host] {
-        Home::Peer(peer) => peer,
-        Home::Endpoint(_) | Home::Stun(_) => panic!("no peer"),
+        Party::Peer(peer) => peer,
+        Party::Endpoint(_) | Party::Stun(_) => panic!("no peer"),
     }
 }
 
 /// What is gathered within a second is in the description by then.
-fn gathered(world: &mut World<Home>, host: Host) -> SessionDescription {
+pub(crate) fn gathered(world: &mut World<Party>, host: Host) -> SessionDescription {
     world.run_for(Duration::from_secs(1));
     peer(world, host).connection.local_description().unwrap()
 }
 
-fn call(world: &mut World<Home>, [a, z]: [Host; 2]) {
+/// A offers when it has gathered, and Z answers when it has.
+pub(crate) fn call(world: &mut World<Party>, [a, z]: [Host; 2], label: &str) {
     let connection = &mut peer(world, a).connection;
-    connection.create_data_channel("c", DataChannelInit::default()).unwrap();
+    connection.create_data_channel(label, DataChannelInit::default()).unwrap();
     let offer = connection.create_offer().unwrap();
     connection.set_local_description(offer).unwrap();
     let offer = gathered(world, a);
@@ -128,8 +129,8 @@ fn call(world: &mut World<Home>, [a, z]: [Host; 2]) {
 #[test]
 fn two_behind_nats_meet_at_the_addresses_that_a_stun_server_told() {
     let (mut world, hosts) = world(Behavior::EndpointIndependent, &with_stun(), false);
-    call(&mut world, hosts);
-    let is_connected = |world: &mut World<Home>| hosts.map(|host| peer(world, host).state);
+    call(&mut world, hosts, "c");
+    let is_connected = |world: &mut World<Party>| hosts.map(|host| peer(world, host).state);
     for _ in 0..100 {
         world.run_for(Duration::from_millis(100));
     }
@@ -151,7 +152,7 @@ fn two_behind_nats_meet_at_the_addresses_that_a_stun_server_told() {
 #[test]
 fn without_a_stun_server_they_do_not_meet() {
     let (mut world, hosts) = world(Behavior::EndpointIndependent, &config(), false);
-    call(&mut world, hosts);
+    call(&mut world, hosts, "c");
     world.run_for(Duration::from_secs(60));
     assert_eq!(hosts.map(|host| peer(&mut world, host).state), [ConnectionState::Failed; 2]);
 }
@@ -176,13 +177,13 @@ fn a_server_that_does_not_answer_is_told_and_gathering_ends() {
 #[test]
 fn each_connection_of_an_endpoint_asks_for_itself() {
     let mut world = World::new(6);
-    world.add("S", &[stun()], Home::Stun(StunServer::default()));
+    world.add("S", &[stun()], Party::Stun(StunServer::default()));
     let local: SocketAddr = "192.0.2.1:5000".parse().unwrap();
     let mut server = Server::new(1, wigwag_sim::A, EndpointConfig::default());
     server.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(9));
     server.endpoint.add_local_address(local).unwrap();
-    let host = world.add("E", &[local], Home::Endpoint(Box::new(server)));
-    let Home::Endpoint(server) = &mut world[host] else { panic!("an endpoint") };
+    let host = world.add("E", &[local], Party::Endpoint(Box::new(server)));
+    let Party::Endpoint(server) = &mut world[host] else { panic!("an endpoint") };
     let ids = [(); 3].map(|()| server.endpoint.create(with_stun()).unwrap());
     for id in ids {
         let connection = server.endpoint.connection_mut(id).unwrap();
@@ -191,7 +192,7 @@ fn each_connection_of_an_endpoint_asks_for_itself() {
         connection.set_local_description(offer).unwrap();
     }
     world.run_for(Duration::from_secs(2));
-    let Home::Endpoint(server) = &mut world[host] else { panic!("an endpoint") };
+    let Party::Endpoint(server) = &mut world[host] else { panic!("an endpoint") };
     assert_eq!(server.endpoint.stats().unroutable, 0);
     for id in ids {
         let connection = server.endpoint.connection(id).unwrap();

@@ -16,3 +16,4 @@ mod renegotiation;
 mod roles;
 mod security;
 mod setup;
+mod swarm;

@@ -1,0 +1,119 @@
+//! Calls between homes behind NATs, over paths on which things go wrong for a while, each drawn from a seed: they
+//! connect, deliver every message once and in order both ways, and end at both ends.
+
+use crate::common::{Peer, config, dissect};
+use crate::gathering::{Party, StunServer, call, peer};
+use bytes::Bytes;
+use std::time::Duration;
+use wigwag::{ConnectionState, PeerConnection, Seed, SendError};
+use wigwag_sim::swarm::{self, Draw, Kind};
+use wigwag_sim::{Behavior, Fate, Host, World};
+
+const PHASES: [&str; 3] = ["connecting", "transfer", "closing"];
+const LABEL: &str = "swarm";
+/// A NAT that forgets everything gives other addresses, for which ICE has to begin anew.
+const KINDS: [Kind; 10] = [
+    Kind::Down,
+    Kind::Loss,
+    Kind::Bursts,
+    Kind::BlackHole,
+    Kind::Delay,
+    Kind::Jitter,
+    Kind::Rate,
+    Kind::Reordering,
+    Kind::Duplication,
+    Kind::Truncation,
+];
+
+fn until(world: &mut World<Party>, what: &str, seconds: u32, is_done: impl Fn(&mut World<Party>) -> bool) {
+    for _ in 0..seconds * 10 {
+        if is_done(world) {
+            return;
+        }
+        world.run_for(Duration::from_millis(100));
+    }
+    panic!("{what} took more than {seconds} s");
+}
+
+/// Messages of both, in order, each as often as it was sent.
+fn exchange(world: &mut World<Party>, hosts: [Host; 2], lens: &[usize]) {
+    let message = |from: usize, n: usize| {
+        let len = lens.get(n).copied().unwrap_or_default();
+        let byte = u8::try_from((n * 2 + from) % 256).unwrap_or_default();
+        Bytes::from(vec![byte; len])
+    };
+    let mut sent = [0; 2];
+    let all = |world: &mut World<Party>| hosts.iter().all(|host| peer(world, *host).messages.len() >= lens.len());
+    for _ in 0..3000 {
+        for (from, host) in hosts.into_iter().enumerate() {
+            let peer = peer(world, host);
+            let channel = peer.channels[LABEL];
+            while sent[from] < lens.len() {
+                match peer.connection.send(channel, message(from, sent[from]), true) {
+                    Ok(()) => sent[from] += 1,
+                    Err(SendError::Full(_)) => break,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        if all(world) {
+            break;
+        }
+        world.run_for(Duration::from_millis(100));
+    }
+    for (to, host) in hosts.into_iter().enumerate() {
+        let received: Vec<_> = peer(world, host).messages.iter().map(|(_, data, _)| data.clone()).collect();
+        let expected: Vec<_> = (0..lens.len()).map(|n| message(1 - to, n)).collect();
+        assert!(received == expected, "{} of {} messages, or others", received.len(), expected.len());
+    }
+}
+
+fn scenario(draw: &mut Draw, world: &mut World<Party>) {
+    world.dissector(dissect);
+    let homes = swarm::homes(draw, world, &[Behavior::EndpointIndependent]);
+    let seed = draw.seed();
+    let hosts = [0, 1].map(|n| {
+        let mut config = config();
+        config.stun_servers = vec![swarm::STUN_SERVER];
+        let mut connection = PeerConnection::new(config, Seed::for_test(seed.wrapping_mul(2).wrapping_add(n)));
+        let home = homes[n as usize];
+        connection.add_local_address(home.address).unwrap();
+        let party = Party::Peer(Box::new(Peer::new(connection)));
+        world.add_behind(home.realm, ["A", "Z"][n as usize], &[home.address], party)
+    });
+    let server = StunServer::default();
+    world.add("S", &[swarm::STUN_SERVER], Party::Stun(server));
+    swarm::faults(draw, world, hosts, &PHASES, &KINDS);
+    // What is altered in spite of UDP's checksum ends a handshake of DTLS 1.2, whose first flights nobody authenticates.
+    draw.within("altered", |draw| swarm::faults(draw, world, hosts, &PHASES[1..], &[Kind::Corruption]));
+    let lens = draw.list("messages", 1..=20, |draw| draw.number("len", 0..=30_000));
+    let lens: Vec<_> = lens.into_iter().map(|len| usize::try_from(len).unwrap_or_default()).collect();
+
+    world.phase(PHASES[0]);
+    call(world, hosts, LABEL);
+    until(world, "connecting", 60, |world| {
+        hosts.iter().all(|host| {
+            let peer = peer(world, *host);
+            peer.state == ConnectionState::Connected && peer.channels.contains_key(LABEL)
+        })
+    });
+    world.phase(PHASES[1]);
+    exchange(world, hosts, &lens);
+    world.phase(PHASES[2]);
+    peer(world, hosts[0]).connection.close();
+    // A goodbye that is lost is noticed by the silence (RFC 7675: 30 s), after which the user gives up.
+    until(world, "closing", 60, |world| {
+        let state = peer(world, hosts[1]).state;
+        peer(world, hosts[0]).closed.is_some() && matches!(state, ConnectionState::Closed | ConnectionState::Failed)
+    });
+}
+
+#[test]
+fn calls_survive_what_passes() {
+    let tally = swarm::run(40, scenario);
+    if wigwag_sim::seeds(40).count() >= 40 {
+        let fates = [Fate::Lost, Fate::Down, Fate::Duplicated, Fate::Reordered, Fate::Truncated];
+        tally.assert_hit(&PHASES[..2], &fates.map(Into::into));
+        tally.assert_hit(&PHASES[1..2], &[Fate::Corrupted.into()]);
+    }
+}
