@@ -9,7 +9,7 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<
     let demo = Demo::start(program)?;
     browser.navigate(&demo.url)?;
     browser.evaluate("document.getElementById('start-echo').click()")?;
-    let frames = watch(browser)?;
+    let frames = watch(browser, 20.0)?;
     let sound = sound(browser)?;
     ensure!(sound > 0.0, "the remote audio is silent");
     let line = "does this come back? ✓";

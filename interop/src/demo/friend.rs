@@ -6,6 +6,9 @@ use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
+/// Two browsers that draw, encode and decode share this machine.
+const FRAMES_MIN: f64 = 10.0;
+
 pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<&Path>) -> Result<String> {
     let demo = Demo::start(program)?;
     let mut friend = browser::start("chromium", &Options::default())?;
@@ -16,7 +19,7 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<
     // A link may be opened by a browser that asks for nothing but the link.
     friend.navigate(link)?;
     friend.evaluate("document.getElementById('start-friend').click()")?;
-    let (here, there) = (watch(browser)?, watch(friend.as_mut())?);
+    let (here, there) = (watch(browser, FRAMES_MIN)?, watch(friend.as_mut(), FRAMES_MIN)?);
     say(browser, "do you see me?")?;
     wait_for_line(friend.as_mut(), "do you see me?", 1)?;
     say(friend.as_mut(), "clearly ✓")?;
