@@ -13,8 +13,9 @@ const MTU_MAX: usize = 65_507;
 
 /// How a [`PeerConnection`](crate::PeerConnection) behaves.
 ///
-/// [`Endpoint::create`](crate::Endpoint::create) refuses values with which no connection can work;
-/// [`PeerConnection::new`](crate::PeerConnection::new), which cannot fail, takes the nearest that can.
+/// [`Endpoint::create`](crate::Endpoint::create) refuses values with which no connection can work.
+/// [`PeerConnection::new`](crate::PeerConnection::new) cannot fail: it brings [`mtu`](Self::mtu) into its range, and takes
+/// the others as they are.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {

@@ -1,6 +1,6 @@
 //! A call that comes back, and a line of chat.
 
-use super::{Demo, say, sound, take_picture, wait_for_line, watch};
+use super::{Demo, say, sound, take_picture, wait, wait_for_line, watch};
 use crate::browser::Browser;
 use anyhow::{Result, ensure};
 use std::path::Path;
@@ -17,6 +17,9 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<
     wait_for_line(browser, line, 2)?;
     let state = browser.evaluate("document.getElementById('connection-state').textContent")?;
     ensure!(state == "connected", "the page says that the connection is {state}");
+    for number in ["stat-sent", "stat-received"] {
+        wait(browser, number, &format!("Number(document.getElementById({number:?}).textContent) > 0"))?;
+    }
     take_picture(browser, screenshot)?;
     Ok(format!("{frames} frames in 2 s, audio energy {sound:.3}"))
 }

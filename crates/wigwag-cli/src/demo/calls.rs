@@ -24,10 +24,6 @@ const MESSAGES_MAX: usize = 256;
 /// How long the peers may take to hear that it is over.
 const FAREWELL_TIME_MAX: Duration = Duration::from_millis(300);
 
-/// Browsers fill RTP packets to 1200 bytes. What comes back has a header of ours, for which room is left as if it were
-/// as long as any: a packet that did not fit would be missing.
-const MTU: usize = 1280;
-
 /// Names an open page; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PageId(pub(super) u64);
@@ -260,9 +256,7 @@ impl Exchange {
         let connection = match &state.call {
             Some(call) => call.connection,
             None => {
-                let mut config = Config::new(wall_clock());
-                config.mtu = MTU;
-                let connection = endpoint.create(config).map_err(|error| error.to_string())?;
+                let connection = endpoint.create(Config::new(wall_clock())).map_err(|error| error.to_string())?;
                 tracing::info!(?page, %connection, "a call begins");
                 state.call = Some(Call { connection, echo: Echo::default() });
                 self.by_connection.insert(connection, page);

@@ -478,14 +478,16 @@ async function measure() {
   const transport = of("transport")[0];
   const pair = report.get(transport?.selectedCandidatePairId) ?? of("candidate-pair").find((it) => it.nominated);
   const inbound = of("inbound-rtp"), outbound = of("outbound-rtp"), remote = of("remote-inbound-rtp");
-  showNumbers({ pair, inbound, outbound, remote });
+  // Before the last nomination, packets may come over another pair than the selected one: the transport counts them all.
+  const counter = transport?.bytesReceived === undefined ? pair : transport;
+  showNumbers({ pair, counter, inbound, outbound, remote });
   showFacts({ report, transport, pair, inbound, outbound, channels: of("data-channel") });
   for (const stats of report.values()) call.previous.set(stats.id, stats);
 }
 
-function showNumbers({ pair, inbound, outbound, remote }) {
+function showNumbers({ pair, counter, inbound, outbound, remote }) {
   const kbits = (number) => (number === null ? null : (number * 8) / 1000);
-  const sent = kbits(pair ? rate(pair, "bytesSent") : null), received = kbits(pair ? rate(pair, "bytesReceived") : null);
+  const sent = kbits(counter ? rate(counter, "bytesSent") : null), received = kbits(counter ? rate(counter, "bytesReceived") : null);
   const lost = rates(inbound, "packetsLost"), arrived = rates(inbound, "packetsReceived");
   const loss = arrived === null || lost + arrived <= 0 ? null : Math.max(0, (100 * lost) / (lost + arrived));
   const lossSent = remote.length ? (100 * sum(remote, "fractionLost")) / remote.length : null;
