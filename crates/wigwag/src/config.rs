@@ -14,7 +14,7 @@ const MTU_MAX: usize = 65_507;
 /// How a [`PeerConnection`](crate::PeerConnection) behaves.
 ///
 /// [`Endpoint::create`](crate::Endpoint::create) refuses values with which no connection can work.
-/// [`PeerConnection::new`](crate::PeerConnection::new) cannot fail: it brings [`mtu`](Self::mtu) into its range, and takes
+/// [`PeerConnection::new`](crate::PeerConnection::new) cannot fail: it brings [`mtu`](field@Self::mtu) into its range, and takes
 /// the others as they are.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
