@@ -8,7 +8,7 @@ mod frames;
 mod packetizer;
 
 pub use assembler::{Assembled, Assembler, AssemblerStats, ReceivedFrame};
-pub use frames::{FrameEvent, FrameReceiver};
+pub use frames::{FrameEvent, FrameReceiver, FrameStats};
 pub use packetizer::{Frame, Packetizer, Payloads};
 
 /// What an encoder makes.
