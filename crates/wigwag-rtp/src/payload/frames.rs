@@ -44,6 +44,10 @@ pub struct FrameStats {
     pub delay_total: Duration,
     /// How many frames, or samples of sound, that was.
     pub delay_units: u64,
+    /// How long a packet that comes as fast as the fastest waits now.
+    pub delay: Duration,
+    /// How many packets wait now.
+    pub packets_waiting: usize,
     /// What the jitter buffer did.
     pub jitter: JitterStats,
     /// What was dropped when packets were put together.
@@ -119,16 +123,16 @@ impl FrameReceiver {
         self.buffer.set_gap_wait(gap_wait);
     }
 
-    /// How long a packet that comes as fast as the fastest waits now.
-    #[must_use]
-    pub fn delay(&self) -> Duration {
-        self.buffer.delay()
-    }
-
     /// What was done so far.
     #[must_use]
-    pub const fn stats(&self) -> FrameStats {
-        FrameStats { jitter: self.buffer.stats(), assembler: self.assembler.stats(), ..self.stats }
+    pub fn stats(&self) -> FrameStats {
+        FrameStats {
+            delay: self.buffer.delay(),
+            packets_waiting: self.buffer.len(),
+            jitter: self.buffer.stats(),
+            assembler: self.assembler.stats(),
+            ..self.stats
+        }
     }
 
     /// How full it is: the jitter buffer or the frame that is being put together, whichever is nearer to its limit.

@@ -12,7 +12,7 @@ pub use frames::{FrameEvent, FrameReceiver, FrameStats};
 pub use packetizer::{Frame, Packetizer, Payloads};
 
 /// What an encoder makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Format {
     /// Sound (RFC 7587).

@@ -284,8 +284,9 @@ impl Session {
 
     fn want_key_frame(&mut self, ssrc: u32) {
         self.stats.visits += 1;
+        let seen = self.now.seen();
         let Some(stream) = self.streams.get_mut(ssrc) else { return };
-        match stream.key_frame.want() {
+        match stream.key_frame.want(seen) {
             None => {
                 self.owed.key_frames.insert(ssrc);
             }

@@ -228,6 +228,11 @@ impl JitterBuffer {
         self.config.gap_wait = gap_wait;
     }
 
+    /// How many packets wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// How full it is: in packets, or in bytes with an overhead for each, whichever is nearer to its limit.
     #[must_use]
     pub fn load(&self) -> Load {

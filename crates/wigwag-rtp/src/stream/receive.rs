@@ -43,10 +43,11 @@ pub(crate) enum KeyFrame {
 }
 
 impl KeyFrame {
-    /// Wants one. Returns when it will be owed, or `None` if it is now.
-    pub(crate) fn want(&mut self) -> Option<Instant> {
+    /// Wants one; `seen` is the latest time that is known. Returns when it will be owed, or `None` if it is now.
+    pub(crate) fn want(&mut self, seen: Option<Instant>) -> Option<Instant> {
         *self = match *self {
             Self::Unwanted | Self::Owed => Self::Owed,
+            Self::Asked(until) | Self::AskedAndWanted(until) if seen >= Some(until) => Self::Owed,
             Self::Asked(until) | Self::AskedAndWanted(until) => Self::AskedAndWanted(until),
         };
         self.deadline()

@@ -74,8 +74,13 @@ fn key_frames_are_asked_for_by_fir_where_nothing_else_was_negotiated_and_each_re
     (config.pli, config.fir) = (false, true);
     link.z.update_receiver(link.receiver, config).expect("there");
     for n in 0..3u32 {
-        link.z.request_key_frame_of(link.ssrc);
+        // So long after the one before, it is owed at once, and not by a timer that has ended.
         link.run(at(4_000 + n * 500));
+        link.z.handle_timeout(at(4_000 + n * 500));
+        link.z.request_key_frame_of(link.ssrc);
+        let due = link.z.poll_timeout(at(0)).expect("a request is owed");
+        assert_eq!(due, at(4_000 + n * 500), "now, and not in the past");
+        link.run(at(4_100 + n * 500));
     }
     let is_request = |event: &Event| matches!(event, Event::KeyFrameRequested { .. });
     assert_eq!(link.a_events().iter().filter(|event| is_request(event)).count(), 3);

@@ -47,7 +47,7 @@ impl Secured {
         has_written
     }
 
-    fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+    pub(super) fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let Some(srtp) = &mut self.srtp else { return false };
         srtp.protect_rtcp(limit, out, |limit, out| self.rtp.poll_rtcp(now, limit, out))
     }
