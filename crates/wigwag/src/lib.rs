@@ -13,7 +13,7 @@ mod mapping;
 mod media;
 mod peer_connection;
 mod state;
-mod stats;
+pub mod stats;
 mod transport;
 
 pub use config::{Config, EndpointConfig};
@@ -28,7 +28,7 @@ pub use jsep::{Direction, MediaKind, SdpType, SignalingState, Transceiver, Trans
 pub use media::FrameDrops;
 pub use peer_connection::PeerConnection;
 pub use state::{ConnectionState, IceConnectionState, IceGatheringState};
-pub use stats::{TransportDrops, TransportStats};
+pub use stats::{StatsReport, TransportDrops, TransportStats};
 
 // What appears in the signatures above, so that nobody needs the crates below by name.
 pub use wigwag_dtls::{self as dtls, Certificate, CipherSuite, Group, HashAlgorithm, SrtpProfile, Version};

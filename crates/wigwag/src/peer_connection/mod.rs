@@ -4,6 +4,7 @@ mod data;
 mod events;
 mod media;
 mod negotiation;
+mod report;
 
 use crate::config::Config;
 use crate::data_channel::DataChannels;

@@ -7,6 +7,7 @@ pub(crate) mod demultiplex;
 mod early;
 mod farewell;
 mod secured;
+mod traffic;
 
 pub(crate) use secured::{Secured, Security};
 
@@ -15,6 +16,7 @@ use demultiplex::Kind;
 use early::EarlyDtls;
 use farewell::Farewell;
 use std::time::Instant;
+use traffic::Traffic;
 use wigwag_dtls as dtls;
 use wigwag_ice::{self as ice, Path};
 use wigwag_rtp as rtp;
@@ -29,6 +31,7 @@ pub(crate) struct Transport {
     max_segments: usize,
     mtu: usize,
     drops: TransportDrops,
+    traffic: Traffic,
 }
 
 impl Transport {
@@ -41,6 +44,7 @@ impl Transport {
             max_segments,
             mtu,
             drops: TransportDrops::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -53,11 +57,15 @@ impl Transport {
             Kind::Unknown => self.drops.unknown_protocol += 1,
             _ if self.ice.selected_path() != Some(path) && !self.ice.is_open(path) => self.drops.closed_path += 1,
             Kind::Dtls if self.secured.dtls.is_none() => {
+                self.traffic.received(path, datagram.payload.len(), now);
                 if !self.early.keep(datagram.payload) {
                     self.drops.too_early += 1;
                 }
             }
-            kind => self.secured.handle_input(kind, datagram, now, &mut self.drops),
+            kind => {
+                self.traffic.received(path, datagram.payload.len(), now);
+                self.secured.handle_input(kind, datagram, now, &mut self.drops);
+            }
         }
     }
 
@@ -91,14 +99,20 @@ impl Transport {
             self.farewell.give_up();
             return None; // nothing else leaves without one
         };
+        let segment_size = self.write(now, out)?;
+        self.traffic.sent(path, out.len(), segment_size, now);
+        Some(transmit(path, segment_size))
+    }
+
+    fn write(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
         let secured = &mut self.secured;
         if self.farewell != Farewell::None {
-            return self.farewell.append(secured, now, self.mtu, out).map(|segment_size| transmit(path, segment_size));
+            return self.farewell.append(secured, now, self.mtu, out);
         }
         // A batch is of one kind: their ECN marks and their pacing differ.
         Secured::KINDS.iter().find_map(|append| {
             let write = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
-            batch(self.max_segments, self.mtu, out, write).map(|segment_size| transmit(path, segment_size))
+            batch(self.max_segments, self.mtu, out, write)
         })
     }
 
@@ -138,6 +152,10 @@ impl Transport {
 
     pub(crate) const fn set_max_segments(&mut self, max_segments: usize) {
         self.max_segments = max_segments;
+    }
+
+    pub(crate) const fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     pub(crate) const fn drops(&self) -> &TransportDrops {

@@ -17,4 +17,5 @@ mod renegotiation;
 mod roles;
 mod security;
 mod setup;
+mod stats;
 mod swarm;
