@@ -94,7 +94,7 @@ fn the_page_and_its_parts_come_from_this_server_alone() {
     assert!(demo.banner.contains(&format!("http://{}/", demo.address)), "{}", demo.banner);
     let page = demo.get("/");
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("<title>wigwag"), "{page}");
-    for part in ["/style.css", "/app.js", "/charts.js", "/file.js", "/sha256.js"] {
+    for part in ["/style.css", "/app.js", "/charts.js", "/sides.js", "/file.js", "/sha256.js"] {
         assert!(demo.get(part).starts_with("HTTP/1.1 200 OK\r\n"), "{part}");
     }
     for text in [
@@ -102,6 +102,7 @@ fn the_page_and_its_parts_come_from_this_server_alone() {
         demo.get("/style.css"),
         demo.get("/app.js"),
         demo.get("/charts.js"),
+        demo.get("/sides.js"),
         demo.get("/file.js"),
         demo.get("/sha256.js"),
     ] {
@@ -160,6 +161,30 @@ fn an_offer_is_answered_with_candidates_and_mistakes_are_explained() {
     say(&mut socket, &json!({"type": "offer", "sdp": OFFER}));
     let answer = hear(&mut socket, "answer");
     assert_ne!(answer["sdp"].as_str().unwrap(), sdp, "another call may begin at once");
+}
+
+#[test]
+fn a_page_is_told_what_the_server_counts_with_the_names_of_w3c() {
+    let demo = Demo::start(&[]);
+    let mut socket = demo.signalling();
+    let ask = |socket: &mut WebSocket<TcpStream>| {
+        say(socket, &json!({"type": "stats"}));
+        hear(socket, "stats")["report"].clone()
+    };
+    assert_eq!(ask(&mut socket), Value::Null, "there is no call yet");
+    say(&mut socket, &json!({"type": "offer", "sdp": OFFER}));
+    hear(&mut socket, "answer");
+    let report = ask(&mut socket);
+    let objects = report.as_object().unwrap();
+    assert!(objects.iter().all(|(id, object)| object["id"] == *id && object["timestamp"].is_f64()), "{report}");
+    let of = |kind: &str| objects.values().find(|object| object["type"] == kind).unwrap_or(&Value::Null);
+    assert_eq!(of("transport")["dtlsState"], "connecting");
+    assert_eq!(of("local-candidate")["candidateType"], "host");
+    assert_eq!(of("certificate")["fingerprintAlgorithm"], "sha-256");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64() * 1000.0;
+    assert!((of("peer-connection")["timestamp"].as_f64().unwrap() - now).abs() < 10_000.0, "the time is told in ms");
+    say(&mut socket, &json!({"type": "bye"}));
+    assert_eq!(ask(&mut socket), Value::Null, "it is over");
 }
 
 #[test]

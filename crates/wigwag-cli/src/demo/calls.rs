@@ -176,6 +176,11 @@ impl Exchange {
     fn handle_message(&mut self, page: PageId, message: ClientMessage) {
         let result = match message {
             ClientMessage::Join(room) => self.join(page, &room),
+            ClientMessage::Stats => {
+                let report = self.connection(page).map(|connection| connection.stats(Instant::now()).to_json());
+                self.say(page, ServerMessage::Stats(report));
+                Ok(())
+            }
             message if self.rooms.contains(page) => {
                 self.carry(page, message);
                 Ok(())
@@ -216,7 +221,7 @@ impl Exchange {
             ClientMessage::Answer(sdp) => ServerMessage::Answer(sdp),
             ClientMessage::Candidate(candidate) => ServerMessage::Candidate(candidate),
             ClientMessage::Bye => return self.leave_room(page),
-            ClientMessage::Join(_) | ClientMessage::CallMe => return,
+            ClientMessage::Join(_) | ClientMessage::CallMe | ClientMessage::Stats => return,
         };
         if let Some(friend) = self.rooms.friend(page) {
             self.say(friend, message);
