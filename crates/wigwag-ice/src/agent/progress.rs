@@ -61,6 +61,9 @@ impl Agent {
                 self.plan(decision, silent_at, now);
             }
         }
+        if !self.is_deaf() && self.has_ended() {
+            self.plan_questions(now);
+        }
         #[cfg(debug_assertions)]
         self.invariants(now);
     }
@@ -163,7 +166,12 @@ impl Agent {
         self.consent = Consent::default();
         self.patience = Patience::Unneeded;
         self.previous = None;
-        self.gathering.stop();
+        if state == State::Closed {
+            self.prepared = None;
+        }
+        if self.prepared.is_none() {
+            self.gathering.stop();
+        }
         self.agenda = Agenda::default();
         self.is_touched = false;
     }
@@ -187,6 +195,18 @@ impl Agent {
                 && self.peer.is_some()
                 && (is_nomination_owed || self.list.next().is_some()),
             is_resend_owed: self.list.resend().is_some() || is_question_owed,
+        };
+    }
+
+    /// What has failed, and is to begin anew, asks what addresses it has by now, and nothing else.
+    fn plan_questions(&mut self, now: Instant) {
+        let question = self.gathering.deadline(now);
+        let is_question_owed = question.is_some_and(|at| at <= now);
+        self.agenda = Agenda {
+            wake: question.filter(|_| !is_question_owed),
+            is_question_wanted: self.gathering.is_new_owed(),
+            is_check_wanted: false,
+            is_resend_owed: is_question_owed,
         };
     }
 
