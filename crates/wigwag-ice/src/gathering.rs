@@ -182,7 +182,8 @@ impl Agent {
 
     fn mapped(&mut self, config: ClientConfig, address: SocketAddr) {
         let ClientConfig { local: base, server, .. } = config;
-        if let Some(before) = self.gathering.told_addresses.insert((base, server), address).filter(|it| *it != address) {
+        if let Some(before) = self.gathering.told_addresses.insert((base, server), address).filter(|it| *it != address)
+        {
             self.forget_mapped(before, base);
         }
         // RFC 8445 §5.1.3: "A candidate is redundant if and only if its transport address and base equal those of another

@@ -65,6 +65,7 @@ impl Agent {
         if is_known || self.state() == State::Closed {
             return;
         }
+        self.answers.forget(Generation::Prepared);
         self.prepared = Some(Prepared { identity: Identity::new(credentials), early: Vec::new() });
         self.ask_again();
         self.touch();
@@ -73,7 +74,6 @@ impl Agent {
     /// What was prepared does not happen: the offer was taken back.
     pub fn cancel_restart(&mut self) {
         if self.prepared.take().is_some() {
-            self.answers.forget(Generation::Prepared);
             self.touch();
         }
     }

@@ -1,10 +1,10 @@
 //! Candidates come at any time, from either side, and every new one is paired with all others (RFC 8838).
 
-use crate::{Error, State};
 use crate::agent::Agent;
 use crate::candidate::{self, COMPONENT, Candidate, Kind, LocalCandidate, RemoteCandidate, normal, zoneless};
 use crate::decision::Deed;
 use crate::pair::{self, Pair, PairId, PairState, Path};
+use crate::{Error, State};
 use std::net::{IpAddr, SocketAddr};
 use tracing::debug;
 use wigwag_sansio::Protocol;

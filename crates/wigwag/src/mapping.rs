@@ -80,10 +80,10 @@ pub(crate) fn remote_candidate(candidate: &sdp::Candidate) -> Option<ice::Remote
 /// What our descriptions say of the transport.
 pub(crate) fn local_transport(
     agent: &ice::Agent,
+    credentials: &ice::Credentials,
     certificate: &dtls::Certificate,
     is_complete: bool,
 ) -> LocalTransport {
-    let credentials = agent.local_credentials();
     let own = certificate.fingerprint(dtls::HashAlgorithm::Sha256);
     LocalTransport {
         ufrag: credentials.ufrag.clone(),

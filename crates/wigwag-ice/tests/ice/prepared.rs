@@ -89,6 +89,18 @@ fn what_was_taken_back_is_nobodys_name() {
     script.feed(0, &request.bytes());
     assert!(script.sent().is_empty(), "neither the answer that was owed, nor another");
     assert_eq!(script.agent.stats().unknown_ufrag, 1);
+    // Nor is what was asked of one that is replaced answered by the next.
+    for is_cancelled in [true, false] {
+        let prepared = prepare(&mut script);
+        let request = of(&mut script, &prepared);
+        script.feed(0, &request.bytes());
+        if is_cancelled {
+            script.agent.cancel_restart();
+        }
+        prepare(&mut script);
+        assert!(script.sent().is_empty());
+        script.agent.cancel_restart();
+    }
     // The next restart takes other credentials.
     script.agent.set_remote_credentials(anew());
     assert_ne!(script.agent.local_credentials(), &prepared);

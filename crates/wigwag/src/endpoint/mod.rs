@@ -134,7 +134,20 @@ impl Endpoint {
         Ok(())
     }
 
-    /// The addresses that were added.
+    /// An address has vanished, from all connections: see
+    /// [`PeerConnection::remove_local_address`](crate::PeerConnection::remove_local_address).
+    pub fn remove_local_address(&mut self, address: SocketAddr) {
+        self.local_addresses.retain(|known| *known != address);
+        self.routes.release_local(address);
+        for slot in 0..self.slots.len() {
+            if let Some(connection) = &mut self.slots[slot].connection {
+                connection.remove_local_address(address);
+                self.touch(slot);
+            }
+        }
+    }
+
+    /// The addresses that are there.
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.local_addresses
     }
@@ -171,7 +184,7 @@ impl Endpoint {
         if slot == self.slots.len() {
             self.slots.push(Slot::default());
         }
-        self.routes.add_ufrag(connection.local_ufrag(), slot);
+        self.routes.set_ufrags(slot, connection.ufrags());
         self.slots[slot].connection = Some(connection);
         self.touch(slot);
         Ok(self.id(slot))
@@ -251,6 +264,7 @@ impl Endpoint {
             let Some(connection) = &mut self.slots[slot].connection else { continue };
             self.stats.visits += 1;
             connection.handle_timeout(now);
+            self.routes.set_ufrags(slot, connection.ufrags()); // a name from before a restart ends with its consent
             if !connection.holds_paths() {
                 self.routes.release_paths(slot);
             }
@@ -327,7 +341,7 @@ impl Endpoint {
             None => {
                 while let Some(slot) = self.commanded.pop() {
                     if let Some(connection) = &self.slots[slot].connection {
-                        self.routes.add_ufrag(connection.local_ufrag(), slot);
+                        self.routes.set_ufrags(slot, connection.ufrags());
                     }
                     self.touch(slot);
                 }
@@ -374,7 +388,7 @@ impl Endpoint {
         while let Some(slot) = self.commanded.pop() {
             let Some(connection) = &self.slots[slot].connection else { continue };
             self.stats.visits += 1;
-            self.routes.add_ufrag(connection.local_ufrag(), slot); // a description may have begun ICE anew
+            self.routes.set_ufrags(slot, connection.ufrags()); // a description may have begun ICE anew
             let at = connection.poll_timeout(now);
             self.deadlines.set(slot, at);
             if at.is_some_and(|at| at <= now) {

@@ -82,7 +82,7 @@ impl PeerConnection {
     pub(super) fn gather(&mut self) {
         let mut has_found = false;
         while let Some(event) = self.transport.ice.poll_event() {
-            has_found |= self.gathering.handle_event(event, &self.transport.ice.local_credentials().ufrag);
+            has_found |= self.gathering.handle_event(event, &self.transport.ice.offered_credentials().ufrag);
         }
         let before = self.gathering.state();
         self.gathering.update(self.transport.ice.gathering_state());
@@ -93,7 +93,7 @@ impl PeerConnection {
 
     pub(super) fn gathering_event(&mut self) -> Option<Event> {
         let gathering = self.gathering.state();
-        if self.told.gathering == IceGatheringState::New && gathering != IceGatheringState::New {
+        if self.gathering.take_begun() && self.told.gathering != IceGatheringState::Gathering {
             self.told.gathering = IceGatheringState::Gathering;
             return Some(Event::IceGatheringStateChanged(IceGatheringState::Gathering));
         }

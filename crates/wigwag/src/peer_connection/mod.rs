@@ -2,12 +2,12 @@
 
 mod data;
 mod events;
+mod ice;
 mod media;
 mod negotiation;
 
 use crate::config::Config;
 use crate::data_channel::DataChannels;
-use crate::error::AddressError;
 use crate::event::{CloseReason, Event};
 use crate::gathering::Gathering;
 use crate::jsep::{Jsep, SignalingState};
@@ -16,12 +16,12 @@ use crate::media::Media;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use crate::stats::{self, TransportStats};
 use crate::transport::{Security, Transport};
+use ice::Held;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use wigwag_dtls as dtls;
-use wigwag_ice::{self as ice, Path};
+use wigwag_ice::Path;
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Monotonic, Seed, Transmit, earliest};
 
@@ -36,6 +36,7 @@ pub struct PeerConnection {
     cname: String,
     jsep: Jsep,
     gathering: Gathering,
+    held: Held,
     transport: Transport,
     channels: DataChannels,
     media: Media,
@@ -77,9 +78,9 @@ impl PeerConnection {
         let certificate =
             config.certificate.clone().unwrap_or_else(|| Arc::new(mapping::new_certificate(&config, &seed)));
         let cname = mapping::cname(&seed);
-        let mut ice_config = ice::Config::default();
+        let mut ice_config = wigwag_ice::Config::default();
         ice_config.credentials = config.credentials.clone();
-        let agent = ice::Agent::new(ice_config, seed.fork("ice"));
+        let agent = wigwag_ice::Agent::new(ice_config, seed.fork("ice"));
         let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
         let jsep = Jsep::new(config.negotiation.clone(), seed.fork("jsep"));
         Self {
@@ -95,6 +96,7 @@ impl PeerConnection {
             cname,
             jsep,
             gathering: Gathering::default(),
+            held: Held::default(),
             channels: DataChannels::new(),
             media: Media::default(),
             end: End::No,
@@ -213,23 +215,6 @@ impl PeerConnection {
         self.begin_end(CloseReason::Local);
     }
 
-    /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface.
-    ///
-    /// Datagrams that come name one of these as their [`Datagram::local`](crate::Datagram::local); those that name another
-    /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.
-    ///
-    /// # Errors
-    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
-    pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
-        AddressError::check(address)?;
-        let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
-        self.may_tell = true;
-        let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
-        self.gathering.found(&candidate, &self.transport.ice.local_credentials().ufrag);
-        self.jsep.update_candidates(&self.local_transport());
-        Ok(())
-    }
-
     /// How many datagrams of one size the driver can hand to the kernel at once; at least 1.
     pub fn set_max_segments(&mut self, max_segments: usize) {
         self.transport.set_max_segments(max_segments.max(1));
@@ -237,7 +222,12 @@ impl PeerConnection {
 
     /// The ICE user fragment of our descriptions, by which a peer's checks are known.
     pub fn local_ufrag(&self) -> &str {
-        &self.transport.ice.local_credentials().ufrag
+        &self.transport.ice.offered_credentials().ufrag
+    }
+
+    /// All names by which a peer's checks are known to be for this connection: during a restart, more than one.
+    pub(crate) fn ufrags(&self) -> impl Iterator<Item = &str> + Clone {
+        self.transport.ice.ufrags()
     }
 
     /// Whether our check on this path was answered.
@@ -252,7 +242,7 @@ impl PeerConnection {
 
     /// Whether its paths are still its own: consent has not expired.
     pub(crate) fn holds_paths(&self) -> bool {
-        !matches!(self.transport.ice.state(), ice::State::Failed | ice::State::Closed)
+        !matches!(self.transport.ice.state(), wigwag_ice::State::Failed | wigwag_ice::State::Closed)
     }
 }
 
