@@ -8,6 +8,7 @@ use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use wigwag_dtls as dtls;
+use wigwag_ice as ice;
 use wigwag_rtp as rtp;
 use wigwag_sctp as sctp;
 
@@ -32,6 +33,9 @@ pub enum Event {
         /// The server's words, or ours.
         error_text: String,
     },
+    /// Why no path works (any more): an advice, and the last decisions that led here, for people (as text) and programs
+    /// ([`to_json`](ice::Failure::to_json)). The state `failed` follows.
+    IceFailed(ice::Failure),
     /// W3C `iceconnectionstatechange`.
     IceConnectionStateChanged(IceConnectionState),
     /// W3C `connectionstatechange`.

@@ -71,7 +71,8 @@ impl Agent {
     /// The nominated pair, or the best that works.
     pub(super) fn select(&mut self, now: Instant) {
         let is_valid = |id: &PairId| self.list.get(*id).is_some_and(|pair| pair.is_valid(now));
-        let selected = self.nomination.pair().filter(is_valid).or_else(|| self.list.best_valid());
+        let nominated = self.nomination.pair().filter(is_valid);
+        let selected = self.stand_in(now).or(nominated).or_else(|| self.list.best_valid());
         if selected.is_some_and(|id| matches!(self.nomination, Nomination::Done(done) if done == id)) {
             self.supersede();
         }
@@ -83,6 +84,7 @@ impl Agent {
             let why = match (&self.nomination, self.old_in_use()) {
                 _ if path.is_none() => "none works any more",
                 (_, Some(_)) => "as before the restart, until there is a new one",
+                (Nomination::Done(id), None) if Some(*id) != selected => "the nominated one is silent",
                 (Nomination::Done(_), None) => "it is nominated",
                 (Nomination::Owed(_) | Nomination::Asked(_), None) => "it is to be nominated",
                 (Nomination::Idle | Nomination::Waiting { .. }, None) => "it is the best that works",

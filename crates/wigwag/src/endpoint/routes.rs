@@ -193,6 +193,19 @@ mod tests {
     }
 
     #[test]
+    fn the_paths_of_an_address_that_is_gone_are_nobodys() {
+        let mut routes = routes();
+        let elsewhere = Path { local: ([10, 0, 0, 9], 1).into(), ..path(1) };
+        for path in [path(1), path(2), elsewhere] {
+            assert!(routes.learn(path, 0, true, true));
+        }
+        routes.release_local(path(1).local);
+        assert_eq!([path(1), path(2), elsewhere].map(|path| routes.find(path, None)), [None, None, Some(0)]);
+        assert!(routes.learn(path(1), 1, true, true), "another may prove it");
+        assert_eq!(routes.paths, [vec![elsewhere], vec![path(1)]]);
+    }
+
+    #[test]
     fn transactions_are_forgotten_oldest_first_and_with_their_connection() {
         let mut routes = routes();
         let id = |n: u32| {

@@ -57,6 +57,7 @@ struct Told {
     signaling: SignalingState,
     gathering: IceGatheringState,
     ice: IceConnectionState,
+    failure: bool,
     connection: ConnectionState,
     negotiation_needed: bool,
 }
@@ -88,6 +89,7 @@ impl PeerConnection {
                 signaling: jsep.signaling_state(),
                 gathering: IceGatheringState::New,
                 ice: IceConnectionState::New,
+                failure: false,
                 connection: ConnectionState::New,
                 negotiation_needed: false,
             },
@@ -186,6 +188,16 @@ impl PeerConnection {
     /// W3C `iceConnectionState`.
     pub fn ice_connection_state(&self) -> IceConnectionState {
         self.transport.ice.state().into()
+    }
+
+    /// Why no path works, while the [ICE state](Self::ice_connection_state) is `failed`; as [`Event::IceFailed`] told it.
+    pub fn ice_failure(&self) -> Option<&wigwag_ice::Failure> {
+        self.transport.ice.failure()
+    }
+
+    /// Why each pair of addresses was tried, failed or chosen: the last 512 decisions, in their order.
+    pub fn ice_decisions(&self) -> impl Iterator<Item = &wigwag_ice::Decision> {
+        self.transport.ice.decisions()
     }
 
     /// W3C `iceGatheringState`.

@@ -57,7 +57,12 @@ impl Transport {
                     self.drops.too_early += 1;
                 }
             }
-            kind => self.secured.handle_input(kind, datagram, now, &mut self.drops),
+            kind => {
+                let is_authentic = self.secured.handle_input(kind, datagram, now, &mut self.drops);
+                if is_authentic && self.ice.selected_path() != Some(path) {
+                    self.ice.data_received(path);
+                }
+            }
         }
     }
 

@@ -62,6 +62,7 @@ impl Secured {
         dtls.protect(limit, out, |limit, out| sctp.poll_packet(now, limit, out))
     }
 
+    /// Whether what it held was the peer's, which only keys tell.
     #[expect(clippy::needless_pass_by_value, reason = "a datagram is handed over")]
     pub(super) fn handle_input(
         &mut self,
@@ -69,37 +70,41 @@ impl Secured {
         datagram: Datagram<'_>,
         now: Instant,
         drops: &mut TransportDrops,
-    ) {
+    ) -> bool {
         match kind {
-            Kind::Dtls => self.handle_dtls(datagram.payload, now),
+            Kind::Dtls => return self.handle_dtls(datagram.payload, now),
             Kind::Rtp | Kind::Rtcp if self.srtp.is_none() => drops.media_before_keys += 1,
-            Kind::Rtp => self.handle_rtp(datagram.payload, datagram.ecn, now),
-            Kind::Rtcp => self.handle_rtcp(datagram.payload, now),
+            Kind::Rtp => return self.handle_rtp(datagram.payload, datagram.ecn, now),
+            Kind::Rtcp => return self.handle_rtcp(datagram.payload, now),
             Kind::Stun | Kind::Unknown => drops.unknown_protocol += 1,
         }
+        false
     }
 
-    pub(super) fn handle_dtls(&mut self, datagram: &mut [u8], now: Instant) {
-        let Some(dtls) = &mut self.dtls else { return };
+    pub(super) fn handle_dtls(&mut self, datagram: &mut [u8], now: Instant) -> bool {
+        let Some(dtls) = &mut self.dtls else { return false };
         let sctp = &mut self.sctp;
+        let mut is_authentic = false;
         dtls.handle_input(datagram, now, |packet| {
+            is_authentic = true;
             if let Some(sctp) = sctp {
                 sctp.handle_input(packet, now);
             }
         });
         self.take_dtls_events();
+        is_authentic
     }
 
-    fn handle_rtp(&mut self, packet: &mut [u8], ecn: Ecn, now: Instant) {
-        if let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtp(packet)) {
-            self.rtp.handle_rtp(packet, ecn, now);
-        }
+    fn handle_rtp(&mut self, packet: &mut [u8], ecn: Ecn, now: Instant) -> bool {
+        let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtp(packet)) else { return false };
+        self.rtp.handle_rtp(packet, ecn, now);
+        true
     }
 
-    fn handle_rtcp(&mut self, packet: &mut [u8], now: Instant) {
-        if let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtcp(packet)) {
-            self.rtp.handle_rtcp(packet, now);
-        }
+    fn handle_rtcp(&mut self, packet: &mut [u8], now: Instant) -> bool {
+        let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtcp(packet)) else { return false };
+        self.rtp.handle_rtcp(packet, now);
+        true
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

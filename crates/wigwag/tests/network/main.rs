@@ -13,6 +13,8 @@ mod gathering;
 mod media;
 mod refusals;
 mod renegotiation;
+mod restart;
+mod roaming;
 mod roles;
 mod security;
 mod setup;
