@@ -77,8 +77,9 @@ impl<'a> Call<'a> {
 
     /// The browser sends fake media, wigwag sends it back.
     pub(crate) fn add_media(&mut self, media: Media) -> Result<()> {
-        let constraints =
-            json!({"audio": media.audio, "video": media.video.then(|| json!({"width": 640, "height": 480}))});
+        // Not null: to a browser that is an object with no wishes, and brings a camera.
+        let video = if media.video { json!({"width": 640, "height": 480}) } else { json!(false) };
+        let constraints = json!({"audio": media.audio, "video": video});
         self.browser.evaluate(&format!("peer.addMedia({constraints})"))?;
         if self.role == Role::WigwagOffers {
             let kinds = [(media.audio, MediaKind::Audio), (media.video, MediaKind::Video)];

@@ -20,9 +20,9 @@ pub(crate) fn exists() -> bool {
     process::root().join(MANIFEST).is_file()
 }
 
-/// Runs the program of interop/.
+/// Runs the program of interop/, optimised as tests are: what it drives is a browser and a release build of `wigwag`.
 pub(crate) fn run(args: &[&str]) -> Result<Tally, Error> {
-    let mut command = process::cargo_beside(&["run", "--quiet", "--release", "--manifest-path", MANIFEST, "--"]);
+    let mut command = process::cargo_beside(&["run", "--quiet", "--manifest-path", MANIFEST, "--"]);
     process::counted(command.args(args).arg("--json"))
 }
 

@@ -64,13 +64,14 @@ impl Drop for Demo {
     }
 }
 
-/// Builds the program; that may want the network, which there is none of in a namespace of our own.
+/// Builds the program, as `cargo run --release` does, so that nothing is built twice; that may want the network, which
+/// there is none of in a namespace of our own.
 pub(crate) fn program() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let cargo =
         |arguments: &[&str]| Command::new("cargo").args(arguments).current_dir(&root).stderr(Stdio::inherit()).output();
-    let built = cargo(&["build", "--release", "--quiet", "--package", "wigwag-cli"]).context("running cargo")?;
-    ensure!(built.status.success(), "`cargo build --release --package wigwag-cli` failed");
+    let built = cargo(&["build", "--release", "--quiet", "--bin", "wigwag"]).context("running cargo")?;
+    ensure!(built.status.success(), "`cargo build --release --bin wigwag` failed");
     let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps"])?;
     let metadata: Value = serde_json::from_slice(&metadata.stdout)?;
     let target = metadata["target_directory"].as_str().context("cargo names no target folder")?;
