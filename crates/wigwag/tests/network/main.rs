@@ -17,3 +17,4 @@ mod roles;
 mod security;
 mod setup;
 mod swarm;
+mod taps;
