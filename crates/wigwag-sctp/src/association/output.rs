@@ -113,7 +113,7 @@ impl Association {
         packet::write(ports, block.peer_tag, out, |out| {
             let start = out.len();
             block.write_control(end, out);
-            write_shutdown_chunks(phase, block, now, end, out);
+            write_shutdown_chunks(phase, block, config, now, end, out);
             let goes_along = block.reception.has_news() && (out.len() > start || data_size.is_some());
             let fits_both = |size: usize| out.len() + SACK_HEADER_LEN + size + padding(size) <= end;
             if block.reception.owes_sack() || goes_along && data_size.is_none_or(fits_both) {

@@ -17,6 +17,11 @@ impl Extensions {
     /// What we support.
     pub(crate) const ALL: Self = Self { has_forward_tsn: true, has_reconfig: true };
 
+    /// What both support.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self::from_bits(self.bits() & other.bits())
+    }
+
     /// Takes note of a parameter, if it is about extensions.
     pub(crate) fn read(&mut self, parameter: Tlv<'_>) -> bool {
         match parameter.kind {
@@ -34,6 +39,9 @@ impl Extensions {
     pub(crate) fn write(self, out: &mut Vec<u8>) -> usize {
         if self.has_forward_tsn {
             put_framed(kind::FORWARD_TSN_SUPPORTED.to_be_bytes(), out, |_| ());
+        }
+        if self.bits() == 0 {
+            return 0;
         }
         put_framed(kind::SUPPORTED_EXTENSIONS.to_be_bytes(), out, |out| {
             out.extend(self.has_forward_tsn.then_some(chunk::kind::FORWARD_TSN));
