@@ -52,6 +52,12 @@ pub struct Config {
     pub retransmits_max: Option<u32>,
     /// As `retransmits_max`, for INIT and COOKIE ECHO. 20.
     pub init_retransmits_max: Option<u32>,
+    /// Whether packets need no checksum, since what is below detects every error, as DTLS does (RFC 9653). The peer is told that ours
+    /// may lack one, and to one that says so too packets are sent without. `false`.
+    pub zero_checksum: bool,
+    /// Whether messages of several streams may be on their way in pieces at once, with a peer that can do so too (RFC 8260):
+    /// a long message then holds no other stream up. `false`.
+    pub interleaving: bool,
     /// How long a shutdown of ours may take (T5-shutdown-guard, RFC 9260 §9.2). 300 s, five times RFC 9260's RTO.Max.
     pub shutdown_guard: Duration,
     /// The first TSN, for tests of its wrapping; by default it is random.
@@ -104,6 +110,8 @@ impl Default for Config {
             heartbeat_interval: Duration::from_secs(30),
             retransmits_max: Some(20),
             init_retransmits_max: Some(20),
+            zero_checksum: false,
+            interleaving: false,
             shutdown_guard: Duration::from_secs(300),
             initial_tsn: None,
         }

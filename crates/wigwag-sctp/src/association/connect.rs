@@ -89,7 +89,7 @@ impl Association {
     }
 
     pub(super) fn write_init(&self, out: &mut Vec<u8>) {
-        self.own_init(self.local).write(kind::INIT, out, |out| Extensions::ALL.write(out));
+        self.own_init(self.local).write(kind::INIT, out, |out| Extensions::ours(&self.config).write(out));
     }
 
     pub(super) fn write_init_ack(&self, ack: &InitAck, now: Instant, out: &mut Vec<u8>) {
@@ -109,7 +109,7 @@ impl Association {
         // streams".
         init.outbound_streams = init.outbound_streams.min(ack.init.inbound_streams);
         init.write(kind::INIT_ACK, out, |out| {
-            ack.extensions.and(Extensions::ALL).write(out);
+            Extensions::ours(&self.config).answer(ack.extensions).write(out);
             let mut unrecognized = Tlvs::new(&ack.unrecognized);
             while let Some(Ok(parameter)) = unrecognized.next() {
                 let mut whole = Vec::new();

@@ -30,7 +30,8 @@ impl Association {
     }
 
     fn handle_packet(&mut self, bytes: &[u8], now: Instant) {
-        let Some(packet) = Packet::decode(bytes).filter(|packet| !packet.chunks.is_empty()) else {
+        let Some(packet) = Packet::decode(bytes, self.config.zero_checksum).filter(|packet| !packet.chunks.is_empty())
+        else {
             self.stats.discarded.malformed += 1;
             return;
         };

@@ -287,7 +287,10 @@ pub(crate) fn integer(value: &Value) -> Encoded<Option<i64>> {
     match value {
         Value::Any => Ok(None),
         Value::Integer(integer) => Ok(Some(*integer)),
-        Value::Words(words) if words.len() == 1 && words[0] == "SCTP_OVER_DTLS" => Ok(Some(1)),
+        Value::Words(words) if matches!(words[0].as_str(), "SCTP_OVER_DTLS" | "SCTP_EDMID_LOWER_LAYER_DTLS") => {
+            Ok(Some(1))
+        }
+        Value::Words(words) if words[0] == "SCTP_EDMID_NONE" => Ok(Some(0)),
         other => Err(format!("{other:?} is no number")),
     }
 }

@@ -128,6 +128,8 @@ pub(crate) fn set(host: &mut Host, fd: i64, arguments: Arguments<'_>) -> Outcome
                 (socket.stream, socket.ppid) = (stream, ppid);
             }
         }
+        "SCTP_ACCEPT_ZERO_CHECKSUM" => config(host)?.zero_checksum = scalar(value)? == 1,
+        "SCTP_INTERLEAVING_SUPPORTED" => config(host)?.interleaving = scalar(value)? != 0,
         "SCTP_RESET_STREAMS" => return reset_streams(host, value),
         absent if ABSENT.contains(&absent) => {
             if scalar(value)? != 0 {
