@@ -7,7 +7,9 @@ mod outstanding;
 mod queue;
 mod retransmit;
 mod rto;
+mod schedule;
 mod stream;
 
+pub(crate) use outstanding::Format;
 pub(crate) use queue::{Queue, Refused};
 pub(crate) use retransmit::{SackOutcome, Transmission};
