@@ -207,8 +207,8 @@ impl Association {
         self.config.message_len_max_send = if len == 0 { usize::MAX } else { len };
     }
 
-    /// Sets the priority of a stream of ours, 256 at first: its share of the path, or its rank ([`Scheduler`](crate::Scheduler)). 0 is as
-    /// 256. RFC 8831 §6.4 knows 128 (very low), 256, 512 and 1024 (high).
+    /// Sets the priority of a stream of ours, 256 at first and when the stream was reset: its share of the path, or its rank
+    /// ([`Scheduler`](crate::Scheduler)). 0 is as 256. RFC 8831 §6.4 knows 128 (very low), 256, 512 and 1024 (high).
     pub fn set_stream_priority(&mut self, stream: u16, priority: u16) {
         self.queue.set_priority(stream, priority);
     }

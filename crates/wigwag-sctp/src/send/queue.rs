@@ -5,7 +5,7 @@
 
 use super::account::Account;
 use super::outstanding::{Chunk, ChunkState, Format, Lifetime};
-use super::schedule::{Line, Schedule};
+use super::schedule::{Line, PRIORITY_DEFAULT, Schedule};
 use super::stream::{Message, Reset, Stamp, Streams};
 use crate::chunk::{BEGINNING, ENDING, UNORDERED};
 use crate::config::Scheduler;
@@ -348,9 +348,12 @@ impl Queue {
     /// The share of the path that a stream gets, or its rank, as the scheduler has it.
     pub(crate) fn set_priority(&mut self, id: u16, priority: u16) {
         let stream = self.streams.get_or_insert(id);
-        stream.priority = priority;
+        stream.priority = if priority == PRIORITY_DEFAULT { 0 } else { priority };
         self.schedule.changed(&mut self.fresh, id, stream);
         self.schedule.changed(&mut self.begun, id, stream);
+        if stream.is_unused() {
+            self.streams.remove(id);
+        }
     }
 
     pub(crate) fn buffered(&self, stream: u16) -> usize {
@@ -421,6 +424,7 @@ impl Queue {
         stream.reset = if is_wanted { Reset::Wanted } else { Reset::Idle };
         if is_reset {
             stream.begin_anew();
+            stream.priority = 0;
         }
         if is_wanted {
             self.drained.insert(id);

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// The priority of a stream of which nobody has said another: "low" of RFC 8831 §6.4.
-const PRIORITY_DEFAULT: u16 = 256;
+pub(super) const PRIORITY_DEFAULT: u16 = 256;
 
 /// When a stream's turn comes: the smallest is next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
