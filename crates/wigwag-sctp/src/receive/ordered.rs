@@ -69,7 +69,10 @@ impl Order {
         }
         let stream = message.stream;
         let bits = self.bits;
-        let expected = self.expected.entry(stream).or_insert(FIRST);
+        let expected = match self.expected.get_mut(&stream) {
+            Some(expected) => expected,
+            None => self.expected.entry(stream).or_insert(FIRST),
+        };
         let number = nearest(bits, *expected, message.number);
         if number == *expected {
             *expected = number.saturating_add(1);

@@ -3,6 +3,7 @@
 mod account;
 mod congestion;
 mod forward;
+mod lines;
 mod outstanding;
 mod queue;
 mod retransmit;

@@ -4,8 +4,9 @@
 //! (RFC 8260); but no more long messages are begun than the peer has room for together, or none of them would end.
 
 use super::account::Account;
+use super::lines::{Lines, Next};
 use super::outstanding::{Chunk, ChunkState, Format, Lifetime};
-use super::schedule::{Line, PRIORITY_DEFAULT, Schedule};
+use super::schedule::PRIORITY_DEFAULT;
 use super::stream::{Message, Reset, Stamp, Streams};
 use crate::chunk::{BEGINNING, ENDING, UNORDERED};
 use crate::config::Scheduler;
@@ -22,38 +23,13 @@ pub(crate) enum Refused {
     Resetting(Bytes),
 }
 
-/// Whose turn it is, and from where it comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    /// Its message was begun, and nothing else is sent before it has ended.
-    Unfinished(u16),
-    /// Its message was begun, as others may be.
-    Begun(u16),
-    Fresh(u16),
-}
-
-impl Next {
-    const fn id(self) -> u16 {
-        match self {
-            Self::Unfinished(id) | Self::Begun(id) | Self::Fresh(id) => id,
-        }
-    }
-}
-
 /// All streams' messages. What has nothing queued is never looked at.
 #[derive(Debug)]
 pub(crate) struct Queue {
     streams: Streams,
     account: Account,
-    schedule: Schedule,
-    format: Format,
-    /// The streams that have messages, each in one of these three.
-    fresh: Line,
-    begun: Line,
-    unfinished: Option<u16>,
-    /// Bytes of the messages that are begun, sent ones included, and how many there may be beside each other.
-    begun_len: usize,
-    begun_max: usize,
+    /// The streams that have messages.
+    lines: Lines,
     arrivals: u64,
     unstamped: Vec<u16>,
     /// Streams that are to be reset, and have nothing left to send.
@@ -68,13 +44,7 @@ impl Queue {
         Self {
             streams: Streams::default(),
             account: Account::new(capacity),
-            schedule: Schedule::new(scheduler),
-            format: Format::Data,
-            fresh: Line::default(),
-            begun: Line::default(),
-            unfinished: None,
-            begun_len: 0,
-            begun_max: 0,
+            lines: Lines::new(scheduler),
             arrivals: 0,
             unstamped: Vec::new(),
             drained: BTreeSet::new(),
@@ -85,8 +55,8 @@ impl Queue {
 
     /// Chunks of this format are cut from now on, for a peer with a window of `peer_window` bytes.
     pub(crate) fn set_format(&mut self, format: Format, peer_window: u32) {
-        self.format = format;
-        self.begun_max = peer_window as usize / 2;
+        self.lines.format = format;
+        self.lines.begun_max = peer_window as usize / 2;
     }
 
     pub(crate) fn push(&mut self, id: u16, ppid: u32, data: Bytes, options: SendOptions) -> Result<(), Refused> {
@@ -134,7 +104,7 @@ impl Queue {
         self.account.charge_message(len, stream);
         stream.messages.push_back(message);
         if stream.messages.len() == 1 {
-            self.schedule.enter(&mut self.fresh, id, stream);
+            self.lines.enter(id, stream);
         }
         Ok(())
     }
@@ -154,7 +124,10 @@ impl Queue {
             let Some(message) = stream.messages.remove(index) else { continue };
             stream.unstamped_from -= usize::from(index < stream.unstamped_from);
             if stream.messages.is_empty() {
-                self.fresh.retain(|other| other != id);
+                self.lines.leave(id);
+            }
+            if stream.is_drained() {
+                self.drained.insert(id);
             }
             self.account.uncharge_message(message.data.len(), id, stream);
             self.displaced += 1;
@@ -181,31 +154,7 @@ impl Queue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.unfinished.is_none() && self.begun.is_empty() && self.fresh.is_empty()
-    }
-
-    fn turn(&self) -> Option<Next> {
-        if let Some(id) = self.unfinished {
-            return Some(Next::Unfinished(id));
-        }
-        if self.begun.is_empty() {
-            return self.fresh.front().map(|(id, _)| Next::Fresh(id));
-        }
-        match (self.begun.front(), self.fresh.front()) {
-            (None, None) => None,
-            (Some((begun, _)), None) => Some(Next::Begun(begun)),
-            (None, Some((fresh, _))) => Some(Next::Fresh(fresh)),
-            (Some((begun, earlier)), Some((fresh, later))) => {
-                let is_fresh = later < earlier && self.may_begin(fresh);
-                Some(if is_fresh { Next::Fresh(fresh) } else { Next::Begun(begun) })
-            }
-        }
-    }
-
-    /// Whether the peer has room for one more message in pieces.
-    fn may_begin(&self, id: u16) -> bool {
-        let len = self.message(id).map_or(0, |message| message.len);
-        self.begun_len + len <= self.begun_max
+        self.lines.is_empty()
     }
 
     fn message(&self, id: u16) -> Option<&Message> {
@@ -213,7 +162,7 @@ impl Queue {
     }
 
     fn next(&self) -> Option<&Message> {
-        self.message(self.turn()?.id())
+        self.message(self.lines.next(&self.streams)?.id())
     }
 
     /// How many bytes the next chunk carries, of at most `max`.
@@ -229,7 +178,7 @@ impl Queue {
     /// Discards messages that have lived too long, as far as they are next. `Some`: one of them had been begun; the chunk, whose
     /// TSN is `tsn`, stands for the rest of it.
     pub(crate) fn expire(&mut self, now: Instant, tsn: Tsn, abandoned: &mut u64) -> Option<Chunk> {
-        while let Some(next) = self.turn()
+        while let Some(next) = self.lines.next(&self.streams)
             && let Some(message) = self.message(next.id())
             && message.expiry.at().is_some_and(|at| at <= now)
         {
@@ -249,12 +198,11 @@ impl Queue {
         let (is_unordered, ppid, fsn) = (message.is_unordered, message.ppid, message.fsn);
         let to_previous = message.last_tsn.map_or(0, |last| last.distance_to(tsn));
         let mid = stream.mid(is_unordered, true);
-        self.begun.retain(|other| other != id);
-        // In no line any more, or in none before.
-        self.end_message(Next::Unfinished(id));
+        let next = self.lines.drop_begun(id);
+        self.end_message(next);
         let flags = ENDING | if is_unordered { UNORDERED } else { 0 };
         let mut chunk = Chunk::new(Bytes::new(), id, mid, flags);
-        chunk.ppid_or_fsn = if self.format == Format::Interleaved { fsn } else { ppid };
+        chunk.ppid_or_fsn = if self.lines.format == Format::Interleaved { fsn } else { ppid };
         chunk.to_previous = u32::try_from(to_previous).unwrap_or_default();
         chunk.state = ChunkState::Abandoned;
         Some(chunk)
@@ -262,34 +210,37 @@ impl Queue {
 
     /// Cuts off the next chunk, of `len` bytes, which `next_len` has told; its TSN is `tsn`.
     pub(crate) fn cut(&mut self, len: usize, tsn: Tsn) -> Option<Chunk> {
-        let next = self.turn()?;
+        let next = self.lines.next(&self.streams)?;
         let id = next.id();
-        let Self { streams, account, schedule, by_priority, .. } = self;
+        let Self { streams, account, lines, by_priority, drained, .. } = self;
         let stream = streams.get_mut(id)?;
         let message = stream.messages.front_mut()?;
         let is_end = len >= message.data.len();
         let payload = if is_end { std::mem::take(&mut message.data) } else { message.data.split_to(len) };
         let to_previous = message.last_tsn.replace(tsn).map_or(0, |last| last.distance_to(tsn));
         let is_begin = to_previous == 0;
-        let unordered = if message.is_unordered { UNORDERED } else { 0 };
+        let (whole_len, is_unordered) = (message.len, message.is_unordered);
+        let unordered = if is_unordered { UNORDERED } else { 0 };
         let flags = unordered | if is_begin { BEGINNING } else { 0 } | if is_end { ENDING } else { 0 };
-        let is_numbered = self.format == Format::Interleaved && !is_begin;
+        let is_numbered = lines.format == Format::Interleaved && !is_begin;
         let ppid_or_fsn = if is_numbered { message.fsn } else { message.ppid };
         message.fsn = message.fsn.wrapping_add(1);
         let lifetime = Lifetime { max_retransmits: message.max_retransmits, expires: message.expiry.at() };
-        if is_begin {
-            self.begun_len += message.len;
-            if let Some(priority) = message.priority {
-                by_priority.remove(&(priority, message.arrival));
-            }
+        if let Some(priority) = message.priority.filter(|_| is_begin) {
+            by_priority.remove(&(priority, message.arrival));
         }
-        let mid = stream.mid(unordered != 0, is_end);
+        let mid = stream.mid(is_unordered, is_end);
         account.uncharge(payload.len(), id, stream);
-        schedule.charge(stream, payload.len() + self.format.header_len());
+        lines.charge(payload.len(), is_begin.then_some(whole_len), stream);
         if is_end {
-            self.end_message(next);
+            stream.pop_message();
+            lines.end(next, Some(whole_len), stream);
+            if stream.is_drained() {
+                drained.insert(id);
+            }
+            account.uncharge_message(0, id, stream);
         } else {
-            self.put_back(next);
+            lines.put_back(next, stream);
         }
         let mut chunk = Chunk::new(payload, id, mid, flags);
         chunk.ppid_or_fsn = ppid_or_fsn;
@@ -298,48 +249,17 @@ impl Queue {
         Some(chunk)
     }
 
-    /// The turn is over, and the message is not.
-    fn put_back(&mut self, next: Next) {
-        let Self { schedule, fresh, begun, streams, .. } = self;
-        let Some(stream) = streams.get_mut(next.id()) else { return };
-        match (self.format, next) {
-            (_, Next::Unfinished(_)) => {}
-            (Format::Data, _) => {
-                schedule.leave(fresh);
-                self.unfinished = Some(next.id());
-            }
-            (Format::Interleaved, Next::Begun(_)) => schedule.renew(begun, stream),
-            (Format::Interleaved, Next::Fresh(_)) => {
-                schedule.leave(fresh);
-                schedule.enter(begun, next.id(), stream);
-            }
-        }
-    }
-
     /// Discards the first message of the stream whose turn it is, with what it charges; if there are more, the stream waits for its
     /// next turn.
     fn end_message(&mut self, next: Next) {
         let id = next.id();
-        let Self { schedule, fresh, begun, streams, .. } = self;
-        let Some(stream) = streams.get_mut(id) else { return };
-        let Some(message) = stream.messages.pop_front() else { return };
-        if message.is_begun() {
-            self.begun_len -= message.len;
-        } else if let Some(priority) = message.priority {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        let Some(message) = stream.pop_message() else { return };
+        if let Some(priority) = message.priority {
             self.by_priority.remove(&(priority, message.arrival));
         }
-        stream.unstamped_from = stream.unstamped_from.saturating_sub(1);
-        let has_more = !stream.messages.is_empty();
-        match next {
-            Next::Fresh(_) if has_more => schedule.renew(fresh, stream),
-            Next::Fresh(_) => schedule.leave(fresh),
-            Next::Begun(_) => schedule.leave(begun),
-            Next::Unfinished(_) => self.unfinished = None,
-        }
-        if has_more && !matches!(next, Next::Fresh(_)) {
-            schedule.enter(fresh, id, stream);
-        }
-        if !has_more && stream.reset == Reset::Wanted {
+        self.lines.end(next, message.is_begun().then_some(message.len), stream);
+        if stream.is_drained() {
             self.drained.insert(id);
         }
         self.account.uncharge_message(message.data.len(), id, stream);
@@ -349,8 +269,7 @@ impl Queue {
     pub(crate) fn set_priority(&mut self, id: u16, priority: u16) {
         let stream = self.streams.get_or_insert(id);
         stream.priority = if priority == PRIORITY_DEFAULT { 0 } else { priority };
-        self.schedule.changed(&mut self.fresh, id, stream);
-        self.schedule.changed(&mut self.begun, id, stream);
+        self.lines.changed(id, stream);
         if stream.is_unused() {
             self.streams.remove(id);
         }
@@ -443,7 +362,7 @@ impl Queue {
 
     /// Discards what waits on streams from `streams` on; returns those that had messages or waited to be reset.
     pub(crate) fn limit_streams(&mut self, streams: u16) -> Vec<u16> {
-        self.fresh.retain(|id| id < streams);
+        self.lines.limit(streams);
         self.by_priority.retain(|_, id| *id < streams);
         self.drained.retain(|id| *id < streams);
         let Self { streams: all, account, .. } = self;
@@ -453,10 +372,7 @@ impl Queue {
 
     /// Every stream begins anew, and has nothing to send.
     pub(crate) fn clear(&mut self) {
-        self.fresh.clear();
-        self.begun.clear();
-        self.unfinished = None;
-        self.begun_len = 0;
+        self.lines.clear();
         self.by_priority.clear();
         self.unstamped.clear();
         self.drained.clear();
@@ -469,10 +385,6 @@ impl Queue {
 
     pub(crate) fn invariants(&self) {
         self.account.invariants(self.streams.all());
-        let waiting = self.fresh.len() + self.begun.len() + usize::from(self.unfinished.is_some());
-        debug_assert_eq!(waiting, self.streams.all().filter(|stream| !stream.messages.is_empty()).count());
-        let begun =
-            self.streams.all().filter_map(|stream| stream.messages.front().filter(|message| message.is_begun()));
-        debug_assert_eq!(self.begun_len, begun.map(|message| message.len).sum::<usize>());
+        self.lines.invariants(self.streams.all());
     }
 }

@@ -95,6 +95,16 @@ impl Stream {
         self.unstamped_from = self.messages.len();
     }
 
+    pub(super) fn pop_message(&mut self) -> Option<Message> {
+        self.unstamped_from = self.unstamped_from.saturating_sub(1);
+        self.messages.pop_front()
+    }
+
+    /// Everything was sent, and the stream is to be reset.
+    pub(super) fn is_drained(&self) -> bool {
+        self.reset == Reset::Wanted && self.messages.is_empty()
+    }
+
     /// The MID of a chunk, which is the last one of its message or not.
     pub(super) const fn mid(&mut self, is_unordered: bool, is_end: bool) -> u32 {
         let next = if is_unordered { &mut self.next_unordered_mid } else { &mut self.next_mid };
