@@ -4,12 +4,12 @@ use super::Association;
 use super::reconfig::Answer;
 use super::state::Phase;
 use crate::cause::{self, code};
-use crate::chunk::{Data, ForwardTsn, Sack};
+use crate::chunk::{Data, ForwardTsn, IData, IForwardTsn, Sack};
 use crate::event::{CloseReason, Event};
 use crate::packet::RawChunk;
 use crate::parameter::{self, OutgoingReset, Response, ResponseResult};
 use crate::receive::TooLarge;
-use crate::send::SackOutcome;
+use crate::send::{Format, SackOutcome};
 use crate::wire::{Reader, Tlv, Tlvs};
 use std::time::Instant;
 
@@ -19,24 +19,59 @@ impl Association {
             self.stats.discarded.malformed += 1;
             return;
         };
-        let Some(block) = self.block.as_mut().filter(|_| self.phase.takes_data()) else {
-            self.stats.discarded.unexpected += 1;
+        if self.may_take(data.tsn, data.stream, data.payload, Format::Data)
+            && let Some(block) = &mut self.block
+        {
+            let result = block.reception.handle_data(&data, &mut self.inbox, &mut self.stats);
+            self.data_taken(result);
+        }
+    }
+
+    pub(super) fn handle_i_data(&mut self, chunk: RawChunk<'_>) {
+        let Some(data) = IData::decode(chunk) else {
+            self.stats.discarded.malformed += 1;
             return;
         };
+        if self.may_take(data.tsn, data.stream, data.payload, Format::Interleaved)
+            && let Some(block) = &mut self.block
+        {
+            let result = block.reception.handle_i_data(&data, &mut self.inbox, &mut self.stats);
+            self.data_taken(result);
+        }
+    }
+
+    /// Whether user data is taken now, on this stream, in this kind of chunk. If not, whatever is owed for it is.
+    #[inline]
+    fn may_take(&mut self, tsn: u32, stream: u16, payload: &[u8], format: Format) -> bool {
+        let Some(block) = self.block.as_mut().filter(|_| self.phase.takes_data()) else {
+            self.stats.discarded.unexpected += 1;
+            return false;
+        };
+        // RFC 8260 §2.1: after the negotiation all user messages are in I-DATA chunks, or none is.
+        if format != Format::new(block.extensions.has_interleaving) {
+            let reason = CloseReason::ProtocolViolation("user data in chunks that were not agreed on");
+            self.end_by_abort(code::PROTOCOL_VIOLATION, b"DATA and I-DATA", reason);
+            return false;
+        }
         // RFC 9260 §6.2: "If an endpoint receives a DATA chunk with no user data (i.e., the Length field is set to 16), it
         // SHOULD send an ABORT chunk with a "No User Data" error cause."
-        if data.payload.is_empty() {
+        if payload.is_empty() {
             let reason = CloseReason::ProtocolViolation("a DATA chunk without data");
-            return self.end_by_abort(code::NO_USER_DATA, &data.tsn.to_be_bytes(), reason);
+            self.end_by_abort(code::NO_USER_DATA, &tsn.to_be_bytes(), reason);
+            return false;
         }
-        if data.stream >= block.inbound_streams {
-            block.report(Tlv { kind: code::INVALID_STREAM, value: &cause::invalid_stream(data.stream) });
+        if stream >= block.inbound_streams {
+            block.report(Tlv { kind: code::INVALID_STREAM, value: &cause::invalid_stream(stream) });
             self.stats.discarded.invalid_stream += 1;
-            let result = block.reception.take_undeliverable(data.tsn, &mut self.inbox, &mut self.stats);
+            let result = block.reception.take_undeliverable(tsn, &mut self.inbox, &mut self.stats);
             self.fail_if_too_large(result);
-            return;
+            return false;
         }
-        let result = block.reception.handle_data(&data, &mut self.inbox, &mut self.stats);
+        true
+    }
+
+    #[inline]
+    fn data_taken(&mut self, result: Result<(), TooLarge>) {
         self.fail_if_too_large(result);
         // RFC 9260 §9.2: "While in the SHUTDOWN-SENT state, the SHUTDOWN chunk sender MUST immediately respond to each
         // received packet containing one or more DATA chunks with a SHUTDOWN chunk".
@@ -85,8 +120,23 @@ impl Association {
             self.stats.discarded.unexpected += 1;
             return;
         };
+        if block.extensions.has_interleaving {
+            let reason = CloseReason::ProtocolViolation("a FORWARD TSN where I-FORWARD-TSN was agreed on");
+            return self.end_by_abort(code::PROTOCOL_VIOLATION, b"FORWARD TSN", reason);
+        }
         let result = block.reception.handle_forward(forward, &mut self.inbox, &mut self.stats);
         self.fail_if_too_large(result);
+    }
+
+    pub(super) fn handle_i_forward_tsn(&mut self, chunk: RawChunk<'_>) {
+        let Some(forward) = IForwardTsn::decode(chunk) else {
+            self.stats.discarded.malformed += 1;
+            return;
+        };
+        match self.block.as_mut().filter(|block| self.phase.takes_data() && block.extensions.has_forward_tsn) {
+            Some(block) => block.reception.handle_i_forward(forward, &mut self.inbox),
+            None => self.stats.discarded.unexpected += 1,
+        }
     }
 
     pub(super) fn handle_reconfig(&mut self, chunk: RawChunk<'_>) {

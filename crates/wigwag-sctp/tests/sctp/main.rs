@@ -5,6 +5,7 @@ mod bursts;
 mod common;
 mod contract;
 mod hostile;
+mod interleaving;
 mod limits;
 mod loss;
 mod properties;
