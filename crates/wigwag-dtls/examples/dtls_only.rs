@@ -101,7 +101,10 @@ fn run(
             out.clear();
         }
         match end {
-            Some(CloseReason::Local | CloseReason::CloseNotify) => return Ok(println!("{role:?}: goodbye")),
+            Some(CloseReason::Local | CloseReason::CloseNotify) => {
+                println!("{role:?}: goodbye");
+                return Ok(());
+            }
             Some(reason) => return Err(reason.into()),
             None => {}
         }
