@@ -1,8 +1,8 @@
 //! `cargo xtask setup`: the only command that installs anything.
 
-use crate::{Error, Tally, process};
+use crate::{Error, Tally, bogo, process};
 
-/// Install what the tests can use beyond Rust: browsers and network namespaces (apt, as root).
+/// Install what the tests can use beyond Rust: browsers and network namespaces (apt, as root), and BoringSSL's runner.
 ///
 /// Everywhere else it prints what to install. No other command installs anything.
 #[derive(clap::Args)]
@@ -13,10 +13,12 @@ pub(crate) struct Args {
 }
 
 /// Programs any one of which will do, the package of Debian that has them, and what they are for.
-const WANTED: [(&[&str], &str, &str); 3] = [
+const WANTED: [(&[&str], &str, &str); 5] = [
     (&["chromium", "chromium-browser", "google-chrome"], "chromium", "interop with Chromium"),
     (&["firefox-esr", "firefox"], "firefox-esr", "interop with Firefox"),
     (&["ip"], "iproute2", "network namespaces for interop"),
+    (&["openssl"], "openssl", "the keys of BoringSSL's runner"),
+    (&["pip3"], "python3-pip", "Go, for BoringSSL's runner"),
 ];
 
 /// What each tier can use that no package of Debian brings.
@@ -41,6 +43,7 @@ impl Args {
         if !missing.is_empty() {
             tally += self.install(&missing)?;
         }
+        tally += bogo::build::install(self.dry_run)?;
         Ok(tally)
     }
 

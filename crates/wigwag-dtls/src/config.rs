@@ -1,6 +1,9 @@
 //! What a connection is told when it is made.
 
-use crate::{Certificate, CipherSuite, CookieExchange, Fingerprint, Group, SrtpProfile};
+use crate::{
+    Certificate, CipherSuite, ClientAuthentication, CookieExchange, Fingerprint, Group, SignatureScheme, SrtpProfile,
+    Verifier,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +49,12 @@ pub struct Config {
     /// The fingerprints of the session description: one of those with the strongest hash function must be that of the
     /// peer's certificate (RFC 8122 §5.1). If there is none, no peer is accepted (§6.2).
     pub remote_fingerprints: Vec<Fingerprint>,
+    /// Who decides in place of the fingerprints, if anybody does. None by default.
+    pub verifier: Option<Arc<dyn Verifier>>,
+    /// Whether a server asks its client for a certificate. Required by default.
+    pub client_authentication: ClientAuthentication,
+    /// What the peer may sign with, the preferred one first.
+    pub signature_schemes: Vec<SignatureScheme>,
     /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
     pub srtp_profiles: Vec<SrtpProfile>,
     /// The cipher suites to offer, or to choose from, the preferred one first.
@@ -70,6 +79,9 @@ impl Config {
             role,
             certificate,
             remote_fingerprints: Vec::new(),
+            verifier: None,
+            client_authentication: ClientAuthentication::default(),
+            signature_schemes: SignatureScheme::ALL.to_vec(),
             srtp_profiles: SrtpProfile::ALL.to_vec(),
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),

@@ -8,6 +8,7 @@ pub(crate) mod hello;
 pub(crate) mod transcript;
 
 use crate::alert::AlertDescription;
+use crate::crypto::signature::SignatureScheme;
 use crate::error::DecodeError;
 use crate::message::HandshakeType;
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
@@ -99,11 +100,17 @@ impl Handshake {
         self.write.last().map_or(0, WriteEpoch::epoch)
     }
 
-    /// The certificate's fingerprint decides before anything else of the peer is believed.
+    /// The certificate's fingerprint, or the user, decides before anything else of the peer is believed.
     ///
     /// RFC 5763 §5: "If the fingerprint does not match the hashed certificate, then the endpoint MUST tear down the media
     /// session immediately."
     pub(crate) fn authenticate(&mut self, certificate: &[u8]) -> Result<(), Failure> {
+        if let Some(verifier) = &self.config.verifier {
+            let refused = |alert| Failure::refused(alert, "the peer's certificate is not believed");
+            verifier.verify(certificate).map_err(refused)?;
+            self.negotiated.peer_certificate = certificate.to_vec();
+            return Ok(());
+        }
         // RFC 8122 §5.1: "An endpoint MUST select the set of fingerprints that use its most preferred hash function (out of
         // those offered by the peer) and verify that each certificate used matches one fingerprint out of that set."
         let fingerprints = &self.config.remote_fingerprints;
@@ -116,6 +123,21 @@ impl Handshake {
         }
         self.negotiated.peer_certificate = certificate.to_vec();
         Ok(())
+    }
+
+    /// What the peer signed with, if it is one of those that it may sign with.
+    pub(crate) fn accept(&self, scheme: u16) -> Result<SignatureScheme, Failure> {
+        let scheme = self.config.signature_schemes.iter().copied().find(|accepted| accepted.wire() == scheme);
+        scheme.ok_or(Failure::refused(
+            AlertDescription::IllegalParameter,
+            "the peer signed with an algorithm not offered",
+        ))
+    }
+
+    /// Signs with the key of our certificate, or of somebody who keeps it.
+    pub(crate) fn sign(&mut self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        let signature = self.config.certificate.key().sign(scheme, message, &mut self.rng);
+        signature.ok_or(Failure::refused(AlertDescription::InternalError, "our certificate's key does not sign"))
     }
 
     /// Bytes held.
