@@ -1,5 +1,6 @@
 //! What a connection is told when it is made.
 
+use crate::handshake::fragment::MESSAGE_LEN_MAX;
 use crate::{
     Certificate, CipherSuite, ClientAuthentication, CookieExchange, Fingerprint, Group, SignatureScheme, SrtpProfile,
     Verifier,
@@ -65,6 +66,9 @@ pub struct Config {
     /// bytes sent to it than came, before it has shown that it is where it says. None by default: ICE has shown it. A
     /// ClientHello must come in one fragment then. A client answers every server that asks.
     pub cookie_exchange: Option<CookieExchange>,
+    /// The longest handshake message to take from the peer, in bytes; no more than 58,128 whatever it says. 32,768 by default,
+    /// of which a chain of certificates needs the most.
+    pub message_len_max: usize,
     /// When to send again.
     pub retransmission: Retransmission,
     /// Whether [`Connection::poll_key_log`](crate::Connection::poll_key_log) gives the secret away with which a packet
@@ -86,6 +90,7 @@ impl Config {
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
             cookie_exchange: None,
+            message_len_max: MESSAGE_LEN_MAX,
             retransmission: Retransmission::default(),
             key_log: false,
         }

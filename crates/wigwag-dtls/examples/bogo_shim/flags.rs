@@ -14,6 +14,9 @@ const DTLS_1_3: u16 = 0xFEFC;
 /// BoringSSL's own first timeout, for which the runner's tests are written.
 const INITIAL_TIMEOUT: Duration = Duration::from_millis(400);
 
+/// BoringSSL takes chains of certificates of 100 KB, of which we take what we can.
+const MESSAGE_LEN_MAX: usize = 100 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct Flags {
     pub(crate) role: Role,
@@ -32,6 +35,7 @@ pub(crate) struct Flags {
     pub(crate) groups: Vec<Group>,
     pub(crate) srtp_profiles: Vec<SrtpProfile>,
     pub(crate) mtu: Option<usize>,
+    pub(crate) message_len_max: usize,
     pub(crate) initial_timeout: Duration,
     /// Nothing is written or read at once: each attempt is refused first.
     pub(crate) is_async: bool,
@@ -80,6 +84,7 @@ impl Flags {
                 "-curves" => flags.groups.push(group(value()?)?),
                 "-srtp-profiles" => flags.srtp_profiles = profiles(value()?),
                 "-mtu" => flags.mtu = Some(number(value()?)?),
+                "-max-cert-list" => flags.message_len_max = number(value()?)?,
                 "-initial-timeout-duration-ms" => flags.initial_timeout = Duration::from_millis(number(value()?)?),
                 "-async" => flags.is_async = true,
                 "-shim-writes-first" => flags.writes_first = true,
@@ -108,8 +113,16 @@ impl Flags {
         if !is_dtls {
             return Err(Unknown("TLS".into()));
         }
-        // There is no other yet.
-        if flags.speaks(DTLS_1_2) { Ok(flags) } else { Err(Unknown("a version other than 1.2".into())) }
+        // There is no other yet; to speak none at all is something that we can do.
+        if flags.speaks(DTLS_1_3) && !flags.speaks(DTLS_1_2) {
+            return Err(Unknown("DTLS 1.3".into()));
+        }
+        Ok(flags)
+    }
+
+    /// Whether there is a version to speak.
+    pub(crate) fn has_version(&self) -> bool {
+        self.speaks(DTLS_1_2) || self.speaks(DTLS_1_3)
     }
 
     /// Whether a version may be spoken, by its number on the wire.
@@ -135,6 +148,7 @@ impl Default for Flags {
             groups: Vec::new(),
             srtp_profiles: Vec::new(),
             mtu: None,
+            message_len_max: MESSAGE_LEN_MAX,
             initial_timeout: INITIAL_TIMEOUT,
             is_async: false,
             writes_first: false,

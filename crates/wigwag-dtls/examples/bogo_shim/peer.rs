@@ -22,8 +22,11 @@ const GREETING: &[u8] = b"hello";
 pub(crate) fn run(flags: &Flags) -> Result<(), Failure> {
     // The runner waits for us to connect, whatever we have to say.
     let mut runner = Runner::connect(flags.is_ipv6, flags.port, flags.shim_id)?;
-    let mut peer = Peer::new(flags)?;
-    let outcome = peer.run(&mut runner);
+    let outcome = if flags.has_version() {
+        Peer::new(flags).and_then(|mut peer| peer.run(&mut runner))
+    } else {
+        Err("there is no version to speak".into())
+    };
     runner.finish();
     outcome
 }
@@ -190,6 +193,7 @@ fn config(flags: &Flags) -> Result<Config, Failure> {
         config.groups.clone_from(&flags.groups);
     }
     config.srtp_profiles.clone_from(&flags.srtp_profiles);
+    config.message_len_max = flags.message_len_max;
     config.retransmission.initial = flags.initial_timeout;
     Ok(config)
 }

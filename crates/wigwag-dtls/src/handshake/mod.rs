@@ -12,7 +12,7 @@ use crate::crypto::signature::SignatureScheme;
 use crate::error::DecodeError;
 use crate::message::HandshakeType;
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
-use crate::{CipherSuite, CloseReason, Config, Fingerprint, Group, SrtpProfile};
+use crate::{CipherSuite, CloseReason, Config, Fingerprint, Group, Role, SrtpProfile};
 use flight::{Content, Flight};
 use fragment::{Message, Reassembly};
 use transcript::Transcript;
@@ -54,12 +54,15 @@ impl Handshake {
     pub(crate) fn new(config: Config, rng: Rng) -> Self {
         Self {
             flight: Flight::new(&config.retransmission),
-            config,
-            rng,
-            received: Reassembly::default(),
+            received: Reassembly::new(config.message_len_max),
             transcript: Transcript::default(),
             negotiated: Negotiated::default(),
-            write: vec![WriteEpoch::plaintext()],
+            write: vec![match config.role {
+                Role::Client => WriteEpoch::first_flight(),
+                Role::Server => WriteEpoch::plaintext(),
+            }],
+            config,
+            rng,
             read: None,
             key_log: None,
             next_message_seq: 0,
@@ -151,9 +154,9 @@ impl Handshake {
     /// The most that may be held: of the peer, its messages in the transcript, its certificate once more, and what is
     /// incomplete; of ours, the transcript and the flight.
     pub(crate) fn held_len_max(&self) -> usize {
-        const MESSAGE_LEN_MAX: usize = fragment::HEADER_LEN + fragment::MESSAGE_LEN_MAX;
+        let message_len_max = fragment::HEADER_LEN + self.received.message_len_max();
         let ours_len_max = self.config.certificate.der().len() + OTHER_MESSAGES_LEN_MAX;
-        fragment::HELD_LEN_MAX + (PEER_MESSAGES_MAX + 1) * MESSAGE_LEN_MAX + 2 * ours_len_max
+        fragment::HELD_LEN_MAX + (PEER_MESSAGES_MAX + 1) * message_len_max + 2 * ours_len_max
     }
 
     /// What only the handshake needed.

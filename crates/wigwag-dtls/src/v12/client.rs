@@ -48,6 +48,7 @@ impl ExpectServerHello {
         let hello = ServerHello::decode(message.expect(HandshakeType::SERVER_HELLO, 0)?)?;
         let answer = Answer::new(&hello, &handshake.config)?;
         handshake.transcript.add(message.bytes());
+        handshake.write.iter_mut().for_each(WriteEpoch::settle_version);
         handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
         handshake.negotiated.srtp_profile = answer.srtp_profile;
         let (cipher_suite, server_random) = (answer.cipher_suite, answer.random);

@@ -66,8 +66,8 @@ impl SigningKey {
     pub(crate) fn verifying_key(&self) -> Option<VerifyingKey> {
         Some(match self {
             Self::P256(key) => VerifyingKey::P256(*key.verifying_key()),
-            Self::P384(key) => VerifyingKey::P384(*key.verifying_key()),
-            Self::Ed25519(key) => VerifyingKey::Ed25519(key.verifying_key()),
+            Self::P384(key) => VerifyingKey::P384(Box::new(*key.verifying_key())),
+            Self::Ed25519(key) => VerifyingKey::Ed25519(Box::new(key.verifying_key())),
             Self::Rsa(key) => VerifyingKey::rsa(key.to_public_key())?,
             Self::External { public, .. } => public.clone(),
         })

@@ -14,8 +14,8 @@ const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum VerifyingKey {
     P256(p256::ecdsa::VerifyingKey),
-    P384(p384::ecdsa::VerifyingKey),
-    Ed25519(ed25519_dalek::VerifyingKey),
+    P384(Box<p384::ecdsa::VerifyingKey>),
+    Ed25519(Box<ed25519_dalek::VerifyingKey>),
     Rsa(Box<rsa::PublicKey>),
 }
 
@@ -32,8 +32,9 @@ impl VerifyingKey {
     /// From a SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7), if it is one that we verify with.
     pub(crate) fn from_spki(der: &[u8]) -> Option<Self> {
         let p256 = || p256::ecdsa::VerifyingKey::from_public_key_der(der).ok().map(Self::P256);
-        let p384 = || p384::ecdsa::VerifyingKey::from_public_key_der(der).ok().map(Self::P384);
-        let ed25519 = || ed25519_dalek::VerifyingKey::from_public_key_der(der).ok().map(Self::Ed25519);
+        let p384 = || p384::ecdsa::VerifyingKey::from_public_key_der(der).ok().map(|key| Self::P384(Box::new(key)));
+        let ed25519 =
+            || ed25519_dalek::VerifyingKey::from_public_key_der(der).ok().map(|key| Self::Ed25519(Box::new(key)));
         let rsa = || rsa::PublicKey::from_public_key_der(der).ok().and_then(Self::rsa);
         p256().or_else(p384).or_else(ed25519).or_else(rsa)
     }
