@@ -112,6 +112,16 @@ fn a_protected_record_that_makes_no_sense_is_the_end() {
     }
 }
 
+/// Too long for any record, so that it is not even opened.
+#[test]
+fn a_record_that_no_cipher_makes_so_long_is_dropped() {
+    let [mut a, mut z] = connected();
+    let mut record = a.handshake.write.last_mut().unwrap().forge(ContentType::ApplicationData, &[7; 1 << 15]);
+    z.handle_input(&mut record, wigwag_sim::origin(), |_| panic!("nothing is delivered"));
+    assert!(z.is_connected());
+    assert_eq!(z.stats.malformed_records, 1);
+}
+
 /// A Finished too many, before its time: it waits until the right one has come.
 #[test]
 fn a_message_after_the_last_that_comes_before_it_is_the_end() {

@@ -1,7 +1,7 @@
 //! The keys and sequence numbers of one epoch and direction (RFC 6347 §4.1.2, RFC 5288 §3).
 
 use super::plaintext::{HEADER_LEN, Header, NUMBER_LEN, RecordNumber};
-use super::{ContentType, Discard, PLAINTEXT_LEN_MAX};
+use super::{CIPHERTEXT_LEN_MAX, ContentType, Discard, PLAINTEXT_LEN_MAX};
 use crate::Version;
 use crate::crypto::aead::{Aead, EXPLICIT_NONCE_LEN, TAG_LEN};
 use wigwag_sansio::{Replay, ReplayWindow};
@@ -160,11 +160,12 @@ impl ReadEpoch {
         if header.version != Version::Dtls12.wire() {
             return Err(Discard::WrongVersion);
         }
+        let record_len = body.len();
         let (explicit, rest) = body.split_at_mut_checked(self.aead.explicit_nonce_len()).ok_or(Discard::Malformed)?;
         let unique = explicit.first_chunk().copied().unwrap_or(header.number.to_bytes());
         let (sealed, tag) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(Discard::Malformed)?;
         // Whether it is longer than records may be, is looked at when it is known whose it is.
-        let len = u16::try_from(sealed.len()).ok();
+        let len = u16::try_from(sealed.len()).ok().filter(|_| record_len <= CIPHERTEXT_LEN_MAX);
         let additional_data = header.additional_data(len.ok_or(Discard::Malformed)?);
         match self.seen.check(header.number.sequence) {
             Replay::Fresh => {}
