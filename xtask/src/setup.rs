@@ -1,8 +1,9 @@
 //! `cargo xtask setup`: the only command that installs anything.
 
-use crate::{Error, Tally, process};
+use crate::{Error, Tally, bogo, process};
 
-/// Install what the tests can use beyond Rust: browsers, network namespaces and tshark (apt, as root).
+/// Install what the tests can use beyond Rust: browsers, network namespaces and tshark (apt, as root); with --bogo also
+/// BoringSSL's runner.
 ///
 /// Everywhere else it prints what to install. No other command installs anything.
 #[derive(clap::Args)]
@@ -10,6 +11,9 @@ pub(crate) struct Args {
     /// Only print what would be installed.
     #[arg(long)]
     dry_run: bool,
+    /// BoringSSL's runner too, for `cargo xtask bogo`: fetches 80 MB and builds for some minutes.
+    #[arg(long)]
+    bogo: bool,
 }
 
 /// Programs any one of which will do, the package of Debian that has them, and what they are for.
@@ -20,6 +24,12 @@ const WANTED: [(&[&str], &str, &str); 4] = [
     (&["tshark"], "tshark", "reads the captures that the program writes"),
 ];
 
+/// The same, for BoringSSL's runner.
+const WANTED_BY_BOGO: [(&[&str], &str, &str); 2] = [
+    (&["openssl"], "openssl", "the keys of BoringSSL's runner"),
+    (&["pip3"], "python3-pip", "Go, for BoringSSL's runner"),
+];
+
 /// What each tier can use that no package of Debian brings.
 const BY_HAND: [(&str, &str, &str); 2] = [
     ("cargo-fuzz", "rustup toolchain install nightly && cargo install cargo-fuzz --locked", "cargo xtask fuzz"),
@@ -28,8 +38,11 @@ const BY_HAND: [(&str, &str, &str); 2] = [
 
 impl Args {
     pub(crate) fn run(&self) -> Result<Tally, Error> {
-        let (present, missing): (Vec<_>, Vec<_>) =
-            WANTED.into_iter().partition(|(programs, ..)| programs.iter().any(|name| process::find(name).is_some()));
+        let by_bogo = WANTED_BY_BOGO.into_iter().filter(|_| self.bogo);
+        let (present, missing): (Vec<_>, Vec<_>) = WANTED
+            .into_iter()
+            .chain(by_bogo)
+            .partition(|(programs, ..)| programs.iter().any(|name| process::find(name).is_some()));
         for (_, package, purpose) in &present {
             println!("present:   {package} ({purpose})");
         }
@@ -41,6 +54,9 @@ impl Args {
         let mut tally = Tally { passed: present.len() as u64, ..Tally::default() };
         if !missing.is_empty() {
             tally += self.install(&missing)?;
+        }
+        if self.bogo {
+            tally += bogo::build::install(self.dry_run)?;
         }
         Ok(tally)
     }
