@@ -88,7 +88,10 @@ fn main() -> Result<()> {
 
 fn run(arguments: &Arguments) -> Result<Count> {
     let page = page::serve()?;
-    let is_chosen = |scenario: &&Scenario| arguments.wants(scenario.name, scenario.has_media, scenario.is_smoke);
+    let is_chosen = |scenario: &&Scenario| {
+        arguments.wants(scenario.name, scenario.has_media, scenario.is_smoke)
+            && scenario.only.is_none_or(|only| only == arguments.browser)
+    };
     let uses = arguments.uses();
     let mut count = Count::default();
     for hides_addresses in [false, true] {
