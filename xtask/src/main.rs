@@ -6,6 +6,7 @@ mod bench;
 mod fuzz;
 mod interop;
 mod long;
+mod mutants;
 mod process;
 mod rfc;
 mod setup;

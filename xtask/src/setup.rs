@@ -2,7 +2,7 @@
 
 use crate::{Error, Tally, process};
 
-/// Install what the tests can use beyond Rust: browsers and network namespaces (apt, as root).
+/// Install what the tests can use beyond Rust: browsers, network namespaces and tshark (apt, as root).
 ///
 /// Everywhere else it prints what to install. No other command installs anything.
 #[derive(clap::Args)]
@@ -13,10 +13,11 @@ pub(crate) struct Args {
 }
 
 /// Programs any one of which will do, the package of Debian that has them, and what they are for.
-const WANTED: [(&[&str], &str, &str); 3] = [
+const WANTED: [(&[&str], &str, &str); 4] = [
     (&["chromium", "chromium-browser", "google-chrome"], "chromium", "interop with Chromium"),
     (&["firefox-esr", "firefox"], "firefox-esr", "interop with Firefox"),
     (&["ip"], "iproute2", "network namespaces for interop"),
+    (&["tshark"], "tshark", "reads the captures that the program writes"),
 ];
 
 /// What each tier can use that no package of Debian brings.

@@ -6,4 +6,5 @@ mod cookie;
 mod corpora;
 mod handshake;
 mod hostile;
+mod limits;
 mod network;

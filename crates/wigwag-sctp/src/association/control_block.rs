@@ -26,6 +26,8 @@ pub(crate) struct ControlBlock {
     pub(crate) extensions: Extensions,
     /// How many streams we may send on.
     pub(crate) outbound_streams: u16,
+    /// How many streams the peer may send on.
+    pub(crate) inbound_streams: u16,
     pub(crate) transmission: Transmission,
     pub(crate) reception: Reception,
     pub(crate) heartbeat: Heartbeat,
@@ -60,7 +62,8 @@ impl ControlBlock {
             local_tag: local.tag,
             peer_tag: peer.initiate_tag,
             extensions,
-            outbound_streams: config.streams_max.min(peer.inbound_streams),
+            outbound_streams: config.outbound_streams().min(peer.inbound_streams),
+            inbound_streams: config.streams_max.min(peer.outbound_streams),
             transmission: Transmission::new(config, mtu, Tsn::first(local.tsn), peer.a_rwnd, may_give_up),
             reception: Reception::new(config, Tsn::first(peer.initial_tsn)),
             heartbeat: Heartbeat::new(config.heartbeat_interval, now),

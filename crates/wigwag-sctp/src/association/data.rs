@@ -29,7 +29,7 @@ impl Association {
             let reason = CloseReason::ProtocolViolation("a DATA chunk without data");
             return self.end_by_abort(code::NO_USER_DATA, &data.tsn.to_be_bytes(), reason);
         }
-        if data.stream >= self.config.streams_max {
+        if data.stream >= block.inbound_streams {
             block.report(Tlv { kind: code::INVALID_STREAM, value: &cause::invalid_stream(data.stream) });
             self.stats.discarded.invalid_stream += 1;
             let result = block.reception.take_undeliverable(data.tsn, &mut self.inbox, &mut self.stats);
@@ -127,7 +127,7 @@ impl Association {
         let has_all = block.reception.cumulative() >= block.reception.cumulative().nearest(request.last_tsn);
         let has_room = block.reception.window(&self.inbox) > 0;
         let streams: Vec<u16> = request.streams().collect();
-        let result = if streams.iter().any(|stream| *stream >= self.config.streams_max) {
+        let result = if streams.iter().any(|stream| *stream >= block.inbound_streams) {
             ResponseResult::WrongSsn
         } else if has_all && has_room {
             if block.reconfig.perform(request, &streams) {

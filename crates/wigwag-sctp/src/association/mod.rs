@@ -13,7 +13,7 @@ mod shutdown;
 mod state;
 
 use crate::cause::code;
-use crate::config::{Config, SendOptions, bounded_mtu};
+use crate::config::{Config, SendOptions, TIMEOUT_MIN, bounded_mtu};
 use crate::crypto::CookieKey;
 use crate::error::{ResetError, SendError};
 use crate::event::{CloseReason, Event};
@@ -28,7 +28,7 @@ use reply::Reply;
 use state::{Attempt, Phase};
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wigwag_sansio::{Monotonic, Rng, Seed, earliest};
 
 /// An SCTP association on one path, which DTLS protects (RFC 9260, RFC 8261).
@@ -193,6 +193,15 @@ impl Association {
         self.invariants();
     }
 
+    /// Sets how long nothing is sent until the path is probed (RFC 9260 §8.3), at least 1 ms; `Duration::MAX`: for ever.
+    pub fn set_heartbeat_interval(&mut self, interval: Duration) {
+        self.config.heartbeat_interval = interval.max(TIMEOUT_MIN);
+        if let (Some(block), Some(now)) = (&mut self.block, self.clock.seen()) {
+            block.heartbeat.set_interval(self.config.heartbeat_interval, now);
+        }
+        self.invariants();
+    }
+
     /// Sets the longest message that the peer takes, in bytes (`a=max-message-size`); 0: any (RFC 8841 §6).
     pub const fn set_remote_max_message_size(&mut self, len: usize) {
         self.config.message_len_max_send = if len == 0 { usize::MAX } else { len };
@@ -230,8 +239,14 @@ impl Association {
         stats
     }
 
-    fn outbound_streams(&self) -> u16 {
-        self.block.as_ref().map_or(self.config.streams_max, |block| block.outbound_streams)
+    /// How many streams messages may be sent on: as many as we offer, and once the peer is known no more than it takes.
+    pub fn outbound_streams(&self) -> u16 {
+        self.block.as_ref().map_or(self.config.outbound_streams(), |block| block.outbound_streams)
+    }
+
+    /// How many streams the peer may send on: as many as we take, and once the peer is known no more than it offers.
+    pub fn inbound_streams(&self) -> u16 {
+        self.block.as_ref().map_or(self.config.streams_max, |block| block.inbound_streams)
     }
 
     const fn ports(&self) -> (u16, u16) {
@@ -289,7 +304,7 @@ impl Association {
             && let failures = attempt.failures
             && self.is_given_up(failures)
         {
-            self.end(CloseReason::Unreachable);
+            self.give_up();
         }
     }
 
@@ -311,7 +326,7 @@ impl Association {
         }
         block.errors += failures;
         if self.config.retransmits_max.is_some_and(|max| block.errors > max) {
-            self.end(CloseReason::Unreachable);
+            self.give_up();
         }
     }
 
@@ -381,6 +396,14 @@ impl Association {
         self.queue = Queue::new(self.config.send_buffer);
         self.notices.clear();
         self.closed = Some(reason);
+    }
+
+    /// The peer does not answer. If it is there, it is told that nobody waits any more.
+    fn give_up(&mut self) {
+        if let Some(block) = &self.block {
+            self.reply(Reply::bare_abort(block.peer_tag));
+        }
+        self.end(CloseReason::Unreachable);
     }
 
     /// What was queued for streams that the peer does not take is discarded, and resets that it cannot do are refused.

@@ -26,6 +26,7 @@ pub(crate) mod kind {
     pub(crate) const RESPONSE: u16 = 16;
     pub(crate) const ADD_OUTGOING: u16 = 17;
     pub(crate) const ADD_INCOMING: u16 = 18;
+    pub(crate) const ZERO_CHECKSUM_ACCEPTABLE: u16 = 0x8001;
     pub(crate) const SUPPORTED_EXTENSIONS: u16 = 0x8008;
     pub(crate) const FORWARD_TSN_SUPPORTED: u16 = 0xc000;
 }

@@ -209,6 +209,17 @@ impl Reception {
         !matches!(self.ack, Ack::Idle)
     }
 
+    /// A SHUTDOWN has told how far everything has arrived.
+    //
+    // RFC 9260 §9.2: "If a SHUTDOWN chunk by itself cannot acknowledge all of the received DATA chunks (i.e., there are TSNs
+    // that can be acknowledged that are larger than the Cumulative TSN and thus gaps exist in the TSN sequence) or if
+    // duplicate TSNs have been received, then a SACK chunk MUST also be sent."
+    pub(crate) fn told_cumulative(&mut self) {
+        if !self.tracker.has_gaps() && self.tracker.duplicates().is_empty() {
+            self.ack = Ack::Idle;
+        }
+    }
+
     /// Something was fetched: tells the peer if it had reason to wait.
     pub(crate) fn fetched(&mut self, inbox: &Inbox) {
         let is_narrow = self.advertised < self.window_max / 2;

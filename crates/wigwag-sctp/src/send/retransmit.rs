@@ -17,6 +17,11 @@ use wigwag_sansio::{Timer, earliest};
 /// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
 const TSN_SPAN_MAX: usize = 60_000;
 
+/// RFC 9260 §2.3: the PMDCS, what the DATA chunks of one packet have room for, their headers included.
+const fn pmdcs(mtu: usize) -> usize {
+    mtu - HEADER_LEN
+}
+
 /// What a SACK has brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SackOutcome {
@@ -70,7 +75,7 @@ impl Transmission {
     pub(crate) fn new(config: &Config, mtu: usize, initial: Tsn, peer_window: u32, may_give_up: bool) -> Self {
         Self {
             outstanding: Outstanding::new(initial),
-            congestion: Congestion::new(mtu),
+            congestion: Congestion::new(pmdcs(mtu)),
             rto: Rto::new(config),
             t3: Timer::idle(),
             recovery: None,
@@ -99,7 +104,7 @@ impl Transmission {
 
     pub(crate) fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu;
-        self.congestion.set_mtu(mtu);
+        self.congestion.set_pmdcs(pmdcs(mtu));
     }
 
     /// Whether everything that was sent is acknowledged.
@@ -160,7 +165,8 @@ impl Transmission {
         acked += self.ack_gaps(now);
         let was_closed = self.peer_window < self.mtu;
         self.peer_window = sack.a_rwnd as usize;
-        if was_closed && self.peer_window >= self.mtu && !is_advanced {
+        // A window of a packet or two is none yet.
+        if was_closed && self.peer_window >= 2 * self.mtu && !is_advanced {
             self.resend_probe(now);
         }
         if self.recovery.is_some_and(|point| cumulative >= point) {

@@ -5,16 +5,19 @@
 
 mod routes;
 mod strangers;
+mod taps;
 
 use crate::config::{Config, EndpointConfig};
 use crate::error::{AddressError, EndpointError};
 use crate::event::Event;
 use crate::peer_connection::PeerConnection;
+use crate::tap::Tapped;
 use routes::Routes;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 use strangers::Strangers;
+use taps::Taps;
 use wigwag_ice::{self as ice, Path, Peek};
 use wigwag_sansio::{Datagram, Deadlines, Monotonic, Ready, Rng, Seed, Transmit, earliest};
 
@@ -82,6 +85,7 @@ pub struct Endpoint {
     commanded: Ready,
     may_send: Ready,
     may_tell: Ready,
+    taps: Taps,
     deadlines: Deadlines,
     clock: Monotonic,
     stats: EndpointStats,
@@ -107,6 +111,7 @@ impl Endpoint {
             commanded: Ready::default(),
             may_send: Ready::default(),
             may_tell: Ready::default(),
+            taps: Taps::default(),
             deadlines: Deadlines::default(),
             clock: Monotonic::default(),
             stats: EndpointStats::default(),
@@ -372,6 +377,24 @@ impl Endpoint {
         None
     }
 
+    /// What the connections show that [`Config::tap`] asks it of, for debugging: keys and packets, also of one that is over.
+    ///
+    /// It is nothing that is owed, and wakes nobody: whoever wants it asks in every turn of the loop until `None`.
+    pub fn poll_tap(&mut self) -> Option<(ConnectionId, Tapped)> {
+        if let Some(found) = self.taps.poll_vacated() {
+            return Some(found);
+        }
+        while let Some(slot) = self.taps.ready.pop() {
+            let id = self.id(slot);
+            let tapped = self.slots[slot].connection.as_mut().and_then(PeerConnection::poll_tap);
+            if let Some(tapped) = tapped {
+                self.taps.ready.push(slot); // there may be more
+                return Some((id, tapped));
+            }
+        }
+        None
+    }
+
     /// When to call again: at `now` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.clock.latest(now);
@@ -403,8 +426,11 @@ impl Endpoint {
     }
 
     fn schedule(&mut self, slot: usize, now: Instant) {
-        let at = self.slots[slot].connection.as_ref().and_then(|connection| connection.poll_timeout(now));
-        self.deadlines.set(slot, at);
+        let Some(connection) = &self.slots[slot].connection else { return self.deadlines.set(slot, None) };
+        self.deadlines.set(slot, connection.poll_timeout(now));
+        if connection.has_tapped() {
+            self.taps.ready.push(slot);
+        }
     }
 
     /// What is owed now is on the ready queues already, and must not keep the time from passing.
@@ -414,6 +440,10 @@ impl Endpoint {
     }
 
     fn vacate(&mut self, slot: usize) {
+        let id = self.id(slot);
+        if let Some(tap) = self.slots[slot].connection.as_mut().and_then(PeerConnection::take_tap) {
+            self.taps.vacate(id, tap);
+        }
         let generation = self.slots[slot].generation.wrapping_add(1);
         let vacated = std::mem::replace(&mut self.slots[slot], Slot { generation, connection: None });
         if vacated.connection.is_some() {

@@ -15,6 +15,7 @@ use crate::mapping;
 use crate::media::Media;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use crate::stats::{self, TransportStats};
+use crate::tap::{Tap, Tapped};
 use crate::transport::{Security, Transport};
 use ice::Held;
 use std::fmt;
@@ -93,7 +94,7 @@ impl PeerConnection {
                 connection: ConnectionState::New,
                 negotiation_needed: false,
             },
-            transport: Transport::new(agent, session, 1, config.mtu()),
+            transport: Transport::new(agent, session, 1, config.mtu(), Tap::new(config.tap, config.clock)),
             certificate,
             cname,
             jsep,
@@ -218,6 +219,24 @@ impl PeerConnection {
     /// How much was discarded, by cause; each cause has a name of the form `layer.reason`.
     pub fn drops(&self) -> Vec<(&'static str, u64)> {
         stats::drops(&self.transport, self.channels.drops())
+    }
+
+    /// What [`Config::tap`](crate::Config::tap) asks for: keys and packets, for debugging.
+    ///
+    /// It is nothing that is owed, and wakes nobody: whoever wants it asks in every turn of the loop until `None`, also
+    /// after [`Event::Closed`].
+    pub fn poll_tap(&mut self) -> Option<Tapped> {
+        self.transport.tap_mut()?.poll()
+    }
+
+    /// Whether [`poll_tap`](Self::poll_tap) would give something.
+    pub(crate) fn has_tapped(&self) -> bool {
+        self.transport.tap().is_some_and(|tap| !tap.is_empty())
+    }
+
+    /// What is not polled yet, of a connection that is over.
+    pub(crate) const fn take_tap(&mut self) -> Option<Box<Tap>> {
+        self.transport.take_tap()
     }
 
     // ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -19,3 +19,4 @@ mod roles;
 mod security;
 mod setup;
 mod swarm;
+mod taps;
