@@ -127,8 +127,10 @@ fn run(arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
 }
 
 fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
-    let is_chosen =
-        |scenario: &&Scenario| arguments.wants_of(name, scenario.name, scenario.has_media, scenario.is_smoke);
+    let is_chosen = |scenario: &&Scenario| {
+        arguments.wants_of(name, scenario.name, scenario.has_media, scenario.is_smoke)
+            && scenario.only.is_none_or(|only| only == name)
+    };
     let uses = arguments.uses(name);
     for hides_addresses in [false, true] {
         let chosen: Vec<_> =
