@@ -105,8 +105,8 @@ impl<'a> Trial<'a> {
             return Ok(Err(said.to_owned()));
         }
         let lines = std::str::from_utf8(&output.stdout)?.lines().filter_map(|line| serde_json::from_str(line).ok());
-        let programs = lines.filter_map(|line: Value| line.get("executable")?.as_str().map(PathBuf::from));
-        Ok(programs.last().ok_or_else(|| "cargo made no program of tests".to_owned()))
+        let mut programs = lines.filter_map(|line: Value| line.get("executable")?.as_str().map(PathBuf::from));
+        Ok(programs.next_back().ok_or_else(|| "cargo made no program of tests".to_owned()))
     }
 
     fn run(&self, program: &Path, test: &Place, patience: Duration) -> Result<Outcome, Error> {
