@@ -315,10 +315,14 @@ impl Exchange {
             Event::ConnectionStateChanged(state) => {
                 tracing::info!(?page, %state, "the call's state");
                 if state == ConnectionState::Failed {
+                    let connection = self.driver.endpoint().connection(id);
+                    let advice = connection.and_then(PeerConnection::ice_failure).map(|failure| failure.advice.clone());
                     self.hang_up(page);
-                    self.say(page, ServerMessage::Bye("no path to this browser works".to_owned()));
+                    let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
+                    self.say(page, ServerMessage::Bye(format!("no path to this browser works{advice}")));
                 }
             }
+            Event::IceFailed(failure) => tracing::warn!(?page, "no path works: {failure}"),
             Event::Closed(reason) => {
                 tracing::info!(?page, %reason, "a call ends");
                 self.by_connection.remove(&id);

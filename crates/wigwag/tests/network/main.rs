@@ -9,6 +9,7 @@ mod common;
 mod contract;
 mod cost;
 mod endpoint;
+mod frames;
 mod gathering;
 mod media;
 mod refusals;
