@@ -17,6 +17,11 @@ mod stats;
 mod tap;
 mod transport;
 
+/// The page about debugging is of this repository, not of this package; its example must compile all the same.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/debugging.md")]
+pub struct DebuggingPage;
+
 pub use config::{Config, EndpointConfig};
 pub use data_channel::{
     ChannelId, ChannelState, ChannelStats, DataChannel, DataChannelDrops, DataChannelInit, Reliability,

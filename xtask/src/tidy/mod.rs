@@ -2,6 +2,7 @@
 
 mod crates;
 mod policy;
+mod public;
 mod rules;
 mod source;
 #[cfg(test)]
