@@ -157,6 +157,21 @@ impl Queue {
         self.lines.is_empty()
     }
 
+    /// Whether a message was begun and not ended.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.lines.has_begun()
+    }
+
+    /// Every stream counts its messages from 0.
+    pub(crate) fn begin_anew(&mut self) {
+        self.streams.iter_mut().for_each(|(_, stream)| stream.begin_anew());
+    }
+
+    /// The streams that were used.
+    pub(crate) fn used(&mut self) -> Vec<u16> {
+        self.streams.iter_mut().map(|(id, _)| id).collect()
+    }
+
     fn message(&self, id: u16) -> Option<&Message> {
         self.streams.get(id)?.messages.front()
     }
