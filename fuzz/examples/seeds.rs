@@ -418,6 +418,18 @@ fn ice() -> Result<()> {
         "silence",
         script(&[&[EXCHANGE, EXCHANGE, PASS, 200, WAKE, WAKE, DRAIN, PASS, 200, WAKE, DRAIN, EXCHANGE]]),
     )?;
+    // Prepared, and told to the other side, candidates with it; the next generation is that of the argument.
+    let [prepare, tell] = [|side: u8, n: u8| [COMMAND | side, 244, n], |side: u8, n: u8| [COMMAND | side, 80, n]];
+    let known = [remote(0, 2), remote(Z, 1)].concat();
+    let anew = |n| [&prepare(0, n)[..], &prepare(Z, n), &tell(Z, n), &tell(0, n), &known, &[EXCHANGE; 3]].concat();
+    write("ice_agent", "restart", script(&[&[EXCHANGE, EXCHANGE], &anew(1), &anew(2)]))?;
+    let early = [&prepare(0, 1)[..], &prepare(Z, 1), &tell(Z, 1), &remote(Z, 1), &[EXCHANGE], &tell(0, 1)].concat();
+    write("ice_agent", "restart_early", script(&[&[EXCHANGE, EXCHANGE], &early, &remote(0, 2), &[EXCHANGE; 3]]))?;
+    // Everything fails, both begin anew.
+    let silence = [[PASS, 255].as_slice(), &[WAKE; 4]].concat();
+    write("ice_agent", "restart_both", script(&[&[EXCHANGE, EXCHANGE], &silence, &anew(1), &[EXCHANGE; 4]]))?;
+    let back = [&prepare(Z, 1)[..], &[DRAIN | Z, COMMAND | Z, 247, 0, EXCHANGE]].concat();
+    write("ice_agent", "restart_taken_back", script(&[&[EXCHANGE, EXCHANGE], &back]))?;
     let damage = [
         DRAIN,
         DAMAGED | Z,
@@ -484,6 +496,9 @@ fn peer() -> Result<()> {
         "media",
         [tracks.as_slice(), &begin, &media, &media, &[COMMAND, 200, 1, 221], &renegotiate, &media].concat(),
     )?;
+    let restart = [&[COMMAND, 244][..], &offer, &send, &mail(4), &[EXCHANGE; 2], &mail(4), &[EXCHANGE; 2]].concat();
+    let roam = [COMMAND, 247, 1, DRAIN, COMMAND, 246, 0, EXCHANGE, PASS, 100, EXCHANGE];
+    write("peer_connection", "restart", script(&[&send, &restart, &send_z, &roam, &mail(4), &[EXCHANGE; 3]]))?;
     write("peer_connection", "close", script(&[&send, &[COMMAND, 255, EXCHANGE]]))?;
     write(
         "peer_connection",

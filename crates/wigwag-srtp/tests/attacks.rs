@@ -118,6 +118,23 @@ fn rtp_in_the_clear_is_refused() {
 }
 
 #[test]
+fn what_is_not_version_2_is_no_rtp() {
+    for profile in PROFILES.iter().copied() {
+        let (mut a, mut z) = pair(profile);
+        for first in [0x00, 0x40, 0xc0] {
+            let (mut packet, mut compound) = (rtp(1, 1, b"payload"), rtcp(1));
+            (packet[0], compound[0]) = (first, first);
+            assert_eq!(seal(&mut a, &packet), None, "{first:#x}");
+            assert!(!a.protect_rtcp(2000, &mut Vec::new(), append(&compound)));
+            packet.extend([0; 32]);
+            compound.extend([0; 32]);
+            assert_eq!(open(&mut z, &packet), Err(Error::Malformed));
+            assert_eq!(open_rtcp(&mut z, &compound), Err(Error::Malformed));
+        }
+    }
+}
+
+#[test]
 fn truncated_packets_are_refused_at_every_length() {
     for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
@@ -296,11 +313,11 @@ fn every_packet_replayed_is_refused() {
             assert_eq!(open(&mut z, packet), Err(expected), "{n}");
         }
         for (n, packet) in sealed_rtcp.iter().enumerate() {
-            let expected = if n < 300 - 128 { Error::TooOld } else { Error::Replayed };
+            let expected = if n < 300 - 256 { Error::TooOld } else { Error::Replayed };
             assert_eq!(open_rtcp(&mut z, packet), Err(expected), "{n}");
         }
         assert_eq!((z.stats().rtp_unprotected, z.stats().rtcp_unprotected), (1500, 300));
-        assert_eq!((z.stats().dropped_replayed, z.stats().dropped_too_old), (1024 + 128, 476 + 172));
+        assert_eq!((z.stats().dropped_replayed, z.stats().dropped_too_old), (1024 + 256, 476 + 44));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::jsep::{self, DtlsRole, LocalTransport, MediaKind, MediaParameters};
 use std::net::SocketAddr;
 use wigwag_dtls as dtls;
 use wigwag_ice as ice;
-use wigwag_rtp as rtp;
+use wigwag_rtp::{self as rtp, payload::Format};
 use wigwag_sansio::{Protocol, Rng, Seed};
 use wigwag_sctp as sctp;
 use wigwag_sdp as sdp;
@@ -80,10 +80,10 @@ pub(crate) fn remote_candidate(candidate: &sdp::Candidate) -> Option<ice::Remote
 /// What our descriptions say of the transport.
 pub(crate) fn local_transport(
     agent: &ice::Agent,
+    credentials: &ice::Credentials,
     certificate: &dtls::Certificate,
     is_complete: bool,
 ) -> LocalTransport {
-    let credentials = agent.local_credentials();
     let own = certificate.fingerprint(dtls::HashAlgorithm::Sha256);
     LocalTransport {
         ufrag: credentials.ufrag.clone(),
@@ -178,6 +178,14 @@ pub(crate) const fn rtp_kind(kind: MediaKind) -> rtp::Kind {
     }
 }
 
+/// How frames of a codec are cut into packets; `None` if that is not known here.
+pub(crate) fn payload_format(codec: &str) -> Option<Format> {
+    [("opus", Format::Opus), ("VP8", Format::Vp8)]
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(codec))
+        .map(|(_, format)| format)
+}
+
 fn payload_types(codecs: &[jsep::NegotiatedCodec]) -> Vec<rtp::PayloadType> {
     codecs
         .iter()
@@ -225,6 +233,7 @@ pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &Medi
     mapped.extensions = extensions(parameters, |extension| extension.receives);
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     mapped.pli = has_feedback(codecs, &sdp::Feedback::NackPli);
+    mapped.fir = has_feedback(codecs, &sdp::Feedback::CcmFir);
     mapped.transport_cc = has_feedback(codecs, &sdp::Feedback::TransportCc);
     mapped
 }
@@ -239,6 +248,13 @@ mod tests {
             let mapped = srtp_profile(profile).expect("a cipher");
             assert_eq!((mapped.key_len(), mapped.salt_len()), (profile.key_len(), profile.salt_len()));
         }
+    }
+
+    #[test]
+    fn payload_formats_are_found_whatever_the_case_of_their_names() {
+        let found = ["opus", "OPUS", "vp8", "VP8", "PCMU", "VP9", ""].map(payload_format);
+        let (opus, vp8) = (Some(Format::Opus), Some(Format::Vp8));
+        assert_eq!(found, [opus, opus, vp8, vp8, None, None, None]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("wigwag-sansio", &[]),
     ("wigwag-sdp", &[]),
+    ("wigwag-pcapng", &[]),
     ("wigwag-stun", &["wigwag-sansio"]),
     ("wigwag-turn", &["wigwag-sansio", "wigwag-stun"]),
     ("wigwag-ice", &["wigwag-sansio", "wigwag-stun"]),
@@ -16,7 +17,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("wigwag", PROTOCOLS),
     ("wigwag-mio", &["wigwag", "wigwag-sansio"]),
     ("wigwag-cli", ALL),
-    ("wigwag-sim", &["wigwag-sansio"]),
+    ("wigwag-sim", &["wigwag-sansio", "wigwag-pcapng"]),
     ("xtask", &[]),
 ];
 
@@ -32,6 +33,7 @@ const PROTOCOLS: &[&str] = &[
     "wigwag-sctp",
     "wigwag-rtp",
     "wigwag-congestion",
+    "wigwag-pcapng",
 ];
 
 const ALL: &[&str] = &[
@@ -48,6 +50,7 @@ const ALL: &[&str] = &[
     "wigwag-sctp",
     "wigwag-rtp",
     "wigwag-congestion",
+    "wigwag-pcapng",
 ];
 
 /// The simulator: for tests only.
@@ -154,6 +157,7 @@ pub(super) const LONG_FILES: &[(&str, &str)] = &[];
 
 /// How many crates of others somebody who embeds one of ours builds at most.
 pub(super) const CRATES: &[(&str, usize)] = &[
+    ("wigwag-pcapng", 0),
     ("wigwag-sdp", 8),
     ("wigwag-rtp", 12),
     ("wigwag-sctp", 24),

@@ -11,6 +11,7 @@ mod hostile;
 mod lite;
 mod network;
 mod nomination;
+mod prepared;
 mod restart;
 mod script;
 

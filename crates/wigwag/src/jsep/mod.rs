@@ -32,6 +32,7 @@ pub use wigwag_sdp::{Direction, Feedback, Setup};
 use negotiation::{Negotiation, Part};
 use offer::Plan;
 use signaling::Side;
+use std::collections::BTreeSet;
 use wigwag_sansio::{Rng, Seed};
 use wigwag_sdp::{
     AddressType, Attribute, Connection, Fingerprint, Group, IceOptions, MediaDescription, Origin, SessionDescription,
@@ -66,7 +67,8 @@ pub struct Jsep {
     version: u64,
     signaling: SignalingState,
     wants_data: bool,
-    wants_restart: bool,
+    /// The names of ours that a restart is to replace (W3C `[[LocalIceCredentialsToReplace]]`); at most two.
+    to_replace: BTreeSet<String>,
     now: Negotiation,
     /// What to go back to, while an offer is not answered.
     stable: Option<Negotiation>,
@@ -96,7 +98,7 @@ impl Jsep {
             version: 0,
             signaling: SignalingState::Stable,
             wants_data: false,
-            wants_restart: false,
+            to_replace: BTreeSet::new(),
             now: Negotiation::default(),
             stable: None,
             descriptions: Descriptions::default(),
@@ -203,9 +205,35 @@ impl Jsep {
         }
     }
 
-    /// Wants ICE to be restarted: negotiation is needed until a description with another [`LocalTransport::ufrag`] is set.
-    pub const fn want_ice_restart(&mut self) {
-        self.wants_restart = true;
+    /// Wants ICE to be restarted: negotiation is needed until descriptions with other names than those that are set now
+    /// are agreed upon. Before there is one, there is nothing to restart.
+    pub fn want_ice_restart(&mut self) {
+        let Descriptions { current_local, pending_local, .. } = &self.descriptions;
+        let set = [current_local, pending_local].into_iter().flatten();
+        self.to_replace = set.filter_map(|description| ufrag(&description.sdp)).map(str::to_owned).collect();
+    }
+
+    /// Whether an offer with this [`LocalTransport::ufrag`] would not be the restart that is wanted.
+    #[must_use]
+    pub fn is_to_be_replaced(&self, ufrag: &str) -> bool {
+        self.to_replace.contains(ufrag)
+    }
+
+    /// W3C §4.4.1.5: "If none of the ICE credentials in connection.[[LocalIceCredentialsToReplace]] are present in
+    /// description, then set connection.[[LocalIceCredentialsToReplace]] to an empty set."
+    fn forget_replaced(&mut self) {
+        let current = self.descriptions.current_local.as_ref().and_then(|description| ufrag(&description.sdp));
+        if self.signaling == SignalingState::Stable && !current.is_some_and(|name| self.to_replace.contains(name)) {
+            self.to_replace.clear();
+        }
+    }
+
+    /// The name and the password of our description that was set last.
+    #[must_use]
+    pub fn local_credentials(&self) -> Option<(&str, &str)> {
+        let sdp = &self.local_description()?.sdp;
+        let attributes = sdp.media.iter().map(|section| &section.attributes);
+        attributes.filter_map(|attributes| attributes.ice_ufrag().zip(attributes.ice_pwd())).next()
     }
 
     /// Over: nothing can be made or set any more.
@@ -261,10 +289,9 @@ impl Jsep {
             SdpType::Pranswer | SdpType::Answer | SdpType::Rollback => self.apply_local_answer(kind, &sdp)?,
         }
         self.version = self.version.saturating_add(1);
-        let restarted = ufrag(&sdp) != self.descriptions.current_local.as_ref().and_then(|before| ufrag(&before.sdp));
-        self.wants_restart &= !restarted;
         self.descriptions.set(Side::Local, Description { kind, sdp });
         self.enter(signaling);
+        self.forget_replaced();
         self.forget_refused_data(had_data);
         Ok(())
     }
@@ -319,6 +346,7 @@ impl Jsep {
         self.made = None;
         self.descriptions.set(Side::Remote, Description { kind, sdp });
         self.enter(signaling);
+        self.forget_replaced();
         self.forget_refused_data(had_data);
         Ok(())
     }
@@ -522,7 +550,7 @@ impl Jsep {
     #[must_use]
     pub fn is_negotiation_needed(&self) -> bool {
         self.signaling == SignalingState::Stable
-            && (self.wants_restart
+            && (!self.to_replace.is_empty()
                 || (self.wants_data && !self.now.has_data())
                 || self.now.transceivers.values().any(|transceiver| self.is_needed_by(transceiver)))
     }
