@@ -57,6 +57,7 @@ impl Lines {
         self.unfinished.is_some() || !self.begun.is_empty()
     }
 
+    #[inline]
     pub(super) fn next(&self, streams: &Streams) -> Option<Next> {
         if let Some(id) = self.unfinished {
             return Some(Next::Unfinished(id));

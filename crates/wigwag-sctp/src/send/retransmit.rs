@@ -444,6 +444,7 @@ impl Transmission {
             .then_some(chunk.size(self.outstanding.format()))
     }
 
+    #[inline]
     fn may_send(&self, queue: &Queue) -> Option<usize> {
         if self.is_held && !queue.has_begun() || !self.fits_path() || self.outstanding.next_lost().is_some() {
             return None;
