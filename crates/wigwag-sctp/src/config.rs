@@ -58,6 +58,12 @@ pub struct Config {
     /// Whether messages of several streams may be on their way in pieces at once, with a peer that can do so too (RFC 8260):
     /// a long message then holds no other stream up. `false`.
     pub interleaving: bool,
+    /// Whether the peer may ask us to reset streams of ours (RFC 6525 §6.3.1). `false`: data channels have no use for it.
+    pub takes_stream_reset_requests: bool,
+    /// Whether the peer may reset all streams and TSNs. `false`.
+    pub takes_association_resets: bool,
+    /// Whether the peer may add streams, no more than `streams_max` to its own, or ask us to add some to ours. `false`.
+    pub takes_stream_additions: bool,
     /// Which stream's turn it is. Round robin.
     pub scheduler: Scheduler,
     /// How long a shutdown of ours may take (T5-shutdown-guard, RFC 9260 §9.2). 300 s, five times RFC 9260's RTO.Max.
@@ -114,6 +120,9 @@ impl Default for Config {
             init_retransmits_max: Some(20),
             zero_checksum: false,
             interleaving: false,
+            takes_stream_reset_requests: false,
+            takes_association_resets: false,
+            takes_stream_additions: false,
             scheduler: Scheduler::default(),
             shutdown_guard: Duration::from_secs(300),
             initial_tsn: None,

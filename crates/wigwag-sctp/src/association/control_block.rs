@@ -88,6 +88,11 @@ impl ControlBlock {
         mtu - HEADER_LEN - CHUNK_HEADER_LEN
     }
 
+    /// All that was sent is acknowledged, and no message is begun.
+    pub(crate) fn is_quiet(&self, queue: &Queue) -> bool {
+        self.transmission.is_done() && !queue.has_begun()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         earliest([self.transmission.deadline(), self.reception.deadline()])
     }

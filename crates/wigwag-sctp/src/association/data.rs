@@ -1,16 +1,14 @@
-//! Data and what is said about it, while the association is established (RFC 9260 §6, RFC 3758, RFC 6525).
+//! Data and what is said about it, while the association is established (RFC 9260 §6, RFC 3758, RFC 8260).
 
 use super::Association;
-use super::reconfig::Answer;
 use super::state::Phase;
 use crate::cause::{self, code};
 use crate::chunk::{Data, ForwardTsn, IData, IForwardTsn, Sack};
-use crate::event::{CloseReason, Event};
+use crate::event::CloseReason;
 use crate::packet::RawChunk;
-use crate::parameter::{self, OutgoingReset, Response, ResponseResult};
 use crate::receive::TooLarge;
 use crate::send::{Format, SackOutcome};
-use crate::wire::{Reader, Tlv, Tlvs};
+use crate::wire::Tlv;
 use std::time::Instant;
 
 impl Association {
@@ -137,87 +135,5 @@ impl Association {
             Some(block) => block.reception.handle_i_forward(forward, &mut self.inbox),
             None => self.stats.discarded.unexpected += 1,
         }
-    }
-
-    pub(super) fn handle_reconfig(&mut self, chunk: RawChunk<'_>) {
-        for parameter in Tlvs::new(chunk.value) {
-            let is_ready = self.block.is_some() && self.phase.carries_data();
-            let Some(parameter) = parameter.ok().filter(|_| is_ready) else {
-                self.stats.discarded.reconfig += 1;
-                return;
-            };
-            let is_understood = match parameter.kind {
-                parameter::kind::OUTGOING_RESET => self.handle_reset_request(parameter.value),
-                parameter::kind::RESPONSE => self.handle_reset_response(parameter.value),
-                parameter::kind::INCOMING_RESET
-                | parameter::kind::TSN_RESET
-                | parameter::kind::ADD_OUTGOING
-                | parameter::kind::ADD_INCOMING => self.deny(parameter.value),
-                _ => None,
-            };
-            if is_understood.is_none() {
-                self.stats.discarded.reconfig += 1;
-            }
-        }
-    }
-
-    /// Requests that data channels have no use for (RFC 8831 §6.2).
-    fn deny(&mut self, value: &[u8]) -> Option<()> {
-        let sequence = Reader::new(value).u32()?;
-        let reconfig = &mut self.block.as_mut()?.reconfig;
-        reconfig.is_new(sequence).then(|| reconfig.answer(sequence, ResponseResult::Denied))
-    }
-
-    fn handle_reset_request(&mut self, value: &[u8]) -> Option<()> {
-        let request = OutgoingReset::decode(value)?;
-        let block = self.block.as_mut()?;
-        if !block.reconfig.is_new(request.sequence) {
-            return None;
-        }
-        let has_all = block.reception.cumulative() >= block.reception.cumulative().nearest(request.last_tsn);
-        let has_room = block.reception.window(&self.inbox) > 0;
-        let streams: Vec<u16> = request.streams().collect();
-        let result = if streams.iter().any(|stream| *stream >= block.inbound_streams) {
-            ResponseResult::WrongSsn
-        } else if has_all && has_room {
-            if block.reconfig.perform(request, &streams) {
-                block.reception.reset(&streams);
-                self.inbox.stream_reset(streams);
-            }
-            ResponseResult::Performed
-        } else {
-            // RFC 6525 §5.2.2 E2: what was sent before has not all arrived; or nobody fetches the events of the last ones.
-            ResponseResult::InProgress
-        };
-        block.reconfig.answer(request.sequence, result);
-        Some(())
-    }
-
-    fn handle_reset_response(&mut self, value: &[u8]) -> Option<()> {
-        let response = Response::decode(value)?;
-        let block = self.block.as_mut()?;
-        let (mut streams, is_reset) = match block.reconfig.handle_response(response, block.transmission.cumulative()) {
-            Answer::Unknown => return None,
-            Answer::Later => {
-                block.errors = 0;
-                return Some(());
-            }
-            Answer::Done { streams, last_tsn } => {
-                block.transmission.set_reset_barrier(last_tsn);
-                (streams, true)
-            }
-            Answer::Refused { streams } => (streams, false),
-        };
-        block.errors = 0;
-        streams.retain(|stream| self.queue.end_reset(*stream, is_reset));
-        if streams.is_empty() {
-            return Some(());
-        }
-        self.notices.push_back(if is_reset {
-            Event::OutgoingStreamReset { streams }
-        } else {
-            Event::OutgoingStreamResetRefused { streams }
-        });
-        Some(())
     }
 }

@@ -8,6 +8,7 @@ mod heartbeat;
 mod input;
 mod output;
 mod reconfig;
+mod reconfigure;
 mod reply;
 mod shutdown;
 mod state;

@@ -12,8 +12,10 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// Buffers that are kept though no message is in them, and how large one may be.
-const SPARE_BUFFERS_MAX: usize = 16;
-const SPARE_LEN_MAX: usize = 1024 * 1024;
+const SPARE_BUFFERS_MAX: usize = 8;
+const SPARE_LEN_MAX: usize = 256 * 1024;
+/// What a first early fragment costs beside what each does: a node of a tree.
+const EARLY_OVERHEAD: usize = 3 * OVERHEAD;
 
 /// Which message a fragment is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +40,8 @@ struct Partial {
 
 impl Partial {
     fn charge(&self) -> usize {
-        self.buffer.len() + self.early_len + (1 + self.early.len()) * OVERHEAD
+        let early = if self.early.is_empty() { 0 } else { EARLY_OVERHEAD };
+        self.buffer.len() + self.early_len + (1 + self.early.len()) * OVERHEAD + early
     }
 
     const fn len(&self) -> usize {

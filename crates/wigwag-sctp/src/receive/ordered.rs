@@ -62,6 +62,7 @@ impl Order {
     }
 
     /// Delivers the message, and what waited for it, or keeps it.
+    #[inline]
     pub(crate) fn take_in(&mut self, message: Message, inbox: &mut Inbox, stats: &mut Stats) {
         if message.is_unordered {
             message.deliver(inbox);

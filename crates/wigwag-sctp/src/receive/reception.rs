@@ -312,6 +312,17 @@ impl Reception {
         true
     }
 
+    /// The peer goes on with this TSN, and all its streams begin anew.
+    pub(crate) fn restart(&mut self, next: u32) {
+        self.tracker = Tracker::new(Tsn::first(next));
+        self.reset(&[]);
+    }
+
+    /// Whether everything that has come is in messages.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.tracker.has_gaps()
+    }
+
     /// Streams begin anew; none: all of them.
     pub(crate) fn reset(&mut self, streams: &[u16]) {
         match &mut self.assembly {

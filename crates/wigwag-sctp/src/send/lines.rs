@@ -53,6 +53,11 @@ impl Lines {
         self.unfinished.is_none() && self.begun.is_empty() && self.fresh.is_empty()
     }
 
+    pub(super) fn has_begun(&self) -> bool {
+        self.unfinished.is_some() || !self.begun.is_empty()
+    }
+
+    #[inline]
     pub(super) fn next(&self, streams: &Streams) -> Option<Next> {
         if let Some(id) = self.unfinished {
             return Some(Next::Unfinished(id));

@@ -226,6 +226,7 @@ impl Outstanding {
     }
 
     /// Takes a chunk that is sent now, or one that is `Abandoned` from the beginning.
+    #[inline]
     pub(crate) fn push(&mut self, chunk: Chunk) -> Tsn {
         let tsn = self.next_tsn();
         self.len += chunk.len();

@@ -7,7 +7,7 @@ use super::account::Account;
 use super::lines::{Lines, Next};
 use super::outstanding::{Chunk, ChunkState, Format, Lifetime};
 use super::schedule::PRIORITY_DEFAULT;
-use super::stream::{Message, Reset, Stamp, Streams};
+use super::stream::{Message, Reset, Stamp, Stream, Streams};
 use crate::chunk::{BEGINNING, ENDING, UNORDERED};
 use crate::config::Scheduler;
 use crate::serial::Tsn;
@@ -32,6 +32,8 @@ pub(crate) struct Queue {
     lines: Lines,
     arrivals: u64,
     unstamped: Vec<u16>,
+    /// How many messages have a lifetime: if none has, none is looked at for it.
+    timed: usize,
     /// Streams that are to be reset, and have nothing left to send.
     drained: BTreeSet<u16>,
     /// Messages that may give way to more important ones, the least important last; and how many did.
@@ -47,6 +49,7 @@ impl Queue {
             lines: Lines::new(scheduler),
             arrivals: 0,
             unstamped: Vec::new(),
+            timed: 0,
             drained: BTreeSet::new(),
             by_priority: BTreeMap::new(),
             displaced: 0,
@@ -81,6 +84,7 @@ impl Queue {
         }
         if expiry != Stamp::Never {
             self.unstamped.push(id);
+            self.timed += 1;
         }
         let arrival = self.arrivals;
         self.arrivals = arrival.wrapping_add(1);
@@ -157,6 +161,21 @@ impl Queue {
         self.lines.is_empty()
     }
 
+    /// Whether a message was begun and not ended.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.lines.has_begun()
+    }
+
+    /// Every stream counts its messages from 0.
+    pub(crate) fn begin_anew(&mut self) {
+        self.streams.iter_mut().for_each(|(_, stream)| stream.begin_anew());
+    }
+
+    /// The streams that were used.
+    pub(crate) fn used(&mut self) -> Vec<u16> {
+        self.streams.iter_mut().map(|(id, _)| id).collect()
+    }
+
     fn message(&self, id: u16) -> Option<&Message> {
         self.streams.get(id)?.messages.front()
     }
@@ -166,19 +185,24 @@ impl Queue {
     }
 
     /// How many bytes the next chunk carries, of at most `max`.
+    #[inline]
     pub(crate) fn next_len(&self, max: usize) -> Option<usize> {
         self.next().map(|message| message.data.len().min(max))
     }
 
     /// When the next message will have lived too long.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        if self.timed == 0 {
+            return None;
+        }
         self.next()?.expiry.at()
     }
 
     /// Discards messages that have lived too long, as far as they are next. `Some`: one of them had been begun; the chunk, whose
     /// TSN is `tsn`, stands for the rest of it.
     pub(crate) fn expire(&mut self, now: Instant, tsn: Tsn, abandoned: &mut u64) -> Option<Chunk> {
-        while let Some(next) = self.lines.next(&self.streams)
+        while self.timed > 0
+            && let Some(next) = self.lines.next(&self.streams)
             && let Some(message) = self.message(next.id())
             && message.expiry.at().is_some_and(|at| at <= now)
         {
@@ -226,6 +250,7 @@ impl Queue {
         let ppid_or_fsn = if is_numbered { message.fsn } else { message.ppid };
         message.fsn = message.fsn.wrapping_add(1);
         let lifetime = Lifetime { max_retransmits: message.max_retransmits, expires: message.expiry.at() };
+        self.timed -= usize::from(is_end && message.is_timed());
         if let Some(priority) = message.priority.filter(|_| is_begin) {
             by_priority.remove(&(priority, message.arrival));
         }
@@ -258,6 +283,7 @@ impl Queue {
         if let Some(priority) = message.priority {
             self.by_priority.remove(&(priority, message.arrival));
         }
+        self.timed -= usize::from(message.is_timed());
         self.lines.end(next, message.is_begun().then_some(message.len), stream);
         if stream.is_drained() {
             self.drained.insert(id);
@@ -365,14 +391,19 @@ impl Queue {
         self.lines.limit(streams);
         self.by_priority.retain(|_, id| *id < streams);
         self.drained.retain(|id| *id < streams);
-        let Self { streams: all, account, .. } = self;
+        let Self { streams: all, account, timed, .. } = self;
         let refused = all.iter_mut().filter(|(id, _)| *id >= streams);
-        refused.filter_map(|(id, stream)| stream.clear(id, account).then_some(id)).collect()
+        let clear = |(id, stream): (u16, &mut Stream)| {
+            *timed -= stream.messages.iter().filter(|message| message.is_timed()).count();
+            stream.clear(id, account).then_some(id)
+        };
+        refused.filter_map(clear).collect()
     }
 
     /// Every stream begins anew, and has nothing to send.
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
+        self.timed = 0;
         self.by_priority.clear();
         self.unstamped.clear();
         self.drained.clear();
@@ -386,5 +417,7 @@ impl Queue {
     pub(crate) fn invariants(&self) {
         self.account.invariants(self.streams.all());
         self.lines.invariants(self.streams.all());
+        let timed = self.streams.all().flat_map(|stream| &stream.messages).filter(|message| message.is_timed());
+        debug_assert!(timed.count() <= self.timed, "what has a lifetime is looked at");
     }
 }

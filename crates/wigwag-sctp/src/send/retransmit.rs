@@ -66,6 +66,7 @@ pub(crate) struct Transmission {
     /// Bytes of user data, acknowledged by gap blocks or not, that are kept at most.
     outstanding_max: usize,
     may_give_up: bool,
+    is_held: bool,
     gaps: Vec<Block>,
     /// The blocks of the SACK before. Only here to keep its capacity and to tell what is new.
     gaps_before: Vec<Block>,
@@ -89,6 +90,7 @@ impl Transmission {
             has_heard: true,
             outstanding_max: config.send_buffer.max(mtu),
             may_give_up: extensions.has_forward_tsn,
+            is_held: false,
             gaps: Vec::new(),
             gaps_before: Vec::new(),
             mtu,
@@ -120,6 +122,20 @@ impl Transmission {
     /// The last TSN that is known to have arrived, with everything before it.
     pub(crate) const fn cumulative(&self) -> Tsn {
         self.outstanding.cumulative()
+    }
+
+    /// Whether nothing new is sent for the time being.
+    pub(crate) const fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
+    }
+
+    /// Nothing is outstanding, and this is the next TSN.
+    pub(crate) fn restart(&mut self, next: u32) {
+        debug_assert!(self.is_done());
+        self.outstanding = Outstanding::new(Tsn::first(next), self.outstanding.format());
+        (self.recovery, self.measuring, self.reset_barrier) = (None, None, None);
+        self.gaps.clear();
+        self.t3.stop();
     }
 
     pub(crate) const fn set_reset_barrier(&mut self, tsn: Tsn) {
@@ -428,8 +444,9 @@ impl Transmission {
             .then_some(chunk.size(self.outstanding.format()))
     }
 
+    #[inline]
     fn may_send(&self, queue: &Queue) -> Option<usize> {
-        if !self.fits_path() || self.outstanding.next_lost().is_some() {
+        if self.is_held && !queue.has_begun() || !self.fits_path() || self.outstanding.next_lost().is_some() {
             return None;
         }
         let len = queue.next_len(self.payload_max())?;

@@ -77,6 +77,10 @@ pub(super) struct Stream {
 }
 
 impl Message {
+    pub(super) fn is_timed(&self) -> bool {
+        self.expiry != Stamp::Never
+    }
+
     pub(super) const fn is_begun(&self) -> bool {
         self.last_tsn.is_some()
     }

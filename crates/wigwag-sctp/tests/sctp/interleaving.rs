@@ -1,10 +1,11 @@
 //! Messages in pieces beside one another, and whose turn it is (RFC 8260).
 
 use crate::common::{Peer, chunks, config, connected_with, has_chunk, ladder, plain};
+use crate::hostile::{chunk, packet, tag_for};
 use bytes::Bytes;
 use expect_test::expect;
 use std::time::Duration;
-use wigwag_sctp::{Config, Event, Reliability, Scheduler, SendOptions};
+use wigwag_sctp::{CloseReason, Config, Event, Reliability, Scheduler, SendOptions};
 use wigwag_sim::{A, World, Z};
 
 const I_DATA: u8 = 64;
@@ -237,4 +238,64 @@ fn less_important_messages_give_way_when_the_buffer_is_full() {
     received.sort_unstable();
     assert_eq!(received, [1, 5, 5, 6]);
     assert_eq!(world[A].association.stats().messages_abandoned, 2);
+}
+
+/// An I-DATA chunk.
+fn i_data(flags: u8, tsn: u32, stream: u16, mid: u32, ppid_or_fsn: u32, payload: &[u8]) -> Vec<u8> {
+    let mut value = tsn.to_be_bytes().to_vec();
+    value.extend_from_slice(&stream.to_be_bytes());
+    value.extend_from_slice(&[0, 0]);
+    value.extend_from_slice(&mid.to_be_bytes());
+    value.extend_from_slice(&ppid_or_fsn.to_be_bytes());
+    value.extend_from_slice(payload);
+    chunk(I_DATA, flags, &value)
+}
+
+#[test]
+fn pieces_of_messages_without_end_stay_within_the_window() {
+    // First fragments, others, and the last ones of which there should be no more; of one stream and of all.
+    for (flags, fsn, spread) in [(2, 51, 65_535), (0, 1, 65_535), (1, 9, 65_535), (4, 1, 1), (6, 51, 1)] {
+        let mut world = pair(Scheduler::RoundRobin);
+        let (tag, now) = (tag_for(&world, Z), world.now());
+        let z = &mut world[Z].association;
+        let held = allocation_counter::measure(|| {
+            for at in 0..100_000u32 {
+                let stream = (at % spread) as u16;
+                z.handle_input(&packet(tag, &i_data(flags, 1000 + at, stream, at / spread, fsn, &[7; 16])), now);
+            }
+        });
+        assert!(held.bytes_current < 3 * 5 * 1024 * 1024, "{} bytes, flags {flags}", held.bytes_current);
+        assert!(z.stats().discarded.no_room > 50_000);
+    }
+}
+
+#[test]
+fn fragments_that_make_no_sense_beside_others_are_counted_and_harm_nothing() {
+    let mut world = pair(Scheduler::RoundRobin);
+    let (tag, now) = (tag_for(&world, Z), world.now());
+    let fragments = [
+        (0, 1, "b"),
+        (0, 1, "again"),
+        (1, 2, "c"),
+        (1, 4, "another end"),
+        (0, 3, "behind the end"),
+        (2, 51, "a"),
+        (0, 1, "after all of it"),
+    ];
+    for (tsn, (flags, fsn, payload)) in (1000..).zip(fragments) {
+        world[Z].association.handle_input(&packet(tag, &i_data(flags, tsn, 0, 0, fsn, payload.as_bytes())), now);
+    }
+    world.run_for(Duration::from_millis(1));
+    assert_eq!(world[Z].received(), [(0, b"abc".to_vec())]);
+    assert_eq!(world[Z].association.stats().discarded.orphan, 4);
+}
+
+#[test]
+fn a_message_in_pieces_that_is_longer_than_may_be_ends_the_association() {
+    let mut small = interleaving(Scheduler::RoundRobin);
+    small.message_len_max_receive = 10_000;
+    let mut world = connected_with(1, interleaving(Scheduler::RoundRobin), small);
+    world[A].send(0, &[7; 10_001]);
+    world.run();
+    assert!(matches!(world[Z].notices()[..], [Event::Closed(CloseReason::ProtocolViolation(_))]));
 }

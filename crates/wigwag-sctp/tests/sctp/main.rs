@@ -9,6 +9,7 @@ mod interleaving;
 mod limits;
 mod loss;
 mod properties;
+mod reconfiguring;
 mod resets;
 mod setup;
 mod streams;
