@@ -1,6 +1,6 @@
 //! The data channel establishment protocol (RFC 8832).
 
-#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 use std::time::Duration;
 
