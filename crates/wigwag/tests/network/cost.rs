@@ -324,3 +324,17 @@ fn a_connection_that_waits_is_small() {
     let cost = measure(|| connection_of_cost = Some(Box::new(connection(64, A, config.clone()))));
     assert!(cost.bytes_current < 20_000, "{cost:?}");
 }
+
+/// One that is connected, with a channel open and nothing on its way, as most of a server's are most of the time.
+#[test]
+fn a_connection_that_is_idle_is_small() {
+    let mut world = pair(65);
+    connect_with_channel(&mut world, "chat", DataChannelInit::default());
+    world.run_for(Duration::from_secs(60));
+    for host in [A, Z] {
+        let idle = std::mem::replace(&mut world[host].connection, connection(66, host, config()));
+        let freed = measure(|| drop(idle));
+        let (held, size) = (-freed.bytes_current, size_of::<PeerConnection>() as i64);
+        assert!(held > 1000 && held + size < 48_000, "{host:?}: {held} bytes, and {size} of itself");
+    }
+}
