@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the invariants of docs/architecture.md that no compiler checks.
 
+mod attacks;
 mod crates;
 mod policy;
 mod public;

@@ -183,3 +183,27 @@ pub(super) const CLOSED: &[(&str, &str)] = &[
 
 /// Types of other crates that our signatures may name, and why.
 pub(super) const FOREIGN: &[(&str, &str)] = &[("Bytes", "payloads are shared slices")];
+
+/// Where secrets are compared, and with what.
+pub(super) const CONSTANT_TIME: &[(&str, &str)] = &[
+    ("crates/wigwag-dtls/src/crypto/mod.rs", "ct_eq"),
+    ("crates/wigwag-srtp/src/crypto/counter_mode.rs", "ct_eq"),
+    ("crates/wigwag-sctp/src/crypto.rs", "verify_slice"),
+    ("crates/wigwag-stun/src/crypto.rs", "ct_eq"),
+];
+
+/// Where bytes of others are read: no index, for one past the end would be a panic.
+pub(super) const READS_BYTES: &[&str] = &[
+    "crates/wigwag-dtls/src/lib.rs",
+    "crates/wigwag-ice/src/lib.rs",
+    "crates/wigwag-rtp/src/lib.rs",
+    "crates/wigwag-sctp/src/cause/mod.rs",
+    "crates/wigwag-sctp/src/chunk/mod.rs",
+    "crates/wigwag-sctp/src/packet.rs",
+    "crates/wigwag-sctp/src/parameter/mod.rs",
+    "crates/wigwag-sctp/src/wire.rs",
+    "crates/wigwag-sdp/src/lib.rs",
+    "crates/wigwag-srtp/src/lib.rs",
+    "crates/wigwag-stun/src/lib.rs",
+    "crates/wigwag/src/data_channel/dcep.rs",
+];

@@ -8,6 +8,7 @@ mod claims;
 mod common;
 mod contract;
 mod cost;
+mod details;
 mod endpoint;
 mod frames;
 mod gathering;
