@@ -20,5 +20,6 @@ mod roaming;
 mod roles;
 mod security;
 mod setup;
+mod stats;
 mod swarm;
 mod taps;
