@@ -9,6 +9,7 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag_dtls as dtls;
+use wigwag_ice as ice;
 use wigwag_rtp::{self as rtp, payload::ReceivedFrame};
 use wigwag_sctp as sctp;
 
@@ -33,6 +34,9 @@ pub enum Event {
         /// The server's words, or ours.
         error_text: String,
     },
+    /// Why no path works (any more): an advice, and the last decisions that led here, for people (as text) and programs
+    /// ([`to_json`](ice::Failure::to_json)). The state `failed` follows.
+    IceFailed(ice::Failure),
     /// W3C `iceconnectionstatechange`.
     IceConnectionStateChanged(IceConnectionState),
     /// W3C `connectionstatechange`.

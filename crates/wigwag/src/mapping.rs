@@ -77,10 +77,10 @@ pub(crate) fn remote_candidate(candidate: &sdp::Candidate) -> Option<ice::Remote
 /// What our descriptions say of the transport.
 pub(crate) fn local_transport(
     agent: &ice::Agent,
+    credentials: &ice::Credentials,
     certificate: &dtls::Certificate,
     is_complete: bool,
 ) -> LocalTransport {
-    let credentials = agent.local_credentials();
     let own = certificate.fingerprint(dtls::HashAlgorithm::Sha256);
     LocalTransport {
         ufrag: credentials.ufrag.clone(),
@@ -144,6 +144,11 @@ pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp:
     mapped.message_len_max_receive = usize::try_from(config.negotiation.max_message_size).unwrap_or(usize::MAX);
     mapped.receive_window = u32::try_from(config.receive_buffer).unwrap_or(u32::MAX);
     mapped.send_buffer = config.send_buffer;
+    // RFC 8261 §6: DTLS detects every error, so SCTP's checksum need not.
+    mapped.zero_checksum = true;
+    // RFC 8831 §6.4: priorities are weights, and a long message holds no other channel up where the peer can interleave.
+    mapped.interleaving = true;
+    mapped.scheduler = sctp::Scheduler::WeightedFair;
     mapped
 }
 

@@ -115,6 +115,9 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: F
             after_end,
         ]
     );
+    if let Some(tap) = transport.tap() {
+        drops.push(("tap.no_room", tap.no_room()));
+    }
     if let Some(dtls) = &transport.secured.dtls {
         named!(
             drops,

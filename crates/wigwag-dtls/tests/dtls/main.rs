@@ -1,9 +1,11 @@
 //! Connections as their peers, and strangers, see them.
 
 mod allocations;
+mod certificates;
 mod common;
 mod cookie;
 mod corpora;
 mod handshake;
 mod hostile;
+mod limits;
 mod network;

@@ -68,7 +68,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     }
     // A message that asked for all that was missing may have become needless.
     if !stream.missing.is_owed() {
-        session.owed.nacks.remove(&packet.ssrc);
+        session.owed.nacks.remove(packet.ssrc);
     }
     if taken.is_gap
         && let Some(at) = stream.missing.deadline()
@@ -76,7 +76,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         sooner(&mut session.timers.nack, at);
     }
     if stream.missing.is_empty() {
-        session.streams.incomplete.remove(&packet.ssrc);
+        session.streams.incomplete.remove(packet.ssrc);
     } else if taken.is_gap {
         session.streams.incomplete.insert(packet.ssrc);
     }

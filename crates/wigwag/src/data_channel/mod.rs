@@ -159,6 +159,7 @@ impl DataChannels {
         channel.state = ChannelState::Open;
         self.opened += 1;
         sctp.set_buffered_amount_low_threshold(stream, channel.low_threshold);
+        sctp.set_stream_priority(stream, channel.priority);
         if !channel.is_announced {
             self.owed.push_back((id, dcep::Message::Open(channel.open())));
             self.send_owed(sctp);
@@ -294,7 +295,7 @@ impl DataChannels {
             }
             sctp::Event::OutgoingStreamReset { streams } => {
                 for stream in streams {
-                    self.handle_outgoing_reset(stream);
+                    self.handle_outgoing_reset(stream, sctp);
                 }
                 if !self.owed.is_empty() {
                     self.send_owed(sctp);
@@ -383,6 +384,7 @@ impl DataChannels {
     }
 
     fn accept(&mut self, stream: u16, open: dcep::Open, sctp: &mut sctp::Association) {
+        sctp.set_stream_priority(stream, open.priority);
         let id = self.insert(Channel::theirs(open));
         self.bind(id, stream);
         self.opened += 1;
@@ -406,11 +408,14 @@ impl DataChannels {
         self.finish_if_both_reset(id);
     }
 
-    fn handle_outgoing_reset(&mut self, stream: u16) {
+    fn handle_outgoing_reset(&mut self, stream: u16, sctp: &mut sctp::Association) {
         let Some(id) = self.by_stream.get(&stream).copied() else { return };
         if let Some(channel) = self.channels.get_mut(&id) {
             // Of an open one, it is the end of the channel before it.
             channel.is_outgoing_reset = channel.state == ChannelState::Closing;
+            if channel.state == ChannelState::Open {
+                sctp.set_stream_priority(stream, channel.priority);
+            }
         }
         self.finish_if_both_reset(id);
     }

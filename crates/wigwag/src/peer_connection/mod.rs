@@ -2,13 +2,13 @@
 
 mod data;
 mod events;
+mod ice;
 mod media;
 mod negotiation;
 mod report;
 
 use crate::config::Config;
 use crate::data_channel::DataChannels;
-use crate::error::AddressError;
 use crate::event::{CloseReason, Event};
 use crate::gathering::Gathering;
 use crate::jsep::{Jsep, SignalingState};
@@ -16,13 +16,14 @@ use crate::mapping;
 use crate::media::Media;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use crate::stats::{self, TransportStats};
+use crate::tap::{Tap, Tapped};
 use crate::transport::{Security, Transport};
+use ice::Held;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use wigwag_dtls as dtls;
-use wigwag_ice::{self as ice, Path};
+use wigwag_ice::Path;
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Monotonic, Seed, Transmit, earliest};
 
@@ -37,6 +38,7 @@ pub struct PeerConnection {
     cname: String,
     jsep: Jsep,
     gathering: Gathering,
+    held: Held,
     transport: Transport,
     channels: DataChannels,
     media: Media,
@@ -57,6 +59,7 @@ struct Told {
     signaling: SignalingState,
     gathering: IceGatheringState,
     ice: IceConnectionState,
+    failure: bool,
     connection: ConnectionState,
     negotiation_needed: bool,
 }
@@ -78,9 +81,9 @@ impl PeerConnection {
         let certificate =
             config.certificate.clone().unwrap_or_else(|| Arc::new(mapping::new_certificate(&config, &seed)));
         let cname = mapping::cname(&seed);
-        let mut ice_config = ice::Config::default();
+        let mut ice_config = wigwag_ice::Config::default();
         ice_config.credentials = config.credentials.clone();
-        let agent = ice::Agent::new(ice_config, seed.fork("ice"));
+        let agent = wigwag_ice::Agent::new(ice_config, seed.fork("ice"));
         let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
         let jsep = Jsep::new(config.negotiation.clone(), seed.fork("jsep"));
         Self {
@@ -88,14 +91,16 @@ impl PeerConnection {
                 signaling: jsep.signaling_state(),
                 gathering: IceGatheringState::New,
                 ice: IceConnectionState::New,
+                failure: false,
                 connection: ConnectionState::New,
                 negotiation_needed: false,
             },
-            transport: Transport::new(agent, session, 1, config.mtu()),
+            transport: Transport::new(agent, session, 1, config.mtu(), Tap::new(config.tap, config.clock)),
             certificate,
             cname,
             jsep,
             gathering: Gathering::default(),
+            held: Held::default(),
             channels: DataChannels::new(),
             media: Media::new(seed.fork("media")),
             end: End::No,
@@ -193,6 +198,16 @@ impl PeerConnection {
         self.transport.ice.state().into()
     }
 
+    /// Why no path works, while the [ICE state](Self::ice_connection_state) is `failed`; as [`Event::IceFailed`] told it.
+    pub fn ice_failure(&self) -> Option<&wigwag_ice::Failure> {
+        self.transport.ice.failure()
+    }
+
+    /// Why each pair of addresses was tried, failed or chosen: the last 512 decisions, in their order.
+    pub fn ice_decisions(&self) -> impl Iterator<Item = &wigwag_ice::Decision> {
+        self.transport.ice.decisions()
+    }
+
     /// W3C `iceGatheringState`.
     pub fn ice_gathering_state(&self) -> IceGatheringState {
         self.gathering.state()
@@ -213,28 +228,29 @@ impl PeerConnection {
         stats::drops(&self.transport, self.channels.drops(), self.media.drops())
     }
 
+    /// What [`Config::tap`](crate::Config::tap) asks for: keys and packets, for debugging.
+    ///
+    /// It is nothing that is owed, and wakes nobody: whoever wants it asks in every turn of the loop until `None`, also
+    /// after [`Event::Closed`].
+    pub fn poll_tap(&mut self) -> Option<Tapped> {
+        self.transport.tap_mut()?.poll()
+    }
+
+    /// Whether [`poll_tap`](Self::poll_tap) would give something.
+    pub(crate) fn has_tapped(&self) -> bool {
+        self.transport.tap().is_some_and(|tap| !tap.is_empty())
+    }
+
+    /// What is not polled yet, of a connection that is over.
+    pub(crate) const fn take_tap(&mut self) -> Option<Box<Tap>> {
+        self.transport.take_tap()
+    }
+
     // ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// W3C `close`: the peer is told, then [`Event::Closed`] comes, then nothing more.
     pub fn close(&mut self) {
         self.begin_end(CloseReason::Local);
-    }
-
-    /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface.
-    ///
-    /// Datagrams that come name one of these as their [`Datagram::local`](crate::Datagram::local); those that name another
-    /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.
-    ///
-    /// # Errors
-    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
-    pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
-        AddressError::check(address)?;
-        let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
-        self.may_tell = true;
-        let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
-        self.gathering.found(&candidate, &self.transport.ice.local_credentials().ufrag);
-        self.jsep.update_candidates(&self.local_transport());
-        Ok(())
     }
 
     /// How many datagrams of one size the driver can hand to the kernel at once; at least 1.
@@ -244,7 +260,12 @@ impl PeerConnection {
 
     /// The ICE user fragment of our descriptions, by which a peer's checks are known.
     pub fn local_ufrag(&self) -> &str {
-        &self.transport.ice.local_credentials().ufrag
+        &self.transport.ice.offered_credentials().ufrag
+    }
+
+    /// All names by which a peer's checks are known to be for this connection: during a restart, more than one.
+    pub(crate) fn ufrags(&self) -> impl Iterator<Item = &str> + Clone {
+        self.transport.ice.ufrags()
     }
 
     /// Whether our check on this path was answered.
@@ -259,7 +280,7 @@ impl PeerConnection {
 
     /// Whether its paths are still its own: consent has not expired.
     pub(crate) fn holds_paths(&self) -> bool {
-        !matches!(self.transport.ice.state(), ice::State::Failed | ice::State::Closed)
+        !matches!(self.transport.ice.state(), wigwag_ice::State::Failed | wigwag_ice::State::Closed)
     }
 }
 

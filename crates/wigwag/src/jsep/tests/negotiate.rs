@@ -303,6 +303,35 @@ fn ice_restarts_are_told() {
     assert!(!z.jsep.takes_candidate(None, Some(0), Some("ufragA")) && !z.jsep.takes_candidate(Some("1"), None, None));
 }
 
+/// Firefox answers so, whatever its role: the association stays, and its roles with it.
+#[test]
+fn the_answer_to_a_restart_changes_no_role_whatever_it_says() {
+    for (setup, other) in [("active", "passive"), ("passive", "active")] {
+        let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+        a.jsep.want_data_channels();
+        let offer = a.describe();
+        z.set_remote(offer);
+        let reversed = |answer: &SessionDescription, from: &str, to: &str| {
+            let text = answer.to_string().replace(&format!("a=setup:{from}"), &format!("a=setup:{to}"));
+            SessionDescription::parse(&text).expect("an answer")
+        };
+        let answer = z.describe();
+        a.set_remote(reversed(&answer, "active", setup));
+        let role = a.jsep.dtls_role();
+        for restarts in [true, false] {
+            if restarts {
+                (a.local.ufrag, z.local.ufrag) = ("another".to_owned(), "anothertoo".to_owned());
+            }
+            let offer = a.describe();
+            z.set_remote(offer);
+            let answer = z.describe();
+            let answered = a.jsep.set_remote_description(SdpType::Answer, reversed(&answer, "active", other));
+            assert_eq!(answered.is_ok(), restarts, "{setup}: without a restart nothing excuses it");
+            assert_eq!(a.jsep.dtls_role(), role);
+        }
+    }
+}
+
 #[test]
 fn candidates_found_later_are_in_the_description_then() {
     let mut a = Peer::new('A');
