@@ -244,6 +244,37 @@ fn sctp() -> Result<()> {
             [&[FORGED, packet.len() as u8], packet.as_slice(), &[FORGED | Z, packet.len() as u8], &packet].concat();
         write("sctp_association", &format!("forged{index}"), script(&[&messages, &[DRAIN], &forged, &[EXCHANGE]]))?;
     }
+    let target = "sctp_interleaved";
+    write(target, "messages", script(&[&messages, &[EXCHANGE]]))?;
+    write(target, "loss", script(&[&messages, &loss, &messages, &loss]))?;
+    write(target, "reset", script(&[&messages, &reset]))?;
+    let asked = [COMMAND, 212, 0, 2, 0, 0, EXCHANGE, COMMAND, 208, 0, 1, EXCHANGE];
+    write(target, "asked", script(&[&messages, &[EXCHANGE], &asked]))?;
+    let anew = [COMMAND, 211, EXCHANGE, COMMAND | Z, 211, EXCHANGE, COMMAND, 213, 0, 1, 4, 0];
+    write(target, "anew", script(&[&messages, &[EXCHANGE], &anew, &messages, &[EXCHANGE]]))?;
+    let forged: [&[(u8, u8, &[u8])]; 3] = [
+        // Fragments in the wrong order, one that is there twice, and one behind the last.
+        &[
+            (64, 1, &[0xff, 0xff, 0xff, 0xfc, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, b'c']),
+            (64, 0, &[0xff, 0xff, 0xff, 0xfd, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, b'b']),
+            (64, 0, &[0xff, 0xff, 0xff, 0xfe, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, b'b']),
+            (64, 0, &[0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, b'd']),
+            (64, 2, &[0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 51, b'a']),
+        ],
+        &[(194, 0, &[0, 0, 0, 7, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0xff, 0xff, 0xff, 0xff])],
+        &[
+            (130, 0, &[0, 14, 0, 10, 0xff, 0xff, 0xff, 0xfc, 0, 1]),
+            (130, 0, &[0, 15, 0, 8, 0xff, 0xff, 0xff, 0xfd]),
+            (130, 0, &[0, 17, 0, 12, 0xff, 0xff, 0xff, 0xfe, 0, 1, 0, 0]),
+            (130, 0, &[0, 18, 0, 12, 0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0]),
+        ],
+    ];
+    for (index, packet) in forged.iter().enumerate() {
+        let packet = chunks(packet);
+        let forged =
+            [&[FORGED, packet.len() as u8], packet.as_slice(), &[FORGED | Z, packet.len() as u8], &packet].concat();
+        write(target, &format!("forged{index}"), script(&[&messages, &[EXCHANGE], &forged, &[EXCHANGE]]))?;
+    }
     Ok(())
 }
 

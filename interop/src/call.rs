@@ -228,7 +228,7 @@ impl<'a> Call<'a> {
     }
 }
 
-fn candidate_of(json: &Value) -> Option<IceCandidate> {
+pub(crate) fn candidate_of(json: &Value) -> Option<IceCandidate> {
     let mut candidate = IceCandidate::new(json.get("candidate")?.as_str()?);
     candidate.sdp_mid = json["sdpMid"].as_str().map(str::to_owned);
     candidate.sdp_m_line_index = json["sdpMLineIndex"].as_u64().and_then(|index| u16::try_from(index).ok());

@@ -58,6 +58,14 @@ pub struct Config {
     /// Whether messages of several streams may be on their way in pieces at once, with a peer that can do so too (RFC 8260):
     /// a long message then holds no other stream up. `false`.
     pub interleaving: bool,
+    /// Whether the peer may ask us to reset streams of ours (RFC 6525 §6.3.1). `false`: data channels have no use for it.
+    pub takes_stream_reset_requests: bool,
+    /// Whether the peer may reset all streams and TSNs. `false`.
+    pub takes_association_resets: bool,
+    /// Whether the peer may add streams, no more than `streams_max` to its own, or ask us to add some to ours. `false`.
+    pub takes_stream_additions: bool,
+    /// Which stream's turn it is. Round robin.
+    pub scheduler: Scheduler,
     /// How long a shutdown of ours may take (T5-shutdown-guard, RFC 9260 §9.2). 300 s, five times RFC 9260's RTO.Max.
     pub shutdown_guard: Duration,
     /// The first TSN, for tests of its wrapping; by default it is random.
@@ -112,10 +120,30 @@ impl Default for Config {
             init_retransmits_max: Some(20),
             zero_checksum: false,
             interleaving: false,
+            takes_stream_reset_requests: false,
+            takes_association_resets: false,
+            takes_stream_additions: false,
+            scheduler: Scheduler::default(),
             shutdown_guard: Duration::from_secs(300),
             initial_tsn: None,
         }
     }
+}
+
+/// Which stream's turn it is to send (RFC 8260 §3). Turns are messages, or with [`Config::interleaving`] chunks. Of streams that are
+/// equal, they go round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scheduler {
+    /// The one whose message was given to `send` first (§3.1).
+    FirstComeFirstServed,
+    /// Each in turn (§3.2, §3.3).
+    #[default]
+    RoundRobin,
+    /// The one that has sent the fewest bytes for its priority: one of twice the priority sends twice the bytes (§3.6).
+    WeightedFair,
+    /// The one of the highest priority (§3.4).
+    Priority,
 }
 
 /// How a message travels.
@@ -137,4 +165,7 @@ pub enum Reliability {
     MaxRetransmits(u16),
     /// As long as it is no older than this, counted from the first call with a time after `send`.
     MaxLifetime(Duration),
+    /// Until it has arrived; but when the send buffer is full, whatever of it was not begun to be sent gives way to messages
+    /// with smaller numbers (RFC 7496 §3.3).
+    Priority(u32),
 }

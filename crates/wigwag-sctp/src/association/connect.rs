@@ -9,6 +9,7 @@ use crate::chunk::{COOKIE_ECHO_HEADER_LEN, Init, Unrecognized, kind};
 use crate::event::CloseReason;
 use crate::packet::{HEADER_LEN, Packet, RawChunk};
 use crate::parameter::{self, Extensions};
+use crate::send::Format;
 use crate::wire::{Malformed, TLV_HEADER_LEN, Tlv, Tlvs};
 use std::time::{Duration, Instant};
 
@@ -188,7 +189,7 @@ impl Association {
             // RFC 9260 §3.3.10.8: in an ERROR chunk beside the COOKIE ECHO.
             block.report(Tlv { kind: code::UNRECOGNIZED_PARAMETERS, value: &parameters.unrecognized });
         }
-        self.block = Some(block);
+        self.begin_block(block, init.a_rwnd);
         let mut attempt = self.new_attempt();
         attempt.failures = failures;
         self.phase = Phase::CookieEchoed { cookie, attempt };
@@ -303,13 +304,19 @@ impl Association {
     /// The association is the one that the cookie tells of.
     fn adopt(&mut self, cookie: &Cookie, now: Instant) {
         let local = Identity { tag: cookie.local_tag, tsn: cookie.local_tsn };
-        self.block = Some(ControlBlock::new(&self.config, self.mtu, local, &cookie.init, cookie.extensions, now));
+        let block = ControlBlock::new(&self.config, self.mtu, local, &cookie.init, cookie.extensions, now);
+        self.begin_block(block, cookie.init.a_rwnd);
         self.owe_cookie_ack();
     }
 
+    fn begin_block(&mut self, block: ControlBlock, peer_window: u32) {
+        self.queue.set_format(Format::new(block.extensions.has_interleaving), peer_window);
+        self.block = Some(block);
+    }
+
     fn restart(&mut self, cookie: &Cookie, now: Instant) {
-        self.adopt(cookie, now);
         self.queue.clear();
+        self.adopt(cookie, now);
         self.notices.clear();
         self.inbox.restarted();
         self.phase = if self.is_shutdown_wanted { Phase::ShutdownPending } else { Phase::Established };

@@ -142,6 +142,8 @@ impl Association {
             }
             kind::RECONFIG => self.handle_reconfig(chunk),
             kind::FORWARD_TSN => self.handle_forward_tsn(chunk),
+            kind::I_DATA if self.is_interleaving() => self.handle_i_data(chunk),
+            kind::I_FORWARD_TSN if self.is_interleaving() => self.handle_i_forward_tsn(chunk),
             kind::INIT_ACK => self.handle_init_ack(chunk, now),
             // It was looked at before the others.
             kind::COOKIE_ECHO => {}

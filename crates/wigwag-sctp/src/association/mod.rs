@@ -8,6 +8,7 @@ mod heartbeat;
 mod input;
 mod output;
 mod reconfig;
+mod reconfigure;
 mod reply;
 mod shutdown;
 mod state;
@@ -79,7 +80,7 @@ impl Association {
             local,
             phase: Phase::Idle,
             block: None,
-            queue: Queue::new(config.send_buffer),
+            queue: Queue::new(config.send_buffer, config.scheduler),
             inbox: Inbox::default(),
             reply: None,
             is_shutdown_wanted: false,
@@ -207,6 +208,17 @@ impl Association {
         self.config.message_len_max_send = if len == 0 { usize::MAX } else { len };
     }
 
+    /// Sets the priority of a stream of ours, 256 at first and when the stream was reset: its share of the path, or its rank
+    /// ([`Scheduler`](crate::Scheduler)). 0 is as 256. RFC 8831 §6.4 knows 128 (very low), 256, 512 and 1024 (high).
+    pub fn set_stream_priority(&mut self, stream: u16, priority: u16) {
+        self.queue.set_priority(stream, priority);
+    }
+
+    /// Whether messages of several streams may be on their way in pieces at once: both sides can (RFC 8260).
+    pub fn is_interleaving(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| block.extensions.has_interleaving)
+    }
+
     /// Asks for [`Event::BufferedAmountLow`] whenever the stream's buffered amount falls from above `threshold` bytes
     /// to `threshold` or below. 0 at first.
     pub fn set_buffered_amount_low_threshold(&mut self, stream: u16, threshold: usize) {
@@ -231,6 +243,7 @@ impl Association {
         let mut stats = self.stats.clone();
         stats.buffered_amount = self.queue.buffered_total();
         stats.visits = self.queue.visits();
+        stats.messages_abandoned += self.queue.displaced();
         stats.receive_window = self.initial_window();
         if let Some(block) = &self.block {
             block.transmission.report(&mut stats);
@@ -393,7 +406,8 @@ impl Association {
     fn end(&mut self, reason: CloseReason) {
         self.phase = Phase::Ended;
         self.block = None;
-        self.queue = Queue::new(self.config.send_buffer);
+        self.stats.messages_abandoned += self.queue.displaced();
+        self.queue = Queue::new(self.config.send_buffer, self.config.scheduler);
         self.notices.clear();
         self.closed = Some(reason);
     }

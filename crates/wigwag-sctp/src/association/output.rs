@@ -66,7 +66,7 @@ impl Association {
             || block.reception.owes_sack()
             || self.phase.carries_data()
                 && (block.heartbeat.is_owed()
-                    || block.reconfig.is_owed(&self.queue)
+                    || block.reconfig.is_owed(&self.queue, block.is_quiet(&self.queue))
                     || block.transmission.is_owed(&self.queue))
     }
 
@@ -126,7 +126,9 @@ impl Association {
                 return;
             }
             let attempt = Attempt::new(block.transmission.rto().current(), config.rto_max);
-            block.reconfig.begin(queue, block.transmission.last_tsn(), || attempt);
+            let is_quiet = block.is_quiet(queue);
+            block.reconfig.begin(queue, block.transmission.last_tsn(), is_quiet, || attempt);
+            block.transmission.hold(block.reconfig.is_holding());
             block.write_reconfig(now, end, out);
             if block.heartbeat.is_owed() && out.len() + HEARTBEAT_LEN <= end {
                 let info = HeartbeatInfo { nonce: rng.u64() };

@@ -8,6 +8,8 @@ mod data;
 mod error;
 mod forward_tsn;
 mod heartbeat;
+mod i_data;
+mod i_forward_tsn;
 mod init;
 mod reconfig;
 mod sack;
@@ -19,6 +21,8 @@ pub(crate) use data::{BEGINNING, DATA_HEADER_LEN, Data, ENDING, IMMEDIATE, UNORD
 pub(crate) use error::write_error;
 pub(crate) use forward_tsn::{FORWARD_TSN_HEADER_LEN, ForwardTsn, SKIP_LEN, write_forward_tsn};
 pub(crate) use heartbeat::{HEARTBEAT_LEN, HeartbeatInfo, write_heartbeat, write_heartbeat_ack};
+pub(crate) use i_data::{I_DATA_HEADER_LEN, IData};
+pub(crate) use i_forward_tsn::{I_SKIP_LEN, IForwardTsn, Skip, write_i_forward_tsn};
 pub(crate) use init::{INIT_HEADER_LEN, Init};
 pub(crate) use reconfig::write_reconfig;
 pub(crate) use sack::{GAP_LEN, SACK_HEADER_LEN, Sack, write_sack};

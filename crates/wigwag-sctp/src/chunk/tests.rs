@@ -110,7 +110,7 @@ fn a_request_to_reset_a_stream_and_its_response() {
     });
     agrees("13881388b1bf7efd4437a952820000100010000c91531f5400000001", |chunk, out| {
         let response = Response::decode(Tlvs::new(chunk.value).find_value(parameter::kind::RESPONSE).unwrap()).unwrap();
-        assert_eq!(response, Response { sequence: 0x9153_1f54, result: ResponseResult::Performed });
+        assert_eq!(response, Response::new(0x9153_1f54, ResponseResult::Performed));
         write_reconfig(out, |out| response.write(out));
     });
 }

@@ -372,6 +372,7 @@ enum Policy {
     None,
     Lifetime,
     Retransmits,
+    Priority,
 }
 
 impl SendInfo {
@@ -386,6 +387,7 @@ impl SendInfo {
                 "SCTP_UNORDERED" => self.options.unordered = true,
                 "SCTP_PR_SCTP_TTL" => self.policy = Policy::Lifetime,
                 "SCTP_PR_SCTP_RTX" => self.policy = Policy::Retransmits,
+                "SCTP_PR_SCTP_BUF" | "SCTP_PR_SCTP_PRIO" => self.policy = Policy::Priority,
                 "SCTP_PR_SCTP_NONE" => self.policy = Policy::None,
                 "SCTP_EOF" => self.ending = Some(false),
                 "SCTP_ABORT" => self.ending = Some(true),
@@ -402,6 +404,7 @@ impl SendInfo {
             Policy::Lifetime if value == 0 => return,
             Policy::Lifetime => Reliability::MaxLifetime(Duration::from_millis(value as u64)),
             Policy::Retransmits => Reliability::MaxRetransmits(value as u16),
+            Policy::Priority => Reliability::Priority(value as u32),
         };
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn packet(spec: &PacketSpec, bytes: &[u8], numbers: &mut Numbers) -> 
         return Err(format!("{} chunks instead of {}", actual.len(), spec.chunks.len()));
     }
     for (node, bytes) in spec.chunks.iter().zip(actual) {
-        chunk(node, bytes, numbers)?;
+        chunk(node, bytes, Direction::Out, numbers)?;
     }
     Ok(())
 }
@@ -93,19 +93,19 @@ fn header(spec: &PacketSpec, bytes: &[u8], actual: &[&[u8]], numbers: &Numbers) 
     Ok(())
 }
 
-fn chunk(node: &Node, bytes: &[u8], numbers: &Numbers) -> Checked {
+fn chunk(node: &Node, bytes: &[u8], direction: Direction, numbers: &Numbers) -> Checked {
     let len = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
     let raw = Raw { code: bytes[0].into(), flags: bytes[1], len, value: &bytes[4..] };
-    fields(node, CHUNKS, raw, numbers)
+    fields(node, CHUNKS, raw, direction, numbers)
 }
 
 fn tlv(node: &Node, table: &'static [Schema], bytes: &[u8], numbers: &Numbers) -> Checked {
     let len = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
     let code = u16::from_be_bytes([bytes[0], bytes[1]]);
-    fields(node, table, Raw { code, flags: 0, len, value: &bytes[4..] }, numbers)
+    fields(node, table, Raw { code, flags: 0, len, value: &bytes[4..] }, Direction::Out, numbers)
 }
 
-fn fields(node: &Node, table: &'static [Schema], raw: Raw<'_>, numbers: &Numbers) -> Checked {
+fn fields(node: &Node, table: &'static [Schema], raw: Raw<'_>, direction: Direction, numbers: &Numbers) -> Checked {
     let schema = schema::find(table, &node.name)?;
     if schema.code.is_some_and(|code| code != raw.code) {
         return Err(format!("{} instead of {}", schema::name(table, raw.code), node.name));
@@ -113,7 +113,7 @@ fn fields(node: &Node, table: &'static [Schema], raw: Raw<'_>, numbers: &Numbers
     if node.fields.len() == 1 && node.fields[0] == (None, Value::Any) {
         return Ok(());
     }
-    let mut check = Check { name: schema.name, rest: &node.fields, raw, value: raw.value, numbers };
+    let mut check = Check { name: schema.name, rest: &node.fields, raw, value: raw.value, direction, numbers };
     for (key, kind) in schema.head {
         check.head(key, *kind)?;
     }
@@ -130,6 +130,8 @@ struct Check<'a> {
     raw: Raw<'a>,
     /// What was not looked at.
     value: &'a [u8],
+    /// Whose numbers these are: a chunk that is quoted was the script's.
+    direction: Direction,
     numbers: &'a Numbers,
 }
 
@@ -172,7 +174,7 @@ impl<'a> Check<'a> {
             }
             Kind::Tsn(space) => {
                 let live = u32_at(self.take(4)?, 0);
-                let actual = self.numbers.script_tsn(live, space, Direction::Out);
+                let actual = self.numbers.script_tsn(live, space, self.direction);
                 self.same(key, integer(value)?.map(|tsn| tsn as u32), actual)
             }
         }
@@ -210,7 +212,7 @@ impl<'a> Check<'a> {
             },
             Tail::Chunk => match take_field(self.name, "chk", &mut self.rest)? {
                 Value::Any => Ok(()),
-                Value::Node(node) if self.value.len() >= 4 => chunk(node, self.value, self.numbers),
+                Value::Node(node) if self.value.len() >= 4 => chunk(node, self.value, Direction::In, self.numbers),
                 other => Err(format!("{other:?} is no chunk")),
             },
             Tail::NextTsns if self.rest.is_empty() => self.same("length", Some(0), self.value.len()),
@@ -282,7 +284,7 @@ impl<'a> Check<'a> {
         for _ in 0..count {
             let live = u32_at(self.take(4)?, 0);
             let expected = dups.next().map(integer).transpose()?.flatten();
-            let actual = self.numbers.script_tsn(live, Space::Receiver, Direction::Out);
+            let actual = self.numbers.script_tsn(live, Space::Receiver, self.direction);
             self.same("dups", expected.map(|tsn| tsn as u32), actual)?;
         }
         Ok(())

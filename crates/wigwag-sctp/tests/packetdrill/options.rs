@@ -6,7 +6,7 @@ use crate::errno::{self, Errno};
 use crate::host::Host;
 use crate::script::Value;
 use std::time::Duration;
-use wigwag_sctp::State;
+use wigwag_sctp::{Scheduler, State};
 
 /// The fields of a structure, each of which must be known.
 struct Fields<'a> {
@@ -137,7 +137,22 @@ pub(crate) fn set(host: &mut Host, fd: i64, arguments: Arguments<'_>) -> Outcome
             }
         }
         "SCTP_DISABLE_FRAGMENTS" | "SCTP_FRAGMENT_INTERLEAVE" if scalar(value)? == 0 => {}
-        "SCTP_ENABLE_STREAM_RESET" | "SCTP_PR_SUPPORTED" | "SCTP_RECONFIG_SUPPORTED" if scalar(value)? != 0 => {}
+        "SCTP_ENABLE_STREAM_RESET" => enable_reconfiguration(host, value)?,
+        "SCTP_RESET_ASSOC" => {
+            let is_asked = host.association().reset_association().is_ok();
+            return Ok(if is_asked { Ok(0) } else { Err(Errno("EINVAL")) });
+        }
+        "SCTP_ADD_STREAMS" => return add_streams(host, value),
+        "SCTP_STREAM_SCHEDULER" | "SCTP_PLUGGABLE_SS" => scheduler(host, value)?,
+        "SCTP_STREAM_SCHEDULER_VALUE" | "SCTP_SS_VALUE" => {
+            let mut fields = Fields::of(value)?;
+            fields.ignore(&["assoc_id"]);
+            let (stream, priority) = (fields.number("stream_id")?, fields.number("stream_value")?);
+            fields.end()?;
+            let (stream, priority) = (stream.unwrap_or_default() as u16, priority.unwrap_or_default() as u16);
+            host.association().set_stream_priority(stream, priority);
+        }
+        "SCTP_PR_SUPPORTED" | "SCTP_RECONFIG_SUPPORTED" if scalar(value)? != 0 => {}
         kernel if OF_KERNELS.contains(&kernel) => {}
         other => return Err(format!("the option {other} is not known with this value")),
     }
@@ -258,23 +273,78 @@ fn set_mtu(host: &mut Host, mtu: i64) -> Outcome {
     Ok(Ok(0))
 }
 
+/// RFC 6525 §6.3.1: what the peer may ask for.
+fn enable_reconfiguration(host: &mut Host, value: &Value) -> Result<(), String> {
+    let words = match value {
+        Value::Struct(fields) => fields.iter().find(|(key, _)| key == "assoc_value").map(|(_, value)| value),
+        Value::List(list) if list.len() == 1 => Some(&list[0]),
+        value => Some(value),
+    };
+    let config = config(host)?;
+    let Some(Value::Words(words)) = words else {
+        let is_all = words.map(scalar).transpose()?.unwrap_or_default() != 0;
+        config.takes_stream_reset_requests = is_all;
+        config.takes_association_resets = is_all;
+        config.takes_stream_additions = is_all;
+        return Ok(());
+    };
+    for word in words {
+        match word.as_str() {
+            "SCTP_ENABLE_RESET_STREAM_REQ" => config.takes_stream_reset_requests = true,
+            "SCTP_ENABLE_RESET_ASSOC_REQ" => config.takes_association_resets = true,
+            "SCTP_ENABLE_CHANGE_ASSOC_REQ" => config.takes_stream_additions = true,
+            other => return Err(format!("the flag {other} is not known")),
+        }
+    }
+    Ok(())
+}
+
+fn scheduler(host: &mut Host, value: &Value) -> Result<(), String> {
+    let name = match value {
+        Value::Struct(fields) => fields.iter().find(|(key, _)| key == "assoc_value").map(|(_, value)| value),
+        Value::List(list) if list.len() == 1 => Some(&list[0]),
+        value => Some(value),
+    };
+    let Some(Value::Words(words)) = name else { return Err("a scheduler has a name".into()) };
+    config(host)?.scheduler = match words[0].as_str() {
+        "SCTP_SS_FCFS" | "SCTP_SS_FIRST_COME" => Scheduler::FirstComeFirstServed,
+        "SCTP_SS_DEFAULT" | "SCTP_SS_RR" | "SCTP_SS_ROUND_ROBIN" => Scheduler::RoundRobin,
+        "SCTP_SS_PRIO" | "SCTP_SS_PRIORITY" => Scheduler::Priority,
+        "SCTP_SS_WFQ" | "SCTP_SS_FB" | "SCTP_SS_FAIR_BANDWITH" | "SCTP_SS_FAIR_BANDWIDTH" => Scheduler::WeightedFair,
+        other => return Err(format!("the scheduler {other} is not known")),
+    };
+    Ok(())
+}
+
+fn add_streams(host: &mut Host, value: &Value) -> Outcome {
+    let mut fields = Fields::of(value)?;
+    let inbound = fields.number("sas_instrms")?.unwrap_or_default() as u16;
+    let outbound = fields.number("sas_outstrms")?.unwrap_or_default() as u16;
+    fields.ignore(&["sas_assoc_id"]);
+    fields.end()?;
+    let is_asked = host.association().add_streams(outbound, inbound).is_ok();
+    Ok(if is_asked { Ok(0) } else { Err(Errno("EINVAL")) })
+}
+
 fn reset_streams(host: &mut Host, value: &Value) -> Outcome {
     let mut fields = Fields::of(value)?;
-    let is_outgoing = match fields.get("srs_flags") {
-        Some(Value::Words(words)) => words.iter().all(|word| word == "SCTP_STREAM_RESET_OUTGOING"),
-        other => return Err(format!("{other:?} are no flags")),
-    };
+    let Some(Value::Words(directions)) = fields.get("srs_flags") else { return Err("no flags".into()) };
+    let directions = directions.clone();
     let streams = match fields.get("srs_stream_list") {
         Some(Value::List(list)) => list.iter().map(integer).collect::<Result<Vec<_>, _>>()?,
         _ => Vec::new(),
     };
     fields.ignore(&["srs_assoc_id", "srs_number_streams"]);
     fields.end()?;
-    if !is_outgoing {
-        return Err("only outgoing streams are reset by this".into());
-    }
-    for stream in streams.into_iter().flatten() {
-        if host.association().reset_stream(stream as u16).is_err() {
+    let streams: Vec<u16> = streams.into_iter().flatten().map(|stream| stream as u16).collect();
+    let association = host.association();
+    for direction in directions {
+        let result = match direction.as_str() {
+            "SCTP_STREAM_RESET_OUTGOING" => streams.iter().try_for_each(|stream| association.reset_stream(*stream)),
+            "SCTP_STREAM_RESET_INCOMING" => association.request_reset(&streams),
+            other => return Err(format!("the direction {other} is not known")),
+        };
+        if result.is_err() {
             return Ok(Err(Errno("EINVAL")));
         }
     }

@@ -10,9 +10,9 @@ mod apply;
 mod codecs;
 mod config;
 mod error;
+mod needed;
 mod negotiation;
 mod offer;
-mod restart;
 mod section;
 mod signaling;
 #[cfg(test)]
@@ -35,9 +35,7 @@ use offer::Plan;
 use signaling::Side;
 use std::collections::BTreeSet;
 use wigwag_sansio::{Rng, Seed};
-use wigwag_sdp::{
-    AddressType, Attribute, Connection, Fingerprint, Group, IceOptions, MediaDescription, Origin, SessionDescription,
-};
+use wigwag_sdp::{AddressType, Attribute, Connection, Fingerprint, Group, IceOptions, Origin, SessionDescription};
 
 /// A description that was set, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,6 +202,14 @@ impl Jsep {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The name and the password of our description that was set last.
+    #[must_use]
+    pub fn local_credentials(&self) -> Option<(&str, &str)> {
+        let sdp = &self.local_description()?.sdp;
+        let attributes = sdp.media.iter().map(|section| &section.attributes);
+        attributes.filter_map(|attributes| attributes.ice_ufrag().zip(attributes.ice_pwd())).next()
     }
 
     /// Over: nothing can be made or set any more.
@@ -514,38 +520,6 @@ impl Jsep {
                 section::put_candidates(section, &local.candidates, local.end_of_candidates);
             }
         }
-    }
-
-    /// W3C §4.7.3, "check if negotiation is needed"; while one is under way, no other is.
-    #[must_use]
-    pub fn is_negotiation_needed(&self) -> bool {
-        self.signaling == SignalingState::Stable
-            && (!self.to_replace.is_empty()
-                || (self.wants_data && !self.now.has_data())
-                || self.now.transceivers.values().any(|transceiver| self.is_needed_by(transceiver)))
-    }
-
-    fn is_needed_by(&self, transceiver: &Transceiver) -> bool {
-        let place = self.now.sections.iter().position(|section| section.part == Part::Media(transceiver.id));
-        let (Some(index), false) = (place, transceiver.is_stopping) else { return true };
-        let at = |description: &Option<Description>| {
-            let media = description.as_ref().map(|description| description.sdp.media.as_slice()).unwrap_or_default();
-            media.get(index).cloned()
-        };
-        let (Some(local), Some(remote)) = (at(&self.descriptions.current_local), at(&self.descriptions.current_remote))
-        else {
-            return true;
-        };
-        let direction = |section: &MediaDescription| section.attributes.direction().unwrap_or_default();
-        let offered = direction(&remote).reversed();
-        let is_said = match self.descriptions.current_local.as_ref().map(|local| local.kind) {
-            Some(SdpType::Offer) => [direction(&local), offered].contains(&transceiver.direction),
-            _ => direction(&local) == transceiver.direction.and(offered),
-        };
-        let sends = direction(&local).sends() && transceiver.direction.sends();
-        let said: Vec<_> = local.attributes.msids().cloned().collect();
-        let names = transceiver.send.as_ref().map(section::msids).unwrap_or_default();
-        !is_said || (sends && said != names)
     }
 }
 

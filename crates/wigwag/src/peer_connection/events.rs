@@ -150,15 +150,7 @@ impl PeerConnection {
         if self.end != End::No {
             return None;
         }
-        if let Some(id) = self.media.next_track() {
-            return Some(Event::Track(id));
-        }
-        loop {
-            let event = self.transport.secured.rtp.poll_event()?;
-            if let Some(event) = self.media.event(event) {
-                return Some(event);
-            }
-        }
+        self.media.poll_event(&mut self.transport.secured.rtp)
     }
 
     pub(super) fn last_event(&mut self) -> Option<Event> {

@@ -5,6 +5,7 @@ mod events;
 mod ice;
 mod media;
 mod negotiation;
+mod report;
 
 use crate::config::Config;
 use crate::data_channel::DataChannels;
@@ -101,7 +102,7 @@ impl PeerConnection {
             gathering: Gathering::default(),
             held: Held::default(),
             channels: DataChannels::new(),
-            media: Media::default(),
+            media: Media::new(seed.fork("media")),
             end: End::No,
             clock: Monotonic::default(),
             may_tell: false,
@@ -131,6 +132,7 @@ impl PeerConnection {
             return;
         }
         self.transport.handle_timeout(now);
+        self.media.handle_timeout(now);
         self.changed();
         if self.next.is_none() {
             self.next = self.find_event();
@@ -141,6 +143,10 @@ impl PeerConnection {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
         self.pump();
+        // What a stream of frames tells may be that a key frame is to be asked for: the request leaves with this poll.
+        if self.next.is_none() {
+            self.next = self.find_event();
+        }
         let was_closed = self.transport.is_closed();
         let transmit = self.transport.poll_transmit(now, out);
         if transmit.is_some() || self.transport.is_closed() != was_closed {
@@ -163,7 +169,8 @@ impl PeerConnection {
         if self.end == End::Told {
             return None;
         }
-        earliest([self.may_tell.then_some(now), self.transport.poll_timeout(now)])
+        let media = if self.end == End::No { self.media.poll_timeout(now) } else { None };
+        earliest([self.may_tell.then_some(now), self.transport.poll_timeout(now), media])
     }
 
     // ── States ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,12 +220,12 @@ impl PeerConnection {
 
     /// The path in use, and how it is secured.
     pub fn transport_stats(&self) -> TransportStats {
-        TransportStats::of(&self.transport, &self.channels, self.config.receive_buffer)
+        TransportStats::of(&self.transport, &self.channels, &self.media, self.config.receive_buffer)
     }
 
     /// How much was discarded, by cause; each cause has a name of the form `layer.reason`.
     pub fn drops(&self) -> Vec<(&'static str, u64)> {
-        stats::drops(&self.transport, self.channels.drops())
+        stats::drops(&self.transport, self.channels.drops(), self.media.drops())
     }
 
     /// What [`Config::tap`](crate::Config::tap) asks for: keys and packets, for debugging.

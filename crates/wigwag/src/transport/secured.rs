@@ -50,7 +50,7 @@ impl Secured {
         has_written
     }
 
-    fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+    pub(super) fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let Some(srtp) = &mut self.srtp else { return false };
         let tapped = tap::len(&self.tap);
         let has_written = srtp.protect_rtcp(limit, out, |limit, out| {

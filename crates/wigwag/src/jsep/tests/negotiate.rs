@@ -61,6 +61,7 @@ fn an_offer_of_everything_reads_as_it_should() {
         a=rtcp-fb:96 transport-cc
         a=rtcp-fb:96 nack
         a=rtcp-fb:96 nack pli
+        a=rtcp-fb:96 ccm fir
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel
         c=IN IP4 0.0.0.0
         a=ice-ufrag:ufragA
@@ -160,7 +161,8 @@ fn sound_and_pictures_both_ways() {
     assert_eq!((&agreed.remote_ssrcs, agreed.remote_track_id.as_deref()), (&vec![1], Some("t1")));
     assert_eq!(agreed.remote_stream_ids, ["s"]);
     let agreed = seen.negotiated.as_ref().expect("an agreement");
-    assert_eq!(agreed.receive_codecs[0].feedback, [Feedback::TransportCc, Feedback::Nack, Feedback::NackPli]);
+    let feedback = [Feedback::TransportCc, Feedback::Nack, Feedback::NackPli, Feedback::CcmFir];
+    assert_eq!(agreed.receive_codecs[0].feedback, feedback);
     assert!(agreed.rtcp_rsize && agreed.extensions.iter().all(|extension| extension.sends && extension.receives));
     let mid = agreed.extensions.iter().find(|extension| extension.uri == HeaderExtension::MID);
     assert_eq!(mid.map(|extension| extension.id), Some(4));
