@@ -89,7 +89,7 @@ fn main() -> Result<()> {
     let mut matrix = Matrix::default();
     run(&arguments, &mut matrix)?;
     let (passed, failed, skipped) = (matrix.passed(), matrix.failed(), matrix.skipped());
-    println!("\n{}\n{passed} passed, {failed} failed, {skipped} skipped", matrix.table());
+    println!("\nOn {}:\n\n{}\n{passed} passed, {failed} failed, {skipped} skipped", today(), matrix.table());
     if arguments.json {
         println!("{}", serde_json::json!({"passed": passed, "failed": failed, "skipped": skipped}));
     }
@@ -97,6 +97,12 @@ fn main() -> Result<()> {
         std::process::exit(1)
     }
     Ok(())
+}
+
+/// The date, as the system's own program tells it.
+fn today() -> String {
+    let output = std::process::Command::new("date").args(["-u", "+%F"]).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 fn run(arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
