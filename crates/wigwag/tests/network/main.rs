@@ -11,6 +11,7 @@ mod cost;
 mod details;
 mod endpoint;
 mod gathering;
+mod invariants;
 mod media;
 mod refusals;
 mod renegotiation;
