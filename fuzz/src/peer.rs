@@ -228,7 +228,13 @@ impl Player for Peer {
             128..=143 => self.read(Some(script)),
             144..=199 => self.send(script),
             200..=239 => self.media(script),
-            240..=247 => {
+            244 | 245 => _ = self.connection.restart_ice(),
+            246 => self.connection.remove_local_address(ice::address(1 + self.number as u8 + script.byte() % 3 * 2)),
+            247 => {
+                let address = ice::address(1 + self.number as u8 + script.byte() % 3 * 2);
+                _ = self.connection.add_local_address(address);
+            }
+            240..=243 => {
                 let rollback = SessionDescription { kind: SdpType::Rollback, sdp: String::new() };
                 _ = self.connection.set_local_description(rollback);
             }
@@ -255,5 +261,10 @@ mod tests {
         let peers = play(include_bytes!("../corpus/peer_connection/data"));
         assert!(peers.iter().all(|peer| peer.connection.connection_state() == ConnectionState::Connected));
         assert!(peers.iter().any(|peer| peer.messages > 0), "a message has arrived");
+        let peers = play(include_bytes!("../corpus/peer_connection/restart"));
+        for Peer { connection, number, .. } in &peers {
+            assert_eq!(connection.connection_state(), ConnectionState::Connected);
+            assert_ne!(connection.local_ufrag(), ice::credentials(*number).ufrag, "it has begun anew");
+        }
     }
 }

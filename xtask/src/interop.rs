@@ -2,10 +2,10 @@
 
 use crate::{Error, Tally, process};
 
-/// Run wigwag against browsers (the program of the workspace in interop/).
+/// Run wigwag against browsers and other stacks (the program of the workspace in interop/), and print the matrix.
 ///
-/// All arguments are handed on; `cargo xtask interop -- --help` lists them. The usual ones are `--browser chromium`,
-/// `--browser firefox` and `--smoke`.
+/// All arguments are handed on; `cargo xtask interop -- --help` lists them. Without any, everybody is tried; the usual
+/// ones are `--browser chromium`, `--browser firefox`, `--peer aiortc` (or werift, node-datachannel, roamhq) and `--smoke`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For the program in interop/.
@@ -20,9 +20,9 @@ pub(crate) fn exists() -> bool {
     process::root().join(MANIFEST).is_file()
 }
 
-/// Runs the program of interop/.
+/// Runs the program of interop/, optimised as tests are: what it drives is a browser and a release build of `wigwag`.
 pub(crate) fn run(args: &[&str]) -> Result<Tally, Error> {
-    let mut command = process::cargo_beside(&["run", "--quiet", "--release", "--manifest-path", MANIFEST, "--"]);
+    let mut command = process::cargo_beside(&["run", "--quiet", "--manifest-path", MANIFEST, "--"]);
     process::counted(command.args(args).arg("--json"))
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose results are what it prints")]
 
 mod bench;
+mod bogo;
 mod fuzz;
 mod interop;
 mod long;
@@ -45,6 +46,7 @@ enum Command {
     Sim(sim::Args),
     Fuzz(fuzz::Args),
     Interop(interop::Args),
+    Bogo(bogo::Args),
     Bench(bench::Args),
     Long(long::Args),
 }
@@ -59,6 +61,7 @@ impl Command {
             Self::Sim(args) => args.run(),
             Self::Fuzz(args) => args.run(),
             Self::Interop(args) => args.run(),
+            Self::Bogo(args) => args.run(),
             Self::Bench(args) => args.run(json),
             Self::Long(args) => args.run(),
         }

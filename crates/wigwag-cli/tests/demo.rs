@@ -8,6 +8,8 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
+use wigwag::{Config, DataChannelInit, EndpointConfig, EndpointEvent, Event, SessionDescription};
+use wigwag_mio::{Driver, DriverConfig, wall_clock};
 
 struct Demo {
     child: Child,
@@ -210,6 +212,46 @@ fn the_server_offers_when_it_is_asked_to() {
     for part in ["m=audio ", "m=video ", "m=application ", "a=setup:actpass"] {
         assert!(sdp.contains(part), "{part}: {sdp}");
     }
+}
+
+#[test]
+fn a_call_is_recorded_while_it_lasts() {
+    const LINE: &str = "does this come back, and is it recorded?";
+    let file = |name: &str| std::env::temp_dir().join(format!("wigwag-demo-{name}-{}", std::process::id()));
+    let (capture, keys) = (file("capture"), file("keys"));
+    let demo = Demo::start(&["--pcap", capture.to_str().unwrap(), "--keylog", keys.to_str().unwrap()]);
+    let mut socket = demo.signalling();
+    let bind = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+    let mut driver = Driver::bind(&bind, EndpointConfig::default()).unwrap();
+    let id = driver.endpoint_mut().create(Config::new(wall_clock())).unwrap();
+    let connection = driver.endpoint_mut().connection_mut(id).unwrap();
+    connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = connection.create_offer().unwrap();
+    connection.set_local_description(offer).unwrap();
+    say(&mut socket, &json!({"type": "offer", "sdp": connection.local_description().unwrap().sdp}));
+    let answer = hear(&mut socket, "answer")["sdp"].as_str().unwrap().to_owned();
+    connection.set_remote_description(SessionDescription::answer(answer)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut has_come_back = false;
+    while !has_come_back {
+        assert!(Instant::now() < deadline, "nothing comes back");
+        driver.run_once(Some(Duration::from_millis(100))).unwrap();
+        while let Some(EndpointEvent::Connection(id, event)) = driver.poll_event() {
+            match event {
+                Event::ChannelOpened(channel) => {
+                    driver.endpoint_mut().connection_mut(id).unwrap().send(channel, LINE.into(), false).unwrap();
+                }
+                Event::Message { data, .. } => has_come_back = data == LINE,
+                _ => {}
+            }
+        }
+    }
+    drop(demo); // it is killed, and has no time to write anything more
+    let (captured, lines) = (std::fs::read(&capture).unwrap(), std::fs::read_to_string(&keys).unwrap());
+    [capture, keys].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    assert!(captured.windows(LINE.len()).any(|window| window == LINE.as_bytes()));
+    let line = lines.lines().next().unwrap();
+    assert!(line.len() > 100 && captured.windows(line.len()).any(|window| window == line.as_bytes()), "{line}");
 }
 
 #[test]

@@ -73,6 +73,9 @@ descriptions! {
     116 CertificateRequired "certificate_required",
 }
 
+/// Level and description.
+pub(crate) const ALERT_LEN: usize = 2;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AlertLevel {
     Warning,
@@ -106,7 +109,7 @@ impl Alert {
         Ok(Self { level, description })
     }
 
-    pub(crate) const fn encode(self) -> [u8; 2] {
+    pub(crate) const fn encode(self) -> [u8; ALERT_LEN] {
         let level = match self.level {
             AlertLevel::Warning => 1,
             AlertLevel::Fatal => 2,

@@ -1,6 +1,10 @@
 //! What a connection is told when it is made.
 
-use crate::{Certificate, CipherSuite, CookieExchange, Fingerprint, Group, SrtpProfile};
+use crate::handshake::fragment::MESSAGE_LEN_MAX;
+use crate::{
+    Certificate, CipherSuite, ClientAuthentication, CookieExchange, Fingerprint, Group, SignatureScheme, SrtpProfile,
+    Verifier,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +50,12 @@ pub struct Config {
     /// The fingerprints of the session description: one of those with the strongest hash function must be that of the
     /// peer's certificate (RFC 8122 §5.1). If there is none, no peer is accepted (§6.2).
     pub remote_fingerprints: Vec<Fingerprint>,
+    /// Who decides in place of the fingerprints, if anybody does. None by default.
+    pub verifier: Option<Arc<dyn Verifier>>,
+    /// Whether a server asks its client for a certificate. Required by default.
+    pub client_authentication: ClientAuthentication,
+    /// What the peer may sign with, the preferred one first.
+    pub signature_schemes: Vec<SignatureScheme>,
     /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
     pub srtp_profiles: Vec<SrtpProfile>,
     /// The cipher suites to offer, or to choose from, the preferred one first.
@@ -56,6 +66,9 @@ pub struct Config {
     /// bytes sent to it than came, before it has shown that it is where it says. None by default: ICE has shown it. A
     /// ClientHello must come in one fragment then. A client answers every server that asks.
     pub cookie_exchange: Option<CookieExchange>,
+    /// The longest handshake message to take from the peer, in bytes; no more than 58,128 whatever it says. 32,768 by default,
+    /// of which a chain of certificates needs the most.
+    pub message_len_max: usize,
     /// When to send again.
     pub retransmission: Retransmission,
     /// Whether [`Connection::poll_key_log`](crate::Connection::poll_key_log) gives the secret away with which a packet
@@ -70,10 +83,14 @@ impl Config {
             role,
             certificate,
             remote_fingerprints: Vec::new(),
+            verifier: None,
+            client_authentication: ClientAuthentication::default(),
+            signature_schemes: SignatureScheme::ALL.to_vec(),
             srtp_profiles: SrtpProfile::ALL.to_vec(),
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
             cookie_exchange: None,
+            message_len_max: MESSAGE_LEN_MAX,
             retransmission: Retransmission::default(),
             key_log: false,
         }

@@ -176,10 +176,15 @@ impl Connection {
 
     /// Closes. A close_notify is owed, if the peer knows of us.
     pub fn close(&mut self) {
-        // Who was only asked for a cookie is nobody yet.
-        let is_awaited = matches!(self.state, State::Handshaking(Expect::ClientHello(_)));
-        let is_known = !is_awaited && self.handshake.write.iter().any(WriteEpoch::is_used);
+        let is_known = self.is_known();
         self.closed(CloseReason::Local, is_known.then_some(Alert::warning(AlertDescription::CloseNotify)));
+        self.invariants();
+    }
+
+    /// Gives up, and tells the peer why by a fatal alert, if it knows of us.
+    pub fn abort(&mut self, alert: AlertDescription) {
+        let is_known = self.is_known();
+        self.closed(CloseReason::Local, is_known.then_some(Alert::fatal(alert)));
         self.invariants();
     }
 
@@ -258,6 +263,12 @@ impl Connection {
     /// What it was made of.
     pub const fn config(&self) -> &Config {
         &self.handshake.config
+    }
+
+    /// Whether anything was sent to the peer. Who was only asked for a cookie is nobody yet.
+    fn is_known(&self) -> bool {
+        let is_awaited = matches!(self.state, State::Handshaking(Expect::ClientHello(_)));
+        !is_awaited && self.handshake.write.iter().any(WriteEpoch::is_used)
     }
 
     /// The handshake is complete: the peer has the key of a certificate whose fingerprint was signalled.

@@ -7,11 +7,11 @@ pub enum Error {
     /// Not `<hash function> <hexadecimal bytes, with colons>`, of a known hash function, with its length.
     #[error("not a fingerprint of a known hash function")]
     InvalidFingerprint,
-    /// Not a certificate with a P-256 key.
-    #[error("not an X.509 certificate with a P-256 key")]
+    /// Not a certificate, or one with a key other than of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits.
+    #[error("not an X.509 certificate with a key of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits")]
     InvalidCertificate,
-    /// Not a P-256 private key in PKCS #8.
-    #[error("not a P-256 private key in PKCS #8")]
+    /// Not a private key in PKCS #8 of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits.
+    #[error("not a private key in PKCS #8 of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits")]
     InvalidKey,
     /// The private key is not that of the certificate.
     #[error("the private key is not that of the certificate")]

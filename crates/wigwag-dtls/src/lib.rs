@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::cast_possible_truncation))]
 
 mod alert;
+mod authentication;
 mod certificate;
 mod codec;
 mod config;
@@ -20,9 +21,11 @@ mod stats;
 mod v12;
 
 pub use alert::AlertDescription;
-pub use certificate::{Certificate, PrivateKeyDer};
+pub use authentication::{ClientAuthentication, Verifier};
+pub use certificate::{Certificate, PrivateKeyDer, Signer};
 pub use config::{Config, Retransmission, Role};
 pub use connection::Connection;
+pub use crypto::signature::SignatureScheme;
 pub use error::Error;
 pub use event::{CloseReason, Event};
 pub use fingerprint::{Fingerprint, HashAlgorithm};

@@ -30,12 +30,24 @@ pub enum CipherSuite {
     EcdheEcdsaAes256GcmSha384,
     /// RFC 7905 §2.
     EcdheEcdsaChaCha20Poly1305Sha256,
+    /// RFC 5289 §3.2: for a server with an RSA certificate.
+    EcdheRsaAes128GcmSha256,
+    /// RFC 5289 §3.2.
+    EcdheRsaAes256GcmSha384,
+    /// RFC 7905 §2.
+    EcdheRsaChaCha20Poly1305Sha256,
 }
 
 impl CipherSuite {
     /// All that are supported, the preferred one first.
-    pub const ALL: &'static [Self] =
-        &[Self::EcdheEcdsaAes128GcmSha256, Self::EcdheEcdsaAes256GcmSha384, Self::EcdheEcdsaChaCha20Poly1305Sha256];
+    pub const ALL: &'static [Self] = &[
+        Self::EcdheEcdsaAes128GcmSha256,
+        Self::EcdheEcdsaAes256GcmSha384,
+        Self::EcdheEcdsaChaCha20Poly1305Sha256,
+        Self::EcdheRsaAes128GcmSha256,
+        Self::EcdheRsaAes256GcmSha384,
+        Self::EcdheRsaChaCha20Poly1305Sha256,
+    ];
 
     /// The number in IANA's registry.
     pub const fn wire(self) -> u16 {
@@ -43,15 +55,29 @@ impl CipherSuite {
             Self::EcdheEcdsaAes128GcmSha256 => 0xC02B,
             Self::EcdheEcdsaAes256GcmSha384 => 0xC02C,
             Self::EcdheEcdsaChaCha20Poly1305Sha256 => 0xCCA9,
+            Self::EcdheRsaAes128GcmSha256 => 0xC02F,
+            Self::EcdheRsaAes256GcmSha384 => 0xC030,
+            Self::EcdheRsaChaCha20Poly1305Sha256 => 0xCCA8,
         }
     }
 
     /// The hash function of the handshake and of the pseudorandom function.
     pub(crate) const fn hash(self) -> HashAlgorithm {
         match self {
-            Self::EcdheEcdsaAes128GcmSha256 | Self::EcdheEcdsaChaCha20Poly1305Sha256 => HashAlgorithm::Sha256,
-            Self::EcdheEcdsaAes256GcmSha384 => HashAlgorithm::Sha384,
+            Self::EcdheEcdsaAes128GcmSha256
+            | Self::EcdheEcdsaChaCha20Poly1305Sha256
+            | Self::EcdheRsaAes128GcmSha256
+            | Self::EcdheRsaChaCha20Poly1305Sha256 => HashAlgorithm::Sha256,
+            Self::EcdheEcdsaAes256GcmSha384 | Self::EcdheRsaAes256GcmSha384 => HashAlgorithm::Sha384,
         }
+    }
+
+    /// Whether the server's certificate has an RSA key; otherwise it has one of ECDSA, or Ed25519 (RFC 8422 §2.2, §5.10).
+    pub(crate) const fn is_rsa(self) -> bool {
+        matches!(
+            self,
+            Self::EcdheRsaAes128GcmSha256 | Self::EcdheRsaAes256GcmSha384 | Self::EcdheRsaChaCha20Poly1305Sha256
+        )
     }
 }
 
@@ -61,6 +87,9 @@ impl fmt::Display for CipherSuite {
             Self::EcdheEcdsaAes128GcmSha256 => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
             Self::EcdheEcdsaAes256GcmSha384 => "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
             Self::EcdheEcdsaChaCha20Poly1305Sha256 => "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+            Self::EcdheRsaAes128GcmSha256 => "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            Self::EcdheRsaAes256GcmSha384 => "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            Self::EcdheRsaChaCha20Poly1305Sha256 => "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
         })
     }
 }
@@ -73,17 +102,20 @@ pub enum Group {
     X25519,
     /// NIST P-256.
     Secp256r1,
+    /// NIST P-384.
+    Secp384r1,
 }
 
 impl Group {
     /// All that are supported, the preferred one first.
-    pub(crate) const ALL: &'static [Self] = &[Self::X25519, Self::Secp256r1];
+    pub const ALL: &'static [Self] = &[Self::X25519, Self::Secp256r1, Self::Secp384r1];
 
     /// The number in IANA's registry.
     pub const fn wire(self) -> u16 {
         match self {
             Self::X25519 => 29,
             Self::Secp256r1 => 23,
+            Self::Secp384r1 => 24,
         }
     }
 }
@@ -93,6 +125,7 @@ impl fmt::Display for Group {
         f.write_str(match self {
             Self::X25519 => "x25519",
             Self::Secp256r1 => "secp256r1",
+            Self::Secp384r1 => "secp384r1",
         })
     }
 }

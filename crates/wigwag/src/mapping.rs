@@ -10,7 +10,7 @@ use crate::jsep::{self, DtlsRole, LocalTransport, MediaKind, MediaParameters};
 use std::net::SocketAddr;
 use wigwag_dtls as dtls;
 use wigwag_ice as ice;
-use wigwag_rtp as rtp;
+use wigwag_rtp::{self as rtp, payload::Format};
 use wigwag_sansio::{Protocol, Rng, Seed};
 use wigwag_sctp as sctp;
 use wigwag_sdp as sdp;
@@ -80,10 +80,10 @@ pub(crate) fn remote_candidate(candidate: &sdp::Candidate) -> Option<ice::Remote
 /// What our descriptions say of the transport.
 pub(crate) fn local_transport(
     agent: &ice::Agent,
+    credentials: &ice::Credentials,
     certificate: &dtls::Certificate,
     is_complete: bool,
 ) -> LocalTransport {
-    let credentials = agent.local_credentials();
     let own = certificate.fingerprint(dtls::HashAlgorithm::Sha256);
     LocalTransport {
         ufrag: credentials.ufrag.clone(),
@@ -147,6 +147,11 @@ pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp:
     mapped.message_len_max_receive = usize::try_from(config.negotiation.max_message_size).unwrap_or(usize::MAX);
     mapped.receive_window = u32::try_from(config.receive_buffer).unwrap_or(u32::MAX);
     mapped.send_buffer = config.send_buffer;
+    // RFC 8261 §6: DTLS detects every error, so SCTP's checksum need not.
+    mapped.zero_checksum = true;
+    // RFC 8831 §6.4: priorities are weights, and a long message holds no other channel up where the peer can interleave.
+    mapped.interleaving = true;
+    mapped.scheduler = sctp::Scheduler::WeightedFair;
     mapped
 }
 
@@ -171,6 +176,14 @@ pub(crate) const fn rtp_kind(kind: MediaKind) -> rtp::Kind {
         MediaKind::Audio => rtp::Kind::Audio,
         MediaKind::Video => rtp::Kind::Video,
     }
+}
+
+/// How frames of a codec are cut into packets; `None` if that is not known here.
+pub(crate) fn payload_format(codec: &str) -> Option<Format> {
+    [("opus", Format::Opus), ("VP8", Format::Vp8)]
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(codec))
+        .map(|(_, format)| format)
 }
 
 fn payload_types(codecs: &[jsep::NegotiatedCodec]) -> Vec<rtp::PayloadType> {
@@ -220,6 +233,7 @@ pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &Medi
     mapped.extensions = extensions(parameters, |extension| extension.receives);
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     mapped.pli = has_feedback(codecs, &sdp::Feedback::NackPli);
+    mapped.fir = has_feedback(codecs, &sdp::Feedback::CcmFir);
     mapped.transport_cc = has_feedback(codecs, &sdp::Feedback::TransportCc);
     mapped
 }
@@ -234,6 +248,13 @@ mod tests {
             let mapped = srtp_profile(profile).expect("a cipher");
             assert_eq!((mapped.key_len(), mapped.salt_len()), (profile.key_len(), profile.salt_len()));
         }
+    }
+
+    #[test]
+    fn payload_formats_are_found_whatever_the_case_of_their_names() {
+        let found = ["opus", "OPUS", "vp8", "VP8", "PCMU", "VP9", ""].map(payload_format);
+        let (opus, vp8) = (Some(Format::Opus), Some(Format::Vp8));
+        assert_eq!(found, [opus, opus, vp8, vp8, None, None, None]);
     }
 
     #[test]

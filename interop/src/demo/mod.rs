@@ -3,6 +3,7 @@
 mod echo;
 mod file;
 mod friend;
+mod restart;
 
 use crate::browser::{self, Browser};
 use anyhow::{Context, Result, ensure};
@@ -24,9 +25,10 @@ pub(crate) struct Use {
     pub(crate) run: fn(&mut dyn Browser, program: &Path, screenshot: Option<&Path>) -> Result<String>,
 }
 
-pub(crate) const ALL: [Use; 3] = [
+pub(crate) const ALL: [Use; 4] = [
     Use { name: "the demo page: a call and a line of chat", has_media: true, is_smoke: true, run: echo::run },
     Use { name: "the demo page: a file of 50 MB there and back", has_media: false, is_smoke: true, run: file::run },
+    Use { name: "the demo page: ICE restarted by its button", has_media: false, is_smoke: false, run: restart::run },
     Use { name: "the demo page: a call with a friend", has_media: false, is_smoke: false, run: friend::run },
 ];
 
@@ -64,13 +66,14 @@ impl Drop for Demo {
     }
 }
 
-/// Builds the program; that may want the network, which there is none of in a namespace of our own.
+/// Builds the program, as `cargo run --release` does, so that nothing is built twice; that may want the network, which
+/// there is none of in a namespace of our own.
 pub(crate) fn program() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let cargo =
         |arguments: &[&str]| Command::new("cargo").args(arguments).current_dir(&root).stderr(Stdio::inherit()).output();
-    let built = cargo(&["build", "--release", "--quiet", "--package", "wigwag-cli"]).context("running cargo")?;
-    ensure!(built.status.success(), "`cargo build --release --package wigwag-cli` failed");
+    let built = cargo(&["build", "--release", "--quiet", "--bin", "wigwag"]).context("running cargo")?;
+    ensure!(built.status.success(), "`cargo build --release --bin wigwag` failed");
     let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps"])?;
     let metadata: Value = serde_json::from_slice(&metadata.stdout)?;
     let target = metadata["target_directory"].as_str().context("cargo names no target folder")?;

@@ -45,6 +45,8 @@ fn run(stage: &mut Stage<'_>, media: Media) -> Result<String> {
 }
 
 fn judge(call: &mut Call<'_>, media: Media, progress: &Value) -> Result<()> {
+    ensure!(media.video || progress["frames"] == 0, "nobody asked for pictures: {progress}");
+    ensure!(media.audio || progress["audioPackets"] == 0, "nobody asked for sound: {progress}");
     if media.video {
         ensure!(
             progress["frames"].as_f64() >= Some(20.0),

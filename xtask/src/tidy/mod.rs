@@ -3,6 +3,7 @@
 mod attacks;
 mod crates;
 mod policy;
+mod public;
 mod rules;
 mod source;
 #[cfg(test)]

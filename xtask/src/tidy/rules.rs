@@ -4,6 +4,7 @@ use super::attacks;
 use super::policy::{
     self, ARROWS, BANNED, BANNED_IN_MACHINES, CIPHERS, DOORS, LONG_FILE, LONG_FILES, SIMULATOR, STACKS,
 };
+use super::public;
 use super::source::{Source, lines_with};
 use super::workspace::{Dependency, Package, Workspace};
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("every file is a module", dead_files),
     ("no file is too long", long_files),
     ("every crate has a README with an example", readmes),
+    ("what will grow is non-exhaustive", public::growing),
+    ("types of others in public are few", public::foreign),
     ("docs/architecture.md knows every crate", architecture),
     ("docs/security.md names what exists", attacks::functions),
     ("docs/security.md names its mutants", attacks::mutants),

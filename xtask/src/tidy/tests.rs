@@ -212,6 +212,52 @@ fn finds_a_file_that_is_too_long() {
 }
 
 #[test]
+fn finds_a_type_that_will_grow_and_is_not_marked() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-stun/src/lib.rs", "#![forbid(unsafe_code)]\nmod a;\nmod b;\nmod event;\n");
+    let write = |text: &str| fixture.write("crates/wigwag-stun/src/event.rs", text);
+    for open in [
+        "pub enum Event {\n    A,\n}\n",
+        "#[non_exhaustive]\npub enum First {\n    A,\n}\n\n#[derive(Debug)]\npub struct Event {\n    pub a: u8,\n}\n",
+    ] {
+        write(open);
+        fixture.breaks("what will grow is non-exhaustive", "Event will grow");
+    }
+    for closed in [
+        "#[non_exhaustive]\n#[derive(Debug)]\npub enum Event {\n    A,\n}\n",
+        "pub struct Event {\n    pub a: u8,\n    b: u8,\n}\n",
+        "pub struct Event(u8);\n",
+        "pub(crate) enum Event {\n    A,\n}\n",
+    ] {
+        write(closed);
+        assert_eq!(fixture.broken(), [], "{closed}");
+    }
+}
+
+#[test]
+fn finds_a_type_of_others_in_public() {
+    let fixture = Fixture::clean();
+    fixture.manifest("wigwag-srtp", "[dependencies]\nzeroize = \"1\"\nbytes = \"1\"\n");
+    let write = |text: &str| fixture.write("crates/wigwag-srtp/src/a.rs", &format!("use bytes::Bytes;\n{text}"));
+    for open in [
+        "use zeroize::Zeroizing;\npub fn key(\n    &self,\n) -> Zeroizing<u8> {}\n",
+        "use zeroize::{Zeroize, Zeroizing};\npub struct Key {\n    pub key: Zeroizing<u8>,\n}\n",
+        "pub struct Key(pub zeroize::Zeroizing<u8>);\n",
+    ] {
+        write(open);
+        fixture.breaks("types of others in public are few", "crates/wigwag-srtp/src/a.rs");
+    }
+    for closed in [
+        "use zeroize::Zeroizing;\npub struct Key(Zeroizing<u8>);\n",
+        "use zeroize::Zeroizing;\npub fn key() -> Bytes {\n    Zeroizing::new(1)\n}\n",
+        "use zeroize::Zeroizing;\npub(crate) fn key() -> Zeroizing<u8> {}\n",
+    ] {
+        write(closed);
+        assert_eq!(fixture.broken(), [], "{closed}");
+    }
+}
+
+#[test]
 fn finds_a_crate_that_the_architecture_does_not_mention() {
     let fixture = Fixture::clean();
     fixture.write("docs/architecture.md", "`wigwag-sansio` `wigwag-stun` `wigwag-srtp`");

@@ -15,7 +15,8 @@ pub(super) struct Tls {
 impl Tls {
     /// TLS with this certificate, which nobody vouches for.
     pub(super) fn new(certificate: &Certificate) -> Result<Self, Failure> {
-        let key = certificate.private_key();
+        let key =
+            certificate.private_key().ok_or_else(|| Failure::new("the certificate has no key that can be had"))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.secret_bytes().to_vec()));
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
         let provider = Arc::new(rustls::crypto::ring::default_provider());

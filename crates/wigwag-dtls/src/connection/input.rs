@@ -1,8 +1,9 @@
 //! What arrives: records, and what they carry.
 
 use super::{Connection, Doubt, State, VerifyRequest};
-use crate::alert::{Alert, AlertDescription, AlertLevel};
+use crate::alert::{ALERT_LEN, Alert, AlertDescription, AlertLevel};
 use crate::codec::Reader;
+use crate::handshake::Failure;
 use crate::handshake::fragment::{Fragment, FragmentDiscard};
 use crate::message::{ClientHello, HandshakeType};
 use crate::record::plaintext::{self, Header, RecordNumber};
@@ -17,6 +18,11 @@ const PATIENCE: u32 = 2;
 
 /// How many ClientHellos may have come before the one that brings its cookie.
 const MESSAGE_SEQ_MAX: u16 = 16;
+
+/// The peer has said more than there is to say in a handshake.
+fn excess() -> Failure {
+    Failure::refused(AlertDescription::UnexpectedMessage, "a handshake message came after the last")
+}
 
 impl Connection {
     /// Takes the next record off the datagram and returns the application data in it, if that is what it carries.
@@ -77,6 +83,12 @@ impl Connection {
     }
 
     fn handle_protected<'a>(&mut self, header: &Header, text: &'a [u8], now: Instant) -> Option<&'a [u8]> {
+        // RFC 8446 §5.2: "An endpoint that receives a record from its peer with TLSInnerPlaintext.length larger than 2^14 …
+        // MUST terminate the connection with a "record_overflow" alert."
+        if text.len() > PLAINTEXT_LEN_MAX {
+            self.failed(Failure::refused(AlertDescription::RecordOverflow, "a record is longer than records may be"));
+            return None;
+        }
         match (header.content_type, &self.state) {
             (ContentType::ApplicationData, State::Connected(_)) => {
                 self.stats.application_records_received += 1;
@@ -88,7 +100,7 @@ impl Connection {
                 self.stats.early_application_data += 1;
             }
             (ContentType::Alert, _) => self.handle_alert(text),
-            (ContentType::Handshake, State::Connected(_)) => self.handle_late_fragment(text),
+            (ContentType::Handshake, State::Connected(_)) => self.handle_late_fragments(&mut Reader::new(text), now),
             (ContentType::Handshake, State::Handshaking(_) | State::Closed) => self.handle_fragments(header, text, now),
             (ContentType::ChangeCipherSpec, _) => self.handle_change_cipher_spec(),
         }
@@ -112,7 +124,12 @@ impl Connection {
                 self.closed(CloseReason::CloseNotify, Some(Alert::warning(AlertDescription::CloseNotify)));
             }
             Ok(Alert { level: AlertLevel::Fatal, description }) => self.closed(CloseReason::Alert(description), None),
-            Ok(Alert { level: AlertLevel::Warning, .. }) | Err(_) => self.stats.ignored_alerts += 1,
+            Ok(Alert { level: AlertLevel::Warning, .. }) => self.stats.ignored_alerts += 1,
+            // Nobody but the peer can have said it, so its state is not ours.
+            Err(_) if body.len() == ALERT_LEN => {
+                self.failed(Failure::refused(AlertDescription::IllegalParameter, "an alert has an unknown level"));
+            }
+            Err(error) => self.failed(error.into()),
         }
     }
 
@@ -136,7 +153,7 @@ impl Connection {
             match self.state {
                 State::Handshaking(_) => {}
                 // The message before, in the same record, was the last of the handshake, or its end.
-                State::Connected(_) => return self.stats.late_handshake_messages += 1,
+                State::Connected(_) => return self.handle_late_fragments(&mut reader, now),
                 State::Closed => return self.stats.after_close += 1,
             }
             let Ok(fragment) = Fragment::decode(&mut reader) else {
@@ -153,7 +170,7 @@ impl Connection {
             }
             match self.handshake.received.insert(header.number.epoch, &fragment) {
                 Ok(()) => self.advance(now),
-                Err(FragmentDiscard::Repeated) => self.handle_repeated(&fragment),
+                Err(FragmentDiscard::Repeated) => self.handle_repeated(&fragment, now),
                 Err(FragmentDiscard::Contradicting) => {
                     self.stats.contradicting_fragments += 1;
                     self.advance(now);
@@ -191,11 +208,11 @@ impl Connection {
     }
 
     /// The end of the peer's last flight comes again: it has not got ours.
-    fn handle_repeated(&mut self, fragment: &Fragment<'_>) {
+    fn handle_repeated(&mut self, fragment: &Fragment<'_>, now: Instant) {
         self.stats.repeated_fragments += 1;
         let is_end =
             fragment.message_seq.checked_add(1) == Some(self.handshake.received.next()) && fragment.offset == 0;
-        self.stats.repetitions += u64::from(is_end && self.handshake.flight.repeat());
+        self.stats.repetitions += u64::from(is_end && self.handshake.flight.repeat(now));
     }
 
     /// Handles the messages that are complete and next.
@@ -206,6 +223,8 @@ impl Connection {
             self.doubt = None;
             match expect.handle(&message, &mut self.handshake) {
                 Ok(Next::Expect(expect)) => self.state = State::Handshaking(expect),
+                // The peer has said more than there is to say, and before its time.
+                Ok(Next::Complete(_)) if self.handshake.received.has_any() => return self.failed(excess()),
                 Ok(Next::Complete(secrets)) => return self.connected(secrets),
                 Err(failure) => return self.failed(failure),
             }
@@ -213,17 +232,25 @@ impl Connection {
     }
 
     /// A handshake message after the handshake: the peer has not got our last flight, or wants to begin again.
-    fn handle_late_fragment(&mut self, body: &[u8]) {
-        self.stats.late_handshake_messages += 1;
-        let Ok(fragment) = Fragment::decode(&mut Reader::new(body)) else { return };
+    fn handle_late_fragments(&mut self, reader: &mut Reader<'_>, now: Instant) {
+        while let (State::Connected(_), false) = (&self.state, reader.is_empty()) {
+            self.stats.late_handshake_messages += 1;
+            let Ok(fragment) = Fragment::decode(reader) else { return };
+            self.handle_late_fragment(&fragment, now);
+        }
+    }
+
+    fn handle_late_fragment(&mut self, fragment: &Fragment<'_>, now: Instant) {
         match (fragment.message_type, self.handshake.config.role) {
-            (HandshakeType::FINISHED, Role::Server) => {
-                self.stats.repetitions += u64::from(self.handshake.flight.repeat());
-            }
             // RFC 8827 §6.5: "Implementations MUST NOT implement DTLS renegotiation and MUST reject it with a
             // 'no_renegotiation' alert if offered."
             (HandshakeType::HELLO_REQUEST, Role::Client) | (HandshakeType::CLIENT_HELLO, Role::Server) => {
                 self.alert.get_or_insert(Alert::warning(AlertDescription::NoRenegotiation));
+            }
+            _ if fragment.message_seq >= self.handshake.received.next() => self.failed(excess()),
+            // In as many fragments as it may come: once.
+            (HandshakeType::FINISHED, Role::Server) if fragment.offset == 0 => {
+                self.stats.repetitions += u64::from(self.handshake.flight.repeat(now));
             }
             _ => {}
         }

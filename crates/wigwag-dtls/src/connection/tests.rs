@@ -3,6 +3,7 @@
 use super::*;
 use crate::handshake::fragment::whole;
 use crate::message::HandshakeType;
+use crate::record::PLAINTEXT_LEN_MAX;
 use crate::record::plaintext::RecordNumber;
 use crate::{Certificate, HashAlgorithm};
 use std::sync::Arc;
@@ -81,6 +82,75 @@ fn renegotiation_is_refused_with_a_warning_and_ends_nothing() {
     assert_eq!(carry(&mut a, &mut z), 1);
     assert!(a.is_connected() && z.is_connected());
     assert_eq!((a.stats.ignored_alerts, z.stats.ignored_alerts), (1, 1));
+}
+
+fn refusal(connection: &mut Connection) -> AlertDescription {
+    match std::iter::from_fn(|| connection.poll_event()).last() {
+        Some(Event::Closed(CloseReason::Refused { alert, .. })) => alert,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What only the peer can have said, and never says.
+#[test]
+fn a_protected_record_that_makes_no_sense_is_the_end() {
+    let extra = whole(HandshakeType::FINISHED, 99, &[7; 12]);
+    let long = vec![7; PLAINTEXT_LEN_MAX + 1];
+    let cases: [(ContentType, &[u8], AlertDescription); 4] = [
+        (ContentType::Alert, &[0x42, 10], AlertDescription::IllegalParameter),
+        (ContentType::Alert, &[2, 10, 0], AlertDescription::DecodeError),
+        (ContentType::Handshake, &extra, AlertDescription::UnexpectedMessage),
+        (ContentType::ApplicationData, &long, AlertDescription::RecordOverflow),
+    ];
+    for (content_type, body, alert) in cases {
+        let [mut a, mut z] = connected();
+        let mut record = a.handshake.write.last_mut().unwrap().forge(content_type, body);
+        z.handle_input(&mut record, wigwag_sim::origin(), |_| panic!("nothing is delivered"));
+        assert_eq!(refusal(&mut z), alert);
+        assert_eq!(carry(&mut z, &mut a), 1);
+        assert_eq!(events(&mut a).last().unwrap(), &format!("Closed(Alert({alert:?}))"));
+    }
+}
+
+/// Too long for any record, so that it is not even opened.
+#[test]
+fn a_record_that_no_cipher_makes_so_long_is_dropped() {
+    let [mut a, mut z] = connected();
+    let mut record = a.handshake.write.last_mut().unwrap().forge(ContentType::ApplicationData, &[7; 1 << 15]);
+    z.handle_input(&mut record, wigwag_sim::origin(), |_| panic!("nothing is delivered"));
+    assert!(z.is_connected());
+    assert_eq!(z.stats.malformed_records, 1);
+}
+
+/// A Finished too many, before its time: it waits until the right one has come.
+#[test]
+fn a_message_after_the_last_that_comes_before_it_is_the_end() {
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    carry(&mut a, &mut z);
+    carry(&mut z, &mut a);
+    let extra = whole(HandshakeType::FINISHED, 6, &[7; 12]);
+    // Its number is not the next, so that the right one is still believed.
+    a.handshake.write.last_mut().unwrap().set_sequence(9);
+    let mut early = record(&mut a, ContentType::Handshake, &extra);
+    a.handshake.write.last_mut().unwrap().set_sequence(0);
+    let mut flight = Vec::new();
+    assert!(a.poll_packet(wigwag_sim::origin(), 1200, &mut flight));
+    let finished = flight.windows(5).position(|start| start == [22, 0xFE, 0xFD, 0, 1]).unwrap();
+    z.handle_input(&mut flight[..finished], wigwag_sim::origin(), |_| {});
+    z.handle_input(&mut early, wigwag_sim::origin(), |_| {});
+    assert_eq!(z.poll_event().map(|event| format!("{event:?}")), None);
+    z.handle_input(&mut flight[finished..], wigwag_sim::origin(), |_| {});
+    assert_eq!(refusal(&mut z), AlertDescription::UnexpectedMessage);
+}
+
+#[test]
+fn who_aborts_says_why() {
+    let [mut a, mut z] = connected();
+    let _ = events(&mut a);
+    a.abort(AlertDescription::AccessDenied);
+    assert_eq!(events(&mut a), ["Closed(Local)"]);
+    carry(&mut a, &mut z);
+    assert_eq!(events(&mut z).last().unwrap(), "Closed(Alert(AccessDenied))");
 }
 
 #[test]
@@ -217,18 +287,26 @@ fn finished_of(a: &mut Connection, z: &mut Connection) -> (Vec<u8>, Vec<u8>) {
 }
 
 #[test]
-fn what_follows_a_finished_in_its_record_is_late_and_ends_nothing() {
+fn a_finished_that_is_twice_in_its_record_is_late_and_ends_nothing() {
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    let (_, finished) = finished_of(&mut a, &mut z);
+    let mut record = record(&mut a, ContentType::Handshake, &finished.repeat(3));
+    z.handle_input(&mut record, wigwag_sim::origin(), |_| {});
+    assert!(z.is_connected());
+    assert_eq!((events(&mut z).len(), z.stats.late_handshake_messages), (1, 2));
+    run_on(&mut a, &mut z);
+    assert!(a.is_connected() && z.is_connected());
+}
+
+#[test]
+fn a_message_too_many_in_the_record_of_the_finished_is_the_end() {
     for extra in [&[][..], &[0; 12]] {
         let [mut a, mut z] = pair([certificate(1), certificate(2)]);
-        let now = wigwag_sim::origin();
         let (_, finished) = finished_of(&mut a, &mut z);
         let extra = whole(HandshakeType::FINISHED, 5, extra);
         let mut record = record(&mut a, ContentType::Handshake, &[finished, extra.clone(), extra].concat());
-        z.handle_input(&mut record, now, |_| {});
-        assert!(z.is_connected());
-        assert_eq!((events(&mut z).len(), z.stats.late_handshake_messages), (1, 1));
-        run_on(&mut a, &mut z);
-        assert!(a.is_connected() && z.is_connected());
+        z.handle_input(&mut record, wigwag_sim::origin(), |_| {});
+        assert_eq!(refusal(&mut z), AlertDescription::UnexpectedMessage);
     }
 }
 

@@ -16,16 +16,22 @@ impl CipherSuite {
     /// The length of a key, in bytes.
     pub(crate) const fn key_len(self) -> usize {
         match self {
-            Self::EcdheEcdsaAes128GcmSha256 => 16,
-            Self::EcdheEcdsaAes256GcmSha384 | Self::EcdheEcdsaChaCha20Poly1305Sha256 => 32,
+            Self::EcdheEcdsaAes128GcmSha256 | Self::EcdheRsaAes128GcmSha256 => 16,
+            Self::EcdheEcdsaAes256GcmSha384
+            | Self::EcdheRsaAes256GcmSha384
+            | Self::EcdheEcdsaChaCha20Poly1305Sha256
+            | Self::EcdheRsaChaCha20Poly1305Sha256 => 32,
         }
     }
 
     /// The length of the part of a nonce that is derived with the key, in bytes.
     pub(crate) const fn iv_len(self) -> usize {
         match self {
-            Self::EcdheEcdsaAes128GcmSha256 | Self::EcdheEcdsaAes256GcmSha384 => NONCE_LEN - EXPLICIT_NONCE_LEN,
-            Self::EcdheEcdsaChaCha20Poly1305Sha256 => NONCE_LEN,
+            Self::EcdheEcdsaAes128GcmSha256
+            | Self::EcdheEcdsaAes256GcmSha384
+            | Self::EcdheRsaAes128GcmSha256
+            | Self::EcdheRsaAes256GcmSha384 => NONCE_LEN - EXPLICIT_NONCE_LEN,
+            Self::EcdheEcdsaChaCha20Poly1305Sha256 | Self::EcdheRsaChaCha20Poly1305Sha256 => NONCE_LEN,
         }
     }
 }
@@ -47,9 +53,13 @@ impl Aead {
     /// `None` if the key or the IV is not as long as the suite says.
     pub(crate) fn new(suite: CipherSuite, key: &[u8], iv: &[u8]) -> Option<Self> {
         let cipher = match suite {
-            CipherSuite::EcdheEcdsaAes128GcmSha256 => Cipher::Aes128Gcm(Box::new(Aes128Gcm::new_from_slice(key).ok()?)),
-            CipherSuite::EcdheEcdsaAes256GcmSha384 => Cipher::Aes256Gcm(Box::new(Aes256Gcm::new_from_slice(key).ok()?)),
-            CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256 => {
+            CipherSuite::EcdheEcdsaAes128GcmSha256 | CipherSuite::EcdheRsaAes128GcmSha256 => {
+                Cipher::Aes128Gcm(Box::new(Aes128Gcm::new_from_slice(key).ok()?))
+            }
+            CipherSuite::EcdheEcdsaAes256GcmSha384 | CipherSuite::EcdheRsaAes256GcmSha384 => {
+                Cipher::Aes256Gcm(Box::new(Aes256Gcm::new_from_slice(key).ok()?))
+            }
+            CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256 | CipherSuite::EcdheRsaChaCha20Poly1305Sha256 => {
                 Cipher::ChaCha20Poly1305(ChaCha20Poly1305::new_from_slice(key).ok()?)
             }
         };

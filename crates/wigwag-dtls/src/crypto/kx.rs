@@ -5,12 +5,13 @@ use wigwag_sansio::Rng;
 use zeroize::Zeroizing;
 
 /// A secret of both sides.
-pub(crate) type SharedSecret = Zeroizing<[u8; 32]>;
+pub(crate) type SharedSecret = Zeroizing<Vec<u8>>;
 
 /// Our half of a key exchange. Wiped when dropped.
 pub(crate) enum KeyExchange {
     X25519(x25519_dalek::StaticSecret),
     Secp256r1(p256::SecretKey),
+    Secp384r1(p384::SecretKey),
 }
 
 impl KeyExchange {
@@ -18,6 +19,7 @@ impl KeyExchange {
         match group {
             Group::X25519 => Self::X25519(x25519_dalek::StaticSecret::from(rng.bytes())),
             Group::Secp256r1 => Self::Secp256r1(p256_secret(rng)),
+            Group::Secp384r1 => Self::Secp384r1(p384_secret(rng)),
         }
     }
 
@@ -26,6 +28,7 @@ impl KeyExchange {
         match self {
             Self::X25519(secret) => x25519_dalek::PublicKey::from(secret).as_bytes().to_vec(),
             Self::Secp256r1(secret) => secret.public_key().to_sec1_bytes().into_vec(),
+            Self::Secp384r1(secret) => secret.public_key().to_sec1_bytes().into_vec(),
         }
     }
 
@@ -36,17 +39,23 @@ impl KeyExchange {
             // all-zero value and abort if so"; RFC 8422 §5.11 makes it a MUST.
             Self::X25519(secret) => {
                 let shared = secret.diffie_hellman(&<[u8; 32]>::try_from(peer).ok()?.into());
-                shared.was_contributory().then(|| Zeroizing::new(*shared.as_bytes()))
+                shared.was_contributory().then(|| Zeroizing::new(shared.as_bytes().to_vec()))
             }
             // RFC 8422 §5.4: only the uncompressed form.
             Self::Secp256r1(secret) => {
-                let is_uncompressed = peer.first() == Some(&4);
-                let peer = p256::PublicKey::from_sec1_bytes(peer).ok().filter(|_| is_uncompressed)?;
-                let shared = secret.diffie_hellman(&peer);
-                Some(Zeroizing::new((*shared.raw_secret_bytes()).into()))
+                let peer = p256::PublicKey::from_sec1_bytes(uncompressed(peer)?).ok()?;
+                Some(Zeroizing::new(secret.diffie_hellman(&peer).raw_secret_bytes().to_vec()))
+            }
+            Self::Secp384r1(secret) => {
+                let peer = p384::PublicKey::from_sec1_bytes(uncompressed(peer)?).ok()?;
+                Some(Zeroizing::new(secret.diffie_hellman(&peer).raw_secret_bytes().to_vec()))
             }
         }
     }
+}
+
+fn uncompressed(point: &[u8]) -> Option<&[u8]> {
+    Some(point).filter(|point| point.first() == Some(&4))
 }
 
 /// A secret scalar: bytes that are zero or not below the order are drawn again.
@@ -54,6 +63,15 @@ pub(super) fn p256_secret(rng: &mut Rng) -> p256::SecretKey {
     loop {
         let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(rng.bytes());
         if let Ok(secret) = p256::SecretKey::from_slice(&*bytes) {
+            return secret;
+        }
+    }
+}
+
+fn p384_secret(rng: &mut Rng) -> p384::SecretKey {
+    loop {
+        let bytes: Zeroizing<[u8; 48]> = Zeroizing::new(rng.bytes());
+        if let Ok(secret) = p384::SecretKey::from_slice(&*bytes) {
             return secret;
         }
     }

@@ -3,7 +3,9 @@
 pub(crate) mod aead;
 pub(crate) mod hash;
 pub(crate) mod kx;
+pub(crate) mod pem;
 pub(crate) mod prf;
+mod random;
 pub(crate) mod signature;
 #[cfg(test)]
 mod tests;

@@ -1,81 +1,66 @@
-//! Signatures (RFC 8422 §5.4, RFC 6979).
+//! Signatures (RFC 8422 §5.4, RFC 8446 §4.2.3, RFC 8017, RFC 8032, RFC 6979).
 
-use super::kx;
-use p256::ecdsa::signature::{Signer, Verifier};
-use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
-use std::fmt;
-use wigwag_sansio::Rng;
+mod private_key;
+mod public_key;
 
-/// A signature algorithm with its hash (RFC 5246 §7.4.1.4.1, with the names of RFC 8446 §4.2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SignatureScheme {
+pub(crate) use private_key::SigningKey;
+pub(crate) use public_key::VerifyingKey;
+
+/// A signature algorithm with its hash (RFC 8446 §4.2.3; DTLS 1.2 has the same numbers for them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SignatureScheme {
+    /// `ecdsa_secp256r1_sha256`: the signature in DER.
     EcdsaSecp256r1Sha256,
+    /// `ecdsa_secp384r1_sha384`: the signature in DER.
+    EcdsaSecp384r1Sha384,
+    /// `ed25519`.
+    Ed25519,
+    /// `rsa_pss_rsae_sha256`: the salt is as long as the hash.
+    RsaPssRsaeSha256,
+    /// `rsa_pss_rsae_sha384`.
+    RsaPssRsaeSha384,
+    /// `rsa_pss_rsae_sha512`.
+    RsaPssRsaeSha512,
+    /// `rsa_pkcs1_sha256`: in DTLS 1.2 only.
+    RsaPkcs1Sha256,
+    /// `rsa_pkcs1_sha384`: in DTLS 1.2 only.
+    RsaPkcs1Sha384,
+    /// `rsa_pkcs1_sha512`: in DTLS 1.2 only.
+    RsaPkcs1Sha512,
 }
 
 impl SignatureScheme {
-    /// All that are verified and made.
-    pub(crate) const ALL: &'static [Self] = &[Self::EcdsaSecp256r1Sha256];
+    /// All that are verified and made, the preferred one first.
+    pub const ALL: &'static [Self] = &[
+        Self::EcdsaSecp256r1Sha256,
+        Self::EcdsaSecp384r1Sha384,
+        Self::Ed25519,
+        Self::RsaPssRsaeSha256,
+        Self::RsaPssRsaeSha384,
+        Self::RsaPssRsaeSha512,
+        Self::RsaPkcs1Sha256,
+        Self::RsaPkcs1Sha384,
+        Self::RsaPkcs1Sha512,
+    ];
 
-    pub(crate) const fn wire(self) -> u16 {
+    /// The number in IANA's registry.
+    pub const fn wire(self) -> u16 {
         match self {
+            Self::RsaPkcs1Sha256 => 0x0401,
             Self::EcdsaSecp256r1Sha256 => 0x0403,
+            Self::RsaPkcs1Sha384 => 0x0501,
+            Self::EcdsaSecp384r1Sha384 => 0x0503,
+            Self::RsaPkcs1Sha512 => 0x0601,
+            Self::RsaPssRsaeSha256 => 0x0804,
+            Self::RsaPssRsaeSha384 => 0x0805,
+            Self::RsaPssRsaeSha512 => 0x0806,
+            Self::Ed25519 => 0x0807,
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn from_wire(number: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|scheme| scheme.wire() == number)
-    }
-}
-
-/// A private key. Wiped when dropped.
-pub(crate) struct SigningKey(pub(super) p256::ecdsa::SigningKey);
-
-impl SigningKey {
-    pub(crate) fn generate(rng: &mut Rng) -> Self {
-        Self(kx::p256_secret(rng).into())
-    }
-
-    pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Self> {
-        p256::SecretKey::from_pkcs8_der(der).ok().map(|secret| Self(secret.into()))
-    }
-
-    /// Empty if the key could not be encoded, which cannot be.
-    pub(crate) fn to_pkcs8(&self) -> Vec<u8> {
-        self.0.to_pkcs8_der().map(|der| der.as_bytes().to_vec()).unwrap_or_default()
-    }
-
-    pub(crate) fn verifying_key(&self) -> VerifyingKey {
-        VerifyingKey(*self.0.verifying_key())
-    }
-
-    /// Signs in DER, without randomness (RFC 6979).
-    pub(crate) fn sign(&self, message: &[u8]) -> (SignatureScheme, Vec<u8>) {
-        let signature: p256::ecdsa::DerSignature = self.0.sign(message);
-        (SignatureScheme::EcdsaSecp256r1Sha256, signature.as_bytes().to_vec())
-    }
-}
-
-/// A peer's public key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct VerifyingKey(p256::ecdsa::VerifyingKey);
-
-impl VerifyingKey {
-    /// A point of P-256, uncompressed (RFC 8422 §5.3).
-    pub(crate) fn from_point(point: &[u8]) -> Option<Self> {
-        p256::ecdsa::VerifyingKey::from_sec1_bytes(point).ok().map(Self)
-    }
-
-    #[must_use]
-    pub(crate) fn verify(&self, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
-        match scheme {
-            SignatureScheme::EcdsaSecp256r1Sha256 => p256::ecdsa::DerSignature::from_bytes(signature)
-                .is_ok_and(|signature| self.0.verify(message, &signature).is_ok()),
-        }
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SigningKey(…)")
     }
 }

@@ -5,8 +5,10 @@ use super::hash;
 use super::kx::KeyExchange;
 use super::prf::prf;
 use super::signature::{SignatureScheme, SigningKey, VerifyingKey};
-use crate::{CipherSuite, HashAlgorithm};
+use super::x509;
+use crate::{Certificate, CipherSuite, HashAlgorithm};
 use serde_json::Value;
+use wigwag_sansio::{Rng, Seed};
 
 fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
@@ -32,7 +34,7 @@ fn x25519_is_that_of_the_rfc() {
     let scalar: [u8; 32] = array("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4");
     let secret = KeyExchange::X25519(x25519_dalek::StaticSecret::from(scalar));
     let shared = secret.agree(&bytes("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"));
-    let expected = array("c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
+    let expected = bytes("c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
     assert_eq!(shared.as_deref(), Some(&expected));
 }
 
@@ -57,7 +59,7 @@ fn p256_agrees_and_refuses_what_is_not_a_point() {
     let secret = |hex| KeyExchange::Secp256r1(p256::SecretKey::from_slice(&bytes(hex)).unwrap());
     let i = secret("c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433");
     let r = secret("c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53");
-    let shared = array::<32>("d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de");
+    let shared = bytes("d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de");
     assert_eq!(i.agree(&r.public_key()).as_deref(), Some(&shared));
     assert_eq!(r.agree(&i.public_key()).as_deref(), Some(&shared));
     let public = i.public_key();
@@ -74,18 +76,88 @@ fn p256_agrees_and_refuses_what_is_not_a_point() {
 #[test]
 fn signatures_are_those_of_rfc_6979() {
     let secret = bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
-    let key = SigningKey(p256::ecdsa::SigningKey::from_slice(&secret).unwrap());
-    let (scheme, signature) = key.sign(b"sample");
+    let key = SigningKey::P256(p256::ecdsa::SigningKey::from_slice(&secret).unwrap());
+    let scheme = SignatureScheme::EcdsaSecp256r1Sha256;
+    let signature = key.sign(scheme, b"sample", &mut Rng::new(Seed::for_test(1))).unwrap();
     let r = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716";
     let s = "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
     assert_eq!(signature, bytes(&format!("3046022100{r}022100{s}")));
     let public = "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
                   7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
-    let public = VerifyingKey::from_point(&bytes(public)).unwrap();
-    assert!(public.verify(scheme, b"sample", &signature));
-    assert!(!public.verify(scheme, b"simple", &signature));
-    for len in 0..signature.len() {
-        assert!(!public.verify(SignatureScheme::EcdsaSecp256r1Sha256, b"sample", &signature[..len]));
+    let public = VerifyingKey::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(&bytes(public)).unwrap());
+    assert_eq!(key.verifying_key(), Some(public));
+}
+
+macro_rules! pem {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../tests/dtls/certificates/", $name, ".pem")))
+    };
+}
+
+/// Keys and signatures by OpenSSL.
+fn signatures() -> Vec<(Certificate, SignatureScheme, Vec<u8>)> {
+    let pems = [pem!("p256"), pem!("p384"), pem!("ed25519"), pem!("rsa2048")];
+    let lines = include_str!("../../tests/dtls/certificates/signatures.txt").lines();
+    let signature = |line: &str| {
+        let [key, number, signature] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("three words") };
+        let (_, pem) = pems.into_iter().find(|(name, _)| *name == key).unwrap();
+        let scheme = SignatureScheme::from_wire(u16::from_str_radix(number, 16).unwrap()).unwrap();
+        (Certificate::from_pem(pem, pem).unwrap(), scheme, bytes(signature))
+    };
+    lines.map(signature).collect()
+}
+
+#[test]
+fn each_scheme_verifies_what_openssl_has_signed_and_nothing_else() {
+    let signatures = signatures();
+    assert_eq!(signatures.len(), SignatureScheme::ALL.len());
+    for (certificate, scheme, signature) in &signatures {
+        let public = x509::public_key(certificate.der()).unwrap();
+        assert!(public.verify(*scheme, b"sample", signature), "{scheme:?}");
+        assert!(!public.verify(*scheme, b"simple", signature), "{scheme:?}");
+        let mut flipped = signature.clone();
+        flipped[signature.len() / 2] ^= 1;
+        assert!(!public.verify(*scheme, b"sample", &flipped), "{scheme:?}");
+        let longer = [&signature[..], &[0]].concat();
+        for wrong in [&signature[..signature.len() - 1], &[], &longer] {
+            assert!(!public.verify(*scheme, b"sample", wrong), "{scheme:?}");
+        }
+        for other in SignatureScheme::ALL.iter().filter(|other| *other != scheme) {
+            assert!(!public.verify(*other, b"sample", signature), "{scheme:?} as {other:?}");
+        }
+    }
+}
+
+#[test]
+fn each_scheme_signs_what_it_verifies_and_no_other_key_does() {
+    let mut rng = Rng::new(Seed::for_test(1));
+    for (certificate, scheme, _) in signatures() {
+        let (key, public) = (certificate.key(), x509::public_key(certificate.der()).unwrap());
+        for each in SignatureScheme::ALL {
+            let signature = key.sign(*each, b"sample", &mut rng);
+            assert_eq!(signature.is_some(), key.schemes().contains(each), "{scheme:?}");
+            assert!(signature.is_none_or(|signature| public.verify(*each, b"sample", &signature)), "{scheme:?}");
+        }
+    }
+}
+
+/// RFC 5903 §8.2: both sides of P-384.
+#[test]
+fn p384_agrees_and_refuses_what_is_not_a_point() {
+    let secret = |hex| KeyExchange::Secp384r1(p384::SecretKey::from_slice(&bytes(hex)).unwrap());
+    let i = secret("099f3c7034d4a2c699884d73a375a67f7624ef7c6b3c0f160647b67414dce655e35b538041e649ee3faef896783ab194");
+    let r = secret("41cb0779b4bdb85d47846725fbec3c9430fab46cc8dc5060855cc9bda0aa2942e0308312916b8ed2960e4bd55a7448fc");
+    let shared =
+        bytes("11187331c279962d93d604243fd592cb9d0a926f422e47187521287e7156c5c4d603135569b9e9d09cf5d4a270f59746");
+    assert_eq!(i.agree(&r.public_key()).as_deref(), Some(&shared));
+    assert_eq!(r.agree(&i.public_key()).as_deref(), Some(&shared));
+    let public = i.public_key();
+    assert_eq!((public.len(), public[0]), (97, 4));
+    let mut off_curve = public.clone();
+    off_curve[96] ^= 1;
+    let compressed = [&[2 + (public[96] & 1)], &public[1..49]].concat();
+    for wrong in [&off_curve[..], &compressed, &public[..96], &[0], &[]] {
+        assert_eq!(r.agree(wrong), None);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Certificates: ours is written, the peer's is read; ASN.1 itself is left to others (RFC 5280, RFC 5480).
 
+use super::random::Randomness;
 use super::signature::{SigningKey, VerifyingKey};
 use crate::error::{DecodeError, Error};
 use std::time::Duration;
+use wigwag_sansio::Rng;
 use x509_cert::TbsCertificate;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder};
@@ -40,35 +42,40 @@ impl BuilderProfile for Anonymous {
     }
 }
 
-/// A certificate for `key`, signed with it.
-pub(crate) fn self_signed(key: &SigningKey, serial: [u8; 8], now: Duration) -> Result<Vec<u8>, Error> {
+/// A certificate for `key`, signed with it. Those are made for keys that we make: of P-256 and of RSA.
+pub(crate) fn self_signed(key: &SigningKey, serial: [u8; 8], now: Duration, rng: &mut Rng) -> Result<Vec<u8>, Error> {
     let not_after = now.checked_add(30 * DAY).ok_or(Error::InvalidTime)?;
     let validity = Validity::new(time(now.saturating_sub(DAY))?, time(not_after)?);
-    let build = || {
+    let builder = |public| {
         let name: Name = "CN=WebRTC".parse()?;
-        let public = SubjectPublicKeyInfoOwned::from_key(key.0.verifying_key())?;
-        let builder = CertificateBuilder::new(Anonymous(name), SerialNumber::new(&serial)?, validity, public)?;
-        let certificate = builder.build::<_, p256::ecdsa::DerSignature>(&key.0)?;
-        x509_cert::builder::Result::Ok(certificate.to_der()?)
+        CertificateBuilder::new(Anonymous(name), SerialNumber::new(&serial)?, validity, public)
     };
-    build().map_err(|_| Error::InvalidCertificate)
+    let mut build = || {
+        let certificate = match key {
+            SigningKey::P256(key) => builder(SubjectPublicKeyInfoOwned::from_key(key.verifying_key())?)?
+                .build::<_, p256::ecdsa::DerSignature>(key)?,
+            SigningKey::Rsa(key) => builder(SubjectPublicKeyInfoOwned::from_key(&key.to_public_key())?)?
+                .build_with_rng::<_, rsa::pkcs1v15::Signature, _>(
+                &rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new((**key).clone()),
+                &mut Randomness(rng),
+            )?,
+            SigningKey::P384(_) | SigningKey::Ed25519(_) | SigningKey::External { .. } => return Ok(None),
+        };
+        x509_cert::builder::Result::Ok(Some(certificate.to_der()?))
+    };
+    build().ok().flatten().ok_or(Error::InvalidCertificate)
 }
 
 fn time(since_1970: Duration) -> Result<Time, Error> {
     DateTime::from_unix_duration(since_1970).map(Time::from).map_err(|_| Error::InvalidTime)
 }
 
-/// The public key of a certificate, if it is one of P-256. Nothing else of it is looked at: who the peer is, its
+/// The public key of a certificate, if it is one that we verify with. Nothing else of it is looked at: who the peer is, its
 /// fingerprint says.
 pub(crate) fn public_key(der: &[u8]) -> Result<VerifyingKey, DecodeError> {
     let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| DecodeError)?;
     if !rest.is_empty() {
         return Err(DecodeError);
     }
-    let key = certificate.public_key();
-    let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
-    let is_p256 = key.algorithm.algorithm == x509_parser::oid_registry::OID_KEY_TYPE_EC_PUBLIC_KEY
-        && curve.is_some_and(|curve| curve == x509_parser::oid_registry::OID_EC_P256);
-    let point = Some(&*key.subject_public_key.data).filter(|_| is_p256).ok_or(DecodeError)?;
-    VerifyingKey::from_point(point).ok_or(DecodeError)
+    VerifyingKey::from_spki(certificate.public_key().raw).ok_or(DecodeError)
 }

@@ -7,15 +7,8 @@ pub(crate) const DTLS_SRTP: &str = "EXTRACTOR-dtls_srtp";
 
 /// Labels of TLS itself (RFC 5705 §4): with one of these, the exporter would give away what proves our identity, or the
 /// keys.
-const RESERVED: [&str; 6] = [
-    "client finished",
-    "server finished",
-    "master secret",
-    "extended master secret",
-    "key expansion",
-    // A seed must not be able to name what the label does not.
-    "",
-];
+const RESERVED: [&str; 5] =
+    ["client finished", "server finished", "master secret", "extended master secret", "key expansion"];
 
 /// The length of the context before it, if there is a context.
 ///

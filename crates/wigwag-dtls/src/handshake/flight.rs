@@ -13,7 +13,7 @@ use super::fragment::HEADER_LEN;
 use crate::config::Retransmission;
 use crate::record::ContentType;
 use crate::record::epoch::WriteEpoch;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wigwag_sansio::{Backoff, Timer};
 
 /// A fragment smaller than this is not worth its header, if there can be a larger one in the next datagram.
@@ -22,6 +22,8 @@ const FRAGMENT_LEN_MIN: usize = 64;
 // RFC 6347 §4.1.1.1: "If repeated retransmissions do not result in a response, and the PMTU is unknown, subsequent
 // retransmissions SHOULD back off to a smaller record size, fragmenting the handshake message as appropriate."
 const SMALLER_AFTER: u32 = 3;
+/// What part of our first waiting time a peer waits at least before it repeats itself. Ours may be longer than its.
+const REPEAT_AFTER: u32 = 8;
 /// What every path of IPv4 carries (RFC 1122 §3.3.3), less the headers of IP and UDP.
 const SMALL_DATAGRAM_LEN: usize = 576 - 20 - 8;
 
@@ -73,6 +75,9 @@ pub(crate) struct Flight {
     retransmissions: u32,
     /// Since the timer last expired.
     has_repeated: bool,
+    /// When all of it was last sent.
+    sent_at: Option<Instant>,
+    repeat_after: Duration,
 }
 
 impl Flight {
@@ -85,6 +90,8 @@ impl Flight {
             limit: config.limit,
             retransmissions: 0,
             has_repeated: false,
+            sent_at: None,
+            repeat_after: config.initial / REPEAT_AFTER,
         }
     }
 
@@ -174,10 +181,12 @@ impl Flight {
     /// RFC 6347 §4.2.4: "The implementation receives a retransmitted flight from the peer: the implementation transitions to
     /// the SENDING state, where it retransmits the flight, resets the retransmit timer, and returns to the WAITING state."
     ///
-    /// Before the handshake is complete, who repeats is not known, so it is done once a period of the timer at most.
-    pub(crate) fn repeat(&mut self) -> bool {
+    /// Before the handshake is complete, who repeats is not known, so it is done once a period of the timer at most. What
+    /// comes again at once was repeated on its way, or by a peer that had not yet waited for us.
+    pub(crate) fn repeat(&mut self, now: Instant) -> bool {
+        let is_early = self.sent_at.is_some_and(|sent| now < sent + self.repeat_after);
         let may_repeat = match &self.state {
-            State::Waiting { .. } => !std::mem::replace(&mut self.has_repeated, true),
+            State::Waiting { .. } => !is_early && !std::mem::replace(&mut self.has_repeated, true),
             State::Kept => true,
             State::Idle | State::Sending { .. } => false,
         };
@@ -211,7 +220,8 @@ impl Flight {
         self.state = State::Sending { next: 0, offset: 0 };
     }
 
-    fn sent(&self, now: Instant) -> State {
+    fn sent(&mut self, now: Instant) -> State {
+        self.sent_at = Some(now);
         if self.is_last {
             State::Kept
         } else {
@@ -276,7 +286,6 @@ fn write_fragment(message: &[u8], offset: usize, room: usize, is_first: bool, ou
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin; only differences are used")]
     fn origin() -> Instant {
@@ -296,6 +305,9 @@ mod tests {
         flight.push(0, Content::ChangeCipherSpec);
         flight
     }
+
+    /// An eighth of the 200 ms that are the default.
+    const EARLY: Duration = Duration::from_millis(25);
 
     fn datagrams(flight: &mut Flight, now: Instant, limit: usize, epochs: &mut [WriteEpoch]) -> Vec<Vec<u8>> {
         std::iter::from_fn(|| {
@@ -365,11 +377,13 @@ mod tests {
         let (mut epochs, now) = ([WriteEpoch::plaintext()], origin());
         let mut flight = flight(&Retransmission::default(), false);
         let first = datagrams(&mut flight, now, 1200, &mut epochs).concat();
-        assert!(flight.repeat());
+        assert!(!flight.repeat(now + EARLY - Duration::from_nanos(1)), "nobody can have waited for it yet");
+        let now = now + EARLY;
+        assert!(flight.repeat(now));
         let again = datagrams(&mut flight, now, 1200, &mut epochs).concat();
         assert_eq!((first[3..11].to_vec(), again[3..11].to_vec()), (vec![0; 8], vec![0, 0, 0, 0, 0, 0, 0, 2]));
         assert_eq!(first[13..225], again[13..225]);
-        assert!(!flight.repeat(), "once a period of the timer");
+        assert!(!flight.repeat(now + 2 * EARLY), "once a period of the timer");
     }
 
     #[test]
@@ -379,11 +393,11 @@ mod tests {
         for _ in 0..5 {
             assert_eq!(datagrams(&mut flight, now, 1200, &mut epochs).len(), 1);
             assert_eq!(flight.deadline(), None);
-            assert!(flight.repeat());
+            assert!(flight.repeat(now));
         }
         datagrams(&mut flight, now, 1200, &mut epochs);
         flight.acknowledge();
-        assert!(!flight.repeat() && flight.is_idle());
+        assert!(!flight.repeat(now) && flight.is_idle());
     }
 
     #[test]

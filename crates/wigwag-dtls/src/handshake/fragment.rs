@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 /// msg_type 1, length 3, message_seq 2, fragment_offset 3, fragment_length 3
 pub(crate) const HEADER_LEN: usize = 12;
 
-/// The longest message: certificates are a few hundred bytes, chains of them a few thousand.
+/// The longest message, unless it is configured: certificates are a few hundred bytes, chains of them a few thousand.
 pub(crate) const MESSAGE_LEN_MAX: usize = 32 * 1024;
+
+/// The longest that it can be configured to be: what a connection can hold, with a bit for each byte.
+const LONGEST_LEN: usize = (HELD_LEN_MAX - OVERHEAD) / 9 * 8;
 
 /// What a connection holds of incomplete messages at most (CVE-2014-3506: a header of 12 bytes claimed 16 MB).
 pub(crate) const HELD_LEN_MAX: usize = 64 * 1024;
@@ -140,8 +143,9 @@ impl Partial {
 }
 
 /// Messages in their order, from fragments in any order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reassembly {
+    message_len_max: usize,
     next: u16,
     /// Epochs before this one no longer count.
     epoch_min: u16,
@@ -149,6 +153,16 @@ pub(crate) struct Reassembly {
 }
 
 impl Reassembly {
+    /// Takes messages whose bodies are no longer than that.
+    pub(crate) fn new(message_len_max: usize) -> Self {
+        let message_len_max = message_len_max.min(LONGEST_LEN);
+        Self { message_len_max, next: 0, epoch_min: 0, partials: BTreeMap::new() }
+    }
+
+    pub(crate) const fn message_len_max(&self) -> usize {
+        self.message_len_max
+    }
+
     /// The number of the message that comes next.
     pub(crate) const fn next(&self) -> u16 {
         self.next
@@ -168,7 +182,7 @@ impl Reassembly {
         if epoch < self.epoch_min {
             return Err(FragmentDiscard::Unprotected);
         }
-        if seq - self.next >= AHEAD_MAX || fragment.message_len > MESSAGE_LEN_MAX {
+        if seq - self.next >= AHEAD_MAX || fragment.message_len > self.message_len_max {
             return Err(FragmentDiscard::Excessive);
         }
         let contradicts = match self.partials.get_mut(&seq) {
@@ -206,6 +220,11 @@ impl Reassembly {
     pub(crate) fn require(&mut self, epoch: u16) {
         self.epoch_min = epoch;
         self.partials.retain(|_, partial| partial.message.epoch >= epoch);
+    }
+
+    /// Whether anything of a message came for which it is not time yet.
+    pub(crate) fn has_any(&self) -> bool {
+        !self.partials.is_empty()
     }
 
     /// Forgets what is incomplete.
@@ -252,8 +271,21 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_message_is_as_long_as_is_configured_and_never_longer_than_what_is_held() {
+        for (configured, longest) in [(100, 100), (MESSAGE_LEN_MAX, MESSAGE_LEN_MAX), (usize::MAX, LONGEST_LEN)] {
+            let mut reassembly = Reassembly::new(configured);
+            let body = vec![7; longest + 1];
+            let too_long = reassembly.insert(0, &fragment(0, longest + 1, 0, &body));
+            assert_eq!(too_long, Err(FragmentDiscard::Excessive));
+            assert_eq!(reassembly.insert(0, &fragment(0, longest, 0, &body[1..])), Ok(()));
+            assert!(reassembly.held_len() <= HELD_LEN_MAX);
+            assert_eq!(reassembly.pop().unwrap().body(), &body[1..]);
+        }
+    }
+
+    #[test]
     fn single_bytes_in_reverse_make_a_message_whose_header_is_that_of_one_fragment() {
-        let mut reassembly = Reassembly::default();
+        let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
         for (i, byte) in b"hello".iter().enumerate().rev() {
             assert_eq!(reassembly.pop(), None);
             reassembly.insert(0, &fragment(0, 5, i, &[*byte])).unwrap();
@@ -266,7 +298,7 @@ mod tests {
 
     #[test]
     fn messages_come_in_their_order_and_once() {
-        let mut reassembly = Reassembly::default();
+        let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
         for seq in [2, 0, 1] {
             reassembly.insert(0, &fragment(seq, 1, 0, &[seq as u8])).unwrap();
         }
@@ -281,7 +313,7 @@ mod tests {
     fn another_length_or_type_or_byte_contradicts_and_what_was_held_gives_way() {
         let other_type = Fragment { message_type: HandshakeType(2), ..fragment(0, 4, 2, b"cd") };
         for other in [fragment(0, 5, 0, b"ab"), other_type, fragment(0, 4, 1, b"XY")] {
-            let mut reassembly = Reassembly::default();
+            let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
             reassembly.insert(0, &other).unwrap();
             assert_eq!(reassembly.insert(0, &fragment(0, 4, 0, b"ab")), Err(FragmentDiscard::Contradicting));
             reassembly.insert(0, &fragment(0, 4, 1, b"bcd")).unwrap();
@@ -291,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_is_complete_and_waits_gives_way_as_well() {
-        let mut reassembly = Reassembly::default();
+        let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
         reassembly.insert(0, &fragment(1, 4, 0, b"lies")).unwrap();
         assert_eq!(reassembly.insert(0, &fragment(1, 4, 0, b"true")), Err(FragmentDiscard::Contradicting));
         assert_eq!(reassembly.insert(0, &fragment(1, 4, 0, b"true")), Err(FragmentDiscard::Repeated));
@@ -301,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_protected_takes_the_place_of_what_is_not() {
-        let mut reassembly = Reassembly::default();
+        let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
         reassembly.insert(0, &fragment(0, 2, 0, b"no")).unwrap();
         reassembly.insert(1, &fragment(0, 3, 0, b"yes")).unwrap();
         assert_eq!(reassembly.insert(0, &fragment(0, 2, 0, b"no")), Err(FragmentDiscard::Contradicting));
@@ -314,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_claims_hold_no_more_than_the_limit() {
-        let mut reassembly = Reassembly::default();
+        let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
         for n in 0..100_000u32 {
             let len = 1 + (n as usize * 7919) % (1 << 24);
             let _ = reassembly.insert(0, &fragment(n as u16, len, 0, b"x"));
@@ -324,7 +356,7 @@ mod tests {
 
     #[test]
     fn the_next_message_finds_room_whatever_was_claimed_for_later_ones() {
-        let mut reassembly = Reassembly::default();
+        let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
         for seq in 1..8 {
             let _ = reassembly.insert(0, &fragment(seq, 9_000, 0, b"x"));
         }
@@ -338,7 +370,7 @@ mod tests {
             bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..8),
             cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1usize..9), 0..60),
         ) {
-            let mut reassembly = Reassembly::default();
+            let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
             let whole = |seq: usize, from: usize, len: usize| {
                 let bytes = &bodies[seq][from..(from + len).min(bodies[seq].len())];
                 fragment(seq as u16, bodies[seq].len(), from, bytes)

@@ -30,7 +30,7 @@ pub(crate) fn write_client_hello(random: Random, cookie: &[u8], config: &Config,
     renegotiation_info::encode(&mut extensions);
     supported_groups::encode(&config.groups, &mut extensions);
     ec_point_formats::encode(&mut extensions);
-    signature_algorithms::encode(SignatureScheme::ALL, &mut extensions);
+    signature_algorithms::encode(&config.signature_schemes, &mut extensions);
     if !config.srtp_profiles.is_empty() {
         use_srtp::encode(&config.srtp_profiles, &mut extensions);
     }
@@ -51,6 +51,7 @@ pub(crate) fn write_client_hello(random: Random, cookie: &[u8], config: &Config,
 pub(crate) struct Selection {
     pub(crate) cipher_suite: CipherSuite,
     pub(crate) group: Group,
+    pub(crate) signature_scheme: SignatureScheme,
     pub(crate) srtp_profile: Option<SrtpProfile>,
     has_renegotiation_info: bool,
     has_point_formats: bool,
@@ -65,8 +66,9 @@ impl Selection {
             return Err(Failure::refused(AlertDescription::IllegalParameter, "no uncompressed records are offered"));
         }
         let failure = |why| Failure::refused(AlertDescription::HandshakeFailure, why);
-        let cipher_suite =
-            config.cipher_suites.iter().copied().find(|suite| hello.cipher_suites.contains(suite.wire()));
+        let key = config.certificate.key();
+        let mut cipher_suites = config.cipher_suites.iter().copied().filter(|suite| suite.is_rsa() == key.is_rsa());
+        let cipher_suite = cipher_suites.find(|suite| hello.cipher_suites.contains(suite.wire()));
         let cipher_suite = cipher_suite.ok_or(failure("no cipher suite is common"))?;
 
         // RFC 8422 §4: a client without the extension leaves the choice to the server; P-256 is the one that all have.
@@ -78,9 +80,8 @@ impl Selection {
 
         // RFC 5246 §7.4.1.4.1: a client without the extension means SHA-1, which proves nothing any more.
         let schemes = extensions.get(signature_algorithms::NUMBER, signature_algorithms::decode)?;
-        if !schemes.is_some_and(|schemes| SignatureScheme::ALL.iter().any(|scheme| schemes.contains(scheme.wire()))) {
-            return Err(failure("no signature algorithm is common"));
-        }
+        let signature_scheme = schemes.and_then(|schemes| key.choose(schemes));
+        let signature_scheme = signature_scheme.ok_or(failure("no signature algorithm is common"))?;
         let point_formats = extensions.get(ec_point_formats::NUMBER, ec_point_formats::decode)?;
         if point_formats == Some(false) {
             return Err(Failure::refused(AlertDescription::IllegalParameter, "uncompressed points are not offered"));
@@ -93,7 +94,7 @@ impl Selection {
         let is_offered = |profile: &SrtpProfile| use_srtp.is_some_and(|offer| offer.profiles.contains(profile.wire()));
         let srtp_profile = config.srtp_profiles.iter().copied().find(is_offered);
         let has_point_formats = point_formats.is_some();
-        Ok(Self { cipher_suite, group, srtp_profile, has_renegotiation_info, has_point_formats })
+        Ok(Self { cipher_suite, group, signature_scheme, srtp_profile, has_renegotiation_info, has_point_formats })
     }
 
     /// Writes the body of a ServerHello. There is no session to come back to, so it has no name.
@@ -191,8 +192,8 @@ fn check_version(hello: &ClientHello<'_>) -> Result<(), Failure> {
     let wire = Version::Dtls12.wire();
     let is_offered = match hello.extensions.get(supported_versions::NUMBER, supported_versions::decode)? {
         Some(versions) => versions.contains(wire),
-        // Versions of DTLS count downwards from 0xFEFF.
-        None => hello.version >> 8 == wire >> 8 && hello.version <= wire,
+        // Versions of DTLS count downwards from 0xFEFF, and whoever has a newer one has the older ones as well.
+        None => hello.version <= wire,
     };
     if is_offered {
         Ok(())

@@ -8,10 +8,11 @@ pub(crate) mod hello;
 pub(crate) mod transcript;
 
 use crate::alert::AlertDescription;
+use crate::crypto::signature::SignatureScheme;
 use crate::error::DecodeError;
 use crate::message::HandshakeType;
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
-use crate::{CipherSuite, CloseReason, Config, Fingerprint, Group, SrtpProfile};
+use crate::{CipherSuite, CloseReason, Config, Fingerprint, Group, Role, SrtpProfile};
 use flight::{Content, Flight};
 use fragment::{Message, Reassembly};
 use transcript::Transcript;
@@ -53,12 +54,15 @@ impl Handshake {
     pub(crate) fn new(config: Config, rng: Rng) -> Self {
         Self {
             flight: Flight::new(&config.retransmission),
-            config,
-            rng,
-            received: Reassembly::default(),
+            received: Reassembly::new(config.message_len_max),
             transcript: Transcript::default(),
             negotiated: Negotiated::default(),
-            write: vec![WriteEpoch::plaintext()],
+            write: vec![match config.role {
+                Role::Client => WriteEpoch::first_flight(),
+                Role::Server => WriteEpoch::plaintext(),
+            }],
+            config,
+            rng,
             read: None,
             key_log: None,
             next_message_seq: 0,
@@ -99,11 +103,17 @@ impl Handshake {
         self.write.last().map_or(0, WriteEpoch::epoch)
     }
 
-    /// The certificate's fingerprint decides before anything else of the peer is believed.
+    /// The certificate's fingerprint, or the user, decides before anything else of the peer is believed.
     ///
     /// RFC 5763 §5: "If the fingerprint does not match the hashed certificate, then the endpoint MUST tear down the media
     /// session immediately."
     pub(crate) fn authenticate(&mut self, certificate: &[u8]) -> Result<(), Failure> {
+        if let Some(verifier) = &self.config.verifier {
+            let refused = |alert| Failure::refused(alert, "the peer's certificate is not believed");
+            verifier.verify(certificate).map_err(refused)?;
+            self.negotiated.peer_certificate = certificate.to_vec();
+            return Ok(());
+        }
         // RFC 8122 §5.1: "An endpoint MUST select the set of fingerprints that use its most preferred hash function (out of
         // those offered by the peer) and verify that each certificate used matches one fingerprint out of that set."
         let fingerprints = &self.config.remote_fingerprints;
@@ -118,6 +128,21 @@ impl Handshake {
         Ok(())
     }
 
+    /// What the peer signed with, if it is one of those that it may sign with.
+    pub(crate) fn accept(&self, scheme: u16) -> Result<SignatureScheme, Failure> {
+        let scheme = self.config.signature_schemes.iter().copied().find(|accepted| accepted.wire() == scheme);
+        scheme.ok_or(Failure::refused(
+            AlertDescription::IllegalParameter,
+            "the peer signed with an algorithm not offered",
+        ))
+    }
+
+    /// Signs with the key of our certificate, or of somebody who keeps it.
+    pub(crate) fn sign(&mut self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        let signature = self.config.certificate.key().sign(scheme, message, &mut self.rng);
+        signature.ok_or(Failure::refused(AlertDescription::InternalError, "our certificate's key does not sign"))
+    }
+
     /// Bytes held.
     pub(crate) fn held_len(&self) -> usize {
         self.received.held_len()
@@ -129,9 +154,9 @@ impl Handshake {
     /// The most that may be held: of the peer, its messages in the transcript, its certificate once more, and what is
     /// incomplete; of ours, the transcript and the flight.
     pub(crate) fn held_len_max(&self) -> usize {
-        const MESSAGE_LEN_MAX: usize = fragment::HEADER_LEN + fragment::MESSAGE_LEN_MAX;
+        let message_len_max = fragment::HEADER_LEN + self.received.message_len_max();
         let ours_len_max = self.config.certificate.der().len() + OTHER_MESSAGES_LEN_MAX;
-        fragment::HELD_LEN_MAX + (PEER_MESSAGES_MAX + 1) * MESSAGE_LEN_MAX + 2 * ours_len_max
+        fragment::HELD_LEN_MAX + (PEER_MESSAGES_MAX + 1) * message_len_max + 2 * ours_len_max
     }
 
     /// What only the handshake needed.

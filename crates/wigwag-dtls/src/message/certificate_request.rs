@@ -5,6 +5,8 @@ use crate::error::DecodeError;
 
 /// RFC 8422 §5.5: ClientCertificateType ecdsa_sign.
 pub(crate) const ECDSA_SIGN: u8 = 64;
+/// RFC 5246 §7.4.4: ClientCertificateType rsa_sign.
+pub(crate) const RSA_SIGN: u8 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateRequest<'a> {

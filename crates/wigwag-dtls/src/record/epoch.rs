@@ -1,12 +1,15 @@
 //! The keys and sequence numbers of one epoch and direction (RFC 6347 §4.1.2, RFC 5288 §3).
 
 use super::plaintext::{HEADER_LEN, Header, NUMBER_LEN, RecordNumber};
-use super::{ContentType, Discard, PLAINTEXT_LEN_MAX};
+use super::{CIPHERTEXT_LEN_MAX, ContentType, Discard, PLAINTEXT_LEN_MAX};
 use crate::Version;
 use crate::crypto::aead::{Aead, EXPLICIT_NONCE_LEN, TAG_LEN};
 use wigwag_sansio::{Replay, ReplayWindow};
 
 const _: () = assert!(EXPLICIT_NONCE_LEN == NUMBER_LEN, "the explicit nonce is the record's number");
+
+/// The version that every server takes in the first record, whatever it speaks.
+const DTLS_1_0: u16 = 0xFEFF;
 
 /// What we write in one epoch.
 pub(crate) struct WriteEpoch {
@@ -14,15 +17,29 @@ pub(crate) struct WriteEpoch {
     sequence: u64,
     /// None in epoch 0.
     aead: Option<Aead>,
+    version: u16,
 }
 
 impl WriteEpoch {
     pub(crate) const fn plaintext() -> Self {
-        Self { epoch: 0, sequence: 0, aead: None }
+        Self { epoch: 0, sequence: 0, aead: None, version: Version::Dtls12.wire() }
+    }
+
+    /// What a client writes in epoch 0 until the version is [settled](Self::settle_version).
+    ///
+    /// RFC 9147 §4: "This value MUST be set to {254, 253} for all records other than the initial ClientHello (i.e., one not
+    /// generated after a HelloRetryRequest), where it may also be {254, 255} for compatibility purposes."
+    pub(crate) const fn first_flight() -> Self {
+        Self { epoch: 0, sequence: 0, aead: None, version: DTLS_1_0 }
+    }
+
+    /// The server has chosen a version.
+    pub(crate) const fn settle_version(&mut self) {
+        self.version = Version::Dtls12.wire();
     }
 
     pub(crate) const fn protected(epoch: u16, aead: Aead) -> Self {
-        Self { epoch, sequence: 0, aead: Some(aead) }
+        Self { epoch, sequence: 0, aead: Some(aead), version: Version::Dtls12.wire() }
     }
 
     pub(crate) const fn epoch(&self) -> u16 {
@@ -81,7 +98,7 @@ impl WriteEpoch {
     /// Seals what lies in `out` from `body` on, and fills in what comes before it from `start` on.
     fn seal(&self, content_type: ContentType, start: usize, body: usize, out: &mut Vec<u8>) -> Option<()> {
         let number = RecordNumber { epoch: self.epoch, sequence: self.sequence };
-        let header = Header { content_type, version: Version::Dtls12.wire(), number };
+        let header = Header { content_type, version: self.version, number };
         if let Some(aead) = &self.aead {
             let plaintext = out.get_mut(body..)?;
             let additional_data = header.additional_data(u16::try_from(plaintext.len()).ok()?);
@@ -104,6 +121,16 @@ impl WriteEpoch {
         if self.aead.is_none() {
             self.sequence = sequence;
         }
+    }
+
+    /// A record of any length.
+    #[cfg(test)]
+    pub(crate) fn forge(&mut self, content_type: ContentType, body: &[u8]) -> Vec<u8> {
+        let start = HEADER_LEN + self.explicit_nonce_len();
+        let mut out = [&vec![0; start][..], body].concat();
+        self.seal(content_type, 0, start, &mut out).unwrap();
+        self.sequence += 1;
+        out
     }
 
     #[cfg(test)]
@@ -133,10 +160,12 @@ impl ReadEpoch {
         if header.version != Version::Dtls12.wire() {
             return Err(Discard::WrongVersion);
         }
+        let record_len = body.len();
         let (explicit, rest) = body.split_at_mut_checked(self.aead.explicit_nonce_len()).ok_or(Discard::Malformed)?;
         let unique = explicit.first_chunk().copied().unwrap_or(header.number.to_bytes());
         let (sealed, tag) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(Discard::Malformed)?;
-        let len = u16::try_from(sealed.len()).ok().filter(|len| usize::from(*len) <= PLAINTEXT_LEN_MAX);
+        // Whether it is longer than records may be, is looked at when it is known whose it is.
+        let len = u16::try_from(sealed.len()).ok().filter(|_| record_len <= CIPHERTEXT_LEN_MAX);
         let additional_data = header.additional_data(len.ok_or(Discard::Malformed)?);
         match self.seen.check(header.number.sequence) {
             Replay::Fresh => {}

@@ -36,6 +36,9 @@ impl ContentType {
 /// RFC 5246 §6.2.1: "The length MUST NOT exceed 2^14."
 pub(crate) const PLAINTEXT_LEN_MAX: usize = 1 << 14;
 
+/// RFC 5246 §6.2.3: "The length MUST NOT exceed 2^14 + 2048."
+pub(crate) const CIPHERTEXT_LEN_MAX: usize = PLAINTEXT_LEN_MAX + 2048;
+
 /// Why a record was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Discard {

@@ -11,7 +11,7 @@ use crate::crypto::{self, x509};
 use crate::handshake::fragment::Message;
 use crate::handshake::hello::{self, Answer, Random};
 use crate::handshake::{Failure, Handshake};
-use crate::message::certificate_request::ECDSA_SIGN;
+use crate::message::certificate_request::{ECDSA_SIGN, RSA_SIGN};
 use crate::message::{
     Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, HandshakeType, HelloVerifyRequest,
     ServerHello, ServerKeyExchange,
@@ -48,6 +48,7 @@ impl ExpectServerHello {
         let hello = ServerHello::decode(message.expect(HandshakeType::SERVER_HELLO, 0)?)?;
         let answer = Answer::new(&hello, &handshake.config)?;
         handshake.transcript.add(message.bytes());
+        handshake.write.iter_mut().for_each(WriteEpoch::settle_version);
         handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
         handshake.negotiated.srtp_profile = answer.srtp_profile;
         let (cipher_suite, server_random) = (answer.cipher_suite, answer.random);
@@ -77,6 +78,12 @@ impl ExpectCertificate {
         };
         handshake.authenticate(leaf)?;
         let server_key = x509::public_key(leaf).map_err(|_| super::server::unsupported_certificate())?;
+        if server_key.is_rsa() != self.hellos.cipher_suite.is_rsa() {
+            return Err(Failure::refused(
+                AlertDescription::IllegalParameter,
+                "the server's key is not for the cipher suite that it chose",
+            ));
+        }
         handshake.transcript.add(message.bytes());
         Ok(Next::Expect(Expect::ServerKeyExchange(ExpectServerKeyExchange { hellos: self.hellos, server_key })))
     }
@@ -94,8 +101,7 @@ impl ExpectServerKeyExchange {
         let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
         let group = handshake.config.groups.iter().copied().find(|group| group.wire() == exchange.group);
         let group = group.ok_or(illegal("the server chose a group not offered"))?;
-        let scheme = SignatureScheme::from_wire(exchange.scheme);
-        let scheme = scheme.ok_or(illegal("the server signed with an algorithm not offered"))?;
+        let scheme = handshake.accept(exchange.scheme)?;
         let Hellos { client_random, server_random, .. } = &self.hellos;
         let signed = ServerKeyExchange::signed(client_random, server_random, exchange.group, exchange.public_key);
         if !self.server_key.verify(scheme, &signed, exchange.signature) {
@@ -120,15 +126,16 @@ pub(crate) struct ExpectCertificateRequest {
 impl ExpectCertificateRequest {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let Self { hellos, group, server_share } = self;
-        let is_requested = message.message_type() == HandshakeType::CERTIFICATE_REQUEST;
-        let state = ExpectServerHelloDone { hellos, group, server_share, is_requested };
-        if !is_requested {
+        let mut state = ExpectServerHelloDone { hellos, group, server_share, signs_with: None };
+        if message.message_type() != HandshakeType::CERTIFICATE_REQUEST {
             return state.handle(message, handshake);
         }
         let request = CertificateRequest::decode(message.expect(HandshakeType::CERTIFICATE_REQUEST, 0)?)?;
-        let takes_ours = request.certificate_types.contains(&ECDSA_SIGN)
-            && SignatureScheme::ALL.iter().any(|scheme| request.signature_algorithms.contains(scheme.wire()));
-        if !takes_ours {
+        let key = handshake.config.certificate.key();
+        let certificate_type = if key.is_rsa() { RSA_SIGN } else { ECDSA_SIGN };
+        let scheme = key.choose(request.signature_algorithms);
+        state.signs_with = scheme.filter(|_| request.certificate_types.contains(&certificate_type));
+        if state.signs_with.is_none() {
             return Err(Failure::refused(
                 AlertDescription::HandshakeFailure,
                 "the server does not take our certificate",
@@ -144,7 +151,8 @@ pub(crate) struct ExpectServerHelloDone {
     hellos: Hellos,
     group: Group,
     server_share: Vec<u8>,
-    is_requested: bool,
+    /// None if the server does not ask who we are.
+    signs_with: Option<SignatureScheme>,
 }
 
 impl ExpectServerHelloDone {
@@ -155,7 +163,7 @@ impl ExpectServerHelloDone {
         }
         handshake.transcript.add(message.bytes());
         handshake.flight.begin(false);
-        if self.is_requested {
+        if self.signs_with.is_some() {
             handshake.send(HandshakeType::CERTIFICATE, |config, out| {
                 Certificate { leaf: Some(config.certificate.der()) }.encode(out);
             });
@@ -167,10 +175,11 @@ impl ExpectServerHelloDone {
             ClientKeyExchange { public_key: &public_key }.encode(out);
         });
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
-        let secrets = Secrets::new(&*secret, &session_hash, self.hellos);
+        let secrets = Secrets::new(&secret, &session_hash, self.hellos);
         handshake.key_log = handshake.config.key_log.then(|| secrets.key_log_line());
-        if self.is_requested {
-            let (scheme, signature) = handshake.config.certificate.key().sign(handshake.transcript.bytes());
+        if let Some(scheme) = self.signs_with {
+            let signed = handshake.transcript.bytes().to_vec();
+            let signature = handshake.sign(scheme, &signed)?;
             handshake.send(HandshakeType::CERTIFICATE_VERIFY, |_, out| {
                 CertificateVerify { scheme: scheme.wire(), signature: &signature }.encode(out);
             });

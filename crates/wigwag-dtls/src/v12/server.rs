@@ -2,24 +2,24 @@
 
 use super::key_schedule::{Hellos, Secrets};
 use super::{Expect, Next};
-use crate::Role;
 use crate::alert::AlertDescription;
 use crate::codec::Numbers;
 use crate::crypto::kx::KeyExchange;
-use crate::crypto::signature::{SignatureScheme, VerifyingKey};
+use crate::crypto::signature::VerifyingKey;
 use crate::crypto::{self, x509};
 use crate::handshake::fragment::Message;
 use crate::handshake::hello::{Random, Selection};
 use crate::handshake::{Failure, Handshake};
-use crate::message::certificate_request::ECDSA_SIGN;
+use crate::message::certificate_request::{ECDSA_SIGN, RSA_SIGN};
 use crate::message::{
     Certificate, CertificateRequest, CertificateVerify, ClientHello, ClientKeyExchange, HandshakeType,
     ServerKeyExchange,
 };
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
+use crate::{ClientAuthentication, Role};
 
 pub(super) fn unsupported_certificate() -> Failure {
-    Failure::refused(AlertDescription::UnsupportedCertificate, "the certificate has no P-256 key")
+    Failure::refused(AlertDescription::UnsupportedCertificate, "the certificate has no key that we verify with")
 }
 
 pub(super) fn bad_key_share() -> Failure {
@@ -53,18 +53,34 @@ impl ExpectClientHello {
         });
         let (group, public_key) = (selection.group.wire(), share.public_key());
         let signed = ServerKeyExchange::signed(&client_random, &server_random, group, &public_key);
-        let (scheme, signature) = handshake.config.certificate.key().sign(&signed);
+        let scheme = selection.signature_scheme;
+        let signature = handshake.sign(scheme, &signed)?;
         handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |_, out| {
             ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }
                 .encode(out);
         });
-        let schemes: Vec<u8> = SignatureScheme::ALL.iter().flat_map(|scheme| scheme.wire().to_be_bytes()).collect();
-        let request =
-            CertificateRequest { certificate_types: &[ECDSA_SIGN], signature_algorithms: Numbers::new(&schemes)? };
-        handshake.send(HandshakeType::CERTIFICATE_REQUEST, |_, out| request.encode(out));
+        if handshake.config.client_authentication != ClientAuthentication::None {
+            request_certificate(handshake)?;
+        }
         handshake.send(HandshakeType::SERVER_HELLO_DONE, |_, _| {});
-        Ok(Next::Expect(Expect::ClientCertificate(ExpectCertificate { hellos, share })))
+        Ok(Next::Expect(match handshake.config.client_authentication {
+            ClientAuthentication::None => {
+                Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key: None })
+            }
+            ClientAuthentication::Required | ClientAuthentication::Requested => {
+                Expect::ClientCertificate(ExpectCertificate { hellos, share })
+            }
+        }))
     }
+}
+
+fn request_certificate(handshake: &mut Handshake) -> Result<(), Failure> {
+    let schemes = &handshake.config.signature_schemes;
+    let schemes: Vec<u8> = schemes.iter().flat_map(|scheme| scheme.wire().to_be_bytes()).collect();
+    let signature_algorithms = Numbers::new(&schemes)?;
+    let request = CertificateRequest { certificate_types: &[ECDSA_SIGN, RSA_SIGN], signature_algorithms };
+    handshake.send(HandshakeType::CERTIFICATE_REQUEST, |_, out| request.encode(out));
+    Ok(())
 }
 
 pub(crate) struct ExpectCertificate {
@@ -75,11 +91,16 @@ pub(crate) struct ExpectCertificate {
 impl ExpectCertificate {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let certificate = Certificate::decode(message.expect(HandshakeType::CERTIFICATE, 0)?)?;
-        let Some(leaf) = certificate.leaf else {
-            return Err(Failure::refused(AlertDescription::HandshakeFailure, "the client has no certificate"));
+        let client_key = match (certificate.leaf, handshake.config.client_authentication) {
+            (Some(leaf), _) => {
+                handshake.authenticate(leaf)?;
+                Some(x509::public_key(leaf).map_err(|_| unsupported_certificate())?)
+            }
+            (None, ClientAuthentication::Requested) => None,
+            (None, ClientAuthentication::Required | ClientAuthentication::None) => {
+                return Err(Failure::refused(AlertDescription::HandshakeFailure, "the client has no certificate"));
+            }
         };
-        handshake.authenticate(leaf)?;
-        let client_key = x509::public_key(leaf).map_err(|_| unsupported_certificate())?;
         handshake.transcript.add(message.bytes());
         let Self { hellos, share } = self;
         Ok(Next::Expect(Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key })))
@@ -89,7 +110,8 @@ impl ExpectCertificate {
 pub(crate) struct ExpectClientKeyExchange {
     hellos: Hellos,
     share: KeyExchange,
-    client_key: VerifyingKey,
+    /// None if the client is anybody.
+    client_key: Option<VerifyingKey>,
 }
 
 impl ExpectClientKeyExchange {
@@ -98,12 +120,17 @@ impl ExpectClientKeyExchange {
         let secret = self.share.agree(exchange.public_key).ok_or_else(bad_key_share)?;
         handshake.transcript.add(message.bytes());
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
-        let secrets = Secrets::new(&*secret, &session_hash, self.hellos);
+        let secrets = Secrets::new(&secret, &session_hash, self.hellos);
         handshake.key_log = handshake.config.key_log.then(|| secrets.key_log_line());
         let theirs = secrets.aead(Role::Client).ok_or_else(super::no_cipher)?;
         handshake.read = Some(ReadEpoch::protected(1, theirs));
-        let state = ExpectCertificateVerify { secrets, client_key: self.client_key };
-        Ok(Next::Expect(Expect::CertificateVerify(state)))
+        Ok(Next::Expect(match self.client_key {
+            Some(client_key) => Expect::CertificateVerify(ExpectCertificateVerify { secrets, client_key }),
+            None => {
+                handshake.received.require(1);
+                Expect::ClientFinished(ExpectFinished { secrets })
+            }
+        }))
     }
 }
 
@@ -117,10 +144,7 @@ impl ExpectCertificateVerify {
     /// A certificate is public: only this shows that the client is the one whom it names (CVE-2022-29222).
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, 0)?)?;
-        let scheme = SignatureScheme::from_wire(verify.scheme).ok_or(Failure::refused(
-            AlertDescription::IllegalParameter,
-            "the client signed with an algorithm not asked for",
-        ))?;
+        let scheme = handshake.accept(verify.scheme)?;
         if !self.client_key.verify(scheme, handshake.transcript.bytes(), verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the client's signature is wrong"));
         }

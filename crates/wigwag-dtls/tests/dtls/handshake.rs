@@ -1,8 +1,12 @@
 //! Two of ours, and a wire that loses, repeats and cuts.
 
 use crate::common::{self, A, Pair, Z, as_it_is, configs, established, plaintext, records};
+use std::sync::Arc;
 use std::time::Duration;
-use wigwag_dtls::{CipherSuite, CloseReason, Connection, Group, SrtpProfile, Version};
+use wigwag_dtls::{
+    AlertDescription, Certificate, CipherSuite, ClientAuthentication, CloseReason, Connection, Group, HashAlgorithm,
+    SrtpProfile, Verifier, Version,
+};
 use wigwag_sansio::{Rng, Seed};
 
 const LIMIT: Duration = Duration::from_secs(100);
@@ -43,7 +47,7 @@ fn four_flights_are_four_datagrams() {
 
 #[test]
 fn each_group_and_each_profile_works_and_the_server_prefers() {
-    for group in [Group::X25519, Group::Secp256r1] {
+    for group in [Group::X25519, Group::Secp256r1, Group::Secp384r1] {
         for &profile in SrtpProfile::ALL {
             let mut configs = configs();
             configs[Z].groups.sort_by_key(|other| *other != group);
@@ -59,8 +63,15 @@ fn each_group_and_each_profile_works_and_the_server_prefers() {
 
 #[test]
 fn each_cipher_suite_works_and_the_server_prefers() {
+    let rsa = include_str!("certificates/rsa2048.pem");
+    let rsa = Arc::new(Certificate::from_pem(rsa, rsa).unwrap());
     for suite in CipherSuite::ALL {
         let mut configs = configs();
+        let name = suite.to_string();
+        if name.contains("RSA_WITH") && !name.contains("ECDSA") {
+            configs[A].remote_fingerprints = vec![rsa.fingerprint(HashAlgorithm::Sha256)];
+            configs[Z].certificate = rsa.clone();
+        }
         configs[Z].cipher_suites.sort_by_key(|other| other != suite);
         let mut pair = Pair::with(configs, 1);
         pair.run(LIMIT, as_it_is);
@@ -68,7 +79,7 @@ fn each_cipher_suite_works_and_the_server_prefers() {
         assert_same_keys(&pair);
         assert_eq!(pair.peers.each_ref().map(Connection::cipher_suite), [Some(*suite); 2]);
         let record = pair.protect(A, b"text").expect("connected");
-        let explicit = if *suite == CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256 { 0 } else { 8 };
+        let explicit = if name.contains("CHACHA20") { 0 } else { 8 };
         assert_eq!(record.len(), 13 + explicit + 4 + 16);
         assert!(record.len() <= Connection::OVERHEAD + 4);
     }
@@ -375,4 +386,81 @@ fn labels_of_tls_itself_are_not_exported() {
     let long = vec![0; 65_536];
     let refused = pair.peers[A].export_keying_material("EXPORTER-x", Some(&long), &mut [0; 4]);
     assert_eq!(refused, Err(wigwag_dtls::Error::InvalidExporter));
+}
+
+/// RFC 9147 §4: a server of any version takes the first record for what it is.
+#[test]
+fn only_the_records_before_the_version_is_settled_say_1_0() {
+    let mut pair = Pair::new(1);
+    let mut versions = [vec![], vec![]];
+    pair.run(LIMIT, |to, datagram| {
+        versions[1 - to].extend(records(&datagram).iter().map(|record| [record[1], record[2]]));
+        vec![datagram]
+    });
+    pair.assert_alive();
+    assert_eq!(versions[A][0], [0xFE, 0xFF]);
+    assert!(versions[A][1..].iter().chain(&versions[Z]).all(|version| *version == [0xFE, 0xFD]), "{versions:?}");
+}
+
+/// The peer has not yet waited for our answer, when its flight comes twice at once.
+#[test]
+fn a_flight_that_comes_twice_at_once_is_answered_once() {
+    let mut pair = Pair::new(1);
+    pair.run(LIMIT, |_, datagram| vec![datagram.clone(), datagram]);
+    pair.assert_alive();
+    assert_eq!(pair.sent, [2, 2]);
+    for peer in &pair.peers {
+        assert_eq!((peer.stats().retransmissions, peer.stats().repetitions), (0, 0));
+    }
+}
+
+#[test]
+fn a_server_knows_its_client_if_it_asks() {
+    for (authentication, knows) in [
+        (ClientAuthentication::Required, true),
+        (ClientAuthentication::Requested, true),
+        (ClientAuthentication::None, false),
+    ] {
+        let mut configs = configs();
+        configs[Z].client_authentication = authentication;
+        let mut pair = Pair::with(configs, 1);
+        pair.run(LIMIT, as_it_is);
+        pair.assert_alive();
+        assert_eq!(pair.peers[Z].peer_certificate_der().is_some(), knows);
+    }
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl Verifier for Nobody {
+    fn verify(&self, _certificate: &[u8]) -> Result<(), AlertDescription> {
+        Err(AlertDescription::UnknownCa)
+    }
+}
+
+#[derive(Debug)]
+struct Anybody;
+
+impl Verifier for Anybody {
+    fn verify(&self, _certificate: &[u8]) -> Result<(), AlertDescription> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_verifier_decides_in_place_of_fingerprints() {
+    for who in [A, Z] {
+        let mut configs = configs();
+        configs[who].remote_fingerprints.clear();
+        configs[who].verifier = Some(Arc::new(Anybody));
+        let mut pair = Pair::with(configs.clone(), 1);
+        pair.run(LIMIT, as_it_is);
+        pair.assert_alive();
+        configs[who].verifier = Some(Arc::new(Nobody));
+        let mut pair = Pair::with(configs, 1);
+        pair.run(LIMIT, as_it_is);
+        assert!(!pair.connected[who]);
+        assert_eq!(pair.closed[1 - who], Some(CloseReason::Alert(AlertDescription::UnknownCa)));
+    }
 }

@@ -4,7 +4,7 @@ use crate::common::{A, Pair, Z, as_it_is, certificate, configs, established, han
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use wigwag_dtls::{AlertDescription, CloseReason, Connection, Fingerprint, HashAlgorithm, Stats};
+use wigwag_dtls::{AlertDescription, CipherSuite, CloseReason, Connection, Fingerprint, HashAlgorithm, Stats};
 use wigwag_sansio::{Rng, Seed};
 
 const LIMIT: Duration = Duration::from_secs(100);
@@ -48,7 +48,7 @@ fn foreign_client_hellos_do_not_stop_a_handshake_and_get_nothing_after_it() {
         pair.deliver(Z, &hello);
         pair.poll(Z);
     }
-    assert_eq!(pair.sent[Z], 2, "its flight, and once again");
+    assert_eq!(pair.sent[Z], 1, "its flight, and nothing at once");
     pair.run(LIMIT, as_it_is);
     pair.assert_alive();
     let (sent, dropped) = (pair.sent[Z], pair.peers[Z].stats().plaintext_handshake);
@@ -372,6 +372,7 @@ fn a_first_datagram_that_is_no_client_hello_provokes_nothing() {
 #[test]
 fn a_hello_without_what_we_need_is_refused() {
     let start = 13 + 12 + 2 + 32 + 2; // where the cipher suites are in our ClientHello
+    let suites = CipherSuite::ALL.len();
     let refused = |change: &dyn Fn(&mut Vec<u8>)| {
         let pair = meddle(1, change);
         assert_eq!(pair.connected, [false; 2]);
@@ -383,11 +384,11 @@ fn a_hello_without_what_we_need_is_refused() {
     // TLS_NULL_WITH_NULL_NULL, TLS_ECDH_anon_WITH_NULL_SHA, TLS_ECDHE_ECDSA_WITH_NULL_SHA.
     for suite in [[0, 0], [0xC0, 0x15], [0xC0, 0x06]] {
         let alert = refused(&|record| {
-            (0..3).for_each(|n| record[start + 2 * n + 2..start + 2 * n + 4].copy_from_slice(&suite));
+            (0..suites).for_each(|n| record[start + 2 * n + 2..start + 2 * n + 4].copy_from_slice(&suite));
         });
         assert_eq!(alert, AlertDescription::HandshakeFailure);
     }
-    let start = start + 2 * 2; // of three suites
+    let start = start + 2 * (suites - 1);
     let no_null_compression = refused(&|record| record[start + 5] = 1);
     assert_eq!(no_null_compression, AlertDescription::IllegalParameter);
     let dtls_10 = refused(&|record| record[26] = 0xFF);

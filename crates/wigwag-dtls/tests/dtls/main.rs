@@ -1,6 +1,7 @@
 //! Connections as their peers, and strangers, see them.
 
 mod allocations;
+mod certificates;
 mod common;
 mod cookie;
 mod corpora;

@@ -12,6 +12,7 @@ mod invariants;
 mod lite;
 mod network;
 mod nomination;
+mod prepared;
 mod restart;
 mod script;
 

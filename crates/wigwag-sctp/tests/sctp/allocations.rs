@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
-use wigwag_sctp::{Association, Config, Event, SendOptions};
+use wigwag_sctp::{Association, Config, Event, Scheduler, SendOptions};
 
 /// Carries packets between two associations until neither has one.
 fn exchange(a: &mut Association, z: &mut Association, now: Instant, out: &mut Vec<u8>, mut read: impl FnMut(Event)) {
@@ -30,9 +30,9 @@ fn exchange(a: &mut Association, z: &mut Association, now: Instant, out: &mut Ve
     }
 }
 
-fn connected(now: Instant) -> (Association, Association, Vec<u8>) {
-    let mut a = Association::new(Config::default(), Seed::for_test(1));
-    let mut z = Association::new(Config::default(), Seed::for_test(2));
+fn connected(now: Instant, config: Config) -> (Association, Association, Vec<u8>) {
+    let mut a = Association::new(config.clone(), Seed::for_test(1));
+    let mut z = Association::new(config, Seed::for_test(2));
     let mut out = Vec::new();
     a.connect();
     exchange(&mut a, &mut z, now, &mut out, |_| ());
@@ -40,13 +40,13 @@ fn connected(now: Instant) -> (Association, Association, Vec<u8>) {
 }
 
 /// How many allocations it costs to carry `message` 100 times, both ends together, once everything is warm.
-fn cost(message: &Bytes) -> u64 {
+fn cost(message: &Bytes, config: Config) -> u64 {
     let mut now = wigwag_sim::origin();
-    let (mut a, mut z, mut out) = connected(now);
+    let (mut a, mut z, mut out) = connected(now, config);
     let mut turn = || {
         let mut received = 0;
-        for _ in 0..100 {
-            a.send(0, 53, message.clone(), SendOptions::default()).unwrap();
+        for at in 0..100 {
+            a.send(at % 3, 53, message.clone(), SendOptions::default()).unwrap();
         }
         now += Duration::from_millis(50);
         exchange(&mut a, &mut z, now, &mut out, |event| {
@@ -65,8 +65,13 @@ fn cost(message: &Bytes) -> u64 {
 
 #[test]
 fn a_message_costs_one_allocation_and_a_packet_none() {
-    assert_eq!(cost(&Bytes::from_static(&[7; 1000])), 100);
-    assert_eq!(cost(&Bytes::from_static(&[7; 20_000])), 100);
+    let mut interleaved = Config::default();
+    (interleaved.interleaving, interleaved.zero_checksum) = (true, true);
+    interleaved.scheduler = Scheduler::WeightedFair;
+    for config in [Config::default(), interleaved] {
+        assert_eq!(cost(&Bytes::from_static(&[7; 1000]), config.clone()), 100);
+        assert_eq!(cost(&Bytes::from_static(&[7; 20_000]), config), 100);
+    }
 }
 
 /// Allocations of the sender and of the receiver, by themselves.
@@ -144,7 +149,7 @@ fn loss_costs_no_allocation_but_the_messages() {
 fn an_idle_association_is_small() {
     let now = wigwag_sim::origin();
     let info = allocation_counter::measure(|| {
-        let (a, z, out) = connected(now);
+        let (a, z, out) = connected(now, Config::default());
         std::mem::forget((a, z, out));
     });
     assert!(info.bytes_current < 2 * 20_000, "{} bytes", info.bytes_current);

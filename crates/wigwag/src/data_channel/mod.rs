@@ -155,6 +155,7 @@ impl DataChannels {
         let Some(channel) = self.channels.get_mut(&id) else { return };
         channel.state = ChannelState::Open;
         sctp.set_buffered_amount_low_threshold(stream, channel.low_threshold);
+        sctp.set_stream_priority(stream, channel.priority);
         if !channel.is_announced {
             self.owed.push_back((id, dcep::Message::Open(channel.open())));
             self.send_owed(sctp);
@@ -290,7 +291,7 @@ impl DataChannels {
             }
             sctp::Event::OutgoingStreamReset { streams } => {
                 for stream in streams {
-                    self.handle_outgoing_reset(stream);
+                    self.handle_outgoing_reset(stream, sctp);
                 }
                 if !self.owed.is_empty() {
                     self.send_owed(sctp);
@@ -379,6 +380,7 @@ impl DataChannels {
     }
 
     fn accept(&mut self, stream: u16, open: dcep::Open, sctp: &mut sctp::Association) {
+        sctp.set_stream_priority(stream, open.priority);
         let id = self.insert(Channel::theirs(open));
         self.bind(id, stream);
         self.owed.push_back((id, dcep::Message::Ack));
@@ -401,11 +403,14 @@ impl DataChannels {
         self.finish_if_both_reset(id);
     }
 
-    fn handle_outgoing_reset(&mut self, stream: u16) {
+    fn handle_outgoing_reset(&mut self, stream: u16, sctp: &mut sctp::Association) {
         let Some(id) = self.by_stream.get(&stream).copied() else { return };
         if let Some(channel) = self.channels.get_mut(&id) {
             // Of an open one, it is the end of the channel before it.
             channel.is_outgoing_reset = channel.state == ChannelState::Closing;
+            if channel.state == ChannelState::Open {
+                sctp.set_stream_priority(stream, channel.priority);
+            }
         }
         self.finish_if_both_reset(id);
     }

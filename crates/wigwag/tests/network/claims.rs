@@ -16,7 +16,7 @@ use wigwag_stun::{IntegrityKey, MessageWriter, TransactionId};
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     pub(crate) client: Host,
-    of_client: ConnectionId,
+    pub(crate) of_client: ConnectionId,
     pub(crate) of_server: ConnectionId,
     channel: ChannelId,
 }
@@ -36,6 +36,10 @@ pub(crate) fn call(world: &mut World<Server>, server: Host, number: u8) -> Call 
     client.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(100 + u64::from(number)));
     client.endpoint.add_local_address(client_address(number)).unwrap();
     let client = world.add(&format!("C{number}"), &[client_address(number)], client);
+    call_between(world, client, server)
+}
+
+pub(crate) fn call_between(world: &mut World<Server>, client: Host, server: Host) -> Call {
     let [of_client, of_server] = [client, server].map(|host| world[host].endpoint.create(config()).unwrap());
     let init = || DataChannelInit::default().negotiated(0);
     let c = world[client].endpoint.connection_mut(of_client).unwrap();
@@ -59,7 +63,7 @@ pub(crate) fn is_up(world: &World<Server>, server: Host, call: Call) -> bool {
         && world[call.client].states.get(&call.of_client) == connected
 }
 
-fn says(world: &mut World<Server>, server: Host, call: Call, text: &'static str) {
+pub(crate) fn says(world: &mut World<Server>, server: Host, call: Call, text: &'static str) {
     world.run_for(Duration::from_secs(1));
     let connection = world[call.client].endpoint.connection_mut(call.of_client).unwrap();
     connection.send(call.channel, text.into(), true).unwrap();
@@ -228,4 +232,39 @@ fn a_peer_that_begins_anew_is_known_by_both_names() {
         input(&mut world, server, client_address(1), check);
     }
     assert_eq!(world[server].endpoint.stats().unroutable, unroutable + 2, "its names are forgotten with it");
+}
+
+/// The server begins anew: it is found by the name that it offers from the moment it does, and by the old one no longer
+/// than the old path may be used.
+#[test]
+fn a_restart_of_our_own_is_known_by_both_names_and_then_by_one() {
+    let (mut world, server) = server_world();
+    let call = call(&mut world, server, 1);
+    world.run_until(|world| is_up(world, server, call), Duration::from_secs(10));
+    let before = authentic_check(&world, server, call, 1);
+    let connection = world[server].endpoint.connection_mut(call.of_server).unwrap();
+    connection.restart_ice().unwrap();
+    let offer = connection.create_offer().unwrap();
+    connection.set_local_description(offer).unwrap();
+    let offer = connection.local_description().unwrap();
+    let after = authentic_check(&world, server, call, 2);
+    let missed = |world: &mut World<Server>, check: &[u8]| {
+        let before = world[server].endpoint.stats().unroutable;
+        input(world, server, client_address(1), check);
+        world[server].endpoint.stats().unroutable > before
+    };
+    assert_eq!([missed(&mut world, &before), missed(&mut world, &after)], [false, false], "offered");
+    let client = world[call.client].endpoint.connection_mut(call.of_client).unwrap();
+    client.set_remote_description(offer).unwrap();
+    let answer = client.create_answer().unwrap();
+    client.set_local_description(answer).unwrap();
+    let answer = client.local_description().unwrap();
+    says(&mut world, server, call, "before the answer");
+    let connection = world[server].endpoint.connection_mut(call.of_server).unwrap();
+    connection.set_remote_description(answer).unwrap();
+    assert_eq!([missed(&mut world, &before), missed(&mut world, &after)], [false, false], "answered");
+    says(&mut world, server, call, "after the answer");
+    world.run_for(Duration::from_secs(60));
+    assert_eq!([missed(&mut world, &before), missed(&mut world, &after)], [true, false], "long after");
+    says(&mut world, server, call, "long after");
 }

@@ -158,6 +158,16 @@ async function negotiate() {
   server.say({ type: "offer", sdp: peer.localDescription.sdp });
 }
 
+/** A new path is looked for while the call goes on over the old one. The page offers, whoever offered first. */
+async function restartIce() {
+  if (!call || call.peer.signalingState !== "stable") return;
+  const { peer } = call;
+  note("looking for a new path");
+  peer.restartIce();
+  await peer.setLocalDescription();
+  server.say({ type: "offer", sdp: peer.localDescription.sdp });
+}
+
 async function takeOffer(sdp) {
   const { peer } = call ?? makeCall();
   if (room && friend.stream) useStream(friend.stream);
@@ -555,6 +565,7 @@ function showControls() {
   element("start-echo").classList.toggle("primary", !invited);
   element("hang-up").hidden = !call && !room;
   element("hang-up").textContent = stream ? "Hang up" : "End chat";
+  element("restart-ice").hidden = !call;
   element("mute").hidden = !has("audio");
   element("camera").hidden = !has("video");
   element("invitation").hidden = !room || Boolean(call);
@@ -591,6 +602,7 @@ element("start-echo").onclick = () => startCall(() => openCamera());
 element("start-test").onclick = () => startCall(makeTestPicture);
 element("start-friend").onclick = () => startFriend(() => openCamera({ isFriend: true }));
 element("hang-up").onclick = hangUp;
+element("restart-ice").onclick = () => restartIce().catch((error) => complain("ICE could not be restarted:", error.message));
 addEventListener("hashchange", showControls);
 addEventListener("pagehide", hangUp);
 
