@@ -94,6 +94,8 @@ fn a_call_keeps_its_promises_whatever_the_network_does() {
         });
         world.run_for(Duration::from_secs(60));
         hold(world.trace().records());
+        let known = [address(A), address(Z)];
+        assert!(world.trace().records().iter().all(|record| known.contains(&record.to)), "G5");
         [A, Z].into_iter().for_each(|host| asks_first(&world, host));
         assert!(world[Z].packets.len() > 450 && world[Z].messages.len() == 500);
     }
