@@ -192,7 +192,7 @@ fn handle_report(session: &mut Session, block: ReportBlock, now: Instant) {
     let ntp_time = session.clock.ntp(now);
     if let Some(id) = session.by_ssrc.get(&block.ssrc)
         && let Some(sender) = session.senders.get_mut(id)
-        && let Some(round_trip) = sender.take_report(block, ntp_time)
+        && let Some(round_trip) = sender.take_report(block, ntp_time, now)
     {
         session.stats.round_trip_time = Some(round_trip);
     }

@@ -60,7 +60,7 @@ fn cost(message: &Bytes, config: Config) -> u64 {
     for _ in 0..10 {
         turn();
     }
-    allocation_counter::measure(turn).count_total
+    measure(turn).count_total
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn lossy(count: u32, peers: &mut (Association, Association, Vec<u8>), now: &mut 
 #[test]
 fn loss_costs_no_allocation_but_the_messages() {
     let mut now = wigwag_sim::origin();
-    let mut peers = connected(now);
+    let mut peers = connected(now, Config::default());
     lossy(100, &mut peers, &mut now);
     let costs = lossy(10_000, &mut peers, &mut now);
     assert!(costs.delivered >= 9_900, "{costs:?}");
@@ -148,7 +148,7 @@ fn loss_costs_no_allocation_but_the_messages() {
 #[test]
 fn an_idle_association_is_small() {
     let now = wigwag_sim::origin();
-    let info = allocation_counter::measure(|| {
+    let info = measure(|| {
         let (a, z, out) = connected(now, Config::default());
         std::mem::forget((a, z, out));
     });

@@ -21,5 +21,6 @@ mod roaming;
 mod roles;
 mod security;
 mod setup;
+mod stats;
 mod swarm;
 mod taps;
