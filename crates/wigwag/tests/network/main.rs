@@ -12,6 +12,7 @@ mod details;
 mod endpoint;
 mod frames;
 mod gathering;
+mod invariants;
 mod media;
 mod refusals;
 mod renegotiation;

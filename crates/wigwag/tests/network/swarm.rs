@@ -3,6 +3,7 @@
 
 use crate::common::{Peer, config, dissect};
 use crate::gathering::{Party, StunServer, call, peer};
+use crate::invariants;
 use bytes::Bytes;
 use std::time::Duration;
 use wigwag::{ConnectionState, PeerConnection, Seed, SendError};
@@ -106,6 +107,7 @@ fn scenario(draw: &mut Draw, world: &mut World<Party>) {
         let state = peer(world, hosts[1]).state;
         peer(world, hosts[0]).closed.is_some() && matches!(state, ConnectionState::Closed | ConnectionState::Failed)
     });
+    invariants::hold(world.trace().records());
 }
 
 /// With so many worlds everything must have been tried in every phase; fewer try most of it.
