@@ -90,7 +90,6 @@ pub struct JitterStats {
 /// A packet, with its sequence number continued beyond 16 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a packet and its place, whatever else there may be")]
-#[non_exhaustive]
 pub struct OrderedPacket {
     /// Its place in the stream.
     pub extended_sequence: u64,
