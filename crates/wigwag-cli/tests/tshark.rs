@@ -55,13 +55,16 @@ struct Seen {
     chunk_types: Vec<String>,
     /// 0 is bad, 1 is good.
     checksums: Vec<String>,
+    /// RFC 9653 §5.3: inside DTLS, none is right, too.
+    has_zero_checksum: bool,
     direction: String,
 }
 
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "frame.interface_name",
     "frame.protocols",
     "sctp.chunk_type",
+    "sctp.checksum",
     "ip.checksum.status",
     "udp.checksum.status",
     "sctp.checksum.status",
@@ -79,7 +82,9 @@ fn read(capture: &Path, options: &[&str]) -> Vec<Seen> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let seen = |line: &str| {
         let fields: Vec<_> = line.split('\t').collect();
-        let [interface, protocols, chunk_types, checksums @ .., direction] = &fields[..] else { panic!("{line}") };
+        let [interface, protocols, chunk_types, sctp, checksums @ .., direction] = &fields[..] else {
+            panic!("{line}")
+        };
         Seen {
             interface: (*interface).to_owned(),
             protocols: (*protocols).to_owned(),
@@ -89,6 +94,7 @@ fn read(capture: &Path, options: &[&str]) -> Vec<Seen> {
                 .filter(|status| !status.is_empty())
                 .map(|status| (*status).to_owned())
                 .collect(),
+            has_zero_checksum: *sctp == "0x00000000",
             direction: (*direction).to_owned(),
         }
     };
@@ -143,19 +149,49 @@ fn what_is_in_the_datagrams_can_be_read_beside_them() {
     {
         assert!(count(interface, protocol) > 0, "{protocol}");
     }
-    // RFC 9260 §3.2: INIT, SACK and DATA.
-    for chunk in ["1", "3", "0"] {
-        assert!(seen.iter().any(|seen| seen.chunk_types.iter().any(|found| found == chunk)), "chunk {chunk}");
+    // RFC 9260 §3.2: INIT, SACK, and DATA or I-DATA (RFC 8260 §2.1).
+    for kinds in [["1"].as_slice(), &["3"], &["0", "64"]] {
+        let has_one = |seen: &Seen| seen.chunk_types.iter().any(|found| kinds.contains(&found.as_str()));
+        assert!(seen.iter().any(has_one), "chunk {kinds:?}");
     }
     // Of both ends together, as the program counts them.
     let sent = recorded.result["media"]["packets_sent"].as_u64().unwrap();
     assert_eq!(count("plain", "rtp") as u64, sent);
     for seen in &seen {
         assert!(!seen.protocols.contains("_ws.malformed"), "{}", seen.protocols);
-        assert!(seen.checksums.iter().all(|status| status == "1"), "{} {:?}", seen.protocols, seen.checksums);
+        let is_good = seen.has_zero_checksum || seen.checksums.iter().all(|status| status == "1");
+        assert!(is_good, "{} {:?}", seen.protocols, seen.checksums);
         let has_checksum = seen.interface == "wire" || seen.protocols.contains("sctp");
         assert_eq!(has_checksum, !seen.checksums.is_empty(), "{}", seen.protocols);
         assert_ne!(seen.direction, "0x00000000", "each says which way it went");
     }
     assert!(recorded.result["drops"]["tap.no_room"].as_u64().is_none_or(|count| count == 0), "nothing was left out");
+}
+
+/// The page for people: whoever types what it says gets something to read.
+#[test]
+fn every_command_of_the_page_about_debugging_works() {
+    if !has_tshark() {
+        return;
+    }
+    let page = include_str!("../../../docs/debugging.md");
+    let blocks = page.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+    let commands: Vec<_> = blocks.flat_map(str::lines).collect();
+    assert!(commands.len() > 8 && commands[0].starts_with("wigwag loopback "), "{commands:?}");
+    let folder = std::env::temp_dir().join(format!("wigwag-debugging-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_wigwag")).parent().unwrap();
+    let path = std::env::join_paths(
+        [program.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    for command in commands {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(&folder).env("PATH", path.as_ref().unwrap());
+        let output = shell.stdin(Stdio::null()).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}: {errors}");
+        let writes = command.contains(" -w ") || command.starts_with("editcap");
+        assert!(writes || output.stdout.iter().filter(|byte| **byte == b'\n').count() > 1, "{command} says nothing");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

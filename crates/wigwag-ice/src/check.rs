@@ -217,6 +217,9 @@ impl Agent {
         };
         writer.integrity(key).fingerprint();
         self.stats.responses_sent += 1;
+        if let Some(pair) = self.list.find(path) {
+            self.list.count(pair, |stats| stats.responses_sent += 1);
+        }
         Some(path)
     }
 
@@ -256,6 +259,7 @@ impl Agent {
         self.list.update(pair, |pair| pair.state = PairState::InProgress(Check::new(request, rto, now)))?;
         self.pace = now.checked_add(self.config.pacing);
         self.stats.checks_sent += 1;
+        self.list.count(pair, |stats| stats.requests_sent += 1);
         self.write_request(request, out).then_some(path)
     }
 
@@ -362,6 +366,7 @@ impl Agent {
         }
         let Some(id) = self.pair_of_request(path, priority) else { return Reply::Success };
         self.list.hear(id, now);
+        self.list.count(id, |stats| stats.requests_received += 1);
         if self.config.lite {
             self.believe(id, message.attributes.use_candidate, now);
         } else if let Some(pair) = self.list.get(id) {
@@ -438,6 +443,7 @@ impl Agent {
         }
         self.transactions.0.remove(&message.transaction());
         self.list.hear(transaction.pair, now);
+        self.list.count(transaction.pair, |stats| stats.responses_received += 1);
         match (message.class(), message.attributes.xor_mapped_address) {
             (Class::SuccessResponse, Some(mapped)) if !message.has_unknown_required() => {
                 self.stats.responses_received += 1;
@@ -475,6 +481,8 @@ impl Agent {
         let id = transaction.pair;
         let round_trip_time =
             (!transaction.is_retransmitted).then(|| now.saturating_duration_since(transaction.sent_at));
+        let measured = round_trip_time.unwrap_or_default();
+        self.list.count(id, |stats| stats.round_trip_time_total = stats.round_trip_time_total.saturating_add(measured));
         // An answer to an earlier request leaves a nomination on its way.
         let is_asked = matches!(self.nomination, Nomination::Asked(asked) if asked == id);
         let is_settled = !is_asked || transaction.request.purpose == Purpose::Nomination;

@@ -4,7 +4,7 @@ use crate::agent::Agent;
 use crate::candidate::{self, COMPONENT, Candidate, Kind, LocalCandidate, RemoteCandidate, normal, zoneless};
 use crate::decision::Deed;
 use crate::pair::{self, Pair, PairId, PairState, Path};
-use crate::{Error, State};
+use crate::{Error, PairStats, State};
 use std::net::{IpAddr, SocketAddr};
 use tracing::debug;
 use wigwag_sansio::Protocol;
@@ -314,6 +314,7 @@ impl Agent {
             valid: None,
             heard: None,
             nominated: None,
+            stats: PairStats::default(),
         });
         if added.is_some() {
             debug!(?path, "pair");

@@ -52,10 +52,14 @@ pub struct SenderStats {
     pub bytes_sent: u64,
     /// Bytes of RTP headers sent, without those sent again.
     pub header_bytes_sent: u64,
+    /// Packets sent with the marker, without those sent again: of pictures, whole frames.
+    pub markers_sent: u64,
     /// Packets sent again.
     pub packets_resent: u64,
     /// Bytes of payload sent again.
     pub bytes_resent: u64,
+    /// Bytes of RTP headers sent again.
+    pub header_bytes_resent: u64,
     /// Packets that waited to be sent when a renegotiation made them impossible: too long, or of another payload type.
     pub packets_discarded: u64,
     /// The payload type of the last packet sent.
@@ -70,6 +74,8 @@ pub struct SenderStats {
     pub firs_received: u64,
     /// Report blocks that the peer sent on this stream; what it reports is meaningless before the first.
     pub reports_received: u64,
+    /// When the last of them arrived.
+    pub last_report_arrival: Option<Instant>,
     /// Packets that the peer reports as lost so far; negative if duplicates arrived.
     pub remote_packets_lost: i32,
     /// The share lost between the last two reports, in 1/256.

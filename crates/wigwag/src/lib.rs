@@ -13,9 +13,14 @@ mod mapping;
 mod media;
 mod peer_connection;
 mod state;
-mod stats;
+pub mod stats;
 mod tap;
 mod transport;
+
+/// The page about debugging is of this repository, not of this package; its example must compile all the same.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/debugging.md")]
+pub struct DebuggingPage;
 
 pub use config::{Config, EndpointConfig};
 pub use data_channel::{
@@ -29,7 +34,7 @@ pub use jsep::{Direction, MediaKind, SdpType, SignalingState, Transceiver, Trans
 pub use media::FrameDrops;
 pub use peer_connection::PeerConnection;
 pub use state::{ConnectionState, IceConnectionState, IceGatheringState};
-pub use stats::{TransportDrops, TransportStats};
+pub use stats::{StatsReport, TransportDrops, TransportStats};
 pub use tap::{KeyLogLine, PacketKind, TapConfig, Tapped, TappedPacket};
 
 // What appears in the signatures above, so that nobody needs the crates below by name.

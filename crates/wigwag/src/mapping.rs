@@ -4,6 +4,7 @@
 //! turns one into the other.
 
 use crate::config::Config;
+use crate::data_channel::ChannelState;
 use crate::description::SessionDescription;
 use crate::error::Error;
 use crate::jsep::{self, DtlsRole, LocalTransport, MediaKind, MediaParameters};
@@ -31,11 +32,7 @@ pub(crate) fn candidate(candidate: &ice::Candidate, ufrag: &str) -> sdp::Candida
     sdp::Candidate {
         foundation: candidate.foundation.clone(),
         component: candidate.component,
-        transport: match candidate.protocol {
-            Protocol::Udp => "udp",
-            Protocol::Tcp | Protocol::Tls => "tcp",
-        }
-        .into(),
+        transport: protocol_name(candidate.protocol).into(),
         priority: candidate.priority,
         address: candidate.address.ip().into(),
         port: candidate.address.port(),
@@ -153,6 +150,44 @@ pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp:
     mapped.interleaving = true;
     mapped.scheduler = sctp::Scheduler::WeightedFair;
     mapped
+}
+
+// ── webrtc-stats ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+pub(crate) const fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Udp => "udp",
+        Protocol::Tcp | Protocol::Tls => "tcp",
+    }
+}
+
+pub(crate) const fn candidate_type(kind: ice::Kind) -> &'static str {
+    match kind {
+        ice::Kind::Host => "host",
+        ice::Kind::ServerReflexive => "srflx",
+        ice::Kind::PeerReflexive => "prflx",
+        ice::Kind::Relayed => "relay",
+    }
+}
+
+/// W3C `RTCStatsIceCandidatePairState`.
+pub(crate) const fn check_state(state: ice::CheckState) -> &'static str {
+    match state {
+        ice::CheckState::Waiting => "waiting",
+        ice::CheckState::InProgress => "in-progress",
+        ice::CheckState::Succeeded => "succeeded",
+        ice::CheckState::Failed => "failed",
+        _ => "frozen",
+    }
+}
+
+pub(crate) const fn channel_state(state: ChannelState) -> &'static str {
+    match state {
+        ChannelState::Connecting => "connecting",
+        ChannelState::Open => "open",
+        ChannelState::Closing => "closing",
+        ChannelState::Closed => "closed",
+    }
 }
 
 // ── RTP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,20 @@
-//! What was counted, and under which name it is told.
+//! What was counted, and under which name it is told: ours, by reason, and W3C's (webrtc-stats).
+
+mod base64;
+mod dictionary;
+mod json;
+mod media;
+mod report;
+mod transport;
+
+pub(crate) use base64::base64;
+pub use json::Timestamp;
+pub use media::{CodecStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, RemoteOutboundRtpStats};
+pub use report::{Stats, StatsReport};
+pub use transport::{
+    CandidatePairStats, CertificateStats, DataChannelStats, LocalCandidateStats, PeerConnectionStats,
+    RemoteCandidateStats, RtcTransportStats,
+};
 
 use crate::data_channel::{DataChannelDrops, DataChannels};
 use crate::media::{FrameDrops, Media};

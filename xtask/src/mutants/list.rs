@@ -12,6 +12,7 @@
 //! that drifted away from what it guards is a failure.
 
 use crate::Error;
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -63,8 +64,14 @@ impl Place {
     }
 
     /// The package and the rest of the path.
-    pub(crate) fn package(&self) -> (&str, &str) {
+    pub(super) fn package(&self) -> (&str, &str) {
         self.path.split_once('/').unwrap_or((&self.path, ""))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.function)
     }
 }
 
@@ -102,9 +109,8 @@ impl Mutant {
         let functions = functions(&lines, &self.guards.function);
         let places: Vec<_> = functions.into_iter().flatten().filter(is_here).collect();
         let [at] = places[..] else {
-            let Place { path, function } = &self.guards;
             let times = if places.is_empty() { "not" } else { "more than once" };
-            return Err(format!("{:?} is {times} in {path}: {function}", self.lines[0]));
+            return Err(format!("{:?} is {times} in {}", self.lines[0], self.guards));
         };
         let replacement = self.replacement.iter().map(String::as_str);
         let kept = lines[..at].iter().copied().chain(replacement).chain(lines[at + self.lines.len()..].iter().copied());

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 /// What is not copied: what others made of the sources, and their history.
 const NOT_COPIED: [&str; 3] = ["target", ".git", "out"];
 
-/// Brings the copy in `target/mutants` up to what the repository is now; what did not change is not touched, so that
+/// Brings the copy in `target/mutants/tree` up to what the repository is now; what did not change is not touched, so that
 /// cargo does not build it again.
 pub(super) fn copy(root: &Path) -> Result<PathBuf, Error> {
-    let tree = root.join("target/mutants");
+    let tree = root.join("target/mutants/tree");
     fs::create_dir_all(&tree)?;
+    fs::create_dir_all(root.join("target/mutants/target"))?;
     bring_up_to_date(root, &tree)?;
     Ok(tree)
 }

@@ -149,7 +149,7 @@ fn every_fate_of_a_mutant_is_told() {
     expected(&verdicts, "no-such-test: HAS NO TEST: there is no it_was_renamed in toy/src/lib.rs");
     assert_eq!(verdicts.len(), 9);
     // The copy is whole again, and the sources were never touched.
-    for tree in [fixture.0.clone(), fixture.0.join("target/mutants")] {
+    for tree in [fixture.0.clone(), fixture.0.join("target/mutants/tree")] {
         assert_eq!(fs::read_to_string(tree.join("crates/toy/src/lib.rs")).unwrap(), LIBRARY);
     }
 }

@@ -20,7 +20,8 @@ enum Outcome {
 }
 
 pub(super) struct Trial<'a> {
-    /// Where the build goes: the repository's own, where all that is not ours is built already.
+    /// Where the build goes, and stays for the next time. Not where the repository's own goes: cargo names what it builds by
+    /// where a package is within its workspace, so that the two would be taken for each other.
     target: PathBuf,
     tree: &'a Path,
     patience: Duration,
@@ -30,11 +31,10 @@ pub(super) struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     pub(super) fn new(root: &Path, tree: &'a Path, patience: Duration) -> Self {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        Self { target, tree, patience, before: BTreeMap::new() }
+        Self { target: root.join("target/mutants/target"), tree, patience, before: BTreeMap::new() }
     }
 
-    /// Runs every test once as it is: a mutant can only be caught by what is green without it.
+    /// Builds and runs every test once as it is: a mutant can only be caught by what is green without it.
     pub(super) fn prepare(&mut self, mutants: &[Mutant]) -> Result<(), Error> {
         let mut programs = BTreeMap::new();
         for test in mutants.iter().map(|mutant| &mutant.test) {
@@ -90,7 +90,7 @@ impl<'a> Trial<'a> {
     /// The program that holds `test`, or what the compiler says.
     fn build(&self, test: &Place) -> Result<Result<PathBuf, String>, Error> {
         let (package, target) = target_of(test);
-        let messages = self.target.join("mutants-of-cargo.txt");
+        let messages = self.target.join("said-by-cargo.txt");
         let mut cargo =
             process::cargo(&["test", "--no-run", "--message-format", "json-render-diagnostics", "--package", &package]);
         match &target {
@@ -105,12 +105,12 @@ impl<'a> Trial<'a> {
             return Ok(Err(said.to_owned()));
         }
         let lines = std::str::from_utf8(&output.stdout)?.lines().filter_map(|line| serde_json::from_str(line).ok());
-        let programs = lines.filter_map(|line: Value| line.get("executable")?.as_str().map(PathBuf::from));
-        Ok(programs.last().ok_or_else(|| "cargo made no program of tests".to_owned()))
+        let mut programs = lines.filter_map(|line: Value| line.get("executable")?.as_str().map(PathBuf::from));
+        Ok(programs.next_back().ok_or_else(|| "cargo made no program of tests".to_owned()))
     }
 
     fn run(&self, program: &Path, test: &Place, patience: Duration) -> Result<Outcome, Error> {
-        let printed = self.target.join("mutants-of-test.txt");
+        let printed = self.target.join("said-by-test.txt");
         let mut command = Command::new(program);
         command.arg(&test.function).stdin(Stdio::null()).stdout(File::create(&printed)?).stderr(Stdio::null());
         command.current_dir(self.tree.join("crates").join(test.package().0));

@@ -81,6 +81,7 @@ impl Agent {
         if self.path != path {
             debug!(?path, "selected");
             self.path = path;
+            self.stats.path_changes += 1;
             let why = match (&self.nomination, self.old_in_use()) {
                 _ if path.is_none() => "none works any more",
                 (_, Some(_)) => "as before the restart, until there is a new one",

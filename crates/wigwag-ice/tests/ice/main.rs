@@ -8,6 +8,7 @@ mod decisions;
 mod flood;
 mod gathering;
 mod hostile;
+mod invariants;
 mod lite;
 mod network;
 mod nomination;

@@ -44,6 +44,8 @@ pub struct FrameStats {
     pub delay_total: Duration,
     /// How many frames, or samples of sound, that was.
     pub delay_units: u64,
+    /// How long they were to be in the buffer, all together, by the delay that was aimed at when they left it.
+    pub target_delay_total: Duration,
     /// How long a packet that comes as fast as the fastest waits now.
     pub delay: Duration,
     /// How many packets wait now.
@@ -180,6 +182,8 @@ impl FrameReceiver {
         self.stats.key_frames += u64::from(frame.is_key_frame);
         self.stats.delay_total = self.stats.delay_total.saturating_add(delay.saturating_mul(units));
         self.stats.delay_units += u64::from(units);
+        let target = self.buffer.delay().saturating_mul(units);
+        self.stats.target_delay_total = self.stats.target_delay_total.saturating_add(target);
     }
 
     /// A key frame is needed, and is not on its way as far as anybody knows.

@@ -68,7 +68,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     }
     // A message that asked for all that was missing may have become needless.
     if !stream.missing.is_owed() {
-        session.owed.nacks.remove(&packet.ssrc);
+        session.owed.nacks.remove(packet.ssrc);
     }
     if taken.is_gap
         && let Some(at) = stream.missing.deadline()
@@ -76,7 +76,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         sooner(&mut session.timers.nack, at);
     }
     if stream.missing.is_empty() {
-        session.streams.incomplete.remove(&packet.ssrc);
+        session.streams.incomplete.remove(packet.ssrc);
     } else if taken.is_gap {
         session.streams.incomplete.insert(packet.ssrc);
     }
@@ -192,7 +192,7 @@ fn handle_report(session: &mut Session, block: ReportBlock, now: Instant) {
     let ntp_time = session.clock.ntp(now);
     if let Some(id) = session.by_ssrc.get(&block.ssrc)
         && let Some(sender) = session.senders.get_mut(id)
-        && let Some(round_trip) = sender.take_report(block, ntp_time)
+        && let Some(round_trip) = sender.take_report(block, ntp_time, now)
     {
         session.stats.round_trip_time = Some(round_trip);
     }

@@ -7,6 +7,7 @@ mod queue;
 mod rtcp_output;
 mod rtp_output;
 mod sending;
+mod sources;
 mod streams;
 mod timeout;
 
@@ -23,6 +24,7 @@ use crate::transport_wide::arrivals::Arrivals;
 use crate::transport_wide::history::History;
 use events::Events;
 use queue::Queue;
+use sources::Sources;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 use streams::Streams;
@@ -93,7 +95,7 @@ struct OwedRtcp {
     /// Sources to report on.
     blocks: VecDeque<u32>,
     goodbyes: VecDeque<u32>,
-    nacks: BTreeSet<u32>,
+    nacks: Sources,
     key_frames: BTreeSet<u32>,
     transport_feedback: bool,
     /// Kept for its capacity.
@@ -446,7 +448,7 @@ impl Session {
     fn forget_stream(&mut self, ssrc: u32) {
         self.streams.remove(ssrc);
         self.unreported.streams.retain(|unreported| *unreported != ssrc);
-        self.owed.nacks.remove(&ssrc);
+        self.owed.nacks.remove(ssrc);
         self.owed.key_frames.remove(&ssrc);
         self.owed.blocks.retain(|owed| *owed != ssrc);
     }
@@ -479,14 +481,14 @@ impl Session {
         );
         for stream in self.streams.iter() {
             let is_owed = stream.missing.is_owed();
-            debug_assert_eq!(is_owed, self.owed.nacks.contains(&stream.ssrc), "a NACK that is owed is polled");
+            debug_assert_eq!(is_owed, self.owed.nacks.contains(stream.ssrc), "a NACK that is owed is polled");
             debug_assert!(
                 stream.missing.deadline().is_none() || self.timers.nack.is_armed(),
                 "a missing packet is asked for"
             );
             debug_assert_eq!(
                 !stream.missing.is_empty(),
-                self.streams.incomplete.contains(&stream.ssrc),
+                self.streams.incomplete.contains(stream.ssrc),
                 "what misses packets is looked at"
             );
             debug_assert!(

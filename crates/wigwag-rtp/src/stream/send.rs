@@ -128,8 +128,9 @@ impl Sender {
 
     /// What the peer says of the stream. Returns the round trip time, if it tells one.
     // RFC 3550 §6.4.1: A, when the report arrives, less LSR and DLSR.
-    pub(crate) fn take_report(&mut self, block: ReportBlock, ntp_time: u64) -> Option<Duration> {
+    pub(crate) fn take_report(&mut self, block: ReportBlock, ntp_time: u64, now: Instant) -> Option<Duration> {
         self.stats.reports_received += 1;
+        self.stats.last_report_arrival = Some(now);
         self.stats.remote_packets_lost = block.lost;
         self.stats.remote_fraction_lost = block.fraction_lost;
         let clock_rate_hz = self.last.map_or(0, |last| last.clock_rate_hz);

@@ -1,6 +1,7 @@
 //! Associations as their peers, and strangers, see them.
 
 mod allocations;
+mod attacks;
 mod bursts;
 mod common;
 mod contract;

@@ -10,6 +10,12 @@ use wigwag_sctp as sctp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub(super) u32);
 
+impl ChannelId {
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 impl fmt::Display for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "channel {}", self.0)

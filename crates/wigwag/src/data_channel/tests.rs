@@ -224,6 +224,26 @@ fn after_a_restart_old_channels_are_closed_and_new_ones_open() {
     assert!(two.channels.by_stream.contains_key(&1));
 }
 
+/// RFC 8832 §6: the numbers of channels that are closed are free; those that are not are not enough for a long call.
+#[test]
+fn a_stream_is_used_again_when_its_channel_is_closed() {
+    let mut two = two();
+    let create = |two: &mut Two| {
+        let id = two.channels.create("x", &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+        two.run();
+        (id, two.channels.channel(id).and_then(|channel| channel.stream).unwrap())
+    };
+    let channels = [(); 3].map(|()| create(&mut two));
+    assert_eq!(channels.map(|(_, stream)| stream), [0, 2, 4]);
+    let (id, stream) = channels[1];
+    two.channels.close(id, Some(&mut two.ours));
+    two.run();
+    two.theirs.reset_stream(stream).unwrap();
+    two.run();
+    assert!(two.told.contains(&Event::Closed(id)));
+    assert_eq!([create(&mut two).1, create(&mut two).1], [2, 6]);
+}
+
 /// A peer that opens and closes while nothing of ours can leave makes nothing of ours long.
 #[test]
 fn what_is_owed_is_bounded_by_the_channels_that_there_are() {

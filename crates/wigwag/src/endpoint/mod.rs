@@ -119,7 +119,8 @@ impl Endpoint {
     }
 
     /// An address on which datagrams arrive and leave: a host candidate of every connection, also of those that exist. One
-    /// call for each address of an interface; adding one again changes nothing.
+    /// call for each address of an interface (`wigwag_mio::interfaces`, or the crate `if-addrs`, lists them); adding one again
+    /// changes nothing.
     ///
     /// # Errors
     /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.

@@ -39,7 +39,8 @@ impl PeerConnection {
         Ok(())
     }
 
-    /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface.
+    /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface
+    /// (`wigwag_mio::interfaces`, or the crate `if-addrs`, lists them).
     ///
     /// Datagrams that come name one of these as their [`Datagram::local`](crate::Datagram::local); those that name another
     /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.

@@ -5,6 +5,7 @@ mod events;
 mod ice;
 mod media;
 mod negotiation;
+mod report;
 
 use crate::config::Config;
 use crate::data_channel::DataChannels;

@@ -7,6 +7,7 @@ pub(crate) mod demultiplex;
 mod early;
 mod farewell;
 mod secured;
+mod traffic;
 
 pub(crate) use secured::{Secured, Security};
 
@@ -16,6 +17,7 @@ use demultiplex::Kind;
 use early::EarlyDtls;
 use farewell::Farewell;
 use std::time::Instant;
+use traffic::Traffic;
 use wigwag_dtls as dtls;
 use wigwag_ice::{self as ice, Path};
 use wigwag_pcapng::Direction;
@@ -31,6 +33,7 @@ pub(crate) struct Transport {
     max_segments: usize,
     mtu: usize,
     drops: TransportDrops,
+    traffic: Traffic,
 }
 
 impl Transport {
@@ -49,6 +52,7 @@ impl Transport {
             max_segments,
             mtu,
             drops: TransportDrops::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -64,11 +68,13 @@ impl Transport {
             Kind::Unknown => self.drops.unknown_protocol += 1,
             _ if self.ice.selected_path() != Some(path) && !self.ice.is_open(path) => self.drops.closed_path += 1,
             Kind::Dtls if self.secured.dtls.is_none() => {
+                self.traffic.received(path, datagram.payload.len(), now);
                 if !self.early.keep(datagram.payload) {
                     self.drops.too_early += 1;
                 }
             }
             kind => {
+                self.traffic.received(path, datagram.payload.len(), now);
                 let is_authentic = self.secured.handle_input(kind, datagram, now, &mut self.drops);
                 if is_authentic && self.ice.selected_path() != Some(path) {
                     self.ice.data_received(path);
@@ -118,17 +124,23 @@ impl Transport {
             self.farewell.give_up();
             return None; // nothing else leaves without one
         };
-        let secured = &mut self.secured;
-        if let Some(tap) = &mut secured.tap {
+        if let Some(tap) = &mut self.secured.tap {
             tap.set_path(path);
         }
+        let segment_size = self.write(now, out)?;
+        self.traffic.sent(path, out.len(), segment_size, now);
+        Some(transmit(path, segment_size))
+    }
+
+    fn write(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
+        let secured = &mut self.secured;
         if self.farewell != Farewell::None {
-            return self.farewell.append(secured, now, self.mtu, out).map(|segment_size| transmit(path, segment_size));
+            return self.farewell.append(secured, now, self.mtu, out);
         }
         // A batch is of one kind: their ECN marks and their pacing differ.
         Secured::KINDS.iter().find_map(|append| {
             let write = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
-            batch(self.max_segments, self.mtu, out, write).map(|segment_size| transmit(path, segment_size))
+            batch(self.max_segments, self.mtu, out, write)
         })
     }
 
@@ -181,6 +193,10 @@ impl Transport {
     /// What is not polled yet, taken out.
     pub(crate) const fn take_tap(&mut self) -> Option<Box<Tap>> {
         self.secured.tap.take()
+    }
+
+    pub(crate) const fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     pub(crate) const fn drops(&self) -> &TransportDrops {

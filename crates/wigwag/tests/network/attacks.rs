@@ -527,3 +527,28 @@ fn who_does_not_read_holds_no_more_than_the_window() {
     }
     panic!("{received} of {sent} messages arrived");
 }
+
+/// Each message that is read makes room for one, and not for all: what nobody has read stays where the window counts it.
+#[test]
+fn who_reads_slowly_holds_no_more_than_the_window() {
+    let mut world = connected_with_channel(77, "chat", DataChannelInit::default());
+    let channel = world[A].channels["chat"];
+    let (mut now, mut out) = (world.now(), Vec::new());
+    let (mut held, mut read) = (0, 0);
+    for _ in 0..10_000 {
+        while world[A].connection.send(channel, vec![7; 4000].into(), true).is_ok() {}
+        now += Duration::from_millis(1);
+        for (from, to) in [(A, Z), (Z, A)] {
+            world[from].connection.handle_timeout(now);
+            while world[from].connection.poll_transmit(now, &mut out).is_some() {
+                let datagram = Datagram::udp(address(to), address(from), &mut out);
+                world[to].connection.handle_input(datagram, now);
+            }
+        }
+        while world[A].connection.poll_event().is_some() {}
+        read += usize::from(matches!(world[Z].connection.poll_event(), Some(wigwag::Event::Message { .. })));
+        held = held.max(world[Z].connection.transport_stats().receive_buffered);
+    }
+    assert!(read > 5000, "{read}");
+    assert!(held > 3 << 20 && held <= (4 << 20) + 4000, "{held} bytes of a window of 4 MiB");
+}

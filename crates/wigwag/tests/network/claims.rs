@@ -21,17 +21,17 @@ pub(crate) struct Call {
     channel: ChannelId,
 }
 
-fn server_world() -> (World<Server>, Host) {
+pub(crate) fn server_world() -> (World<Server>, Host) {
     let mut world = World::new(80);
     let server = world.add("S", &[address(A)], Server::new(1, A, EndpointConfig::default()));
     (world, server)
 }
 
-fn client_address(number: u8) -> SocketAddr {
+pub(crate) fn client_address(number: u8) -> SocketAddr {
     ([10, 1, 0, number], 1000).into()
 }
 
-fn call(world: &mut World<Server>, server: Host, number: u8) -> Call {
+pub(crate) fn call(world: &mut World<Server>, server: Host, number: u8) -> Call {
     let mut client = Server::new(100, A, EndpointConfig::default());
     client.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(100 + u64::from(number)));
     client.endpoint.add_local_address(client_address(number)).unwrap();
@@ -72,7 +72,7 @@ pub(crate) fn says(world: &mut World<Server>, server: Host, call: Call, text: &'
 }
 
 /// What the peer of `call` can say to the server, from wherever it likes.
-fn authentic_check(world: &World<Server>, server: Host, call: Call, n: u8) -> Vec<u8> {
+pub(crate) fn authentic_check(world: &World<Server>, server: Host, call: Call, n: u8) -> Vec<u8> {
     let of = |host: Host, id| world[host].endpoint.connection(id).unwrap().local_description().unwrap().sdp;
     let (ours, theirs) = (of(server, call.of_server), of(call.client, call.of_client));
     let line = |sdp: &str, name: &str| sdp.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
@@ -87,7 +87,7 @@ fn authentic_check(world: &World<Server>, server: Host, call: Call, n: u8) -> Ve
     out
 }
 
-fn input(world: &mut World<Server>, server: Host, from: SocketAddr, bytes: &[u8]) {
+pub(crate) fn input(world: &mut World<Server>, server: Host, from: SocketAddr, bytes: &[u8]) {
     let now = world.now();
     let mut bytes = bytes.to_vec();
     world[server].endpoint.handle_input(Datagram::udp(address(A), from, &mut bytes), now);

@@ -17,7 +17,7 @@ pub(crate) fn sound(n: u32) -> RtpPacket {
 }
 
 /// The `n`th packet of pictures of three packets, thirty a second.
-fn picture(n: u32) -> RtpPacket {
+pub(crate) fn picture(n: u32) -> RtpPacket {
     let mut packet = RtpPacket::new(VP8, (n / 3).wrapping_mul(3000), Bytes::from(n.to_be_bytes().repeat(270)));
     packet.marker = n % 3 == 2;
     packet
