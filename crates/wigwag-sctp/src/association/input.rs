@@ -6,7 +6,6 @@ use super::{Association, Reply};
 use crate::cause::code;
 use crate::chunk::{HeartbeatInfo, REFLECTED, Unrecognized, kind};
 use crate::packet::{Packet, RawChunk};
-use crate::wire::Tlv;
 use std::time::Instant;
 
 /// Whether the rest of a packet is looked at.
