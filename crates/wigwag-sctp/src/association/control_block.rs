@@ -11,7 +11,7 @@ use crate::parameter::Extensions;
 use crate::receive::Reception;
 use crate::send::{Queue, Transmission};
 use crate::serial::Tsn;
-use crate::wire::Tlv;
+use crate::wire::{TLV_HEADER_LEN, Tlv};
 use std::time::Instant;
 use wigwag_sansio::earliest;
 
@@ -81,6 +81,14 @@ impl ControlBlock {
     pub(crate) fn report(&mut self, cause: Tlv<'_>) {
         if self.causes.len() + cause.len() <= ERRORS_LEN_MAX {
             cause.write(&mut self.causes);
+        }
+    }
+
+    /// The same with what came, as much of it as there is room for.
+    pub(crate) fn report_quoted(&mut self, kind: u16, quote: &[u8]) {
+        let room = ERRORS_LEN_MAX.saturating_sub(self.causes.len() + TLV_HEADER_LEN) & !3;
+        if room > 0 {
+            self.report(Tlv { kind, value: quote.get(..room).unwrap_or(quote) });
         }
     }
 

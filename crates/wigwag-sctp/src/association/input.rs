@@ -6,11 +6,7 @@ use super::{Association, Reply};
 use crate::cause::code;
 use crate::chunk::{HeartbeatInfo, REFLECTED, Unrecognized, kind};
 use crate::packet::{Packet, RawChunk};
-use crate::wire::Tlv;
 use std::time::Instant;
-
-/// How much of an unknown chunk is quoted.
-const QUOTE_LEN_MAX: usize = 64;
 
 /// Whether the rest of a packet is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,8 +159,7 @@ impl Association {
         if action.is_reported
             && let Some(block) = &mut self.block
         {
-            let quote = chunk.bytes.get(..QUOTE_LEN_MAX).unwrap_or(chunk.bytes);
-            block.report(Tlv { kind: code::UNRECOGNIZED_CHUNK, value: quote });
+            block.report_quoted(code::UNRECOGNIZED_CHUNK, chunk.bytes);
         }
         if action.is_end { Next::Stop } else { Next::Continue }
     }
