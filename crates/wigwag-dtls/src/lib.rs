@@ -18,6 +18,7 @@ mod record;
 mod srtp;
 mod stats;
 mod v12;
+mod v13;
 
 pub use alert::AlertDescription;
 pub use certificate::{Certificate, PrivateKeyDer};

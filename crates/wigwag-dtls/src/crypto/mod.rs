@@ -2,7 +2,9 @@
 
 pub(crate) mod aead;
 pub(crate) mod hash;
+pub(crate) mod hkdf;
 pub(crate) mod kx;
+pub(crate) mod mask;
 pub(crate) mod prf;
 pub(crate) mod signature;
 #[cfg(test)]

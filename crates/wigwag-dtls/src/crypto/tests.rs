@@ -32,7 +32,7 @@ fn x25519_is_that_of_the_rfc() {
     let scalar: [u8; 32] = array("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4");
     let secret = KeyExchange::X25519(x25519_dalek::StaticSecret::from(scalar));
     let shared = secret.agree(&bytes("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"));
-    let expected = array("c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
+    let expected = bytes("c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
     assert_eq!(shared.as_deref(), Some(&expected));
 }
 
@@ -57,7 +57,7 @@ fn p256_agrees_and_refuses_what_is_not_a_point() {
     let secret = |hex| KeyExchange::Secp256r1(p256::SecretKey::from_slice(&bytes(hex)).unwrap());
     let i = secret("c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433");
     let r = secret("c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53");
-    let shared = array::<32>("d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de");
+    let shared = bytes("d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de");
     assert_eq!(i.agree(&r.public_key()).as_deref(), Some(&shared));
     assert_eq!(r.agree(&i.public_key()).as_deref(), Some(&shared));
     let public = i.public_key();

@@ -1,15 +1,15 @@
 //! The server's handshake.
 
-use super::key_schedule::{Hellos, Secrets};
-use super::{Expect, Next};
-use crate::Role;
+use super::Expect;
+use super::key_schedule::{self, Hellos};
 use crate::alert::AlertDescription;
 use crate::codec::Numbers;
 use crate::crypto::kx::KeyExchange;
 use crate::crypto::signature::{SignatureScheme, VerifyingKey};
 use crate::crypto::{self, x509};
+use crate::handshake::expect::{Next, Secrets};
 use crate::handshake::fragment::Message;
-use crate::handshake::hello::{Random, Selection};
+use crate::handshake::hello::{self, Random, Selection};
 use crate::handshake::{Failure, Handshake};
 use crate::message::certificate_request::ECDSA_SIGN;
 use crate::message::{
@@ -17,54 +17,57 @@ use crate::message::{
     ServerKeyExchange,
 };
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
+use crate::{Role, Version};
 
-pub(super) fn unsupported_certificate() -> Failure {
+pub(crate) fn unsupported_certificate() -> Failure {
     Failure::refused(AlertDescription::UnsupportedCertificate, "the certificate has no P-256 key")
 }
 
-pub(super) fn bad_key_share() -> Failure {
+pub(crate) fn bad_key_share() -> Failure {
     Failure::refused(AlertDescription::IllegalParameter, "the key share is not a point of its curve")
 }
 
-pub(super) fn wrong_finished() -> Failure {
+pub(crate) fn wrong_finished() -> Failure {
     Failure::refused(AlertDescription::DecryptError, "the two sides have not seen the same handshake")
 }
 
-#[derive(Debug)]
-pub(crate) struct ExpectClientHello;
+/// Owes the whole flight 4. The client is where it says: ICE has shown it, or a cookie.
+pub(crate) fn answer(hello: &ClientHello<'_>, message: &Message, handshake: &mut Handshake) -> Result<Expect, Failure> {
+    let selection = Selection::new(hello, &handshake.config)?;
+    handshake.transcript.add(message.bytes());
+    handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
+    handshake.negotiated.group = Some(selection.group);
+    handshake.negotiated.srtp_profile = selection.srtp_profile;
+    let (client_random, server_random): (Random, Random) = (hello.random, server_random(handshake));
+    let hellos = Hellos { cipher_suite: selection.cipher_suite, client_random, server_random };
+    let share = KeyExchange::generate(selection.group, &mut handshake.rng);
 
-impl ExpectClientHello {
-    /// Owes the whole flight 4. The client is where it says: ICE has shown it, or a cookie.
-    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
-        let hello = ClientHello::decode(message.expect(HandshakeType::CLIENT_HELLO, 0)?)?;
-        let selection = Selection::new(&hello, &handshake.config)?;
-        handshake.transcript.add(message.bytes());
-        handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
-        handshake.negotiated.group = Some(selection.group);
-        handshake.negotiated.srtp_profile = selection.srtp_profile;
-        let (client_random, server_random): (Random, Random) = (hello.random, handshake.rng.bytes());
-        let hellos = Hellos { cipher_suite: selection.cipher_suite, client_random, server_random };
-        let share = KeyExchange::generate(selection.group, &mut handshake.rng);
+    handshake.begin_flight(false);
+    handshake.send(HandshakeType::SERVER_HELLO, |_, out| selection.write_server_hello(server_random, out));
+    handshake.send(HandshakeType::CERTIFICATE, |config, out| {
+        Certificate { leaf: Some(config.certificate.der()) }.encode(out);
+    });
+    let (group, public_key) = (selection.group.wire(), share.public_key());
+    let signed = ServerKeyExchange::signed(&client_random, &server_random, group, &public_key);
+    let (scheme, signature) = handshake.config.certificate.key().sign(&signed);
+    handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |_, out| {
+        ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }.encode(out);
+    });
+    let schemes: Vec<u8> = SignatureScheme::ALL.iter().flat_map(|scheme| scheme.wire().to_be_bytes()).collect();
+    let request =
+        CertificateRequest { certificate_types: &[ECDSA_SIGN], signature_algorithms: Numbers::new(&schemes)? };
+    handshake.send(HandshakeType::CERTIFICATE_REQUEST, |_, out| request.encode(out));
+    handshake.send(HandshakeType::SERVER_HELLO_DONE, |_, _| {});
+    Ok(Expect::ClientCertificate(ExpectCertificate { hellos, share }))
+}
 
-        handshake.flight.begin(false);
-        handshake.send(HandshakeType::SERVER_HELLO, |_, out| selection.write_server_hello(server_random, out));
-        handshake.send(HandshakeType::CERTIFICATE, |config, out| {
-            Certificate { leaf: Some(config.certificate.der()) }.encode(out);
-        });
-        let (group, public_key) = (selection.group.wire(), share.public_key());
-        let signed = ServerKeyExchange::signed(&client_random, &server_random, group, &public_key);
-        let (scheme, signature) = handshake.config.certificate.key().sign(&signed);
-        handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |_, out| {
-            ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }
-                .encode(out);
-        });
-        let schemes: Vec<u8> = SignatureScheme::ALL.iter().flat_map(|scheme| scheme.wire().to_be_bytes()).collect();
-        let request =
-            CertificateRequest { certificate_types: &[ECDSA_SIGN], signature_algorithms: Numbers::new(&schemes)? };
-        handshake.send(HandshakeType::CERTIFICATE_REQUEST, |_, out| request.encode(out));
-        handshake.send(HandshakeType::SERVER_HELLO_DONE, |_, _| {});
-        Ok(Next::Expect(Expect::ClientCertificate(ExpectCertificate { hellos, share })))
+/// With a mark in it if we could have spoken 1.3.
+fn server_random(handshake: &mut Handshake) -> Random {
+    let mut random: Random = handshake.rng.bytes();
+    if handshake.config.speaks(Version::Dtls13) {
+        random.iter_mut().rev().zip(hello::DOWNGRADE.iter().rev()).for_each(|(to, from)| *to = *from);
     }
+    random
 }
 
 pub(crate) struct ExpectCertificate {
@@ -82,7 +85,7 @@ impl ExpectCertificate {
         let client_key = x509::public_key(leaf).map_err(|_| unsupported_certificate())?;
         handshake.transcript.add(message.bytes());
         let Self { hellos, share } = self;
-        Ok(Next::Expect(Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key })))
+        Ok(Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key }).into())
     }
 }
 
@@ -98,18 +101,18 @@ impl ExpectClientKeyExchange {
         let secret = self.share.agree(exchange.public_key).ok_or_else(bad_key_share)?;
         handshake.transcript.add(message.bytes());
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
-        let secrets = Secrets::new(&*secret, &session_hash, self.hellos);
-        handshake.key_log = handshake.config.key_log.then(|| secrets.key_log_line());
+        let secrets = key_schedule::Secrets::new(&secret, &session_hash, self.hellos);
+        handshake.log_key(|| secrets.key_log_line());
         let theirs = secrets.aead(Role::Client).ok_or_else(super::no_cipher)?;
         handshake.read = Some(ReadEpoch::protected(1, theirs));
         let state = ExpectCertificateVerify { secrets, client_key: self.client_key };
-        Ok(Next::Expect(Expect::CertificateVerify(state)))
+        Ok(Expect::CertificateVerify(state).into())
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct ExpectCertificateVerify {
-    secrets: Secrets,
+    secrets: key_schedule::Secrets,
     client_key: VerifyingKey,
 }
 
@@ -126,13 +129,13 @@ impl ExpectCertificateVerify {
         }
         handshake.transcript.add(message.bytes());
         handshake.received.require(1);
-        Ok(Next::Expect(Expect::ClientFinished(ExpectFinished { secrets: self.secrets })))
+        Ok(Expect::ClientFinished(ExpectFinished { secrets: self.secrets }).into())
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct ExpectFinished {
-    secrets: Secrets,
+    secrets: key_schedule::Secrets,
 }
 
 impl ExpectFinished {
@@ -144,13 +147,13 @@ impl ExpectFinished {
             return Err(wrong_finished());
         }
         handshake.transcript.add(message.bytes());
-        handshake.flight.begin(true);
+        handshake.begin_flight(true);
         handshake.send_change_cipher_spec();
         let ours = self.secrets.aead(Role::Server).ok_or_else(super::no_cipher)?;
         handshake.write.push(WriteEpoch::protected(1, ours));
         let verify_data = self.secrets.verify_data(Role::Server, &handshake.transcript);
         handshake.send(HandshakeType::FINISHED, |_, out| out.extend_from_slice(&verify_data));
-        Ok(Next::Complete(self.secrets))
+        Ok(Next::Complete(Secrets::Dtls12(self.secrets)))
     }
 }
 

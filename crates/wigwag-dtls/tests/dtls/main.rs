@@ -4,6 +4,7 @@ mod allocations;
 mod common;
 mod cookie;
 mod corpora;
+mod dtls_13;
 mod handshake;
 mod hostile;
 mod network;
