@@ -1,8 +1,8 @@
 //! From a shared secret to keys (RFC 8446 §7, RFC 9147 §5.9).
 
 use crate::crypto::aead::Aead;
+use crate::crypto::derivation::{self, DTLS13, Secret};
 use crate::crypto::hash;
-use crate::crypto::hkdf::{self, DTLS13, Secret};
 use crate::crypto::mask::Mask;
 use crate::error::Error;
 use crate::handshake::exporter;
@@ -17,7 +17,7 @@ const EXPORT_HASHES_MAX: usize = 255;
 
 fn expand(hash: HashAlgorithm, secret: &[u8], label: &str, context: &[u8], len: usize) -> Secret {
     let mut out = Zeroizing::new(vec![0; len]);
-    hkdf::expand_label(hash, DTLS13, secret, label, context, &mut out);
+    derivation::expand_label(hash, DTLS13, secret, label, context, &mut out);
     out
 }
 
@@ -95,8 +95,8 @@ impl HandshakeSecrets {
     pub(crate) fn new(suite: CipherSuite, shared: &[u8], transcript_hash: &[u8]) -> Self {
         let hash = suite.hash();
         let zeros = vec![0; hash.digest_len()];
-        let early = hkdf::extract(hash, &[], &zeros);
-        let secret = hkdf::extract(hash, &derive(hash, &early, "derived", &hash::hash(hash, &[])), shared);
+        let early = derivation::extract(hash, &[], &zeros);
+        let secret = derivation::extract(hash, &derive(hash, &early, "derived", &hash::hash(hash, &[])), shared);
         let traffic = |label| TrafficSecret { suite, secret: derive(hash, &secret, label, transcript_hash) };
         Self { suite, client: traffic("c hs traffic"), server: traffic("s hs traffic"), secret }
     }
@@ -112,7 +112,7 @@ impl HandshakeSecrets {
     pub(crate) fn application(&self, transcript_hash: &[u8]) -> ApplicationSecrets {
         let (suite, hash) = (self.suite, self.suite.hash());
         let zeros = vec![0; hash.digest_len()];
-        let master = hkdf::extract(hash, &derive(hash, &self.secret, "derived", &hash::hash(hash, &[])), &zeros);
+        let master = derivation::extract(hash, &derive(hash, &self.secret, "derived", &hash::hash(hash, &[])), &zeros);
         let traffic = |label| TrafficSecret { suite, secret: derive(hash, &master, label, transcript_hash) };
         let exporter = Exporter { hash, secret: derive(hash, &master, "exp master", transcript_hash) };
         ApplicationSecrets { client: traffic("c ap traffic"), server: traffic("s ap traffic"), exporter }
@@ -153,7 +153,7 @@ impl Exporter {
         }
         let secret = derive(self.hash, &self.secret, label, &hash::hash(self.hash, &[]));
         let context = hash::hash(self.hash, context.unwrap_or_default());
-        hkdf::expand_label(self.hash, DTLS13, &secret, "exporter", &context, out);
+        derivation::expand_label(self.hash, DTLS13, &secret, "exporter", &context, out);
         Ok(())
     }
 
