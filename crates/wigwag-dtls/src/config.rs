@@ -3,7 +3,7 @@
 use crate::handshake::fragment::MESSAGE_LEN_MAX;
 use crate::{
     Certificate, CipherSuite, ClientAuthentication, CookieExchange, Fingerprint, Group, SignatureScheme, SrtpProfile,
-    Verifier,
+    Verifier, Version,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +31,19 @@ pub struct Retransmission {
     pub max: Duration,
     /// How often a flight is repeated before the peer is taken for dead. Every message of the peer starts it anew.
     pub limit: u32,
+    /// How long a peer that has acknowledged all that it was sent may take for its answer, before it is taken for dead
+    /// (DTLS 1.3, where nothing is repeated then).
+    pub patience: Duration,
 }
 
 impl Default for Retransmission {
     fn default() -> Self {
-        Self { initial: Duration::from_millis(200), max: Duration::from_secs(60), limit: 10 }
+        Self {
+            initial: Duration::from_millis(200),
+            max: Duration::from_secs(60),
+            limit: 10,
+            patience: Duration::from_secs(60),
+        }
     }
 }
 
@@ -56,11 +64,17 @@ pub struct Config {
     pub client_authentication: ClientAuthentication,
     /// What the peer may sign with, the preferred one first.
     pub signature_schemes: Vec<SignatureScheme>,
+    /// The oldest version to speak.
+    pub min_version: Version,
+    /// The newest version to speak, which is preferred. Not less than the oldest.
+    pub max_version: Version,
     /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
     pub srtp_profiles: Vec<SrtpProfile>,
-    /// The cipher suites to offer, or to choose from, the preferred one first.
+    /// The cipher suites to offer, or to choose from, of all versions, the preferred one first. A version of which none is
+    /// there is not spoken.
     pub cipher_suites: Vec<CipherSuite>,
-    /// The groups of the key exchange to offer, or to choose from, the preferred one first.
+    /// The groups of the key exchange to offer, or to choose from, the preferred one first. In DTLS 1.3, a client sends the
+    /// share of the first at once, and that of the first which is not post-quantum.
     pub groups: Vec<Group>,
     /// Whether a server asks its client for a cookie (RFC 6347 §4.2.1), so that nothing is kept of a client, and no more
     /// bytes sent to it than came, before it has shown that it is where it says. None by default: ICE has shown it. A
@@ -86,6 +100,8 @@ impl Config {
             verifier: None,
             client_authentication: ClientAuthentication::default(),
             signature_schemes: SignatureScheme::ALL.to_vec(),
+            min_version: Version::Dtls12,
+            max_version: Version::Dtls12,
             srtp_profiles: SrtpProfile::ALL.to_vec(),
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
@@ -94,6 +110,29 @@ impl Config {
             retransmission: Retransmission::default(),
             key_log: false,
         }
+    }
+}
+
+impl Config {
+    /// Whether this version is spoken.
+    pub(crate) fn speaks(&self, version: Version) -> bool {
+        let has_suites = self.suites(version).next().is_some();
+        has_suites && self.min_version <= version && version <= self.max_version
+    }
+
+    /// The versions that are spoken, the newest first.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = Version> {
+        [Version::Dtls13, Version::Dtls12].into_iter().filter(|version| self.speaks(*version))
+    }
+
+    /// The cipher suites of a version.
+    pub(crate) fn suites(&self, version: Version) -> impl Iterator<Item = CipherSuite> {
+        self.cipher_suites.iter().copied().filter(move |suite| suite.version() == version)
+    }
+
+    /// The groups that a handshake of this version can use.
+    pub(crate) fn groups(&self, version: Version) -> impl Iterator<Item = Group> {
+        self.groups.iter().copied().filter(move |group| group.is_for(version))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the runner asks of us. A flag that nothing here acts on is not accepted.
 
 use std::time::Duration;
-use wigwag_dtls::{ClientAuthentication, Group, Role, SignatureScheme, SrtpProfile};
+use wigwag_dtls::{ClientAuthentication, Group, Role, SignatureScheme, SrtpProfile, Version};
 
 /// A flag, or a value of one, that we do not act on.
 pub(crate) struct Unknown(pub(crate) String);
@@ -43,6 +43,8 @@ pub(crate) struct Flags {
     pub(crate) shuts_down: bool,
     pub(crate) checks_close_notify: bool,
     pub(crate) sends_alert: bool,
+    /// Before each message of the runner.
+    pub(crate) updates_keys: bool,
     pub(crate) export: Export,
     /// Of versions, on the wire.
     oldest: u16,
@@ -90,6 +92,7 @@ impl Flags {
                 "-shim-writes-first" => flags.writes_first = true,
                 "-shim-shuts-down" => flags.shuts_down = true,
                 "-check-close-notify" => flags.checks_close_notify = true,
+                "-key-update-before-read" => flags.updates_keys = true,
                 "-send-alert" => flags.sends_alert = true,
                 "-export-keying-material" => flags.export.len = number(value()?)?,
                 "-export-label" => flags.export.label = value()?.clone(),
@@ -113,16 +116,15 @@ impl Flags {
         if !is_dtls {
             return Err(Unknown("TLS".into()));
         }
-        // There is no other yet; to speak none at all is something that we can do.
-        if flags.speaks(DTLS_1_3) && !flags.speaks(DTLS_1_2) {
-            return Err(Unknown("DTLS 1.3".into()));
-        }
         Ok(flags)
     }
 
-    /// Whether there is a version to speak.
-    pub(crate) fn has_version(&self) -> bool {
-        self.speaks(DTLS_1_2) || self.speaks(DTLS_1_3)
+    /// The oldest and the newest version to speak, if there is any.
+    pub(crate) fn versions(&self) -> Option<(Version, Version)> {
+        let all = [Version::Dtls12, Version::Dtls13];
+        let mut spoken = all.into_iter().filter(|version| self.speaks(version.wire()));
+        let oldest = spoken.next()?;
+        Some((oldest, spoken.next_back().unwrap_or(oldest)))
     }
 
     /// Whether a version may be spoken, by its number on the wire.
@@ -155,6 +157,7 @@ impl Default for Flags {
             shuts_down: false,
             checks_close_notify: false,
             sends_alert: false,
+            updates_keys: false,
             export: Export::default(),
             oldest: DTLS_1_0,
             newest: DTLS_1_3,

@@ -67,6 +67,18 @@ impl Message {
         self.bytes.get(HEADER_LEN..).unwrap_or_default()
     }
 
+    /// As it would come in one fragment.
+    pub(crate) fn as_fragment(&self) -> Fragment<'_> {
+        let seq = self.bytes.get(4..6).and_then(|seq| seq.first_chunk().copied()).unwrap_or_default();
+        Fragment {
+            message_type: self.message_type(),
+            message_len: self.body().len(),
+            message_seq: u16::from_be_bytes(seq),
+            offset: 0,
+            bytes: self.body(),
+        }
+    }
+
     pub(crate) fn message_type(&self) -> HandshakeType {
         HandshakeType(self.bytes.first().copied().unwrap_or(u8::MAX))
     }
