@@ -80,6 +80,9 @@ pub struct Config {
     /// bytes sent to it than came, before it has shown that it is where it says. None by default: ICE has shown it. A
     /// ClientHello must come in one fragment then. A client answers every server that asks.
     pub cookie_exchange: Option<CookieExchange>,
+    /// Whether a client of DTLS 1.3 says that it takes session tickets (RFC 8446 §4.2.9), as browsers do: to look as they do,
+    /// or to try what a server sends after the handshake. They are thrown away: no session is resumed. Off by default.
+    pub takes_tickets: bool,
     /// The longest handshake message to take from the peer, in bytes; no more than 58,128 whatever it says. 32,768 by default,
     /// of which a chain of certificates needs the most.
     pub message_len_max: usize,
@@ -106,6 +109,7 @@ impl Config {
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
             cookie_exchange: None,
+            takes_tickets: false,
             message_len_max: MESSAGE_LEN_MAX,
             retransmission: Retransmission::default(),
             key_log: false,

@@ -19,7 +19,7 @@ use crate::record::epoch::WriteEpoch;
 use crate::record::plaintext::HEADER_LEN;
 use crate::{CipherSuite, CloseReason, Config, Error, Event, Group, Role, SrtpKeys, SrtpProfile, Stats, Version};
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wigwag_sansio::{Monotonic, Rng, Seed};
 
 /// Connected and closed.
@@ -190,6 +190,20 @@ impl Connection {
         if let State::Connected(Secrets::Dtls13(established)) = &mut self.state {
             established.update(is_requested, &mut self.handshake);
         }
+        self.invariants();
+    }
+
+    /// Whether new keys of ours are on their way, or wanted.
+    pub fn is_updating_keys(&self) -> bool {
+        matches!(&self.state, State::Connected(Secrets::Dtls13(established)) if established.is_updating())
+    }
+
+    /// Waits this long for an answer from now on, before anything is sent again; what is waited for now is waited for as if it
+    /// had been so from the beginning, doubled as often as it was.
+    pub fn set_initial_timeout(&mut self, initial: Duration) {
+        let before = self.handshake.flight.period();
+        self.handshake.flight.set_initial(initial);
+        self.handshake.acks.rescale(before, self.handshake.flight.period());
         self.invariants();
     }
 
@@ -410,7 +424,7 @@ impl Connection {
             // The HelloRetryRequest may have been sent by who keeps nothing.
             State::Handshaking(Expect::ClientHello(_)) => {}
             State::Handshaking(_) => {
-                debug_assert!(flight.is_owed() || flight.deadline().is_some(), "a handshake is never stuck");
+                debug_assert!(!flight.is_idle(), "a handshake is never stuck");
             }
             State::Connected(Secrets::Dtls12(_)) => {
                 debug_assert_eq!(flight.deadline(), None, "the last flight has no timer");

@@ -43,6 +43,7 @@ pub(crate) struct Flags {
     pub(crate) shuts_down: bool,
     pub(crate) checks_close_notify: bool,
     pub(crate) sends_alert: bool,
+    pub(crate) takes_tickets: bool,
     /// Before each message of the runner.
     pub(crate) updates_keys: bool,
     pub(crate) export: Export,
@@ -102,9 +103,10 @@ impl Flags {
                 "-max-version" => flags.newest = number(value()?)?,
                 "-no-tls12" => flags.without.push(DTLS_1_2),
                 "-no-tls13" => flags.without.push(DTLS_1_3),
+                "-no-ticket" => flags.takes_tickets = false,
                 // What we always do: a machine whose handshake goes on whenever it is given something has no call that
-                // would be left out; there is no version before 1.2, and no session is kept, nor a ticket given.
-                "-implicit-handshake" | "-no-tls1" | "-no-tls11" | "-no-ticket" | "-expect-no-session" => {}
+                // would be left out; there is no version before 1.2, and no session is kept.
+                "-implicit-handshake" | "-no-tls1" | "-no-tls11" | "-expect-no-session" => {}
                 _ => return Err(unknown()),
             }
         }
@@ -157,6 +159,7 @@ impl Default for Flags {
             shuts_down: false,
             checks_close_notify: false,
             sends_alert: false,
+            takes_tickets: true,
             updates_keys: false,
             export: Export::default(),
             oldest: DTLS_1_0,

@@ -64,9 +64,7 @@ impl<'a> Peer<'a> {
                 }
                 Operation::Mtu(mtu) => self.mtu = mtu,
                 Operation::ExpectTimeout(expected) => self.check_timeout(expected)?,
-                Operation::InitialTimeout(initial) => {
-                    return Err(format!("a first timeout of {initial:?} is not set").into());
-                }
+                Operation::InitialTimeout(initial) => self.connection.set_initial_timeout(initial),
                 Operation::End if self.has_connected => {
                     self.connection.close();
                     return Ok(());
@@ -132,7 +130,7 @@ impl<'a> Peer<'a> {
     }
 
     fn before_read(&mut self) {
-        if self.flags.updates_keys {
+        if self.flags.updates_keys && !self.connection.is_updating_keys() {
             self.connection.update_keys(false);
         }
     }
@@ -199,7 +197,12 @@ fn config(flags: &Flags) -> Result<Config, Failure> {
     }
     config.srtp_profiles.clone_from(&flags.srtp_profiles);
     config.message_len_max = flags.message_len_max;
+    config.takes_tickets = flags.takes_tickets;
+    // As often as BoringSSL.
+    config.retransmission.limit = 12;
     config.retransmission.initial = flags.initial_timeout;
+    // The runner lets as much time pass as it likes, when it has everything.
+    config.retransmission.patience = Duration::MAX;
     Ok(config)
 }
 

@@ -75,8 +75,10 @@ impl Connection {
                 self.doubt(body);
             }
             ContentType::ChangeCipherSpec => self.handle_change_cipher_spec(),
-            // What it says of our first flight, the next one says as well, and better.
-            ContentType::Ack => self.stats.plaintext_acks += 1,
+            ContentType::Ack => {
+                self.stats.plaintext_acks += 1;
+                self.handle_plaintext_ack(body, now);
+            }
             ContentType::Handshake => match self.state {
                 State::Handshaking(_) => self.handle_fragments(header.number, body, now),
                 State::Connected(_) | State::Closed => self.stats.plaintext_handshake += 1,
@@ -172,7 +174,6 @@ impl Connection {
             }
             self.handle_fragment(number, &fragment, now);
         }
-        self.schedule_ack_of_hello(number, now);
     }
 
     /// Says whether it was taken, and not before.
@@ -183,10 +184,17 @@ impl Connection {
                 self.advance(now);
                 return true;
             }
-            Err(FragmentDiscard::Repeated) => self.handle_repeated(fragment, now),
+            Err(FragmentDiscard::Repeated) => {
+                self.note_repetition(number, now);
+                self.handle_repeated(fragment, now);
+            }
             Err(FragmentDiscard::Contradicting) => {
                 self.stats.contradicting_fragments += 1;
                 self.advance(now);
+            }
+            Err(FragmentDiscard::Empty) => {
+                self.stats.malformed_fragments += 1;
+                return true;
             }
             Err(FragmentDiscard::Excessive) => self.stats.excessive_fragments += 1,
             Err(FragmentDiscard::Unprotected) => self.stats.plaintext_handshake += 1,
@@ -206,10 +214,15 @@ impl Connection {
     fn advance(&mut self, now: Instant) {
         while let Some(message) = self.handshake.received.pop() {
             let State::Handshaking(expect) = std::mem::replace(&mut self.state, State::Closed) else { return };
-            self.handshake.flight.progress(now);
             self.doubt = None;
             match expect.handle(&message, &mut self.handshake) {
-                Ok(Next::Expect(expect)) => self.state = State::Handshaking(expect),
+                Ok(Next::Expect(expect)) => {
+                    // In 1.3, what comes answers our flight, and is acknowledged itself.
+                    if !expect.is_dtls13() {
+                        self.handshake.flight.progress(now);
+                    }
+                    self.state = State::Handshaking(expect);
+                }
                 // The peer has said more than there is to say, and before its time.
                 Ok(Next::Complete(_)) if self.handshake.received.has_any() => return self.failed(Failure::excess()),
                 Ok(Next::Complete(secrets)) => {

@@ -5,7 +5,8 @@ use crate::alert::{Alert, AlertDescription};
 use crate::codec::Reader;
 use crate::handshake::Failure;
 use crate::handshake::expect::{Expect, Secrets};
-use crate::handshake::fragment::Fragment;
+use crate::handshake::first_flight::ExpectClientHello;
+use crate::handshake::fragment::{Fragment, FragmentDiscard};
 use crate::record::plaintext::RecordNumber;
 use crate::record::{ContentType, PLAINTEXT_LEN_MAX, unified};
 use crate::v13::{APPLICATION_EPOCH, ack};
@@ -105,40 +106,51 @@ impl Connection {
             match (is_over, is_new && self.handshake.config.role == Role::Client) {
                 // Of the server's last message, which our own flight answers.
                 (true, true) => self.handshake.acks.clear(),
-                (true, false) => self.handshake.acks.owe(),
-                (false, _) => self.handshake.acks.delay(now, self.handshake.flight.period()),
+                // Of the client's last message: nothing else will tell it.
+                (true, false) if is_new => self.handshake.acks.owe(),
+                (true, false) | (false, _) => self.handshake.acks.delay(now, self.handshake.flight.period()),
             }
         }
     }
 
     /// A fragment of a message after the handshake. Says whether it was taken.
-    ///
-    /// Of later messages than the next nothing is held: a KeyUpdate is acknowledged when it was processed, or its sender would
-    /// use keys that we do not have yet.
     fn handle_post_handshake(&mut self, number: RecordNumber, fragment: &Fragment<'_>) -> bool {
-        if fragment.message_seq != self.handshake.received.next() {
-            self.stats.excessive_fragments += 1;
-            return false;
-        }
         // What comes after a KeyUpdate comes with the keys after it.
         if number.epoch != self.handshake.readers.epoch() {
+            self.take_back_keys();
             let why = "a handshake message came with keys that were replaced before";
             self.failed(Failure::refused(AlertDescription::UnexpectedMessage, why));
             return false;
         }
-        if self.handshake.received.insert(number.epoch, fragment).is_err() {
-            self.stats.excessive_fragments += 1;
-            return false;
+        match self.handshake.received.insert(number.epoch, fragment) {
+            Ok(()) | Err(FragmentDiscard::Repeated | FragmentDiscard::Empty) => {}
+            Err(FragmentDiscard::Excessive | FragmentDiscard::Contradicting | FragmentDiscard::Unprotected) => {
+                self.stats.excessive_fragments += 1;
+                return false;
+            }
         }
-        let Some(message) = self.handshake.received.pop() else { return true };
         let epoch = self.handshake.readers.epoch();
-        let State::Connected(Secrets::Dtls13(established)) = &mut self.state else { return false };
-        if let Err(failure) = established.handle(&message, &mut self.handshake) {
-            self.failed(failure);
-            return false;
+        while let Some(message) = self.handshake.received.pop() {
+            let State::Connected(Secrets::Dtls13(established)) = &mut self.state else { return false };
+            let handled = established.handle(&message, &mut self.handshake);
+            let is_new = self.handshake.readers.epoch() != epoch;
+            self.stats.key_updates_received += u64::from(is_new);
+            // What came early came with the keys before.
+            let excess = is_new && self.handshake.received.has_any();
+            if let Err(failure) = handled.and(if excess { Err(Failure::excess()) } else { Ok(()) }) {
+                self.failed(failure);
+                return false;
+            }
         }
-        self.stats.key_updates_received += u64::from(self.handshake.readers.epoch() != epoch);
         true
+    }
+
+    /// The server has nothing of our last flight yet: it reads an alert with the keys of the handshake only.
+    fn take_back_keys(&mut self) {
+        let is_unsent = self.handshake.flight.is_owed() && self.handshake.config.role == Role::Client;
+        if is_unsent && self.handshake.write.last().is_some_and(|epoch| !epoch.is_used()) {
+            self.handshake.write.pop();
+        }
     }
 
     fn handle_ack(&mut self, body: &[u8], now: Instant) {
@@ -147,6 +159,37 @@ impl Connection {
             return;
         };
         numbers.for_each(|number| self.handshake.flight.acknowledge_record(number));
+        self.acknowledged(now);
+    }
+
+    /// Of records without protection, an ACK may be without protection as well: of a HelloRetryRequest, a ServerHello, a
+    /// second ClientHello. Anybody can send it, and have us not repeat what was lost of them; but nothing that is protected.
+    pub(super) fn handle_plaintext_ack(&mut self, body: &[u8], now: Instant) {
+        let (true, Ok(numbers)) = (self.is_known_13(), ack::decode(body)) else { return };
+        numbers.filter(|number| number.epoch == 0).for_each(|number| self.handshake.flight.acknowledge_record(number));
+        self.acknowledged(now);
+    }
+
+    /// Whether a handshake is under way of which it is known that it is one of 1.3.
+    fn is_known_13(&self) -> bool {
+        match &self.state {
+            State::Handshaking(Expect::ClientHello(state)) => state.retried.is_some(),
+            State::Handshaking(Expect::ServerHello(state)) => state.retried.is_some(),
+            State::Handshaking(expect) => expect.is_dtls13(),
+            State::Connected(_) | State::Closed => false,
+        }
+    }
+
+    /// A part of a hello that was answered has come again: the peer may not have our answer, or waits for it still.
+    pub(super) fn note_repetition(&mut self, number: RecordNumber, now: Instant) {
+        if number.epoch == 0 && self.is_known_13() && self.handshake.config.role == Role::Client {
+            self.handshake.acks.received(number);
+            self.handshake.acks.delay(now, self.handshake.flight.period());
+        }
+    }
+
+    /// Nothing of the flight has to be repeated any more, if that is so.
+    fn acknowledged(&mut self, now: Instant) {
         if !self.handshake.flight.is_acknowledged() {
             return;
         }
@@ -167,19 +210,16 @@ impl Connection {
         if number.epoch >= 2 && matches!(&self.state, State::Handshaking(expect) if expect.is_dtls13()) {
             self.handshake.flight.await_answer(now);
         }
+        // After a HelloRetryRequest, the client's hello answers it.
+        let is_second = |retried: &ExpectClientHello| retried.retried.is_some();
+        if matches!(&self.state, State::Handshaking(Expect::ClientHello(state)) if is_second(state)) {
+            self.handshake.flight.await_answer(now);
+            self.handshake.acks.received(number);
+            self.handshake.acks.delay(now, self.handshake.flight.period());
+        }
         // Whether the server speaks 1.3, and wants to be told of its ServerHello, is known later.
         if number.epoch == 0 && matches!(&self.state, State::Handshaking(Expect::ServerHello(_))) {
             self.handshake.acks.received(number);
-        }
-    }
-
-    /// The ServerHello came, and the rest of the flight may be on its way.
-    pub(super) fn schedule_ack_of_hello(&mut self, number: RecordNumber, now: Instant) {
-        let is_hello =
-            self.handshake.acks.has(number) && matches!(&self.state, State::Handshaking(expect) if expect.is_dtls13());
-        if is_hello {
-            self.handshake.flight.await_answer(now);
-            self.handshake.acks.delay(now, self.handshake.flight.period());
         }
     }
 

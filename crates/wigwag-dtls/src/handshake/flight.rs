@@ -214,6 +214,16 @@ impl Flight {
         }
     }
 
+    /// Waits so long at first, and now for as long as it would have doubled to.
+    pub(crate) fn set_initial(&mut self, initial: Duration) {
+        let before = self.backoff.current();
+        self.backoff.set_initial(initial);
+        self.repeat_after = initial / REPEAT_AFTER;
+        if let State::Waiting { retransmit } = &mut self.state {
+            *retransmit = retransmit.rescaled(before, self.backoff.current());
+        }
+    }
+
     /// How long an answer is awaited at present.
     pub(crate) fn period(&self) -> Duration {
         self.backoff.current()

@@ -6,8 +6,8 @@ use crate::codec::Numbers;
 use crate::crypto::signature::SignatureScheme;
 use crate::message::extension::key_share::{self, Share};
 use crate::message::extension::{
-    Extensions, cookie, ec_point_formats, extended_master_secret, renegotiation_info, signature_algorithms,
-    supported_groups, supported_versions, use_srtp,
+    Extensions, cookie, ec_point_formats, extended_master_secret, psk_key_exchange_modes, renegotiation_info,
+    signature_algorithms, supported_groups, supported_versions, use_srtp,
 };
 use crate::message::{ClientHello, ServerHello};
 use crate::{CipherSuite, Config, Group, SrtpProfile, Version};
@@ -56,6 +56,9 @@ pub(crate) fn write_client_hello(offer: &Offer<'_>, config: &Config, out: &mut V
     }
     if config.speaks(Version::Dtls13) {
         supported_versions::encode(config.versions(), &mut extensions);
+        if config.takes_tickets {
+            psk_key_exchange_modes::encode(&mut extensions);
+        }
         key_share::encode_client(offer.shares, &mut extensions);
         if let Some(cookie) = offer.cookie {
             cookie::encode(cookie, &mut extensions);

@@ -69,6 +69,13 @@ impl Acks {
         }
     }
 
+    /// The period of which a quarter is waited is another one.
+    pub(crate) fn rescale(&mut self, before: Duration, period: Duration) {
+        if let State::Delayed(timer) = &mut self.state {
+            *timer = timer.rescaled(before / 4, period / 4);
+        }
+    }
+
     /// Nothing else will tell the peer.
     pub(crate) fn owe(&mut self) {
         self.state = State::Owed;

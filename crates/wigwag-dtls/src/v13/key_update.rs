@@ -131,7 +131,7 @@ impl Established {
         // its own with request_update set to "update_not_requested" prior to sending its next Application Data record."
         // In DTLS that is before the next after the acknowledgement. Several requests, of which none was answered yet, are
         // answered by one: they cost no more than one KeyUpdate a round trip.
-        if update.is_requested {
+        if update.is_requested && !self.is_updating() {
             self.update(false, handshake);
         }
         Ok(())

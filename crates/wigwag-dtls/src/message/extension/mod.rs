@@ -5,6 +5,7 @@ pub(crate) mod cookie;
 pub(crate) mod ec_point_formats;
 pub(crate) mod extended_master_secret;
 pub(crate) mod key_share;
+pub(crate) mod psk_key_exchange_modes;
 pub(crate) mod renegotiation_info;
 pub(crate) mod signature_algorithms;
 pub(crate) mod supported_groups;

@@ -156,11 +156,11 @@ fn what_is_lost_is_sent_again_and_nothing_else() {
         220 ms  A ← Z  ServerHello, {epoch 2}
         220 ms  A ✗ Z  {epoch 2}  lost
         220 ms  A ← Z  {epoch 2}
-        290 ms  A ✗ Z  {epoch 2}  lost
+        340 ms  A ✗ Z  {epoch 2}  lost
         420 ms  A ← Z  ServerHello, {epoch 2}
         420 ms  A ✗ Z  {epoch 2}  lost
         420 ms  A ← Z  {epoch 2}
-        490 ms  A → Z  {epoch 2}
+        540 ms  A → Z  {epoch 2}
         820 ms  A ← Z  {epoch 2}
         840 ms  A → Z  {epoch 2}
         840 ms  A → Z  {epoch 2}
