@@ -3,7 +3,7 @@
 use crate::handshake::fragment::MESSAGE_LEN_MAX;
 use crate::{
     Certificate, CipherSuite, ClientAuthentication, CookieExchange, Fingerprint, Group, SignatureScheme, SrtpProfile,
-    Verifier,
+    Verifier, Version,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +31,19 @@ pub struct Retransmission {
     pub max: Duration,
     /// How often a flight is repeated before the peer is taken for dead. Every message of the peer starts it anew.
     pub limit: u32,
+    /// How long a peer that has acknowledged all that it was sent may take for its answer, before it is taken for dead
+    /// (DTLS 1.3, where nothing is repeated then).
+    pub patience: Duration,
 }
 
 impl Default for Retransmission {
     fn default() -> Self {
-        Self { initial: Duration::from_millis(200), max: Duration::from_secs(60), limit: 10 }
+        Self {
+            initial: Duration::from_millis(200),
+            max: Duration::from_secs(60),
+            limit: 10,
+            patience: Duration::from_secs(60),
+        }
     }
 }
 
@@ -56,16 +64,25 @@ pub struct Config {
     pub client_authentication: ClientAuthentication,
     /// What the peer may sign with, the preferred one first.
     pub signature_schemes: Vec<SignatureScheme>,
+    /// The oldest version to speak.
+    pub min_version: Version,
+    /// The newest version to speak, which is preferred. Not less than the oldest.
+    pub max_version: Version,
     /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
     pub srtp_profiles: Vec<SrtpProfile>,
-    /// The cipher suites to offer, or to choose from, the preferred one first.
+    /// The cipher suites to offer, or to choose from, of all versions, the preferred one first. A version of which none is
+    /// there is not spoken.
     pub cipher_suites: Vec<CipherSuite>,
-    /// The groups of the key exchange to offer, or to choose from, the preferred one first.
+    /// The groups of the key exchange to offer, or to choose from, the preferred one first. In DTLS 1.3, a client sends the
+    /// share of the first at once, and that of the first which is not post-quantum.
     pub groups: Vec<Group>,
     /// Whether a server asks its client for a cookie (RFC 6347 §4.2.1), so that nothing is kept of a client, and no more
     /// bytes sent to it than came, before it has shown that it is where it says. None by default: ICE has shown it. A
     /// ClientHello must come in one fragment then. A client answers every server that asks.
     pub cookie_exchange: Option<CookieExchange>,
+    /// Whether a client of DTLS 1.3 says that it takes session tickets (RFC 8446 §4.2.9), as browsers do: to look as they do,
+    /// or to try what a server sends after the handshake. They are thrown away: no session is resumed. Off by default.
+    pub takes_tickets: bool,
     /// The longest handshake message to take from the peer, in bytes; no more than 58,128 whatever it says. 32,768 by default,
     /// of which a chain of certificates needs the most.
     pub message_len_max: usize,
@@ -86,14 +103,40 @@ impl Config {
             verifier: None,
             client_authentication: ClientAuthentication::default(),
             signature_schemes: SignatureScheme::ALL.to_vec(),
+            min_version: Version::Dtls12,
+            max_version: Version::Dtls12,
             srtp_profiles: SrtpProfile::ALL.to_vec(),
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
             cookie_exchange: None,
+            takes_tickets: false,
             message_len_max: MESSAGE_LEN_MAX,
             retransmission: Retransmission::default(),
             key_log: false,
         }
+    }
+}
+
+impl Config {
+    /// Whether this version is spoken.
+    pub(crate) fn speaks(&self, version: Version) -> bool {
+        let has_suites = self.suites(version).next().is_some();
+        has_suites && self.min_version <= version && version <= self.max_version
+    }
+
+    /// The versions that are spoken, the newest first.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = Version> {
+        [Version::Dtls13, Version::Dtls12].into_iter().filter(|version| self.speaks(*version))
+    }
+
+    /// The cipher suites of a version.
+    pub(crate) fn suites(&self, version: Version) -> impl Iterator<Item = CipherSuite> {
+        self.cipher_suites.iter().copied().filter(move |suite| suite.version() == version)
+    }
+
+    /// The groups that a handshake of this version can use.
+    pub(crate) fn groups(&self, version: Version) -> impl Iterator<Item = Group> {
+        self.groups.iter().copied().filter(move |group| group.is_for(version))
     }
 }
 

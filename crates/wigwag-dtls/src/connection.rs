@@ -1,24 +1,25 @@
-//! A connection: records in, records out, and the handshake between them (RFC 6347).
+//! A connection: records in, records out, and the handshake between them (RFC 6347, RFC 9147).
 
+mod admission;
 mod input;
+mod input_13;
 #[cfg(test)]
 mod tests;
 
 use crate::alert::{Alert, AlertDescription};
 use crate::crypto::aead::{EXPLICIT_NONCE_LEN, TAG_LEN};
-use crate::handshake::cookie::Cookie;
+use crate::handshake::expect::{Expect, Secrets};
 use crate::handshake::exporter::DTLS_SRTP;
+use crate::handshake::first_flight::{self, ExpectClientHello};
 use crate::handshake::flight::Expiry;
 use crate::handshake::{Failure, Handshake, fragment};
-use crate::message::{HandshakeType, HelloVerifyRequest};
+use crate::message::HandshakeType;
 use crate::record::ContentType;
 use crate::record::epoch::WriteEpoch;
 use crate::record::plaintext::HEADER_LEN;
-use crate::v12::key_schedule::Secrets;
-use crate::v12::{Expect, client, server};
 use crate::{CipherSuite, CloseReason, Config, Error, Event, Group, Role, SrtpKeys, SrtpProfile, Stats, Version};
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wigwag_sansio::{Monotonic, Rng, Seed};
 
 /// Connected and closed.
@@ -59,10 +60,10 @@ struct Doubt {
     patience: u32,
 }
 
-/// The answer to a ClientHello without cookie, of which nothing else is kept.
-#[derive(Clone, Copy)]
+/// The answer to a ClientHello without cookie, of which nothing else is kept: a HelloVerifyRequest, or a HelloRetryRequest.
 struct VerifyRequest {
-    cookie: Cookie,
+    message_type: HandshakeType,
+    body: Vec<u8>,
     /// Those of the ClientHello.
     message_seq: u16,
     sequence: u64,
@@ -77,7 +78,7 @@ struct Refusal {
 }
 
 impl Connection {
-    /// What a record adds to application data at most, in bytes: header, explicit nonce and tag.
+    /// What a record adds to application data at most, in bytes: header, explicit nonce and tag. It is 22 in DTLS 1.3.
     pub const OVERHEAD: usize = HEADER_LEN + EXPLICIT_NONCE_LEN + TAG_LEN;
 
     /// A client owes its ClientHello at once; a server awaits one.
@@ -85,8 +86,8 @@ impl Connection {
         let role = config.role;
         let mut handshake = Handshake::new(config, Rng::new(seed));
         let expect = match role {
-            Role::Client => client::start(&mut handshake),
-            Role::Server => Expect::ClientHello(server::ExpectClientHello),
+            Role::Client => first_flight::start(&mut handshake),
+            Role::Server => Expect::ClientHello(ExpectClientHello { retried: None }),
         };
         Self {
             clock: Monotonic::default(),
@@ -125,6 +126,8 @@ impl Connection {
             }
             Expiry::GaveUp => self.closed(CloseReason::TimedOut, None),
         }
+        self.handshake.acks.handle_timeout(now);
+        self.handshake.readers.age(now);
         self.invariants();
     }
 
@@ -135,6 +138,7 @@ impl Connection {
         self.retire();
         let has_written = self.write_alert(limit, out)
             || self.write_verify_request(limit, out)
+            || self.write_ack(limit, out)
             || self.handshake.flight.write(now, limit, &mut self.handshake.write, out);
         if has_written {
             self.stats.handshake_datagrams_sent += 1;
@@ -153,10 +157,13 @@ impl Connection {
         write: impl FnOnce(usize, &mut Vec<u8>) -> bool,
     ) -> bool {
         self.retire();
-        let State::Connected(_) = self.state else { return false };
+        let State::Connected(secrets) = &mut self.state else { return false };
         let Some(epoch) = self.handshake.write.last_mut() else { return false };
         let has_written = epoch.append(ContentType::ApplicationData, limit, out, write);
         self.stats.application_records_sent += u64::from(has_written);
+        if let Secrets::Dtls13(established) = secrets {
+            established.refresh(&mut self.handshake);
+        }
         has_written
     }
 
@@ -170,8 +177,34 @@ impl Connection {
         let is_owed = !self.events.is_empty()
             || self.alert.is_some()
             || self.verify_request.is_some()
+            || self.handshake.acks.is_owed()
             || self.handshake.flight.is_owed();
-        if is_owed { Some(now) } else { self.handshake.flight.deadline() }
+        let timers = [self.handshake.flight.deadline(), self.handshake.acks.deadline()];
+        if is_owed { Some(now) } else { timers.into_iter().flatten().min() }
+    }
+
+    /// Replaces the keys of what we send, and asks the peer to replace its own if `is_requested` (RFC 9147 §8). The new ones
+    /// are used when the peer has said that it knows of them. Nothing happens in DTLS 1.2, which cannot, or when not
+    /// connected. It is done without being asked for before a key is worn out.
+    pub fn update_keys(&mut self, is_requested: bool) {
+        if let State::Connected(Secrets::Dtls13(established)) = &mut self.state {
+            established.update(is_requested, &mut self.handshake);
+        }
+        self.invariants();
+    }
+
+    /// Whether new keys of ours are on their way, or wanted.
+    pub fn is_updating_keys(&self) -> bool {
+        matches!(&self.state, State::Connected(Secrets::Dtls13(established)) if established.is_updating())
+    }
+
+    /// Waits this long for an answer from now on, before anything is sent again; what is waited for now is waited for as if it
+    /// had been so from the beginning, doubled as often as it was.
+    pub fn set_initial_timeout(&mut self, initial: Duration) {
+        let before = self.handshake.flight.period();
+        self.handshake.flight.set_initial(initial);
+        self.handshake.acks.rescale(before, self.handshake.flight.period());
+        self.invariants();
     }
 
     /// Closes. A close_notify is owed, if the peer knows of us.
@@ -200,7 +233,7 @@ impl Connection {
 
     /// The version, once it is negotiated.
     pub fn version(&self) -> Option<Version> {
-        self.cipher_suite().map(|_| Version::Dtls12)
+        self.cipher_suite().map(CipherSuite::version)
     }
 
     /// The cipher suite, once it is negotiated.
@@ -236,12 +269,13 @@ impl Connection {
         }
     }
 
-    /// A line in the format of SSLKEYLOGFILE, with which a packet analyser can read this connection: a secret. Comes once,
-    /// as soon as there are keys, and only if [`Config::key_log`] says so; it is wiped if nobody asks.
+    /// A line in the format of SSLKEYLOGFILE (RFC 9850), with which a packet analyser can read this connection: a secret.
+    /// There is one in DTLS 1.2, and there are five in 1.3, each given once, as soon as there are its keys, and only if
+    /// [`Config::key_log`] says so; it is wiped if nobody asks.
     ///
     /// It is nothing that is owed: whoever wants it asks after each input.
     pub fn poll_key_log(&mut self) -> Option<String> {
-        self.handshake.key_log.take().map(|mut line| std::mem::take(&mut *line))
+        self.handshake.key_log.pop_front().map(|mut line| std::mem::take(&mut *line))
     }
 
     /// What was counted.
@@ -267,8 +301,7 @@ impl Connection {
 
     /// Whether anything was sent to the peer. Who was only asked for a cookie is nobody yet.
     fn is_known(&self) -> bool {
-        let is_awaited = matches!(self.state, State::Handshaking(Expect::ClientHello(_)));
-        !is_awaited && self.handshake.write.iter().any(WriteEpoch::is_used)
+        !self.awaits_hello() && self.handshake.write.iter().any(WriteEpoch::is_used)
     }
 
     /// The handshake is complete: the peer has the key of a certificate whose fingerprint was signalled.
@@ -294,6 +327,11 @@ impl Connection {
         self.end(failure.reason, Some(alert));
     }
 
+    /// Whether nobody has begun: a server that keeps nothing of anybody.
+    const fn awaits_hello(&self) -> bool {
+        matches!(self.state, State::Handshaking(Expect::ClientHello(ExpectClientHello { retried: None })))
+    }
+
     /// The end, if it has not come yet.
     fn closed(&mut self, reason: CloseReason, alert: Option<Alert>) {
         match self.state {
@@ -311,14 +349,17 @@ impl Connection {
         self.handshake.flight.clear();
         self.handshake.forget();
         self.handshake.read = None;
+        self.handshake.readers.clear();
+        self.handshake.acks.clear();
         self.events.push_back(Event::Closed(reason));
     }
 
-    /// The last sequence number is for the alert that says goodbye.
+    /// The last sequence number, or the last that a key is good for, is for the alert that says goodbye.
     ///
     /// RFC 5246 §6.1: "Sequence numbers do not wrap. If a TLS implementation would need to wrap a sequence number, it must
     /// renegotiate instead."
-    /// WebRTC does not renegotiate, so a new connection has to be made.
+    /// WebRTC does not renegotiate, so a new connection has to be made. In DTLS 1.3 new keys come long before, if the peer
+    /// answers.
     fn retire(&mut self) {
         let is_exhausted = self.handshake.write.last().is_some_and(|epoch| epoch.left() <= 1);
         if is_exhausted && self.is_connected() {
@@ -340,10 +381,10 @@ impl Connection {
     }
 
     fn write_verify_request(&mut self, limit: usize, out: &mut Vec<u8>) -> bool {
-        let (Some(request), Some(epoch)) = (self.verify_request, self.handshake.write.last_mut()) else { return false };
-        let mut body = Vec::new();
-        HelloVerifyRequest { cookie: &request.cookie }.encode(&mut body);
-        let message = fragment::whole(HandshakeType::HELLO_VERIFY_REQUEST, request.message_seq, &body);
+        let (Some(request), Some(epoch)) = (&self.verify_request, self.handshake.write.last_mut()) else {
+            return false;
+        };
+        let message = fragment::whole(request.message_type, request.message_seq, &request.body);
         // RFC 6347 §4.2.1: "In order to avoid sequence number duplication in case of multiple HelloVerifyRequests, the server
         // MUST use the record sequence number in the ClientHello as the record sequence number in the HelloVerifyRequest."
         epoch.resume(request.sequence);
@@ -356,6 +397,12 @@ impl Connection {
             self.stats.hello_verify_requests_sent += 1;
         }
         has_written
+    }
+
+    /// RFC 9147 §7: "Implementations SHOULD simply use the highest current sending epoch"
+    fn write_ack(&mut self, limit: usize, out: &mut Vec<u8>) -> bool {
+        let Some(epoch) = self.handshake.write.last_mut() else { return false };
+        self.handshake.acks.write(epoch, limit, out)
     }
 
     /// The timer has expired again, and the peer has not shown that the alert was not its.
@@ -371,11 +418,20 @@ impl Connection {
     fn invariants(&self) {
         let flight = &self.handshake.flight;
         match &self.state {
-            State::Handshaking(Expect::ClientHello(_)) => debug_assert!(flight.is_idle(), "a server does not begin"),
-            State::Handshaking(_) => {
-                debug_assert!(flight.is_owed() || flight.deadline().is_some(), "a handshake is never stuck");
+            State::Handshaking(Expect::ClientHello(ExpectClientHello { retried: None })) => {
+                debug_assert!(flight.is_idle(), "a server does not begin");
             }
-            State::Connected(_) => debug_assert_eq!(flight.deadline(), None, "the last flight has no timer"),
+            // The HelloRetryRequest may have been sent by who keeps nothing.
+            State::Handshaking(Expect::ClientHello(_)) => {}
+            State::Handshaking(_) => {
+                debug_assert!(!flight.is_idle(), "a handshake is never stuck");
+            }
+            State::Connected(Secrets::Dtls12(_)) => {
+                debug_assert_eq!(flight.deadline(), None, "the last flight has no timer");
+            }
+            State::Connected(Secrets::Dtls13(established)) => {
+                debug_assert!(!established.is_updating() || !flight.is_idle(), "new keys come, or are asked for again");
+            }
             State::Closed => debug_assert!(flight.is_idle(), "nothing but an alert is owed after the end"),
         }
         debug_assert!(self.handshake.received.held_len() <= fragment::HELD_LEN_MAX);
@@ -387,7 +443,10 @@ impl Connection {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = match &self.state {
-            State::Handshaking(expect) => format!("{expect:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
+            State::Handshaking(expect) => {
+                let text = format!("{expect:?}");
+                text.split(['(', ' ']).find(|word| !word.starts_with("Dtls")).unwrap_or_default().to_owned()
+            }
             State::Connected(_) => "Connected".to_owned(),
             State::Closed => "Closed".to_owned(),
         };

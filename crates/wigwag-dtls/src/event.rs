@@ -45,4 +45,7 @@ pub enum CloseReason {
     /// There are no sequence numbers left. They must not be used twice.
     #[error("all sequence numbers are used")]
     SequenceExhausted,
+    /// So many records were forged that the next might not be noticed (RFC 9147 §4.5.3).
+    #[error("too many records were forged")]
+    ForgeriesExceeded,
 }

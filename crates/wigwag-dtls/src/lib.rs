@@ -19,6 +19,7 @@ mod record;
 mod srtp;
 mod stats;
 mod v12;
+mod v13;
 
 pub use alert::AlertDescription;
 pub use authentication::{ClientAuthentication, Verifier};

@@ -4,11 +4,13 @@ use crate::HashAlgorithm;
 use std::fmt;
 
 /// A version of DTLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {
     /// RFC 6347.
     Dtls12,
+    /// RFC 9147.
+    Dtls13,
 }
 
 impl Version {
@@ -16,6 +18,7 @@ impl Version {
     pub const fn wire(self) -> u16 {
         match self {
             Self::Dtls12 => 0xFEFD,
+            Self::Dtls13 => 0xFEFC,
         }
     }
 }
@@ -36,11 +39,20 @@ pub enum CipherSuite {
     EcdheRsaAes256GcmSha384,
     /// RFC 7905 §2.
     EcdheRsaChaCha20Poly1305Sha256,
+    /// RFC 8446 §9.1: mandatory for DTLS 1.3.
+    Aes128GcmSha256,
+    /// RFC 8446 §9.1.
+    Aes256GcmSha384,
+    /// RFC 8446 §9.1.
+    ChaCha20Poly1305Sha256,
 }
 
 impl CipherSuite {
-    /// All that are supported, the preferred one first.
+    /// All that are supported: those of each version in the order in which they are preferred.
     pub const ALL: &'static [Self] = &[
+        Self::Aes128GcmSha256,
+        Self::Aes256GcmSha384,
+        Self::ChaCha20Poly1305Sha256,
         Self::EcdheEcdsaAes128GcmSha256,
         Self::EcdheEcdsaAes256GcmSha384,
         Self::EcdheEcdsaChaCha20Poly1305Sha256,
@@ -48,6 +60,19 @@ impl CipherSuite {
         Self::EcdheRsaAes256GcmSha384,
         Self::EcdheRsaChaCha20Poly1305Sha256,
     ];
+
+    /// The version that it belongs to.
+    pub const fn version(self) -> Version {
+        match self {
+            Self::EcdheEcdsaAes128GcmSha256
+            | Self::EcdheEcdsaAes256GcmSha384
+            | Self::EcdheEcdsaChaCha20Poly1305Sha256
+            | Self::EcdheRsaAes128GcmSha256
+            | Self::EcdheRsaAes256GcmSha384
+            | Self::EcdheRsaChaCha20Poly1305Sha256 => Version::Dtls12,
+            Self::Aes128GcmSha256 | Self::Aes256GcmSha384 | Self::ChaCha20Poly1305Sha256 => Version::Dtls13,
+        }
+    }
 
     /// The number in IANA's registry.
     pub const fn wire(self) -> u16 {
@@ -58,6 +83,9 @@ impl CipherSuite {
             Self::EcdheRsaAes128GcmSha256 => 0xC02F,
             Self::EcdheRsaAes256GcmSha384 => 0xC030,
             Self::EcdheRsaChaCha20Poly1305Sha256 => 0xCCA8,
+            Self::Aes128GcmSha256 => 0x1301,
+            Self::Aes256GcmSha384 => 0x1302,
+            Self::ChaCha20Poly1305Sha256 => 0x1303,
         }
     }
 
@@ -67,8 +95,12 @@ impl CipherSuite {
             Self::EcdheEcdsaAes128GcmSha256
             | Self::EcdheEcdsaChaCha20Poly1305Sha256
             | Self::EcdheRsaAes128GcmSha256
-            | Self::EcdheRsaChaCha20Poly1305Sha256 => HashAlgorithm::Sha256,
-            Self::EcdheEcdsaAes256GcmSha384 | Self::EcdheRsaAes256GcmSha384 => HashAlgorithm::Sha384,
+            | Self::EcdheRsaChaCha20Poly1305Sha256
+            | Self::Aes128GcmSha256
+            | Self::ChaCha20Poly1305Sha256 => HashAlgorithm::Sha256,
+            Self::EcdheEcdsaAes256GcmSha384 | Self::EcdheRsaAes256GcmSha384 | Self::Aes256GcmSha384 => {
+                HashAlgorithm::Sha384
+            }
         }
     }
 
@@ -90,6 +122,9 @@ impl fmt::Display for CipherSuite {
             Self::EcdheRsaAes128GcmSha256 => "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
             Self::EcdheRsaAes256GcmSha384 => "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
             Self::EcdheRsaChaCha20Poly1305Sha256 => "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+            Self::Aes128GcmSha256 => "TLS_AES_128_GCM_SHA256",
+            Self::Aes256GcmSha384 => "TLS_AES_256_GCM_SHA384",
+            Self::ChaCha20Poly1305Sha256 => "TLS_CHACHA20_POLY1305_SHA256",
         })
     }
 }
@@ -98,6 +133,9 @@ impl fmt::Display for CipherSuite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Group {
+    /// ML-KEM-768 together with X25519: what is recorded today stays secret when quantum computers come. DTLS 1.3 only
+    /// (draft-ietf-tls-ecdhe-mlkem).
+    X25519MlKem768,
     /// Curve25519 (RFC 7748).
     X25519,
     /// NIST P-256.
@@ -108,11 +146,20 @@ pub enum Group {
 
 impl Group {
     /// All that are supported, the preferred one first.
-    pub const ALL: &'static [Self] = &[Self::X25519, Self::Secp256r1, Self::Secp384r1];
+    pub const ALL: &'static [Self] = &[Self::X25519MlKem768, Self::X25519, Self::Secp256r1, Self::Secp384r1];
+
+    /// Whether a handshake of this version can use it.
+    pub(crate) const fn is_for(self, version: Version) -> bool {
+        match self {
+            Self::X25519MlKem768 => matches!(version, Version::Dtls13),
+            Self::X25519 | Self::Secp256r1 | Self::Secp384r1 => true,
+        }
+    }
 
     /// The number in IANA's registry.
     pub const fn wire(self) -> u16 {
         match self {
+            Self::X25519MlKem768 => 0x11EC,
             Self::X25519 => 29,
             Self::Secp256r1 => 23,
             Self::Secp384r1 => 24,
@@ -123,6 +170,7 @@ impl Group {
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::X25519MlKem768 => "X25519MLKEM768",
             Self::X25519 => "x25519",
             Self::Secp256r1 => "secp256r1",
             Self::Secp384r1 => "secp384r1",

@@ -10,12 +10,14 @@ pub struct Stats {
     pub application_records_received: u64,
     /// Datagrams of the handshake, and of alerts, sent.
     pub handshake_datagrams_sent: u64,
-    /// HelloVerifyRequests sent.
+    /// HelloVerifyRequests sent, and HelloRetryRequests of a server that keeps nothing.
     pub hello_verify_requests_sent: u64,
     /// Flights sent again because no answer came.
     pub retransmissions: u64,
     /// Flights sent again because the peer repeated its own.
     pub repetitions: u64,
+    /// How often the keys of what is received were replaced (DTLS 1.3).
+    pub key_updates_received: u64,
 
     /// Dropped: not a record, or one that is longer than its datagram.
     pub malformed_records: u64,
@@ -33,6 +35,10 @@ pub struct Stats {
     pub plaintext_application_data: u64,
     /// Dropped: an alert without protection after the handshake.
     pub plaintext_alerts: u64,
+    /// Dropped: an acknowledgement without protection.
+    pub plaintext_acks: u64,
+    /// Dropped: an acknowledgement that does not decode.
+    pub malformed_acks: u64,
     /// Dropped: a handshake message without protection after the handshake.
     pub plaintext_handshake: u64,
     /// Dropped: application data before the handshake was complete.

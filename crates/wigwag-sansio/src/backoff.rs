@@ -7,30 +7,34 @@ use std::time::Duration;
 pub struct Backoff {
     initial: Duration,
     max: Duration,
-    current: Duration,
+    doublings: u32,
 }
 
 impl Backoff {
     /// Starts at `initial` and never exceeds `max`.
-    pub fn new(initial: Duration, max: Duration) -> Self {
-        let initial = initial.min(max);
-        Self { initial, max, current: initial }
+    pub const fn new(initial: Duration, max: Duration) -> Self {
+        Self { initial, max, doublings: 0 }
     }
 
     /// How long to wait now.
-    pub const fn current(&self) -> Duration {
-        self.current
+    pub fn current(&self) -> Duration {
+        self.initial.saturating_mul(1 << self.doublings.min(31)).min(self.max)
     }
 
     /// Doubles the waiting time and returns it.
     pub fn double(&mut self) -> Duration {
-        self.current = self.current.saturating_mul(2).min(self.max);
-        self.current
+        self.doublings = self.doublings.saturating_add(1);
+        self.current()
     }
 
     /// Starts again, as after progress.
     pub const fn reset(&mut self) {
-        self.current = self.initial;
+        self.doublings = 0;
+    }
+
+    /// Begins with another waiting time, doubled as often as this one.
+    pub const fn set_initial(&mut self, initial: Duration) {
+        self.initial = initial;
     }
 }
 
@@ -45,6 +49,14 @@ mod tests {
         assert_eq!([backoff.double(), backoff.double(), backoff.double()].map(|wait| wait.as_secs()), [2, 4, 5]);
         backoff.reset();
         assert_eq!(backoff.current(), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn another_beginning_is_doubled_as_often() {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+        assert_eq!([backoff.double(), backoff.double(), backoff.double()].map(|wait| wait.as_secs()), [2, 4, 8]);
+        backoff.set_initial(Duration::from_secs(2));
+        assert_eq!(backoff.current(), Duration::from_secs(16));
     }
 
     #[test]

@@ -14,6 +14,13 @@ impl Timer {
         Self(Some(at))
     }
 
+    /// The timer as it would be if it had been started with `now` instead of `before`; an idle one stays idle.
+    #[must_use]
+    pub fn rescaled(&self, before: Duration, now: Duration) -> Self {
+        let start = self.deadline().and_then(|deadline| deadline.checked_sub(before));
+        start.map_or(Self::idle(), |start| Self::after(start, now))
+    }
+
     /// A timer that expires `after` from `now`; one so far away that it cannot be told never does.
     pub fn after(now: Instant, after: Duration) -> Self {
         Self(now.checked_add(after))
@@ -77,6 +84,14 @@ impl Monotonic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rescaled_timer_expires_as_if_it_had_been_so_from_the_beginning() {
+        let now = Instant::now();
+        let [one, two] = [1, 2].map(Duration::from_secs);
+        assert_eq!(Timer::after(now, two).rescaled(two, one).deadline(), Some(now + one));
+        assert_eq!(Timer::idle().rescaled(two, one).deadline(), None);
+    }
 
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin; only differences are used")]
     fn origin() -> Instant {

@@ -1,7 +1,7 @@
 //! What the runner asks of us. A flag that nothing here acts on is not accepted.
 
 use std::time::Duration;
-use wigwag_dtls::{ClientAuthentication, Group, Role, SignatureScheme, SrtpProfile};
+use wigwag_dtls::{ClientAuthentication, Group, Role, SignatureScheme, SrtpProfile, Version};
 
 /// A flag, or a value of one, that we do not act on.
 pub(crate) struct Unknown(pub(crate) String);
@@ -43,6 +43,9 @@ pub(crate) struct Flags {
     pub(crate) shuts_down: bool,
     pub(crate) checks_close_notify: bool,
     pub(crate) sends_alert: bool,
+    pub(crate) takes_tickets: bool,
+    /// Before each message of the runner.
+    pub(crate) updates_keys: bool,
     pub(crate) export: Export,
     /// Of versions, on the wire.
     oldest: u16,
@@ -90,6 +93,7 @@ impl Flags {
                 "-shim-writes-first" => flags.writes_first = true,
                 "-shim-shuts-down" => flags.shuts_down = true,
                 "-check-close-notify" => flags.checks_close_notify = true,
+                "-key-update-before-read" => flags.updates_keys = true,
                 "-send-alert" => flags.sends_alert = true,
                 "-export-keying-material" => flags.export.len = number(value()?)?,
                 "-export-label" => flags.export.label = value()?.clone(),
@@ -99,9 +103,10 @@ impl Flags {
                 "-max-version" => flags.newest = number(value()?)?,
                 "-no-tls12" => flags.without.push(DTLS_1_2),
                 "-no-tls13" => flags.without.push(DTLS_1_3),
+                "-no-ticket" => flags.takes_tickets = false,
                 // What we always do: a machine whose handshake goes on whenever it is given something has no call that
-                // would be left out; there is no version before 1.2, and no session is kept, nor a ticket given.
-                "-implicit-handshake" | "-no-tls1" | "-no-tls11" | "-no-ticket" | "-expect-no-session" => {}
+                // would be left out; there is no version before 1.2, and no session is kept.
+                "-implicit-handshake" | "-no-tls1" | "-no-tls11" | "-expect-no-session" => {}
                 _ => return Err(unknown()),
             }
         }
@@ -113,16 +118,15 @@ impl Flags {
         if !is_dtls {
             return Err(Unknown("TLS".into()));
         }
-        // There is no other yet; to speak none at all is something that we can do.
-        if flags.speaks(DTLS_1_3) && !flags.speaks(DTLS_1_2) {
-            return Err(Unknown("DTLS 1.3".into()));
-        }
         Ok(flags)
     }
 
-    /// Whether there is a version to speak.
-    pub(crate) fn has_version(&self) -> bool {
-        self.speaks(DTLS_1_2) || self.speaks(DTLS_1_3)
+    /// The oldest and the newest version to speak, if there is any.
+    pub(crate) fn versions(&self) -> Option<(Version, Version)> {
+        let all = [Version::Dtls12, Version::Dtls13];
+        let mut spoken = all.into_iter().filter(|version| self.speaks(version.wire()));
+        let oldest = spoken.next()?;
+        Some((oldest, spoken.next_back().unwrap_or(oldest)))
     }
 
     /// Whether a version may be spoken, by its number on the wire.
@@ -155,6 +159,8 @@ impl Default for Flags {
             shuts_down: false,
             checks_close_notify: false,
             sends_alert: false,
+            takes_tickets: true,
+            updates_keys: false,
             export: Export::default(),
             oldest: DTLS_1_0,
             newest: DTLS_1_3,

@@ -22,11 +22,7 @@ const GREETING: &[u8] = b"hello";
 pub(crate) fn run(flags: &Flags) -> Result<(), Failure> {
     // The runner waits for us to connect, whatever we have to say.
     let mut runner = Runner::connect(flags.is_ipv6, flags.port, flags.shim_id)?;
-    let outcome = if flags.has_version() {
-        Peer::new(flags).and_then(|mut peer| peer.run(&mut runner))
-    } else {
-        Err("there is no version to speak".into())
-    };
+    let outcome = Peer::new(flags).and_then(|mut peer| peer.run(&mut runner));
     runner.finish();
     outcome
 }
@@ -68,9 +64,7 @@ impl<'a> Peer<'a> {
                 }
                 Operation::Mtu(mtu) => self.mtu = mtu,
                 Operation::ExpectTimeout(expected) => self.check_timeout(expected)?,
-                Operation::InitialTimeout(initial) => {
-                    return Err(format!("a first timeout of {initial:?} is not set").into());
-                }
+                Operation::InitialTimeout(initial) => self.connection.set_initial_timeout(initial),
                 Operation::End if self.has_connected => {
                     self.connection.close();
                     return Ok(());
@@ -93,6 +87,7 @@ impl<'a> Peer<'a> {
             for data in std::mem::take(&mut self.received) {
                 let echo: Vec<u8> = data.iter().map(|byte| byte ^ 0xFF).collect();
                 self.write(runner, &echo)?;
+                self.before_read();
             }
             let mut out = Vec::new();
             // A socket that does not take it yet.
@@ -127,10 +122,17 @@ impl<'a> Peer<'a> {
         } else if self.flags.writes_first {
             self.write(runner, GREETING)?;
         }
+        self.before_read();
         if self.flags.shuts_down {
             self.connection.close();
         }
         Ok(())
+    }
+
+    fn before_read(&mut self) {
+        if self.flags.updates_keys && !self.connection.is_updating_keys() {
+            self.connection.update_keys(false);
+        }
     }
 
     fn write(&mut self, runner: &mut Runner, data: &[u8]) -> Result<(), Failure> {
@@ -176,6 +178,7 @@ fn config(flags: &Flags) -> Result<Config, Failure> {
         }
     };
     let mut config = Config::new(flags.role, Arc::new(certificate));
+    (config.min_version, config.max_version) = flags.versions().ok_or("there is no version to speak")?;
     let trusted = flags.trusted.as_ref().map(fs::read_to_string).transpose()?;
     config.verifier = Some(Arc::new(Callback {
         refusal: flags.verify_fails.then_some(if flags.has_custom_verify {
@@ -194,7 +197,12 @@ fn config(flags: &Flags) -> Result<Config, Failure> {
     }
     config.srtp_profiles.clone_from(&flags.srtp_profiles);
     config.message_len_max = flags.message_len_max;
+    config.takes_tickets = flags.takes_tickets;
+    // As often as BoringSSL.
+    config.retransmission.limit = 12;
     config.retransmission.initial = flags.initial_timeout;
+    // The runner lets as much time pass as it likes, when it has everything.
+    config.retransmission.patience = Duration::MAX;
     Ok(config)
 }
 

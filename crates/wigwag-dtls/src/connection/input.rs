@@ -1,14 +1,14 @@
 //! What arrives: records, and what they carry.
 
-use super::{Connection, Doubt, State, VerifyRequest};
-use crate::alert::{ALERT_LEN, Alert, AlertDescription, AlertLevel};
+use super::{Connection, Doubt, State};
+use crate::alert::{Alert, AlertDescription, AlertLevel};
 use crate::codec::Reader;
 use crate::handshake::Failure;
+use crate::handshake::expect::{Next, Secrets};
 use crate::handshake::fragment::{Fragment, FragmentDiscard};
-use crate::message::{ClientHello, HandshakeType};
+use crate::message::HandshakeType;
 use crate::record::plaintext::{self, Header, RecordNumber};
-use crate::record::{ContentType, Discard, PLAINTEXT_LEN_MAX};
-use crate::v12::{Expect, Next};
+use crate::record::{ContentType, Discard, PLAINTEXT_LEN_MAX, unified};
 use crate::{CloseReason, Role};
 use std::time::Instant;
 
@@ -16,17 +16,12 @@ use std::time::Instant;
 /// our timer (one forged datagram must not end a call).
 const PATIENCE: u32 = 2;
 
-/// How many ClientHellos may have come before the one that brings its cookie.
-const MESSAGE_SEQ_MAX: u16 = 16;
-
-/// The peer has said more than there is to say in a handshake.
-fn excess() -> Failure {
-    Failure::refused(AlertDescription::UnexpectedMessage, "a handshake message came after the last")
-}
-
 impl Connection {
     /// Takes the next record off the datagram and returns the application data in it, if that is what it carries.
     pub(super) fn handle_record<'a>(&mut self, datagram: &mut &'a mut [u8], now: Instant) -> Option<&'a [u8]> {
+        if datagram.first().is_some_and(|first| unified::is_unified(*first)) {
+            return self.handle_unified(datagram, now);
+        }
         let (header, body) = match plaintext::split(datagram) {
             Ok(record) => record,
             Err(discard) => {
@@ -47,8 +42,13 @@ impl Connection {
 
     fn handle_after_close(&mut self, header: &Header, body: &[u8]) {
         self.stats.after_close += 1;
-        if let (ContentType::Handshake, false, Some(refusal)) =
-            (header.content_type, body.is_empty(), &mut self.refusal)
+        if header.content_type == ContentType::Handshake && !body.is_empty() {
+            self.refuse_again();
+        }
+    }
+
+    pub(super) fn refuse_again(&mut self) {
+        if let Some(refusal) = &mut self.refusal
             && refusal.repetitions < self.handshake.config.retransmission.limit
         {
             // RFC 6347 §4.2.7: "However, a DTLS implementation which would ordinarily issue an alert SHOULD generate a new
@@ -75,8 +75,12 @@ impl Connection {
                 self.doubt(body);
             }
             ContentType::ChangeCipherSpec => self.handle_change_cipher_spec(),
+            ContentType::Ack => {
+                self.stats.plaintext_acks += 1;
+                self.handle_plaintext_ack(body, now);
+            }
             ContentType::Handshake => match self.state {
-                State::Handshaking(_) => self.handle_fragments(header, body, now),
+                State::Handshaking(_) => self.handle_fragments(header.number, body, now),
                 State::Connected(_) | State::Closed => self.stats.plaintext_handshake += 1,
             },
         }
@@ -86,7 +90,7 @@ impl Connection {
         // RFC 8446 §5.2: "An endpoint that receives a record from its peer with TLSInnerPlaintext.length larger than 2^14 …
         // MUST terminate the connection with a "record_overflow" alert."
         if text.len() > PLAINTEXT_LEN_MAX {
-            self.failed(Failure::refused(AlertDescription::RecordOverflow, "a record is longer than records may be"));
+            self.failed(Failure::overflow());
             return None;
         }
         match (header.content_type, &self.state) {
@@ -101,8 +105,11 @@ impl Connection {
             }
             (ContentType::Alert, _) => self.handle_alert(text),
             (ContentType::Handshake, State::Connected(_)) => self.handle_late_fragments(&mut Reader::new(text), now),
-            (ContentType::Handshake, State::Handshaking(_) | State::Closed) => self.handle_fragments(header, text, now),
+            (ContentType::Handshake, State::Handshaking(_) | State::Closed) => {
+                self.handle_fragments(header.number, text, now);
+            }
             (ContentType::ChangeCipherSpec, _) => self.handle_change_cipher_spec(),
+            (ContentType::Ack, _) => self.stats.unknown_content_type += 1,
         }
         None
     }
@@ -126,10 +133,7 @@ impl Connection {
             Ok(Alert { level: AlertLevel::Fatal, description }) => self.closed(CloseReason::Alert(description), None),
             Ok(Alert { level: AlertLevel::Warning, .. }) => self.stats.ignored_alerts += 1,
             // Nobody but the peer can have said it, so its state is not ours.
-            Err(_) if body.len() == ALERT_LEN => {
-                self.failed(Failure::refused(AlertDescription::IllegalParameter, "an alert has an unknown level"));
-            }
-            Err(error) => self.failed(error.into()),
+            Err(error) => self.failed(Failure::bad_alert(body, error)),
         }
     }
 
@@ -144,7 +148,7 @@ impl Connection {
         }
     }
 
-    fn handle_fragments(&mut self, header: &Header, body: &[u8], now: Instant) {
+    fn handle_fragments(&mut self, number: RecordNumber, body: &[u8], now: Instant) {
         let mut reader = Reader::new(body);
         if reader.is_empty() {
             self.stats.malformed_fragments += 1;
@@ -165,50 +169,41 @@ impl Connection {
                 self.stats.early_hello_requests += 1;
                 continue;
             }
-            if !self.admits(header, &fragment) {
+            if !self.admits(number, &fragment, now) {
                 return;
             }
-            match self.handshake.received.insert(header.number.epoch, &fragment) {
-                Ok(()) => self.advance(now),
-                Err(FragmentDiscard::Repeated) => self.handle_repeated(&fragment, now),
-                Err(FragmentDiscard::Contradicting) => {
-                    self.stats.contradicting_fragments += 1;
-                    self.advance(now);
-                }
-                Err(FragmentDiscard::Excessive) => self.stats.excessive_fragments += 1,
-                Err(FragmentDiscard::Unprotected) => self.stats.plaintext_handshake += 1,
-            }
+            self.handle_fragment(number, &fragment, now);
         }
     }
 
-    /// Whether a handshake may go on, or begin. A client of whom a cookie is asked is told which, and forgotten.
-    fn admits(&mut self, header: &Header, fragment: &Fragment<'_>) -> bool {
-        let (State::Handshaking(Expect::ClientHello(_)), Some(exchange)) =
-            (&self.state, &self.handshake.config.cookie_exchange)
-        else {
-            return true;
-        };
-        let (message_seq, sequence) = (fragment.message_seq, header.number.sequence);
-        // Numbers after which there would not be enough for a handshake are nobody's who has just begun.
-        let begins = fragment.message_type == HandshakeType::CLIENT_HELLO
-            && fragment.is_whole()
-            && message_seq <= MESSAGE_SEQ_MAX
-            && sequence <= RecordNumber::SEQUENCE_MAX / 2;
-        let Some(hello) = ClientHello::decode(fragment.bytes).ok().filter(|_| begins) else {
-            self.stats.malformed_fragments += 1;
-            return false;
-        };
-        let is_verified = exchange.verify(&hello);
-        let request = VerifyRequest { cookie: exchange.cookie(&hello), message_seq, sequence };
-        self.verify_request = (!is_verified).then_some(request);
-        if is_verified {
-            self.handshake.resume(message_seq, sequence);
+    /// Says whether it was taken, and not before.
+    pub(super) fn handle_fragment(&mut self, number: RecordNumber, fragment: &Fragment<'_>, now: Instant) -> bool {
+        match self.handshake.received.insert(number.epoch, fragment) {
+            Ok(()) => {
+                self.note_progress(number, now);
+                self.advance(now);
+                return true;
+            }
+            Err(FragmentDiscard::Repeated) => {
+                self.note_repetition(number, now);
+                self.handle_repeated(fragment, now);
+            }
+            Err(FragmentDiscard::Contradicting) => {
+                self.stats.contradicting_fragments += 1;
+                self.advance(now);
+            }
+            Err(FragmentDiscard::Empty) => {
+                self.stats.malformed_fragments += 1;
+                return true;
+            }
+            Err(FragmentDiscard::Excessive) => self.stats.excessive_fragments += 1,
+            Err(FragmentDiscard::Unprotected) => self.stats.plaintext_handshake += 1,
         }
-        is_verified
+        false
     }
 
     /// The end of the peer's last flight comes again: it has not got ours.
-    fn handle_repeated(&mut self, fragment: &Fragment<'_>, now: Instant) {
+    pub(super) fn handle_repeated(&mut self, fragment: &Fragment<'_>, now: Instant) {
         self.stats.repeated_fragments += 1;
         let is_end =
             fragment.message_seq.checked_add(1) == Some(self.handshake.received.next()) && fragment.offset == 0;
@@ -219,13 +214,23 @@ impl Connection {
     fn advance(&mut self, now: Instant) {
         while let Some(message) = self.handshake.received.pop() {
             let State::Handshaking(expect) = std::mem::replace(&mut self.state, State::Closed) else { return };
-            self.handshake.flight.progress(now);
             self.doubt = None;
             match expect.handle(&message, &mut self.handshake) {
-                Ok(Next::Expect(expect)) => self.state = State::Handshaking(expect),
+                Ok(Next::Expect(expect)) => {
+                    // In 1.3, what comes answers our flight, and is acknowledged itself.
+                    if !expect.is_dtls13() {
+                        self.handshake.flight.progress(now);
+                    }
+                    self.state = State::Handshaking(expect);
+                }
                 // The peer has said more than there is to say, and before its time.
-                Ok(Next::Complete(_)) if self.handshake.received.has_any() => return self.failed(excess()),
-                Ok(Next::Complete(secrets)) => return self.connected(secrets),
+                Ok(Next::Complete(_)) if self.handshake.received.has_any() => return self.failed(Failure::excess()),
+                Ok(Next::Complete(secrets)) => {
+                    if let Secrets::Dtls13(_) = &secrets {
+                        self.completed_13();
+                    }
+                    return self.connected(secrets);
+                }
                 Err(failure) => return self.failed(failure),
             }
         }
@@ -247,7 +252,7 @@ impl Connection {
             (HandshakeType::HELLO_REQUEST, Role::Client) | (HandshakeType::CLIENT_HELLO, Role::Server) => {
                 self.alert.get_or_insert(Alert::warning(AlertDescription::NoRenegotiation));
             }
-            _ if fragment.message_seq >= self.handshake.received.next() => self.failed(excess()),
+            _ if fragment.message_seq >= self.handshake.received.next() => self.failed(Failure::excess()),
             // In as many fragments as it may come: once.
             (HandshakeType::FINISHED, Role::Server) if fragment.offset == 0 => {
                 self.stats.repetitions += u64::from(self.handshake.flight.repeat(now));
@@ -256,7 +261,7 @@ impl Connection {
         }
     }
 
-    fn discard(&mut self, discard: Discard) {
+    pub(super) fn discard(&mut self, discard: Discard) {
         let stats = &mut self.stats;
         *match discard {
             Discard::Malformed => &mut stats.malformed_records,

@@ -5,7 +5,7 @@ use crate::handshake::fragment::whole;
 use crate::message::HandshakeType;
 use crate::record::PLAINTEXT_LEN_MAX;
 use crate::record::plaintext::RecordNumber;
-use crate::{Certificate, HashAlgorithm};
+use crate::{Certificate, HashAlgorithm, v12};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -245,7 +245,7 @@ fn a_finished_over_another_handshake_is_refused() {
     a.poll_packet(now, 1200, &mut flight);
     let finished = flight.len() - HEADER_LEN - EXPLICIT_NONCE_LEN - 24 - TAG_LEN;
     z.handle_input(&mut flight[..finished], now, |_| {});
-    assert!(matches!(z.state, State::Handshaking(Expect::ClientFinished(_))));
+    assert!(matches!(z.state, State::Handshaking(Expect::Dtls12(v12::Expect::ClientFinished(_)))));
     z.handshake.transcript.add(b"something else");
     z.handle_input(&mut flight[finished..], now, |_| {});
     refused(&mut z);
@@ -265,7 +265,7 @@ fn a_message_out_of_order_is_refused() {
         end += HEADER_LEN + usize::from(u16::from_be_bytes([flight[end + 11], flight[end + 12]]));
     }
     z.handle_input(&mut flight[..end], now, |_| {});
-    assert!(matches!(z.state, State::Handshaking(Expect::CertificateVerify(_))));
+    assert!(matches!(z.state, State::Handshaking(Expect::Dtls12(v12::Expect::CertificateVerify(_)))));
     let mut out = record(&mut a, ContentType::Handshake, &whole(HandshakeType::FINISHED, 3, &[0; 12]));
     z.handle_input(&mut out, now, |_| {});
     let events = format!("{:?}", events(&mut z));

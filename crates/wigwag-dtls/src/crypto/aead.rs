@@ -16,11 +16,13 @@ impl CipherSuite {
     /// The length of a key, in bytes.
     pub(crate) const fn key_len(self) -> usize {
         match self {
-            Self::EcdheEcdsaAes128GcmSha256 | Self::EcdheRsaAes128GcmSha256 => 16,
+            Self::EcdheEcdsaAes128GcmSha256 | Self::EcdheRsaAes128GcmSha256 | Self::Aes128GcmSha256 => 16,
             Self::EcdheEcdsaAes256GcmSha384
             | Self::EcdheRsaAes256GcmSha384
             | Self::EcdheEcdsaChaCha20Poly1305Sha256
-            | Self::EcdheRsaChaCha20Poly1305Sha256 => 32,
+            | Self::EcdheRsaChaCha20Poly1305Sha256
+            | Self::Aes256GcmSha384
+            | Self::ChaCha20Poly1305Sha256 => 32,
         }
     }
 
@@ -31,7 +33,11 @@ impl CipherSuite {
             | Self::EcdheEcdsaAes256GcmSha384
             | Self::EcdheRsaAes128GcmSha256
             | Self::EcdheRsaAes256GcmSha384 => NONCE_LEN - EXPLICIT_NONCE_LEN,
-            Self::EcdheEcdsaChaCha20Poly1305Sha256 | Self::EcdheRsaChaCha20Poly1305Sha256 => NONCE_LEN,
+            Self::EcdheEcdsaChaCha20Poly1305Sha256
+            | Self::EcdheRsaChaCha20Poly1305Sha256
+            | Self::Aes128GcmSha256
+            | Self::Aes256GcmSha384
+            | Self::ChaCha20Poly1305Sha256 => NONCE_LEN,
         }
     }
 }
@@ -41,6 +47,7 @@ pub(crate) struct Aead {
     cipher: Cipher,
     /// With zeros where a nonce is explicit.
     iv: Zeroizing<[u8; NONCE_LEN]>,
+    explicit_nonce_len: usize,
 }
 
 enum Cipher {
@@ -53,26 +60,35 @@ impl Aead {
     /// `None` if the key or the IV is not as long as the suite says.
     pub(crate) fn new(suite: CipherSuite, key: &[u8], iv: &[u8]) -> Option<Self> {
         let cipher = match suite {
-            CipherSuite::EcdheEcdsaAes128GcmSha256 | CipherSuite::EcdheRsaAes128GcmSha256 => {
-                Cipher::Aes128Gcm(Box::new(Aes128Gcm::new_from_slice(key).ok()?))
-            }
-            CipherSuite::EcdheEcdsaAes256GcmSha384 | CipherSuite::EcdheRsaAes256GcmSha384 => {
-                Cipher::Aes256Gcm(Box::new(Aes256Gcm::new_from_slice(key).ok()?))
-            }
-            CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256 | CipherSuite::EcdheRsaChaCha20Poly1305Sha256 => {
+            CipherSuite::EcdheEcdsaAes128GcmSha256
+            | CipherSuite::EcdheRsaAes128GcmSha256
+            | CipherSuite::Aes128GcmSha256 => Cipher::Aes128Gcm(Box::new(Aes128Gcm::new_from_slice(key).ok()?)),
+            CipherSuite::EcdheEcdsaAes256GcmSha384
+            | CipherSuite::EcdheRsaAes256GcmSha384
+            | CipherSuite::Aes256GcmSha384 => Cipher::Aes256Gcm(Box::new(Aes256Gcm::new_from_slice(key).ok()?)),
+            CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256
+            | CipherSuite::EcdheRsaChaCha20Poly1305Sha256
+            | CipherSuite::ChaCha20Poly1305Sha256 => {
                 Cipher::ChaCha20Poly1305(ChaCha20Poly1305::new_from_slice(key).ok()?)
             }
         };
         let mut padded = Zeroizing::new([0; NONCE_LEN]);
         padded.iter_mut().zip(iv).for_each(|(to, from)| *to = *from);
-        (iv.len() == suite.iv_len()).then_some(Self { cipher, iv: padded })
+        let explicit_nonce_len = NONCE_LEN - suite.iv_len();
+        (iv.len() == suite.iv_len()).then_some(Self { cipher, iv: padded, explicit_nonce_len })
     }
 
-    /// How many bytes of the nonce each record carries: RFC 7905's cipher takes them from the record's number instead.
+    /// How many bytes of the nonce each record carries: RFC 7905's cipher and those of DTLS 1.3 take them from the record's
+    /// number instead.
     pub(crate) const fn explicit_nonce_len(&self) -> usize {
+        self.explicit_nonce_len
+    }
+
+    /// Whether it wears out with what is encrypted.
+    pub(crate) const fn is_aes_gcm(&self) -> bool {
         match self.cipher {
-            Cipher::Aes128Gcm(_) | Cipher::Aes256Gcm(_) => EXPLICIT_NONCE_LEN,
-            Cipher::ChaCha20Poly1305(_) => 0,
+            Cipher::Aes128Gcm(_) | Cipher::Aes256Gcm(_) => true,
+            Cipher::ChaCha20Poly1305(_) => false,
         }
     }
 
@@ -111,8 +127,8 @@ impl Aead {
     }
 
     // RFC 5288 §3: "struct { opaque salt[4]; opaque nonce_explicit[8]; } GCMNonce;"
-    // RFC 7905 §2 pads the record's number on its left with four zeros and XORs it with the IV. As the IV of GCM is a salt
-    // with zeros after it, that is the same.
+    // RFC 7905 §2 pads the record's number on its left with four zeros and XORs it with the IV, and so does
+    // RFC 8446 §5.3. As the IV of GCM in 1.2 is a salt with zeros after it, that is the same.
     fn nonce(&self, unique: [u8; EXPLICIT_NONCE_LEN]) -> [u8; NONCE_LEN] {
         let mut nonce = *self.iv;
         for (to, from) in nonce.iter_mut().skip(NONCE_LEN - EXPLICIT_NONCE_LEN).zip(unique) {

@@ -1,8 +1,10 @@
 //! The door to cryptography: nothing outside this folder names a crate of ciphers, curves or certificates.
 
 pub(crate) mod aead;
+pub(crate) mod derivation;
 pub(crate) mod hash;
 pub(crate) mod kx;
+pub(crate) mod mask;
 pub(crate) mod pem;
 pub(crate) mod prf;
 mod random;

@@ -6,6 +6,8 @@ mod public_key;
 pub(crate) use private_key::SigningKey;
 pub(crate) use public_key::VerifyingKey;
 
+use crate::Version;
+
 /// A signature algorithm with its hash (RFC 8446 §4.2.3; DTLS 1.2 has the same numbers for them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -56,6 +58,22 @@ impl SignatureScheme {
             Self::RsaPssRsaeSha384 => 0x0805,
             Self::RsaPssRsaeSha512 => 0x0806,
             Self::Ed25519 => 0x0807,
+        }
+    }
+
+    /// Whether a handshake of this version may be signed with it.
+    ///
+    /// RFC 8446 §4.4.3: "RSA signatures MUST use an RSASSA-PSS algorithm, regardless of whether RSASSA-PKCS1-v1_5 algorithms
+    /// appear in "signature_algorithms"."
+    pub(crate) const fn is_for(self, version: Version) -> bool {
+        match self {
+            Self::RsaPkcs1Sha256 | Self::RsaPkcs1Sha384 | Self::RsaPkcs1Sha512 => matches!(version, Version::Dtls12),
+            Self::EcdsaSecp256r1Sha256
+            | Self::EcdsaSecp384r1Sha384
+            | Self::Ed25519
+            | Self::RsaPssRsaeSha256
+            | Self::RsaPssRsaeSha384
+            | Self::RsaPssRsaeSha512 => true,
         }
     }
 

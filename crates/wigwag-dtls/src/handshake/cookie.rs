@@ -1,4 +1,4 @@
-//! Cookies, with which a client shows that it receives where it sends from (RFC 6347 §4.2.1).
+//! Cookies, with which a client shows that it receives where it sends from (RFC 6347 §4.2.1, RFC 9147 §5.1).
 
 use crate::crypto::{self, hash};
 use crate::message::ClientHello;
@@ -61,6 +61,28 @@ impl CookieExchange {
     pub(crate) fn verify(&self, hello: &ClientHello<'_>) -> bool {
         let keys = [Some(&self.secret.current), self.secret.previous.as_ref()];
         keys.into_iter().flatten().any(|key| crypto::equal(hello.cookie, &self.cookie_with(key, hello)))
+    }
+
+    /// Of anything that is bound to the client's address.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> Cookie {
+        self.mac_with(&self.secret.current, parts)
+    }
+
+    /// Whether we made it, not long ago.
+    pub(crate) fn verify_mac(&self, parts: &[&[u8]], mac: &Cookie) -> bool {
+        let keys = [Some(&self.secret.current), self.secret.previous.as_ref()];
+        keys.into_iter().flatten().any(|key| crypto::equal(mac, &self.mac_with(key, parts)))
+    }
+
+    fn mac_with(&self, key: &Key, parts: &[&[u8]]) -> Cookie {
+        // Never what a cookie of 1.2 is made of: that begins with its address, whose length is not the greatest.
+        let mut all = vec![&[0xFF; 8][..]];
+        let lens: Vec<_> =
+            parts.iter().chain([&&self.client_address[..]]).map(|part| (part.len() as u64).to_be_bytes()).collect();
+        for (len, part) in lens.iter().zip(parts.iter().chain([&&self.client_address[..]])) {
+            all.extend([&len[..], part]);
+        }
+        hash::hmac_sha256(key, &all)
     }
 
     // RFC 6347 §4.2.1: "The server SHOULD use those values in generating its cookie and verify that they are correct upon

@@ -1,22 +1,28 @@
-//! Our side of a flight: what is owed, when it is owed again (RFC 6347 §4.2.4).
+//! Our side of a flight: what is owed, when it is owed again (RFC 6347 §4.2.4, RFC 9147 §5.8).
 //!
 //! ```text
 //!            push                all written               the answer comes
 //!   Idle ───────────► Sending ───────────────► Waiting ───────────────────────► Idle, or the next flight
-//!                        ▲                        │
-//!                        └────────────────────────┘ timer expires, or the peer repeats its flight
+//!                        ▲                        │ │
+//!                        └────────────────────────┘ └──────► Acknowledged: nothing is repeated any more, but no answer yet
+//!                                 timer expires, or the peer repeats its flight
 //! ```
-//! The last flight of a handshake waits for no answer, so it has no timer, and is repeated only when the peer repeats its
-//! own: `Kept`.
+//! The last flight of a handshake of 1.2 waits for no answer, so it has no timer, and is repeated only when the peer repeats
+//! its own: `Kept`. In 1.3 records are acknowledged, and only what was not is sent again.
 
 use super::fragment::HEADER_LEN;
+use super::ranges::Ranges;
 use crate::config::Retransmission;
 use crate::record::ContentType;
 use crate::record::epoch::WriteEpoch;
+use crate::record::plaintext::RecordNumber;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Backoff, Timer};
 
-/// A fragment smaller than this is not worth its header, if there can be a larger one in the next datagram.
+/// A fragment smaller than this is not worth the headers of its record and its own, if there can be a larger one in the next
+/// datagram. Where several share a record, every byte is.
 const FRAGMENT_LEN_MIN: usize = 64;
 
 // RFC 6347 §4.1.1.1: "If repeated retransmissions do not result in a response, and the PMTU is unknown, subsequent
@@ -26,6 +32,10 @@ const SMALLER_AFTER: u32 = 3;
 const REPEAT_AFTER: u32 = 8;
 /// What every path of IPv4 carries (RFC 1122 §3.3.3), less the headers of IP and UDP.
 const SMALL_DATAGRAM_LEN: usize = 576 - 20 - 8;
+
+/// Of how many records it is known what was in them; an acknowledgement of an older one is nothing. A flight is a few
+/// records, and more only on paths for almost nothing.
+const RECORDS_MAX: usize = 128;
 
 #[derive(Debug)]
 pub(crate) enum Content {
@@ -38,6 +48,15 @@ pub(crate) enum Content {
 struct Item {
     epoch: u16,
     content: Content,
+    /// What of the body the peer has.
+    acknowledged: Ranges,
+}
+
+/// A part of the body of an item.
+#[derive(Clone, Debug)]
+struct Part {
+    item: usize,
+    range: Range<usize>,
 }
 
 #[derive(Debug)]
@@ -52,7 +71,11 @@ enum State {
     Waiting {
         retransmit: Timer,
     },
-    /// The last flight.
+    /// The peer has the flight, and its answer is on its way.
+    Acknowledged {
+        patience: Timer,
+    },
+    /// The last flight of 1.2.
     Kept,
 }
 
@@ -67,10 +90,13 @@ pub(crate) enum Expiry {
 #[derive(Debug)]
 pub(crate) struct Flight {
     items: Vec<Item>,
+    /// What was in the records that may still be acknowledged.
+    records: BTreeMap<RecordNumber, Vec<Part>>,
     state: State,
     is_last: bool,
     backoff: Backoff,
     limit: u32,
+    patience: Duration,
     /// Since the peer was heard of.
     retransmissions: u32,
     /// Since the timer last expired.
@@ -84,10 +110,12 @@ impl Flight {
     pub(crate) fn new(config: &Retransmission) -> Self {
         Self {
             items: Vec::new(),
+            records: BTreeMap::new(),
             state: State::Idle,
             is_last: false,
             backoff: Backoff::new(config.initial, config.max),
             limit: config.limit,
+            patience: config.patience,
             retransmissions: 0,
             has_repeated: false,
             sent_at: None,
@@ -106,31 +134,70 @@ impl Flight {
 
     /// Adds to the flight, which is owed from now on.
     pub(crate) fn push(&mut self, epoch: u16, content: Content) {
-        self.items.push(Item { epoch, content });
+        self.items.push(Item { epoch, content, acknowledged: Ranges::default() });
         match self.state {
             State::Sending { .. } => {}
-            State::Idle | State::Waiting { .. } | State::Kept => self.send(),
+            State::Idle | State::Waiting { .. } | State::Acknowledged { .. } | State::Kept => self.send(),
         }
     }
 
     /// Nothing is owed any more.
     pub(crate) fn clear(&mut self) {
         self.items.clear();
+        self.records.clear();
         self.state = State::Idle;
     }
 
-    /// The peer has got the last flight.
+    /// The peer has got the last flight of 1.2.
     pub(crate) fn acknowledge(&mut self) {
         match self.state {
             State::Kept => self.clear(),
-            State::Idle | State::Sending { .. } | State::Waiting { .. } => {}
+            State::Idle | State::Sending { .. } | State::Waiting { .. } | State::Acknowledged { .. } => {}
+        }
+    }
+
+    /// The peer has got this record. Numbers of records that we never sent, or sent long ago, mean nothing.
+    ///
+    /// RFC 9147 §7.2: "When an implementation receives an ACK, it SHOULD record that the messages or message fragments sent in
+    /// the records being ACKed were received and omit them from any future retransmissions."
+    pub(crate) fn acknowledge_record(&mut self, number: RecordNumber) {
+        for part in self.records.remove(&number).into_iter().flatten() {
+            if let Some(item) = self.items.get_mut(part.item) {
+                item.acknowledged.insert(part.range);
+            }
+        }
+    }
+
+    /// Whether the peer has all of the flight, and there is one.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        !self.items.is_empty() && self.items.iter().all(|item| item.gap(0).is_none())
+    }
+
+    /// RFC 9147 §7.2: "Once all the messages in a flight have been acknowledged, the implementation MUST cancel all
+    /// retransmissions of that flight. … the receipt of any record responding to a given flight MUST be taken as an implicit
+    /// acknowledgement for the entire flight to which it is responding."
+    ///
+    /// What is awaited now is the (rest of the) answer.
+    pub(crate) fn await_answer(&mut self, now: Instant) {
+        match self.state {
+            State::Sending { .. } | State::Waiting { .. } | State::Acknowledged { .. } => {
+                self.clear();
+                self.state = State::Acknowledged { patience: Timer::after(now, self.patience) };
+            }
+            State::Idle | State::Kept => {}
         }
     }
 
     /// Bytes held.
     pub(crate) fn len(&self) -> usize {
-        self.items.iter().map(|item| HEADER_LEN + item.body_len()).sum()
+        let records = self.records.len() * Self::RECORD_LEN;
+        records + self.items.iter().map(|item| HEADER_LEN + item.body_len()).sum::<usize>()
     }
+
+    /// What it costs to remember a record: those with more parts than two are few.
+    const RECORD_LEN: usize = size_of::<RecordNumber>() + 2 * size_of::<Part>();
+    /// The most that is held to remember records.
+    pub(crate) const RECORDS_LEN_MAX: usize = RECORDS_MAX * Self::RECORD_LEN;
 
     pub(crate) const fn is_owed(&self) -> bool {
         matches!(self.state, State::Sending { .. })
@@ -142,17 +209,34 @@ impl Flight {
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Waiting { retransmit } => retransmit.deadline(),
+            State::Waiting { retransmit: timer } | State::Acknowledged { patience: timer } => timer.deadline(),
             State::Idle | State::Sending { .. } | State::Kept => None,
         }
+    }
+
+    /// Waits so long at first, and now for as long as it would have doubled to.
+    pub(crate) fn set_initial(&mut self, initial: Duration) {
+        let before = self.backoff.current();
+        self.backoff.set_initial(initial);
+        self.repeat_after = initial / REPEAT_AFTER;
+        if let State::Waiting { retransmit } = &mut self.state {
+            *retransmit = retransmit.rescaled(before, self.backoff.current());
+        }
+    }
+
+    /// How long an answer is awaited at present.
+    pub(crate) fn period(&self) -> Duration {
+        self.backoff.current()
     }
 
     /// A new message of the peer: it lives, and what is lost is asked for soon.
     pub(crate) fn progress(&mut self, now: Instant) {
         self.retransmissions = 0;
         self.backoff.reset();
-        if let State::Waiting { retransmit } = &mut self.state {
-            *retransmit = Timer::after(now, self.backoff.current());
+        match &mut self.state {
+            State::Waiting { retransmit } => *retransmit = Timer::after(now, self.backoff.current()),
+            State::Acknowledged { patience } => *patience = Timer::after(now, self.patience),
+            State::Idle | State::Sending { .. } | State::Kept => {}
         }
     }
 
@@ -162,6 +246,13 @@ impl Flight {
                 if !retransmit.expire(now) {
                     return Expiry::None;
                 }
+            }
+            State::Acknowledged { patience } => {
+                if !patience.expire(now) {
+                    return Expiry::None;
+                }
+                self.clear();
+                return Expiry::GaveUp;
             }
             State::Idle | State::Sending { .. } | State::Kept => return Expiry::None,
         }
@@ -188,7 +279,7 @@ impl Flight {
         let may_repeat = match &self.state {
             State::Waiting { .. } => !is_early && !std::mem::replace(&mut self.has_repeated, true),
             State::Kept => true,
-            State::Idle | State::Sending { .. } => false,
+            State::Idle | State::Sending { .. } | State::Acknowledged { .. } => false,
         };
         if may_repeat {
             self.send();
@@ -199,21 +290,79 @@ impl Flight {
     /// Appends a datagram of at most `limit` bytes, with as much of the flight as fits; or nothing and says `false`.
     pub(crate) fn write(&mut self, now: Instant, limit: usize, epochs: &mut [WriteEpoch], out: &mut Vec<u8>) -> bool {
         let limit = if self.retransmissions >= SMALLER_AFTER { limit.min(SMALL_DATAGRAM_LEN) } else { limit };
-        let State::Sending { next, offset } = &mut self.state else { return false };
+        let State::Sending { mut next, mut offset } = self.state else { return false };
         let start = out.len();
-        while let Some(item) = self.items.get(*next) {
+        while let Some((item, gap)) = self.next_gap(next, offset) {
             let room = limit.saturating_sub(out.len() - start);
             let Some(epoch) = epochs.iter_mut().find(|epoch| epoch.epoch() == item.epoch) else { break };
-            let Some(end) = item.write(*offset, room, out.len() == start, epoch, out) else { break };
-            (*next, *offset) = if end < item.body_len() { (*next, end) } else { (*next + 1, 0) };
+            let number = epoch.next_number();
+            let Some(parts) = self.write_record(gap, room, out.len() == start, epoch, out) else { break };
+            if let Some(last) = parts.last() {
+                (next, offset) = (last.item, last.range.end);
+                if self.items.get(next).is_none_or(|item| offset >= item.body_len()) {
+                    (next, offset) = (next + 1, 0);
+                }
+            }
+            self.remember(number, parts);
         }
-        if out.len() == start {
-            return false;
+        let has_written = out.len() > start;
+        if has_written {
+            self.state = match self.next_gap(next, offset) {
+                Some(_) => State::Sending { next, offset },
+                None => self.sent(now),
+            };
         }
-        if *next >= self.items.len() {
-            self.state = self.sent(now);
+        has_written
+    }
+
+    /// What of the flight the peer does not have, as far as we know, from there on.
+    fn next_gap(&self, next: usize, offset: usize) -> Option<(&Item, Part)> {
+        let offsets = std::iter::once(offset).chain(std::iter::repeat(0));
+        let mut items = self.items.iter().enumerate().skip(next).zip(offsets);
+        items.find_map(|((index, item), offset)| Some((item, Part { item: index, range: item.gap(offset)? })))
+    }
+
+    /// Appends a record that begins with `first`, as much as fits in `room`, and returns what is in it.
+    fn write_record(
+        &self,
+        first: Part,
+        room: usize,
+        is_first: bool,
+        epoch: &mut WriteEpoch,
+        out: &mut Vec<u8>,
+    ) -> Option<Vec<Part>> {
+        let item = self.items.get(first.item)?;
+        let (number, packs) = (epoch.epoch(), epoch.packs());
+        let mut parts = Vec::new();
+        let has_written = match &item.content {
+            // RFC 5246 §7.1: "The message consists of a single byte of value 1."
+            Content::ChangeCipherSpec => epoch.append(ContentType::ChangeCipherSpec, room, out, |room, out| {
+                out.push(1);
+                parts.push(first);
+                room > 0
+            }),
+            Content::Handshake(_) => epoch.append(ContentType::Handshake, room, out, |room, out| {
+                let (start, mut next) = (out.len(), Some((item, first)));
+                while let Some((item, Part { item: index, range })) = next.filter(|(item, _)| item.epoch == number) {
+                    let room = room.saturating_sub(out.len() - start);
+                    let Some(range) = item.write(range, room, packs || is_first, out) else { break };
+                    let end = range.end;
+                    parts.push(Part { item: index, range });
+                    next = if packs { self.next_gap(index, end) } else { None };
+                    // A fragment that was cut off filled the record.
+                    next = next.filter(|(_, next)| next.item != index || next.range.start != end);
+                }
+                !parts.is_empty()
+            }),
+        };
+        has_written.then_some(parts)
+    }
+
+    fn remember(&mut self, number: RecordNumber, parts: Vec<Part>) {
+        if self.records.len() >= RECORDS_MAX {
+            self.records.pop_first();
         }
-        true
+        self.records.insert(number, parts);
     }
 
     fn send(&mut self) {
@@ -238,41 +387,37 @@ impl Item {
         }
     }
 
-    /// Appends a record with the body from `offset` on, as much as fits in `room`, and returns where it ends.
-    fn write(
-        &self,
-        offset: usize,
-        room: usize,
-        is_first: bool,
-        epoch: &mut WriteEpoch,
-        out: &mut Vec<u8>,
-    ) -> Option<usize> {
-        let mut end = offset;
-        let has_written = match &self.content {
-            // RFC 5246 §7.1: "The message consists of a single byte of value 1."
-            Content::ChangeCipherSpec => epoch.append(ContentType::ChangeCipherSpec, room, out, |room, out| {
-                out.push(1);
-                room > 0
-            }),
-            Content::Handshake(message) => epoch.append(ContentType::Handshake, room, out, |room, out| {
-                let written = write_fragment(message, offset, room, is_first, out);
-                end = offset + written.unwrap_or(0);
-                written.is_some()
-            }),
-        };
-        has_written.then_some(end)
+    /// What the peer does not have from `offset` on, up to what it has; nothing of an empty body is empty, if the peer has not
+    /// got it.
+    fn gap(&self, offset: usize) -> Option<Range<usize>> {
+        let len = self.body_len();
+        if len == 0 { (!self.acknowledged.has_empty()).then_some(0..0) } else { self.acknowledged.gap(offset..len) }
+    }
+
+    /// Appends a fragment with what fits of `range`, and returns what that is.
+    fn write(&self, range: Range<usize>, room: usize, takes_any: bool, out: &mut Vec<u8>) -> Option<Range<usize>> {
+        let Content::Handshake(message) = &self.content else { return None };
+        let len = write_fragment(message, range.clone(), room, takes_any, out)?;
+        Some(range.start..range.start + len)
     }
 }
 
-/// Appends a fragment from `offset` on and returns how much of the body is in it.
+/// Appends a fragment with what fits of `range` and returns how much of the body is in it.
 ///
 /// RFC 6347 §4.2.3: "Each new message is labeled with the fragment_offset (the number of bytes contained in previous
 /// fragments) and the fragment_length (the length of this fragment)."
-fn write_fragment(message: &[u8], offset: usize, room: usize, is_first: bool, out: &mut Vec<u8>) -> Option<usize> {
+fn write_fragment(
+    message: &[u8],
+    range: Range<usize>,
+    room: usize,
+    takes_any: bool,
+    out: &mut Vec<u8>,
+) -> Option<usize> {
     let (header, body) = message.split_at_checked(HEADER_LEN)?;
-    let rest = body.get(offset..)?;
+    let offset = range.start;
+    let rest = body.get(range)?;
     let len = rest.len().min(room.checked_sub(HEADER_LEN)?);
-    let is_worth_it = len == rest.len() || len >= FRAGMENT_LEN_MIN || is_first && len > 0;
+    let is_worth_it = len == rest.len() || len >= FRAGMENT_LEN_MIN || takes_any && len > 0;
     let fragment = rest.get(..len).filter(|_| is_worth_it)?;
     // type, length and message_seq
     out.extend_from_slice(header.get(..6)?);
@@ -342,7 +487,12 @@ mod tests {
 
     #[test]
     fn the_timer_doubles_up_to_its_maximum_and_then_the_peer_is_given_up() {
-        let config = Retransmission { initial: Duration::from_secs(1), max: Duration::from_secs(5), limit: 5 };
+        let config = Retransmission {
+            initial: Duration::from_secs(1),
+            max: Duration::from_secs(5),
+            limit: 5,
+            ..Retransmission::default()
+        };
         let (mut epochs, mut now, mut waits) = ([WriteEpoch::plaintext()], origin(), Vec::new());
         let mut flight = flight(&config, false);
         loop {

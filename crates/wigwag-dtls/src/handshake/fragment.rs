@@ -38,8 +38,8 @@ impl<'a> Fragment<'a> {
         let (message_type, message_len) = (HandshakeType(reader.u8()?), reader.u24()?);
         let (message_seq, offset, bytes) = (reader.u16()?, reader.u24()?, reader.vec24()?);
         let end = offset.checked_add(bytes.len()).ok_or(DecodeError)?;
-        // CVE-2014-0195: the end was not compared. An empty fragment of a message that is not empty makes no progress.
-        if end > message_len || bytes.is_empty() && message_len > 0 {
+        // CVE-2014-0195: the end was not compared.
+        if end > message_len {
             return Err(DecodeError);
         }
         Ok(Self { message_type, message_len, message_seq, offset, bytes })
@@ -67,6 +67,18 @@ impl Message {
         self.bytes.get(HEADER_LEN..).unwrap_or_default()
     }
 
+    /// As it would come in one fragment.
+    pub(crate) fn as_fragment(&self) -> Fragment<'_> {
+        let seq = self.bytes.get(4..6).and_then(|seq| seq.first_chunk().copied()).unwrap_or_default();
+        Fragment {
+            message_type: self.message_type(),
+            message_len: self.body().len(),
+            message_seq: u16::from_be_bytes(seq),
+            offset: 0,
+            bytes: self.body(),
+        }
+    }
+
     pub(crate) fn message_type(&self) -> HandshakeType {
         HandshakeType(self.bytes.first().copied().unwrap_or(u8::MAX))
     }
@@ -89,6 +101,8 @@ pub(crate) fn whole(message_type: HandshakeType, message_seq: u16, body: &[u8]) 
 pub(crate) enum FragmentDiscard {
     /// Of a message that is complete.
     Repeated,
+    /// Without anything of a message that is not empty: there is nothing in it to miss.
+    Empty,
     /// It contradicts what had come of the message: that is forgotten in its favour, unless it was protected better.
     Contradicting,
     /// Too far ahead, or too large.
@@ -182,6 +196,9 @@ impl Reassembly {
         if epoch < self.epoch_min {
             return Err(FragmentDiscard::Unprotected);
         }
+        if fragment.bytes.is_empty() && fragment.message_len > 0 {
+            return Err(FragmentDiscard::Empty);
+        }
         if seq - self.next >= AHEAD_MAX || fragment.message_len > self.message_len_max {
             return Err(FragmentDiscard::Excessive);
         }
@@ -265,7 +282,7 @@ mod tests {
         };
         assert_eq!(decode(5, 2, 3), Ok((7, 2)));
         assert_eq!(decode(0, 0, 0), Ok((7, 0)), "an empty message");
-        for (len, offset, fragment_len) in [(5, 2, 4), (5, 6, 0), (5, 255, 255), (5, 2, 0), (0, 0, 1), (0, 1, 0)] {
+        for (len, offset, fragment_len) in [(5, 2, 4), (5, 6, 0), (5, 255, 255), (0, 0, 1), (0, 1, 0)] {
             assert_eq!(decode(len, offset, fragment_len), Err(DecodeError), "{len} {offset} {fragment_len}");
         }
     }
@@ -281,6 +298,13 @@ mod tests {
             assert!(reassembly.held_len() <= HELD_LEN_MAX);
             assert_eq!(reassembly.pop().unwrap().body(), &body[1..]);
         }
+    }
+
+    #[test]
+    fn nothing_of_a_message_makes_no_progress_and_holds_nothing() {
+        let mut reassembly = Reassembly::new(MESSAGE_LEN_MAX);
+        assert_eq!(reassembly.insert(0, &fragment(0, 5, 2, &[])), Err(FragmentDiscard::Empty));
+        assert_eq!((reassembly.held_len(), reassembly.pop()), (0, None));
     }
 
     #[test]

@@ -1,28 +1,35 @@
-//! What the versions share of a handshake: fragments, flights, transcript, hellos (RFC 6347 §4.2).
+//! What the versions share of a handshake: fragments, flights, transcript, hellos (RFC 6347 §4.2, RFC 9147 §5).
 
 pub(crate) mod cookie;
+pub(crate) mod expect;
 pub(crate) mod exporter;
+pub(crate) mod first_flight;
 pub(crate) mod flight;
 pub(crate) mod fragment;
 pub(crate) mod hello;
+pub(crate) mod ranges;
 pub(crate) mod transcript;
 
-use crate::alert::AlertDescription;
+use crate::alert::{ALERT_LEN, AlertDescription};
 use crate::crypto::signature::SignatureScheme;
 use crate::error::DecodeError;
 use crate::message::HandshakeType;
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
-use crate::{CipherSuite, CloseReason, Config, Fingerprint, Group, Role, SrtpProfile};
+use crate::record::unified::Readers;
+use crate::v13::ack::Acks;
+use crate::{CipherSuite, CloseReason, Config, Fingerprint, Group, Role, SrtpProfile, Version};
 use flight::{Content, Flight};
 use fragment::{Message, Reassembly};
+use std::collections::VecDeque;
 use transcript::Transcript;
 use wigwag_sansio::Rng;
 use zeroize::Zeroizing;
 
-/// How many messages each side sends in a handshake (RFC 6347 §4.2.4, figure 1, without those of resumption).
+/// How many messages each side sends in a handshake of 1.2 (RFC 6347 §4.2.4, figure 1, without those of resumption). In 1.3
+/// none is kept.
 const PEER_MESSAGES_MAX: usize = 5;
-/// How long ours are together but for the certificate: hellos, a key share, signatures.
-const OTHER_MESSAGES_LEN_MAX: usize = 2048;
+/// How long ours are together but for the certificate: hellos, key shares, signatures.
+const OTHER_MESSAGES_LEN_MAX: usize = 4096;
 
 /// What the handlers of messages work on.
 pub(crate) struct Handshake {
@@ -34,9 +41,14 @@ pub(crate) struct Handshake {
     pub(crate) negotiated: Negotiated,
     /// The last is the current one; those before it are kept while the flight may have to be repeated.
     pub(crate) write: Vec<WriteEpoch>,
+    /// Of 1.2.
     pub(crate) read: Option<ReadEpoch>,
-    /// For whoever wants to read the connection, if it is configured.
-    pub(crate) key_log: Option<Zeroizing<String>>,
+    /// Of 1.3.
+    pub(crate) readers: Readers,
+    /// Of 1.3.
+    pub(crate) acks: Acks,
+    /// Lines for whoever wants to read the connection, if it is configured.
+    pub(crate) key_log: VecDeque<Zeroizing<String>>,
     next_message_seq: u16,
 }
 
@@ -64,22 +76,53 @@ impl Handshake {
             config,
             rng,
             read: None,
-            key_log: None,
+            readers: Readers::default(),
+            acks: Acks::default(),
+            key_log: VecDeque::new(),
             next_message_seq: 0,
         }
     }
 
+    /// The peer has answered the flight before.
+    pub(crate) fn begin_flight(&mut self, is_last: bool) {
+        self.flight.begin(is_last);
+        // RFC 9147 §7: "Implementations can accomplish this by clearing their ACK list upon receiving the start of the next
+        // flight." Ours is the answer to what is in it.
+        self.acks.clear();
+    }
+
     /// Adds a message to the flight and to the transcript.
-    ///
+    pub(crate) fn send(&mut self, message_type: HandshakeType, write: impl FnOnce(&Config, &mut Vec<u8>)) {
+        let bytes = self.message(message_type, write);
+        self.transcript.add(&bytes);
+        self.flight.push(self.epoch(), Content::Handshake(bytes));
+    }
+
+    /// A message after the handshake, of which there is no transcript.
+    pub(crate) fn send_post_handshake(
+        &mut self,
+        message_type: HandshakeType,
+        write: impl FnOnce(&Config, &mut Vec<u8>),
+    ) {
+        let bytes = self.message(message_type, write);
+        self.flight.push(self.epoch(), Content::Handshake(bytes));
+    }
+
     /// RFC 6347 §4.2.2: "The first message each side transmits in each handshake always has message_seq = 0. Whenever each
     /// new message is generated, the message_seq value is incremented by one."
-    pub(crate) fn send(&mut self, message_type: HandshakeType, write: impl FnOnce(&Config, &mut Vec<u8>)) {
+    fn message(&mut self, message_type: HandshakeType, write: impl FnOnce(&Config, &mut Vec<u8>)) -> Vec<u8> {
         let mut body = Vec::new();
         write(&self.config, &mut body);
         let bytes = fragment::whole(message_type, self.next_message_seq, &body);
         self.next_message_seq = self.next_message_seq.saturating_add(1);
-        self.transcript.add(&bytes);
-        self.flight.push(self.epoch(), Content::Handshake(bytes));
+        bytes
+    }
+
+    /// A line for whoever wants to read the connection, if it is configured.
+    pub(crate) fn log_key(&mut self, line: impl FnOnce() -> Zeroizing<String>) {
+        if self.config.key_log {
+            self.key_log.push_back(line());
+        }
     }
 
     pub(crate) fn send_change_cipher_spec(&mut self) {
@@ -129,8 +172,9 @@ impl Handshake {
     }
 
     /// What the peer signed with, if it is one of those that it may sign with.
-    pub(crate) fn accept(&self, scheme: u16) -> Result<SignatureScheme, Failure> {
-        let scheme = self.config.signature_schemes.iter().copied().find(|accepted| accepted.wire() == scheme);
+    pub(crate) fn accept(&self, version: Version, scheme: u16) -> Result<SignatureScheme, Failure> {
+        let mut schemes = self.config.signature_schemes.iter().copied().filter(|accepted| accepted.is_for(version));
+        let scheme = schemes.find(|accepted| accepted.wire() == scheme);
         scheme.ok_or(Failure::refused(
             AlertDescription::IllegalParameter,
             "the peer signed with an algorithm not offered",
@@ -148,6 +192,7 @@ impl Handshake {
         self.received.held_len()
             + self.transcript.bytes().len()
             + self.flight.len()
+            + self.acks.held_len()
             + self.negotiated.peer_certificate.len()
     }
 
@@ -156,7 +201,11 @@ impl Handshake {
     pub(crate) fn held_len_max(&self) -> usize {
         let message_len_max = fragment::HEADER_LEN + self.received.message_len_max();
         let ours_len_max = self.config.certificate.der().len() + OTHER_MESSAGES_LEN_MAX;
-        fragment::HELD_LEN_MAX + (PEER_MESSAGES_MAX + 1) * message_len_max + 2 * ours_len_max
+        fragment::HELD_LEN_MAX
+            + (PEER_MESSAGES_MAX + 1) * message_len_max
+            + 2 * ours_len_max
+            + Flight::RECORDS_LEN_MAX
+            + Acks::HELD_LEN_MAX
     }
 
     /// What only the handshake needed.
@@ -186,6 +235,25 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) const fn refused(alert: AlertDescription, why: &'static str) -> Self {
         Self { alert, reason: CloseReason::Refused { alert, why } }
+    }
+}
+
+impl Failure {
+    /// The peer has said more than there is to say in a handshake.
+    pub(crate) const fn excess() -> Self {
+        Self::refused(AlertDescription::UnexpectedMessage, "a handshake message came after the last")
+    }
+
+    pub(crate) const fn overflow() -> Self {
+        Self::refused(AlertDescription::RecordOverflow, "a record is longer than records may be")
+    }
+
+    /// A protected alert that is none.
+    pub(crate) fn bad_alert(body: &[u8], error: DecodeError) -> Self {
+        if body.len() == ALERT_LEN {
+            return Self::refused(AlertDescription::IllegalParameter, "an alert has an unknown level");
+        }
+        error.into()
     }
 }
 

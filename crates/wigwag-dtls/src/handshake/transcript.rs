@@ -1,12 +1,26 @@
-//! All handshake messages so far (RFC 5246 §7.4.9, RFC 6347 §4.2.6).
+//! All handshake messages so far (RFC 5246 §7.4.9, RFC 6347 §4.2.6, RFC 8446 §4.4.1).
 
+use super::fragment::HEADER_LEN;
 use crate::HashAlgorithm;
-use crate::crypto::hash;
+use crate::crypto::hash::{self, Running};
+use crate::message::HandshakeType;
 
-/// Kept as bytes, since which hash is asked for is known only later: a signature may be made with another than the
-/// PRF's. A handshake is a few kilobytes, and its messages are limited.
-#[derive(Debug, Default)]
-pub(crate) struct Transcript(Vec<u8>);
+/// msg_type and length: what of a message's header counts in 1.3.
+const SHORT_HEADER_LEN: usize = 4;
+
+/// Of 1.2, and before the version is known, the messages are kept as bytes, since which hash is asked for is known only
+/// later: a signature may be made with another than the PRF's. A handshake is a few kilobytes, and its messages are limited.
+/// In 1.3 there is one hash.
+pub(crate) enum Transcript {
+    Messages(Vec<u8>),
+    Hash(Running),
+}
+
+impl Default for Transcript {
+    fn default() -> Self {
+        Self::Messages(Vec::new())
+    }
+}
 
 impl Transcript {
     /// Adds a message with its header.
@@ -14,21 +28,105 @@ impl Transcript {
     /// RFC 6347 §4.2.6: "Hash calculations include entire handshake messages, including DTLS-specific fields: message_seq,
     /// fragment_offset, and fragment_length. However, in order to remove sensitivity to handshake message fragmentation, the
     /// Finished MAC MUST be computed as if each handshake message had been sent as a single fragment."
+    ///
+    /// RFC 9147 §5.2: "In DTLS 1.3, the message transcript is computed over the original TLS 1.3-style Handshake messages
+    /// without the message_seq, fragment_offset, and fragment_length values."
     pub(crate) fn add(&mut self, message: &[u8]) {
-        self.0.extend_from_slice(message);
+        match self {
+            Self::Messages(bytes) => bytes.extend_from_slice(message),
+            Self::Hash(hash) => {
+                for part in short(message) {
+                    hash.update(part);
+                }
+            }
+        }
+    }
+
+    /// The version is 1.3, and this its hash: what was added so far, one message, counts without the fields of DTLS.
+    pub(crate) fn become_dtls13(&mut self, algorithm: HashAlgorithm) {
+        if let Self::Messages(bytes) = self {
+            let bytes = std::mem::take(bytes);
+            *self = Self::Hash(Running::new(algorithm));
+            self.add(&bytes);
+        }
+    }
+
+    /// RFC 8446 §4.4.1: "when the server responds to a ClientHello with a HelloRetryRequest, the value of ClientHello1 is
+    /// replaced with a special synthetic handshake message of handshake type "message_hash" containing Hash(ClientHello1)."
+    pub(crate) fn replace_hello(&mut self, algorithm: HashAlgorithm) {
+        self.become_dtls13(algorithm);
+        let hash = self.hash(algorithm);
+        self.restart(algorithm, &hash);
+    }
+
+    /// Begins with a first ClientHello of which only the hash is left.
+    pub(crate) fn restart(&mut self, algorithm: HashAlgorithm, hello_hash: &[u8]) {
+        let mut running = Running::new(algorithm);
+        running.update(&[HandshakeType::MESSAGE_HASH.0, 0, 0]);
+        running.update(&[u8::try_from(hello_hash.len()).unwrap_or(u8::MAX)]);
+        running.update(hello_hash);
+        *self = Self::Hash(running);
     }
 
     /// RFC 6347 §4.2.6: "Note that in cases where the cookie exchange is used, the initial ClientHello and HelloVerifyRequest
     /// MUST NOT be included in the CertificateVerify or Finished MAC computations."
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 
+    /// The messages of a handshake of 1.2.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        match self {
+            Self::Messages(bytes) => bytes,
+            Self::Hash(_) => &[],
+        }
     }
 
     pub(crate) fn hash(&self, algorithm: HashAlgorithm) -> Vec<u8> {
-        hash::hash(algorithm, &self.0)
+        match self {
+            Self::Messages(bytes) => hash::hash(algorithm, bytes),
+            Self::Hash(hash) => hash.value(),
+        }
+    }
+}
+
+/// The parts of a message that count in 1.3.
+fn short(message: &[u8]) -> [&[u8]; 2] {
+    let header = message.get(..SHORT_HEADER_LEN).unwrap_or_default();
+    [header, message.get(HEADER_LEN..).unwrap_or_default()]
+}
+
+/// The hash of one message as it counts in 1.3.
+pub(crate) fn message_hash(algorithm: HashAlgorithm, message: &[u8]) -> Vec<u8> {
+    hash::hash(algorithm, &short(message).concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHA256: HashAlgorithm = HashAlgorithm::Sha256;
+
+    #[test]
+    fn the_fields_of_dtls_count_in_one_version_and_not_in_the_other() {
+        let message = b"\x01\0\0\x02\0\x07\0\0\0\0\0\x02hi";
+        let mut transcript = Transcript::default();
+        transcript.add(message);
+        assert_eq!(transcript.hash(SHA256), hash::hash(SHA256, message));
+        transcript.become_dtls13(SHA256);
+        assert_eq!(transcript.hash(SHA256), hash::hash(SHA256, b"\x01\0\0\x02hi"));
+        assert_eq!(transcript.hash(SHA256), message_hash(SHA256, message));
+        transcript.add(message);
+        assert_eq!(transcript.hash(SHA256), hash::hash(SHA256, b"\x01\0\0\x02hi\x01\0\0\x02hi"));
+    }
+
+    #[test]
+    fn a_hello_that_was_retried_counts_as_its_hash() {
+        let hello = b"\x01\0\0\x02\0\0\0\0\0\0\0\x02hi";
+        let mut transcript = Transcript::default();
+        transcript.add(hello);
+        transcript.replace_hello(SHA256);
+        let synthetic = [&[254, 0, 0, 32][..], &hash::hash(SHA256, b"\x01\0\0\x02hi")].concat();
+        assert_eq!(transcript.hash(SHA256), hash::hash(SHA256, &synthetic));
     }
 }

@@ -1,7 +1,7 @@
-//! The keys and sequence numbers of one epoch and direction (RFC 6347 §4.1.2, RFC 5288 §3).
+//! The keys and sequence numbers of one epoch and direction (RFC 6347 §4.1.2, RFC 5288 §3, RFC 9147 §4.2).
 
 use super::plaintext::{HEADER_LEN, Header, NUMBER_LEN, RecordNumber};
-use super::{CIPHERTEXT_LEN_MAX, ContentType, Discard, PLAINTEXT_LEN_MAX};
+use super::{CIPHERTEXT_LEN_MAX, ContentType, Discard, PLAINTEXT_LEN_MAX, unified};
 use crate::Version;
 use crate::crypto::aead::{Aead, EXPLICIT_NONCE_LEN, TAG_LEN};
 use wigwag_sansio::{Replay, ReplayWindow};
@@ -10,19 +10,28 @@ const _: () = assert!(EXPLICIT_NONCE_LEN == NUMBER_LEN, "the explicit nonce is t
 
 /// The version that every server takes in the first record, whatever it speaks.
 const DTLS_1_0: u16 = 0xFEFF;
+/// RFC 8446 §5.5: "up to 2^24.5 full-size records (about 24 million) may be encrypted on a given connection".
+const AES_GCM_RECORDS_MAX: u64 = 23_726_566;
 
 /// What we write in one epoch.
 pub(crate) struct WriteEpoch {
     epoch: u16,
     sequence: u64,
-    /// None in epoch 0.
-    aead: Option<Aead>,
+    protection: Protection,
+    /// Of records without protection, and of those of 1.2.
     version: u16,
+}
+
+enum Protection {
+    /// Of epoch 0, in both versions.
+    None,
+    Dtls12(Aead),
+    Dtls13(Box<unified::Keys>),
 }
 
 impl WriteEpoch {
     pub(crate) const fn plaintext() -> Self {
-        Self { epoch: 0, sequence: 0, aead: None, version: Version::Dtls12.wire() }
+        Self::new(0, Protection::None)
     }
 
     /// What a client writes in epoch 0 until the version is [settled](Self::settle_version).
@@ -30,7 +39,11 @@ impl WriteEpoch {
     /// RFC 9147 §4: "This value MUST be set to {254, 253} for all records other than the initial ClientHello (i.e., one not
     /// generated after a HelloRetryRequest), where it may also be {254, 255} for compatibility purposes."
     pub(crate) const fn first_flight() -> Self {
-        Self { epoch: 0, sequence: 0, aead: None, version: DTLS_1_0 }
+        Self { epoch: 0, sequence: 0, protection: Protection::None, version: DTLS_1_0 }
+    }
+
+    const fn new(epoch: u16, protection: Protection) -> Self {
+        Self { epoch, sequence: 0, protection, version: Version::Dtls12.wire() }
     }
 
     /// The server has chosen a version.
@@ -39,7 +52,21 @@ impl WriteEpoch {
     }
 
     pub(crate) const fn protected(epoch: u16, aead: Aead) -> Self {
-        Self { epoch, sequence: 0, aead: Some(aead), version: Version::Dtls12.wire() }
+        Self::new(epoch, Protection::Dtls12(aead))
+    }
+
+    pub(crate) fn dtls13(epoch: u16, keys: unified::Keys) -> Self {
+        Self::new(epoch, Protection::Dtls13(Box::new(keys)))
+    }
+
+    /// Whether several messages go into a record, which saves what a record costs: where nobody but the peer reads them.
+    pub(crate) const fn packs(&self) -> bool {
+        matches!(self.protection, Protection::Dtls13(_))
+    }
+
+    /// The number of the next record.
+    pub(crate) const fn next_number(&self) -> RecordNumber {
+        RecordNumber { epoch: self.epoch, sequence: self.sequence }
     }
 
     pub(crate) const fn epoch(&self) -> u16 {
@@ -53,18 +80,40 @@ impl WriteEpoch {
 
     /// How many records can still be written.
     pub(crate) const fn left(&self) -> u64 {
-        RecordNumber::SEQUENCE_MAX + 1 - self.sequence
+        self.records_max().saturating_sub(self.sequence)
+    }
+
+    // RFC 9147 §4.5.3: "Section 5.5 of [TLS13] defines limits on the number of records that can be protected using the same
+    // keys. … Implementations SHOULD NOT protect more records than allowed by the limit specified for the negotiated AEAD."
+    const fn records_max(&self) -> u64 {
+        match &self.protection {
+            Protection::Dtls13(keys) if keys.aead.is_aes_gcm() => AES_GCM_RECORDS_MAX,
+            Protection::None | Protection::Dtls12(_) | Protection::Dtls13(_) => RecordNumber::SEQUENCE_MAX + 1,
+        }
+    }
+
+    /// Whether it is time for new keys.
+    ///
+    /// RFC 9147 §4.5.3: "Implementations SHOULD initiate a key update before reaching this limit."
+    pub(crate) const fn is_worn(&self) -> bool {
+        self.sequence >= self.records_max() / 2
     }
 
     /// What a record adds to what it carries, in bytes.
     pub(crate) const fn overhead(&self) -> usize {
-        HEADER_LEN + self.explicit_nonce_len() + if self.aead.is_some() { TAG_LEN } else { 0 }
+        match &self.protection {
+            Protection::None => HEADER_LEN,
+            Protection::Dtls12(aead) => HEADER_LEN + aead.explicit_nonce_len() + TAG_LEN,
+            Protection::Dtls13(_) => unified::HEADER_LEN + unified::CONTENT_TYPE_LEN + TAG_LEN,
+        }
     }
 
-    const fn explicit_nonce_len(&self) -> usize {
-        match &self.aead {
-            Some(aead) => aead.explicit_nonce_len(),
-            None => 0,
+    /// What comes before the content.
+    const fn prefix_len(&self) -> usize {
+        match &self.protection {
+            Protection::None => HEADER_LEN,
+            Protection::Dtls12(aead) => HEADER_LEN + aead.explicit_nonce_len(),
+            Protection::Dtls13(_) => unified::HEADER_LEN,
         }
     }
 
@@ -82,7 +131,7 @@ impl WriteEpoch {
             return false;
         }
         let (start, room) = (out.len(), room.min(PLAINTEXT_LEN_MAX));
-        let body = start + HEADER_LEN + self.explicit_nonce_len();
+        let body = start + self.prefix_len();
         out.resize(body, 0);
         let has_written = write(room, out);
         let len = out.len().saturating_sub(body);
@@ -97,9 +146,12 @@ impl WriteEpoch {
 
     /// Seals what lies in `out` from `body` on, and fills in what comes before it from `start` on.
     fn seal(&self, content_type: ContentType, start: usize, body: usize, out: &mut Vec<u8>) -> Option<()> {
-        let number = RecordNumber { epoch: self.epoch, sequence: self.sequence };
+        let number = self.next_number();
         let header = Header { content_type, version: self.version, number };
-        if let Some(aead) = &self.aead {
+        if let Protection::Dtls13(keys) = &self.protection {
+            return keys.seal(content_type, number, start, out);
+        }
+        if let Protection::Dtls12(aead) = &self.protection {
             let plaintext = out.get_mut(body..)?;
             let additional_data = header.additional_data(u16::try_from(plaintext.len()).ok()?);
             // The number is what is unique, whether it is sent once more or not.
@@ -117,8 +169,8 @@ impl WriteEpoch {
 
     /// Goes on with this number in epoch 0, where no nonce can be used twice.
     pub(crate) const fn resume(&mut self, sequence: u64) {
-        debug_assert!(self.aead.is_none());
-        if self.aead.is_none() {
+        debug_assert!(matches!(self.protection, Protection::None));
+        if let Protection::None = self.protection {
             self.sequence = sequence;
         }
     }
@@ -126,7 +178,7 @@ impl WriteEpoch {
     /// A record of any length.
     #[cfg(test)]
     pub(crate) fn forge(&mut self, content_type: ContentType, body: &[u8]) -> Vec<u8> {
-        let start = HEADER_LEN + self.explicit_nonce_len();
+        let start = self.prefix_len();
         let mut out = [&vec![0; start][..], body].concat();
         self.seal(content_type, 0, start, &mut out).unwrap();
         self.sequence += 1;

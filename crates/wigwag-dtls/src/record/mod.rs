@@ -1,7 +1,8 @@
-//! Records: how they are cut from datagrams, protected and opened (RFC 6347 §4.1).
+//! Records: how they are cut from datagrams, protected and opened (RFC 6347 §4.1, RFC 9147 §4).
 
 pub(crate) mod epoch;
 pub(crate) mod plaintext;
+pub(crate) mod unified;
 
 /// What a record carries (RFC 5246 §6.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub(crate) enum ContentType {
     Alert,
     Handshake,
     ApplicationData,
+    /// RFC 9147 §7.
+    Ack,
 }
 
 impl ContentType {
@@ -19,6 +22,7 @@ impl ContentType {
             21 => Some(Self::Alert),
             22 => Some(Self::Handshake),
             23 => Some(Self::ApplicationData),
+            26 => Some(Self::Ack),
             _ => None,
         }
     }
@@ -29,6 +33,7 @@ impl ContentType {
             Self::Alert => 21,
             Self::Handshake => 22,
             Self::ApplicationData => 23,
+            Self::Ack => 26,
         }
     }
 }

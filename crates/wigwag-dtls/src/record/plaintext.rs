@@ -11,7 +11,7 @@ pub(crate) const HEADER_LEN: usize = 13;
 pub(crate) const NUMBER_LEN: usize = 8;
 
 /// Epoch and sequence number, as in a header, in a nonce and in what is authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RecordNumber {
     pub(crate) epoch: u16,
     /// Of 48 bits.

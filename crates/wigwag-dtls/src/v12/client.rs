@@ -1,68 +1,36 @@
 //! The client's handshake.
 
-use super::key_schedule::{Hellos, Secrets};
-use super::{Expect, Next};
-use crate::Group;
-use crate::Role;
+use super::Expect;
+use super::key_schedule::{self, Hellos};
 use crate::alert::AlertDescription;
 use crate::crypto::kx::KeyExchange;
 use crate::crypto::signature::{SignatureScheme, VerifyingKey};
 use crate::crypto::{self, x509};
+use crate::handshake::expect::{Next, Secrets};
 use crate::handshake::fragment::Message;
-use crate::handshake::hello::{self, Answer, Random};
+use crate::handshake::hello::{Answer, Random};
 use crate::handshake::{Failure, Handshake};
 use crate::message::certificate_request::{ECDSA_SIGN, RSA_SIGN};
 use crate::message::{
-    Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, HandshakeType, HelloVerifyRequest,
-    ServerHello, ServerKeyExchange,
+    Certificate, CertificateRequest, CertificateVerify, ClientKeyExchange, HandshakeType, ServerHello,
+    ServerKeyExchange,
 };
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
+use crate::{Group, Role, Version};
 
-/// How often a server may ask for another cookie; its secret may have changed in between.
-const HELLO_VERIFY_REQUESTS_MAX: u32 = 3;
-
-/// The first flight: a ClientHello.
-pub(crate) fn start(handshake: &mut Handshake) -> Expect {
-    let random = handshake.rng.bytes();
-    send_hello(handshake, random, &[]);
-    Expect::ServerHello(ExpectServerHello { random, verified: 0 })
-}
-
-fn send_hello(handshake: &mut Handshake, random: Random, cookie: &[u8]) {
-    handshake.flight.begin(false);
-    handshake.send(HandshakeType::CLIENT_HELLO, |config, out| hello::write_client_hello(random, cookie, config, out));
-}
-
-#[derive(Debug)]
-pub(crate) struct ExpectServerHello {
-    random: Random,
-    /// How many HelloVerifyRequests came.
-    verified: u32,
-}
-
-impl ExpectServerHello {
-    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
-        if message.message_type() == HandshakeType::HELLO_VERIFY_REQUEST && self.verified < HELLO_VERIFY_REQUESTS_MAX {
-            return self.verify(message, handshake);
-        }
-        let hello = ServerHello::decode(message.expect(HandshakeType::SERVER_HELLO, 0)?)?;
-        let answer = Answer::new(&hello, &handshake.config)?;
-        handshake.transcript.add(message.bytes());
-        handshake.write.iter_mut().for_each(WriteEpoch::settle_version);
-        handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
-        handshake.negotiated.srtp_profile = answer.srtp_profile;
-        let (cipher_suite, server_random) = (answer.cipher_suite, answer.random);
-        let hellos = Hellos { cipher_suite, client_random: self.random, server_random };
-        Ok(Next::Expect(Expect::ServerCertificate(ExpectCertificate { hellos })))
-    }
-
-    // RFC 6347 §4.2.1: "The client MUST retransmit the ClientHello with the cookie added."
-    fn verify(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
-        let request = HelloVerifyRequest::decode(message.expect(HandshakeType::HELLO_VERIFY_REQUEST, 0)?)?;
-        handshake.transcript.clear();
-        send_hello(handshake, self.random, request.cookie);
-        Ok(Next::Expect(Expect::ServerHello(Self { random: self.random, verified: self.verified + 1 })))
-    }
+/// The server has chosen 1.2.
+pub(crate) fn answer(
+    client_random: Random,
+    hello: &ServerHello<'_>,
+    message: &Message,
+    handshake: &mut Handshake,
+) -> Result<Expect, Failure> {
+    let answer = Answer::new(hello, &handshake.config)?;
+    handshake.transcript.add(message.bytes());
+    handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
+    handshake.negotiated.srtp_profile = answer.srtp_profile;
+    let hellos = Hellos { cipher_suite: answer.cipher_suite, client_random, server_random: answer.random };
+    Ok(Expect::ServerCertificate(ExpectCertificate { hellos }))
 }
 
 #[derive(Debug)]
@@ -85,7 +53,7 @@ impl ExpectCertificate {
             ));
         }
         handshake.transcript.add(message.bytes());
-        Ok(Next::Expect(Expect::ServerKeyExchange(ExpectServerKeyExchange { hellos: self.hellos, server_key })))
+        Ok(Expect::ServerKeyExchange(ExpectServerKeyExchange { hellos: self.hellos, server_key }).into())
     }
 }
 
@@ -99,9 +67,9 @@ impl ExpectServerKeyExchange {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let exchange = ServerKeyExchange::decode(message.expect(HandshakeType::SERVER_KEY_EXCHANGE, 0)?)?;
         let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
-        let group = handshake.config.groups.iter().copied().find(|group| group.wire() == exchange.group);
+        let group = handshake.config.groups(Version::Dtls12).find(|group| group.wire() == exchange.group);
         let group = group.ok_or(illegal("the server chose a group not offered"))?;
-        let scheme = handshake.accept(exchange.scheme)?;
+        let scheme = handshake.accept(Version::Dtls12, exchange.scheme)?;
         let Hellos { client_random, server_random, .. } = &self.hellos;
         let signed = ServerKeyExchange::signed(client_random, server_random, exchange.group, exchange.public_key);
         if !self.server_key.verify(scheme, &signed, exchange.signature) {
@@ -111,7 +79,7 @@ impl ExpectServerKeyExchange {
         handshake.transcript.add(message.bytes());
         let server_share = exchange.public_key.to_vec();
         let state = ExpectCertificateRequest { hellos: self.hellos, group, server_share };
-        Ok(Next::Expect(Expect::CertificateRequest(state)))
+        Ok(Expect::CertificateRequest(state).into())
     }
 }
 
@@ -133,7 +101,7 @@ impl ExpectCertificateRequest {
         let request = CertificateRequest::decode(message.expect(HandshakeType::CERTIFICATE_REQUEST, 0)?)?;
         let key = handshake.config.certificate.key();
         let certificate_type = if key.is_rsa() { RSA_SIGN } else { ECDSA_SIGN };
-        let scheme = key.choose(request.signature_algorithms);
+        let scheme = key.choose(Version::Dtls12, request.signature_algorithms);
         state.signs_with = scheme.filter(|_| request.certificate_types.contains(&certificate_type));
         if state.signs_with.is_none() {
             return Err(Failure::refused(
@@ -142,7 +110,7 @@ impl ExpectCertificateRequest {
             ));
         }
         handshake.transcript.add(message.bytes());
-        Ok(Next::Expect(Expect::ServerHelloDone(state)))
+        Ok(Expect::ServerHelloDone(state).into())
     }
 }
 
@@ -162,7 +130,7 @@ impl ExpectServerHelloDone {
             return Err(crate::error::DecodeError.into());
         }
         handshake.transcript.add(message.bytes());
-        handshake.flight.begin(false);
+        handshake.begin_flight(false);
         if self.signs_with.is_some() {
             handshake.send(HandshakeType::CERTIFICATE, |config, out| {
                 Certificate { leaf: Some(config.certificate.der()) }.encode(out);
@@ -175,8 +143,8 @@ impl ExpectServerHelloDone {
             ClientKeyExchange { public_key: &public_key }.encode(out);
         });
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
-        let secrets = Secrets::new(&secret, &session_hash, self.hellos);
-        handshake.key_log = handshake.config.key_log.then(|| secrets.key_log_line());
+        let secrets = key_schedule::Secrets::new(&secret, &session_hash, self.hellos);
+        handshake.log_key(|| secrets.key_log_line());
         if let Some(scheme) = self.signs_with {
             let signed = handshake.transcript.bytes().to_vec();
             let signature = handshake.sign(scheme, &signed)?;
@@ -191,13 +159,13 @@ impl ExpectServerHelloDone {
         let verify_data = secrets.verify_data(Role::Client, &handshake.transcript);
         handshake.send(HandshakeType::FINISHED, |_, out| out.extend_from_slice(&verify_data));
         handshake.received.require(1);
-        Ok(Next::Expect(Expect::ServerFinished(ExpectFinished { secrets })))
+        Ok(Expect::ServerFinished(ExpectFinished { secrets }).into())
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct ExpectFinished {
-    secrets: Secrets,
+    secrets: key_schedule::Secrets,
 }
 
 impl ExpectFinished {
@@ -208,6 +176,6 @@ impl ExpectFinished {
             return Err(super::server::wrong_finished());
         }
         handshake.flight.clear();
-        Ok(Next::Complete(self.secrets))
+        Ok(Next::Complete(Secrets::Dtls12(self.secrets)))
     }
 }

@@ -26,24 +26,22 @@ pub(crate) mod key_schedule;
 pub(crate) mod server;
 
 use crate::alert::AlertDescription;
+use crate::handshake::expect::{self, Next};
 use crate::handshake::fragment::Message;
 use crate::handshake::{Failure, Handshake};
-use key_schedule::Secrets;
 
 /// Keys that are not as long as their cipher's: it cannot be, and is not a reason to panic.
 fn no_cipher() -> Failure {
     Failure::refused(AlertDescription::InternalError, "the keys do not fit the cipher")
 }
 
-/// What a handshake waits for.
+/// What a handshake waits for after the hellos.
 #[derive(Debug)]
 pub(crate) enum Expect {
-    ClientHello(server::ExpectClientHello),
     ClientCertificate(server::ExpectCertificate),
     ClientKeyExchange(server::ExpectClientKeyExchange),
     CertificateVerify(server::ExpectCertificateVerify),
     ClientFinished(server::ExpectFinished),
-    ServerHello(client::ExpectServerHello),
     ServerCertificate(client::ExpectCertificate),
     ServerKeyExchange(client::ExpectServerKeyExchange),
     CertificateRequest(client::ExpectCertificateRequest),
@@ -51,22 +49,19 @@ pub(crate) enum Expect {
     ServerFinished(client::ExpectFinished),
 }
 
-/// What a message leads to.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Expect(Expect),
-    Complete(Secrets),
+impl From<Expect> for Next {
+    fn from(expect: Expect) -> Self {
+        Self::Expect(expect::Expect::Dtls12(expect))
+    }
 }
 
 impl Expect {
     pub(crate) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         match self {
-            Self::ClientHello(state) => state.handle(message, handshake),
             Self::ClientCertificate(state) => state.handle(message, handshake),
             Self::ClientKeyExchange(state) => state.handle(message, handshake),
             Self::CertificateVerify(state) => state.handle(message, handshake),
             Self::ClientFinished(state) => state.handle(message, handshake),
-            Self::ServerHello(state) => state.handle(message, handshake),
             Self::ServerCertificate(state) => state.handle(message, handshake),
             Self::ServerKeyExchange(state) => state.handle(message, handshake),
             Self::CertificateRequest(state) => state.handle(message, handshake),

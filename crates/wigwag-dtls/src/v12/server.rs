@@ -1,14 +1,15 @@
 //! The server's handshake.
 
-use super::key_schedule::{Hellos, Secrets};
-use super::{Expect, Next};
+use super::Expect;
+use super::key_schedule::{self, Hellos};
 use crate::alert::AlertDescription;
 use crate::codec::Numbers;
 use crate::crypto::kx::KeyExchange;
 use crate::crypto::signature::VerifyingKey;
 use crate::crypto::{self, x509};
+use crate::handshake::expect::{Next, Secrets};
 use crate::handshake::fragment::Message;
-use crate::handshake::hello::{Random, Selection};
+use crate::handshake::hello::{self, Random, Selection};
 use crate::handshake::{Failure, Handshake};
 use crate::message::certificate_request::{ECDSA_SIGN, RSA_SIGN};
 use crate::message::{
@@ -16,62 +17,64 @@ use crate::message::{
     ServerKeyExchange,
 };
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
-use crate::{ClientAuthentication, Role};
+use crate::{ClientAuthentication, Role, Version};
 
-pub(super) fn unsupported_certificate() -> Failure {
+pub(crate) fn unsupported_certificate() -> Failure {
     Failure::refused(AlertDescription::UnsupportedCertificate, "the certificate has no key that we verify with")
 }
 
-pub(super) fn bad_key_share() -> Failure {
+pub(crate) fn bad_key_share() -> Failure {
     Failure::refused(AlertDescription::IllegalParameter, "the key share is not a point of its curve")
 }
 
-pub(super) fn wrong_finished() -> Failure {
+pub(crate) fn wrong_finished() -> Failure {
     Failure::refused(AlertDescription::DecryptError, "the two sides have not seen the same handshake")
 }
 
-#[derive(Debug)]
-pub(crate) struct ExpectClientHello;
+/// Owes the whole flight 4. The client is where it says: ICE has shown it, or a cookie.
+pub(crate) fn answer(hello: &ClientHello<'_>, message: &Message, handshake: &mut Handshake) -> Result<Expect, Failure> {
+    let selection = Selection::new(hello, &handshake.config)?;
+    handshake.transcript.add(message.bytes());
+    handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
+    handshake.negotiated.group = Some(selection.group);
+    handshake.negotiated.srtp_profile = selection.srtp_profile;
+    let (client_random, server_random): (Random, Random) = (hello.random, server_random(handshake));
+    let hellos = Hellos { cipher_suite: selection.cipher_suite, client_random, server_random };
+    let share = KeyExchange::generate(selection.group, &mut handshake.rng);
 
-impl ExpectClientHello {
-    /// Owes the whole flight 4. The client is where it says: ICE has shown it, or a cookie.
-    pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
-        let hello = ClientHello::decode(message.expect(HandshakeType::CLIENT_HELLO, 0)?)?;
-        let selection = Selection::new(&hello, &handshake.config)?;
-        handshake.transcript.add(message.bytes());
-        handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
-        handshake.negotiated.group = Some(selection.group);
-        handshake.negotiated.srtp_profile = selection.srtp_profile;
-        let (client_random, server_random): (Random, Random) = (hello.random, handshake.rng.bytes());
-        let hellos = Hellos { cipher_suite: selection.cipher_suite, client_random, server_random };
-        let share = KeyExchange::generate(selection.group, &mut handshake.rng);
-
-        handshake.flight.begin(false);
-        handshake.send(HandshakeType::SERVER_HELLO, |_, out| selection.write_server_hello(server_random, out));
-        handshake.send(HandshakeType::CERTIFICATE, |config, out| {
-            Certificate { leaf: Some(config.certificate.der()) }.encode(out);
-        });
-        let (group, public_key) = (selection.group.wire(), share.public_key());
-        let signed = ServerKeyExchange::signed(&client_random, &server_random, group, &public_key);
-        let scheme = selection.signature_scheme;
-        let signature = handshake.sign(scheme, &signed)?;
-        handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |_, out| {
-            ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }
-                .encode(out);
-        });
-        if handshake.config.client_authentication != ClientAuthentication::None {
-            request_certificate(handshake)?;
-        }
-        handshake.send(HandshakeType::SERVER_HELLO_DONE, |_, _| {});
-        Ok(Next::Expect(match handshake.config.client_authentication {
-            ClientAuthentication::None => {
-                Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key: None })
-            }
-            ClientAuthentication::Required | ClientAuthentication::Requested => {
-                Expect::ClientCertificate(ExpectCertificate { hellos, share })
-            }
-        }))
+    handshake.begin_flight(false);
+    handshake.send(HandshakeType::SERVER_HELLO, |_, out| selection.write_server_hello(server_random, out));
+    handshake.send(HandshakeType::CERTIFICATE, |config, out| {
+        Certificate { leaf: Some(config.certificate.der()) }.encode(out);
+    });
+    let (group, public_key) = (selection.group.wire(), share.public_key());
+    let signed = ServerKeyExchange::signed(&client_random, &server_random, group, &public_key);
+    let scheme = selection.signature_scheme;
+    let signature = handshake.sign(scheme, &signed)?;
+    handshake.send(HandshakeType::SERVER_KEY_EXCHANGE, |_, out| {
+        ServerKeyExchange { group, public_key: &public_key, scheme: scheme.wire(), signature: &signature }.encode(out);
+    });
+    if handshake.config.client_authentication != ClientAuthentication::None {
+        request_certificate(handshake)?;
     }
+    handshake.send(HandshakeType::SERVER_HELLO_DONE, |_, _| {});
+    Ok(match handshake.config.client_authentication {
+        ClientAuthentication::None => {
+            Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key: None })
+        }
+        ClientAuthentication::Required | ClientAuthentication::Requested => {
+            Expect::ClientCertificate(ExpectCertificate { hellos, share })
+        }
+    })
+}
+
+/// With a mark in it if we could have spoken 1.3.
+fn server_random(handshake: &mut Handshake) -> Random {
+    let mut random: Random = handshake.rng.bytes();
+    if handshake.config.speaks(Version::Dtls13) {
+        random.iter_mut().rev().zip(hello::DOWNGRADE.iter().rev()).for_each(|(to, from)| *to = *from);
+    }
+    random
 }
 
 fn request_certificate(handshake: &mut Handshake) -> Result<(), Failure> {
@@ -103,7 +106,7 @@ impl ExpectCertificate {
         };
         handshake.transcript.add(message.bytes());
         let Self { hellos, share } = self;
-        Ok(Next::Expect(Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key })))
+        Ok(Expect::ClientKeyExchange(ExpectClientKeyExchange { hellos, share, client_key }).into())
     }
 }
 
@@ -120,23 +123,24 @@ impl ExpectClientKeyExchange {
         let secret = self.share.agree(exchange.public_key).ok_or_else(bad_key_share)?;
         handshake.transcript.add(message.bytes());
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
-        let secrets = Secrets::new(&secret, &session_hash, self.hellos);
-        handshake.key_log = handshake.config.key_log.then(|| secrets.key_log_line());
+        let secrets = key_schedule::Secrets::new(&secret, &session_hash, self.hellos);
+        handshake.log_key(|| secrets.key_log_line());
         let theirs = secrets.aead(Role::Client).ok_or_else(super::no_cipher)?;
         handshake.read = Some(ReadEpoch::protected(1, theirs));
-        Ok(Next::Expect(match self.client_key {
+        Ok(match self.client_key {
             Some(client_key) => Expect::CertificateVerify(ExpectCertificateVerify { secrets, client_key }),
             None => {
                 handshake.received.require(1);
                 Expect::ClientFinished(ExpectFinished { secrets })
             }
-        }))
+        }
+        .into())
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct ExpectCertificateVerify {
-    secrets: Secrets,
+    secrets: key_schedule::Secrets,
     client_key: VerifyingKey,
 }
 
@@ -144,19 +148,19 @@ impl ExpectCertificateVerify {
     /// A certificate is public: only this shows that the client is the one whom it names (CVE-2022-29222).
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, 0)?)?;
-        let scheme = handshake.accept(verify.scheme)?;
+        let scheme = handshake.accept(Version::Dtls12, verify.scheme)?;
         if !self.client_key.verify(scheme, handshake.transcript.bytes(), verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the client's signature is wrong"));
         }
         handshake.transcript.add(message.bytes());
         handshake.received.require(1);
-        Ok(Next::Expect(Expect::ClientFinished(ExpectFinished { secrets: self.secrets })))
+        Ok(Expect::ClientFinished(ExpectFinished { secrets: self.secrets }).into())
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct ExpectFinished {
-    secrets: Secrets,
+    secrets: key_schedule::Secrets,
 }
 
 impl ExpectFinished {
@@ -168,13 +172,13 @@ impl ExpectFinished {
             return Err(wrong_finished());
         }
         handshake.transcript.add(message.bytes());
-        handshake.flight.begin(true);
+        handshake.begin_flight(true);
         handshake.send_change_cipher_spec();
         let ours = self.secrets.aead(Role::Server).ok_or_else(super::no_cipher)?;
         handshake.write.push(WriteEpoch::protected(1, ours));
         let verify_data = self.secrets.verify_data(Role::Server, &handshake.transcript);
         handshake.send(HandshakeType::FINISHED, |_, out| out.extend_from_slice(&verify_data));
-        Ok(Next::Complete(self.secrets))
+        Ok(Next::Complete(Secrets::Dtls12(self.secrets)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wigwag_dtls::{Certificate, CloseReason, Config, Connection, Event, HashAlgorithm, Role, SrtpKeys};
+use wigwag_dtls::{Certificate, CloseReason, Config, Connection, Event, HashAlgorithm, Role, SrtpKeys, Version};
 use wigwag_sansio::Seed;
 
 /// The client.
@@ -25,6 +25,14 @@ pub(crate) fn configs() -> [Config; 2] {
         let (own, other) = if role == Role::Client { (A, Z) } else { (Z, A) };
         let mut config = Config::new(role, certificates[own].clone());
         config.remote_fingerprints = vec![certificates[other].fingerprint(HashAlgorithm::Sha256)];
+        config
+    })
+}
+
+/// The same, of those who speak one version only.
+pub(crate) fn configs_of(version: Version) -> [Config; 2] {
+    configs().map(|mut config| {
+        (config.min_version, config.max_version) = (version, version);
         config
     })
 }
@@ -161,6 +169,19 @@ impl Pair {
             assert_eq!(self.data[1 - who].get(before).map(Vec::as_slice), Some(text.as_bytes()));
         }
     }
+}
+
+/// Both have the same keys, from opposite ends.
+pub(crate) fn assert_same_keys(pair: &Pair) {
+    let exported = pair.peers.each_ref().map(|peer| {
+        let mut out = [0; 40];
+        peer.export_keying_material("EXPORTER-test", Some(b"context"), &mut out).map(|()| out)
+    });
+    assert!(exported[0].is_ok() && exported[0] == exported[1]);
+    let [Some(a), Some(z)] = &pair.srtp else { panic!("both have keys") };
+    assert_eq!((a.profile(), a.local_key(), a.local_salt()), (z.profile(), z.remote_key(), z.remote_salt()));
+    assert_eq!((z.local_key(), z.local_salt()), (a.remote_key(), a.remote_salt()));
+    assert_ne!(a.local_key(), z.local_key());
 }
 
 pub(crate) fn as_it_is(_: usize, datagram: Vec<u8>) -> Vec<Vec<u8>> {

@@ -1,6 +1,6 @@
 //! Two of ours, and a wire that loses, repeats and cuts.
 
-use crate::common::{self, A, Pair, Z, as_it_is, configs, established, plaintext, records};
+use crate::common::{self, A, Pair, Z, as_it_is, assert_same_keys, configs, established, plaintext, records};
 use std::sync::Arc;
 use std::time::Duration;
 use wigwag_dtls::{
@@ -10,18 +10,6 @@ use wigwag_dtls::{
 use wigwag_sansio::{Rng, Seed};
 
 const LIMIT: Duration = Duration::from_secs(100);
-
-fn assert_same_keys(pair: &Pair) {
-    let exported = pair.peers.each_ref().map(|peer| {
-        let mut out = [0; 40];
-        peer.export_keying_material("EXPORTER-test", Some(b"context"), &mut out).map(|()| out)
-    });
-    assert!(exported[0].is_ok() && exported[0] == exported[1]);
-    let [Some(a), Some(z)] = &pair.srtp else { panic!("both have keys") };
-    assert_eq!((a.profile(), a.local_key(), a.local_salt()), (z.profile(), z.remote_key(), z.remote_salt()));
-    assert_eq!((z.local_key(), z.local_salt()), (a.remote_key(), a.remote_salt()));
-    assert_ne!(a.local_key(), z.local_key());
-}
 
 #[test]
 fn two_of_ours_agree_on_keys_with_swapped_roles() {
@@ -65,7 +53,7 @@ fn each_group_and_each_profile_works_and_the_server_prefers() {
 fn each_cipher_suite_works_and_the_server_prefers() {
     let rsa = include_str!("certificates/rsa2048.pem");
     let rsa = Arc::new(Certificate::from_pem(rsa, rsa).unwrap());
-    for suite in CipherSuite::ALL {
+    for suite in CipherSuite::ALL.iter().filter(|suite| suite.version() == Version::Dtls12) {
         let mut configs = configs();
         let name = suite.to_string();
         if name.contains("RSA_WITH") && !name.contains("ECDSA") {

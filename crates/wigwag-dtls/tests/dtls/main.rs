@@ -5,6 +5,7 @@ mod certificates;
 mod common;
 mod cookie;
 mod corpora;
+mod dtls_13;
 mod handshake;
 mod hostile;
 mod limits;

@@ -3,25 +3,29 @@
 use crate::common::{A as CLIENT, Z as SERVER, configs, records};
 use expect_test::expect;
 use std::time::{Duration, Instant};
-use wigwag_dtls::{CloseReason, Connection, Event, Stats};
+use wigwag_dtls::{CloseReason, Config, Connection, Event, Stats};
 use wigwag_sansio::{Datagram, Rng, Seed, Transmit};
 use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Node, Wire, World, Z, seeds};
 
-struct Peer {
-    wire: Wire,
-    connection: Connection,
+pub(crate) struct Peer {
+    pub(crate) wire: Wire,
+    pub(crate) connection: Connection,
     /// The keys of SRTP that it was told of, as the client's before the server's.
     keys: Option<Vec<u8>>,
-    closed: Option<CloseReason>,
+    pub(crate) closed: Option<CloseReason>,
     messages: Vec<Vec<u8>>,
 }
 
 fn peers(seed: u64) -> [Peer; 2] {
+    peers_with(&configs(), seed)
+}
+
+pub(crate) fn peers_with(configs: &[Config; 2], seed: u64) -> [Peer; 2] {
     let [client, server] = Wire::pair();
     let peer = |wire, who: usize| Peer {
         wire,
-        connection: Connection::new(configs()[who].clone(), Seed::for_test(2 * seed + who as u64)),
+        connection: Connection::new(configs[who].clone(), Seed::for_test(2 * seed + who as u64)),
         keys: None,
         closed: None,
         messages: vec![],
@@ -143,7 +147,7 @@ fn dissect(datagram: &[u8]) -> String {
     records(datagram).iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn connected(world: &World<Peer>) -> bool {
+pub(crate) fn connected(world: &World<Peer>) -> bool {
     world[A].keys.is_some() && world[A].keys == world[Z].keys
 }
 

@@ -1,6 +1,7 @@
 //! Private keys: ours, or behind a signer of the user's.
 
 use super::{SignatureScheme, VerifyingKey};
+use crate::Version;
 use crate::certificate::Signer;
 use crate::codec::Numbers;
 use crate::crypto::kx;
@@ -84,9 +85,10 @@ impl SigningKey {
         }
     }
 
-    /// What to sign with for a peer that verifies these, in DTLS 1.2.
-    pub(crate) fn choose(&self, offered: Numbers<'_>) -> Option<SignatureScheme> {
-        self.schemes().iter().copied().find(|scheme| offered.contains(scheme.wire()))
+    /// What to sign with for a peer that verifies these.
+    pub(crate) fn choose(&self, version: Version, offered: Numbers<'_>) -> Option<SignatureScheme> {
+        let mut schemes = self.schemes().iter().copied().filter(|scheme| scheme.is_for(version));
+        schemes.find(|scheme| offered.contains(scheme.wire()))
     }
 
     /// Whether it is for the cipher suites of RSA; otherwise it is for those of ECDSA (RFC 8422 §5.1).

@@ -1,7 +1,11 @@
 //! Extensions (RFC 5246 §7.4.1.4): one file an extension, each with its number and what it carries.
 
+pub(crate) mod certificate_authorities;
+pub(crate) mod cookie;
 pub(crate) mod ec_point_formats;
 pub(crate) mod extended_master_secret;
+pub(crate) mod key_share;
+pub(crate) mod psk_key_exchange_modes;
 pub(crate) mod renegotiation_info;
 pub(crate) mod signature_algorithms;
 pub(crate) mod supported_groups;
@@ -28,6 +32,11 @@ impl<'a> Extensions<'a> {
         if reader.is_empty() {
             return Ok(Self(&[]));
         }
+        Self::decode(reader)
+    }
+
+    /// A list that must be there.
+    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let extensions = Self(reader.vec16()?);
         // RFC 5246 §7.4.1.4: "There MUST NOT be more than one extension of the same type."
         let mut types = BTreeSet::new();

@@ -1,0 +1,377 @@
+//! Two of ours, and a wire that loses, repeats and cuts.
+
+use super::{LIMIT, configs, established, pair};
+use crate::common::{A, Pair, Z, as_it_is, assert_same_keys, plaintext};
+use std::time::Duration;
+use wigwag_dtls::{CipherSuite, CloseReason, Connection, Group, SrtpProfile, Version};
+use wigwag_sansio::{Rng, Seed};
+
+#[test]
+fn two_of_ours_agree_on_keys_with_swapped_roles() {
+    let pair = established(1);
+    assert_same_keys(&pair);
+    for (peer, other) in [(A, Z), (Z, A)] {
+        let (other, peer) = (&pair.peers[other], &pair.peers[peer]);
+        assert_eq!(peer.version(), Some(Version::Dtls13));
+        assert_eq!(peer.cipher_suite(), Some(CipherSuite::Aes128GcmSha256));
+        assert_eq!(peer.group(), Some(Group::X25519MlKem768));
+        assert_eq!(peer.srtp_profile(), Some(SrtpProfile::AeadAes128Gcm));
+        assert_eq!(peer.peer_certificate_der(), Some(other.config().certificate.der()));
+    }
+}
+
+#[test]
+fn nothing_is_sent_twice_and_an_ack_is_all_that_answers_the_last_flight() {
+    let pair = established(1);
+    assert_eq!(pair.sent, [3, 3], "two for the hello; two for the server's flight, and its ACK");
+    for peer in &pair.peers {
+        assert_eq!((peer.stats().retransmissions, peer.stats().repetitions), (0, 0));
+    }
+}
+
+/// The server prefers, and asks for another hello where the share that it prefers was not sent.
+#[test]
+fn each_group_profile_and_suite_works_and_the_server_prefers() {
+    for (group, hellos) in [(Group::X25519MlKem768, 1), (Group::X25519, 1), (Group::Secp256r1, 2)] {
+        for &profile in SrtpProfile::ALL {
+            for &suite in CipherSuite::ALL.iter().filter(|suite| suite.version() == Version::Dtls13) {
+                let mut configs = configs();
+                configs[Z].groups.sort_by_key(|other| *other != group);
+                configs[Z].srtp_profiles.sort_by_key(|other| *other != profile);
+                configs[Z].cipher_suites.sort_by_key(|other| *other != suite);
+                let mut pair = Pair::with(configs, 1);
+                let mut retries = 1;
+                pair.run(LIMIT, |to, datagram| {
+                    // The random of a HelloRetryRequest (RFC 8446 §4.1.3).
+                    retries += usize::from(to == A && datagram[0] == 22 && datagram[27..29] == [0xCF, 0x21]);
+                    vec![datagram]
+                });
+                pair.assert_alive();
+                assert_same_keys(&pair);
+                let peer = &pair.peers[A];
+                assert_eq!(
+                    (peer.group(), peer.srtp_profile(), peer.cipher_suite()),
+                    (Some(group), Some(profile), Some(suite))
+                );
+                assert_eq!(retries, hellos);
+                let record = pair.protect(A, b"text").expect("connected");
+                assert_eq!(record.len(), 5 + 4 + 1 + 16);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_hello_differs_from_the_first_in_its_share_alone() {
+    let mut configs = configs();
+    configs[Z].groups = vec![Group::Secp256r1];
+    let mut pair = Pair::with(configs, 1);
+    pair.mtu = 2000;
+    pair.poll(A);
+    let first = pair.wire.pop_front().unwrap().1;
+    pair.deliver(Z, &first);
+    pair.poll(Z);
+    let retry = pair.wire.pop_front().unwrap().1;
+    assert!(retry.len() < 120, "no certificate yet: {}", retry.len());
+    pair.deliver(A, &retry);
+    pair.poll(A);
+    let second = pair.wire.pop_front().unwrap().1;
+    let extensions = |hello: &[u8]| {
+        let mut rest = &hello[13 + 12 + 2 + 32 + 2..];
+        rest = &rest[2 + usize::from(u16::from_be_bytes([rest[0], rest[1]])) + 2 + 2..];
+        let mut extensions = vec![];
+        while let [a, b, c, d, ..] = *rest {
+            let len = usize::from(u16::from_be_bytes([c, d]));
+            extensions.push((u16::from_be_bytes([a, b]), rest[4..4 + len].to_vec()));
+            rest = &rest[4 + len..];
+        }
+        extensions
+    };
+    let (before, after) = (extensions(&first), extensions(&second));
+    for ((number, one), (other_number, other)) in before.iter().zip(&after) {
+        assert_eq!(number, other_number, "the same order");
+        assert_eq!(one == other, *number != 51);
+    }
+    assert_eq!(before.len(), after.len());
+    assert_eq!(first[25..59], second[25..59], "version and random");
+    pair.deliver(Z, &second);
+    pair.run(LIMIT, as_it_is);
+    pair.assert_alive();
+    assert_same_keys(&pair);
+}
+
+#[test]
+fn without_anything_common_both_end() {
+    let spoil: [fn(&mut [wigwag_dtls::Config; 2]); 2] = [
+        |configs| (configs[A].groups, configs[Z].groups) = (vec![Group::X25519], vec![Group::Secp256r1]),
+        |configs| {
+            configs[A].cipher_suites = vec![CipherSuite::Aes128GcmSha256];
+            configs[Z].cipher_suites = vec![CipherSuite::Aes256GcmSha384];
+        },
+    ];
+    for spoil in spoil {
+        let mut configs = configs();
+        spoil(&mut configs);
+        let mut pair = Pair::with(configs, 1);
+        pair.run(LIMIT, as_it_is);
+        assert!(matches!(pair.closed[Z], Some(CloseReason::Refused { .. })), "{:?}", pair.closed);
+        assert!(matches!(pair.closed[A], Some(CloseReason::Alert(_))), "{:?}", pair.closed);
+        assert_eq!(pair.connected, [false; 2]);
+    }
+}
+
+#[test]
+fn without_a_common_profile_there_are_no_srtp_keys_and_all_else_works() {
+    for side in [A, Z] {
+        let mut configs = configs();
+        configs[side].srtp_profiles.clear();
+        let mut pair = Pair::with(configs, 1);
+        pair.run(LIMIT, as_it_is);
+        pair.assert_alive();
+        assert!(pair.srtp.iter().all(Option::is_none));
+    }
+}
+
+/// Runs on until nobody waits for anything.
+fn settle(pair: &mut Pair) {
+    for _ in 0..50 {
+        pair.exchange(as_it_is);
+        if !pair.advance() {
+            return;
+        }
+    }
+    panic!("it does not come to rest");
+}
+
+#[test]
+fn a_handshake_survives_the_loss_of_any_one_datagram() {
+    for (mtu, retry) in [(1200, false), (1200, true), (300, false)] {
+        let new = || {
+            let mut configs = configs();
+            if retry {
+                configs[Z].groups = vec![Group::Secp256r1];
+            }
+            let mut pair = Pair::with(configs, 1);
+            pair.mtu = mtu;
+            pair
+        };
+        let mut whole = new();
+        whole.run(LIMIT, as_it_is);
+        let datagrams: usize = whole.sent.iter().sum();
+        assert!(datagrams >= 6);
+        for lost in 0..datagrams {
+            let mut pair = new();
+            let (begin, mut n) = (pair.now, 0);
+            pair.run(LIMIT, |_, datagram| {
+                n += 1;
+                if n - 1 == lost { vec![] } else { vec![datagram] }
+            });
+            // The server's ACK is lost after both are connected.
+            settle(&mut pair);
+            pair.assert_alive();
+            assert_same_keys(&pair);
+            assert!(pair.now - begin <= Duration::from_millis(450), "datagram {lost}: {:?}", pair.now - begin);
+        }
+    }
+}
+
+/// RFC 9147 §7.2: only what was not acknowledged is sent again.
+#[test]
+fn what_was_acknowledged_is_not_sent_again() {
+    let mut pair = pair(1);
+    pair.mtu = 300;
+    let (mut n, mut from_server) = (0, 0);
+    pair.run(LIMIT, |to, datagram| {
+        // One in the middle of the server's flight.
+        n += usize::from(to == A && datagram[0] & 0xE0 == 0x20);
+        from_server += datagram.len() * usize::from(to == A);
+        if to == A && n == 1 && datagram[0] & 0xE0 == 0x20 { vec![] } else { vec![datagram] }
+    });
+    pair.assert_alive();
+    let mut whole = super::pair(1);
+    whole.mtu = 300;
+    let mut all = 0;
+    whole.run(LIMIT, |to, datagram| {
+        all += datagram.len() * usize::from(to == A);
+        vec![datagram]
+    });
+    assert!(all < from_server && from_server <= all + 300, "{from_server} and {all} bytes");
+    assert_eq!(pair.peers.each_ref().map(|peer| peer.stats().retransmissions), [0, 1]);
+}
+
+#[test]
+fn a_handshake_survives_datagrams_that_come_twice_or_in_reverse() {
+    let mut twice = pair(1);
+    twice.run(LIMIT, |_, datagram| vec![datagram.clone(), datagram]);
+    settle(&mut twice);
+    twice.assert_alive();
+    assert!(twice.sent.iter().sum::<usize>() <= 16, "{:?}", twice.sent);
+
+    for mtu in [1200, 200] {
+        let mut reverse = pair(1);
+        reverse.mtu = mtu;
+        for _ in 0..200 {
+            reverse.poll(A);
+            reverse.poll(Z);
+            while let Some((to, datagram)) = reverse.wire.pop_back() {
+                reverse.deliver(to, &datagram);
+            }
+            if reverse.connected == [true; 2] || reverse.poll(A) + reverse.poll(Z) == 0 && !reverse.advance() {
+                break;
+            }
+        }
+        reverse.assert_alive();
+    }
+}
+
+/// A hello longer than a datagram, in pieces of one byte and in any order.
+#[test]
+fn fragments_of_one_byte_in_any_order_are_enough() {
+    for seed in 0..3 {
+        let mut rng = Rng::new(Seed::for_test(seed));
+        let mut pair = pair(seed);
+        pair.mtu = 3000;
+        pair.run(LIMIT, |to, datagram| {
+            if to == A || datagram[0] != 22 {
+                return vec![datagram];
+            }
+            let (header, body) = datagram[13..].split_at(12);
+            let mut shreds: Vec<_> = (0u32..)
+                .zip(body)
+                .map(|(i, byte)| {
+                    let fragment = [&header[..6], &i.to_be_bytes()[1..], &[0, 0, 1, *byte]].concat();
+                    plaintext(22, 0, i.into(), &fragment)
+                })
+                .collect();
+            for i in (1..shreds.len()).rev() {
+                shreds.swap(i, rng.below(i as u64 + 1) as usize);
+            }
+            shreds
+        });
+        pair.assert_alive();
+        assert_same_keys(&pair);
+    }
+}
+
+#[test]
+fn a_path_for_almost_nothing_is_enough() {
+    let mut pair = pair(1);
+    pair.mtu = 60;
+    pair.run(LIMIT, as_it_is);
+    settle(&mut pair);
+    pair.assert_alive();
+    assert!(pair.sent[Z] > 30, "{:?}", pair.sent);
+}
+
+/// Nobody says that a datagram was too long; so, after three retransmissions, they are shorter.
+#[test]
+fn a_path_that_swallows_long_datagrams_only_delays() {
+    let mut pair = pair(1);
+    pair.run(LIMIT, |_, datagram| if datagram.len() > 548 { vec![] } else { vec![datagram] });
+    settle(&mut pair);
+    pair.assert_alive();
+}
+
+#[test]
+fn a_handshake_survives_much_loss() {
+    for seed in 0..60 {
+        let mut rng = Rng::new(Seed::for_test(seed));
+        let mut configs = configs();
+        if seed % 3 == 0 {
+            configs[Z].groups = vec![Group::Secp256r1];
+        }
+        let mut pair = Pair::with(configs, seed);
+        pair.mtu = [1200, 400][seed as usize % 2];
+        pair.run(LIMIT, |_, datagram| if rng.below(100) < 30 { vec![] } else { vec![datagram] });
+        settle(&mut pair);
+        pair.assert_alive();
+        assert_same_keys(&pair);
+    }
+}
+
+#[test]
+fn a_client_that_nobody_answers_gives_up() {
+    let mut pair = pair(1);
+    let begin = pair.now;
+    while pair.closed[A].is_none() {
+        pair.exchange(|_, _| vec![]);
+        assert!(pair.advance() || pair.closed[A].is_some());
+        pair.poll_events(A);
+    }
+    assert_eq!(pair.closed[A], Some(CloseReason::TimedOut));
+    assert_eq!((pair.now - begin).as_millis(), 200 * 511 + 60_000 + 60_000);
+}
+
+/// What was answered is not sent again, so nothing but patience ends it.
+#[test]
+fn a_peer_that_falls_silent_in_between_is_given_up() {
+    for kept in 1..6 {
+        let mut pair = pair(1);
+        let mut n = 0;
+        pair.run(Duration::from_secs(400), |_, datagram| {
+            n += 1;
+            if n <= kept { vec![datagram] } else { vec![] }
+        });
+        for _ in 0..50 {
+            pair.exchange(|_, _| vec![]);
+            pair.advance();
+        }
+        pair.poll_events(A);
+        pair.poll_events(Z);
+        assert_eq!(pair.closed[A], Some(CloseReason::TimedOut), "after {kept}");
+        assert_eq!(pair.peers[A].poll_timeout(pair.now), None);
+    }
+}
+
+#[test]
+fn both_can_close_and_the_other_learns_of_it() {
+    for who in [A, Z] {
+        let mut pair = established(1);
+        pair.peers[who].close();
+        assert!(pair.protect(who, b"late").is_none());
+        pair.exchange(as_it_is);
+        assert_eq!(
+            (pair.closed[who], pair.closed[1 - who]),
+            (Some(CloseReason::Local), Some(CloseReason::CloseNotify))
+        );
+    }
+}
+
+#[test]
+fn a_key_log_has_five_lines_which_are_the_same_on_both_sides() {
+    let mut configs = configs();
+    configs.iter_mut().for_each(|config| config.key_log = true);
+    let mut pair = Pair::with(configs, 1);
+    pair.poll(A);
+    let random: String = pair.wire[0].1[13 + 12 + 2..][..32].iter().map(|byte| format!("{byte:02x}")).collect();
+    pair.run(LIMIT, as_it_is);
+    let [a, z] = pair.peers.each_mut().map(|peer| std::iter::from_fn(|| peer.poll_key_log()).collect::<Vec<_>>());
+    assert_eq!(a, z);
+    let labels: Vec<&str> = a.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(
+        labels,
+        [
+            "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+            "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+            "CLIENT_TRAFFIC_SECRET_0",
+            "SERVER_TRAFFIC_SECRET_0",
+            "EXPORTER_SECRET"
+        ]
+    );
+    for line in &a {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!((words[1], words[2].len(), words.len()), (&*random, 64, 3));
+    }
+    let mut silent = established(1);
+    assert_eq!(silent.peers.each_mut().map(Connection::poll_key_log), [None, None]);
+}
+
+#[test]
+fn more_than_255_hashes_are_not_exported() {
+    let pair = established(1);
+    let export = |len: usize| pair.peers[A].export_keying_material("EXPORTER-x", None, &mut vec![0; len]);
+    assert_eq!(export(255 * 32), Ok(()));
+    assert_eq!(export(255 * 32 + 1), Err(wigwag_dtls::Error::InvalidExporter));
+    let long = "x".repeat(250);
+    assert_eq!(pair.peers[A].export_keying_material(&long, None, &mut [0]), Err(wigwag_dtls::Error::InvalidExporter));
+}
