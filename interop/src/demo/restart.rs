@@ -15,7 +15,7 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, _: Option<&Path>) -
         return true; })()",
     )?;
     browser.evaluate("document.getElementById('start-test').click()")?;
-    watch(browser, 20.0)?;
+    watch(browser, 5.0)?;
     let names = |browser: &mut dyn Browser| {
         let found = browser.evaluate(
             "[seen.peer.currentLocalDescription, seen.peer.currentRemoteDescription]
@@ -33,7 +33,7 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, _: Option<&Path>) -
     )?;
     let after = names(browser)?;
     ensure!(before.iter().zip(&after).all(|(before, after)| before != after), "{before:?} and {after:?}");
-    let frames = watch(browser, 20.0)?;
+    let frames = watch(browser, 5.0)?;
     say(browser, "still there?")?;
     wait_for_line(browser, "still there?", 2)?;
     Ok(format!("{frames} frames in 2 s after it"))
