@@ -23,6 +23,14 @@ class Werift extends W3cDriver {
     if (offers) this.addTracks();
   }
 
+  // It says "closed" before its own reset of the stream is answered, and until then counts on from the old channel on a new
+  // one with the same id (RFC 8831 §6.7: both directions are reset before an id is used again).
+  async closed(request) {
+    await super.closed(request);
+    const { sctp } = this.pc.sctpTransport;
+    await this.until(() => !sctp.reconfigRequest && sctp.reconfigQueue.length === 0, 'its reset to be answered');
+  }
+
   addTracks() {
     for (const kind of this.media.splice(0)) {
       const track = new MediaStreamTrack({ kind });
