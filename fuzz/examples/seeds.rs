@@ -244,6 +244,37 @@ fn sctp() -> Result<()> {
             [&[FORGED, packet.len() as u8], packet.as_slice(), &[FORGED | Z, packet.len() as u8], &packet].concat();
         write("sctp_association", &format!("forged{index}"), script(&[&messages, &[DRAIN], &forged, &[EXCHANGE]]))?;
     }
+    let target = "sctp_interleaved";
+    write(target, "messages", script(&[&messages, &[EXCHANGE]]))?;
+    write(target, "loss", script(&[&messages, &loss, &messages, &loss]))?;
+    write(target, "reset", script(&[&messages, &reset]))?;
+    let asked = [COMMAND, 212, 0, 2, 0, 0, EXCHANGE, COMMAND, 208, 0, 1, EXCHANGE];
+    write(target, "asked", script(&[&messages, &[EXCHANGE], &asked]))?;
+    let anew = [COMMAND, 211, EXCHANGE, COMMAND | Z, 211, EXCHANGE, COMMAND, 213, 0, 1, 4, 0];
+    write(target, "anew", script(&[&messages, &[EXCHANGE], &anew, &messages, &[EXCHANGE]]))?;
+    let forged: [&[(u8, u8, &[u8])]; 3] = [
+        // Fragments in the wrong order, one that is there twice, and one behind the last.
+        &[
+            (64, 1, &[0xff, 0xff, 0xff, 0xfc, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, b'c']),
+            (64, 0, &[0xff, 0xff, 0xff, 0xfd, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, b'b']),
+            (64, 0, &[0xff, 0xff, 0xff, 0xfe, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, b'b']),
+            (64, 0, &[0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, b'd']),
+            (64, 2, &[0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 51, b'a']),
+        ],
+        &[(194, 0, &[0, 0, 0, 7, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0xff, 0xff, 0xff, 0xff])],
+        &[
+            (130, 0, &[0, 14, 0, 10, 0xff, 0xff, 0xff, 0xfc, 0, 1]),
+            (130, 0, &[0, 15, 0, 8, 0xff, 0xff, 0xff, 0xfd]),
+            (130, 0, &[0, 17, 0, 12, 0xff, 0xff, 0xff, 0xfe, 0, 1, 0, 0]),
+            (130, 0, &[0, 18, 0, 12, 0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0]),
+        ],
+    ];
+    for (index, packet) in forged.iter().enumerate() {
+        let packet = chunks(packet);
+        let forged =
+            [&[FORGED, packet.len() as u8], packet.as_slice(), &[FORGED | Z, packet.len() as u8], &packet].concat();
+        write(target, &format!("forged{index}"), script(&[&messages, &[EXCHANGE], &forged, &[EXCHANGE]]))?;
+    }
     Ok(())
 }
 
@@ -387,6 +418,18 @@ fn ice() -> Result<()> {
         "silence",
         script(&[&[EXCHANGE, EXCHANGE, PASS, 200, WAKE, WAKE, DRAIN, PASS, 200, WAKE, DRAIN, EXCHANGE]]),
     )?;
+    // Prepared, and told to the other side, candidates with it; the next generation is that of the argument.
+    let [prepare, tell] = [|side: u8, n: u8| [COMMAND | side, 244, n], |side: u8, n: u8| [COMMAND | side, 80, n]];
+    let known = [remote(0, 2), remote(Z, 1)].concat();
+    let anew = |n| [&prepare(0, n)[..], &prepare(Z, n), &tell(Z, n), &tell(0, n), &known, &[EXCHANGE; 3]].concat();
+    write("ice_agent", "restart", script(&[&[EXCHANGE, EXCHANGE], &anew(1), &anew(2)]))?;
+    let early = [&prepare(0, 1)[..], &prepare(Z, 1), &tell(Z, 1), &remote(Z, 1), &[EXCHANGE], &tell(0, 1)].concat();
+    write("ice_agent", "restart_early", script(&[&[EXCHANGE, EXCHANGE], &early, &remote(0, 2), &[EXCHANGE; 3]]))?;
+    // Everything fails, both begin anew.
+    let silence = [[PASS, 255].as_slice(), &[WAKE; 4]].concat();
+    write("ice_agent", "restart_both", script(&[&[EXCHANGE, EXCHANGE], &silence, &anew(1), &[EXCHANGE; 4]]))?;
+    let back = [&prepare(Z, 1)[..], &[DRAIN | Z, COMMAND | Z, 247, 0, EXCHANGE]].concat();
+    write("ice_agent", "restart_taken_back", script(&[&[EXCHANGE, EXCHANGE], &back]))?;
     let damage = [
         DRAIN,
         DAMAGED | Z,
@@ -453,6 +496,9 @@ fn peer() -> Result<()> {
         "media",
         [tracks.as_slice(), &begin, &media, &media, &[COMMAND, 200, 1, 221], &renegotiate, &media].concat(),
     )?;
+    let restart = [&[COMMAND, 244][..], &offer, &send, &mail(4), &[EXCHANGE; 2], &mail(4), &[EXCHANGE; 2]].concat();
+    let roam = [COMMAND, 247, 1, DRAIN, COMMAND, 246, 0, EXCHANGE, PASS, 100, EXCHANGE];
+    write("peer_connection", "restart", script(&[&send, &restart, &send_z, &roam, &mail(4), &[EXCHANGE; 3]]))?;
     write("peer_connection", "close", script(&[&send, &[COMMAND, 255, EXCHANGE]]))?;
     write(
         "peer_connection",

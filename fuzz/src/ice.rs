@@ -4,9 +4,9 @@ use crate::duel::{Player, duel};
 use crate::script::Script;
 use std::net::SocketAddr;
 use std::time::Instant;
-use wigwag_ice::{Agent, Config, Credentials, Kind, LocalCandidate, Role};
+use wigwag_ice::{Agent, Config, Credentials, Kind, LocalCandidate, Path, Role};
 use wigwag_ice::{RemoteCandidate, peek};
-use wigwag_sansio::{Datagram, Seed};
+use wigwag_sansio::{Datagram, Protocol, Seed};
 use wigwag_stun::{AttributeType, Class, IntegrityKey, MessageWriter, Method, TransactionId};
 
 /// Any STUN messages, authentic or not, from any address, between two agents.
@@ -25,6 +25,11 @@ struct Peer {
 }
 
 impl Peer {
+    /// Says that something else than STUN came this way.
+    fn data(&mut self, local: SocketAddr, remote: SocketAddr) {
+        self.agent.data_received(Path { protocol: Protocol::Udp, local, remote });
+    }
+
     fn new(number: usize) -> Self {
         let mut config = Config::default();
         config.role = if number == 0 { Role::Controlling } else { Role::Controlled };
@@ -34,8 +39,23 @@ impl Peer {
     }
 }
 
+/// How often one begins anew under a name that the other knows.
+const GENERATIONS: u8 = 4;
+
 pub(crate) fn credentials(number: usize) -> Credentials {
     Credentials { ufrag: format!("peer{number}"), password: format!("the password of number {number}") }
+}
+
+/// Of a generation after the first.
+fn credentials_of(number: usize, generation: u8) -> Credentials {
+    let Credentials { ufrag, password } = &credentials(number);
+    match generation % GENERATIONS {
+        0 => credentials(number),
+        generation => Credentials {
+            ufrag: format!("{ufrag}anew{generation}"),
+            password: format!("{password}, generation {generation}"),
+        },
+    }
 }
 
 /// The addresses of both; more on either side are a stranger's.
@@ -86,26 +106,37 @@ impl Player for Peer {
                 let mapped = LocalCandidate::server_reflexive(address(argument), own, [198, 51, 100, 1].into());
                 _ = self.agent.add_local_candidate(mapped);
             }
-            80..=159 => self.agent.set_remote_credentials(credentials(1 - self.number)),
+            80..=159 => self.agent.set_remote_credentials(credentials_of(1 - self.number, argument)),
             160..=223 => {
                 let candidate = RemoteCandidate::udp("1", script.u32(), address(argument), Kind::Host);
                 _ = self.agent.add_remote_candidate(candidate);
             }
             224..=231 => self.agent.end_of_local_candidates(),
             232..=239 => self.agent.end_of_remote_candidates(),
-            240..=251 => self.agent.set_role(if argument & 1 == 0 { Role::Controlling } else { Role::Controlled }),
+            240..=243 => self.agent.set_role(if argument & 1 == 0 { Role::Controlling } else { Role::Controlled }),
+            244..=246 => self.agent.prepare_restart(credentials_of(self.number, argument)),
+            247 => self.agent.cancel_restart(),
+            248 => _ = self.agent.restart(),
+            249 => self.agent.remove_local_candidate(own),
+            250 => self.agent.add_stun_server(address(argument)),
+            251 => self.data(own, address(argument)),
             _ => self.agent.close(),
         }
         assert!(self.agent.remote_candidates().len() <= 8 && self.agent.local_candidates().len() <= 8, "bounded");
     }
 
     fn repair(&self, packet: &mut Vec<u8>) {
-        repair(packet, self.number);
+        repair_with(packet, self.number, &self.agent.local_credentials().password);
     }
 }
 
 /// The same attributes, with the right lengths, integrity and fingerprint, as the agent of this number would send them.
 pub(crate) fn repair(packet: &mut Vec<u8>, number: usize) {
+    repair_with(packet, number, &credentials(number).password);
+}
+
+/// ... and whose password is this one.
+fn repair_with(packet: &mut Vec<u8>, number: usize, password: &str) {
     if packet.len() < 22 {
         packet.resize(22, 0);
     }
@@ -119,12 +150,18 @@ pub(crate) fn repair(packet: &mut Vec<u8>, number: usize) {
     transaction.copy_from_slice(&packet[10..22]);
     let mut message = Vec::new();
     let mut writer = MessageWriter::new(&mut message, class, Method::BINDING, TransactionId(transaction));
+    let mut asked = credentials(1 - number);
     for (kind, value) in attributes(&packet[22..]) {
+        if kind == AttributeType::USERNAME {
+            let named = (0..GENERATIONS).map(|generation| credentials_of(1 - number, generation));
+            let is_named = |known: &Credentials| value.starts_with(format!("{}:", known.ufrag).as_bytes());
+            asked = named.into_iter().find(is_named).unwrap_or(asked);
+        }
         writer = writer.attribute(kind, value);
     }
     // A request is authenticated by the password of who is asked, and so is what it answers.
-    let asked = if class == Class::Request { 1 - number } else { number };
-    writer.integrity(&IntegrityKey::short_term(&credentials(asked).password)).fingerprint();
+    let password = if class == Class::Request { &asked.password } else { password };
+    writer.integrity(&IntegrityKey::short_term(password)).fingerprint();
     packet.splice(2.., message);
 }
 
@@ -159,6 +196,30 @@ mod tests {
             let peers = duel([Peer::new(0), Peer::new(1)], seed);
             assert!(peers.iter().all(|peer| peer.agent.selected_path().is_some()), "{:?}", peers[0].agent);
         }
+    }
+
+    #[test]
+    fn the_seeds_of_restarts_begin_anew() {
+        let seeds = [
+            include_bytes!("../corpus/ice_agent/restart").as_slice(),
+            include_bytes!("../corpus/ice_agent/restart_early"),
+            include_bytes!("../corpus/ice_agent/restart_both"),
+        ];
+        for (seed, generations) in seeds.into_iter().zip([[2, 2], [1, 1], [1, 1]]) {
+            let peers = duel([Peer::new(0), Peer::new(1)], seed);
+            assert_eq!([0, 1].map(|peer: usize| peers[peer].agent.generation()), generations);
+            for Peer { agent, number } in &peers {
+                assert_eq!(
+                    agent.local_credentials(),
+                    &credentials_of(*number, *generations.first().unwrap_or(&0) as u8)
+                );
+                let last = agent.decisions().skip_while(|decision| decision.deed != wigwag_ice::Deed::Restarted);
+                let has_nominated = last.into_iter().any(|decision| decision.deed == wigwag_ice::Deed::Nominated);
+                assert!(has_nominated && agent.selected_path().is_some(), "{agent:?}");
+            }
+        }
+        let [_, z] = duel([Peer::new(0), Peer::new(1)], include_bytes!("../corpus/ice_agent/restart_taken_back"));
+        assert_eq!((z.agent.generation(), z.agent.offered_credentials()), (0, &credentials(1)));
     }
 
     #[test]

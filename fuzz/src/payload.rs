@@ -66,7 +66,8 @@ pub fn rtp_frames(data: &[u8]) {
         }
         let is_due = frames.poll_timeout(now).is_some_and(|at| at <= now);
         let mut was_told = false;
-        while let Some(event) = frames.poll(now) {
+        frames.handle_timeout(now);
+        while let Some(event) = frames.poll_event() {
             was_told = true;
             if let FrameEvent::Frame(frame) = event {
                 told += frame.data.len();
@@ -74,6 +75,7 @@ pub fn rtp_frames(data: &[u8]) {
         }
         assert!(is_due || !was_told, "an event was owed, but no wake-up due");
         assert!(frames.poll_timeout(now).is_none_or(|at| at > now), "nothing is owed, but it is due");
+        assert!(frames.load().held <= frames.load().bound, "{:?}", frames.load());
     }
     assert!(told <= carried, "frames are made of what came");
 }

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wigwag::{Config, DataChannelInit, Datagram, Direction, Event, IceCandidate, MediaKind, PeerConnection};
-use wigwag::{RtpPacket, SdpType, Seed, SendError, SessionDescription, WallClock};
+use wigwag::{Config, DataChannelInit, Datagram, Direction, Event, Frame, IceCandidate, MediaError, MediaKind};
+use wigwag::{PeerConnection, RtpPacket, SdpType, Seed, SendError, SessionDescription, WallClock};
 
 /// Any text as a description of the peer, at any moment of a negotiation.
 pub fn peer_description(data: &[u8]) {
@@ -146,9 +146,26 @@ impl Peer {
         let (index, command) = (script.byte(), script.byte());
         let Some(id) = usize::from(index).checked_rem(ids.len()).and_then(|index| ids.get(index)) else { return };
         match command {
-            0..=199 => {
+            0..=99 => {
                 let packet = RtpPacket::new(111 - command % 2 * 15, script.u16().into(), Bytes::from_static(b"media"));
                 _ = self.connection.write_packet(*id, packet);
+            }
+            100..=179 => {
+                let data = Bytes::copy_from_slice(script.bytes());
+                let frame = Frame::new(111 - command % 2 * 15, script.u16().into(), data.clone());
+                if let Err(MediaError::Full(returned) | MediaError::SendsPackets(returned)) =
+                    self.connection.write_frame(*id, frame)
+                {
+                    assert_eq!(returned, data, "a refused frame is given back");
+                }
+            }
+            180..=189 => _ = self.connection.receive_frames(*id),
+            190..=194 => {
+                _ = self.connection.set_jitter_buffer_target(*id, Duration::from_millis(script.u16().into()));
+            }
+            195..=199 => {
+                let json = self.connection.stats(wigwag_sim::origin()).to_json();
+                assert!(json.starts_with("{\"P\":") && json.ends_with("}}"), "{json}");
             }
             200..=219 => self.connection.request_key_frame(*id),
             220..=245 => {
@@ -228,7 +245,13 @@ impl Player for Peer {
             128..=143 => self.read(Some(script)),
             144..=199 => self.send(script),
             200..=239 => self.media(script),
-            240..=247 => {
+            244 | 245 => _ = self.connection.restart_ice(),
+            246 => self.connection.remove_local_address(ice::address(1 + self.number as u8 + script.byte() % 3 * 2)),
+            247 => {
+                let address = ice::address(1 + self.number as u8 + script.byte() % 3 * 2);
+                _ = self.connection.add_local_address(address);
+            }
+            240..=243 => {
                 let rollback = SessionDescription { kind: SdpType::Rollback, sdp: String::new() };
                 _ = self.connection.set_local_description(rollback);
             }
@@ -255,5 +278,10 @@ mod tests {
         let peers = play(include_bytes!("../corpus/peer_connection/data"));
         assert!(peers.iter().all(|peer| peer.connection.connection_state() == ConnectionState::Connected));
         assert!(peers.iter().any(|peer| peer.messages > 0), "a message has arrived");
+        let peers = play(include_bytes!("../corpus/peer_connection/restart"));
+        for Peer { connection, number, .. } in &peers {
+            assert_eq!(connection.connection_state(), ConnectionState::Connected);
+            assert_ne!(connection.local_ufrag(), ice::credentials(*number).ufrag, "it has begun anew");
+        }
     }
 }

@@ -5,11 +5,16 @@ use crate::script::Script;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
-use wigwag_sctp::{Association, Config, Event, Reliability, SendError, SendOptions};
+use wigwag_sctp::{Association, Config, Event, Reliability, Scheduler, SendError, SendOptions};
 
 /// Any packets, with right checksum and tag or without, between two associations.
 pub fn sctp_association(data: &[u8]) {
     _ = duel([Peer::new(1), Peer::new(2)], data);
+}
+
+/// The same between two that have everything: I-DATA, no checksums, a scheduler, and a peer that may ask for anything.
+pub fn sctp_interleaved(data: &[u8]) {
+    _ = duel([Peer::with_everything(1), Peer::with_everything(2)], data);
 }
 
 struct Peer {
@@ -25,7 +30,21 @@ const LIMIT: usize = 1200;
 
 impl Peer {
     fn new(seed: u64) -> Self {
+        Self::with(seed, Config::default())
+    }
+
+    fn with_everything(seed: u64) -> Self {
         let mut config = Config::default();
+        (config.interleaving, config.zero_checksum) = (true, true);
+        config.scheduler = if seed == 1 { Scheduler::WeightedFair } else { Scheduler::Priority };
+        config.takes_stream_reset_requests = true;
+        config.takes_association_resets = true;
+        config.takes_stream_additions = true;
+        config.outbound_streams_max = Some(90);
+        Self::with(seed, config)
+    }
+
+    fn with(seed: u64, mut config: Config) -> Self {
         config.receive_window = 50_000;
         config.send_buffer = 50_000;
         config.message_len_max_send = MESSAGE_MAX;
@@ -42,6 +61,7 @@ impl Peer {
         let reliability = match kind >> 1 & 3 {
             0 => Reliability::MaxRetransmits(u16::from(kind >> 3)),
             1 => Reliability::MaxLifetime(Duration::from_millis(u64::from(kind >> 3) * 10)),
+            2 if kind >> 3 > 16 => Reliability::Priority(u32::from(kind >> 3)),
             _ => Reliability::Reliable,
         };
         let options = SendOptions { unordered: kind & 1 != 0, reliability };
@@ -89,7 +109,11 @@ impl Player for Peer {
         match script.byte() {
             0..=63 => self.association.connect(),
             64..=191 => self.send(script),
-            192..=215 => drop(self.association.reset_stream(script.u16() % 120)),
+            192..=207 => drop(self.association.reset_stream(script.u16() % 120)),
+            208..=210 => drop(self.association.request_reset(&[script.u16() % 120])),
+            211 => drop(self.association.reset_association()),
+            212 => drop(self.association.add_streams(script.u16() % 4, script.u16() % 4)),
+            213..=215 => self.association.set_stream_priority(script.u16() % 120, script.u16()),
             216..=227 => self.association.set_mtu(usize::from(script.u16()) % (LIMIT + 1)),
             228..=239 => self.association.set_buffered_amount_low_threshold(script.u16() % 120, script.u16().into()),
             240..=243 => self.association.set_remote_max_message_size(script.u16().into()),
@@ -135,6 +159,21 @@ mod tests {
         }
         let [a, z] = play(include_bytes!("../corpus/sctp_association/shutdown"));
         assert_eq!([a.state(), z.state()], [State::Closed; 2]);
+    }
+
+    #[test]
+    fn the_seeds_get_where_they_want_with_everything() {
+        let play = |seed| duel([Peer::with_everything(1), Peer::with_everything(2)], seed).map(|peer| peer.association);
+        for seed in [
+            include_bytes!("../corpus/sctp_interleaved/messages").as_slice(),
+            include_bytes!("../corpus/sctp_interleaved/loss"),
+        ] {
+            let [a, z] = play(seed);
+            assert!(a.is_interleaving() && z.is_interleaving());
+            assert!(z.stats().messages_received >= 3, "{:?}", z.stats());
+        }
+        let [a, z] = play(include_bytes!("../corpus/sctp_interleaved/asked"));
+        assert_eq!([a.outbound_streams(), z.inbound_streams()], [92, 92], "streams were added");
     }
 
     #[test]

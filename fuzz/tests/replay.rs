@@ -126,6 +126,7 @@ replays! {
     rtp_session
     rtp_vp8
     sctp_association
+    sctp_interleaved
     sdp_candidate
     sdp_session
     srtp_packet

@@ -51,6 +51,17 @@ impl<'a> Call<'a> {
         adapt: impl FnOnce(&mut Config),
     ) -> Result<Self> {
         let address: IpAddr = if namespace::is_inside() { namespace::ADDRESS } else { "127.0.0.1" }.parse()?;
+        Self::at(address, browser, page, role, adapt)
+    }
+
+    /// ... with wigwag at this address.
+    pub(crate) fn at(
+        address: IpAddr,
+        browser: &'a mut dyn Browser,
+        page: &str,
+        role: Role,
+        adapt: impl FnOnce(&mut Config),
+    ) -> Result<Self> {
         browser.navigate(page)?;
         browser.evaluate("peer.make()")?;
         Ok(Self { peer: Peer::start(address, adapt)?, browser, role, setup: "actpass" })
@@ -190,8 +201,16 @@ impl<'a> Call<'a> {
         }
         self.browser.evaluate("peer.gathered()")?;
         self.carry_candidates()?;
-        let ours = self.peer.wait("its last candidate", PATIENCE, |seen| {
-            seen.candidates.iter().any(Option::is_none).then(|| std::mem::take(&mut seen.candidates))
+        self.peer
+            .wait("its last candidate", PATIENCE, |seen| seen.candidates.iter().any(Option::is_none).then_some(()))?;
+        self.tell_candidates()?;
+        self.carry_late_candidates()
+    }
+
+    /// Gives the browser the candidates that wigwag has told since; waits for one.
+    pub(crate) fn tell_candidates(&mut self) -> Result<()> {
+        let ours = self.peer.wait("a candidate", PATIENCE, |seen| {
+            (!seen.candidates.is_empty()).then(|| std::mem::take(&mut seen.candidates))
         })?;
         for candidate in ours {
             let json = candidate.map(|candidate| {
@@ -200,7 +219,7 @@ impl<'a> Call<'a> {
             });
             self.browser.evaluate(&format!("peer.addCandidate({})", json!(json)))?;
         }
-        self.carry_late_candidates()
+        Ok(())
     }
 
     /// Number from a report of the browser's getStats.
@@ -209,7 +228,7 @@ impl<'a> Call<'a> {
     }
 }
 
-fn candidate_of(json: &Value) -> Option<IceCandidate> {
+pub(crate) fn candidate_of(json: &Value) -> Option<IceCandidate> {
     let mut candidate = IceCandidate::new(json.get("candidate")?.as_str()?);
     candidate.sdp_mid = json["sdpMid"].as_str().map(str::to_owned);
     candidate.sdp_m_line_index = json["sdpMLineIndex"].as_u64().and_then(|index| u16::try_from(index).ok());

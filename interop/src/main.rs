@@ -1,26 +1,32 @@
-//! Runs wigwag against real browsers and prints what worked.
+//! Runs wigwag against real browsers and other stacks, and prints what worked.
 
 mod browser;
 mod call;
 mod demo;
+mod matrix;
 mod namespace;
 mod page;
 mod peer;
 mod scenario;
+mod stack;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use call::Role;
 use clap::Parser;
+use matrix::Matrix;
 use scenario::{Scenario, Stage};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Runs wigwag against real browsers, in both roles.
+/// Runs wigwag against real browsers and other stacks, in both roles; without arguments against all of them.
 #[derive(Parser)]
 struct Arguments {
-    /// Which browser: chromium or firefox.
-    #[arg(long, default_value = "chromium")]
-    browser: String,
+    /// Only this browser: chromium or firefox (may be repeated).
+    #[arg(long, value_parser = browser::named)]
+    browser: Vec<&'static str>,
+    /// Only this stack: aiortc, werift, node-datachannel or roamhq (may be repeated).
+    #[arg(long, value_parser = stack::named)]
+    peer: Vec<&'static str>,
     /// Only scenarios whose name contains this.
     #[arg(long)]
     only: Option<String>,
@@ -39,27 +45,35 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn wants(&self, name: &str, has_media: bool, is_smoke: bool) -> bool {
-        (!self.smoke || is_smoke)
-            && (self.browser == "chromium" || !has_media)
-            && self.only.as_ref().is_none_or(|only| name.contains(only))
+    fn wants(&self, name: &str, is_smoke: bool) -> bool {
+        (!self.smoke || is_smoke) && self.only.as_ref().is_none_or(|only| name.contains(only))
+    }
+
+    fn wants_of(&self, browser: &str, name: &str, has_media: bool, is_smoke: bool) -> bool {
+        self.wants(name, is_smoke) && (browser == "chromium" || !has_media)
+    }
+
+    fn is_for_all(&self) -> bool {
+        self.browser.is_empty() && self.peer.is_empty()
+    }
+
+    fn browsers(&self) -> impl Iterator<Item = &'static str> {
+        browser::NAMES.into_iter().filter(|name| self.is_for_all() || self.browser.contains(name))
+    }
+
+    fn stacks(&self) -> impl Iterator<Item = &'static stack::Stack> {
+        stack::ALL.iter().filter(|stack| self.is_for_all() || self.peer.contains(&stack.name))
     }
 
     /// What a person does with the program's page.
-    fn uses(&self) -> Vec<&'static demo::Use> {
-        demo::ALL.iter().filter(|it| self.wants(it.name, it.has_media, it.is_smoke)).collect()
+    fn uses(&self, browser: &str) -> Vec<&'static demo::Use> {
+        demo::ALL.iter().filter(|it| self.wants_of(browser, it.name, it.has_media, it.is_smoke)).collect()
     }
-}
-
-#[derive(Default)]
-struct Count {
-    passed: usize,
-    failed: usize,
 }
 
 fn main() -> Result<()> {
     let mut arguments = Arguments::parse();
-    if arguments.program.is_none() && !arguments.uses().is_empty() {
+    if arguments.program.is_none() && arguments.browsers().any(|browser| !arguments.uses(browser).is_empty()) {
         arguments.program = Some(demo::program()?);
     }
     if !namespace::is_inside() {
@@ -69,40 +83,73 @@ fn main() -> Result<()> {
                 drop(namespace);
                 std::process::exit(code);
             }
-            Err(error) if arguments.browser == "firefox" => {
-                bail!("Firefox needs a network namespace, and none could be made: {error}; run this as root")
-            }
-            Err(error) => eprintln!("no network namespace ({error}): Chromium is driven over loopback"),
+            Err(error) => eprintln!("no network namespace ({error}): Chromium alone can be driven, over loopback"),
         }
     }
-    let count = run(&arguments)?;
-    println!("{} passed, {} failed, 0 skipped", count.passed, count.failed);
+    let mut matrix = Matrix::default();
+    run(&arguments, &mut matrix)?;
+    let (passed, failed, skipped) = (matrix.passed(), matrix.failed(), matrix.skipped());
+    println!("\nOn {}:\n\n{}\n{passed} passed, {failed} failed, {skipped} skipped", today(), matrix.table());
     if arguments.json {
-        println!("{}", serde_json::json!({"passed": count.passed, "failed": count.failed, "skipped": 0}));
+        println!("{}", serde_json::json!({"passed": passed, "failed": failed, "skipped": skipped}));
     }
-    if count.failed > 0 || count.passed == 0 {
+    if failed > 0 || passed + skipped == 0 {
         std::process::exit(1)
     }
     Ok(())
 }
 
-fn run(arguments: &Arguments) -> Result<Count> {
+/// The date, as the system's own program tells it.
+fn today() -> String {
+    let output = std::process::Command::new("date").args(["-u", "+%F"]).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+fn run(arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
+    const NEEDS_NAMESPACE: &str = "it needs a network namespace, which none could be made of; run this as root";
+    let is_free = !namespace::is_inside();
     let page = page::serve()?;
-    let is_chosen = |scenario: &&Scenario| arguments.wants(scenario.name, scenario.has_media, scenario.is_smoke);
-    let uses = arguments.uses();
-    let mut count = Count::default();
+    for name in arguments.browsers() {
+        if name == "firefox" && is_free {
+            matrix.skip(name, NEEDS_NAMESPACE);
+        } else if let Some(version) = browser::version(name) {
+            matrix.begin(name, version);
+            let began = Instant::now();
+            if let Err(error) = run_browser(name, &page, arguments, matrix) {
+                matrix.report("the browser starts", name, "", began, &Err(error));
+            }
+        } else {
+            matrix.skip(name, "it is not installed; `cargo xtask setup` installs it");
+        }
+    }
+    for stack in arguments.stacks() {
+        if is_free {
+            matrix.skip(stack.name, NEEDS_NAMESPACE);
+        } else {
+            stack::run(stack, arguments, matrix);
+        }
+    }
+    Ok(())
+}
+
+fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
+    let is_chosen = |scenario: &&Scenario| {
+        arguments.wants_of(name, scenario.name, scenario.has_media, scenario.is_smoke)
+            && scenario.only.is_none_or(|only| only == name)
+    };
+    let uses = arguments.uses(name);
     for hides_addresses in [false, true] {
         let chosen: Vec<_> =
             scenario::ALL.iter().filter(is_chosen).filter(|s| s.hides_addresses == hides_addresses).collect();
         if chosen.is_empty() && (hides_addresses || uses.is_empty()) {
             continue;
         }
-        let mut browser = browser::start(&arguments.browser, &browser::Options { hides_addresses })?;
+        let mut browser = browser::start(name, &browser::Options { hides_addresses })?;
         for scenario in chosen {
             for role in Role::BOTH {
                 let began = Instant::now();
-                let result = (scenario.run)(&mut Stage { browser: browser.as_mut(), page: &page, role });
-                report(scenario.name, &arguments.browser, role.text(), began, &result, &mut count);
+                let result = (scenario.run)(&mut Stage { browser: browser.as_mut(), page, role });
+                matrix.report(scenario.name, name, role.text(), began, &result);
             }
         }
         for it in uses.iter().filter(|_| !hides_addresses) {
@@ -110,18 +157,8 @@ fn run(arguments: &Arguments) -> Result<Count> {
             let screenshot = arguments.screenshot.as_deref().filter(|_| it.has_media || uses.len() == 1);
             let program = arguments.program.as_deref().context("no program")?;
             let result = (it.run)(browser.as_mut(), program, screenshot);
-            report(it.name, &arguments.browser, "page", began, &result, &mut count);
+            matrix.report(it.name, name, "page", began, &result);
         }
     }
-    Ok(count)
-}
-
-fn report(scenario: &str, browser: &str, role: &str, began: Instant, result: &Result<String>, count: &mut Count) {
-    let seconds = began.elapsed().as_secs_f64();
-    let (mark, text) = match result {
-        Ok(text) => ("ok  ", text.clone()),
-        Err(error) => ("FAIL", format!("{error:#}")),
-    };
-    *(if result.is_ok() { &mut count.passed } else { &mut count.failed }) += 1;
-    println!("{mark} {browser:8} {role:8} {seconds:6.1} s  {scenario:56} {text}");
+    Ok(())
 }

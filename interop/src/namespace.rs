@@ -57,7 +57,7 @@ impl Drop for Namespace {
     }
 }
 
-fn run(arguments: &[&str]) -> Result<()> {
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let (program, rest) = arguments.split_first().context("no program")?;
     let output =
         Command::new(program).args(rest).stdin(Stdio::null()).output().with_context(|| format!("running {program}"))?;

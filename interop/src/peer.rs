@@ -25,6 +25,7 @@ pub(crate) struct Seen {
     pub(crate) closed_channels: usize,
     pub(crate) media_packets: u64,
     pub(crate) key_frames_requested: u64,
+    pub(crate) negotiations_needed: u32,
     pub(crate) closed: Option<String>,
 }
 
@@ -33,6 +34,8 @@ pub(crate) struct Seen {
 struct Shared {
     seen: Mutex<Seen>,
     changed: Condvar,
+    /// An address to bind as well.
+    wanted: Mutex<Option<IpAddr>>,
 }
 
 pub(crate) struct Peer {
@@ -46,7 +49,9 @@ pub(crate) struct Peer {
 impl Peer {
     /// What arrives on channels that the browser opened and whose label begins with `echo`, and all media, is sent back.
     pub(crate) fn start(address: IpAddr, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
-        let mut driver = Driver::bind(&DriverConfig::new([SocketAddr::new(address, 0)]), EndpointConfig::default())?;
+        let mut driver_config = DriverConfig::new([SocketAddr::new(address, 0)]);
+        driver_config.refresh_interval = Some(Duration::from_millis(500));
+        let mut driver = Driver::bind(&driver_config, EndpointConfig::default())?;
         let mut config = Config::new(wigwag_mio::wall_clock());
         adapt(&mut config);
         let id = driver.endpoint_mut().create(config)?;
@@ -61,6 +66,11 @@ impl Peer {
                     eprintln!("the driver failed: {error}");
                     return;
                 }
+                if let Some(address) = theirs.wanted.lock().ok().and_then(|mut wanted| wanted.take())
+                    && let Err(error) = driver.bind_address(SocketAddr::new(address, 0))
+                {
+                    eprintln!("{error}");
+                }
                 while let Some(event) = driver.poll_event() {
                     if let EndpointEvent::Connection(id, event) = event {
                         echo.handle(driver.endpoint_mut(), id, event, &theirs);
@@ -69,6 +79,12 @@ impl Peer {
             }
         });
         Ok(Self { handle, id, shared, thread: Some(thread), is_over })
+    }
+
+    /// Opens another socket, at this address.
+    pub(crate) fn bind(&self, address: IpAddr) -> Result<()> {
+        *self.shared.wanted.lock().map_err(|_| anyhow!("the driver's thread panicked"))? = Some(address);
+        Ok(self.handle.wake()?)
     }
 
     /// Runs a command on the connection, in the driver's thread.
@@ -185,6 +201,7 @@ impl Echo {
     fn note(&mut self, endpoint: &Endpoint, id: ConnectionId, event: &Event, seen: &mut Seen) {
         match event {
             Event::ConnectionStateChanged(state) => seen.connection = Some(*state),
+            Event::NegotiationNeeded => seen.negotiations_needed += 1,
             Event::DataChannel(channel) => _ = self.theirs.insert(*channel),
             Event::IceCandidate(candidate) => seen.candidates.push(candidate.clone()),
             Event::ChannelOpened(channel) => {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Run BoringSSL's suite ("BoGo") against wigwag-dtls.
 ///
 /// A required test counts only if it passed: what our shim does not know, and what did not run, has failed.
-/// `cargo xtask setup` builds the runner; `bogo.json` says which tests are excluded, and why.
+/// `cargo xtask setup --bogo` builds the runner; `bogo.json` says which tests are excluded, and why.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only this test, whether excluded or not; `*` stands for anything. May be repeated.
@@ -37,7 +37,7 @@ impl Args {
     pub(crate) fn run(&self) -> Result<Tally, Error> {
         let runner = build::runner()?;
         if !runner.is_file() {
-            return Err(format!("there is no {}: `cargo xtask setup` builds it", runner.display()).into());
+            return Err(format!("there is no {}: `cargo xtask setup --bogo` builds it", runner.display()).into());
         }
         let excluded = names::excluded(&fs::read_to_string(process::root().join("bogo.json"))?)?;
         let required = self.required()?;

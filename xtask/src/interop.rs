@@ -2,10 +2,10 @@
 
 use crate::{Error, Tally, process};
 
-/// Run wigwag against browsers (the program of the workspace in interop/).
+/// Run wigwag against browsers and other stacks (the program of the workspace in interop/), and print the matrix.
 ///
-/// All arguments are handed on; `cargo xtask interop -- --help` lists them. The usual ones are `--browser chromium`,
-/// `--browser firefox` and `--smoke`.
+/// All arguments are handed on; `cargo xtask interop -- --help` lists them. Without any, everybody is tried; the usual
+/// ones are `--browser chromium`, `--browser firefox`, `--peer aiortc` (or werift, node-datachannel, roamhq) and `--smoke`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For the program in interop/.

@@ -1,13 +1,16 @@
 //! `cargo xtask long`: what takes too long for every change.
 
-use crate::{Error, Tally, fuzz, process, sim};
+use crate::{Error, Tally, fuzz, mutants, process, sim};
 
-/// Run what takes long: many seeds, fuzzing, the oldest compiler, the licences.
+/// Run what takes long: many seeds, fuzzing, mutants, the oldest compiler, the licences.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only this part (may be repeated); all of them without it.
     #[arg(long, value_enum)]
     part: Vec<Part>,
+    /// Of the mutants, only those whose name contains this (may be repeated).
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -16,6 +19,8 @@ enum Part {
     Seeds,
     /// 60 seconds a target.
     Fuzz,
+    /// Without each line that guards against an attack, the test that docs/security.md names must go red.
+    Mutants,
     /// The workspace compiles with the oldest compiler that it promises (rustup).
     Msrv,
     /// Licences, bans and sources of all dependencies (cargo-deny).
@@ -25,9 +30,9 @@ enum Part {
 impl Args {
     pub(crate) fn run(&self) -> Result<Tally, Error> {
         let mut tally = Tally::default();
-        for part in [Part::Msrv, Part::Deny, Part::Seeds, Part::Fuzz] {
+        for part in [Part::Msrv, Part::Deny, Part::Mutants, Part::Seeds, Part::Fuzz] {
             if self.part.is_empty() || self.part.contains(&part) {
-                tally += part.run()?;
+                tally += part.run(&self.only)?;
             }
         }
         Ok(tally)
@@ -35,10 +40,11 @@ impl Args {
 }
 
 impl Part {
-    fn run(self) -> Result<Tally, Error> {
+    fn run(self, only: &[String]) -> Result<Tally, Error> {
         match self {
             Self::Seeds => sim::Args { seeds: 10_000 }.run(),
             Self::Fuzz => fuzz::Args { seconds: 60, target: None }.run(),
+            Self::Mutants => mutants::run(process::root(), only),
             Self::Msrv => msrv(),
             Self::Deny if process::find("cargo-deny").is_none() => {
                 Err("cargo-deny is missing: cargo install cargo-deny --locked".into())

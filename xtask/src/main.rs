@@ -7,6 +7,7 @@ mod bogo;
 mod fuzz;
 mod interop;
 mod long;
+mod mutants;
 mod process;
 mod rfc;
 mod setup;

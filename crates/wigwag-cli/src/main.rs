@@ -6,6 +6,7 @@ mod console;
 mod demo;
 mod failure;
 mod loopback;
+mod recording;
 
 use clap::{ArgAction, Parser, Subcommand};
 use failure::Failure;

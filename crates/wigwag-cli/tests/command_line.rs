@@ -28,9 +28,10 @@ fn help_names_commands_options_and_examples() {
     for word in ["demo", "loopback", "Examples:", "--verbose", "http://127.0.0.1:8080"] {
         assert!(help.contains(word), "{word}: {help}");
     }
-    for (command, options) in
-        [("demo", ["--listen", "--tls", "--media-port"]), ("loopback", ["--seconds", "--json", "--pcap"])]
-    {
+    for (command, options) in [
+        ("demo", ["--listen", "--tls", "--media-port", "--keylog", "--pcap"].as_slice()),
+        ("loopback", &["--seconds", "--json", "--keylog", "--pcap"]),
+    ] {
         let help = text(&wigwag(&[command, "--help"]).stdout);
         assert!(options.iter().all(|option| help.contains(option)), "{help}");
     }
@@ -101,11 +102,49 @@ fn a_file_that_cannot_be_written_is_a_line_that_says_why() {
     let missing = folder.join("there-is-no-such-folder").join("run.pcap");
     for (path, reason) in [(missing.as_path(), "does not exist"), (folder.as_path(), "folder")] {
         let path = path.to_str().unwrap();
-        let output = wigwag(&["loopback", "--seconds", "1", "--pcap", path]);
-        assert_eq!(output.status.code(), Some(1));
-        let complaint = complaint(&output);
-        assert!(complaint.contains(path) && complaint.contains(reason) && complaint.contains("--pcap"), "{complaint}");
+        for option in ["--pcap", "--keylog"] {
+            for command in [["loopback", "--seconds", "1"], ["demo", "--listen", "127.0.0.1:0"]] {
+                let output = wigwag(&[command.as_slice(), &[option, path]].concat());
+                assert_eq!(output.status.code(), Some(1));
+                let complaint = complaint(&output);
+                for word in [path, reason, option] {
+                    assert!(complaint.contains(word), "{complaint}");
+                }
+            }
+        }
     }
+}
+
+/// The first byte of a capture is written before the call, the key log in the midst of it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_a_line_that_says_so() {
+    for option in ["--pcap", "--keylog"] {
+        let output = wigwag(&["loopback", "--seconds", "1", option, "/dev/full"]);
+        assert_eq!(output.status.code(), Some(1));
+        let text = text(&output.stderr);
+        let last = text.lines().last().unwrap();
+        let words = ["wigwag: cannot write /dev/full", option, "the disk is full"];
+        assert!(words.iter().all(|word| last.contains(word)) && !text.contains("panicked"), "{text}");
+    }
+}
+
+/// Secrets are their owner's, and a key log goes on where the last one ended.
+#[test]
+#[cfg(unix)]
+fn a_key_log_grows_and_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::temp_dir().join(format!("wigwag-keys-{}", std::process::id()));
+    for runs in 1..=2 {
+        let output = wigwag(&["loopback", "--seconds", "1", "--keylog", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let lines = std::fs::read_to_string(&path).unwrap();
+        let connections: std::collections::BTreeSet<_> = lines.lines().map(|line| line.split(' ').nth(1)).collect();
+        assert_eq!(connections.len(), runs, "one client random a call: {lines}");
+    }
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
+use wigwag::{Config, DataChannelInit, EndpointConfig, EndpointEvent, Event, SessionDescription};
+use wigwag_mio::{Driver, DriverConfig, wall_clock};
 
 struct Demo {
     child: Child,
@@ -94,7 +96,7 @@ fn the_page_and_its_parts_come_from_this_server_alone() {
     assert!(demo.banner.contains(&format!("http://{}/", demo.address)), "{}", demo.banner);
     let page = demo.get("/");
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("<title>wigwag"), "{page}");
-    for part in ["/style.css", "/app.js", "/charts.js", "/file.js", "/sha256.js"] {
+    for part in ["/style.css", "/app.js", "/charts.js", "/sides.js", "/file.js", "/sha256.js"] {
         assert!(demo.get(part).starts_with("HTTP/1.1 200 OK\r\n"), "{part}");
     }
     for text in [
@@ -102,6 +104,7 @@ fn the_page_and_its_parts_come_from_this_server_alone() {
         demo.get("/style.css"),
         demo.get("/app.js"),
         demo.get("/charts.js"),
+        demo.get("/sides.js"),
         demo.get("/file.js"),
         demo.get("/sha256.js"),
     ] {
@@ -163,6 +166,30 @@ fn an_offer_is_answered_with_candidates_and_mistakes_are_explained() {
 }
 
 #[test]
+fn a_page_is_told_what_the_server_counts_with_the_names_of_w3c() {
+    let demo = Demo::start(&[]);
+    let mut socket = demo.signalling();
+    let ask = |socket: &mut WebSocket<TcpStream>| {
+        say(socket, &json!({"type": "stats"}));
+        hear(socket, "stats")["report"].clone()
+    };
+    assert_eq!(ask(&mut socket), Value::Null, "there is no call yet");
+    say(&mut socket, &json!({"type": "offer", "sdp": OFFER}));
+    hear(&mut socket, "answer");
+    let report = ask(&mut socket);
+    let objects = report.as_object().unwrap();
+    assert!(objects.iter().all(|(id, object)| object["id"] == *id && object["timestamp"].is_f64()), "{report}");
+    let of = |kind: &str| objects.values().find(|object| object["type"] == kind).unwrap_or(&Value::Null);
+    assert_eq!(of("transport")["dtlsState"], "connecting");
+    assert_eq!(of("local-candidate")["candidateType"], "host");
+    assert_eq!(of("certificate")["fingerprintAlgorithm"], "sha-256");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64() * 1000.0;
+    assert!((of("peer-connection")["timestamp"].as_f64().unwrap() - now).abs() < 10_000.0, "the time is told in ms");
+    say(&mut socket, &json!({"type": "bye"}));
+    assert_eq!(ask(&mut socket), Value::Null, "it is over");
+}
+
+#[test]
 fn two_pages_meet_in_a_room_and_what_they_say_is_carried() {
     let demo = Demo::start(&[]);
     let [mut first, mut second, mut third] = [(); 3].map(|()| demo.signalling());
@@ -210,6 +237,46 @@ fn the_server_offers_when_it_is_asked_to() {
     for part in ["m=audio ", "m=video ", "m=application ", "a=setup:actpass"] {
         assert!(sdp.contains(part), "{part}: {sdp}");
     }
+}
+
+#[test]
+fn a_call_is_recorded_while_it_lasts() {
+    const LINE: &str = "does this come back, and is it recorded?";
+    let file = |name: &str| std::env::temp_dir().join(format!("wigwag-demo-{name}-{}", std::process::id()));
+    let (capture, keys) = (file("capture"), file("keys"));
+    let demo = Demo::start(&["--pcap", capture.to_str().unwrap(), "--keylog", keys.to_str().unwrap()]);
+    let mut socket = demo.signalling();
+    let bind = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+    let mut driver = Driver::bind(&bind, EndpointConfig::default()).unwrap();
+    let id = driver.endpoint_mut().create(Config::new(wall_clock())).unwrap();
+    let connection = driver.endpoint_mut().connection_mut(id).unwrap();
+    connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = connection.create_offer().unwrap();
+    connection.set_local_description(offer).unwrap();
+    say(&mut socket, &json!({"type": "offer", "sdp": connection.local_description().unwrap().sdp}));
+    let answer = hear(&mut socket, "answer")["sdp"].as_str().unwrap().to_owned();
+    connection.set_remote_description(SessionDescription::answer(answer)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut has_come_back = false;
+    while !has_come_back {
+        assert!(Instant::now() < deadline, "nothing comes back");
+        driver.run_once(Some(Duration::from_millis(100))).unwrap();
+        while let Some(EndpointEvent::Connection(id, event)) = driver.poll_event() {
+            match event {
+                Event::ChannelOpened(channel) => {
+                    driver.endpoint_mut().connection_mut(id).unwrap().send(channel, LINE.into(), false).unwrap();
+                }
+                Event::Message { data, .. } => has_come_back = data == LINE,
+                _ => {}
+            }
+        }
+    }
+    drop(demo); // it is killed, and has no time to write anything more
+    let (captured, lines) = (std::fs::read(&capture).unwrap(), std::fs::read_to_string(&keys).unwrap());
+    [capture, keys].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    assert!(captured.windows(LINE.len()).any(|window| window == LINE.as_bytes()));
+    let line = lines.lines().next().unwrap();
+    assert!(line.len() > 100 && captured.windows(line.len()).any(|window| window == line.as_bytes()), "{line}");
 }
 
 #[test]

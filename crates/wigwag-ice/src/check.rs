@@ -152,14 +152,24 @@ enum Reply {
     Unknown(Vec<AttributeType>),
 }
 
+/// Which of the agent's credentials a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Generation {
+    /// Those of before the last restart.
+    Previous,
+    /// Those in effect.
+    Current,
+    /// Those in effect after the next restart.
+    Prepared,
+}
+
 /// An answer that is owed.
 #[derive(Debug)]
 struct Answer {
     path: Path,
     transaction: TransactionId,
     reply: Reply,
-    /// The request had the credentials of the generation before.
-    is_of_previous: bool,
+    generation: Generation,
 }
 
 /// The answers that are owed, in turn.
@@ -174,18 +184,29 @@ impl Answers {
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
+
+    pub(crate) fn forget(&mut self, generation: Generation) {
+        self.0.retain(|answer| answer.generation != generation);
+    }
+
+    /// What was to come is now; the rest is of the past.
+    pub(crate) fn begin_anew(&mut self) {
+        self.0.retain(|answer| answer.generation == Generation::Prepared);
+        self.0.iter_mut().for_each(|answer| answer.generation = Generation::Current);
+    }
 }
 
 /// Sending.
 impl Agent {
     /// Writes the answer whose turn it is.
     pub(crate) fn write_answer(&mut self, out: &mut Vec<u8>) -> Option<Path> {
-        let Answer { path, transaction, reply, is_of_previous } = self.answers.0.pop_front()?;
-        let key = match (is_of_previous, &self.previous) {
-            (false, _) => &self.local.key,
-            (true, Some(previous)) => &previous.local.key,
+        let Answer { path, transaction, reply, generation } = self.answers.0.pop_front()?;
+        let key = match (generation, &self.previous, &self.prepared) {
+            (Generation::Current, ..) => &self.local.key,
+            (Generation::Previous, Some(previous), _) => &previous.local.key,
+            (Generation::Prepared, _, Some(prepared)) => &prepared.identity.key,
             // What it asked about has ended meanwhile.
-            (true, None) => return self.write_answer(out),
+            (Generation::Previous, None, _) | (Generation::Prepared, _, None) => return self.write_answer(out),
         };
         out.clear();
         let writer = match reply {
@@ -196,6 +217,9 @@ impl Agent {
         };
         writer.integrity(key).fingerprint();
         self.stats.responses_sent += 1;
+        if let Some(pair) = self.list.find(path) {
+            self.list.count(pair, |stats| stats.responses_sent += 1);
+        }
         Some(path)
     }
 
@@ -235,6 +259,7 @@ impl Agent {
         self.list.update(pair, |pair| pair.state = PairState::InProgress(Check::new(request, rto, now)))?;
         self.pace = now.checked_add(self.config.pacing);
         self.stats.checks_sent += 1;
+        self.list.count(pair, |stats| stats.requests_sent += 1);
         self.write_request(request, out).then_some(path)
     }
 
@@ -300,45 +325,48 @@ impl Agent {
         let ufrag = message.attributes.username.and_then(|username| username.split_once(':')).map(|(local, _)| local);
         // RFC 8445 §7.3: the fragment before the colon is ours; the other is the peer's affair, who proves itself by
         // our password.
-        let is_of_previous = self.is_of_previous(ufrag, message);
-        if ufrag != Some(self.local.credentials.ufrag.as_str()) && !is_of_previous {
+        let Some((generation, key)) = ufrag.and_then(|ufrag| self.named(ufrag)) else {
             self.stats.unknown_ufrag += 1;
-        } else if !is_of_previous && !message.is_authentic(&self.local.key) {
+            return;
+        };
+        if !message.is_authentic(key) {
             self.stats.unauthenticated_requests += 1;
+        } else if self.has_ended() && generation != Generation::Prepared {
+            self.stats.after_end += 1;
         } else if !self.has_base(path.local) {
             self.stats.unknown_local_address += 1;
         } else if self.answers.0.len() >= ANSWERS_MAX {
             self.stats.too_many_requests += 1;
         } else {
             self.stats.checks_received += 1;
-            let reply =
-                if is_of_previous { self.reply_as_before(message, path, now) } else { self.reply(message, path, now) };
-            self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply, is_of_previous });
+            let reply = self.reply(generation, message, path, now);
+            self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply, generation });
         }
     }
 
-    /// A request of the generation before: it keeps the peer's consent alive, and changes nothing in this one.
-    fn reply_as_before(&mut self, message: &Message<'_>, path: Path, now: Instant) -> Reply {
-        if message.has_unknown_required() {
-            return Reply::Unknown(message.unknown_required().take(UNKNOWN_MAX).collect());
-        }
-        self.hear_previous(path, now);
-        Reply::Success
-    }
-
-    fn reply(&mut self, message: &Message<'_>, path: Path, now: Instant) -> Reply {
+    fn reply(&mut self, generation: Generation, message: &Message<'_>, path: Path, now: Instant) -> Reply {
         // RFC 8489 §6.3.1: "If the request contains one or more unknown comprehension-required attributes, the server
         // replies with an error response with an error code of 420 (Unknown Attribute) and includes an
         // UNKNOWN-ATTRIBUTES attribute in the response that lists the unknown comprehension-required attributes."
         if message.has_unknown_required() {
             return Reply::Unknown(message.unknown_required().take(UNKNOWN_MAX).collect());
         }
+        if generation == Generation::Previous {
+            // It keeps the peer's consent alive, and changes nothing in this generation.
+            self.hear_previous(path, now);
+            return Reply::Success;
+        }
         let Some(priority) = message.attributes.priority else { return Reply::Error(ErrorCode::BAD_REQUEST) };
         if !self.resolve_role(message) {
             return Reply::Error(ErrorCode::ROLE_CONFLICT);
         }
+        if generation == Generation::Prepared {
+            self.note_early(message, priority, path, now);
+            return Reply::Success;
+        }
         let Some(id) = self.pair_of_request(path, priority) else { return Reply::Success };
         self.list.hear(id, now);
+        self.list.count(id, |stats| stats.requests_received += 1);
         if self.config.lite {
             self.believe(id, message.attributes.use_candidate, now);
         } else if let Some(pair) = self.list.get(id) {
@@ -415,6 +443,7 @@ impl Agent {
         }
         self.transactions.0.remove(&message.transaction());
         self.list.hear(transaction.pair, now);
+        self.list.count(transaction.pair, |stats| stats.responses_received += 1);
         match (message.class(), message.attributes.xor_mapped_address) {
             (Class::SuccessResponse, Some(mapped)) if !message.has_unknown_required() => {
                 self.stats.responses_received += 1;
@@ -452,6 +481,8 @@ impl Agent {
         let id = transaction.pair;
         let round_trip_time =
             (!transaction.is_retransmitted).then(|| now.saturating_duration_since(transaction.sent_at));
+        let measured = round_trip_time.unwrap_or_default();
+        self.list.count(id, |stats| stats.round_trip_time_total = stats.round_trip_time_total.saturating_add(measured));
         // An answer to an earlier request leaves a nomination on its way.
         let is_asked = matches!(self.nomination, Nomination::Asked(asked) if asked == id);
         let is_settled = !is_asked || transaction.request.purpose == Purpose::Nomination;

@@ -52,6 +52,7 @@ impl Agent {
         self.restart_consent(now);
         let (path, request) = self.new_request(id, Purpose::Consent, now)?;
         self.stats.consent_checks_sent += 1;
+        self.list.count(id, |stats| stats.consent_requests_sent += 1);
         self.write_request(request, out).then_some(path)
     }
 }

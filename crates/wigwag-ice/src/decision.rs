@@ -120,6 +120,14 @@ pub struct Failure {
     pub last: Vec<Decision>,
 }
 
+impl Failure {
+    /// An object on one line: `advice`, and `last`, a list of [decisions](Decision::to_json).
+    pub fn to_json(&self) -> String {
+        let last: Vec<_> = self.last.iter().map(Decision::to_json).collect();
+        format!(r#"{{"advice":{},"last":[{}]}}"#, Quoted(&self.advice), last.join(","))
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.advice)?;
@@ -180,7 +188,9 @@ impl Agent {
         let remotes = self.remote_candidates().iter().map(|candidate| candidate.address.to_string());
         let remotes = remotes.take(5).collect::<Vec<_>>().join(", ");
         match () {
-            () if was_connected => "the peer does not consent any more: has it gone, or its network?".into(),
+            () if was_connected => {
+                "the peer does not consent any more: has it gone, or a network changed? restart ICE if it is to come back".into()
+            }
             () if self.local_candidates().is_empty() => "there is no local address: is there a network?".into(),
             () if self.remote_candidates().is_empty() && stats.remote_candidates_ignored > 0 => {
                 "none of the peer's candidates can be used: are they all names, or TCP?".into()

@@ -7,7 +7,7 @@ use crate::agent::Agent;
 use crate::candidate::{LocalCandidate, is_worth_trying, reachable};
 use crate::pair::Path;
 use crate::{Event, GatheringState, Kind};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 use wigwag_sansio::{Datagram, earliest};
@@ -23,6 +23,8 @@ const UNREACHABLE: u16 = 701;
 pub(crate) struct Gathering {
     servers: Vec<SocketAddr>,
     questions: Vec<Client>,
+    /// What each base was told by each server, most lately.
+    told_addresses: BTreeMap<(SocketAddr, SocketAddr), SocketAddr>,
     /// Bounded by the questions there ever were: as many as bases times servers, until somebody polls.
     owed: VecDeque<Event>,
     told: GatheringState,
@@ -68,6 +70,11 @@ impl Gathering {
     /// The base is gone.
     pub(crate) fn forget(&mut self, base: SocketAddr) {
         self.questions.retain(|question| question.config().local != base);
+        self.told_addresses.retain(|(of, _), _| *of != base);
+    }
+
+    fn is_asking(&self, base: SocketAddr, server: SocketAddr) -> bool {
+        self.questions.iter().any(|question| (question.config().local, question.config().server) == (base, server))
     }
 }
 
@@ -109,6 +116,13 @@ impl Agent {
         }
     }
 
+    /// A new generation: a NAT may give other addresses by now.
+    pub(crate) fn ask_again(&mut self) {
+        for index in 0..self.local_candidates.len() {
+            self.ask_all(index);
+        }
+    }
+
     fn ask(&mut self, index: usize, server: SocketAddr) {
         let Some(candidate) = self.local_candidates.get(index) else { return };
         let base = candidate.base;
@@ -116,6 +130,7 @@ impl Agent {
         if candidate.kind == Kind::Host
             && is_worth_trying(base, server)
             && let Some(server) = reachable(base, server)
+            && !self.gathering.is_asking(base, server)
         {
             self.gathering.questions.push(Client::new(ClientConfig::new(base, server), self.rng.seed()));
         }
@@ -167,6 +182,10 @@ impl Agent {
 
     fn mapped(&mut self, config: ClientConfig, address: SocketAddr) {
         let ClientConfig { local: base, server, .. } = config;
+        if let Some(before) = self.gathering.told_addresses.insert((base, server), address).filter(|it| *it != address)
+        {
+            self.forget_mapped(before, base);
+        }
         // RFC 8445 §5.1.3: "A candidate is redundant if and only if its transport address and base equal those of another
         // candidate."
         let is_same = |known: &crate::Candidate| (known.address, known.base) == (address, base);
@@ -177,6 +196,15 @@ impl Agent {
         match self.add_local_candidate(LocalCandidate::server_reflexive(address, base, server.ip())) {
             Ok(candidate) => self.gathering.owed.push_back(Event::LocalCandidate(candidate)),
             Err(error) => self.owe_error(config, UNREACHABLE, error.to_string()),
+        }
+    }
+
+    /// The NAT gives another address now, unless another server still sees this one.
+    fn forget_mapped(&mut self, address: SocketAddr, base: SocketAddr) {
+        let is_seen = self.gathering.told_addresses.iter().any(|((of, _), seen)| *of == base && *seen == address);
+        if !is_seen {
+            let is_it = |known: &crate::Candidate| (known.address, known.base) == (address, base);
+            self.remove_local(|known| known.kind == Kind::ServerReflexive && is_it(known));
         }
     }
 

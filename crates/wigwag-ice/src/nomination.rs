@@ -8,7 +8,7 @@ use crate::Role;
 use crate::agent::Agent;
 use crate::check::Purpose;
 use crate::decision::Deed;
-use crate::pair::{Nominated, PairId};
+use crate::pair::{Nominated, PairId, Path};
 use std::time::{Duration, Instant};
 use tracing::debug;
 use wigwag_stun::TransactionId;
@@ -108,6 +108,27 @@ impl Agent {
         }
     }
 
+    /// What is not STUN has come this way, and was authentic. A controlled agent that is told so answers where the peer
+    /// sends, as long as that is a pair that the peer has nominated, and nominated later than the one in use: so it need
+    /// not wait until the peer has repeated itself.
+    pub fn data_received(&mut self, path: Path) {
+        let path = path.normal();
+        let found = self.list.find(path).filter(|_| self.role == Role::Controlled && !self.has_ended());
+        let Some((id, pair)) = found.and_then(|id| Some((id, self.list.get(id)?))) else { return };
+        let current =
+            self.nomination.pair().filter(|current| *current != id).and_then(|current| self.list.get(current));
+        let Some((nominated, current)) = pair.nominated.zip(current) else { return };
+        let is_later = current.nominated.is_none_or(|last| nominated.at > last.at);
+        if is_later && pair.valid.is_some() {
+            debug!(?path, "the peer sends on another pair that it has nominated");
+            let above = pair.priority;
+            self.note(Deed::Nominated, Some(path), "by the peer, which sends on it");
+            self.nomination = Nomination::Done(id);
+            self.list.conclude(id, above);
+            self.touch();
+        }
+    }
+
     pub(crate) fn nomination_failed(&mut self, id: PairId) {
         match self.nomination {
             Nomination::Owed(failed) | Nomination::Asked(failed) | Nomination::Done(failed) if failed == id => {
@@ -155,17 +176,29 @@ impl Agent {
     /// The nominated pair is silent: if the peer uses another that works, it has lost its address, and we follow. Strictly
     /// (RFC 8445 §8.1.1) that takes a restart, which nobody can signal without a path.
     fn reconsider(&mut self, id: PairId, now: Instant) -> Option<Instant> {
-        let is_alive = |id| {
-            let heard = self.list.get(id).and_then(|pair| pair.heard);
-            heard.and_then(|heard| heard.checked_add(self.config.silence_max)).is_some_and(|silent_at| now < silent_at)
-        };
-        if !is_alive(id)
-            && let Some(other) = self.list.valid().find(|other| is_alive(*other))
+        if !self.is_alive(id, now)
+            && let Some(other) = self.list.valid().find(|other| self.is_alive(*other, now))
         {
             debug!("the nominated pair is silent, another is not");
             self.nomination = Nomination::Owed(other);
         }
         None
+    }
+
+    /// Whether something was heard of this pair lately.
+    fn is_alive(&self, id: PairId, now: Instant) -> bool {
+        let heard = self.list.get(id).and_then(|pair| pair.heard);
+        heard.and_then(|heard| heard.checked_add(self.config.silence_max)).is_some_and(|silent_at| now < silent_at)
+    }
+
+    /// As controlled: another pair than the nominated one is used as long as only the other is heard of. The peer's NAT may
+    /// give it another address, of which the peer knows nothing; and what it has nominated comes back when it is heard again.
+    pub(crate) fn stand_in(&self, now: Instant) -> Option<PairId> {
+        let nominated = self.nomination.pair().filter(|_| self.role == Role::Controlled && !self.config.lite)?;
+        if self.is_alive(nominated, now) {
+            return None;
+        }
+        self.list.valid().find(|other| *other != nominated && self.is_alive(*other, now))
     }
 
     /// How long to wait for something better than this pair.
@@ -185,7 +218,7 @@ impl Agent {
     }
 
     /// Writes the check that nominates.
-    pub(crate) fn write_nomination(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<crate::Path> {
+    pub(crate) fn write_nomination(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Path> {
         let Nomination::Owed(id) = self.nomination else { return None };
         self.nomination = Nomination::Asked(id);
         self.write_check(id, Purpose::Nomination, now, out)

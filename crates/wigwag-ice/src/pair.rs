@@ -7,9 +7,11 @@
 //!                              └─────────▶ Failed
 //! ```
 
-use crate::Role;
+use crate::agent::Agent;
 use crate::candidate::normal;
 use crate::check::Check;
+use crate::nomination::Nomination;
+use crate::{Candidate, PairStats, Role};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Datagram, Protocol};
@@ -85,6 +87,74 @@ pub(crate) struct Pair {
     pub(crate) heard: Option<Instant>,
     /// That and how the controlling peer has nominated it.
     pub(crate) nominated: Option<Nominated>,
+    pub(crate) stats: PairStats,
+}
+
+/// How far the check of a pair is (RFC 8445 §6.1.2.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CheckState {
+    /// Something alike is tried first.
+    Frozen,
+    /// To be checked when its turn comes.
+    Waiting,
+    /// A check awaits its answer.
+    InProgress,
+    /// A check was answered.
+    Succeeded,
+    /// No check was answered in time, or one was refused.
+    Failed,
+}
+
+/// What is known of two candidates and the path between them.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PairView<'a> {
+    /// The local candidate.
+    pub local: &'a Candidate,
+    /// The remote candidate.
+    pub remote: &'a Candidate,
+    /// How datagrams travel.
+    pub path: Path,
+    /// How far its check is.
+    pub state: CheckState,
+    /// Whether it was nominated, by either side.
+    pub is_nominated: bool,
+    /// How long the last answer took of which it can be told, if the pair works.
+    pub round_trip_time: Option<Duration>,
+    /// What was counted.
+    pub stats: PairStats,
+}
+
+impl Agent {
+    /// All pairs, formed but not given up, in the order in which they were formed. It looks at each of them.
+    pub fn pairs(&self) -> impl Iterator<Item = PairView<'_>> {
+        self.list.iter().filter_map(|(id, pair)| {
+            let is_nominated =
+                matches!(self.nomination, Nomination::Done(done) if done == id) || pair.nominated.is_some();
+            Some(PairView {
+                local: self.local_candidates.get(pair.local)?,
+                remote: self.remote_candidates.get(pair.remote)?,
+                path: pair.path,
+                state: pair.state.name(),
+                is_nominated,
+                round_trip_time: pair.valid.and_then(|valid| valid.round_trip_time),
+                stats: pair.stats,
+            })
+        })
+    }
+}
+
+impl PairState {
+    const fn name(&self) -> CheckState {
+        match self {
+            Self::Frozen => CheckState::Frozen,
+            Self::Waiting => CheckState::Waiting,
+            Self::InProgress(_) => CheckState::InProgress,
+            Self::Succeeded => CheckState::Succeeded,
+            Self::Failed => CheckState::Failed,
+        }
+    }
 }
 
 /// The controlling peer wants this pair.

@@ -1,7 +1,7 @@
 //! Beginning anew, while data goes on (RFC 8445 §9), and addresses that come and go.
 
 use crate::agent::Agent;
-use crate::candidate::normal;
+use crate::candidate::{Candidate, normal};
 use crate::check::claim;
 use crate::consent::{self, Consent};
 use crate::credentials::{Identity, Peer};
@@ -52,9 +52,10 @@ impl Previous {
 
 /// Beginning anew.
 impl Agent {
-    /// Begins anew: with new credentials, without remote candidates, in the same role. Returns the new credentials, which
-    /// are to be signalled; checks begin when the peer's new credentials are known too. Until a new pair is nominated,
-    /// data goes on where it went, as long as the peer consents.
+    /// Begins anew: with the credentials that were [prepared](Self::prepare_restart) or else new ones, without remote
+    /// candidates, in the same role. Returns the new credentials, which are to be signalled; checks begin when the peer's
+    /// new credentials are known too. Until a new pair is nominated, data goes on where it went, as long as the peer
+    /// consents.
     ///
     /// The agent does this of itself if [`set_remote_credentials`](Self::set_remote_credentials) tells it that the peer has
     /// begun anew; [`generation`](Self::generation) tells.
@@ -67,10 +68,17 @@ impl Agent {
         }
         // RFC 8445 §9: "To restart ICE, an agent MUST change both the password and the username fragment for the data
         // stream(s) being restarted."
-        let identity = Identity::new(Credentials::random(&mut self.rng));
+        let (identity, early) = match self.prepared.take() {
+            Some(prepared) => (prepared.identity, prepared.early),
+            None => {
+                self.ask_again();
+                (Identity::new(Credentials::random(&mut self.rng)), Vec::new())
+            }
+        };
         let old = (std::mem::replace(&mut self.local, identity), self.peer.take());
         self.keep_selected(old);
         self.flush();
+        self.take_in(early);
         self.generation = self.generation.saturating_add(1);
         debug!(generation = self.generation, "restart");
         self.note(Deed::Restarted, None, "new credentials");
@@ -116,7 +124,7 @@ impl Agent {
         self.local_candidates.retain(|candidate| candidate.kind != Kind::PeerReflexive);
         self.list.clear();
         self.transactions.clear();
-        self.answers.clear();
+        self.answers.begin_anew();
         self.restart_nomination();
         (self.selected, self.nominations) = (None, 0);
         self.consent = Consent::default();
@@ -126,13 +134,6 @@ impl Agent {
 
 /// What is left of the generation before.
 impl Agent {
-    /// A request with the credentials of the generation before: it is answered, and changes nothing else.
-    pub(crate) fn is_of_previous(&self, ufrag: Option<&str>, message: &Message<'_>) -> bool {
-        let previous =
-            self.previous.as_ref().filter(|previous| ufrag == Some(previous.local.credentials.ufrag.as_str()));
-        previous.is_some_and(|previous| message.is_authentic(&previous.local.key))
-    }
-
     pub(crate) fn hear_previous(&mut self, path: Path, now: Instant) {
         if let Some(previous) = self.previous.as_mut().filter(|previous| previous.path == path) {
             previous.heard = Some(now);
@@ -215,16 +216,20 @@ impl Agent {
         let was_selected = self.selected.and_then(|id| self.list.get(id)).is_some_and(|pair| pair.path.local == base);
         self.gathering.forget(base);
         self.remove_pairs(|pair| pair.path.local == base);
-        let kept: Vec<_> = self.local_candidates.iter().map(|candidate| candidate.base != base).collect();
-        self.local_candidates.retain(|candidate| candidate.base != base);
-        self.list.update_all(|_, pair| {
-            pair.local = kept.iter().take(pair.local).filter(|is_kept| **is_kept).count();
-        });
+        self.remove_local(|candidate| candidate.base == base);
         if was_selected {
             self.list.revive();
             self.await_anew();
             self.is_roaming = true;
         }
         self.touch();
+    }
+    /// Forgets local candidates that no pair is of.
+    pub(crate) fn remove_local(&mut self, is_gone: impl Fn(&Candidate) -> bool) {
+        let kept: Vec<_> = self.local_candidates.iter().map(|candidate| !is_gone(candidate)).collect();
+        self.local_candidates.retain(|candidate| !is_gone(candidate));
+        self.list.update_all(|_, pair| {
+            pair.local = kept.iter().take(pair.local).filter(|is_kept| **is_kept).count();
+        });
     }
 }

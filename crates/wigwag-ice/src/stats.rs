@@ -1,5 +1,7 @@
 //! What was counted.
 
+use std::time::Duration;
+
 /// What an agent has sent, received and dropped. Each counts messages unless said otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,6 +28,8 @@ pub struct Stats {
     pub indications_received: u64,
     /// Remote candidates that cannot be used: names, other protocols or components, impossible addresses (candidates).
     pub remote_candidates_ignored: u64,
+    /// How often data began to go another way, or found none any more (changes).
+    pub path_changes: u64,
     /// Pairs that were not formed or given up because there were too many (pairs).
     pub pairs_discarded: u64,
 
@@ -49,6 +53,24 @@ pub struct Stats {
     pub too_many_requests: u64,
     /// Dropped: after the agent was closed or had failed.
     pub after_end: u64,
+}
+
+/// What was sent and received to check one pair. Each counts messages unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PairStats {
+    /// New checks, nominations included, retransmissions not.
+    pub requests_sent: u64,
+    /// Authenticated answers, to any request.
+    pub responses_received: u64,
+    /// Authenticated requests.
+    pub requests_received: u64,
+    /// Answers, errors included.
+    pub responses_sent: u64,
+    /// Checks that keep the peer's consent alive.
+    pub consent_requests_sent: u64,
+    /// How long all answers took together of which it can be told.
+    pub round_trip_time_total: Duration,
 }
 
 impl Stats {

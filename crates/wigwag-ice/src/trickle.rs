@@ -1,10 +1,10 @@
 //! Candidates come at any time, from either side, and every new one is paired with all others (RFC 8838).
 
-use crate::Error;
 use crate::agent::Agent;
 use crate::candidate::{self, COMPONENT, Candidate, Kind, LocalCandidate, RemoteCandidate, normal, zoneless};
 use crate::decision::Deed;
 use crate::pair::{self, Pair, PairId, PairState, Path};
+use crate::{Error, PairStats, State};
 use std::net::{IpAddr, SocketAddr};
 use tracing::debug;
 use wigwag_sansio::Protocol;
@@ -23,10 +23,12 @@ impl Agent {
     /// Adds an address at which the peer may reach us, and returns it as it is signalled. One that is known already is
     /// returned as it is known.
     ///
+    /// One that has failed takes it for when it begins anew.
+    ///
     /// # Errors
-    /// [`Error::InvalidCandidate`], [`Error::TooManyCandidates`] or [`Error::Ended`].
+    /// [`Error::InvalidCandidate`], [`Error::TooManyCandidates`], or [`Error::Ended`] if the agent is closed.
     pub fn add_local_candidate(&mut self, candidate: LocalCandidate) -> Result<Candidate, Error> {
-        if self.has_ended() {
+        if self.state() == State::Closed {
             return Err(Error::Ended);
         }
         candidate.validate()?;
@@ -59,6 +61,13 @@ impl Agent {
             related: candidate.related,
         };
         let index = self.push_local(candidate.clone());
+        if self.has_ended() {
+            if !self.is_deaf() {
+                self.ask_all(index);
+            }
+            self.touch();
+            return Ok(candidate);
+        }
         for remote in 0..self.remote_candidates.len() {
             let formed = self.try_pair(index, remote);
             // After a nomination no pair has a turn of its own; one of a new address may be needed when the old one vanishes.
@@ -305,6 +314,7 @@ impl Agent {
             valid: None,
             heard: None,
             nominated: None,
+            stats: PairStats::default(),
         });
         if added.is_some() {
             debug!(?path, "pair");

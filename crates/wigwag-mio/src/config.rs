@@ -3,6 +3,7 @@
 use crate::interfaces;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Which sockets a [`Driver`](crate::Driver) opens, and how large their buffers are.
 #[derive(Clone, Debug)]
@@ -18,9 +19,24 @@ pub struct DriverConfig {
     /// Whether an address that this machine has not (any more) is passed over, as long as another one is left. An
     /// address that was asked for by name should not be; one that was found a moment ago may have gone. Default: false.
     pub skip_unavailable: bool,
+    /// How often [`refresh_interfaces`](crate::Driver::refresh_interfaces) is done; without it, only when it is called. It
+    /// wakes a driver that sleeps. Default: never, but every 3 s for [`all_interfaces`](Self::all_interfaces).
+    pub refresh_interval: Option<Duration>,
+    /// Whether the sockets are those of all interfaces, also of ones to come.
+    pub(crate) all_interfaces: Option<AllInterfaces>,
     /// How many datagrams may be handed to the kernel in one call, where it can take several. Default: 64; 1 turns it off.
     pub max_segments: usize,
 }
+
+/// What sockets of all interfaces have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AllInterfaces {
+    pub(crate) port: u16,
+    pub(crate) with_loopback: bool,
+}
+
+/// A laptop that changes its network should not be without a path for much longer than browsers are, which look every 2 s.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(3);
 
 impl DriverConfig {
     /// One socket for each of `addresses`.
@@ -31,11 +47,13 @@ impl DriverConfig {
             send_buffer_size: 4 << 20,
             max_segments: 64,
             skip_unavailable: false,
+            refresh_interval: None,
+            all_interfaces: None,
         }
     }
 
     /// One socket on `port` for each usable address of this machine (see [`interfaces`](crate::interfaces())): those of
-    /// loopback interfaces only if `with_loopback`.
+    /// loopback interfaces only if `with_loopback`. Addresses that come later get theirs, and those that vanish lose them.
     ///
     /// # Errors
     /// What the system says when it is asked for its interfaces, and [`io::ErrorKind::AddrNotAvailable`] if it has none.
@@ -45,6 +63,11 @@ impl DriverConfig {
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "this machine has no usable network address"));
         }
         let addresses = found.into_iter().map(|interface| SocketAddr::new(interface.address, port));
-        Ok(Self { skip_unavailable: true, ..Self::new(addresses) })
+        Ok(Self {
+            skip_unavailable: true,
+            refresh_interval: Some(REFRESH_INTERVAL),
+            all_interfaces: Some(AllInterfaces { port, with_loopback }),
+            ..Self::new(addresses)
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::DriverConfig;
 use crate::interfaces;
+use crate::roam::Surroundings;
 use crate::seed;
 use crate::sockets::{Observed, Sockets};
 use crate::stats::DriverStats;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use wigwag::{Endpoint, EndpointConfig, EndpointEvent};
 
 const WAKE: Token = Token(0);
-const FIRST_SOCKET: usize = 1;
+pub(crate) const FIRST_SOCKET: usize = 1;
 
 /// How many batches leave in one turn before the sockets are read again.
 const TRANSMITS_PER_TURN: usize = 64;
@@ -28,10 +29,12 @@ const BLOCKED_TICK: Duration = Duration::from_millis(5);
 ///
 /// Call [`run_once`](Self::run_once) in a loop, and take all events with [`poll_event`](Self::poll_event) in between.
 pub struct Driver {
-    endpoint: Endpoint,
-    sockets: Sockets,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) sockets: Sockets,
+    pub(crate) config: DriverConfig,
+    pub(crate) surroundings: Surroundings,
     commands: Commands<Endpoint>,
-    poll: Poll,
+    pub(crate) poll: Poll,
     events: Events,
     /// Taken from the endpoint to see whether there is one; nothing waits while it is here.
     next: VecDeque<EndpointEvent>,
@@ -58,16 +61,20 @@ impl Driver {
         let commands = Commands::new(Waker::new(poll.registry(), WAKE)?);
         let sockets = Sockets::bind(config, poll.registry(), FIRST_SOCKET)?;
         let mut endpoint = Endpoint::new(endpoint, seed()?);
-        for bound in sockets.bound() {
-            for address in local_addresses(bound)? {
-                endpoint.add_local_address(address).map_err(io::Error::other)?;
-            }
-        }
+        let present = match interfaces(true) {
+            Ok(found) => found.into_iter().map(|found| found.address).collect(),
+            // Whoever has named their addresses can do without.
+            Err(_) if !sockets.bound().any(|bound| bound.ip().is_unspecified()) => Vec::new(),
+            Err(error) => return Err(error),
+        };
         let max_segments = sockets.max_segments();
         endpoint.set_max_segments(max_segments);
-        Ok(Self {
+        let look_at = config.refresh_interval.and_then(|interval| now().checked_add(interval));
+        let mut driver = Self {
             endpoint,
             sockets,
+            config: config.clone(),
+            surroundings: Surroundings::new(present, look_at),
             commands,
             poll,
             events: Events::with_capacity(256),
@@ -75,7 +82,9 @@ impl Driver {
             watched: None,
             max_segments,
             out: Vec::new(),
-        })
+        };
+        driver.tell_addresses();
+        Ok(driver)
     }
 
     /// The endpoint, to look at.
@@ -123,6 +132,7 @@ impl Driver {
     pub fn run_once(&mut self, max_wait: Option<Duration>) -> io::Result<()> {
         self.commands.run(&mut self.endpoint);
         let now = now();
+        self.refresh_in_turn(now);
         self.endpoint.handle_timeout(now);
         let has_more = self.transmit(now);
         self.sockets.watch_blocked(self.poll.registry(), FIRST_SOCKET, &mut self.watched)?;
@@ -166,7 +176,8 @@ impl Driver {
         }
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
         let due = self.endpoint.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(tick));
-        [due, max_wait].into_iter().flatten().min()
+        let look = self.surroundings.look_at.map(|at| at.saturating_duration_since(now));
+        [due, max_wait, look].into_iter().flatten().min()
     }
 
     fn wait_for_readiness(&mut self, wait: Option<Duration>) -> io::Result<()> {
@@ -193,21 +204,6 @@ impl Driver {
         let now = now();
         sockets.receive(now, |datagram| endpoint.handle_input(datagram, now));
     }
-}
-
-/// What peers may be told of a socket: its address, or all of its family that this machine has (those of loopback
-/// interfaces only where there are no others).
-fn local_addresses(bound: SocketAddr) -> io::Result<Vec<SocketAddr>> {
-    if !bound.ip().is_unspecified() {
-        return Ok(vec![bound]);
-    }
-    let of_its_family = |address: &SocketAddr| address.is_ipv4() == bound.is_ipv4();
-    let all = |with_loopback| -> io::Result<Vec<_>> {
-        let found = interfaces(with_loopback)?.into_iter();
-        Ok(found.map(|found| SocketAddr::new(found.address, bound.port())).filter(of_its_family).collect())
-    };
-    let addresses = all(false)?;
-    if addresses.is_empty() { all(true) } else { Ok(addresses) }
 }
 
 fn now() -> Instant {

@@ -6,6 +6,7 @@ mod config;
 mod driver;
 mod interfaces;
 mod offload;
+mod roam;
 mod seed;
 mod sockets;
 mod stats;

@@ -50,7 +50,8 @@ struct Blocked {
 
 #[derive(Default)]
 pub(crate) struct Sockets {
-    sockets: Vec<Socket>,
+    /// Places of closed ones are empty until they are taken again.
+    sockets: Vec<Option<Socket>>,
     /// Sockets that may have something, of which readiness has told and will not tell again.
     readable: Vec<bool>,
     /// While something is blocked nothing else is sent: what is owed stays owed, in order.
@@ -67,18 +68,12 @@ impl Sockets {
     pub(crate) fn bind(config: &DriverConfig, registry: &Registry, first_token: usize) -> io::Result<Self> {
         let mut sockets = Self::default();
         for address in &config.addresses {
-            let mut socket = match Socket::bind(*address, config) {
+            match sockets.open(*address, config, registry, first_token) {
                 Err(error) if config.skip_unavailable && error.kind() == io::ErrorKind::AddrNotAvailable => {
                     tracing::info!(%address, "no longer here");
-                    continue;
                 }
-                result => result.map_err(|error| io::Error::new(error.kind(), format!("UDP {address}: {error}")))?,
-            };
-            let token = Token(first_token + sockets.sockets.len());
-            registry.register(&mut socket.io, token, Interest::READABLE)?;
-            sockets.sockets.push(socket);
-            // What came before the registration is told by no readiness on some systems.
-            sockets.readable.push(true);
+                result => _ = result?,
+            }
         }
         if sockets.sockets.is_empty() {
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no UDP socket: no address is available"));
@@ -86,13 +81,48 @@ impl Sockets {
         Ok(sockets)
     }
 
+    /// One more; returns what it is bound to.
+    pub(crate) fn open(
+        &mut self,
+        address: SocketAddr,
+        config: &DriverConfig,
+        registry: &Registry,
+        first_token: usize,
+    ) -> io::Result<SocketAddr> {
+        let socket = Socket::bind(address, config);
+        let mut socket = socket.map_err(|error| io::Error::new(error.kind(), format!("UDP {address}: {error}")))?;
+        let number = self.sockets.iter().position(Option::is_none).unwrap_or(self.sockets.len());
+        registry.register(&mut socket.io, Token(first_token + number), Interest::READABLE)?;
+        if number == self.sockets.len() {
+            self.sockets.push(None);
+            self.readable.push(false);
+        }
+        let bound = socket.bound;
+        self.sockets[number] = Some(socket);
+        // What came before the registration is told by no readiness on some systems.
+        self.readable[number] = true;
+        Ok(bound)
+    }
+
+    /// One less; what it could not send yet is lost, as on the way.
+    pub(crate) fn close(&mut self, bound: SocketAddr, registry: &Registry) {
+        let is_it = |socket: &Option<Socket>| socket.as_ref().is_some_and(|socket| socket.bound == bound);
+        let Some(number) = self.sockets.iter().position(is_it) else { return };
+        if let Some(mut socket) = self.sockets[number].take() {
+            // It is closed next, which ends its registration too.
+            let _ = registry.deregister(&mut socket.io);
+        }
+        self.readable[number] = false;
+        self.blocked.take_if(|blocked| blocked.socket == number);
+    }
+
     pub(crate) fn bound(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.iter().map(|socket| socket.bound)
+        self.sockets.iter().flatten().map(|socket| socket.bound)
     }
 
     /// The most datagrams that any socket takes at a time; the others send them one by one.
     pub(crate) fn max_segments(&self) -> usize {
-        self.sockets.iter().map(Socket::max_segments).max().unwrap_or(1)
+        self.sockets.iter().flatten().map(Socket::max_segments).max().unwrap_or(1)
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -123,7 +153,7 @@ impl Sockets {
             self.stats.dropped_no_route += datagrams;
             return;
         };
-        let Some(socket) = self.sockets.get(number) else { return };
+        let Some(Some(socket)) = self.sockets.get(number) else { return };
         if let Sent::Blocked(start) = socket.send(transmit, out, 0, &mut self.stats) {
             let bytes = std::mem::replace(out, std::mem::take(&mut self.spare));
             self.blocked = Some(Blocked { socket: number, transmit: *transmit, bytes, start });
@@ -133,7 +163,7 @@ impl Sockets {
     /// Sends what was blocked, as far as there is room now.
     pub(crate) fn send_blocked(&mut self) {
         let Some(mut blocked) = self.blocked.take() else { return };
-        let Some(socket) = self.sockets.get(blocked.socket) else { return };
+        let Some(Some(socket)) = self.sockets.get(blocked.socket) else { return };
         match socket.send(&blocked.transmit, &blocked.bytes, blocked.start, &mut self.stats) {
             Sent::Done => self.spare = blocked.bytes,
             Sent::Blocked(start) => {
@@ -156,7 +186,7 @@ impl Sockets {
         }
         for (number, interest) in [(*watched, Interest::READABLE), (wanted, Interest::READABLE | Interest::WRITABLE)] {
             let Some(number) = number else { continue };
-            if let Some(socket) = self.sockets.get_mut(number) {
+            if let Some(Some(socket)) = self.sockets.get_mut(number) {
                 registry.reregister(&mut socket.io, Token(first_token + number), interest)?;
             }
         }
@@ -168,6 +198,7 @@ impl Sockets {
     pub(crate) fn receive(&mut self, now: Instant, mut each: impl FnMut(Datagram<'_>)) {
         let Self { sockets, readable, buffer, observer, stats, .. } = self;
         for (socket, readable) in sockets.iter().zip(readable) {
+            let Some(socket) = socket else { continue };
             for _ in 0..RECEIVES_PER_TURN {
                 if !*readable {
                     break;
@@ -193,10 +224,10 @@ impl Sockets {
         let is_for_all = |bound: SocketAddr| {
             bound.ip().is_unspecified() && bound.is_ipv4() == local.is_ipv4() && bound.port() == local.port()
         };
-        self.sockets
-            .iter()
-            .position(|socket| socket.bound == *local)
-            .or_else(|| self.sockets.iter().position(|socket| is_for_all(socket.bound)))
+        let find = |is_it: &dyn Fn(SocketAddr) -> bool| {
+            self.sockets.iter().position(|socket| socket.as_ref().is_some_and(|socket| is_it(socket.bound)))
+        };
+        find(&|bound| bound == *local).or_else(|| find(&is_for_all))
     }
 
     fn observe(&mut self, transmit: &Transmit, out: &[u8], now: Instant) {

@@ -83,7 +83,8 @@ pub enum Event {
         /// Of which stream.
         sender: SenderId,
     },
-    /// The peer ended a stream.
+    /// The peer ended a stream. It comes after the stream's packets; if more packets of the source come, they begin a new
+    /// stream.
     Ended {
         /// The media section.
         receiver: ReceiverId,

@@ -1,6 +1,6 @@
 //! Counters.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a session did as a whole; one counter per reason of dropping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,12 +52,18 @@ pub struct SenderStats {
     pub bytes_sent: u64,
     /// Bytes of RTP headers sent, without those sent again.
     pub header_bytes_sent: u64,
+    /// Packets sent with the marker, without those sent again: of pictures, whole frames.
+    pub markers_sent: u64,
     /// Packets sent again.
     pub packets_resent: u64,
     /// Bytes of payload sent again.
     pub bytes_resent: u64,
+    /// Bytes of RTP headers sent again.
+    pub header_bytes_resent: u64,
     /// Packets that waited to be sent when a renegotiation made them impossible: too long, or of another payload type.
     pub packets_discarded: u64,
+    /// The payload type of the last packet sent.
+    pub payload_type: Option<u8>,
     /// NACK messages received.
     pub nacks_received: u64,
     /// Packets that a NACK asked for and that were no longer there.
@@ -66,6 +72,10 @@ pub struct SenderStats {
     pub plis_received: u64,
     /// Full intra requests received.
     pub firs_received: u64,
+    /// Report blocks that the peer sent on this stream; what it reports is meaningless before the first.
+    pub reports_received: u64,
+    /// When the last of them arrived.
+    pub last_report_arrival: Option<Instant>,
     /// Packets that the peer reports as lost so far; negative if duplicates arrived.
     pub remote_packets_lost: i32,
     /// The share lost between the last two reports, in 1/256.
@@ -108,6 +118,18 @@ pub struct ReceiverStats {
     pub firs_sent: u64,
     /// Sender reports received.
     pub sender_reports_received: u64,
+    /// Packets that the peer says it has sent, in its last sender report.
+    pub remote_packets_sent: u32,
+    /// Bytes of payload that the peer says it has sent, likewise.
+    pub remote_bytes_sent: u32,
+    /// The peer's time when it sent that report: since 1900 if it has a wall clock (RFC 3550 §4).
+    pub remote_time: Option<Duration>,
+    /// When that report arrived.
+    pub remote_report_arrival: Option<Instant>,
+    /// The payload type of the last packet that came in order.
+    pub payload_type: Option<u8>,
+    /// When the last packet arrived.
+    pub last_arrival: Option<Instant>,
 }
 
 /// How full a queue or list is, in entries or bytes.
@@ -118,4 +140,16 @@ pub struct Load {
     pub held: usize,
     /// What may be.
     pub bound: usize,
+}
+
+impl Load {
+    /// That of both which is nearer to its limit.
+    pub(crate) fn fuller(self, other: Self) -> Self {
+        if self.share() < other.share() { other } else { self }
+    }
+
+    /// In millionths of the limit.
+    pub(crate) fn share(&self) -> u128 {
+        (self.held as u128 * 1_000_000) / self.bound.max(1) as u128
+    }
 }

@@ -41,6 +41,11 @@ impl Clock {
     }
 }
 
+/// Since the era began.
+pub(crate) const fn from_ntp(ntp: u64) -> Duration {
+    Duration::new(ntp >> 32, (((ntp & 0xffff_ffff) * 1_000_000_000) >> 32) as u32)
+}
+
 /// The middle 32 bits of an NTP time: in 1/65,536 s.
 pub(crate) const fn middle(ntp: u64) -> u32 {
     (ntp >> 16) as u32
@@ -83,6 +88,7 @@ mod tests {
         let now = wigwag_sim::origin();
         let clock = Clock::new(Some(WallClock::new(now, Duration::from_millis(1_500))));
         assert_eq!(clock.ntp(now), (2_208_988_801 << 32) + (1 << 31));
+        assert_eq!(from_ntp(clock.ntp(now)), NTP_TO_UNIX + Duration::from_millis(1_500));
         assert_eq!(middle(clock.ntp(now)), (2_208_988_801u64 << 16) as u32 + (1 << 15));
     }
 }

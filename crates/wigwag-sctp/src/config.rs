@@ -9,7 +9,7 @@ const MTU_MAX: usize = 65_532;
 // to be more than 500 ms."
 const SACK_DELAY_MAX: Duration = Duration::from_millis(500);
 /// A timer of less would spin; one of more might never end.
-const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+pub(crate) const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// The limits and times of an [`Association`](crate::Association). The defaults are those of WebRTC.
@@ -24,6 +24,8 @@ pub struct Config {
     pub mtu: usize,
     /// How many streams are offered and taken in each direction, ids `0..streams_max`. 65,535. Unused ones cost nothing.
     pub streams_max: u16,
+    /// How many outgoing streams are offered, if not `streams_max`. `None`.
+    pub outbound_streams_max: Option<u16>,
     /// How many bytes may wait here until they are read, an overhead for each message and each fragment included. 5 MiB;
     /// never less than four times `message_len_max_receive`, or one message could close the window for ever.
     pub receive_window: u32,
@@ -39,6 +41,8 @@ pub struct Config {
     pub rto_min: Duration,
     /// The longest timeout, at least 1 ms and at most a day. 3 s rather than RFC 9260's 60 s: a path that heals is used at once.
     pub rto_max: Duration,
+    /// The longest timeout of INIT and COOKIE ECHO, if not `rto_max`. `None`.
+    pub init_rto_max: Option<Duration>,
     /// How long the SACK of a first packet waits for a second one (RFC 9260 §6.2). 20 ms; at most 500 ms.
     pub sack_delay: Duration,
     /// How long nothing is sent until the path is probed (RFC 9260 §8.3). 30 s.
@@ -48,6 +52,22 @@ pub struct Config {
     pub retransmits_max: Option<u32>,
     /// As `retransmits_max`, for INIT and COOKIE ECHO. 20.
     pub init_retransmits_max: Option<u32>,
+    /// Whether packets need no checksum, since what is below detects every error, as DTLS does (RFC 9653). The peer is told that ours
+    /// may lack one, and to one that says so too packets are sent without. `false`.
+    pub zero_checksum: bool,
+    /// Whether messages of several streams may be on their way in pieces at once, with a peer that can do so too (RFC 8260):
+    /// a long message then holds no other stream up. `false`.
+    pub interleaving: bool,
+    /// Whether the peer may ask us to reset streams of ours (RFC 6525 §6.3.1). `false`: data channels have no use for it.
+    pub takes_stream_reset_requests: bool,
+    /// Whether the peer may reset all streams and TSNs. `false`.
+    pub takes_association_resets: bool,
+    /// Whether the peer may add streams, no more than `streams_max` to its own, or ask us to add some to ours. `false`.
+    pub takes_stream_additions: bool,
+    /// Which stream's turn it is. Round robin.
+    pub scheduler: Scheduler,
+    /// How long a shutdown of ours may take (T5-shutdown-guard, RFC 9260 §9.2). 300 s, five times RFC 9260's RTO.Max.
+    pub shutdown_guard: Duration,
     /// The first TSN, for tests of its wrapping; by default it is random.
     #[doc(hidden)]
     pub initial_tsn: Option<u32>,
@@ -58,12 +78,19 @@ impl Config {
     pub(crate) fn bounded(mut self) -> Self {
         self.mtu = bounded_mtu(self.mtu);
         self.streams_max = self.streams_max.max(1);
+        self.outbound_streams_max = self.outbound_streams_max.map(|streams| streams.max(1));
+        self.shutdown_guard = self.shutdown_guard.max(TIMEOUT_MIN);
         self.rto_max = self.rto_max.clamp(TIMEOUT_MIN, TIMEOUT_MAX);
         self.rto_min = self.rto_min.clamp(TIMEOUT_MIN, self.rto_max);
         self.rto_initial = self.rto_initial.clamp(TIMEOUT_MIN, self.rto_max);
+        self.init_rto_max = self.init_rto_max.map(|max| max.clamp(TIMEOUT_MIN, self.rto_max));
         self.heartbeat_interval = self.heartbeat_interval.max(TIMEOUT_MIN);
         self.sack_delay = self.sack_delay.min(SACK_DELAY_MAX);
         self
+    }
+
+    pub(crate) fn outbound_streams(&self) -> u16 {
+        self.outbound_streams_max.unwrap_or(self.streams_max)
     }
 }
 
@@ -78,6 +105,7 @@ impl Default for Config {
             remote_port: 5000,
             mtu: 1160,
             streams_max: u16::MAX,
+            outbound_streams_max: None,
             receive_window: 5 * 1024 * 1024,
             send_buffer: 16 * 1024 * 1024,
             message_len_max_send: 262_144,
@@ -85,13 +113,37 @@ impl Default for Config {
             rto_initial: Duration::from_millis(500),
             rto_min: Duration::from_millis(220),
             rto_max: Duration::from_secs(3),
+            init_rto_max: None,
             sack_delay: Duration::from_millis(20),
             heartbeat_interval: Duration::from_secs(30),
             retransmits_max: Some(20),
             init_retransmits_max: Some(20),
+            zero_checksum: false,
+            interleaving: false,
+            takes_stream_reset_requests: false,
+            takes_association_resets: false,
+            takes_stream_additions: false,
+            scheduler: Scheduler::default(),
+            shutdown_guard: Duration::from_secs(300),
             initial_tsn: None,
         }
     }
+}
+
+/// Which stream's turn it is to send (RFC 8260 §3). Turns are messages, or with [`Config::interleaving`] chunks. Of streams that are
+/// equal, they go round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scheduler {
+    /// The one whose message was given to `send` first (§3.1).
+    FirstComeFirstServed,
+    /// Each in turn (§3.2, §3.3).
+    #[default]
+    RoundRobin,
+    /// The one that has sent the fewest bytes for its priority: one of twice the priority sends twice the bytes (§3.6).
+    WeightedFair,
+    /// The one of the highest priority (§3.4).
+    Priority,
 }
 
 /// How a message travels.
@@ -113,4 +165,7 @@ pub enum Reliability {
     MaxRetransmits(u16),
     /// As long as it is no older than this, counted from the first call with a time after `send`.
     MaxLifetime(Duration),
+    /// Until it has arrived; but when the send buffer is full, whatever of it was not begun to be sent gives way to messages
+    /// with smaller numbers (RFC 7496 §3.3).
+    Priority(u32),
 }

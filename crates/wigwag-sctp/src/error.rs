@@ -47,6 +47,9 @@ pub enum ResetError {
     /// The peer did not offer RE-CONFIG (RFC 6525 §5.1).
     #[error("the peer cannot reset streams")]
     NotSupported,
+    /// More streams than there may be, or more requests than may wait.
+    #[error("too many")]
+    TooMany,
     /// There is no such stream.
     #[error("stream {stream}, but there are only {streams}")]
     NoSuchStream {

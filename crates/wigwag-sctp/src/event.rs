@@ -41,6 +41,24 @@ pub enum Event {
         /// Which streams.
         streams: Vec<u16>,
     },
+    /// The peer refused to reset these streams of its own, as [`request_reset`](crate::Association::request_reset) had asked for.
+    IncomingStreamResetRefused {
+        /// Which streams; empty: all.
+        streams: Vec<u16>,
+    },
+    /// Every stream of either side has begun anew, and so have the TSNs (RFC 6525 §4.3), whoever asked for it.
+    AssociationReset,
+    /// The peer refused what [`reset_association`](crate::Association::reset_association) had asked for.
+    AssociationResetRefused,
+    /// There are more streams than before (RFC 6525 §4.5), whoever asked for it.
+    StreamsAdded {
+        /// How many streams we may send on.
+        outbound: u16,
+        /// How many streams the peer may send on.
+        inbound: u16,
+    },
+    /// The peer refused what [`add_streams`](crate::Association::add_streams) had asked for.
+    StreamAdditionRefused,
     /// The peer takes fewer streams than these; what was queued for them is discarded.
     StreamsRefused {
         /// Which streams.

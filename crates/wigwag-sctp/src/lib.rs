@@ -18,7 +18,7 @@ mod stats;
 mod wire;
 
 pub use association::Association;
-pub use config::{Config, Reliability, SendOptions};
+pub use config::{Config, Reliability, Scheduler, SendOptions};
 pub use error::{ResetError, SendError};
 pub use event::{CloseReason, Event};
 pub use state::State;

@@ -21,17 +21,17 @@ pub(crate) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &'a [u8], accepts_zero_checksum: bool) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let source_port = reader.u16()?;
         let destination_port = reader.u16()?;
         let verification_tag = reader.u32()?;
-        reader.take::<4>()?;
+        let is_zero = reader.take::<4>()? == [0; 4];
         Some(Self {
             source_port,
             destination_port,
             verification_tag,
-            has_valid_checksum: has_valid_checksum(bytes),
+            has_valid_checksum: accepts_zero_checksum && is_zero || has_valid_checksum(bytes),
             chunks: Chunks(reader),
         })
     }
@@ -44,9 +44,22 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Whether a packet gets its checksum, or a zero that says that it has none (RFC 9653).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checksum {
+    Crc,
+    Zero,
+}
+
 /// Appends a packet of whatever chunks `write` appends; the checksum is put where it belongs afterwards.
 /// If nothing was written, nothing is changed and this says `false`.
-pub(crate) fn write(ports: (u16, u16), tag: u32, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+pub(crate) fn write(
+    ports: (u16, u16),
+    tag: u32,
+    checksum: Checksum,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> bool {
     let start = out.len();
     put_u16(ports.0, out);
     put_u16(ports.1, out);
@@ -58,7 +71,9 @@ pub(crate) fn write(ports: (u16, u16), tag: u32, out: &mut Vec<u8>, write: impl 
         out.truncate(start);
         return false;
     }
-    if let Some(packet) = out.get_mut(start..) {
+    if checksum == Checksum::Crc
+        && let Some(packet) = out.get_mut(start..)
+    {
         let checksum = crc32c::crc32c(packet).to_le_bytes();
         if let Some(field) = packet.get_mut(CHECKSUM) {
             field.copy_from_slice(&checksum);
@@ -155,13 +170,13 @@ mod tests {
     #[test]
     fn a_packet_of_another_stack_is_read_and_written_the_same() {
         let bytes = hex(PING);
-        let packet = Packet::decode(&bytes).unwrap();
+        let packet = Packet::decode(&bytes, false).unwrap();
         assert!(packet.has_valid_checksum);
         assert_eq!((packet.source_port, packet.destination_port, packet.verification_tag), (5000, 5000, 0x0fc0_f8a1));
         let chunk = packet.first().unwrap();
         assert_eq!((chunk.kind, chunk.flags, chunk.value.len()), (0, 3, 16));
         let mut out = vec![9];
-        assert!(write((5000, 5000), 0x0fc0_f8a1, &mut out, |out| out.extend_from_slice(chunk.bytes)));
+        assert!(write((5000, 5000), 0x0fc0_f8a1, Checksum::Crc, &mut out, |out| out.extend_from_slice(chunk.bytes)));
         assert_eq!(out[1..], bytes);
     }
 
@@ -171,14 +186,14 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(!Packet::decode(&bytes).unwrap().has_valid_checksum, "bit {bit}");
+            assert!(!Packet::decode(&bytes, false).unwrap().has_valid_checksum, "bit {bit}");
         }
     }
 
     #[test]
     fn a_packet_without_chunks_is_not_written() {
         let mut out = vec![1, 2];
-        assert!(!write((1, 2), 3, &mut out, |_| ()));
+        assert!(!write((1, 2), 3, Checksum::Crc, &mut out, |_| ()));
         assert_eq!(out, [1, 2]);
     }
 

@@ -28,7 +28,11 @@ impl Tsn {
     }
 
     pub(crate) const fn previous(self) -> Self {
-        Self(self.0.saturating_sub(1))
+        self.minus(1)
+    }
+
+    pub(crate) const fn minus(self, count: u64) -> Self {
+        Self(self.0.saturating_sub(count))
     }
 
     /// How far this is behind `other`; 0 if it is not.

@@ -148,6 +148,9 @@ fn too_much_is_refused_where_it_becomes_too_much() {
     assert_eq!(line_of(&format!("{HEAD}{candidates}")), 5 + MAX_ATTRIBUTES);
     assert_eq!(line_of(&"m=audio 9 RTP/AVP 0\r\n".repeat(100_000)), 1);
     assert!("x".repeat(MAX_BYTES + 1).parse::<SessionDescription>().is_err());
+    // Within every other limit.
+    let long_lines = format!("a=x:{}\r\n", "y".repeat(MAX_LINE_BYTES - 4)).repeat(MAX_BYTES / MAX_LINE_BYTES + 1);
+    assert_eq!(line_of(&format!("{HEAD}{long_lines}")), 1);
 
     let longest = format!("{HEAD}a=x:{}\r\n", "y".repeat(MAX_LINE_BYTES - 4));
     assert_eq!(SessionDescription::parse(&longest).map(|session| session.to_string()), Ok(longest));

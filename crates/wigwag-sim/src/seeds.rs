@@ -19,7 +19,7 @@ pub fn seeds(n: u64) -> Range<u64> {
     choose(n, seed_from_env(), number_from_env("WIGWAG_SEEDS"))
 }
 
-/// Where the environment wants the datagrams of a world that fails: `WIGWAG_PCAP=failed.pcap cargo test`.
+/// Where the environment wants the datagrams of a world that fails: `WIGWAG_PCAP=failed.pcapng cargo test`.
 pub(crate) fn pcap_from_env() -> Option<PathBuf> {
     from_env("WIGWAG_PCAP").map(PathBuf::from)
 }

@@ -179,7 +179,7 @@ impl Trace {
         }
     }
 
-    /// Writes all UDP datagrams, as they were sent, as a capture of raw IP that Wireshark opens.
+    /// Writes all UDP datagrams, as they were sent, as a capture that Wireshark opens (pcapng).
     ///
     /// # Errors
     /// What `writer` returns.

@@ -108,3 +108,28 @@ fn source(packet: &[u8]) -> Option<u32> {
     let [first, _, _, _, ssrc @ ..] = packet.first_chunk::<HEADER_LEN>()?;
     (first >> 6 == 2).then(|| u32::from_be_bytes(*ssrc))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::MasterKey;
+    use crate::key_derivation;
+
+    /// Row 14 of docs/security.md: 31 bits, and then no more under this key (RFC 3711 §9.2).
+    #[test]
+    fn no_index_is_used_twice_and_the_last_is_the_last() {
+        for profile in Profile::ALL.iter().copied() {
+            let master = MasterKey { key: &[7; 32][..profile.key_len()], salt: &[8; 14][..profile.salt_len()] };
+            let (_, cipher) = key_derivation::ciphers(profile, master).expect("keys of the right length");
+            let mut sealer = Sealer::new(profile, cipher);
+            let mut seal = |next_index: Option<u32>| {
+                sealer.next_index = next_index.unwrap_or(sealer.next_index);
+                let mut out = vec![0x80, 201, 0, 1, 0, 0, 0, 1];
+                sealer.seal(&mut out, 0).map(|()| out)
+            };
+            assert_ne!(seal(None), seal(None), "the same compound, under another index");
+            assert!(seal(Some(ENCRYPTED - 1)).is_ok());
+            assert_eq!(seal(None), Err(Refused::Exhausted));
+        }
+    }
+}

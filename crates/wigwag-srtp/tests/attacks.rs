@@ -118,6 +118,23 @@ fn rtp_in_the_clear_is_refused() {
 }
 
 #[test]
+fn what_is_not_version_2_is_no_rtp() {
+    for profile in PROFILES.iter().copied() {
+        let (mut a, mut z) = pair(profile);
+        for first in [0x00, 0x40, 0xc0] {
+            let (mut packet, mut compound) = (rtp(1, 1, b"payload"), rtcp(1));
+            (packet[0], compound[0]) = (first, first);
+            assert_eq!(seal(&mut a, &packet), None, "{first:#x}");
+            assert!(!a.protect_rtcp(2000, &mut Vec::new(), append(&compound)));
+            packet.extend([0; 32]);
+            compound.extend([0; 32]);
+            assert_eq!(open(&mut z, &packet), Err(Error::Malformed));
+            assert_eq!(open_rtcp(&mut z, &compound), Err(Error::Malformed));
+        }
+    }
+}
+
+#[test]
 fn truncated_packets_are_refused_at_every_length() {
     for &profile in PROFILES {
         let (mut a, mut z) = pair(profile);
@@ -223,6 +240,20 @@ fn sources_beyond_the_limit_are_refused_both_ways() {
 fn sequence_numbers_wrap_out_of_order() {
     for &profile in PROFILES {
         all_arrive(profile, [65_533, 65_535, 0, 1, 65_534, 2], |_| false);
+    }
+}
+
+/// The sender counts in order; it is the network that does not.
+#[test]
+fn packets_around_a_wrap_may_arrive_in_any_order() {
+    for &profile in PROFILES {
+        let (mut a, mut z) = pair(profile);
+        let packets: Vec<_> = (65_500..65_600u32).map(|n| rtp(1, n as u16, &n.to_be_bytes())).collect();
+        let sealed: Vec<_> = packets.iter().map(|packet| seal(&mut a, packet).expect("sealed")).collect();
+        // A stride that visits each once, from before the wrap to after it and back.
+        for n in (0..100).map(|n| n * 67 % 100) {
+            assert_eq!(open(&mut z, &sealed[n]), Ok(packets[n].clone()), "{n}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::EndpointError;
 use crate::jsep;
+use crate::tap::TapConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use wigwag_dtls::{Certificate, SrtpProfile};
@@ -43,6 +44,8 @@ pub struct Config {
     /// How many bytes `send` takes, of all channels together, before it refuses; 4 MiB by default. A message counts with
     /// about 100 bytes more than it has.
     pub send_buffer: usize,
+    /// What [`poll_tap`](crate::PeerConnection::poll_tap) gives away for debugging: keys, packets. By default nothing.
+    pub tap: TapConfig,
 }
 
 impl Config {
@@ -58,6 +61,7 @@ impl Config {
             mtu: 1232,
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
+            tap: TapConfig::default(),
         }
     }
 

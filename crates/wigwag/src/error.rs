@@ -98,6 +98,12 @@ pub enum Error {
     /// A candidate came before the description that it belongs to.
     #[error("there is no remote description yet: set it, then add its candidates")]
     NoRemoteDescription,
+    /// Packets of a stream were told already.
+    #[error("packets of this transceiver were told already: call receive_frames before, as when Event::Track comes")]
+    ReceivesPackets,
+    /// W3C allows no longer one.
+    #[error("a jitter buffer target of {0:?} is too long: at most 4 s")]
+    JitterBufferTarget(Duration),
     /// The ICE agent refused a candidate.
     #[error(transparent)]
     Ice(#[from] wigwag_ice::Error),
@@ -116,6 +122,15 @@ pub enum MediaError {
     /// The packet does not fit into a datagram. The payload is given back.
     #[error("the packet is longer than a datagram may be: send less, or raise Config::mtu")]
     TooLong(Bytes),
+    /// Frames are sent on this transceiver, so packets are not: their numbers would collide. The payload is given back.
+    #[error("frames were written on this transceiver: write frames, a stream is one or the other")]
+    SendsFrames(Bytes),
+    /// Packets are sent on this transceiver, so frames are not. The frame is given back.
+    #[error("packets were written on this transceiver: write packets, a stream is one or the other")]
+    SendsPackets(Bytes),
+    /// Frames of this codec cannot be cut into packets here. The frame is given back.
+    #[error("no payload format is known here for this codec: write packets, or choose Opus or VP8")]
+    NoPayloadFormat(Bytes),
     /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again.
     #[error("the queue of packets is full")]
     Full(Bytes),
@@ -128,6 +143,9 @@ impl fmt::Debug for MediaError {
             Self::NotSending => f.write_str("NotSending"),
             Self::PayloadType(payload) => write!(f, "PayloadType({} bytes)", payload.len()),
             Self::TooLong(payload) => write!(f, "TooLong({} bytes)", payload.len()),
+            Self::SendsFrames(payload) => write!(f, "SendsFrames({} bytes)", payload.len()),
+            Self::SendsPackets(data) => write!(f, "SendsPackets({} bytes)", data.len()),
+            Self::NoPayloadFormat(data) => write!(f, "NoPayloadFormat({} bytes)", data.len()),
             Self::Full(payload) => write!(f, "Full({} bytes)", payload.len()),
         }
     }

@@ -7,8 +7,10 @@ use crate::jsep::TransceiverId;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use bytes::Bytes;
 use std::net::SocketAddr;
+use std::time::Duration;
 use wigwag_dtls as dtls;
-use wigwag_rtp as rtp;
+use wigwag_ice as ice;
+use wigwag_rtp::{self as rtp, payload::ReceivedFrame};
 use wigwag_sctp as sctp;
 
 /// What has happened to a connection.
@@ -32,6 +34,9 @@ pub enum Event {
         /// The server's words, or ours.
         error_text: String,
     },
+    /// Why no path works (any more): an advice, and the last decisions that led here, for people (as text) and programs
+    /// ([`to_json`](ice::Failure::to_json)). The state `failed` follows.
+    IceFailed(ice::Failure),
     /// W3C `iceconnectionstatechange`.
     IceConnectionStateChanged(IceConnectionState),
     /// W3C `connectionstatechange`.
@@ -59,12 +64,42 @@ pub enum Event {
     ChannelClosed(ChannelId),
     /// The peer begins to send on a transceiver, or ceases to: look at its current direction.
     Track(TransceiverId),
-    /// A packet of media arrived.
+    /// A packet of media arrived, of a transceiver that is not received as frames.
     RtpPacket {
         /// On which transceiver.
         transceiver: TransceiverId,
         /// The packet and when it arrived.
         packet: rtp::Received,
+    },
+    /// It is time to play a frame: of a transceiver that is received as frames
+    /// ([`receive_frames`](crate::PeerConnection::receive_frames)). The frames of a source come once each and in order.
+    Frame {
+        /// On which transceiver.
+        transceiver: TransceiverId,
+        /// Of which source; a track has one at a time.
+        ssrc: u32,
+        /// When the peer captured it, by the peer's clock, once it has told how that stands: since 1900, or since
+        /// anything, but for all its tracks the same.
+        capture_time: Option<Duration>,
+        /// The frame.
+        frame: ReceivedFrame,
+    },
+    /// Frames are missing before the next one of this source. If that cannot be decoded without a key frame, one was
+    /// asked for.
+    FramesLost {
+        /// On which transceiver.
+        transceiver: TransceiverId,
+        /// Of which source.
+        ssrc: u32,
+        /// How many packets did not come in time; 0 if those that did contradict each other.
+        packets: u64,
+    },
+    /// The peer ended a source (RFC 3550 §6.6); all that came of it was told before.
+    SourceEnded {
+        /// On which transceiver.
+        transceiver: TransceiverId,
+        /// Which source.
+        ssrc: u32,
     },
     /// The peer cannot go on without a key frame of what we send on this transceiver.
     KeyFrameRequested(TransceiverId),

@@ -15,7 +15,11 @@ use wigwag_ice as ice;
 pub(crate) struct Gathering {
     /// The section that candidates are told for, once a description was set.
     section: Option<(String, usize)>,
+    /// The name under which they are told: with another one all are told again.
+    ufrag: String,
     owed: VecDeque<Event>,
+    /// Whether it is still to be told that the search has begun.
+    has_begun: bool,
     has_ended: bool,
 }
 
@@ -28,15 +32,24 @@ impl Gathering {
         }
     }
 
-    /// A description was set. The section may be another than before, if the offer before was rolled back.
-    pub(crate) fn begin(&mut self, section: Option<(&str, usize)>, agent: &ice::Agent) {
-        let Some((mid, index)) = section else { return };
-        if self.section.replace((mid.to_owned(), index)).is_some() {
+    /// A description was set. The section may be another than before, if the offer before was rolled back; the name is
+    /// another if it begins anew.
+    pub(crate) fn begin(&mut self, mid: &str, index: usize, agent: &ice::Agent) {
+        let had_section = self.section.replace((mid.to_owned(), index)).is_some();
+        let ufrag = &agent.offered_credentials().ufrag;
+        if had_section && self.ufrag == *ufrag {
             return;
         }
-        for candidate in agent.local_candidates() {
-            self.owe(candidate, &agent.local_credentials().ufrag);
+        self.ufrag.clone_from(ufrag);
+        (self.has_begun, self.has_ended) = (true, false);
+        for candidate in agent.local_candidates().iter().filter(|known| known.kind != ice::Kind::PeerReflexive) {
+            self.owe(candidate, ufrag);
         }
+    }
+
+    /// Whether the search has begun since this was last asked.
+    pub(crate) fn take_begun(&mut self) -> bool {
+        std::mem::take(&mut self.has_begun)
     }
 
     /// How far the agent's search is.

@@ -13,8 +13,14 @@ mod mapping;
 mod media;
 mod peer_connection;
 mod state;
-mod stats;
+pub mod stats;
+mod tap;
 mod transport;
+
+/// The page about debugging is of this repository, not of this package; its example must compile all the same.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/debugging.md")]
+pub struct DebuggingPage;
 
 pub use config::{Config, EndpointConfig};
 pub use data_channel::{
@@ -25,13 +31,17 @@ pub use endpoint::{ConnectionId, Endpoint, EndpointEvent, EndpointStats};
 pub use error::{AddressError, ChannelError, EndpointError, Error, MediaError, SendError};
 pub use event::{CloseReason, Event};
 pub use jsep::{Direction, MediaKind, SdpType, SignalingState, Transceiver, TransceiverId};
+pub use media::FrameDrops;
 pub use peer_connection::PeerConnection;
 pub use state::{ConnectionState, IceConnectionState, IceGatheringState};
-pub use stats::{TransportDrops, TransportStats};
+pub use stats::{StatsReport, TransportDrops, TransportStats};
+pub use tap::{KeyLogLine, PacketKind, TapConfig, Tapped, TappedPacket};
 
 // What appears in the signatures above, so that nobody needs the crates below by name.
 pub use wigwag_dtls::{self as dtls, Certificate, CipherSuite, Group, HashAlgorithm, SrtpProfile, Version};
 pub use wigwag_ice::{self as ice, Credentials, Path};
+pub use wigwag_pcapng as pcapng;
+pub use wigwag_rtp::payload::{Frame, FrameStats, ReceivedFrame};
 pub use wigwag_rtp::{self as rtp, AudioLevel, Received, ReceiverId, ReceiverStats, Reported, RtpPacket, SenderStats};
 pub use wigwag_sansio::{self as sansio, Datagram, Dscp, Ecn, Protocol, Seed, Transmit, WallClock};
 pub use wigwag_sctp as sctp;

@@ -4,13 +4,14 @@
 //! turns one into the other.
 
 use crate::config::Config;
+use crate::data_channel::ChannelState;
 use crate::description::SessionDescription;
 use crate::error::Error;
 use crate::jsep::{self, DtlsRole, LocalTransport, MediaKind, MediaParameters};
 use std::net::SocketAddr;
 use wigwag_dtls as dtls;
 use wigwag_ice as ice;
-use wigwag_rtp as rtp;
+use wigwag_rtp::{self as rtp, payload::Format};
 use wigwag_sansio::{Protocol, Rng, Seed};
 use wigwag_sctp as sctp;
 use wigwag_sdp as sdp;
@@ -31,11 +32,7 @@ pub(crate) fn candidate(candidate: &ice::Candidate, ufrag: &str) -> sdp::Candida
     sdp::Candidate {
         foundation: candidate.foundation.clone(),
         component: candidate.component,
-        transport: match candidate.protocol {
-            Protocol::Udp => "udp",
-            Protocol::Tcp | Protocol::Tls => "tcp",
-        }
-        .into(),
+        transport: protocol_name(candidate.protocol).into(),
         priority: candidate.priority,
         address: candidate.address.ip().into(),
         port: candidate.address.port(),
@@ -80,10 +77,10 @@ pub(crate) fn remote_candidate(candidate: &sdp::Candidate) -> Option<ice::Remote
 /// What our descriptions say of the transport.
 pub(crate) fn local_transport(
     agent: &ice::Agent,
+    credentials: &ice::Credentials,
     certificate: &dtls::Certificate,
     is_complete: bool,
 ) -> LocalTransport {
-    let credentials = agent.local_credentials();
     let own = certificate.fingerprint(dtls::HashAlgorithm::Sha256);
     LocalTransport {
         ufrag: credentials.ufrag.clone(),
@@ -147,7 +144,50 @@ pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp:
     mapped.message_len_max_receive = usize::try_from(config.negotiation.max_message_size).unwrap_or(usize::MAX);
     mapped.receive_window = u32::try_from(config.receive_buffer).unwrap_or(u32::MAX);
     mapped.send_buffer = config.send_buffer;
+    // RFC 8261 §6: DTLS detects every error, so SCTP's checksum need not.
+    mapped.zero_checksum = true;
+    // RFC 8831 §6.4: priorities are weights, and a long message holds no other channel up where the peer can interleave.
+    mapped.interleaving = true;
+    mapped.scheduler = sctp::Scheduler::WeightedFair;
     mapped
+}
+
+// ── webrtc-stats ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+pub(crate) const fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Udp => "udp",
+        Protocol::Tcp | Protocol::Tls => "tcp",
+    }
+}
+
+pub(crate) const fn candidate_type(kind: ice::Kind) -> &'static str {
+    match kind {
+        ice::Kind::Host => "host",
+        ice::Kind::ServerReflexive => "srflx",
+        ice::Kind::PeerReflexive => "prflx",
+        ice::Kind::Relayed => "relay",
+    }
+}
+
+/// W3C `RTCStatsIceCandidatePairState`.
+pub(crate) const fn check_state(state: ice::CheckState) -> &'static str {
+    match state {
+        ice::CheckState::Waiting => "waiting",
+        ice::CheckState::InProgress => "in-progress",
+        ice::CheckState::Succeeded => "succeeded",
+        ice::CheckState::Failed => "failed",
+        _ => "frozen",
+    }
+}
+
+pub(crate) const fn channel_state(state: ChannelState) -> &'static str {
+    match state {
+        ChannelState::Connecting => "connecting",
+        ChannelState::Open => "open",
+        ChannelState::Closing => "closing",
+        ChannelState::Closed => "closed",
+    }
 }
 
 // ── RTP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,6 +211,14 @@ pub(crate) const fn rtp_kind(kind: MediaKind) -> rtp::Kind {
         MediaKind::Audio => rtp::Kind::Audio,
         MediaKind::Video => rtp::Kind::Video,
     }
+}
+
+/// How frames of a codec are cut into packets; `None` if that is not known here.
+pub(crate) fn payload_format(codec: &str) -> Option<Format> {
+    [("opus", Format::Opus), ("VP8", Format::Vp8)]
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(codec))
+        .map(|(_, format)| format)
 }
 
 fn payload_types(codecs: &[jsep::NegotiatedCodec]) -> Vec<rtp::PayloadType> {
@@ -220,6 +268,7 @@ pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &Medi
     mapped.extensions = extensions(parameters, |extension| extension.receives);
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     mapped.pli = has_feedback(codecs, &sdp::Feedback::NackPli);
+    mapped.fir = has_feedback(codecs, &sdp::Feedback::CcmFir);
     mapped.transport_cc = has_feedback(codecs, &sdp::Feedback::TransportCc);
     mapped
 }
@@ -234,6 +283,13 @@ mod tests {
             let mapped = srtp_profile(profile).expect("a cipher");
             assert_eq!((mapped.key_len(), mapped.salt_len()), (profile.key_len(), profile.salt_len()));
         }
+    }
+
+    #[test]
+    fn payload_formats_are_found_whatever_the_case_of_their_names() {
+        let found = ["opus", "OPUS", "vp8", "VP8", "PCMU", "VP9", ""].map(payload_format);
+        let (opus, vp8) = (Some(Format::Opus), Some(Format::Vp8));
+        assert_eq!(found, [opus, opus, vp8, vp8, None, None, None]);
     }
 
     #[test]

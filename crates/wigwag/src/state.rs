@@ -17,8 +17,9 @@ pub enum ConnectionState {
     Disconnected,
     /// No path works: about 30 s after the peer's last answer, or 40 s after the beginning if it never answered.
     ///
-    /// Nothing more will happen by itself, and the connection keeps its place in an [`Endpoint`](crate::Endpoint): call
-    /// [`close`](crate::PeerConnection::close), or [`Endpoint::remove`](crate::Endpoint::remove).
+    /// Why is told by [`Event::IceFailed`](crate::Event::IceFailed). Nothing more will happen by itself, and the connection
+    /// keeps its place in an [`Endpoint`](crate::Endpoint): call [`restart_ice`](crate::PeerConnection::restart_ice) if the peer
+    /// can still be told of it, else [`close`](crate::PeerConnection::close) or [`Endpoint::remove`](crate::Endpoint::remove).
     Failed,
     /// Over.
     Closed,

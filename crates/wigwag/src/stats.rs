@@ -1,6 +1,23 @@
-//! What was counted, and under which name it is told.
+//! What was counted, and under which name it is told: ours, by reason, and W3C's (webrtc-stats).
+
+mod base64;
+mod dictionary;
+mod json;
+mod media;
+mod report;
+mod transport;
+
+pub(crate) use base64::base64;
+pub use json::Timestamp;
+pub use media::{CodecStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, RemoteOutboundRtpStats};
+pub use report::{Stats, StatsReport};
+pub use transport::{
+    CandidatePairStats, CertificateStats, DataChannelStats, LocalCandidateStats, PeerConnectionStats,
+    RemoteCandidateStats, RtcTransportStats,
+};
 
 use crate::data_channel::{DataChannelDrops, DataChannels};
+use crate::media::{FrameDrops, Media};
 use crate::transport::Transport;
 use std::time::Duration;
 use wigwag_dtls::{CipherSuite, Group, SrtpProfile, Version};
@@ -47,7 +64,7 @@ pub struct TransportStats {
 }
 
 impl TransportStats {
-    pub(crate) fn of(transport: &Transport, channels: &DataChannels, receive_buffer: usize) -> Self {
+    pub(crate) fn of(transport: &Transport, channels: &DataChannels, media: &Media, receive_buffer: usize) -> Self {
         let dtls = transport.secured.dtls.as_ref();
         let has_sctp = transport.secured.sctp.is_some();
         let sctp = transport.secured.sctp.as_ref().map(wigwag_sctp::Association::stats).unwrap_or_default();
@@ -64,7 +81,7 @@ impl TransportStats {
                 + sctp.retransmitted,
             send_buffered: sctp.buffered_amount + sctp.in_flight,
             receive_buffered: if has_sctp { receive_buffer.saturating_sub(window) } else { 0 },
-            visits: channels.visits() + transport.secured.rtp.stats().visits,
+            visits: channels.visits() + transport.secured.rtp.stats().visits + media.visits(),
         }
     }
 }
@@ -78,7 +95,7 @@ macro_rules! named {
 }
 
 /// Everything that was discarded, each cause by name.
-pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops) -> Vec<(&'static str, u64)> {
+pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: FrameDrops) -> Vec<(&'static str, u64)> {
     let mut drops = Vec::new();
     named!(drops, "transport", transport.drops(), [unknown_protocol, closed_path, too_early, media_before_keys]);
     named!(
@@ -98,6 +115,9 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops) -> Vec<(&
             after_end,
         ]
     );
+    if let Some(tap) = transport.tap() {
+        drops.push(("tap.no_room", tap.no_room()));
+    }
     if let Some(dtls) = &transport.secured.dtls {
         named!(
             drops,
@@ -180,6 +200,7 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops) -> Vec<(&
             ]
         );
     }
+    named!(drops, "frames", frames, [late, duplicate, full, malformed, without_start, too_long, no_format]);
     named!(drops, "data_channel", channels, [no_channel, bad_dcep, refused_open, unknown_ppid]);
     drops
 }

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+pub(super) const PROGRAM: &str = "chromium";
+
 pub(super) struct Chromium {
     socket: RpcSocket,
     session: String,
@@ -33,7 +35,7 @@ const SWITCHES: [&str; 12] = [
 impl Chromium {
     pub(super) fn start(options: &Options) -> Result<Self> {
         let profile = profile_folder("chromium")?;
-        let mut command = Command::new("chromium");
+        let mut command = Command::new(PROGRAM);
         command.args(SWITCHES).arg(format!("--user-data-dir={}", profile.display()));
         command.arg("--window-size=1280,900");
         if !options.hides_addresses {

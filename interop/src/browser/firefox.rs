@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+pub(super) const PROGRAM: &str = "firefox-esr";
+
 pub(super) struct Firefox {
     socket: RpcSocket,
     context: String,
@@ -45,7 +47,7 @@ impl Firefox {
         let hides = options.hides_addresses;
         preferences += &format!("user_pref(\"media.peerconnection.ice.obfuscate_host_addresses\", {hides});\n");
         std::fs::write(profile.join("user.js"), preferences)?;
-        let mut command = Command::new("firefox-esr");
+        let mut command = Command::new(PROGRAM);
         command.env("HOME", &profile).args(["--headless", "--no-remote", "--remote-debugging-port=0", "--profile"]);
         command.arg(&profile).arg("about:blank");
         let log = PathBuf::from(format!("{}.log", profile.display()));

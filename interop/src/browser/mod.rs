@@ -7,6 +7,7 @@ mod socket;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How a browser is started.
@@ -38,6 +39,23 @@ impl dyn Browser + '_ {
         let wrapped = format!("(async () => JSON.stringify((await ({expression})) ?? null))()");
         Ok(serde_json::from_str(&self.evaluate_text(&wrapped, patience)?)?)
     }
+}
+
+/// Those that can be driven.
+pub(crate) const NAMES: [&str; 2] = ["chromium", "firefox"];
+
+/// The browser with this name, as an argument of the command line.
+pub(crate) fn named(name: &str) -> Result<&'static str, String> {
+    NAMES.into_iter().find(|known| *known == name).ok_or_else(|| format!("there are {}", NAMES.join(", ")))
+}
+
+/// What the browser says its version is; none if it is not installed.
+pub(crate) fn version(name: &str) -> Option<String> {
+    let program = if name == "chromium" { chromium::PROGRAM } else { firefox::PROGRAM };
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let is_version = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit());
+    Some(text.split_whitespace().find(is_version).unwrap_or("?").to_owned())
 }
 
 pub(crate) fn start(name: &str, options: &Options) -> Result<Box<dyn Browser>> {

@@ -17,9 +17,11 @@ impl RpcSocket {
     pub(super) fn connect(url: &str) -> Result<Self> {
         let address = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next()).context("not a ws:// URL")?;
         let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
-        stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+        // A browser that has just started may be slow to answer; to tungstenite a timeout here is the end.
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let (socket, _) =
             tungstenite::client(url, stream).map_err(|error| anyhow::anyhow!("WebSocket {url}: {error}"))?;
+        socket.get_ref().set_read_timeout(Some(Duration::from_millis(500)))?;
         Ok(Self { socket, next_id: 0 })
     }
 

@@ -20,6 +20,14 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<
     for number in ["stat-sent", "stat-received"] {
         wait(browser, number, &format!("Number(document.getElementById({number:?}).textContent) > 0"))?;
     }
+    // Both sides count the same call: what the browser has sent has arrived at wigwag, and comes back.
+    for cell in ["browser-sent", "wigwag-received", "wigwag-sent", "browser-received"] {
+        let text = format!("document.querySelector('[data-testid={cell}]').textContent");
+        wait(browser, cell, &format!("/^[1-9][0-9,]* packets, /.test({text})"))?;
+    }
+    let cell = |name: &str| format!("document.querySelector('[data-testid=wigwag-{name}]').textContent");
+    wait(browser, "wigwag's side of DTLS", &format!("/^(client|server), FEF[CD], connected$/.test({})", cell("dtls")))?;
+    wait(browser, "wigwag's codecs", &format!("/opus/.test({0}) && /VP8/.test({0})", cell("codecs")))?;
     take_picture(browser, screenshot)?;
     Ok(format!("{frames} frames in 2 s, audio energy {sound:.3}"))
 }

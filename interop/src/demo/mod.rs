@@ -3,6 +3,7 @@
 mod echo;
 mod file;
 mod friend;
+mod restart;
 
 use crate::browser::{self, Browser};
 use anyhow::{Context, Result, ensure};
@@ -24,9 +25,10 @@ pub(crate) struct Use {
     pub(crate) run: fn(&mut dyn Browser, program: &Path, screenshot: Option<&Path>) -> Result<String>,
 }
 
-pub(crate) const ALL: [Use; 3] = [
+pub(crate) const ALL: [Use; 4] = [
     Use { name: "the demo page: a call and a line of chat", has_media: true, is_smoke: true, run: echo::run },
     Use { name: "the demo page: a file of 50 MB there and back", has_media: false, is_smoke: true, run: file::run },
+    Use { name: "the demo page: ICE restarted by its button", has_media: false, is_smoke: false, run: restart::run },
     Use { name: "the demo page: a call with a friend", has_media: false, is_smoke: false, run: friend::run },
 ];
 

@@ -12,6 +12,8 @@ mod many_channels;
 mod media;
 mod names_hidden;
 mod negotiated;
+mod network_change;
+mod restart;
 mod sizes;
 mod trickle;
 mod unreliable;
@@ -35,13 +37,15 @@ pub(crate) struct Scenario {
     pub(crate) has_media: bool,
     /// Whether the browser hides addresses behind `.local` names.
     pub(crate) hides_addresses: bool,
+    /// The one browser that does this, if it is not all of them.
+    pub(crate) only: Option<&'static str>,
     /// Whether it is part of the short run.
     pub(crate) is_smoke: bool,
     pub(crate) run: fn(&mut Stage<'_>) -> Result<String>,
 }
 
 const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
-    Scenario { name, has_media: false, hides_addresses: false, is_smoke: false, run }
+    Scenario { name, has_media: false, hides_addresses: false, only: None, is_smoke: false, run }
 }
 
 /// All of them. Those with hidden names come last, for they need another browser.
@@ -60,6 +64,16 @@ pub(crate) const ALL: &[Scenario] = &[
     data("the browser closes", close_by_browser::run),
     data("wigwag closes", close_by_wigwag::run),
     data("consent lost and found", consent::run),
+    data("ICE restarted by the browser", restart::by_browser),
+    data("ICE restarted by wigwag", restart::by_wigwag),
+    Scenario {
+        only: Some("chromium"),
+        ..data("network change, from one address to the next", network_change::handover)
+    },
+    Scenario { only: Some("chromium"), ..data("network change, with no address for 2 s", network_change::gap) },
+    data("network change, and ICE restarted by wigwag", network_change::wigwag_restarts),
+    data("network change, and ICE restarted by the browser", network_change::browser_restarts),
+    Scenario { has_media: true, ..data("Opus and VP8 through a restart from either side", restart::with_media) },
     Scenario { has_media: true, is_smoke: true, ..data("Opus and VP8 echoed", media::both) },
     Scenario { has_media: true, ..data("Opus alone", media::audio) },
     Scenario { has_media: true, ..data("VP8 alone", media::video) },

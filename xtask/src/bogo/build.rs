@@ -57,7 +57,7 @@ pub(crate) fn install(dry_run: bool) -> Result<Tally, Error> {
     if dry_run || !missing.is_empty() {
         let programs: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
         let first = if programs.is_empty() { String::new() } else { format!("install {}, then ", programs.join(", ")) };
-        println!("to do:     {first}cargo xtask setup (fetches 80 MB, builds for some minutes)");
+        println!("to do:     {first}cargo xtask setup --bogo (fetches 80 MB, builds for some minutes)");
         return Ok(Tally::skipped());
     }
     // In a folder that begins empty: what was cut off before is not trusted.

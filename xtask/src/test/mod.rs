@@ -1,6 +1,7 @@
 //! `cargo xtask test`: what a change must pass.
 
 mod browser;
+mod examples;
 pub(crate) mod libtest;
 
 use crate::{Error, Tally, process, rfc, tidy};
@@ -11,7 +12,7 @@ use std::time::Instant;
 /// Run the tests: all of them, or with --quick those that need only Rust.
 ///
 /// Quick: formatting, clippy, tidy, conformance page, unit, vector, property, contract and doc tests with 50 seeds a
-/// simulated world, and the fuzzing corpora. All: the same with 200 seeds a world, and the documentation, the packages,
+/// simulated world, the fuzzing corpora, and the examples. All: the same with 200 seeds a world, and the documentation, the packages,
 /// a call over loopback, and a browser if there is one.
 ///
 /// What cannot run is printed with the command that would provide it, and counted as skipped.
@@ -31,22 +32,24 @@ pub(crate) struct Args {
 /// The name of a step, and what it does.
 type Step = (&'static str, fn() -> Result<Tally, Error>);
 
-const QUICK: [Step; 6] = [
+const QUICK: [Step; 7] = [
     ("format", format),
     ("clippy", clippy),
     ("tidy", || tidy::check(process::root())),
     ("conformance", rfc::check),
     ("tests", || tests("50")),
     ("corpora", corpora),
+    ("examples", examples::run),
 ];
 
-const ALL: [Step; 10] = [
+const ALL: [Step; 11] = [
     QUICK[0],
     QUICK[1],
     QUICK[2],
     QUICK[3],
     ("tests", || tests("200")),
     QUICK[5],
+    QUICK[6],
     ("documentation", documentation),
     ("packages", tidy::package),
     ("loopback", loopback),

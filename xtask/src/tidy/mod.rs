@@ -1,7 +1,9 @@
 //! `cargo xtask tidy`: the invariants of docs/architecture.md that no compiler checks.
 
+mod attacks;
 mod crates;
 mod policy;
+mod public;
 mod rules;
 mod source;
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The rules: each looks at the workspace and says what breaks it.
 
+use super::attacks;
 use super::policy::{
     self, ARROWS, BANNED, BANNED_IN_MACHINES, CIPHERS, DOORS, LONG_FILE, LONG_FILES, SIMULATOR, STACKS,
 };
+use super::public;
 use super::source::{Source, lines_with};
 use super::workspace::{Dependency, Package, Workspace};
 use std::collections::BTreeSet;
@@ -21,8 +23,13 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("every file is a module", dead_files),
     ("no file is too long", long_files),
     ("every crate has a README with an example", readmes),
+    ("what will grow is non-exhaustive", public::growing),
+    ("types of others in public are few", public::foreign),
     ("docs/architecture.md knows every crate", architecture),
-    ("docs/security.md names what exists", security),
+    ("docs/security.md names what exists", attacks::functions),
+    ("docs/security.md names its mutants", attacks::mutants),
+    ("secrets are compared in constant time", attacks::constant_time),
+    ("whoever reads bytes indexes nothing", attacks::indexing),
 ];
 
 fn arrows(workspace: &Workspace) -> Vec<String> {
@@ -185,17 +192,4 @@ fn architecture(workspace: &Workspace) -> Vec<String> {
     let page = workspace.read("docs/architecture.md");
     let unknown = workspace.crates().filter(|package| !page.contains(&format!("`{}`", package.name)));
     unknown.map(|package| format!("docs/architecture.md does not mention `{}`", package.name)).collect()
-}
-
-/// `wigwag-x/path.rs: name` in the table of attacks is a function of that file.
-fn security(workspace: &Workspace) -> Vec<String> {
-    let page = workspace.read("docs/security.md");
-    let named = page.split('`').filter_map(|text| text.split_once(".rs: "));
-    let sources = || workspace.crates().flat_map(|package| &package.sources);
-    let exists = |path: &str, name: &str| {
-        let source = sources().find(|source| source.path == format!("crates/{path}.rs"));
-        source.is_some_and(|source| !lines_with(&source.code, &format!("fn {name}")).is_empty())
-    };
-    let gone = named.filter(|(path, name)| !exists(path, name));
-    gone.map(|(path, name)| format!("docs/security.md: there is no {name} in {path}.rs")).collect()
 }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
+const CLEAN_LIB: &str =
+    "#![forbid(unsafe_code)]\n#![cfg_attr(not(test), warn(clippy::indexing_slicing))]\nmod a;\npub mod b;\n";
+
 /// A workspace in a temporary folder, gone when dropped.
 struct Fixture(PathBuf);
 
@@ -17,6 +20,7 @@ impl Fixture {
         let fixture = Self(env::temp_dir().join(name));
         fixture.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n");
         fixture.write("docs/architecture.md", "`wigwag-sansio` `wigwag-stun` `wigwag-srtp` `wigwag-sim`");
+        fixture.write("xtask/mutants/none.txt", "");
         for (name, dependencies) in [
             ("wigwag-sansio", ""),
             ("wigwag-stun", "[dependencies]\nwigwag-sansio = { path = \"../wigwag-sansio\" }\n"),
@@ -24,7 +28,7 @@ impl Fixture {
             ("wigwag-sim", ""),
         ] {
             fixture.manifest(name, dependencies);
-            fixture.write(&format!("crates/{name}/src/lib.rs"), "#![forbid(unsafe_code)]\nmod a;\npub mod b;\n");
+            fixture.write(&format!("crates/{name}/src/lib.rs"), CLEAN_LIB);
             fixture.write(&format!("crates/{name}/src/a.rs"), "// Instant::now, unsafe and aes:: in a comment.\n");
             fixture.write(&format!("crates/{name}/src/b/mod.rs"), "mod c;\n#[cfg(test)]\nmod tests;\n");
             fixture.write(&format!("crates/{name}/src/b/c.rs"), "use {wigwag_sansio, wigwag_stun, wigwag_sim};\n");
@@ -61,6 +65,15 @@ impl Fixture {
             matches!(broken.as_slice(), [(name, wrong)] if *name == rule && matches!(wrong.as_slice(), [line] if line.contains(text))),
             "{broken:?}"
         );
+    }
+
+    /// Asserts that one rule alone is broken, in these ways and no others.
+    #[track_caller]
+    fn breaks_with(&self, rule: &str, texts: &[&str]) {
+        let broken = self.broken();
+        let [(name, wrong)] = broken.as_slice() else { panic!("{broken:?}") };
+        let is_told = |text: &&str| wrong.iter().any(|line| line.contains(*text));
+        assert!(*name == rule && wrong.len() == texts.len() && texts.iter().all(is_told), "{wrong:?}");
     }
 }
 
@@ -162,7 +175,7 @@ fn finds_a_cipher_outside_its_door() {
 #[test]
 fn lets_a_cipher_through_its_door_and_a_module_have_its_name() {
     let fixture = Fixture::clean();
-    fixture.write("crates/wigwag-srtp/src/lib.rs", "#![forbid(unsafe_code)]\nmod a;\nmod b;\nmod crypto;\n");
+    fixture.write("crates/wigwag-srtp/src/lib.rs", &format!("{CLEAN_LIB}mod crypto;\n"));
     fixture.write("crates/wigwag-srtp/src/crypto/mod.rs", "use aes::Aes128;\npub mod hmac {}\n");
     fixture.write("crates/wigwag-srtp/src/a.rs", "use crate::crypto::hmac::Key;\n");
     assert_eq!(fixture.broken(), []);
@@ -199,20 +212,127 @@ fn finds_a_file_that_is_too_long() {
 }
 
 #[test]
+fn finds_a_type_that_will_grow_and_is_not_marked() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-stun/src/lib.rs", "#![forbid(unsafe_code)]\nmod a;\nmod b;\nmod event;\n");
+    let write = |text: &str| fixture.write("crates/wigwag-stun/src/event.rs", text);
+    for open in [
+        "pub enum Event {\n    A,\n}\n",
+        "#[non_exhaustive]\npub enum First {\n    A,\n}\n\n#[derive(Debug)]\npub struct Event {\n    pub a: u8,\n}\n",
+    ] {
+        write(open);
+        fixture.breaks("what will grow is non-exhaustive", "Event will grow");
+    }
+    for closed in [
+        "#[non_exhaustive]\n#[derive(Debug)]\npub enum Event {\n    A,\n}\n",
+        "pub struct Event {\n    pub a: u8,\n    b: u8,\n}\n",
+        "pub struct Event(u8);\n",
+        "pub(crate) enum Event {\n    A,\n}\n",
+    ] {
+        write(closed);
+        assert_eq!(fixture.broken(), [], "{closed}");
+    }
+}
+
+#[test]
+fn finds_a_type_of_others_in_public() {
+    let fixture = Fixture::clean();
+    fixture.manifest("wigwag-srtp", "[dependencies]\nzeroize = \"1\"\nbytes = \"1\"\n");
+    let write = |text: &str| fixture.write("crates/wigwag-srtp/src/a.rs", &format!("use bytes::Bytes;\n{text}"));
+    for open in [
+        "use zeroize::Zeroizing;\npub fn key(\n    &self,\n) -> Zeroizing<u8> {}\n",
+        "use zeroize::{Zeroize, Zeroizing};\npub struct Key {\n    pub key: Zeroizing<u8>,\n}\n",
+        "pub struct Key(pub zeroize::Zeroizing<u8>);\n",
+    ] {
+        write(open);
+        fixture.breaks("types of others in public are few", "crates/wigwag-srtp/src/a.rs");
+    }
+    for closed in [
+        "use zeroize::Zeroizing;\npub struct Key(Zeroizing<u8>);\n",
+        "use zeroize::Zeroizing;\npub fn key() -> Bytes {\n    Zeroizing::new(1)\n}\n",
+        "use zeroize::Zeroizing;\npub(crate) fn key() -> Zeroizing<u8> {}\n",
+    ] {
+        write(closed);
+        assert_eq!(fixture.broken(), [], "{closed}");
+    }
+}
+
+#[test]
 fn finds_a_crate_that_the_architecture_does_not_mention() {
     let fixture = Fixture::clean();
     fixture.write("docs/architecture.md", "`wigwag-sansio` `wigwag-stun` `wigwag-srtp`");
     fixture.breaks("docs/architecture.md knows every crate", "wigwag-sim");
 }
 
+const ROW: &str = "| # | attack | shown by | guarded by |\n|---|---|---|---|\n\
+    | 1 | an attack | `wigwag-stun/src/b/tests.rs: it_is_refused` | `wigwag-stun/src/b/mod.rs: read`: `unread` |\n";
+const MUTANT: &str = "unread\nguards wigwag-stun/src/b/mod.rs: read\ncaught by wigwag-stun/src/b/tests.rs: it_is_refused\n\
+    - return;\n";
+
+/// A workspace in which one attack is shown as it should be.
+fn attacked() -> Fixture {
+    let fixture = Fixture::clean();
+    let guarded = "mod c;\n#[cfg(test)]\nmod tests;\nfn read() {\n    return;\n}\n";
+    fixture.write("crates/wigwag-stun/src/b/mod.rs", guarded);
+    fixture.write("crates/wigwag-stun/src/b/tests.rs", "fn it_is_refused() {}\n");
+    fixture.write("docs/security.md", ROW);
+    fixture.write("xtask/mutants/stun.txt", MUTANT);
+    assert_eq!(fixture.broken(), []);
+    fixture
+}
+
 #[test]
 fn finds_a_test_of_an_attack_that_is_gone() {
+    let fixture = attacked();
+    fixture.write("crates/wigwag-stun/src/b/tests.rs", "fn it_is_taken() {}\n");
+    fixture.breaks("docs/security.md names what exists", "no it_is_refused in wigwag-stun/src/b/tests.rs");
+}
+
+#[test]
+fn finds_a_row_without_mutants_and_mutants_without_a_row() {
+    let rule = "docs/security.md names its mutants";
+    attacked_with(&ROW.replace("`unread`", "`read`")).breaks_with(rule, &["no mutant read", "no row names unread"]);
+    attacked_with(&ROW.replace(": `unread`", "")).breaks_with(rule, &["an attack: no mutant shows", "no row names"]);
+    let other = ROW.replace("tests.rs: it_is_refused", "mod.rs: read");
+    attacked_with(&other).breaks_with(rule, &["seen by wigwag-stun/src/b/tests.rs: it_is_refused, which its row"]);
+    let other = ROW.replace("mod.rs: read`: ", "tests.rs: it_is_refused`: ");
+    attacked_with(&other).breaks_with(rule, &["unread breaks wigwag-stun/src/b/mod.rs: read, not"]);
+    attacked_with(&ROW.replace("`wigwag-stun/src/b/mod.rs: read`: `unread`", "`cargo xtask tidy`"))
+        .breaks_with(rule, &["no row names unread"]);
+}
+
+#[test]
+fn finds_a_mutant_that_drifted_away_from_what_it_guards() {
+    let fixture = attacked();
+    fixture.write("xtask/mutants/stun.txt", &MUTANT.replace("- return;", "- return 1;"));
+    fixture
+        .breaks("docs/security.md names its mutants", "unread: \"return 1;\" is not in wigwag-stun/src/b/mod.rs: read");
+    fixture.write("xtask/mutants/stun.txt", "nonsense\n");
+    fixture.breaks("docs/security.md names its mutants", "not a mutant: nonsense");
+}
+
+#[test]
+fn finds_bytes_that_may_be_indexed() {
     let fixture = Fixture::clean();
-    fixture.write("crates/wigwag-stun/src/b/tests.rs", "fn it_is_refused() {}\n");
-    fixture.write("docs/security.md", "| attack | `wigwag-stun/src/b/tests.rs: it_is_refused` |\n");
+    let warned =
+        "#![forbid(unsafe_code)]\n#![cfg_attr(not(test), warn(clippy::indexing_slicing))]\nmod a;\npub mod b;\n";
+    fixture.write("crates/wigwag-stun/src/lib.rs", &warned.replace("clippy::indexing_slicing", "clippy::todo"));
+    fixture.breaks("whoever reads bytes indexes nothing", "crates/wigwag-stun/src/lib.rs");
+    fixture.write("crates/wigwag-stun/src/lib.rs", warned);
     assert_eq!(fixture.broken(), []);
-    fixture.write("docs/security.md", "| attack | `wigwag-stun/src/b/tests.rs: it_is` |\n");
-    fixture.breaks("docs/security.md names what exists", "no it_is in wigwag-stun/src/b/tests.rs");
+}
+
+#[test]
+fn finds_secrets_that_are_compared_byte_by_byte() {
+    let fixture = Fixture::clean();
+    fixture.write("crates/wigwag-srtp/src/a.rs", "fn f() { tag == other; }\n");
+    fixture.breaks("secrets are compared in constant time", "crates/wigwag-srtp/src/a.rs:1: compared byte by byte");
+}
+
+fn attacked_with(page: &str) -> Fixture {
+    let fixture = attacked();
+    fixture.write("docs/security.md", page);
+    fixture
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::echo::Echo;
 use super::rooms::Rooms;
 use super::signalling::{ClientMessage, ServerMessage};
 use crate::failure::Failure;
+use crate::recording::Recording;
 use mio::Waker;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,7 +95,7 @@ pub(super) struct CallThread {
 }
 
 impl CallThread {
-    pub(super) fn start(media_port: u16) -> Result<Self, Failure> {
+    pub(super) fn start(media_port: u16, recording: Recording) -> Result<Self, Failure> {
         let no_sockets = |error| Failure::new(format!("cannot open {error}: choose another port with --media-port"));
         // Browsers on this machine may know it by its loopback address only, others by any but that.
         let config = DriverConfig::all_interfaces(media_port, true).map_err(no_sockets)?;
@@ -103,8 +104,7 @@ impl CallThread {
         let calls = Calls { commands, handle: driver.handle(), next_page: Arc::default() };
         let (tell_end, ended) = mpsc::sync_channel(1);
         let run = move || {
-            let result = Exchange::new(driver, waiting).run();
-            let _ = tell_end.send(result.map_err(|error| error.to_string()));
+            let _ = tell_end.send(Exchange::new(driver, waiting, recording).run());
         };
         thread::Builder::new()
             .name("calls".to_owned())
@@ -127,10 +127,13 @@ impl CallThread {
     }
 
     /// Waits until all calls have ended, but not for ever.
-    pub(super) fn join(self, time: Duration) {
-        if self.ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
-            tracing::debug!("some peers were not told goodbye");
+    pub(super) fn join(self, time: Duration) -> Result<(), Failure> {
+        match self.ended.recv_timeout(time) {
+            Ok(Err(reason)) => return Err(Failure::new(reason)),
+            Err(RecvTimeoutError::Timeout) => tracing::debug!("some peers were not told goodbye"),
+            Ok(Ok(())) | Err(RecvTimeoutError::Disconnected) => {}
         }
+        Ok(())
     }
 }
 
@@ -151,14 +154,21 @@ struct Exchange {
     pages: BTreeMap<PageId, Page>,
     by_connection: BTreeMap<ConnectionId, PageId>,
     rooms: Rooms,
+    recording: Recording,
 }
 
 impl Exchange {
-    fn new(driver: Driver, waiting: Receiver<Command>) -> Self {
-        Self { driver, waiting, pages: BTreeMap::new(), by_connection: BTreeMap::new(), rooms: Rooms::default() }
+    fn new(driver: Driver, waiting: Receiver<Command>, recording: Recording) -> Self {
+        let (pages, by_connection) = (BTreeMap::new(), BTreeMap::new());
+        Self { driver, waiting, pages, by_connection, rooms: Rooms::default(), recording }
     }
 
-    fn run(mut self) -> std::io::Result<()> {
+    fn run(mut self) -> Result<(), String> {
+        let result = self.carry_on().map_err(|error| error.to_string());
+        result.and(self.recording.finish().map_err(|failure| failure.to_string()))
+    }
+
+    fn carry_on(&mut self) -> std::io::Result<()> {
         loop {
             while let Ok(command) = self.waiting.try_recv() {
                 match command {
@@ -169,13 +179,24 @@ impl Exchange {
                 }
             }
             self.handle_events();
-            self.driver.run_once(None)?;
+            self.turn(None)?;
         }
+    }
+
+    fn turn(&mut self, max_wait: Option<Duration>) -> std::io::Result<()> {
+        self.driver.run_once(max_wait)?;
+        self.recording.take(self.driver.endpoint_mut());
+        Ok(())
     }
 
     fn handle_message(&mut self, page: PageId, message: ClientMessage) {
         let result = match message {
             ClientMessage::Join(room) => self.join(page, &room),
+            ClientMessage::Stats => {
+                let report = self.connection(page).map(|connection| connection.stats(Instant::now()).to_json());
+                self.say(page, ServerMessage::Stats(report));
+                Ok(())
+            }
             message if self.rooms.contains(page) => {
                 self.carry(page, message);
                 Ok(())
@@ -216,7 +237,7 @@ impl Exchange {
             ClientMessage::Answer(sdp) => ServerMessage::Answer(sdp),
             ClientMessage::Candidate(candidate) => ServerMessage::Candidate(candidate),
             ClientMessage::Bye => return self.leave_room(page),
-            ClientMessage::Join(_) | ClientMessage::CallMe => return,
+            ClientMessage::Join(_) | ClientMessage::CallMe | ClientMessage::Stats => return,
         };
         if let Some(friend) = self.rooms.friend(page) {
             self.say(friend, message);
@@ -256,7 +277,9 @@ impl Exchange {
         let connection = match &state.call {
             Some(call) => call.connection,
             None => {
-                let connection = endpoint.create(Config::new(wall_clock())).map_err(|error| error.to_string())?;
+                let mut config = Config::new(wall_clock());
+                self.recording.ask(&mut config);
+                let connection = endpoint.create(config).map_err(|error| error.to_string())?;
                 tracing::info!(?page, %connection, "a call begins");
                 state.call = Some(Call { connection, echo: Echo::default() });
                 self.by_connection.insert(connection, page);
@@ -297,10 +320,14 @@ impl Exchange {
             Event::ConnectionStateChanged(state) => {
                 tracing::info!(?page, %state, "the call's state");
                 if state == ConnectionState::Failed {
+                    let connection = self.driver.endpoint().connection(id);
+                    let advice = connection.and_then(PeerConnection::ice_failure).map(|failure| failure.advice.clone());
                     self.hang_up(page);
-                    self.say(page, ServerMessage::Bye("no path to this browser works".to_owned()));
+                    let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
+                    self.say(page, ServerMessage::Bye(format!("no path to this browser works{advice}")));
                 }
             }
+            Event::IceFailed(failure) => tracing::warn!(?page, "no path works: {failure}"),
             Event::Closed(reason) => {
                 tracing::info!(?page, %reason, "a call ends");
                 self.by_connection.remove(&id);
@@ -326,7 +353,7 @@ impl Exchange {
         }
     }
 
-    fn say_goodbye(mut self) -> std::io::Result<()> {
+    fn say_goodbye(&mut self) -> std::io::Result<()> {
         let connections: Vec<_> = self.driver.endpoint().ids().collect();
         for id in connections {
             if let Some(connection) = self.driver.endpoint_mut().connection_mut(id) {
@@ -336,7 +363,7 @@ impl Exchange {
         let deadline = Instant::now() + FAREWELL_TIME_MAX;
         while !self.driver.endpoint().is_empty() && Instant::now() < deadline {
             self.handle_events();
-            self.driver.run_once(Some(Duration::from_millis(10)))?;
+            self.turn(Some(Duration::from_millis(10)))?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod websocket;
 
 use crate::console::{self, say};
 use crate::failure::Failure;
+use crate::recording;
 use calls::{CallThread, Calls};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc;
@@ -39,6 +40,8 @@ pub(crate) struct Args {
     /// The UDP port of the calls, on each address of this machine; 0 takes free ones
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     media_port: u16,
+    #[command(flatten)]
+    recording: recording::Files,
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
@@ -62,15 +65,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let listener =
         TcpListener::bind(args.listen).map_err(|error| Failure::bind("TCP", args.listen, "--listen", &error))?;
     let listen = listener.local_addr().unwrap_or(args.listen);
+    let recording = args.recording.open()?;
     let stop = stop_signal()?;
-    let thread = CallThread::start(args.media_port)?;
+    let thread = CallThread::start(args.media_port, recording)?;
     let calls = thread.calls();
     say(banner(listen, tls.as_ref()));
     serve_in_background(listener, tls, calls.clone())?;
     // Whichever comes first: somebody ends the program, or the calls could not go on.
     let result = wait(&stop, &thread);
     calls.stop();
-    thread.join(FAREWELL_TIME_MAX);
+    let result = result.and(thread.join(FAREWELL_TIME_MAX));
     if result.is_ok() {
         say("Goodbye.");
     }

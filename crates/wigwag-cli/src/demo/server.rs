@@ -21,6 +21,7 @@ const IO_TIME_MAX: Duration = Duration::from_secs(5);
 const PAGE: Response = Response::new(200, "text/html; charset=utf-8", include_str!("page/index.html"));
 const STYLE: Response = Response::new(200, "text/css; charset=utf-8", include_str!("page/style.css"));
 const SCRIPT: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/app.js"));
+const SIDES: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/sides.js"));
 const CHARTS: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/charts.js"));
 const FILE: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/file.js"));
 const SHA256: Response = Response::new(200, "text/javascript; charset=utf-8", include_str!("page/sha256.js"));
@@ -113,6 +114,7 @@ fn serve_request(mut stream: Stream, request: Request, calls: &Calls) -> io::Res
         ("GET" | "HEAD", "/style.css") => &STYLE,
         ("GET" | "HEAD", "/app.js") => &SCRIPT,
         ("GET" | "HEAD", "/charts.js") => &CHARTS,
+        ("GET" | "HEAD", "/sides.js") => &SIDES,
         ("GET" | "HEAD", "/file.js") => &FILE,
         ("GET" | "HEAD", "/sha256.js") => &SHA256,
         ("GET" | "HEAD", _) => &Response::text(404, "There is no such page."),

@@ -17,6 +17,8 @@ pub(super) enum ClientMessage {
     CallMe,
     /// The page wants to meet another one in this room, and what it says from now on is for that one.
     Join(String),
+    /// What does the server count of its side of the call (W3C `getStats`)?
+    Stats,
     /// The call is over, or the room is left; the page stays.
     Bye,
 }
@@ -33,6 +35,8 @@ pub(super) enum ServerMessage {
     },
     FriendJoined,
     FriendLeft,
+    /// The report, in JSON; `None` without a call.
+    Stats(Option<String>),
     /// The call is over, and why.
     Bye(String),
     /// What the page asked for cannot be, and why.
@@ -57,6 +61,7 @@ impl ClientMessage {
                 .and_then(Value::as_str)
                 .map(|room| Self::Join(room.to_owned()))
                 .ok_or("a join needs its \"room\"".to_owned()),
+            "stats" => Ok(Self::Stats),
             "bye" => Ok(Self::Bye),
             other => Err(format!("the type {other:?} is not known here")),
         }
@@ -95,6 +100,10 @@ impl ServerMessage {
             Self::Joined { has_friend } => json!({ "type": "joined", "friend": has_friend }),
             Self::FriendJoined => json!({ "type": "friend-joined" }),
             Self::FriendLeft => json!({ "type": "friend-left" }),
+            // It is JSON already.
+            Self::Stats(report) => {
+                return format!(r#"{{"report":{},"type":"stats"}}"#, report.as_deref().unwrap_or("null"));
+            }
             Self::Bye(reason) => json!({ "type": "bye", "reason": reason }),
             Self::Error(message) => json!({ "type": "error", "message": message }),
         };
@@ -123,6 +132,7 @@ mod tests {
             assert_eq!(parse(end), Ok(ClientMessage::Candidate(None)));
         }
         assert_eq!(parse(r#"{"type":"call-me"}"#), Ok(ClientMessage::CallMe));
+        assert_eq!(parse(r#"{"type":"stats"}"#), Ok(ClientMessage::Stats));
         assert_eq!(parse(r#"{"type":"join","room":"a-1"}"#), Ok(ClientMessage::Join("a-1".into())));
     }
 
@@ -159,6 +169,8 @@ mod tests {
             json!({"type": "ice-candidate", "candidate":
                    {"candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": null, "usernameFragment": null}})
         );
+        assert_eq!(ServerMessage::Stats(None).to_json(), r#"{"report":null,"type":"stats"}"#);
+        assert_eq!(ServerMessage::Stats(Some("{}".into())).to_json(), r#"{"report":{},"type":"stats"}"#);
         assert_eq!(ServerMessage::Candidate(None).to_json(), r#"{"candidate":null,"type":"ice-candidate"}"#);
         assert_eq!(ServerMessage::Answer("v=0\r\n".into()).to_json(), r#"{"sdp":"v=0\r\n","type":"answer"}"#);
     }

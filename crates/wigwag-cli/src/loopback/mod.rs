@@ -3,7 +3,6 @@
 mod cpu;
 mod data;
 mod media;
-mod pcap;
 mod peer;
 mod progress;
 mod report;
@@ -11,10 +10,10 @@ mod sum;
 
 use crate::console;
 use crate::failure::Failure;
+use crate::recording;
 use peer::{Peer, Role, Shared};
 use report::Report;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -36,9 +35,8 @@ pub(crate) struct Args {
     /// Print the result as one line of JSON, and nothing else
     #[arg(long)]
     json: bool,
-    /// Record the UDP packets for Wireshark or tcpdump
-    #[arg(long, value_name = "FILE")]
-    pcap: Option<PathBuf>,
+    #[command(flatten)]
+    recording: recording::Files,
 }
 
 fn parse_seconds(text: &str) -> Result<u64, String> {
@@ -63,13 +61,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn measure(args: &Args) -> Result<Report, Failure> {
-    let (mut a, z) = (driver()?, driver()?);
-    let recording = args.pcap.as_ref().map(|path| pcap::Recording::start(path, &mut a)).transpose()?;
+    let recording = args.recording.open()?;
+    let (a, z) = (driver()?, driver()?);
     let shared = Arc::new(Shared::default());
     let stopped = Arc::clone(&shared);
     console::on_stop(move || stopped.is_stopped.store(true, Ordering::Relaxed))?;
     let duration = Duration::from_secs(args.seconds);
-    let (a, z) = Peer::pair(a, z, duration, &shared);
+    let (a, z) = Peer::pair(a, z, duration, &shared, recording);
     let threads = [(Role::Offerer, a), (Role::Answerer, z)]
         .map(|(role, peer)| thread::Builder::new().name(format!("{role:?}").to_lowercase()).spawn(move || peer.run()));
     if !args.json {
@@ -80,9 +78,6 @@ fn measure(args: &Args) -> Result<Report, Failure> {
         let thread = thread.map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
         let result = thread.join().map_err(|_| Failure::new("a peer's thread has ended by a fault of the program"))?;
         outcomes.push(result.map_err(Failure::new));
-    }
-    if let Some(recording) = recording {
-        recording.finish()?;
     }
     let mut outcomes = outcomes.into_iter();
     match (outcomes.next(), outcomes.next()) {

@@ -4,6 +4,7 @@ use super::cpu;
 use super::data::Source;
 use super::media::Media;
 use super::sum::{Sum, Summing};
+use crate::recording::Recording;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,15 +97,23 @@ pub(super) struct Peer {
     shared: Arc<Shared>,
     media: Media,
     exchange: Option<Exchange>,
+    /// Of the offerer alone: what the answerer sees is the same.
+    recording: Recording,
 }
 
 impl Peer {
     /// Two peers that can signal to each other.
-    pub(super) fn pair(a: Driver, z: Driver, duration: Duration, shared: &Arc<Shared>) -> (Self, Self) {
+    pub(super) fn pair(
+        a: Driver,
+        z: Driver,
+        duration: Duration,
+        shared: &Arc<Shared>,
+        recording: Recording,
+    ) -> (Self, Self) {
         let (to_a, from_z) = mpsc::channel();
         let (to_z, from_a) = mpsc::channel();
         let (a_handle, z_handle) = (a.handle(), z.handle());
-        let peer = |role, driver, signals, other, other_handle| Self {
+        let peer = |role, driver, signals, other, other_handle, recording| Self {
             role,
             driver,
             signals,
@@ -114,8 +123,12 @@ impl Peer {
             shared: Arc::clone(shared),
             media: Media::default(),
             exchange: None,
+            recording,
         };
-        (peer(Role::Offerer, a, from_z, to_z, z_handle), peer(Role::Answerer, z, from_a, to_a, a_handle))
+        (
+            peer(Role::Offerer, a, from_z, to_z, z_handle, recording),
+            peer(Role::Answerer, z, from_a, to_a, a_handle, Recording::default()),
+        )
     }
 
     /// # Errors
@@ -125,12 +138,16 @@ impl Peer {
         if result.is_err() {
             self.shared.has_failed.store(true, Ordering::Relaxed);
         }
-        result
+        let outcome = result?;
+        self.recording.finish().map_err(text)?;
+        Ok(outcome)
     }
 
     fn connect_and_exchange(&mut self) -> Result<Outcome, String> {
         let began = Instant::now();
-        let id = self.driver.endpoint_mut().create(Config::new(wall_clock())).map_err(text)?;
+        let mut config = Config::new(wall_clock());
+        self.recording.ask(&mut config);
+        let id = self.driver.endpoint_mut().create(config).map_err(text)?;
         if self.role == Role::Offerer {
             let offer = offer(self.connection(id)?)?;
             self.signal(Signal::Description(offer))?;
@@ -154,8 +171,14 @@ impl Peer {
                 return Err(format!("the peers did not connect in {SETUP_TIME_MAX:?}; the connection is {state}"));
             }
             let wait = self.wait(now);
-            self.driver.run_once(Some(wait)).map_err(text)?;
+            self.turn(wait)?;
         }
+    }
+
+    fn turn(&mut self, wait: Duration) -> Result<(), String> {
+        self.driver.run_once(Some(wait)).map_err(text)?;
+        self.recording.take(self.driver.endpoint_mut());
+        Ok(())
     }
 
     fn connection(&mut self, id: ConnectionId) -> Result<&mut PeerConnection, String> {
@@ -335,7 +358,7 @@ impl Peer {
                 connection.close();
             }
             while self.driver.poll_event().is_some() {}
-            self.driver.run_once(Some(Duration::from_millis(5))).map_err(text)?;
+            self.turn(Duration::from_millis(5))?;
         }
         Ok(())
     }

@@ -317,3 +317,17 @@ fn run_on(a: &mut Connection, z: &mut Connection) {
         carry(a, z);
     }
 }
+
+/// Row 4 of docs/security.md: who sends it has keys, but has not shown yet that the handshake was the same for both.
+#[test]
+fn application_data_before_the_finished_is_not_delivered() {
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    let now = wigwag_sim::origin();
+    let (_, finished) = finished_of(&mut a, &mut z);
+    let mut early = record(&mut a, ContentType::ApplicationData, b"early");
+    z.handle_input(&mut early, now, |_| panic!("not before the handshake is over"));
+    assert_eq!((z.stats.early_application_data, z.is_connected()), (1, false));
+    let mut finished = record(&mut a, ContentType::Handshake, &finished);
+    z.handle_input(&mut finished, now, |_| {});
+    assert!(z.is_connected());
+}

@@ -8,4 +8,5 @@ mod corpora;
 mod dtls_13;
 mod handshake;
 mod hostile;
+mod limits;
 mod network;

@@ -11,6 +11,7 @@ use crate::decision::Decisions;
 use crate::gathering::Gathering;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, Path};
+use crate::prepared::Prepared;
 use crate::restart::Previous;
 use crate::trickle::Foundation;
 use crate::{Config, Credentials, Event, Role, State, Stats};
@@ -77,6 +78,8 @@ pub struct Agent {
     pub(crate) gathering: Gathering,
     /// What was in use before the last restart.
     pub(crate) previous: Option<Previous>,
+    /// What is in use after the next restart.
+    pub(crate) prepared: Option<Prepared>,
     pub(crate) generation: u32,
     /// The address in use has vanished.
     pub(crate) is_roaming: bool,
@@ -122,6 +125,7 @@ impl Agent {
             nominations: 0,
             gathering: Gathering::default(),
             previous: None,
+            prepared: None,
             generation: 0,
             is_roaming: false,
             is_remote_lite: false,
@@ -165,12 +169,14 @@ impl Agent {
     /// Says who the peer is. Checks are sent from now on; those that came before were answered and are remembered.
     ///
     /// If the peer was known, and this is another, it has begun anew, and so does this agent: it
-    /// [restarts](Self::restart), and its new local credentials are to be signalled.
+    /// [restarts](Self::restart), with the credentials that were [prepared](Self::prepare_restart), or else with new
+    /// ones, which are to be signalled. Whoever has prepared a restart gets it also of a peer that keeps its credentials.
     pub fn set_remote_credentials(&mut self, credentials: Credentials) {
-        if self.peer.as_ref().is_some_and(|peer| peer.identity.credentials == credentials) {
+        let is_prepared = self.prepared.is_some();
+        if !is_prepared && self.is_peer(&credentials) {
             return;
         }
-        if self.peer.is_some() && self.restart().is_err() || self.has_ended() {
+        if (is_prepared || self.peer.is_some()) && self.restart().is_err() || self.has_ended() {
             return;
         }
         self.peer = Some(Peer::new(credentials, &self.local.credentials));
@@ -178,6 +184,16 @@ impl Agent {
             self.patience = Patience::Beginning;
         }
         self.touch();
+    }
+
+    /// Whether these are the peer's credentials, as far as it is known.
+    pub fn is_peer(&self, credentials: &Credentials) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.identity.credentials == *credentials)
+    }
+
+    /// Whether it is known who the peer is.
+    pub const fn has_peer(&self) -> bool {
+        self.peer.is_some()
     }
 
     /// All local candidates, those learned from checks included, in the order in which they became known.
@@ -206,7 +222,7 @@ impl Agent {
     pub fn is_open(&self, path: Path) -> bool {
         let path = path.normal();
         let pair = self.list.find(path).and_then(|id| self.list.get(id));
-        pair.is_some_and(|pair| pair.heard.is_some()) || self.was_in_use(path)
+        pair.is_some_and(|pair| pair.heard.is_some()) || self.was_in_use(path) || self.is_open_early(path)
     }
 
     /// Whether a check of ours was answered on this path, and the consent that it gave has not expired.
@@ -277,7 +293,7 @@ impl Agent {
     #[expect(clippy::needless_pass_by_value, reason = "a datagram is handed over")]
     pub fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         let now = self.advance(now);
-        if self.has_ended() {
+        if self.is_deaf() {
             self.stats.after_end += 1;
             return;
         }

@@ -61,6 +61,9 @@ impl Agent {
                 self.plan(decision, silent_at, now);
             }
         }
+        if !self.is_deaf() && self.has_ended() {
+            self.plan_questions(now);
+        }
         #[cfg(debug_assertions)]
         self.invariants(now);
     }
@@ -68,7 +71,8 @@ impl Agent {
     /// The nominated pair, or the best that works.
     pub(super) fn select(&mut self, now: Instant) {
         let is_valid = |id: &PairId| self.list.get(*id).is_some_and(|pair| pair.is_valid(now));
-        let selected = self.nomination.pair().filter(is_valid).or_else(|| self.list.best_valid());
+        let nominated = self.nomination.pair().filter(is_valid);
+        let selected = self.stand_in(now).or(nominated).or_else(|| self.list.best_valid());
         if selected.is_some_and(|id| matches!(self.nomination, Nomination::Done(done) if done == id)) {
             self.supersede();
         }
@@ -77,9 +81,11 @@ impl Agent {
         if self.path != path {
             debug!(?path, "selected");
             self.path = path;
+            self.stats.path_changes += 1;
             let why = match (&self.nomination, self.old_in_use()) {
                 _ if path.is_none() => "none works any more",
                 (_, Some(_)) => "as before the restart, until there is a new one",
+                (Nomination::Done(id), None) if Some(*id) != selected => "the nominated one is silent",
                 (Nomination::Done(_), None) => "it is nominated",
                 (Nomination::Owed(_) | Nomination::Asked(_), None) => "it is to be nominated",
                 (Nomination::Idle | Nomination::Waiting { .. }, None) => "it is the best that works",
@@ -163,7 +169,12 @@ impl Agent {
         self.consent = Consent::default();
         self.patience = Patience::Unneeded;
         self.previous = None;
-        self.gathering.stop();
+        if state == State::Closed {
+            self.prepared = None;
+        }
+        if self.prepared.is_none() {
+            self.gathering.stop();
+        }
         self.agenda = Agenda::default();
         self.is_touched = false;
     }
@@ -187,6 +198,18 @@ impl Agent {
                 && self.peer.is_some()
                 && (is_nomination_owed || self.list.next().is_some()),
             is_resend_owed: self.list.resend().is_some() || is_question_owed,
+        };
+    }
+
+    /// What has failed, and is to begin anew, asks what addresses it has by now, and nothing else.
+    fn plan_questions(&mut self, now: Instant) {
+        let question = self.gathering.deadline(now);
+        let is_question_owed = question.is_some_and(|at| at <= now);
+        self.agenda = Agenda {
+            wake: question.filter(|_| !is_question_owed),
+            is_question_wanted: self.gathering.is_new_owed(),
+            is_check_wanted: false,
+            is_resend_owed: is_question_owed,
         };
     }
 

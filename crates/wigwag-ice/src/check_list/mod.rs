@@ -2,6 +2,7 @@
 
 mod index;
 
+use crate::PairStats;
 use crate::pair::{Pair, PairId, PairState, Path};
 use index::Index;
 use std::cell::Cell;
@@ -144,6 +145,14 @@ impl CheckList {
         self.visited(1);
         if let Some(pair) = self.pairs.get_mut(&id) {
             pair.heard = Some(now);
+        }
+    }
+
+    /// Something is counted of a pair, which changes nothing else.
+    pub(crate) fn count(&mut self, id: PairId, count: impl FnOnce(&mut PairStats)) {
+        self.visited(1);
+        if let Some(pair) = self.pairs.get_mut(&id) {
+            count(&mut pair.stats);
         }
     }
 

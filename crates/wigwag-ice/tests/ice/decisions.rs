@@ -51,6 +51,15 @@ fn a_failure_comes_with_advice_and_the_last_decisions() {
              0 ms  checked 10.0.0.1:1000 → 10.0.0.2:1000: it is the best that waits
          39500 ms  failed 10.0.0.1:1000 → 10.0.0.2:1000: not answered"#]]
     .assert_eq(&world[A].agent.failure().unwrap().to_string());
+    let failure = world[A].agent.failure().unwrap();
+    let decisions: Vec<_> = failure.last.iter().map(wigwag_ice::Decision::to_json).collect();
+    assert_eq!(
+        failure.to_json(),
+        format!(
+            r#"{{"advice":"every check timed out: is UDP to 10.0.0.2:1000 blocked?","last":[{}]}}"#,
+            decisions.join(",")
+        )
+    );
     world[A].agent.restart().unwrap();
     assert_eq!(world[A].agent.failure(), None);
 }

@@ -217,3 +217,28 @@ fn a_closed_agent_asks_nobody() {
     assert_eq!((lone.sent.len(), lone.peer.agent.state()), (1, State::Closed));
     assert_eq!(lone.peer.agent.poll_timeout(lone.now), None);
 }
+
+/// A NAT may give another address by the time of a restart; the one before is told no more.
+#[test]
+fn who_begins_anew_asks_again_and_forgets_what_is_no_longer_seen() {
+    for is_prepared in [true, false] {
+        let mut lone = Lone::asking();
+        let before = lone.answered(mapped());
+        lone.feed(base(), server(), &before);
+        let asked = lone.sent.len();
+        if is_prepared {
+            let credentials = lone.peer.agent.new_credentials();
+            lone.peer.agent.prepare_restart(credentials);
+        } else {
+            lone.peer.agent.restart().unwrap();
+        }
+        assert_eq!(lone.peer.agent.gathering_state(), GatheringState::Gathering);
+        lone.run(MS * 100);
+        assert_eq!(lone.sent.len(), asked + 1);
+        let after = lone.answered(socket("203.0.113.7:5000"));
+        lone.feed(base(), server(), &after);
+        let of_nat = lone.peer.agent.local_candidates().iter().filter(|known| known.kind == Kind::ServerReflexive);
+        assert_eq!(of_nat.map(|known| known.address).collect::<Vec<_>>(), [socket("203.0.113.7:5000")]);
+        assert_eq!(lone.peer.agent.gathering_state(), GatheringState::Complete);
+    }
+}

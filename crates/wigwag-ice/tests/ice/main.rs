@@ -8,9 +8,11 @@ mod decisions;
 mod flood;
 mod gathering;
 mod hostile;
+mod invariants;
 mod lite;
 mod network;
 mod nomination;
+mod prepared;
 mod restart;
 mod script;
 

@@ -67,6 +67,80 @@ fn a_peer_that_keeps_nominating_another_pair_is_followed() {
     assert_eq!(script.agent.selected_path(), Some(path(0)));
 }
 
+/// libwebrtc sends data on its new pair from the moment it has chosen it: so does its controlled side, which follows what it
+/// receives.
+#[test]
+fn a_peer_that_sends_on_another_pair_that_it_has_nominated_is_followed_at_once() {
+    let mut script = Script::new(Role::Controlled);
+    script.signal(0);
+    script.signal(1);
+    script.answer(&[0, 1], 200 * MS);
+    for _ in 0..4 {
+        nominate(&mut script, 0);
+        script.answer(&[0, 1], 2 * S);
+    }
+    script.agent.data_received(path(1));
+    script.pass(MS);
+    assert_eq!(script.agent.selected_path(), Some(path(0)), "what is not nominated is not used, whatever comes there");
+    nominate(&mut script, 1);
+    script.answer(&[0, 1], MS);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+    script.agent.data_received(path(1));
+    script.pass(MS);
+    assert_eq!(script.agent.selected_path(), Some(path(1)));
+    for late in [path(0), path(5)] {
+        script.agent.data_received(late);
+        script.pass(MS);
+        assert_eq!(script.agent.selected_path(), Some(path(1)), "what was sent before comes late");
+    }
+    // And back.
+    nominate(&mut script, 0);
+    script.answer(&[0, 1], MS);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+}
+
+#[test]
+fn a_pair_that_does_not_work_is_not_used_although_data_comes_there() {
+    let mut script = Script::new(Role::Controlled);
+    script.signal(0);
+    script.signal(1);
+    nominate(&mut script, 0);
+    script.answer(&[0], S);
+    nominate(&mut script, 1);
+    script.agent.data_received(path(1));
+    script.answer(&[0], S);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+    let mut script = Script::new(Role::Controlling);
+    script.signal(0);
+    script.signal(1);
+    script.answer(&[0, 1], S);
+    nominate(&mut script, 1);
+    script.agent.data_received(path(1));
+    script.answer(&[0, 1], S);
+    assert_eq!(script.agent.selected_path(), Some(path(0)), "who controls follows nobody");
+}
+
+/// The NAT before the peer gives it another address, of which the peer knows nothing: it nominates nothing new.
+#[test]
+fn a_nominated_pair_that_is_silent_is_stood_in_for_by_one_that_is_not() {
+    let mut script = Script::new(Role::Controlled);
+    script.signal(0);
+    nominate(&mut script, 0);
+    script.answer(&[0], S);
+    for _ in 0..4 {
+        let check = script.request().bytes();
+        script.feed(3, &check);
+        script.answer(&[3], 4 * S);
+    }
+    assert_eq!(script.agent.selected_path(), Some(path(3)), "{:?}", script.agent.decisions().last());
+    assert_eq!(script.agent.state(), State::Connected);
+    // It was the peer's choice, and is used again when it is heard of again.
+    let check = script.request().bytes();
+    script.feed(0, &check);
+    script.answer(&[0, 3], S);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+}
+
 #[test]
 fn a_nominated_pair_that_does_not_work_is_not_used() {
     let mut script = Script::new(Role::Controlled);

@@ -3,6 +3,7 @@
 use super::vp8::{self, Descriptor, PictureId};
 use super::{Format, opus};
 use crate::event::RtpPacket;
+use crate::stats::Load;
 use bytes::Bytes;
 
 /// So long a frame is taken, in bytes: a key frame of 4K at the best quality is not.
@@ -17,7 +18,7 @@ pub struct ReceivedFrame {
     /// 0 to 127.
     pub payload_type: u8,
     /// When it is to be played, in ticks of the payload type's clock.
-    pub timestamp: u32,
+    pub rtp_time: u32,
     /// Whether it needs no other frame; sound never does.
     pub is_key_frame: bool,
     /// Whether nothing was lost that it may refer to.
@@ -32,7 +33,7 @@ pub struct ReceivedFrame {
 pub enum Assembled {
     /// A frame is whole.
     Frame(ReceivedFrame),
-    /// Frames are lost, or one is, for want of so many packets; of 0, if its packets contradict each other.
+    /// Frames are lost, or one is, for want of so many packets; of 0, if its packets contradict each other, or it has no end.
     Lost {
         /// Packets that did not come, or were not understood.
         packets: u64,
@@ -115,6 +116,30 @@ impl Assembler {
         self.needs_key_frame
     }
 
+    /// What the frames are.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether no frame waits for more packets.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.partial.parts.is_empty()
+    }
+
+    /// How much of a frame waits for more packets, in bytes with an overhead for each packet.
+    #[must_use]
+    pub const fn load(&self) -> Load {
+        let held = self.partial.len.saturating_add(PART_OVERHEAD * self.partial.parts.len());
+        Load { held, bound: self.frame_len_max.saturating_add(PART_OVERHEAD) }
+    }
+
+    /// No packet will come any more: a frame that is not whole will not be.
+    pub fn end(&mut self) -> Option<Assembled> {
+        self.abandon()
+    }
+
     /// Takes a packet, with its sequence number continued beyond 16 bits; each after all before, or it is dropped.
     pub fn push(&mut self, extended_sequence: u64, packet: &RtpPacket) -> impl Iterator<Item = Assembled> + use<> {
         self.take(extended_sequence, packet).into_iter().flatten()
@@ -149,7 +174,7 @@ impl Assembler {
         }
         let frame = ReceivedFrame {
             payload_type: packet.payload_type,
-            timestamp: packet.timestamp,
+            rtp_time: packet.timestamp,
             is_key_frame: true,
             is_decodable: true,
             data: packet.payload.clone(),
@@ -234,7 +259,7 @@ impl Assembler {
         self.last_picture_id = partial.picture_id;
         let frame = ReceivedFrame {
             payload_type: partial.payload_type,
-            timestamp: partial.timestamp,
+            rtp_time: partial.timestamp,
             is_key_frame,
             is_decodable: !self.needs_key_frame,
             data,

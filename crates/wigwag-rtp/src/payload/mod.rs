@@ -8,11 +8,11 @@ mod frames;
 mod packetizer;
 
 pub use assembler::{Assembled, Assembler, AssemblerStats, ReceivedFrame};
-pub use frames::{FrameEvent, FrameReceiver};
+pub use frames::{FrameEvent, FrameReceiver, FrameStats};
 pub use packetizer::{Frame, Packetizer, Payloads};
 
 /// What an encoder makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Format {
     /// Sound (RFC 7587).

@@ -5,6 +5,7 @@ use super::{Format, opus};
 use crate::event::RtpPacket;
 use crate::extension::AudioLevel;
 use bytes::Bytes;
+use std::time::Instant;
 
 /// What an encoder made at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +14,10 @@ pub struct Frame {
     /// 0 to 127.
     pub payload_type: u8,
     /// When it is to be played, in ticks of the payload type's clock.
-    pub timestamp: u32,
+    pub rtp_time: u32,
+    /// When it was heard or seen, if that is known better than when it was handed in: what is heard and what is seen at
+    /// once is then played at once, however long each encoder takes (RFC 3550 §6.4.1).
+    pub capture_time: Option<Instant>,
     /// How loud it is (RFC 6464).
     pub audio_level: Option<AudioLevel>,
     /// As the encoder made it.
@@ -21,10 +25,10 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A frame of unknown loudness.
+    /// A frame of unknown loudness, captured when it is handed in.
     #[must_use]
-    pub const fn new(payload_type: u8, timestamp: u32, data: Bytes) -> Self {
-        Self { payload_type, timestamp, audio_level: None, data }
+    pub const fn new(payload_type: u8, rtp_time: u32, data: Bytes) -> Self {
+        Self { payload_type, rtp_time, capture_time: None, audio_level: None, data }
     }
 }
 
@@ -102,7 +106,7 @@ impl Packetizer {
     /// The packets of a frame whose [`payloads`](Self::payloads) these are. The frame is counted.
     pub fn packets(&mut self, frame: &Frame, payloads: Payloads) -> impl Iterator<Item = RtpPacket> + use<> {
         let is_after_silence = self.count(frame);
-        let (payload_type, timestamp, audio_level) = (frame.payload_type, frame.timestamp, frame.audio_level);
+        let (payload_type, timestamp, audio_level) = (frame.payload_type, frame.rtp_time, frame.audio_level);
         let (format, mut left) = (self.format, payloads.len());
         payloads.map(move |payload| {
             left = left.saturating_sub(1);
@@ -120,8 +124,8 @@ impl Packetizer {
         self.picture_id = self.picture_id.next();
         match self.format {
             Format::Opus => {
-                let next = opus::ticks(&frame.data).ok().map(|ticks| frame.timestamp.wrapping_add(ticks));
-                std::mem::replace(&mut self.next_timestamp, next) != Some(frame.timestamp)
+                let next = opus::ticks(&frame.data).ok().map(|ticks| frame.rtp_time.wrapping_add(ticks));
+                std::mem::replace(&mut self.next_timestamp, next) != Some(frame.rtp_time)
             }
             Format::Vp8 => false,
         }

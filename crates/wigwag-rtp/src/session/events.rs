@@ -1,6 +1,6 @@
 //! What has happened and was not told yet.
 
-use crate::event::{Event, Received, Reported, SenderId};
+use crate::event::{Event, Received, ReceiverId, Reported, SenderId};
 use std::collections::VecDeque;
 
 /// Bytes of payload and overhead that may wait: five seconds of video at 6 Mbit/s.
@@ -20,24 +20,37 @@ pub(super) struct Events {
     packets: VecDeque<Received>,
     packets_max: usize,
     bytes: usize,
-    /// Two of each sender at most, and the ends of streams.
+    /// How many packets were ever put in.
+    pushed: u64,
+    /// Two of each sender at most.
     others: VecDeque<Event>,
+    /// The ends of streams, each with how many packets came before it.
+    ends: VecDeque<(u64, Event)>,
     feedbacks: VecDeque<Vec<Reported>>,
 }
 
 impl Events {
     pub(super) const fn new(packets_max: usize) -> Self {
-        Self { packets: VecDeque::new(), packets_max, bytes: 0, others: VecDeque::new(), feedbacks: VecDeque::new() }
+        Self {
+            packets: VecDeque::new(),
+            packets_max,
+            bytes: 0,
+            pushed: 0,
+            others: VecDeque::new(),
+            ends: VecDeque::new(),
+            feedbacks: VecDeque::new(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.packets.is_empty() && self.others.is_empty() && self.feedbacks.is_empty()
+        self.packets.is_empty() && self.others.is_empty() && self.ends.is_empty() && self.feedbacks.is_empty()
     }
 
     /// Returns how many older ones were dropped to make room.
     pub(super) fn push_packet(&mut self, packet: Received) -> u64 {
         self.bytes += charge(&packet);
         self.packets.push_back(packet);
+        self.pushed += 1;
         let mut dropped = 0;
         while self.packets.len() > self.packets_max.max(1) || (self.bytes > BYTES_MAX && self.packets.len() > 1) {
             self.pop_packet();
@@ -63,10 +76,26 @@ impl Events {
         0
     }
 
+    /// A stream ends after the packets that came before. Returns how many ends were dropped.
+    pub(super) fn push_end(&mut self, receiver: ReceiverId, ssrc: u32) -> u64 {
+        if self.ends.len() >= OTHERS_MAX {
+            return 1;
+        }
+        self.ends.push_back((self.pushed, Event::Ended { receiver, ssrc }));
+        0
+    }
+
     pub(super) fn poll(&mut self) -> Option<Event> {
         let event = self.others.pop_front();
         let event = event.or_else(|| self.feedbacks.pop_front().map(Event::TransportFeedback));
-        event.or_else(|| self.pop_packet().map(Event::Packet))
+        event.or_else(|| self.pop_end()).or_else(|| self.pop_packet().map(Event::Packet))
+    }
+
+    /// The next end, if all packets before it were told or dropped.
+    fn pop_end(&mut self) -> Option<Event> {
+        let gone = self.pushed - self.packets.len() as u64;
+        self.ends.front().filter(|(before, _)| *before <= gone)?;
+        self.ends.pop_front().map(|(_, event)| event)
     }
 
     /// Nothing more is told of a sender that is gone.
@@ -78,11 +107,12 @@ impl Events {
     }
 
     /// How much is in each list, and may be.
-    pub(super) fn loads(&self) -> [(usize, usize); 4] {
+    pub(super) fn loads(&self) -> [(usize, usize); 5] {
         [
             (self.packets.len(), self.packets_max.max(1)),
             (self.bytes, BYTES_MAX + PACKET_MAX),
             (self.others.len(), OTHERS_MAX),
+            (self.ends.len(), OTHERS_MAX),
             (self.feedbacks.len(), FEEDBACKS_MAX),
         ]
     }

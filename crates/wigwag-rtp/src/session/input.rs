@@ -52,6 +52,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     let was_reported = !stream.is_report_due;
     let incoming = Incoming {
         sequence: packet.sequence,
+        payload_type: packet.payload_type,
         timestamp: packet.timestamp,
         clock_rate_hz,
         payload_len: packet.payload.len(),
@@ -67,7 +68,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     }
     // A message that asked for all that was missing may have become needless.
     if !stream.missing.is_owed() {
-        session.owed.nacks.remove(&packet.ssrc);
+        session.owed.nacks.remove(packet.ssrc);
     }
     if taken.is_gap
         && let Some(at) = stream.missing.deadline()
@@ -75,7 +76,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         sooner(&mut session.timers.nack, at);
     }
     if stream.missing.is_empty() {
-        session.streams.incomplete.remove(&packet.ssrc);
+        session.streams.incomplete.remove(packet.ssrc);
     } else if taken.is_gap {
         session.streams.incomplete.insert(packet.ssrc);
     }
@@ -116,6 +117,14 @@ fn make_room(session: &mut Session, now: Instant) -> bool {
     }
 }
 
+/// The source is over, and what comes of it later begins anew.
+fn end_stream(session: &mut Session, ssrc: u32) {
+    if let Some(stream) = session.streams.get(ssrc) {
+        session.stats.dropped_events += session.events.push_end(stream.receiver, ssrc);
+        session.forget_stream(ssrc);
+    }
+}
+
 pub(super) fn handle_rtcp(session: &mut Session, bytes: &[u8], now: Instant) {
     session.stats.rtcp_received += 1;
     if bytes.is_empty() {
@@ -148,11 +157,7 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
         Message::ReceiverReport(report) => report.blocks().for_each(|block| handle_report(session, block, now)),
         Message::Goodbye(goodbye) => {
             for ssrc in goodbye.sources() {
-                if let Some(stream) = session.streams.get(ssrc) {
-                    let ended = Event::Ended { receiver: stream.receiver, ssrc };
-                    session.stats.dropped_events += session.events.push(ended);
-                    session.forget_stream(ssrc);
-                }
+                end_stream(session, ssrc);
             }
         }
         Message::Nack(nack) => handle_nack(session, nack, now),
@@ -170,7 +175,15 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
             }
         }
         Message::ReceiverEstimate(estimate) => session.stats.remb_bps = Some(estimate.bitrate_bps),
-        Message::SourceDescription(_) => {}
+        Message::SourceDescription(description) => {
+            for (ssrc, name) in description.canonical_names() {
+                if let Some(stream) = session.streams.get_mut(ssrc)
+                    && stream.canonical_name.as_deref() != Some(name)
+                {
+                    stream.canonical_name = Some(name.into());
+                }
+            }
+        }
         Message::Other { .. } => session.stats.ignored_rtcp += 1,
     }
 }
@@ -179,7 +192,7 @@ fn handle_report(session: &mut Session, block: ReportBlock, now: Instant) {
     let ntp_time = session.clock.ntp(now);
     if let Some(id) = session.by_ssrc.get(&block.ssrc)
         && let Some(sender) = session.senders.get_mut(id)
-        && let Some(round_trip) = sender.take_report(block, ntp_time)
+        && let Some(round_trip) = sender.take_report(block, ntp_time, now)
     {
         session.stats.round_trip_time = Some(round_trip);
     }

@@ -8,7 +8,6 @@ use crate::stats::Load;
 impl Session {
     /// How full that queue or list is which is nearest to its limit. It looks at every stream.
     pub fn load(&self) -> Load {
-        let fullness = |load: &Load| (load.held as u128 * 1_000_000) / load.bound.max(1) as u128;
         let senders = self.senders.values().flat_map(|sender| {
             let config = &self.config;
             [
@@ -20,7 +19,7 @@ impl Session {
         let streams = self.streams.iter().map(|stream| stream.missing.load());
         let all = self.lists().into_iter().chain(self.events.loads()).chain(senders).chain(streams);
         let all = all.map(|(held, bound)| Load { held, bound });
-        all.max_by_key(fullness).unwrap_or(Load { held: 0, bound: 0 })
+        all.max_by_key(Load::share).unwrap_or(Load { held: 0, bound: 0 })
     }
 
     /// What there is one of: how many are in it, and how many may be.

@@ -7,6 +7,7 @@ mod queue;
 mod rtcp_output;
 mod rtp_output;
 mod sending;
+mod sources;
 mod streams;
 mod timeout;
 
@@ -23,6 +24,7 @@ use crate::transport_wide::arrivals::Arrivals;
 use crate::transport_wide::history::History;
 use events::Events;
 use queue::Queue;
+use sources::Sources;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 use streams::Streams;
@@ -69,6 +71,8 @@ pub struct Session {
     unreported: Unreported,
     owed: OwedRtcp,
     timers: Timers,
+    /// No more media is sent.
+    is_ending: bool,
 }
 
 /// What the next report is about: streams that sent or received since the last.
@@ -91,7 +95,7 @@ struct OwedRtcp {
     /// Sources to report on.
     blocks: VecDeque<u32>,
     goodbyes: VecDeque<u32>,
-    nacks: BTreeSet<u32>,
+    nacks: Sources,
     key_frames: BTreeSet<u32>,
     transport_feedback: bool,
     /// Kept for its capacity.
@@ -146,6 +150,7 @@ impl Session {
             unreported: Unreported::default(),
             owed: OwedRtcp::default(),
             timers: Timers::default(),
+            is_ending: false,
         }
     }
 
@@ -266,19 +271,56 @@ impl Session {
             return;
         }
         let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
-        for ssrc in sources {
-            self.stats.visits += 1;
-            match self.streams.get_mut(ssrc).and_then(|stream| stream.key_frame.want()) {
-                None => {
-                    self.owed.key_frames.insert(ssrc);
-                }
-                Some(at) => {
-                    self.streams.wanting.insert(ssrc);
-                    sooner(&mut self.timers.key_frame, at);
+        sources.into_iter().for_each(|ssrc| self.want_key_frame(ssrc));
+        self.invariants();
+    }
+
+    /// Asks the peer for a key frame on one source, likewise.
+    pub fn request_key_frame_of(&mut self, ssrc: u32) {
+        let section = self.streams.get(ssrc).and_then(|stream| self.sections.receiver(stream.receiver));
+        if section.is_some_and(|section| section.pli || section.fir) {
+            self.want_key_frame(ssrc);
+        }
+        self.invariants();
+    }
+
+    fn want_key_frame(&mut self, ssrc: u32) {
+        self.stats.visits += 1;
+        let seen = self.now.seen();
+        let Some(stream) = self.streams.get_mut(ssrc) else { return };
+        match stream.key_frame.want(seen) {
+            None => {
+                self.owed.key_frames.insert(ssrc);
+            }
+            Some(at) => {
+                self.streams.wanting.insert(ssrc);
+                sooner(&mut self.timers.key_frame, at);
+            }
+        }
+    }
+
+    /// Ends everything that we send: what waits is discarded, a BYE for each stream of ours is owed, and nothing more can
+    /// be sent.
+    pub fn end(&mut self) {
+        if std::mem::replace(&mut self.is_ending, true) {
+            return;
+        }
+        let senders: Vec<SenderId> = self.senders.keys().copied().collect();
+        for id in senders {
+            self.queue.remove(id);
+            if let Some(sender) = self.senders.get_mut(&id) {
+                (sender.queued_packets, sender.queued_bytes) = (0, 0);
+                if sender.has_sent() && self.owed.goodbyes.len() < GOODBYES_MAX {
+                    self.owed.goodbyes.push_back(sender.config.ssrc);
                 }
             }
         }
         self.invariants();
+    }
+
+    /// Whether the peer is still to be told of a stream that has ended.
+    pub fn is_goodbye_owed(&self) -> bool {
+        !self.owed.goodbyes.is_empty()
     }
 
     /// Takes an RTP packet, decrypted and authenticated.
@@ -375,6 +417,18 @@ impl Session {
         self.streams.of(id).map(ReceiveStream::stats)
     }
 
+    /// The canonical name of a source that the peer sends, if it was told: what has one name is to be played in step
+    /// (RFC 3550 §6.5.1).
+    pub fn canonical_name(&self, ssrc: u32) -> Option<&[u8]> {
+        self.streams.get(ssrc)?.canonical_name.as_deref()
+    }
+
+    /// When the peer captured what this timestamp of a source names, by the peer's clock, once a sender report has told
+    /// (RFC 3550 §6.4.1): since 1900, or since anything, for streams of one canonical name the same.
+    pub fn capture_time(&self, ssrc: u32, timestamp: u32) -> Option<Duration> {
+        self.streams.get(ssrc)?.capture_time(timestamp)
+    }
+
     fn advance(&mut self, now: Instant) -> Instant {
         let now = self.now.advance(now);
         self.clock.start(now);
@@ -394,7 +448,7 @@ impl Session {
     fn forget_stream(&mut self, ssrc: u32) {
         self.streams.remove(ssrc);
         self.unreported.streams.retain(|unreported| *unreported != ssrc);
-        self.owed.nacks.remove(&ssrc);
+        self.owed.nacks.remove(ssrc);
         self.owed.key_frames.remove(&ssrc);
         self.owed.blocks.retain(|owed| *owed != ssrc);
     }
@@ -427,14 +481,14 @@ impl Session {
         );
         for stream in self.streams.iter() {
             let is_owed = stream.missing.is_owed();
-            debug_assert_eq!(is_owed, self.owed.nacks.contains(&stream.ssrc), "a NACK that is owed is polled");
+            debug_assert_eq!(is_owed, self.owed.nacks.contains(stream.ssrc), "a NACK that is owed is polled");
             debug_assert!(
                 stream.missing.deadline().is_none() || self.timers.nack.is_armed(),
                 "a missing packet is asked for"
             );
             debug_assert_eq!(
                 !stream.missing.is_empty(),
-                self.streams.incomplete.contains(&stream.ssrc),
+                self.streams.incomplete.contains(stream.ssrc),
                 "what misses packets is looked at"
             );
             debug_assert!(

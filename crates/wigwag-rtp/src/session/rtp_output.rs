@@ -66,6 +66,7 @@ impl Session {
         if !sender.is_report_due {
             self.unreported.senders.push_back(id);
         }
+        sender.stats.markers_sent += u64::from(packet.marker);
         sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), now);
         if sender.config.extensions.transport_cc.is_some() {
             self.history.sent(len, now);
@@ -89,6 +90,7 @@ impl Session {
         packet.write(out);
         sender.stats.packets_resent += 1;
         sender.stats.bytes_resent += packet.payload.len() as u64;
+        sender.stats.header_bytes_resent += packet.header.as_bytes().len() as u64;
         self.queue.pop_resend();
         Some(true)
     }

@@ -12,7 +12,9 @@ impl Session {
     /// If the queue is full, the sender unknown, the packet too long or the payload type not the sender's; the payload
     /// is given back.
     pub fn send(&mut self, id: SenderId, packet: RtpPacket) -> Result<(), SendError> {
-        let Some(sender) = self.senders.get_mut(&id) else { return Err(SendError::UnknownSender(packet.payload)) };
+        let Some(sender) = self.senders.get_mut(&id).filter(|_| !self.is_ending) else {
+            return Err(SendError::UnknownSender(packet.payload));
+        };
         if sender.clock_rate_hz(packet.payload_type).is_none() {
             return Err(SendError::PayloadType(packet.payload));
         }
@@ -47,7 +49,9 @@ impl Session {
         let Some(payloads) = packetizer.payloads(&frame.data, limit) else {
             return Err(SendError::TooLong(frame.data));
         };
-        let Some(sender) = self.senders.get_mut(&id) else { return Err(SendError::UnknownSender(frame.data)) };
+        let Some(sender) = self.senders.get_mut(&id).filter(|_| !self.is_ending) else {
+            return Err(SendError::UnknownSender(frame.data));
+        };
         if sender.clock_rate_hz(frame.payload_type).is_none() {
             return Err(SendError::PayloadType(frame.data));
         }
@@ -62,6 +66,7 @@ impl Session {
         }
         sender.queued_packets += count;
         sender.queued_bytes += bytes;
+        sender.captured(&frame);
         for packet in packetizer.packets(&frame, payloads) {
             self.queue.push(id, sender.config.kind, packet);
         }

@@ -1,5 +1,6 @@
 //! The sources that the peer sends, and which of them wait for something.
 
+use super::sources::Sources;
 use crate::event::ReceiverId;
 use crate::stream::receive::ReceiveStream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ pub(super) struct Streams {
     by_ssrc: BTreeMap<u32, ReceiveStream>,
     by_receiver: BTreeSet<(ReceiverId, u32)>,
     /// Those of which packets are missing.
-    pub(super) incomplete: BTreeSet<u32>,
+    pub(super) incomplete: Sources,
     /// Those for which a key frame is wanted, but not yet.
     pub(super) wanting: BTreeSet<u32>,
     /// As long as there are too many, none of them is silent for long enough before that time.
@@ -83,7 +84,7 @@ impl Streams {
         if let Some(stream) = self.by_ssrc.remove(&ssrc) {
             self.by_receiver.remove(&(stream.receiver, ssrc));
         }
-        self.incomplete.remove(&ssrc);
+        self.incomplete.remove(ssrc);
         self.wanting.remove(&ssrc);
     }
 

@@ -12,17 +12,21 @@ impl Session {
     }
 
     pub(super) fn owe_nacks(&mut self, now: Instant) {
-        let mut next = None;
-        for ssrc in std::mem::take(&mut self.streams.incomplete) {
+        let (mut next, mut last) = (None, None);
+        while let Some(ssrc) = self.streams.incomplete.after(last) {
+            last = Some(ssrc);
             self.stats.visits += 1;
-            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
+            let Some(stream) = self.streams.get_mut(ssrc) else {
+                self.streams.incomplete.remove(ssrc);
+                continue;
+            };
             stream.stats.packets_given_up += stream.missing.expire(now);
             next = earliest([next, stream.missing.deadline()]);
             if stream.missing.is_owed() {
                 self.owed.nacks.insert(ssrc);
             }
-            if !stream.missing.is_empty() {
-                self.streams.incomplete.insert(ssrc);
+            if stream.missing.is_empty() {
+                self.streams.incomplete.remove(ssrc);
             }
         }
         if let Some(at) = next {

@@ -3,9 +3,12 @@
 //! When a packet is due follows from its timestamp: the fastest packets show how the source's clock stands to ours, and
 //! to that comes the delay. It grows with the jitter (RFC 3550 A.8) and with packets that came too late, and shrinks
 //! slowly again. What follows a missing packet waits some more, for that may come when it is asked for.
+//!
+//! It has the calls of every machine: [`insert`](JitterBuffer::insert) is its input, and there is nothing that it sends.
 
 use super::receive::Jitter;
 use crate::event::RtpPacket;
+use crate::stats::Load;
 use crate::time;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,6 +16,8 @@ use wigwag_sansio::Monotonic;
 
 /// What a packet costs beside its payload, or empty ones would be free.
 const PACKET_OVERHEAD: usize = 128;
+/// No packet is longer than its length field in UDP says.
+const PACKET_MAX: usize = u16::MAX as usize + PACKET_OVERHEAD;
 /// The delay is so many times the jitter, which is a mean: the spread around it is larger.
 const JITTERS: u32 = 4;
 /// How fast it is forgotten that packets came late, or fast: by that share with each packet.
@@ -96,6 +101,8 @@ pub struct OrderedPacket {
 #[derive(Debug)]
 pub struct JitterBuffer {
     config: JitterConfig,
+    /// The longest delay as configured, whatever shortest was asked for since.
+    delay_max: Duration,
     now: Monotonic,
     /// In ascending order.
     waiting: VecDeque<Waiting>,
@@ -112,6 +119,7 @@ pub struct JitterBuffer {
 #[derive(Debug)]
 struct Waiting {
     ordered: OrderedPacket,
+    arrival: Instant,
     /// No later is it due, nor is any before it.
     latest: Instant,
     /// By the source's clock.
@@ -135,6 +143,7 @@ impl JitterBuffer {
     pub fn new(config: JitterConfig) -> Self {
         Self {
             config,
+            delay_max: config.delay_max,
             now: Monotonic::default(),
             waiting: VecDeque::new(),
             bytes: 0,
@@ -168,29 +177,69 @@ impl JitterBuffer {
         self.margin -= self.margin / FORGETTING;
         let latest = now.checked_add(self.config.delay_max).unwrap_or(now);
         let latest = self.waiting.get(at).map_or(latest, |next| next.latest.min(latest));
-        let waiting = Waiting { ordered, latest, time };
+        let waiting = Waiting { ordered, arrival: now, latest, time };
         self.bytes += waiting.charge();
         self.waiting.insert(at, waiting);
         self.make_room();
         self.invariants();
     }
 
+    /// Time has passed: packets may be due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now.advance(now);
+    }
+
     /// The next packet, if it is due. Places left out are missing.
-    pub fn poll(&mut self, now: Instant) -> Option<OrderedPacket> {
-        let now = self.now.advance(now);
+    pub fn poll_event(&mut self) -> Option<OrderedPacket> {
+        self.release().map(|(ordered, _)| ordered)
+    }
+
+    /// The next packet, if it is due, and how long it has waited.
+    pub(crate) fn release(&mut self) -> Option<(OrderedPacket, Duration)> {
+        let now = self.now.seen()?;
         if self.due().is_none_or(|due| due > now) {
             return None;
         }
-        let ordered = self.pop()?;
+        let first = self.pop()?;
         self.stats.released += 1;
         self.invariants();
-        Some(ordered)
+        Some((first.ordered, now.saturating_duration_since(first.arrival)))
     }
 
     /// When to poll again.
     #[must_use]
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         self.due().map(|due| due.max(self.now.latest(now)))
+    }
+
+    /// Lets packets wait at least for so long from now on, even if that is longer than the longest delay was.
+    pub fn set_delay_min(&mut self, delay_min: Duration) {
+        let delay_max = delay_min.max(self.delay_max);
+        (self.config.delay_min, self.config.delay_max) = (delay_min, delay_max);
+        // What waits already waits no longer than what comes now.
+        if let Some(latest) = self.now.seen().and_then(|now| now.checked_add(delay_max)) {
+            self.waiting.iter_mut().for_each(|waiting| waiting.latest = waiting.latest.min(latest));
+        }
+        self.invariants();
+    }
+
+    /// How much longer what follows a missing packet waits for it from now on.
+    pub const fn set_gap_wait(&mut self, gap_wait: Duration) {
+        self.config.gap_wait = gap_wait;
+    }
+
+    /// How many packets wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How full it is: in packets, or in bytes with an overhead for each, whichever is nearer to its limit.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let packets = Load { held: self.waiting.len(), bound: self.config.packets_max.max(1) };
+        // One packet waits, however long it is.
+        let bytes = Load { held: self.bytes, bound: self.config.bytes_max.max(PACKET_MAX) };
+        packets.fuller(bytes)
     }
 
     /// How long a packet that comes as fast as the fastest waits now.
@@ -234,14 +283,14 @@ impl JitterBuffer {
         }
     }
 
-    fn pop(&mut self) -> Option<OrderedPacket> {
+    fn pop(&mut self) -> Option<Waiting> {
         let first = self.waiting.pop_front()?;
         self.bytes -= first.charge();
         let sequence = first.sequence();
         let missing = self.next_sequence.map_or(0, |next| sequence.saturating_sub(next));
         self.stats.missing = self.stats.missing.saturating_add(missing);
         self.next_sequence = Some(sequence.saturating_add(1));
-        Some(first.ordered)
+        Some(first)
     }
 
     fn invariants(&self) {

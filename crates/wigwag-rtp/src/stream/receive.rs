@@ -25,7 +25,9 @@ pub(crate) struct ReceiveStream {
     pub(crate) is_report_due: bool,
     jitter: Jitter,
     clock_rate_hz: u32,
-    last_sender_report: Option<(u32, Instant)>,
+    last_sender_report: Option<(SenderInfo, Instant)>,
+    /// The canonical name, as the peer told it; at most 255 bytes.
+    pub(crate) canonical_name: Option<Box<[u8]>>,
 }
 
 /// Whether the peer is asked for a key frame.
@@ -41,10 +43,11 @@ pub(crate) enum KeyFrame {
 }
 
 impl KeyFrame {
-    /// Wants one. Returns when it will be owed, or `None` if it is now.
-    pub(crate) fn want(&mut self) -> Option<Instant> {
+    /// Wants one; `seen` is the latest time that is known. Returns when it will be owed, or `None` if it is now.
+    pub(crate) fn want(&mut self, seen: Option<Instant>) -> Option<Instant> {
         *self = match *self {
             Self::Unwanted | Self::Owed => Self::Owed,
+            Self::Asked(until) | Self::AskedAndWanted(until) if seen >= Some(until) => Self::Owed,
             Self::Asked(until) | Self::AskedAndWanted(until) => Self::AskedAndWanted(until),
         };
         self.deadline()
@@ -81,6 +84,7 @@ pub(crate) struct Taken {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
     pub(crate) sequence: u16,
+    pub(crate) payload_type: u8,
     pub(crate) timestamp: u32,
     pub(crate) clock_rate_hz: u32,
     pub(crate) payload_len: usize,
@@ -104,6 +108,7 @@ impl ReceiveStream {
             jitter: Jitter::default(),
             clock_rate_hz: 0,
             last_sender_report: None,
+            canonical_name: None,
         }
     }
 
@@ -117,6 +122,7 @@ impl ReceiveStream {
                     is_gap = !self.missing.is_empty();
                 }
                 self.measure_jitter(packet, elapsed);
+                self.stats.payload_type = Some(packet.payload_type);
                 sequence
             }
             Place::Late(sequence) => {
@@ -147,7 +153,7 @@ impl ReceiveStream {
     }
 
     pub(crate) fn take_sender_report(&mut self, info: SenderInfo, now: Instant) {
-        self.last_sender_report = Some((time::middle(info.ntp_time), now));
+        self.last_sender_report = Some((info, now));
         self.stats.sender_reports_received += 1;
     }
 
@@ -155,7 +161,7 @@ impl ReceiveStream {
     pub(crate) fn report(&mut self, now: Instant) -> ReportBlock {
         self.is_report_due = false;
         let (last_sender_report, delay_since_last_sender_report) = match self.last_sender_report {
-            Some((ntp, at)) => (ntp, time::short(now.saturating_duration_since(at))),
+            Some((info, at)) => (time::middle(info.ntp_time), time::short(now.saturating_duration_since(at))),
             None => (0, 0),
         };
         ReportBlock {
@@ -169,8 +175,23 @@ impl ReceiveStream {
         }
     }
 
+    /// When the peer captured what this timestamp names, by its own clock, if it has reported how both stand.
+    pub(crate) fn capture_time(&self, timestamp: u32) -> Option<Duration> {
+        let (info, _) = self.last_sender_report?;
+        let ahead = timestamp.wrapping_sub(info.rtp_timestamp) as i32;
+        let apart = time::from_ticks(ahead.unsigned_abs(), self.clock_rate_hz);
+        let reported = time::from_ntp(info.ntp_time);
+        if ahead < 0 { reported.checked_sub(apart) } else { reported.checked_add(apart) }
+    }
+
     pub(crate) fn stats(&self) -> ReceiverStats {
+        let report = self.last_sender_report.map(|(info, _)| info);
         ReceiverStats {
+            remote_packets_sent: report.map_or(0, |info| info.packets),
+            remote_bytes_sent: report.map_or(0, |info| info.bytes),
+            remote_time: report.map(|info| time::from_ntp(info.ntp_time)),
+            remote_report_arrival: self.last_sender_report.map(|(_, at)| at),
+            last_arrival: Some(self.last_arrival),
             packets_lost: self.sequences.lost(),
             jitter: time::from_ticks(self.jitter.ticks(), self.clock_rate_hz),
             ..self.stats

@@ -3,6 +3,7 @@
 use super::resend::ResendCache;
 use crate::config::SenderConfig;
 use crate::header;
+use crate::payload::Frame;
 use crate::rtcp::{ReportBlock, SenderInfo};
 use crate::stats::SenderStats;
 use crate::time;
@@ -28,6 +29,8 @@ pub(crate) struct Sender {
     /// Who made the last full intra request, and its number.
     pub(crate) last_full_intra_request: Option<(u32, u8)>,
     last: Option<LastPacket>,
+    /// The timestamp of the last frame of which it is known when it was captured, and when that was.
+    captured: Option<(u32, Instant)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +55,7 @@ impl Sender {
             is_writable_event_owed: false,
             last_full_intra_request: None,
             last: None,
+            captured: None,
         }
     }
 
@@ -91,6 +95,7 @@ impl Sender {
         let clock_rate_hz = self.clock_rate_hz(payload_type).unwrap_or(0);
         self.last = Some(LastPacket { timestamp, clock_rate_hz, sent: now });
         self.is_report_due = true;
+        self.stats.payload_type = Some(payload_type);
         self.stats.packets_sent += 1;
         self.stats.bytes_sent += payload as u64;
         self.stats.header_bytes_sent += header as u64;
@@ -100,13 +105,18 @@ impl Sender {
         self.last.is_some()
     }
 
+    /// A frame is handed in.
+    pub(crate) fn captured(&mut self, frame: &Frame) {
+        self.captured = frame.capture_time.map(|at| (frame.rtp_time, at));
+    }
+
     /// What is said of the stream now.
     // RFC 3550 §6.4.1: the RTP timestamp "corresponds to the same time as the NTP timestamp", so it is that of the last
-    // packet, moved on to now.
+    // packet, moved on to now; from when it was captured, if that is known, else from when it left.
     pub(crate) fn info(&self, ntp_time: u64, now: Instant) -> SenderInfo {
         let rtp_timestamp = self.last.map_or(0, |last| {
-            let since = time::ticks(now.saturating_duration_since(last.sent), last.clock_rate_hz);
-            last.timestamp.wrapping_add(since)
+            let (timestamp, at) = self.captured.unwrap_or((last.timestamp, last.sent));
+            timestamp.wrapping_add(time::ticks(now.saturating_duration_since(at), last.clock_rate_hz))
         });
         SenderInfo {
             ntp_time,
@@ -118,7 +128,9 @@ impl Sender {
 
     /// What the peer says of the stream. Returns the round trip time, if it tells one.
     // RFC 3550 §6.4.1: A, when the report arrives, less LSR and DLSR.
-    pub(crate) fn take_report(&mut self, block: ReportBlock, ntp_time: u64) -> Option<Duration> {
+    pub(crate) fn take_report(&mut self, block: ReportBlock, ntp_time: u64, now: Instant) -> Option<Duration> {
+        self.stats.reports_received += 1;
+        self.stats.last_report_arrival = Some(now);
         self.stats.remote_packets_lost = block.lost;
         self.stats.remote_fraction_lost = block.fraction_lost;
         let clock_rate_hz = self.last.map_or(0, |last| last.clock_rate_hz);

@@ -2,6 +2,7 @@
 
 use crate::common::{Link, at, packet};
 use allocation_counter::measure;
+use wigwag_rtp::Event;
 use wigwag_rtp::rtcp::{Compound, Message};
 use wigwag_sansio::Ecn;
 
@@ -62,4 +63,65 @@ fn a_packet_received_allocates_its_payload() {
         }
     });
     assert_eq!((cost.count_total, feedback), (1000, 10), "{cost:?}");
+}
+
+/// Of every hundred packets one is lost, asked for, and sent again.
+#[test]
+fn loss_costs_no_allocation_but_the_packets() {
+    let mut link = Link::new();
+    let (mut out, mut back) = (Vec::with_capacity(2000), Vec::with_capacity(2000));
+    let (mut sending, mut receiving, mut delivered, mut passed) = (0, 0, 0u64, 0u32);
+    for n in 0..10_100 {
+        if n == 100 {
+            (sending, receiving, delivered) = (0, 0, 0);
+        }
+        let (now, data) = (at(n), packet(n));
+        sending += measure(|| {
+            link.a.handle_timeout(now);
+            link.a.send(link.sender, data).expect("room");
+        })
+        .count_total;
+        loop {
+            out.clear();
+            let mut is_sent = false;
+            sending += measure(|| is_sent = link.a.poll_rtp(now, 1180, &mut out)).count_total;
+            if !is_sent {
+                break;
+            }
+            passed += 1;
+            if !passed.is_multiple_of(100) {
+                receiving += measure(|| {
+                    link.z.handle_rtp(&out, Ecn::NotEct, now);
+                    while let Some(event) = link.z.poll_event() {
+                        delivered += u64::from(matches!(event, Event::Packet(_)));
+                    }
+                })
+                .count_total;
+            }
+        }
+        receiving += measure(|| link.z.handle_timeout(now)).count_total;
+        loop {
+            back.clear();
+            let mut is_sent = false;
+            receiving += measure(|| is_sent = link.z.poll_rtcp(now, 1180, &mut back)).count_total;
+            if !is_sent {
+                break;
+            }
+            let is_feedback = |message| matches!(message, Ok(Message::TransportFeedback(_)));
+            let told = u64::from(Compound::new(&back).any(is_feedback));
+            // What transport-wide feedback reports is told as an event, which owns it.
+            sending += measure(|| {
+                link.a.handle_rtcp(&back, now);
+                while link.a.poll_event().is_some() {}
+            })
+            .count_total
+            .saturating_sub(told);
+        }
+    }
+    assert!(delivered >= 9_990, "{delivered}");
+    // What grows to its size once, and is kept: the queue, the cache, the lists of what is missing.
+    assert!(
+        sending <= 10 && (delivered..=delivered + 10).contains(&receiving),
+        "{sending}, {receiving} of {delivered}"
+    );
 }

@@ -165,6 +165,17 @@ fn every_length_field_of_a_compound_is_checked() {
 }
 
 #[test]
+fn a_message_of_another_version_ends_the_compound() {
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+    for first in [0x00, 0x40, 0xc0] {
+        let mut other = report;
+        other[0] = first;
+        assert!(is_valid(&report) && !is_valid(&other), "{first:#x}");
+        assert_eq!(Compound::new(&[report, other, report].concat()).count(), 2, "the first, and that it is over");
+    }
+}
+
+#[test]
 fn every_prefix_of_a_message_is_refused() {
     let messages: [&[u8]; 6] = [
         &[0x80, 200, 0, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24],

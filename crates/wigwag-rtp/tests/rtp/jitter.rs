@@ -24,7 +24,8 @@ fn audio() -> JitterBuffer {
 fn run(buffer: &mut JitterBuffer, from: u32, end: u32) -> Vec<(u64, u32)> {
     let (mut now, mut out) = (at(from), Vec::new());
     loop {
-        while let Some(ordered) = buffer.poll(now) {
+        buffer.handle_timeout(now);
+        while let Some(ordered) = buffer.poll_event() {
             out.push((ordered.extended_sequence, (now - at(0)).as_millis() as u32));
         }
         match buffer.poll_timeout(now) {
@@ -152,7 +153,8 @@ proptest! {
         let (mut now, mut last, mut inserted, mut arrivals) = (at(0), None, 0, std::collections::BTreeMap::new());
         let mut checked = now;
         let mut check = |buffer: &mut JitterBuffer, now: Instant, arrivals: &std::collections::BTreeMap<u64, Instant>| {
-            while let Some(ordered) = buffer.poll(now) {
+            buffer.handle_timeout(now);
+            while let Some(ordered) = buffer.poll_event() {
                 assert!(last < Some(ordered.extended_sequence), "in order, and once");
                 assert!(checked <= arrivals[&ordered.extended_sequence] + longest, "it was due before");
                 last = Some(ordered.extended_sequence);
@@ -205,17 +207,18 @@ fn frames_arrive_whole_and_in_order_over_a_path_that_loses() {
                 frames.insert(ordered, at(millis));
             }
         }
-        while let Some(event) = frames.poll(at(millis)) {
+        frames.handle_timeout(at(millis));
+        while let Some(event) = frames.poll_event() {
             match event {
-                FrameEvent::Frame(frame) => received.push((frame.timestamp / 2_970, frame.is_decodable)),
+                FrameEvent::Frame(frame) => received.push((frame.rtp_time / 2_970, frame.is_decodable)),
                 FrameEvent::Lost { .. } => lost += 1,
                 _ => asked += 1,
             }
         }
         assert!(frames.poll_timeout(at(millis)).is_none_or(|next| next > at(millis)));
     }
-    assert_eq!(received, (0..152).map(|n| (n, true)).collect::<Vec<_>>(), "{:?}", frames.jitter_stats());
-    assert_eq!((lost, asked, frames.jitter_stats().missing), (0, 0, 0));
+    assert_eq!(received, (0..152).map(|n| (n, true)).collect::<Vec<_>>(), "{:?}", frames.stats().jitter);
+    assert_eq!((lost, asked, frames.stats().jitter.missing), (0, 0, 0));
     assert!(link.receiver_stats().packets_recovered > 50);
 }
 
@@ -230,7 +233,8 @@ fn a_key_frame_is_asked_for_until_one_comes() {
         let mut packet = RtpPacket::new(96, n * 2_970, payload);
         packet.marker = true;
         frames.insert(OrderedPacket { extended_sequence: n.into(), packet }, now);
-        while let Some(event) = frames.poll(now) {
+        frames.handle_timeout(now);
+        while let Some(event) = frames.poll_event() {
             if event == FrameEvent::KeyFrameNeeded {
                 asked.push(n * 33);
             }

@@ -150,7 +150,7 @@ proptest! {
         for assembled in assemble(Format::Vp8, arrived) {
             match assembled {
                 Assembled::Frame(frame) => {
-                    let at = (frame.timestamp / 3000) as usize;
+                    let at = (frame.rtp_time / 3000) as usize;
                     prop_assert_eq!(&frame.data, &sent[at]);
                     prop_assert!(at >= next);
                     is_whole = frame.is_key_frame || is_whole && at == next;

@@ -9,6 +9,7 @@ use crate::chunk::{COOKIE_ECHO_HEADER_LEN, Init, Unrecognized, kind};
 use crate::event::CloseReason;
 use crate::packet::{HEADER_LEN, Packet, RawChunk};
 use crate::parameter::{self, Extensions};
+use crate::send::Format;
 use crate::wire::{Malformed, TLV_HEADER_LEN, Tlv, Tlvs};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ struct Parameters<'a> {
     unrecognized: Vec<u8>,
     /// What it takes to tell of these, each in a parameter of its own.
     reported_len: usize,
-    has_host_name: bool,
+    host_name: Option<Tlv<'a>>,
 }
 
 impl<'a> Parameters<'a> {
@@ -36,7 +37,7 @@ impl<'a> Parameters<'a> {
             let parameter = parameter?;
             match parameter.kind {
                 parameter::kind::STATE_COOKIE => read.cookie = Some(parameter.value),
-                parameter::kind::HOST_NAME_ADDRESS => read.has_host_name = true,
+                parameter::kind::HOST_NAME_ADDRESS => read.host_name = Some(parameter),
                 // One path, below DTLS: addresses say nothing here (RFC 8261 §6).
                 parameter::kind::IPV4_ADDRESS
                 | parameter::kind::IPV6_ADDRESS
@@ -82,14 +83,14 @@ impl Association {
         Init {
             initiate_tag: local.tag,
             a_rwnd: self.initial_window(),
-            outbound_streams: self.config.streams_max,
+            outbound_streams: self.config.outbound_streams(),
             inbound_streams: self.config.streams_max,
             initial_tsn: local.tsn,
         }
     }
 
     pub(super) fn write_init(&self, out: &mut Vec<u8>) {
-        self.own_init(self.local).write(kind::INIT, out, |out| Extensions::ALL.write(out));
+        self.own_init(self.local).write(kind::INIT, out, |out| Extensions::ours(&self.config).write(out));
     }
 
     pub(super) fn write_init_ack(&self, ack: &InitAck, now: Instant, out: &mut Vec<u8>) {
@@ -104,8 +105,12 @@ impl Association {
         };
         let mut bytes = Vec::with_capacity(COOKIE_LEN);
         cookie.write(&self.cookie_key, &mut bytes);
-        self.own_init(ack.local).write(kind::INIT_ACK, out, |out| {
-            Tlv { kind: parameter::kind::STATE_COOKIE, value: &bytes }.write(out);
+        let mut init = self.own_init(ack.local);
+        // RFC 9260 §5.1.1: "If the peer's MIS is less than the endpoint's OS […], the endpoint MUST use MIS outbound
+        // streams".
+        init.outbound_streams = init.outbound_streams.min(ack.init.inbound_streams);
+        init.write(kind::INIT_ACK, out, |out| {
+            Extensions::ours(&self.config).answer(ack.extensions).write(out);
             let mut unrecognized = Tlvs::new(&ack.unrecognized);
             while let Some(Ok(parameter)) = unrecognized.next() {
                 let mut whole = Vec::new();
@@ -113,7 +118,7 @@ impl Association {
                 whole.truncate(whole.len() - padding);
                 Tlv { kind: parameter::kind::UNRECOGNIZED, value: &whole }.write(out);
             }
-            Extensions::ALL.write(out)
+            Tlv { kind: parameter::kind::STATE_COOKIE, value: &bytes }.write(out)
         });
     }
 
@@ -135,8 +140,9 @@ impl Association {
             self.reply(Reply::abort(init.initiate_tag, code::INVALID_MANDATORY_PARAMETER, &[]));
             return;
         }
-        if parameters.has_host_name {
-            self.reply(Reply::abort(init.initiate_tag, code::UNRESOLVABLE_ADDRESS, &[]));
+        if let Some(host_name) = parameters.host_name {
+            let cause = cause::unresolvable_address(host_name);
+            self.reply(Reply::abort(init.initiate_tag, code::UNRESOLVABLE_ADDRESS, &cause));
             return;
         }
         let tags = self.block.as_ref().map_or((0, 0), |block| (block.local_tag, block.peer_tag));
@@ -174,32 +180,49 @@ impl Association {
             self.stats.discarded.malformed += 1;
             return;
         };
+        let cookie = match self.take_cookie(&init, &parameters) {
+            Ok(cookie) => cookie.to_vec(),
+            Err((cause, value, why)) => return self.refuse(init.initiate_tag, cause, &value, why),
+        };
+        let mut block = ControlBlock::new(&self.config, self.mtu, self.local, &init, parameters.extensions, now);
+        if !parameters.unrecognized.is_empty() {
+            // RFC 9260 §3.3.10.8: in an ERROR chunk beside the COOKIE ECHO.
+            block.report(Tlv { kind: code::UNRECOGNIZED_PARAMETERS, value: &parameters.unrecognized });
+        }
+        self.begin_block(block, init.a_rwnd);
+        let mut attempt = self.new_attempt();
+        attempt.failures = failures;
+        self.phase = Phase::CookieEchoed { cookie, attempt };
+    }
+
+    /// The cookie of an INIT ACK that makes sense, or the error cause and why it does not.
+    fn take_cookie<'a>(
+        &self,
+        init: &Init,
+        parameters: &Parameters<'a>,
+    ) -> Result<&'a [u8], (u16, Vec<u8>, &'static str)> {
         // RFC 9260 §3.3.2.1: "The receiver of an INIT chunk or an INIT ACK containing a Host Name Address parameter MUST send
         // an ABORT chunk and MAY include an "Unresolvable Address" error cause."
-        if parameters.has_host_name {
-            self.refuse(init.initiate_tag, code::UNRESOLVABLE_ADDRESS, "an INIT ACK with a host name");
-            return;
+        if let Some(host_name) = parameters.host_name {
+            let value = cause::unresolvable_address(host_name);
+            return Err((code::UNRESOLVABLE_ADDRESS, value, "an INIT ACK with a host name"));
         }
         let is_valid = init.initiate_tag != 0
             && init.inbound_streams > 0
             && init.outbound_streams > 0
             && init.a_rwnd >= A_RWND_MIN;
-        let cookie_len_max = self.mtu - HEADER_LEN - COOKIE_ECHO_HEADER_LEN;
-        let Some(cookie) = parameters.cookie.filter(|cookie| is_valid && cookie.len() <= cookie_len_max) else {
-            self.refuse(init.initiate_tag, code::PROTOCOL_VIOLATION, "an INIT ACK that makes no sense");
-            return;
-        };
-        let cookie = cookie.to_vec();
-        let mut block = ControlBlock::new(&self.config, self.mtu, self.local, &init, parameters.extensions, now);
-        if !parameters.unrecognized.is_empty() {
-            // RFC 9260 §3.3.10.8: in an ERROR chunk beside the COOKIE ECHO.
-            const UNRECOGNIZED_PARAMETERS: u16 = 8;
-            block.report(Tlv { kind: UNRECOGNIZED_PARAMETERS, value: &parameters.unrecognized });
+        if !is_valid {
+            return Err((code::INVALID_MANDATORY_PARAMETER, Vec::new(), "an INIT ACK that makes no sense"));
         }
-        self.block = Some(block);
-        let mut attempt = self.new_attempt();
-        attempt.failures = failures;
-        self.phase = Phase::CookieEchoed { cookie, attempt };
+        let Some(cookie) = parameters.cookie else {
+            let missing = cause::missing_parameter(parameter::kind::STATE_COOKIE);
+            return Err((code::MISSING_MANDATORY_PARAMETER, missing.to_vec(), "an INIT ACK without a cookie"));
+        };
+        let len_max = self.mtu - HEADER_LEN - COOKIE_ECHO_HEADER_LEN;
+        if cookie.len() > len_max {
+            return Err((code::OUT_OF_RESOURCE, Vec::new(), "a cookie that no packet holds"));
+        }
+        Ok(cookie)
     }
 
     /// A COOKIE ECHO. `true`: it was taken, and what follows in the packet is for the association.
@@ -281,13 +304,19 @@ impl Association {
     /// The association is the one that the cookie tells of.
     fn adopt(&mut self, cookie: &Cookie, now: Instant) {
         let local = Identity { tag: cookie.local_tag, tsn: cookie.local_tsn };
-        self.block = Some(ControlBlock::new(&self.config, self.mtu, local, &cookie.init, cookie.extensions, now));
+        let block = ControlBlock::new(&self.config, self.mtu, local, &cookie.init, cookie.extensions, now);
+        self.begin_block(block, cookie.init.a_rwnd);
         self.owe_cookie_ack();
     }
 
+    fn begin_block(&mut self, block: ControlBlock, peer_window: u32) {
+        self.queue.set_format(Format::new(block.extensions.has_interleaving), peer_window);
+        self.block = Some(block);
+    }
+
     fn restart(&mut self, cookie: &Cookie, now: Instant) {
-        self.adopt(cookie, now);
         self.queue.clear();
+        self.adopt(cookie, now);
         self.notices.clear();
         self.inbox.restarted();
         self.phase = if self.is_shutdown_wanted { Phase::ShutdownPending } else { Phase::Established };
@@ -339,12 +368,16 @@ impl Association {
 
     pub(super) fn new_attempt(&self) -> Attempt {
         let rto = self.block.as_ref().map_or(self.config.rto_initial, |block| block.transmission.rto().current());
-        Attempt::new(rto, self.config.rto_max)
+        let max = match (&self.phase, self.config.init_rto_max) {
+            (Phase::Idle | Phase::CookieWait(_) | Phase::CookieEchoed { .. }, Some(max)) => max,
+            _ => self.config.rto_max,
+        };
+        Attempt::new(rto.min(max), max)
     }
 
     /// Ends what has not become an association, and tells the peer why.
-    fn refuse(&mut self, tag: u32, cause: u16, why: &'static str) {
-        self.reply(Reply::abort(tag, cause, &[]));
+    fn refuse(&mut self, tag: u32, cause: u16, value: &[u8], why: &'static str) {
+        self.reply(Reply::abort(tag, cause, value));
         self.end(CloseReason::ProtocolViolation(why));
     }
 }

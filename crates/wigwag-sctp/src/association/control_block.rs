@@ -11,7 +11,7 @@ use crate::parameter::Extensions;
 use crate::receive::Reception;
 use crate::send::{Queue, Transmission};
 use crate::serial::Tsn;
-use crate::wire::Tlv;
+use crate::wire::{TLV_HEADER_LEN, Tlv};
 use std::time::Instant;
 use wigwag_sansio::earliest;
 
@@ -26,6 +26,8 @@ pub(crate) struct ControlBlock {
     pub(crate) extensions: Extensions,
     /// How many streams we may send on.
     pub(crate) outbound_streams: u16,
+    /// How many streams the peer may send on.
+    pub(crate) inbound_streams: u16,
     pub(crate) transmission: Transmission,
     pub(crate) reception: Reception,
     pub(crate) heartbeat: Heartbeat,
@@ -55,14 +57,15 @@ impl ControlBlock {
         extensions: Extensions,
         now: Instant,
     ) -> Self {
-        let may_give_up = extensions.has_forward_tsn;
+        let used = extensions.and(Extensions::ours(config));
         Self {
             local_tag: local.tag,
             peer_tag: peer.initiate_tag,
-            extensions,
-            outbound_streams: config.streams_max.min(peer.inbound_streams),
-            transmission: Transmission::new(config, mtu, Tsn::first(local.tsn), peer.a_rwnd, may_give_up),
-            reception: Reception::new(config, Tsn::first(peer.initial_tsn)),
+            extensions: used,
+            outbound_streams: config.outbound_streams().min(peer.inbound_streams),
+            inbound_streams: config.streams_max.min(peer.outbound_streams),
+            transmission: Transmission::new(config, mtu, Tsn::first(local.tsn), peer.a_rwnd, used),
+            reception: Reception::new(config, Tsn::first(peer.initial_tsn), used.has_interleaving),
             heartbeat: Heartbeat::new(config.heartbeat_interval, now),
             reconfig: Reconfig::new(local.tsn, peer.initial_tsn),
             errors: 0,
@@ -81,8 +84,21 @@ impl ControlBlock {
         }
     }
 
+    /// The same with what came, as much of it as there is room for.
+    pub(crate) fn report_quoted(&mut self, kind: u16, quote: &[u8]) {
+        let room = ERRORS_LEN_MAX.saturating_sub(self.causes.len() + TLV_HEADER_LEN) & !3;
+        if room > 0 {
+            self.report(Tlv { kind, value: quote.get(..room).unwrap_or(quote) });
+        }
+    }
+
     pub(crate) const fn heartbeat_len_max(mtu: usize) -> usize {
         mtu - HEADER_LEN - CHUNK_HEADER_LEN
+    }
+
+    /// All that was sent is acknowledged, and no message is begun.
+    pub(crate) fn is_quiet(&self, queue: &Queue) -> bool {
+        self.transmission.is_done() && !queue.has_begun()
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_cookie_opens_with_its_key_only_and_with_every_bit_as_it_was() {
         let init = Init { initiate_tag: 1, a_rwnd: 2, outbound_streams: 3, inbound_streams: 4, initial_tsn: 5 };
-        let extensions = Extensions { has_forward_tsn: true, has_reconfig: false };
+        let extensions = Extensions { has_forward_tsn: true, has_interleaving: true, ..Extensions::default() };
         let cookie =
             Cookie { created_ms: 6, local_tag: 7, local_tsn: 8, tie_tags: (9, 10), ports: (11, 12), init, extensions };
         let key = CookieKey::new(Seed::for_test(1));

@@ -25,6 +25,14 @@ impl Heartbeat {
         Self { interval, data_sent: None, phase: Phase::Resting(Timer::after(now, interval)) }
     }
 
+    /// A probe that is under way is waited for.
+    pub(crate) fn set_interval(&mut self, interval: Duration, now: Instant) {
+        self.interval = interval;
+        if let Phase::Resting(timer) = &mut self.phase {
+            *timer = Timer::after(now, interval);
+        }
+    }
+
     pub(crate) const fn data_sent(&mut self, now: Instant) {
         self.data_sent = Some(now);
     }

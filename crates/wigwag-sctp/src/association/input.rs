@@ -6,11 +6,7 @@ use super::{Association, Reply};
 use crate::cause::code;
 use crate::chunk::{HeartbeatInfo, REFLECTED, Unrecognized, kind};
 use crate::packet::{Packet, RawChunk};
-use crate::wire::Tlv;
 use std::time::Instant;
-
-/// How much of an unknown chunk is quoted.
-const QUOTE_LEN_MAX: usize = 64;
 
 /// Whether the rest of a packet is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +26,8 @@ impl Association {
     }
 
     fn handle_packet(&mut self, bytes: &[u8], now: Instant) {
-        let Some(packet) = Packet::decode(bytes).filter(|packet| !packet.chunks.is_empty()) else {
+        let Some(packet) = Packet::decode(bytes, self.config.zero_checksum).filter(|packet| !packet.chunks.is_empty())
+        else {
             self.stats.discarded.malformed += 1;
             return;
         };
@@ -46,6 +43,11 @@ impl Association {
             self.stats.discarded.malformed += 1;
             return;
         };
+        // RFC 9260 §6.10: "An endpoint MUST NOT bundle INIT, INIT ACK, or SHUTDOWN COMPLETE chunks with any other chunks."
+        if matches!(first.kind, kind::INIT_ACK | kind::SHUTDOWN_COMPLETE) && packet.chunks.count() > 1 {
+            self.stats.discarded.malformed += 1;
+            return;
+        }
         match first.kind {
             kind::INIT => return self.handle_init(&packet, first),
             kind::COOKIE_ECHO if !self.handle_cookie_echo(&packet, first, now) => return,
@@ -130,14 +132,14 @@ impl Association {
             kind::SHUTDOWN_ACK => self.handle_shutdown_ack(),
             kind::ERROR => self.handle_error(chunk),
             kind::COOKIE_ACK => self.handle_cookie_ack(),
-            // RFC 9260 §6.10: "An endpoint MUST NOT bundle INIT, INIT ACK, or SHUTDOWN COMPLETE chunks with any other
-            // chunks." What follows might come under the tag that is reflected.
             kind::SHUTDOWN_COMPLETE => {
                 self.handle_shutdown_complete();
                 return Next::Stop;
             }
             kind::RECONFIG => self.handle_reconfig(chunk),
             kind::FORWARD_TSN => self.handle_forward_tsn(chunk),
+            kind::I_DATA if self.is_interleaving() => self.handle_i_data(chunk),
+            kind::I_FORWARD_TSN if self.is_interleaving() => self.handle_i_forward_tsn(chunk),
             kind::INIT_ACK => self.handle_init_ack(chunk, now),
             // It was looked at before the others.
             kind::COOKIE_ECHO => {}
@@ -157,8 +159,7 @@ impl Association {
         if action.is_reported
             && let Some(block) = &mut self.block
         {
-            let quote = chunk.bytes.get(..QUOTE_LEN_MAX).unwrap_or(chunk.bytes);
-            block.report(Tlv { kind: code::UNRECOGNIZED_CHUNK, value: quote });
+            block.report_quoted(code::UNRECOGNIZED_CHUNK, chunk.bytes);
         }
         if action.is_end { Next::Stop } else { Next::Continue }
     }

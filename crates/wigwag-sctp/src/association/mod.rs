@@ -8,12 +8,13 @@ mod heartbeat;
 mod input;
 mod output;
 mod reconfig;
+mod reconfigure;
 mod reply;
 mod shutdown;
 mod state;
 
 use crate::cause::code;
-use crate::config::{Config, SendOptions, bounded_mtu};
+use crate::config::{Config, SendOptions, TIMEOUT_MIN, bounded_mtu};
 use crate::crypto::CookieKey;
 use crate::error::{ResetError, SendError};
 use crate::event::{CloseReason, Event};
@@ -28,7 +29,7 @@ use reply::Reply;
 use state::{Attempt, Phase};
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wigwag_sansio::{Monotonic, Rng, Seed, earliest};
 
 /// An SCTP association on one path, which DTLS protects (RFC 9260, RFC 8261).
@@ -79,7 +80,7 @@ impl Association {
             local,
             phase: Phase::Idle,
             block: None,
-            queue: Queue::new(config.send_buffer),
+            queue: Queue::new(config.send_buffer, config.scheduler),
             inbox: Inbox::default(),
             reply: None,
             is_shutdown_wanted: false,
@@ -193,9 +194,29 @@ impl Association {
         self.invariants();
     }
 
+    /// Sets how long nothing is sent until the path is probed (RFC 9260 §8.3), at least 1 ms; `Duration::MAX`: for ever.
+    pub fn set_heartbeat_interval(&mut self, interval: Duration) {
+        self.config.heartbeat_interval = interval.max(TIMEOUT_MIN);
+        if let (Some(block), Some(now)) = (&mut self.block, self.clock.seen()) {
+            block.heartbeat.set_interval(self.config.heartbeat_interval, now);
+        }
+        self.invariants();
+    }
+
     /// Sets the longest message that the peer takes, in bytes (`a=max-message-size`); 0: any (RFC 8841 §6).
     pub const fn set_remote_max_message_size(&mut self, len: usize) {
         self.config.message_len_max_send = if len == 0 { usize::MAX } else { len };
+    }
+
+    /// Sets the priority of a stream of ours, 256 at first and when the stream was reset: its share of the path, or its rank
+    /// ([`Scheduler`](crate::Scheduler)). 0 is as 256. RFC 8831 §6.4 knows 128 (very low), 256, 512 and 1024 (high).
+    pub fn set_stream_priority(&mut self, stream: u16, priority: u16) {
+        self.queue.set_priority(stream, priority);
+    }
+
+    /// Whether messages of several streams may be on their way in pieces at once: both sides can (RFC 8260).
+    pub fn is_interleaving(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| block.extensions.has_interleaving)
     }
 
     /// Asks for [`Event::BufferedAmountLow`] whenever the stream's buffered amount falls from above `threshold` bytes
@@ -222,6 +243,7 @@ impl Association {
         let mut stats = self.stats.clone();
         stats.buffered_amount = self.queue.buffered_total();
         stats.visits = self.queue.visits();
+        stats.messages_abandoned += self.queue.displaced();
         stats.receive_window = self.initial_window();
         if let Some(block) = &self.block {
             block.transmission.report(&mut stats);
@@ -230,8 +252,14 @@ impl Association {
         stats
     }
 
-    fn outbound_streams(&self) -> u16 {
-        self.block.as_ref().map_or(self.config.streams_max, |block| block.outbound_streams)
+    /// How many streams messages may be sent on: as many as we offer, and once the peer is known no more than it takes.
+    pub fn outbound_streams(&self) -> u16 {
+        self.block.as_ref().map_or(self.config.outbound_streams(), |block| block.outbound_streams)
+    }
+
+    /// How many streams the peer may send on: as many as we take, and once the peer is known no more than it offers.
+    pub fn inbound_streams(&self) -> u16 {
+        self.block.as_ref().map_or(self.config.streams_max, |block| block.inbound_streams)
     }
 
     const fn ports(&self) -> (u16, u16) {
@@ -289,7 +317,7 @@ impl Association {
             && let failures = attempt.failures
             && self.is_given_up(failures)
         {
-            self.end(CloseReason::Unreachable);
+            self.give_up();
         }
     }
 
@@ -311,7 +339,7 @@ impl Association {
         }
         block.errors += failures;
         if self.config.retransmits_max.is_some_and(|max| block.errors > max) {
-            self.end(CloseReason::Unreachable);
+            self.give_up();
         }
     }
 
@@ -378,9 +406,18 @@ impl Association {
     fn end(&mut self, reason: CloseReason) {
         self.phase = Phase::Ended;
         self.block = None;
-        self.queue = Queue::new(self.config.send_buffer);
+        self.stats.messages_abandoned += self.queue.displaced();
+        self.queue = Queue::new(self.config.send_buffer, self.config.scheduler);
         self.notices.clear();
         self.closed = Some(reason);
+    }
+
+    /// The peer does not answer. If it is there, it is told that nobody waits any more.
+    fn give_up(&mut self) {
+        if let Some(block) = &self.block {
+            self.reply(Reply::bare_abort(block.peer_tag));
+        }
+        self.end(CloseReason::Unreachable);
     }
 
     /// What was queued for streams that the peer does not take is discarded, and resets that it cannot do are refused.

@@ -9,12 +9,12 @@ use crate::chunk::{
     COOKIE_ECHO_HEADER_LEN, HEARTBEAT_LEN, HeartbeatInfo, INIT_HEADER_LEN, SACK_HEADER_LEN, write_cookie_ack,
     write_cookie_echo, write_error, write_heartbeat, write_heartbeat_ack,
 };
-use crate::packet::{self, CHUNK_HEADER_LEN, HEADER_LEN};
+use crate::packet::{self, CHUNK_HEADER_LEN, Checksum, HEADER_LEN};
 use crate::wire::padding;
 use std::time::Instant;
 
-/// An INIT with its parameters.
-const INIT_LEN: usize = INIT_HEADER_LEN + 4 + 8;
+/// An INIT with all its parameters.
+const INIT_LEN: usize = INIT_HEADER_LEN + 8 + 4 + 8;
 
 impl Association {
     /// Appends one packet of at most `limit` bytes, or changes nothing and says `false`.
@@ -40,7 +40,7 @@ impl Association {
     fn write_reply(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let Some(reply) = self.reply.take() else { return false };
         let start = out.len();
-        let is_written = packet::write(self.ports(), reply.tag(), out, |out| {
+        let is_written = packet::write(self.ports(), reply.tag(), Checksum::Crc, out, |out| {
             reply.write(out, |ack, out| self.write_init_ack(ack, now, out));
         });
         if out.len() - start > limit {
@@ -66,7 +66,7 @@ impl Association {
             || block.reception.owes_sack()
             || self.phase.carries_data()
                 && (block.heartbeat.is_owed()
-                    || block.reconfig.is_owed(&self.queue)
+                    || block.reconfig.is_owed(&self.queue, block.is_quiet(&self.queue))
                     || block.transmission.is_owed(&self.queue))
     }
 
@@ -78,7 +78,7 @@ impl Association {
                 if is_due {
                     attempt.sent(now);
                 }
-                is_due && packet::write(self.ports(), 0, out, |out| self.write_init(out))
+                is_due && packet::write(self.ports(), 0, Checksum::Crc, out, |out| self.write_init(out))
             }
             Phase::CookieEchoed { cookie, attempt } => {
                 let len = HEADER_LEN + COOKIE_ECHO_HEADER_LEN + cookie.len();
@@ -89,7 +89,7 @@ impl Association {
                 attempt.sent(now);
                 let ports = (self.config.local_port, self.config.remote_port);
                 let end = out.len() + limit.min(self.mtu);
-                packet::write(ports, block.peer_tag, out, |out| {
+                packet::write(ports, block.peer_tag, Checksum::Crc, out, |out| {
                     write_cookie_echo(cookie, out);
                     block.write_errors(end, out);
                 })
@@ -110,10 +110,13 @@ impl Association {
         let data_size = block.transmission.next_size(queue).filter(|_| carries_data);
         let largest = data_size.map_or(0, |size| HEADER_LEN + size + padding(size));
         let end = out.len() + limit.min(largest.max(*mtu));
-        packet::write(ports, block.peer_tag, out, |out| {
+        // RFC 9653 §5.2: the peer has told that it needs no checksum, and what it relies on instead protects us too.
+        let is_protected = config.zero_checksum && block.extensions.accepts_zero_checksum;
+        let checksum = if is_protected { Checksum::Zero } else { Checksum::Crc };
+        packet::write(ports, block.peer_tag, checksum, out, |out| {
             let start = out.len();
             block.write_control(end, out);
-            write_shutdown_chunks(phase, block, now, end, out);
+            write_shutdown_chunks(phase, block, config, now, end, out);
             let goes_along = block.reception.has_news() && (out.len() > start || data_size.is_some());
             let fits_both = |size: usize| out.len() + SACK_HEADER_LEN + size + padding(size) <= end;
             if block.reception.owes_sack() || goes_along && data_size.is_none_or(fits_both) {
@@ -123,7 +126,9 @@ impl Association {
                 return;
             }
             let attempt = Attempt::new(block.transmission.rto().current(), config.rto_max);
-            block.reconfig.begin(queue, block.transmission.last_tsn(), || attempt);
+            let is_quiet = block.is_quiet(queue);
+            block.reconfig.begin(queue, block.transmission.last_tsn(), is_quiet, || attempt);
+            block.transmission.hold(block.reconfig.is_holding());
             block.write_reconfig(now, end, out);
             if block.heartbeat.is_owed() && out.len() + HEARTBEAT_LEN <= end {
                 let info = HeartbeatInfo { nonce: rng.u64() };

@@ -1,23 +1,52 @@
-//! Resetting streams (RFC 6525). One request is under way at a time; what comes meanwhile waits for the next.
+//! Resetting streams, both ways, and TSNs, and adding streams (RFC 6525). One request is under way at a time; what comes meanwhile
+//! waits for the next.
 
 use super::state::Attempt;
 use crate::config::MTU_MIN;
 use crate::packet::{CHUNK_HEADER_LEN, HEADER_LEN};
-use crate::parameter::{OutgoingReset, RESET_HEADER_LEN, RESPONSE_LEN, Response, ResponseResult};
+use crate::parameter::{
+    self, ADD_STREAMS_LEN, AddStreams, INCOMING_RESET_HEADER_LEN, IncomingReset, OutgoingReset, RESET_HEADER_LEN,
+    RESPONSE_LEN, Response, ResponseResult, TSN_RESET_LEN, write_tsn_reset,
+};
 use crate::send::Queue;
 use crate::serial::Tsn;
 use crate::wire::padding;
+use std::collections::VecDeque;
 use std::time::Instant;
 
 /// As many streams of one request as go into any packet, however small the MTU becomes before it is answered.
 const STREAMS_MAX: usize = (MTU_MIN - HEADER_LEN - CHUNK_HEADER_LEN - RESET_HEADER_LEN) / 4 * 2;
 
-/// Streams that the peer shall expect to begin anew.
+/// Requests that may wait for their turn.
+const WISHES_MAX: usize = 64;
+
+/// What the peer shall agree to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Streams of ours begin anew behind this TSN.
+    Outgoing {
+        streams: Vec<u16>,
+        last_tsn: Tsn,
+    },
+    /// Streams of the peer's begin anew.
+    Incoming {
+        streams: Vec<u16>,
+    },
+    /// Every stream begins anew, and the TSNs of both go on elsewhere.
+    Association,
+    AddOutgoing {
+        count: u16,
+    },
+    AddIncoming {
+        count: u16,
+    },
+}
+
+/// What the peer is being asked.
 #[derive(Debug)]
 struct Request {
     sequence: u32,
-    last_tsn: Tsn,
-    streams: Vec<u16>,
+    wish: Wish,
     attempt: Attempt,
     /// Everything before was acknowledged already when this was sent last.
     was_acknowledged: bool,
@@ -31,13 +60,8 @@ pub(crate) enum Answer {
     /// It was not the one that was waited for.
     Unknown,
     Later,
-    Done {
-        streams: Vec<u16>,
-        last_tsn: Tsn,
-    },
-    Refused {
-        streams: Vec<u16>,
-    },
+    Done(Wish),
+    Refused(Wish),
 }
 
 /// Both directions.
@@ -45,6 +69,7 @@ pub(crate) enum Answer {
 pub(crate) struct Reconfig {
     next_sequence: u32,
     request: Option<Request>,
+    wishes: VecDeque<Wish>,
     /// The last of the peer's requests, and what it was told of it.
     last_answer: Response,
     owed_answer: Option<Response>,
@@ -58,15 +83,40 @@ impl Reconfig {
         Self {
             next_sequence: local_tsn,
             request: None,
-            last_answer: Response { sequence: peer_tsn.wrapping_sub(1), result: ResponseResult::NothingToDo },
+            wishes: VecDeque::new(),
+            last_answer: Response::new(peer_tsn.wrapping_sub(1), ResponseResult::NothingToDo),
             owed_answer: None,
             performed_late: None,
         }
     }
 
-    pub(crate) fn is_owed(&self, queue: &Queue) -> bool {
+    /// The peer shall be asked for this when its turn comes. `false`: too much waits already.
+    pub(crate) fn wish(&mut self, wish: Wish) -> bool {
+        let has_room = self.wishes.len() < WISHES_MAX;
+        if has_room {
+            self.wishes.push_back(wish);
+        }
+        has_room
+    }
+
+    /// Whether nothing new may be sent: TSNs are about to be reset.
+    pub(crate) fn is_holding(&self) -> bool {
+        let is_association = |wish: &Wish| *wish == Wish::Association;
+        self.request.as_ref().is_some_and(|request| is_association(&request.wish))
+            || self.wishes.front().is_some_and(is_association)
+    }
+
+    /// `is_quiet`: all that was sent is acknowledged, and no message is begun.
+    pub(crate) fn is_owed(&self, queue: &Queue, is_quiet: bool) -> bool {
         self.owed_answer.is_some()
-            || self.request.as_ref().map_or(queue.has_drained(), |request| request.attempt.is_owed())
+            || match &self.request {
+                Some(request) => request.attempt.is_owed(),
+                None => self.may_begin(is_quiet) || queue.has_drained(),
+            }
+    }
+
+    fn may_begin(&self, is_quiet: bool) -> bool {
+        self.wishes.front().is_some_and(|wish| is_quiet || *wish != Wish::Association)
     }
 
     pub(crate) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
@@ -87,18 +137,29 @@ impl Reconfig {
         }
     }
 
-    /// Makes a request of the streams that have nothing left to send, as many as go into one.
-    pub(crate) fn begin(&mut self, queue: &mut Queue, last_tsn: Tsn, attempt: impl FnOnce() -> Attempt) {
-        if self.request.is_none() && queue.has_drained() {
-            self.request = Some(Request {
-                sequence: self.take_sequence(),
-                last_tsn,
-                streams: queue.take_drained(STREAMS_MAX),
-                attempt: attempt(),
-                was_acknowledged: false,
-                is_deferred: false,
-            });
+    /// Makes a request of what is wished for, or of the streams that have nothing left to send, as many as go into one.
+    pub(crate) fn begin(
+        &mut self,
+        queue: &mut Queue,
+        last_tsn: Tsn,
+        is_quiet: bool,
+        attempt: impl FnOnce() -> Attempt,
+    ) {
+        if self.request.is_some() {
+            return;
         }
+        let wish = if queue.has_drained() {
+            Wish::Outgoing { streams: queue.take_drained(STREAMS_MAX), last_tsn }
+        } else if self.may_begin(is_quiet)
+            && let Some(wish) = self.wishes.pop_front()
+        {
+            wish
+        } else {
+            return;
+        };
+        let sequence = self.take_sequence();
+        self.request =
+            Some(Request { sequence, wish, attempt: attempt(), was_acknowledged: false, is_deferred: false });
     }
 
     const fn take_sequence(&mut self) -> u32 {
@@ -109,18 +170,37 @@ impl Reconfig {
 
     pub(crate) fn request_len(&self) -> Option<usize> {
         let request = self.request.as_ref().filter(|request| request.attempt.is_owed())?;
-        let len = CHUNK_HEADER_LEN + RESET_HEADER_LEN + 2 * request.streams.len();
-        Some(len + padding(len))
+        let len = match &request.wish {
+            Wish::Outgoing { streams, .. } => RESET_HEADER_LEN + 2 * streams.len(),
+            Wish::Incoming { streams } => INCOMING_RESET_HEADER_LEN + 2 * streams.len(),
+            Wish::Association => TSN_RESET_LEN,
+            Wish::AddOutgoing { .. } | Wish::AddIncoming { .. } => ADD_STREAMS_LEN,
+        };
+        Some(CHUNK_HEADER_LEN + len + padding(len))
     }
 
     pub(crate) fn write_request(&mut self, now: Instant, acknowledged: Tsn, out: &mut Vec<u8>) {
         let answered = self.last_answer.sequence;
-        if let Some(Request { sequence, last_tsn, streams, attempt, was_acknowledged, .. }) = &mut self.request {
+        let Some(Request { sequence, wish, attempt, was_acknowledged, .. }) = &mut self.request else { return };
+        let sequence = *sequence;
+        attempt.sent(now);
+        *was_acknowledged = true;
+        if let Wish::Outgoing { last_tsn, .. } = wish {
             *was_acknowledged = acknowledged >= *last_tsn;
-            let last_tsn = last_tsn.wire();
-            crate::chunk::write_reconfig(out, |out| OutgoingReset::write(*sequence, answered, last_tsn, streams, out));
-            attempt.sent(now);
         }
+        crate::chunk::write_reconfig(out, |out| match wish {
+            Wish::Outgoing { streams, last_tsn } => {
+                OutgoingReset::write(sequence, answered, last_tsn.wire(), streams, out)
+            }
+            Wish::Incoming { streams } => IncomingReset::write(sequence, streams, out),
+            Wish::Association => write_tsn_reset(sequence, out),
+            Wish::AddOutgoing { count } => {
+                AddStreams { sequence, count: *count }.write(parameter::kind::ADD_OUTGOING, out)
+            }
+            Wish::AddIncoming { count } => {
+                AddStreams { sequence, count: *count }.write(parameter::kind::ADD_INCOMING, out)
+            }
+        });
     }
 
     /// The answer to our request; everything up to `acknowledged` is known to have arrived.
@@ -129,9 +209,7 @@ impl Reconfig {
             return Answer::Unknown;
         };
         match response.result {
-            ResponseResult::NothingToDo | ResponseResult::Performed => {
-                Answer::Done { streams: request.streams, last_tsn: request.last_tsn }
-            }
+            ResponseResult::NothingToDo | ResponseResult::Performed => Answer::Done(request.wish),
             // The peer had not got everything. It has answered this number, so the next try takes another: once
             // everything is acknowledged, or when the timer expires if that is not what the peer waits for.
             ResponseResult::InProgress => {
@@ -144,7 +222,7 @@ impl Reconfig {
             ResponseResult::Denied
             | ResponseResult::WrongSsn
             | ResponseResult::AlreadyInProgress
-            | ResponseResult::BadSequenceNumber => Answer::Refused { streams: request.streams },
+            | ResponseResult::BadSequenceNumber => Answer::Refused(request.wish),
         }
     }
 
@@ -154,18 +232,18 @@ impl Reconfig {
         if sequence == last.sequence.wrapping_add(1) || sequence == last.sequence && last.is_in_progress() {
             return true;
         }
-        let refusal = Response { sequence, result: ResponseResult::BadSequenceNumber };
+        let refusal = Response::new(sequence, ResponseResult::BadSequenceNumber);
         self.owed_answer = Some(if sequence == last.sequence { last } else { refusal });
         false
     }
 
     /// Everything up to here is known to have arrived: a request that waited for it waits no longer.
     pub(crate) fn acknowledged(&mut self, cumulative: Tsn) {
-        if let Some(request) = &mut self.request
-            && cumulative >= request.last_tsn
-            && std::mem::take(&mut request.is_deferred)
+        if let Some(Request { wish: Wish::Outgoing { last_tsn, .. }, attempt, is_deferred, .. }) = &mut self.request
+            && cumulative >= *last_tsn
+            && std::mem::take(is_deferred)
         {
-            request.attempt.owe();
+            attempt.owe();
         }
     }
 
@@ -180,7 +258,11 @@ impl Reconfig {
     }
 
     pub(crate) const fn answer(&mut self, sequence: u32, result: ResponseResult) {
-        self.last_answer = Response { sequence, result };
-        self.owed_answer = Some(self.last_answer);
+        self.respond(Response::new(sequence, result));
+    }
+
+    pub(crate) const fn respond(&mut self, response: Response) {
+        self.last_answer = response;
+        self.owed_answer = Some(response);
     }
 }

@@ -10,8 +10,8 @@ pub(crate) enum Reply {
     InitAck(InitAck),
     Abort {
         tag: u32,
-        cause: u16,
-        value: Vec<u8>,
+        /// Code and value.
+        cause: Option<(u16, Vec<u8>)>,
     },
     /// To a packet that belongs to nothing: its own tag comes back.
     Reflected {
@@ -30,7 +30,11 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn abort(tag: u32, cause: u16, value: &[u8]) -> Self {
-        Self::Abort { tag, cause, value: value.to_vec() }
+        Self::Abort { tag, cause: Some((cause, value.to_vec())) }
+    }
+
+    pub(crate) const fn bare_abort(tag: u32) -> Self {
+        Self::Abort { tag, cause: None }
     }
 
     pub(crate) fn error(tag: u32, cause: u16, value: &[u8]) -> Self {
@@ -51,7 +55,9 @@ impl Reply {
     pub(crate) fn write(&self, out: &mut Vec<u8>, init_ack: impl FnOnce(&InitAck, &mut Vec<u8>)) {
         match self {
             Self::InitAck(ack) => init_ack(ack, out),
-            Self::Abort { cause, value, .. } => Abort::write(0, Some(Tlv { kind: *cause, value }), out),
+            Self::Abort { cause, .. } => {
+                Abort::write(0, cause.as_ref().map(|(kind, value)| Tlv { kind: *kind, value }), out);
+            }
             Self::Reflected { is_shutdown_complete: false, .. } => Abort::write(REFLECTED, None, out),
             Self::Reflected { is_shutdown_complete: true, .. } => write_shutdown_complete(REFLECTED, out),
             Self::ShutdownComplete { .. } => write_shutdown_complete(0, out),

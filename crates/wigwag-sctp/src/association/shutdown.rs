@@ -3,20 +3,16 @@
 use super::control_block::ControlBlock;
 use super::state::Phase;
 use super::{Association, Reply};
+use crate::Config;
 use crate::cause::code;
 use crate::chunk::{Abort, SHUTDOWN_LEN, read_shutdown, write_shutdown, write_shutdown_ack};
 use crate::event::CloseReason;
 use crate::packet::{CHUNK_HEADER_LEN, RawChunk};
 use crate::send::SackOutcome;
 use bytes::Bytes;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wigwag_sansio::Timer;
 
-// Of RFC 9260's RTO.Max, 60 seconds.
-//
-// RFC 9260 §9.2: "If the T5-shutdown-guard timer is used, it SHOULD be set to the RECOMMENDED value of 5 times
-// 'RTO.Max'."
-const GUARD: Duration = Duration::from_secs(5 * 60);
 const REASON_LEN_MAX: usize = 128;
 
 impl Association {
@@ -114,7 +110,8 @@ impl Association {
 
 pub(super) fn write_shutdown_chunks(
     phase: &mut Phase,
-    block: &ControlBlock,
+    block: &mut ControlBlock,
+    config: &Config,
     now: Instant,
     end: usize,
     out: &mut Vec<u8>,
@@ -124,9 +121,12 @@ pub(super) fn write_shutdown_chunks(
         && out.len() + SHUTDOWN_LEN <= end
     {
         write_shutdown(block.reception.cumulative().wire(), out);
+        block.reception.told_cumulative();
         attempt.sent(now);
         if !guard.is_armed() {
-            *guard = Timer::after(now, GUARD);
+            // RFC 9260 §9.2: "If the T5-shutdown-guard timer is used, it SHOULD be set to the RECOMMENDED value of 5 times
+            // 'RTO.Max'."
+            *guard = Timer::after(now, config.shutdown_guard);
         }
     } else if let Phase::ShutdownAckSent(attempt) = phase
         && attempt.is_owed()

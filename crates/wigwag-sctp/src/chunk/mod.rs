@@ -8,6 +8,8 @@ mod data;
 mod error;
 mod forward_tsn;
 mod heartbeat;
+mod i_data;
+mod i_forward_tsn;
 mod init;
 mod reconfig;
 mod sack;
@@ -19,12 +21,14 @@ pub(crate) use data::{BEGINNING, DATA_HEADER_LEN, Data, ENDING, IMMEDIATE, UNORD
 pub(crate) use error::write_error;
 pub(crate) use forward_tsn::{FORWARD_TSN_HEADER_LEN, ForwardTsn, SKIP_LEN, write_forward_tsn};
 pub(crate) use heartbeat::{HEARTBEAT_LEN, HeartbeatInfo, write_heartbeat, write_heartbeat_ack};
+pub(crate) use i_data::{I_DATA_HEADER_LEN, IData};
+pub(crate) use i_forward_tsn::{I_SKIP_LEN, IForwardTsn, Skip, write_i_forward_tsn};
 pub(crate) use init::{INIT_HEADER_LEN, Init};
 pub(crate) use reconfig::write_reconfig;
 pub(crate) use sack::{GAP_LEN, SACK_HEADER_LEN, Sack, write_sack};
 pub(crate) use shutdown::{SHUTDOWN_LEN, read_shutdown, write_shutdown, write_shutdown_ack, write_shutdown_complete};
 
-/// The numbers of the chunk types (RFC 9260 §3.2, RFC 3758 §3.2, RFC 6525 §3.1).
+/// The numbers of the chunk types (RFC 9260 §3.2, RFC 3758 §3.2, RFC 6525 §3.1, RFC 8260 §2).
 pub(crate) mod kind {
     pub(crate) const DATA: u8 = 0;
     pub(crate) const INIT: u8 = 1;
@@ -39,8 +43,10 @@ pub(crate) mod kind {
     pub(crate) const COOKIE_ECHO: u8 = 10;
     pub(crate) const COOKIE_ACK: u8 = 11;
     pub(crate) const SHUTDOWN_COMPLETE: u8 = 14;
+    pub(crate) const I_DATA: u8 = 64;
     pub(crate) const RECONFIG: u8 = 130;
     pub(crate) const FORWARD_TSN: u8 = 192;
+    pub(crate) const I_FORWARD_TSN: u8 = 194;
 }
 
 /// What to do with a chunk or parameter that one does not know, by its two highest bits (RFC 9260 §3.2, §3.2.1).

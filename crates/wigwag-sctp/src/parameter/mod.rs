@@ -2,13 +2,19 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod add_streams;
 mod extensions;
+mod incoming_reset;
 mod response;
 mod stream_reset;
+mod tsn_reset;
 
+pub(crate) use add_streams::{ADD_STREAMS_LEN, AddStreams};
 pub(crate) use extensions::Extensions;
-pub(crate) use response::{RESPONSE_LEN, Response, ResponseResult};
+pub(crate) use incoming_reset::{INCOMING_RESET_HEADER_LEN, IncomingReset};
+pub(crate) use response::{NextTsns, RESPONSE_LEN, Response, ResponseResult};
 pub(crate) use stream_reset::{OutgoingReset, RESET_HEADER_LEN};
+pub(crate) use tsn_reset::{TSN_RESET_LEN, read_tsn_reset, write_tsn_reset};
 
 /// The numbers of the parameter types.
 pub(crate) mod kind {
@@ -26,6 +32,7 @@ pub(crate) mod kind {
     pub(crate) const RESPONSE: u16 = 16;
     pub(crate) const ADD_OUTGOING: u16 = 17;
     pub(crate) const ADD_INCOMING: u16 = 18;
+    pub(crate) const ZERO_CHECKSUM_ACCEPTABLE: u16 = 0x8001;
     pub(crate) const SUPPORTED_EXTENSIONS: u16 = 0x8008;
     pub(crate) const FORWARD_TSN_SUPPORTED: u16 = 0xc000;
 }

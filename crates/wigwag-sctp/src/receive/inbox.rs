@@ -29,6 +29,10 @@ impl Inbox {
         self.push(Event::IncomingStreamReset { streams });
     }
 
+    pub(crate) fn association_reset(&mut self) {
+        self.push(Event::AssociationReset);
+    }
+
     /// Told once, however often it happens before anything else does.
     pub(crate) fn restarted(&mut self) {
         if self.events.back() != Some(&Event::Restarted) {
@@ -65,6 +69,11 @@ fn charge(event: &Event) -> usize {
         | Event::OutgoingStreamReset { .. }
         | Event::OutgoingStreamResetRefused { .. }
         | Event::StreamsRefused { .. }
+        | Event::IncomingStreamResetRefused { .. }
+        | Event::AssociationReset
+        | Event::AssociationResetRefused
+        | Event::StreamsAdded { .. }
+        | Event::StreamAdditionRefused
         | Event::Restarted
         | Event::Closed(_) => 0,
     };

@@ -1,6 +1,7 @@
 //! From chunks to messages, and what the peer is told of it (RFC 9260 §6.2, §6.5, §6.6, §6.9).
 
 mod inbox;
+mod interleaved;
 mod ordered;
 mod reassembly;
 mod reception;

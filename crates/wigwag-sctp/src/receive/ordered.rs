@@ -1,16 +1,16 @@
-//! The order of messages within their streams (RFC 9260 §6.6).
+//! The order of messages within their streams (RFC 9260 §6.6, RFC 8260 §2.2.3).
 
 use super::{Inbox, OVERHEAD};
 use crate::stats::Stats;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use wigwag_sansio::serial_after;
 
 /// A whole message.
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) stream: u16,
-    pub(crate) ssn: u16,
+    /// Its SSN or MID.
+    pub(crate) number: u32,
     pub(crate) ppid: u32,
     pub(crate) is_unordered: bool,
     pub(crate) data: Bytes,
@@ -22,34 +22,66 @@ impl Message {
     }
 }
 
+/// A number with the turns that it has made in its upper half, so that comparing is plain. Begins at turn one.
+const FIRST: u64 = 1 << 32;
+
+/// The number that is `wire` in a packet, of so many bits, and nearest to `expected`.
+const fn nearest(bits: u32, expected: u64, wire: u32) -> u64 {
+    let unused = 32 - bits;
+    let ahead = wire.wrapping_sub(expected as u32).unbounded_shl(unused).cast_signed() >> unused;
+    expected.saturating_add_signed(ahead as i64)
+}
+
 /// Streams that have had an ordered message, and messages that came before their turn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Order {
-    expected: BTreeMap<u16, u16>,
-    waiting: BTreeMap<(u16, u16), Message>,
+    /// How long a number is in a packet: 16 for an SSN, 32 for a MID.
+    bits: u32,
+    expected: BTreeMap<u16, u64>,
+    waiting: BTreeMap<(u16, u64), Message>,
     charged: usize,
 }
 
 impl Order {
+    pub(crate) const fn new(bits: u32) -> Self {
+        Self { bits, expected: BTreeMap::new(), waiting: BTreeMap::new(), charged: 0 }
+    }
+
     pub(crate) const fn charged(&self) -> usize {
         self.charged
     }
 
+    fn expected(&self, stream: u16) -> u64 {
+        self.expected.get(&stream).copied().unwrap_or(FIRST)
+    }
+
+    /// Whether the message was delivered, or is skipped.
+    pub(crate) fn is_past(&self, stream: u16, wire: u32) -> bool {
+        let expected = self.expected(stream);
+        nearest(self.bits, expected, wire) < expected
+    }
+
     /// Delivers the message, and what waited for it, or keeps it.
+    #[inline]
     pub(crate) fn take_in(&mut self, message: Message, inbox: &mut Inbox, stats: &mut Stats) {
         if message.is_unordered {
             message.deliver(inbox);
             return;
         }
-        let (stream, ssn) = (message.stream, message.ssn);
-        let expected = self.expected.entry(stream).or_default();
-        if ssn == *expected {
-            *expected = ssn.wrapping_add(1);
+        let stream = message.stream;
+        let bits = self.bits;
+        let expected = match self.expected.get_mut(&stream) {
+            Some(expected) => expected,
+            None => self.expected.entry(stream).or_insert(FIRST),
+        };
+        let number = nearest(bits, *expected, message.number);
+        if number == *expected {
+            *expected = number.saturating_add(1);
             message.deliver(inbox);
             self.deliver_waiting(stream, inbox);
-        } else if serial_after(ssn, *expected) && !self.waiting.contains_key(&(stream, ssn)) {
+        } else if number > *expected && !self.waiting.contains_key(&(stream, number)) {
             self.charged += message.data.len() + OVERHEAD;
-            self.waiting.insert((stream, ssn), message);
+            self.waiting.insert((stream, number), message);
         } else {
             stats.discarded.orphan += 1;
         }
@@ -59,53 +91,47 @@ impl Order {
         if self.waiting.is_empty() {
             return;
         }
-        let mut expected = self.expected.get(&stream).copied().unwrap_or_default();
+        let mut expected = self.expected(stream);
         while let Some(message) = self.take_waiting(stream, expected) {
-            expected = expected.wrapping_add(1);
+            expected = expected.saturating_add(1);
             message.deliver(inbox);
         }
         self.expected.insert(stream, expected);
     }
 
-    fn take_waiting(&mut self, stream: u16, ssn: u16) -> Option<Message> {
-        let message = self.waiting.remove(&(stream, ssn))?;
+    fn take_waiting(&mut self, stream: u16, number: u64) -> Option<Message> {
+        let message = self.waiting.remove(&(stream, number))?;
         self.charged -= message.data.len() + OVERHEAD;
         Some(message)
     }
 
-    /// Messages up to `ssn` that have not arrived will not come. Those that have are delivered: the peer knows that they
+    /// Messages up to this number that have not arrived will not come. Those that have are delivered: the peer knows that they
     /// arrived, and would not understand their loss.
-    pub(crate) fn skip(&mut self, stream: u16, ssn: u16, inbox: &mut Inbox) {
-        let expected = *self.expected.entry(stream).or_default();
-        if !serial_after(ssn.wrapping_add(1), expected) {
+    pub(crate) fn skip(&mut self, stream: u16, wire: u32, inbox: &mut Inbox) {
+        let expected = self.expected(stream);
+        let last = nearest(self.bits, expected, wire);
+        if last < expected {
             return;
         }
-        // In turn, around the end of the numbers.
-        let (before, after) =
-            if expected <= ssn { ((expected, ssn), None) } else { ((expected, u16::MAX), Some((0, ssn))) };
-        for (first, last) in std::iter::once(before).chain(after) {
-            while let Some((&(_, ssn), _)) = self.waiting.range((stream, first)..=(stream, last)).next() {
-                if let Some(message) = self.take_waiting(stream, ssn) {
-                    message.deliver(inbox);
-                }
+        while let Some((&(_, number), _)) = self.waiting.range((stream, expected)..=(stream, last)).next() {
+            if let Some(message) = self.take_waiting(stream, number) {
+                message.deliver(inbox);
             }
         }
-        self.expected.insert(stream, ssn.wrapping_add(1));
+        self.expected.insert(stream, last.saturating_add(1));
         self.deliver_waiting(stream, inbox);
     }
 
     /// The stream begins anew.
     pub(crate) fn reset(&mut self, stream: u16) {
         self.expected.remove(&stream);
-        let stranded: Vec<(u16, u16)> =
-            self.waiting.range((stream, 0)..=(stream, u16::MAX)).map(|(key, _)| *key).collect();
-        for (stream, ssn) in stranded {
-            self.take_waiting(stream, ssn);
+        while let Some((&(_, number), _)) = self.waiting.range((stream, 0)..=(stream, u64::MAX)).next() {
+            self.take_waiting(stream, number);
         }
     }
 
     pub(crate) fn reset_all(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.bits);
     }
 
     pub(crate) fn invariants(&self) {
@@ -113,5 +139,20 @@ impl Order {
             self.charged,
             self.waiting.values().map(|message| message.data.len() + OVERHEAD).sum::<usize>()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_number_is_across_the_wrap_of_either_length() {
+        assert_eq!(nearest(16, FIRST, 0xffff), FIRST - 1);
+        assert_eq!(nearest(16, FIRST + 0xffff, 0), FIRST + 0x1_0000);
+        assert_eq!(nearest(16, FIRST + 0x1_0000, 0xffff), FIRST + 0xffff);
+        assert_eq!(nearest(32, FIRST, u32::MAX), FIRST - 1);
+        assert_eq!(nearest(32, FIRST + 0xffff_ffff, 0), FIRST + 0x1_0000_0000);
+        assert_eq!(nearest(32, FIRST, 0xffff), FIRST + 0xffff);
     }
 }

@@ -70,7 +70,7 @@ impl Reassembly {
             buffer: Vec::new(),
             early: BTreeMap::new(),
             early_charged: 0,
-            order: Order::default(),
+            order: Order::new(16),
         }
     }
 
@@ -132,7 +132,7 @@ impl Reassembly {
 
     fn complete(&mut self, head: Head, ppid: u32, data: Bytes, inbox: &mut Inbox, stats: &mut Stats) {
         let Head { stream, ssn, is_unordered } = head;
-        self.order.take_in(Message { stream, ssn, ppid, is_unordered, data }, inbox, stats);
+        self.order.take_in(Message { stream, number: ssn.into(), ppid, is_unordered, data }, inbox, stats);
     }
 
     /// A chunk beyond a gap.
@@ -225,7 +225,7 @@ impl Reassembly {
     }
 
     pub(crate) fn skip(&mut self, stream: u16, ssn: u16, inbox: &mut Inbox) {
-        self.order.skip(stream, ssn, inbox);
+        self.order.skip(stream, ssn.into(), inbox);
     }
 
     /// Streams begin anew; none: all of them.

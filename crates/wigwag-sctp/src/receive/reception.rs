@@ -2,10 +2,11 @@
 
 use super::Inbox;
 use super::OVERHEAD;
+use super::interleaved::Interleaved;
 use super::reassembly::Reassembly;
 use super::tracker::{Arrival, Tracker};
 use crate::Config;
-use crate::chunk::{Data, ForwardTsn, GAP_LEN, IMMEDIATE, SACK_HEADER_LEN, write_sack};
+use crate::chunk::{Data, ForwardTsn, GAP_LEN, IData, IForwardTsn, IMMEDIATE, SACK_HEADER_LEN, write_sack};
 use crate::serial::Tsn;
 use crate::stats::Stats;
 use std::time::{Duration, Instant};
@@ -23,11 +24,26 @@ enum Ack {
     Owed,
 }
 
+/// What makes messages of fragments: of DATA chunks, or of I-DATA chunks.
+#[derive(Debug)]
+enum Assembly {
+    Data(Reassembly),
+    Interleaved(Interleaved),
+}
+
+/// What a chunk of user data says of itself.
+#[derive(Clone, Copy)]
+struct Head {
+    tsn: u32,
+    is_immediate: bool,
+    len: usize,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Reception {
     tracker: Tracker,
-    reassembly: Reassembly,
+    assembly: Assembly,
     ack: Ack,
     sack_delay: Duration,
     window_max: usize,
@@ -49,11 +65,16 @@ pub(crate) fn window_max(config: &Config) -> usize {
 }
 
 impl Reception {
-    pub(crate) fn new(config: &Config, initial: Tsn) -> Self {
+    pub(crate) fn new(config: &Config, initial: Tsn, is_interleaved: bool) -> Self {
         let window_max = window_max(config);
+        let len_max = config.message_len_max_receive;
         Self {
             tracker: Tracker::new(initial),
-            reassembly: Reassembly::new(config.message_len_max_receive),
+            assembly: if is_interleaved {
+                Assembly::Interleaved(Interleaved::new(len_max))
+            } else {
+                Assembly::Data(Reassembly::new(len_max))
+            },
             ack: Ack::Idle,
             sack_delay: config.sack_delay,
             window_max,
@@ -72,7 +93,11 @@ impl Reception {
     }
 
     fn used(&self, inbox: &Inbox) -> usize {
-        inbox.charged() + self.reassembly.charged()
+        let incomplete = match &self.assembly {
+            Assembly::Data(reassembly) => reassembly.charged(),
+            Assembly::Interleaved(interleaved) => interleaved.charged(),
+        };
+        inbox.charged() + incomplete
     }
 
     /// What the peer would be told now. Less than a packet or two is nothing: RFC 9260 §6.1's silly windows.
@@ -94,10 +119,38 @@ impl Reception {
         inbox: &mut Inbox,
         stats: &mut Stats,
     ) -> Result<(), TooLarge> {
-        let tsn = self.tracker.cumulative().nearest(data.tsn);
+        let head = Head { tsn: data.tsn, is_immediate: data.is(IMMEDIATE), len: data.payload.len() };
+        let Some((tsn, is_next)) = self.admit(head, inbox, stats) else { return Ok(()) };
+        let Assembly::Data(reassembly) = &mut self.assembly else { return Ok(()) };
+        if is_next {
+            reassembly.push_next(data, inbox, stats)?;
+            self.close_up(inbox, stats)
+        } else {
+            reassembly.push_early(tsn, data, inbox, stats)
+        }
+    }
+
+    pub(crate) fn handle_i_data(
+        &mut self,
+        data: &IData<'_>,
+        inbox: &mut Inbox,
+        stats: &mut Stats,
+    ) -> Result<(), TooLarge> {
+        let head = Head { tsn: data.tsn, is_immediate: data.is(IMMEDIATE), len: data.payload.len() };
+        let is_admitted = self.admit(head, inbox, stats).is_some();
+        match &mut self.assembly {
+            Assembly::Interleaved(interleaved) if is_admitted => interleaved.push(data, inbox, stats),
+            Assembly::Interleaved(_) | Assembly::Data(_) => Ok(()),
+        }
+    }
+
+    /// Takes note of a chunk, if there is room for it and it is new; `true`: nothing is missing before it.
+    #[inline]
+    fn admit(&mut self, head: Head, inbox: &Inbox, stats: &mut Stats) -> Option<(Tsn, bool)> {
+        let tsn = self.tracker.cumulative().nearest(head.tsn);
         self.has_data = true;
-        self.is_urgent |= data.is(IMMEDIATE);
-        let charge = data.payload.len() + OVERHEAD;
+        self.is_urgent |= head.is_immediate;
+        let charge = head.len + OVERHEAD;
         let used = self.used(inbox);
         match self.tracker.look(tsn) {
             // All others wait for it: a whole message finds room, whatever has come early (C7).
@@ -105,19 +158,19 @@ impl Reception {
                 // RFC 9260 §7.2.4 relies on it: what closes a gap, or a part of it, is told at once.
                 self.is_urgent |= self.tracker.has_gaps();
                 self.tracker.record(tsn);
-                self.reassembly.push_next(data, inbox, stats)?;
-                self.close_up(inbox, stats)?;
+                Some((tsn, true))
             }
             Arrival::Early if used + charge <= self.limit(tsn, self.early_more) => {
                 self.is_urgent = true;
                 self.tracker.record(tsn);
-                self.reassembly.push_early(tsn, data, inbox, stats)?;
+                Some((tsn, false))
             }
             // RFC 9260 §6.2: "When the receiver's advertised window is 0, the receiver MUST drop any new incoming DATA
             // chunk with a TSN larger than the largest TSN received so far."
             Arrival::Next | Arrival::Early | Arrival::TooFar => {
                 self.is_urgent = true;
                 stats.discarded.no_room += 1;
+                None
             }
             // RFC 9260 §6.2: "When a packet arrives with duplicate DATA chunk(s) and with no new DATA chunk(s), the
             // endpoint MUST immediately send a SACK chunk with no delay."
@@ -125,13 +178,16 @@ impl Reception {
                 self.is_urgent = true;
                 stats.discarded.duplicate += 1;
                 self.tracker.duplicate(tsn);
+                None
             }
         }
-        Ok(())
     }
 
     fn close_up(&mut self, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
-        self.reassembly.close_up(self.tracker.cumulative(), inbox, stats)
+        match &mut self.assembly {
+            Assembly::Data(reassembly) => reassembly.close_up(self.tracker.cumulative(), inbox, stats),
+            Assembly::Interleaved(_) => Ok(()),
+        }
     }
 
     /// A DATA chunk that cannot be delivered is acknowledged nevertheless (RFC 9260 §6.5).
@@ -155,18 +211,32 @@ impl Reception {
         inbox: &mut Inbox,
         stats: &mut Stats,
     ) -> Result<(), TooLarge> {
-        let tsn = self.tracker.cumulative().nearest(forward.cumulative_tsn);
+        let Some(tsn) = self.forward(forward.cumulative_tsn) else { return Ok(()) };
+        let Assembly::Data(reassembly) = &mut self.assembly else { return Ok(()) };
+        reassembly.forward(tsn);
+        for (stream, ssn) in forward.skips() {
+            reassembly.skip(stream, ssn, inbox);
+        }
+        self.close_up(inbox, stats)
+    }
+
+    pub(crate) fn handle_i_forward(&mut self, forward: IForwardTsn<'_>, inbox: &mut Inbox) {
+        if self.forward(forward.cumulative_tsn).is_none() {
+            return;
+        }
+        let Assembly::Interleaved(interleaved) = &mut self.assembly else { return };
+        for skip in forward.skips() {
+            interleaved.skip(skip, inbox);
+        }
+    }
+
+    /// Nothing up to here is waited for. `None`: that is no news.
+    fn forward(&mut self, wire: u32) -> Option<Tsn> {
+        let tsn = self.tracker.cumulative().nearest(wire);
         // RFC 3758 §3.6: a FORWARD TSN that tells nothing new is answered by a SACK, for ours may have been lost.
         self.has_data = true;
         self.is_urgent = true;
-        if !self.tracker.forward(tsn) {
-            return Ok(());
-        }
-        self.reassembly.forward(tsn);
-        for (stream, ssn) in forward.skips() {
-            self.reassembly.skip(stream, ssn, inbox);
-        }
-        self.close_up(inbox, stats)
+        self.tracker.forward(tsn).then_some(tsn)
     }
 
     /// A packet was read to its end.
@@ -209,6 +279,17 @@ impl Reception {
         !matches!(self.ack, Ack::Idle)
     }
 
+    /// A SHUTDOWN has told how far everything has arrived.
+    //
+    // RFC 9260 §9.2: "If a SHUTDOWN chunk by itself cannot acknowledge all of the received DATA chunks (i.e., there are TSNs
+    // that can be acknowledged that are larger than the Cumulative TSN and thus gaps exist in the TSN sequence) or if
+    // duplicate TSNs have been received, then a SACK chunk MUST also be sent."
+    pub(crate) fn told_cumulative(&mut self) {
+        if !self.tracker.has_gaps() && self.tracker.duplicates().is_empty() {
+            self.ack = Ack::Idle;
+        }
+    }
+
     /// Something was fetched: tells the peer if it had reason to wait.
     pub(crate) fn fetched(&mut self, inbox: &Inbox) {
         let is_narrow = self.advertised < self.window_max / 2;
@@ -231,15 +312,32 @@ impl Reception {
         true
     }
 
+    /// The peer goes on with this TSN, and all its streams begin anew.
+    pub(crate) fn restart(&mut self, next: u32) {
+        self.tracker = Tracker::new(Tsn::first(next));
+        self.reset(&[]);
+    }
+
+    /// Whether everything that has come is in messages.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.tracker.has_gaps()
+    }
+
     /// Streams begin anew; none: all of them.
     pub(crate) fn reset(&mut self, streams: &[u16]) {
-        self.reassembly.reset(streams);
+        match &mut self.assembly {
+            Assembly::Data(reassembly) => reassembly.reset(streams),
+            Assembly::Interleaved(interleaved) => interleaved.reset(streams),
+        }
     }
 
     pub(crate) fn invariants(&self, is_thorough: bool) {
         self.tracker.invariants();
         if is_thorough {
-            self.reassembly.invariants();
+            match &self.assembly {
+                Assembly::Data(reassembly) => reassembly.invariants(),
+                Assembly::Interleaved(interleaved) => interleaved.invariants(),
+            }
         }
     }
 }

@@ -37,12 +37,17 @@ impl Account {
 
     /// Whether there is room for a message. If not, the user is told when there is.
     pub(super) const fn admit(&mut self, len: usize) -> bool {
-        // An empty buffer takes any message: one larger than the buffer could never be sent.
-        let is_full = self.charged > 0 && self.charged + len + MESSAGE_OVERHEAD > self.capacity;
+        let is_full = self.is_full(len);
         if is_full {
             self.writable = Writable::Wanted;
         }
         !is_full
+    }
+
+    /// Whether there is no room for a message of `len` bytes.
+    pub(super) const fn is_full(&self, len: usize) -> bool {
+        // An empty buffer takes any message: one larger than the buffer could never be sent.
+        self.charged > 0 && self.charged + len + MESSAGE_OVERHEAD > self.capacity
     }
 
     pub(super) const fn charge_message(&mut self, len: usize, stream: &mut Stream) {

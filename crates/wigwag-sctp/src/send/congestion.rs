@@ -9,15 +9,16 @@ const MIN_SSTHRESH_PACKETS: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Congestion {
-    mtu: usize,
+    /// The path's maximum of DATA chunks in a packet, in bytes (RFC 9260 §2.3).
+    pmdcs: usize,
     cwnd: usize,
     ssthresh: usize,
     partial_bytes_acked: usize,
 }
 
 impl Congestion {
-    pub(crate) const fn new(mtu: usize) -> Self {
-        Self { mtu, cwnd: mtu.saturating_mul(INITIAL_PACKETS), ssthresh: usize::MAX, partial_bytes_acked: 0 }
+    pub(crate) const fn new(pmdcs: usize) -> Self {
+        Self { pmdcs, cwnd: pmdcs.saturating_mul(INITIAL_PACKETS), ssthresh: usize::MAX, partial_bytes_acked: 0 }
     }
 
     pub(crate) const fn window(&self) -> usize {
@@ -28,16 +29,16 @@ impl Congestion {
         self.ssthresh
     }
 
-    pub(crate) fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = mtu;
-        self.cwnd = self.cwnd.max(mtu);
-        self.ssthresh = self.ssthresh.max(mtu.saturating_mul(MIN_SSTHRESH_PACKETS));
+    pub(crate) fn set_pmdcs(&mut self, pmdcs: usize) {
+        self.pmdcs = pmdcs;
+        self.cwnd = self.cwnd.max(pmdcs);
+        self.ssthresh = self.ssthresh.max(pmdcs.saturating_mul(MIN_SSTHRESH_PACKETS));
     }
 
     /// A SACK has moved the cumulative TSN on, and acknowledged `acked` bytes, when `in_flight` bytes were in flight before it.
     pub(crate) fn grow(&mut self, acked: usize, in_flight: usize) {
         // RFC 9260 §7.2.1: "only if the current congestion window is being fully utilized"
-        let is_utilized = in_flight.saturating_add(self.mtu) > self.cwnd;
+        let is_utilized = in_flight.saturating_add(self.pmdcs) > self.cwnd;
         if self.cwnd <= self.ssthresh {
             if is_utilized {
                 self.cwnd = self.cwnd.saturating_add(acked);
@@ -48,28 +49,28 @@ impl Congestion {
         if self.partial_bytes_acked >= self.cwnd {
             self.partial_bytes_acked = if is_utilized { self.partial_bytes_acked.saturating_sub(self.cwnd) } else { 0 };
             if is_utilized {
-                self.cwnd = self.cwnd.saturating_add(self.mtu);
+                self.cwnd = self.cwnd.saturating_add(self.pmdcs);
             }
         }
     }
 
     /// A packet was lost, as later ones tell (RFC 9260 §7.2.4).
     pub(crate) fn halve(&mut self) {
-        self.ssthresh = (self.cwnd / 2).max(self.mtu.saturating_mul(MIN_SSTHRESH_PACKETS));
+        self.ssthresh = (self.cwnd / 2).max(self.pmdcs.saturating_mul(MIN_SSTHRESH_PACKETS));
         self.cwnd = self.ssthresh;
         self.partial_bytes_acked = 0;
     }
 
     /// Nothing came back for a whole timeout (RFC 9260 §7.2.3).
     pub(crate) fn collapse(&mut self) {
-        self.ssthresh = (self.cwnd / 2).max(self.mtu.saturating_mul(MIN_SSTHRESH_PACKETS));
-        self.cwnd = self.mtu;
+        self.ssthresh = (self.cwnd / 2).max(self.pmdcs.saturating_mul(MIN_SSTHRESH_PACKETS));
+        self.cwnd = self.pmdcs;
         self.partial_bytes_acked = 0;
     }
 
     /// Nothing was in flight for `timeouts` timeouts (RFC 9260 §7.2.1): what was known of the path is old.
     pub(crate) fn decay(&mut self, timeouts: u32) {
-        let floor = self.cwnd.min(self.mtu.saturating_mul(INITIAL_PACKETS));
+        let floor = self.cwnd.min(self.pmdcs.saturating_mul(INITIAL_PACKETS));
         self.cwnd = self.cwnd.checked_shr(timeouts).unwrap_or(0).max(floor);
     }
 
@@ -79,8 +80,8 @@ impl Congestion {
     }
 
     pub(crate) fn invariants(&self) {
-        debug_assert!(self.cwnd >= self.mtu, "C6");
-        debug_assert!(self.ssthresh >= self.mtu.saturating_mul(MIN_SSTHRESH_PACKETS), "C6");
+        debug_assert!(self.cwnd >= self.pmdcs, "C6");
+        debug_assert!(self.ssthresh >= self.pmdcs.saturating_mul(MIN_SSTHRESH_PACKETS), "C6");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Telling the peer not to wait for what was given up (RFC 3758 §3.5).
 
-use super::outstanding::{ChunkState, Outstanding};
+use super::outstanding::{ChunkState, Format, Outstanding};
 use super::retransmit::Transmission;
-use crate::chunk::{FORWARD_TSN_HEADER_LEN, SKIP_LEN, write_forward_tsn};
+use crate::chunk::{FORWARD_TSN_HEADER_LEN, I_SKIP_LEN, SKIP_LEN, Skip, write_forward_tsn, write_i_forward_tsn};
 use crate::serial::Tsn;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -25,17 +25,27 @@ impl Outstanding {
         self.get(tsn).is_some_and(|chunk| chunk.state == ChunkState::Abandoned)
     }
 
-    /// How far the abandoned chunks at the front reach, but not across `barrier`, and no further than `room` tells of.
-    fn abandoned(&self, barrier: Option<Tsn>, room: usize) -> (Tsn, BTreeMap<u16, u16>) {
+    /// How far the abandoned chunks at the front reach, but not across `barrier`, and no further than `room` tells of; and the last
+    /// message of each stream among them, ordered ones apart from others. DATA tells nothing of unordered ones.
+    fn abandoned(&self, barrier: Option<Tsn>, room: usize) -> (Tsn, BTreeMap<(u16, bool), u32>) {
+        let (skip_len, tells_unordered) = match self.format() {
+            Format::Data => (SKIP_LEN, false),
+            Format::Interleaved => (I_SKIP_LEN, true),
+        };
         let mut skips = BTreeMap::new();
         let mut up_to = self.cumulative();
         for (tsn, chunk) in self.iter().take_while(|(_, chunk)| chunk.state == ChunkState::Abandoned) {
-            if chunk.is_ordered() {
-                let is_new = !skips.contains_key(&chunk.stream);
-                if is_new && FORWARD_TSN_HEADER_LEN + (skips.len() + 1) * SKIP_LEN > room {
+            if chunk.is_ordered() || tells_unordered {
+                let key = (chunk.stream, !chunk.is_ordered());
+                let is_new = !skips.contains_key(&key);
+                if is_new && FORWARD_TSN_HEADER_LEN + (skips.len() + 1) * skip_len > room {
                     break;
                 }
-                skips.insert(chunk.stream, chunk.ssn);
+                // Fragments of several messages may be mixed: the last one counts.
+                let mid = skips.entry(key).or_insert(chunk.mid);
+                if chunk.mid.wrapping_sub(*mid).cast_signed() > 0 {
+                    *mid = chunk.mid;
+                }
             }
             up_to = tsn;
             if barrier == Some(tsn) {
@@ -79,7 +89,16 @@ impl Transmission {
         if up_to == self.outstanding.cumulative() || FORWARD_TSN_HEADER_LEN > room {
             return;
         }
-        write_forward_tsn(up_to.wire(), skips.into_iter(), out);
+        match self.outstanding.format() {
+            Format::Data => {
+                let skips = skips.into_iter().map(|((stream, _), mid)| (stream, mid as u16));
+                write_forward_tsn(up_to.wire(), skips, out);
+            }
+            Format::Interleaved => {
+                let skips = skips.into_iter().map(|((stream, is_unordered), mid)| Skip { stream, is_unordered, mid });
+                write_i_forward_tsn(up_to.wire(), skips, out);
+            }
+        }
         self.forward = Forward::Sent { at: now, up_to };
         self.arm(now);
     }

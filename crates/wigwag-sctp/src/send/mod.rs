@@ -3,11 +3,14 @@
 mod account;
 mod congestion;
 mod forward;
+mod lines;
 mod outstanding;
 mod queue;
 mod retransmit;
 mod rto;
+mod schedule;
 mod stream;
 
+pub(crate) use outstanding::Format;
 pub(crate) use queue::{Queue, Refused};
 pub(crate) use retransmit::{SackOutcome, Transmission};

@@ -1,6 +1,6 @@
 //! Chunks that were sent and not yet acknowledged cumulatively, found by their TSN in O(1).
 
-use crate::chunk::{BEGINNING, DATA_HEADER_LEN, Data, ENDING, UNORDERED};
+use crate::chunk::{DATA_HEADER_LEN, Data, ENDING, I_DATA_HEADER_LEN, IData, UNORDERED};
 use crate::serial::Tsn;
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
@@ -14,6 +14,28 @@ pub(crate) struct Lifetime {
     pub(crate) expires: Option<Instant>,
 }
 
+/// In which chunks messages travel: one kind for a whole association.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    #[default]
+    Data,
+    /// I-DATA (RFC 8260): fragments of several messages may follow one another.
+    Interleaved,
+}
+
+impl Format {
+    pub(crate) const fn new(is_interleaved: bool) -> Self {
+        if is_interleaved { Self::Interleaved } else { Self::Data }
+    }
+
+    pub(crate) const fn header_len(self) -> usize {
+        match self {
+            Self::Data => DATA_HEADER_LEN,
+            Self::Interleaved => I_DATA_HEADER_LEN,
+        }
+    }
+}
+
 /// What became of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChunkState {
@@ -25,34 +47,42 @@ pub(crate) enum ChunkState {
     Abandoned,
 }
 
-/// A DATA chunk, but for its TSN, which is its place.
+/// A DATA or I-DATA chunk, but for its TSN, which is its place.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    payload: Bytes,
-    ppid: u32,
+    pub(crate) payload: Bytes,
+    /// The payload protocol identifier; but of an I-DATA chunk that does not begin a message, the FSN.
+    pub(crate) ppid_or_fsn: u32,
     pub(crate) stream: u16,
-    pub(crate) ssn: u16,
     pub(crate) flags: u8,
     pub(crate) state: ChunkState,
+    /// The MID, whose lower half is the SSN of a DATA chunk.
+    pub(crate) mid: u32,
+    /// How many TSNs before this one the fragment before it in its message has, and how many behind the one after it; 0: none.
+    pub(crate) to_previous: u32,
+    to_next: u32,
     misses: u8,
     is_fast_retransmitted: bool,
     pub(crate) retransmits: u16,
-    lifetime: Lifetime,
+    pub(crate) lifetime: Lifetime,
 }
 
 impl Chunk {
-    pub(crate) const fn new(payload: Bytes, ppid: u32, stream: u16, ssn: u16, flags: u8, lifetime: Lifetime) -> Self {
+    /// What is to be sent of a message, and which one it is.
+    pub(crate) const fn new(payload: Bytes, stream: u16, mid: u32, flags: u8) -> Self {
         Self {
             payload,
-            ppid,
+            ppid_or_fsn: 0,
             stream,
-            ssn,
             flags,
             state: ChunkState::InFlight,
+            mid,
+            to_previous: 0,
+            to_next: 0,
             misses: 0,
             is_fast_retransmitted: false,
             retransmits: 0,
-            lifetime,
+            lifetime: Lifetime { max_retransmits: None, expires: None },
         }
     }
 
@@ -61,8 +91,8 @@ impl Chunk {
     }
 
     /// What it takes of a packet, padding apart.
-    pub(crate) const fn size(&self) -> usize {
-        self.payload.len() + DATA_HEADER_LEN
+    pub(crate) const fn size(&self, format: Format) -> usize {
+        self.payload.len() + format.header_len()
     }
 
     pub(crate) const fn is(&self, flag: u8) -> bool {
@@ -82,16 +112,17 @@ impl Chunk {
             || self.lifetime.max_retransmits.is_some_and(|times| self.retransmits >= times)
     }
 
-    pub(crate) fn write(&self, tsn: Tsn, out: &mut Vec<u8>) {
-        Data {
-            flags: self.flags,
-            tsn: tsn.wire(),
-            stream: self.stream,
-            ssn: self.ssn,
-            ppid: self.ppid,
-            payload: &self.payload,
+    pub(crate) fn write(&self, tsn: Tsn, format: Format, out: &mut Vec<u8>) {
+        let Self { flags, stream, mid, ppid_or_fsn, .. } = *self;
+        let (tsn, payload) = (tsn.wire(), self.payload.as_ref());
+        match format {
+            // RFC 9260 §3.3.1: the SSN of an unordered message says nothing.
+            Format::Data => {
+                let ssn = if self.is_ordered() { mid as u16 } else { 0 };
+                Data { flags, tsn, stream, ssn, ppid: ppid_or_fsn, payload }.write(out);
+            }
+            Format::Interleaved => IData { flags, tsn, stream, mid, ppid_or_fsn, payload }.write(out),
         }
-        .write(out);
     }
 }
 
@@ -105,8 +136,8 @@ pub(crate) struct Flight {
 
 impl Flight {
     /// Bytes with chunk headers, which is what congestion control counts.
-    pub(crate) const fn size(self) -> usize {
-        self.len + self.chunks * DATA_HEADER_LEN
+    pub(crate) const fn size(self, format: Format) -> usize {
+        self.len + self.chunks * format.header_len()
     }
 
     const fn add(&mut self, len: usize) {
@@ -123,6 +154,7 @@ impl Flight {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Outstanding {
+    format: Format,
     /// The TSN of the first chunk, or of the next one if there is none.
     first: Tsn,
     chunks: VecDeque<Chunk>,
@@ -134,9 +166,9 @@ pub(crate) struct Outstanding {
 }
 
 impl Outstanding {
-    pub(crate) const fn new(initial: Tsn) -> Self {
+    pub(crate) const fn new(initial: Tsn, format: Format) -> Self {
         let flight = Flight { chunks: 0, len: 0 };
-        Self { first: initial, chunks: VecDeque::new(), len: 0, flight, resend: BTreeSet::new() }
+        Self { format, first: initial, chunks: VecDeque::new(), len: 0, flight, resend: BTreeSet::new() }
     }
 
     /// The last TSN that was acknowledged cumulatively.
@@ -158,6 +190,14 @@ impl Outstanding {
 
     pub(crate) const fn len(&self) -> usize {
         self.len
+    }
+
+    pub(crate) const fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) const fn flight_size(&self) -> usize {
+        self.flight.size(self.format)
     }
 
     pub(crate) const fn flight(&self) -> Flight {
@@ -186,11 +226,18 @@ impl Outstanding {
     }
 
     /// Takes a chunk that is sent now, or one that is `Abandoned` from the beginning.
+    #[inline]
     pub(crate) fn push(&mut self, chunk: Chunk) -> Tsn {
         let tsn = self.next_tsn();
         self.len += chunk.len();
         if chunk.state == ChunkState::InFlight {
             self.flight.add(chunk.len());
+        }
+        let to_previous = chunk.to_previous;
+        if to_previous > 0
+            && let Some(previous) = self.get_mut(tsn.minus(to_previous.into()))
+        {
+            previous.to_next = to_previous;
         }
         self.chunks.push_back(chunk);
         tsn
@@ -208,7 +255,7 @@ impl Outstanding {
                 ChunkState::Acked | ChunkState::Abandoned => {}
             }
             if matches!(chunk.state, ChunkState::InFlight | ChunkState::Lost) {
-                acked += chunk.size();
+                acked += chunk.size(self.format);
             }
             self.len -= chunk.len();
             self.first = self.first.next();
@@ -218,8 +265,9 @@ impl Outstanding {
 
     /// A gap ack block tells that this chunk has arrived; returns how many bytes were not yet known to have.
     pub(crate) fn ack(&mut self, tsn: Tsn) -> usize {
+        let format = self.format;
         let Some(chunk) = self.get_mut(tsn) else { return 0 };
-        let (len, size, state) = (chunk.len(), chunk.size(), chunk.state);
+        let (len, size, state) = (chunk.len(), chunk.size(format), chunk.state);
         match state {
             ChunkState::Acked | ChunkState::Abandoned => return 0,
             ChunkState::InFlight => {
@@ -289,23 +337,27 @@ impl Outstanding {
     /// Gives up the whole message that the chunk is of. True if more of it has not been sent yet.
     pub(crate) fn abandon_message(&mut self, tsn: Tsn) -> bool {
         let mut at = tsn;
-        while self.get(at).is_some_and(|chunk| !chunk.is(BEGINNING)) && at > self.first {
-            at = at.previous();
+        while let Some(chunk) = self.get(at)
+            && chunk.to_previous > 0
+            && let previous = at.minus(chunk.to_previous.into())
+            && previous >= self.first
+        {
+            at = previous;
         }
         loop {
             let Some(chunk) = self.get_mut(at) else { return true };
             let (len, state) = (chunk.len(), chunk.state);
-            let is_end = chunk.is(ENDING);
+            let (is_end, to_next) = (chunk.is(ENDING), chunk.to_next);
             chunk.state = ChunkState::Abandoned;
             match state {
                 ChunkState::InFlight => self.flight.remove(len),
                 ChunkState::Lost => _ = self.resend.remove(&at),
                 ChunkState::Acked | ChunkState::Abandoned => {}
             }
-            if is_end {
-                return false;
+            if is_end || to_next == 0 {
+                return !is_end;
             }
-            at = at.next();
+            at = at.plus(to_next.into());
         }
     }
 

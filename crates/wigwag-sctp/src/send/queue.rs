@@ -1,12 +1,19 @@
-//! Messages that wait to be sent for the first time: a queue for each stream, message by message in turn.
+//! Messages that wait to be sent for the first time: a queue for each stream, and whose turn it is.
+//!
+//! In DATA chunks a message that was begun is ended before another begins. In I-DATA chunks each chunk is a turn of its own
+//! (RFC 8260); but no more long messages are begun than the peer has room for together, or none of them would end.
 
 use super::account::Account;
-use super::outstanding::{Chunk, Lifetime};
-use super::stream::{Message, Reset, Stamp, Streams};
+use super::lines::{Lines, Next};
+use super::outstanding::{Chunk, ChunkState, Format, Lifetime};
+use super::schedule::PRIORITY_DEFAULT;
+use super::stream::{Message, Reset, Stamp, Stream, Streams};
 use crate::chunk::{BEGINNING, ENDING, UNORDERED};
+use crate::config::Scheduler;
+use crate::serial::Tsn;
 use crate::{Reliability, SendOptions};
 use bytes::Bytes;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// Why a message was not queued.
@@ -21,25 +28,46 @@ pub(crate) enum Refused {
 pub(crate) struct Queue {
     streams: Streams,
     account: Account,
-    /// The streams that have messages, each once, in turn. A message that was begun is at the front until it has ended.
-    ready: VecDeque<u16>,
+    /// The streams that have messages.
+    lines: Lines,
+    arrivals: u64,
     unstamped: Vec<u16>,
+    /// How many messages have a lifetime: if none has, none is looked at for it.
+    timed: usize,
     /// Streams that are to be reset, and have nothing left to send.
     drained: BTreeSet<u16>,
+    /// Messages that may give way to more important ones, the least important last; and how many did.
+    by_priority: BTreeMap<(u32, u64), u16>,
+    displaced: u64,
 }
 
 impl Queue {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, scheduler: Scheduler) -> Self {
         Self {
             streams: Streams::default(),
             account: Account::new(capacity),
-            ready: VecDeque::new(),
+            lines: Lines::new(scheduler),
+            arrivals: 0,
             unstamped: Vec::new(),
+            timed: 0,
             drained: BTreeSet::new(),
+            by_priority: BTreeMap::new(),
+            displaced: 0,
         }
     }
 
+    /// Chunks of this format are cut from now on, for a peer with a window of `peer_window` bytes.
+    pub(crate) fn set_format(&mut self, format: Format, peer_window: u32) {
+        self.lines.format = format;
+        self.lines.begun_max = peer_window as usize / 2;
+    }
+
     pub(crate) fn push(&mut self, id: u16, ppid: u32, data: Bytes, options: SendOptions) -> Result<(), Refused> {
+        if let Reliability::Priority(priority) = options.reliability
+            && self.streams.get(id).is_none_or(|stream| stream.reset == Reset::Idle)
+        {
+            self.displace(data.len(), priority);
+        }
         let stream = self.streams.get_or_insert(id);
         if stream.reset != Reset::Idle {
             return Err(Refused::Resetting(data));
@@ -47,21 +75,72 @@ impl Queue {
         if !self.account.admit(data.len()) {
             return Err(Refused::Full(data));
         }
-        let (max_retransmits, expiry) = match options.reliability {
-            Reliability::Reliable => (None, Stamp::Never),
-            Reliability::MaxRetransmits(times) => (Some(times), Stamp::Never),
-            Reliability::MaxLifetime(lifetime) => (None, Stamp::Pending(lifetime)),
-        };
+        let (mut max_retransmits, mut expiry, mut priority) = (None, Stamp::Never, None);
+        match options.reliability {
+            Reliability::Reliable => {}
+            Reliability::MaxRetransmits(times) => max_retransmits = Some(times),
+            Reliability::MaxLifetime(lifetime) => expiry = Stamp::Pending(lifetime),
+            Reliability::Priority(number) => priority = Some(number),
+        }
         if expiry != Stamp::Never {
             self.unstamped.push(id);
+            self.timed += 1;
         }
-        self.account.charge_message(data.len(), stream);
+        let arrival = self.arrivals;
+        self.arrivals = arrival.wrapping_add(1);
+        if let Some(priority) = priority {
+            self.by_priority.insert((priority, arrival), id);
+        }
+        let len = data.len();
         let is_unordered = options.unordered;
-        stream.messages.push_back(Message { ppid, data, is_unordered, is_begun: false, max_retransmits, expiry });
+        let message = Message {
+            ppid,
+            data,
+            len,
+            is_unordered,
+            last_tsn: None,
+            fsn: 0,
+            arrival,
+            max_retransmits,
+            expiry,
+            priority,
+        };
+        self.account.charge_message(len, stream);
+        stream.messages.push_back(message);
         if stream.messages.len() == 1 {
-            self.ready.push_back(id);
+            self.lines.enter(id, stream);
         }
         Ok(())
+    }
+
+    /// Discards less important messages that were not begun until one of `len` bytes fits, as far as there are any.
+    //
+    // RFC 7496 §3.3: "If there is not enough send buffer space to send a user message using this policy, […] lower-priority
+    // user messages can be abandoned".
+    fn displace(&mut self, len: usize, priority: u32) {
+        while self.account.is_full(len)
+            && let Some((&(least, arrival), &id)) = self.by_priority.last_key_value()
+            && least > priority
+        {
+            self.by_priority.remove(&(least, arrival));
+            let Some(stream) = self.streams.get_mut(id) else { continue };
+            let Ok(index) = stream.messages.binary_search_by_key(&arrival, |message| message.arrival) else { continue };
+            let Some(message) = stream.messages.remove(index) else { continue };
+            stream.unstamped_from -= usize::from(index < stream.unstamped_from);
+            if stream.messages.is_empty() {
+                self.lines.leave(id);
+            }
+            if stream.is_drained() {
+                self.drained.insert(id);
+            }
+            self.account.uncharge_message(message.data.len(), id, stream);
+            self.displaced += 1;
+        }
+    }
+
+    /// How many messages gave way to more important ones.
+    pub(crate) const fn displaced(&self) -> u64 {
+        self.displaced
     }
 
     /// Lets the lifetimes of new messages begin.
@@ -79,82 +158,147 @@ impl Queue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.ready.is_empty()
+        self.lines.is_empty()
+    }
+
+    /// Whether a message was begun and not ended.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.lines.has_begun()
+    }
+
+    /// Every stream counts its messages from 0.
+    pub(crate) fn begin_anew(&mut self) {
+        self.streams.iter_mut().for_each(|(_, stream)| stream.begin_anew());
+    }
+
+    /// The streams that were used.
+    pub(crate) fn used(&mut self) -> Vec<u16> {
+        self.streams.iter_mut().map(|(id, _)| id).collect()
+    }
+
+    fn message(&self, id: u16) -> Option<&Message> {
+        self.streams.get(id)?.messages.front()
     }
 
     fn next(&self) -> Option<&Message> {
-        self.streams.get(*self.ready.front()?)?.messages.front()
+        self.message(self.lines.next(&self.streams)?.id())
     }
 
     /// How many bytes the next chunk carries, of at most `max`.
+    #[inline]
     pub(crate) fn next_len(&self, max: usize) -> Option<usize> {
         self.next().map(|message| message.data.len().min(max))
     }
 
     /// When the next message will have lived too long.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        if self.timed == 0 {
+            return None;
+        }
         self.next()?.expiry.at()
     }
 
-    /// Discards messages that have lived too long, as far as they are next. `Some`: one of them had been begun.
-    pub(crate) fn expire(&mut self, now: Instant, abandoned: &mut u64) -> Option<Chunk> {
-        while self.next_expiry().is_some_and(|at| at <= now) {
-            let begun = self.drop_begun();
-            if begun.is_some() {
-                return begun;
+    /// Discards messages that have lived too long, as far as they are next. `Some`: one of them had been begun; the chunk, whose
+    /// TSN is `tsn`, stands for the rest of it.
+    pub(crate) fn expire(&mut self, now: Instant, tsn: Tsn, abandoned: &mut u64) -> Option<Chunk> {
+        while self.timed > 0
+            && let Some(next) = self.lines.next(&self.streams)
+            && let Some(message) = self.message(next.id())
+            && message.expiry.at().is_some_and(|at| at <= now)
+        {
+            if message.is_begun() {
+                return self.drop_begun(next.id(), tsn);
             }
             *abandoned += 1;
-            self.pop_front();
+            self.end_message(next);
         }
         None
     }
 
-    /// Discards the rest of the message that was begun, if there is one. The chunk stands for it.
-    pub(crate) fn drop_begun(&mut self) -> Option<Chunk> {
-        let id = *self.ready.front()?;
+    /// Discards the rest of the message of the stream that was begun, if there is one. The chunk, whose TSN is `tsn`, stands for it.
+    pub(crate) fn drop_begun(&mut self, id: u16, tsn: Tsn) -> Option<Chunk> {
         let stream = self.streams.get_mut(id)?;
-        let message = stream.messages.front().filter(|message| message.is_begun)?;
-        let (ppid, is_unordered) = (message.ppid, message.is_unordered);
-        let ssn = stream.ssn(is_unordered, true);
-        self.pop_front();
+        let message = stream.messages.front().filter(|message| message.is_begun())?;
+        let (is_unordered, ppid, fsn) = (message.is_unordered, message.ppid, message.fsn);
+        let to_previous = message.last_tsn.map_or(0, |last| last.distance_to(tsn));
+        let mid = stream.mid(is_unordered, true);
+        let next = self.lines.drop_begun(id);
+        self.end_message(next);
         let flags = ENDING | if is_unordered { UNORDERED } else { 0 };
-        Some(Chunk::new(Bytes::new(), ppid, id, ssn, flags, Lifetime::default()))
+        let mut chunk = Chunk::new(Bytes::new(), id, mid, flags);
+        chunk.ppid_or_fsn = if self.lines.format == Format::Interleaved { fsn } else { ppid };
+        chunk.to_previous = u32::try_from(to_previous).unwrap_or_default();
+        chunk.state = ChunkState::Abandoned;
+        Some(chunk)
     }
 
-    /// Cuts off the next chunk, of `len` bytes, which `next_len` has told.
-    pub(crate) fn cut(&mut self, len: usize) -> Option<Chunk> {
-        let id = *self.ready.front()?;
-        let stream = self.streams.get_mut(id)?;
+    /// Cuts off the next chunk, of `len` bytes, which `next_len` has told; its TSN is `tsn`.
+    pub(crate) fn cut(&mut self, len: usize, tsn: Tsn) -> Option<Chunk> {
+        let next = self.lines.next(&self.streams)?;
+        let id = next.id();
+        let Self { streams, account, lines, by_priority, drained, .. } = self;
+        let stream = streams.get_mut(id)?;
         let message = stream.messages.front_mut()?;
         let is_end = len >= message.data.len();
         let payload = if is_end { std::mem::take(&mut message.data) } else { message.data.split_to(len) };
-        let mut flags = if message.is_unordered { UNORDERED } else { 0 };
-        if !std::mem::replace(&mut message.is_begun, true) {
-            flags |= BEGINNING;
-        }
+        let to_previous = message.last_tsn.replace(tsn).map_or(0, |last| last.distance_to(tsn));
+        let is_begin = to_previous == 0;
+        let (whole_len, is_unordered) = (message.len, message.is_unordered);
+        let unordered = if is_unordered { UNORDERED } else { 0 };
+        let flags = unordered | if is_begin { BEGINNING } else { 0 } | if is_end { ENDING } else { 0 };
+        let is_numbered = lines.format == Format::Interleaved && !is_begin;
+        let ppid_or_fsn = if is_numbered { message.fsn } else { message.ppid };
+        message.fsn = message.fsn.wrapping_add(1);
         let lifetime = Lifetime { max_retransmits: message.max_retransmits, expires: message.expiry.at() };
-        let (ppid, is_unordered) = (message.ppid, message.is_unordered);
-        let ssn = stream.ssn(is_unordered, is_end);
-        self.account.uncharge(payload.len(), id, stream);
-        if is_end {
-            flags |= ENDING;
-            self.pop_front();
+        self.timed -= usize::from(is_end && message.is_timed());
+        if let Some(priority) = message.priority.filter(|_| is_begin) {
+            by_priority.remove(&(priority, message.arrival));
         }
-        Some(Chunk::new(payload, ppid, id, ssn, flags, lifetime))
+        let mid = stream.mid(is_unordered, is_end);
+        account.uncharge(payload.len(), id, stream);
+        lines.charge(payload.len(), is_begin.then_some(whole_len), stream);
+        if is_end {
+            stream.pop_message();
+            lines.end(next, Some(whole_len), stream);
+            if stream.is_drained() {
+                drained.insert(id);
+            }
+            account.uncharge_message(0, id, stream);
+        } else {
+            lines.put_back(next, stream);
+        }
+        let mut chunk = Chunk::new(payload, id, mid, flags);
+        chunk.ppid_or_fsn = ppid_or_fsn;
+        chunk.to_previous = u32::try_from(to_previous).unwrap_or_default();
+        chunk.lifetime = lifetime;
+        Some(chunk)
     }
 
-    /// Discards the message at the front with what it charges, and lets the next stream have its turn.
-    fn pop_front(&mut self) {
-        let Some(id) = self.ready.pop_front() else { return };
+    /// Discards the first message of the stream whose turn it is, with what it charges; if there are more, the stream waits for its
+    /// next turn.
+    fn end_message(&mut self, next: Next) {
+        let id = next.id();
         let Some(stream) = self.streams.get_mut(id) else { return };
-        let Some(message) = stream.messages.pop_front() else { return };
-        stream.unstamped_from = stream.unstamped_from.saturating_sub(1);
-        if !stream.messages.is_empty() {
-            self.ready.push_back(id);
-        } else if stream.reset == Reset::Wanted {
+        let Some(message) = stream.pop_message() else { return };
+        if let Some(priority) = message.priority {
+            self.by_priority.remove(&(priority, message.arrival));
+        }
+        self.timed -= usize::from(message.is_timed());
+        self.lines.end(next, message.is_begun().then_some(message.len), stream);
+        if stream.is_drained() {
             self.drained.insert(id);
         }
         self.account.uncharge_message(message.data.len(), id, stream);
+    }
+
+    /// The share of the path that a stream gets, or its rank, as the scheduler has it.
+    pub(crate) fn set_priority(&mut self, id: u16, priority: u16) {
+        let stream = self.streams.get_or_insert(id);
+        stream.priority = if priority == PRIORITY_DEFAULT { 0 } else { priority };
+        self.lines.changed(id, stream);
+        if stream.is_unused() {
+            self.streams.remove(id);
+        }
     }
 
     pub(crate) fn buffered(&self, stream: u16) -> usize {
@@ -224,7 +368,8 @@ impl Queue {
         let is_wanted = is_reset && stream.reset == Reset::UnderWayAndWanted;
         stream.reset = if is_wanted { Reset::Wanted } else { Reset::Idle };
         if is_reset {
-            stream.next_ssn = 0;
+            stream.begin_anew();
+            stream.priority = 0;
         }
         if is_wanted {
             self.drained.insert(id);
@@ -243,27 +388,36 @@ impl Queue {
 
     /// Discards what waits on streams from `streams` on; returns those that had messages or waited to be reset.
     pub(crate) fn limit_streams(&mut self, streams: u16) -> Vec<u16> {
-        self.ready.retain(|id| *id < streams);
+        self.lines.limit(streams);
+        self.by_priority.retain(|_, id| *id < streams);
         self.drained.retain(|id| *id < streams);
-        let Self { streams: all, account, .. } = self;
+        let Self { streams: all, account, timed, .. } = self;
         let refused = all.iter_mut().filter(|(id, _)| *id >= streams);
-        refused.filter_map(|(id, stream)| stream.clear(id, account).then_some(id)).collect()
+        let clear = |(id, stream): (u16, &mut Stream)| {
+            *timed -= stream.messages.iter().filter(|message| message.is_timed()).count();
+            stream.clear(id, account).then_some(id)
+        };
+        refused.filter_map(clear).collect()
     }
 
     /// Every stream begins anew, and has nothing to send.
     pub(crate) fn clear(&mut self) {
-        self.ready.clear();
+        self.lines.clear();
+        self.timed = 0;
+        self.by_priority.clear();
         self.unstamped.clear();
         self.drained.clear();
         for (id, stream) in self.streams.iter_mut() {
             stream.clear(id, &mut self.account);
-            stream.next_ssn = 0;
+            stream.begin_anew();
         }
         self.streams.retain_used();
     }
 
     pub(crate) fn invariants(&self) {
         self.account.invariants(self.streams.all());
-        debug_assert_eq!(self.ready.len(), self.streams.all().filter(|stream| !stream.messages.is_empty()).count());
+        self.lines.invariants(self.streams.all());
+        let timed = self.streams.all().flat_map(|stream| &stream.messages).filter(|message| message.is_timed());
+        debug_assert!(timed.count() <= self.timed, "what has a lifetime is looked at");
     }
 }

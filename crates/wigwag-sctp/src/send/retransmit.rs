@@ -2,12 +2,13 @@
 
 use super::congestion::Congestion;
 use super::forward::Forward;
-use super::outstanding::{ChunkState, Outstanding};
+use super::outstanding::{ChunkState, Format, Outstanding};
 use super::queue::Queue;
 use super::rto::Rto;
 use crate::Config;
-use crate::chunk::{DATA_HEADER_LEN, ENDING, Sack};
+use crate::chunk::{ENDING, Sack};
 use crate::packet::HEADER_LEN;
+use crate::parameter::Extensions;
 use crate::serial::Tsn;
 use crate::stats::Stats;
 use crate::wire::padding;
@@ -16,6 +17,11 @@ use wigwag_sansio::{Timer, earliest};
 
 /// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
 const TSN_SPAN_MAX: usize = 60_000;
+
+/// RFC 9260 §2.3: the PMDCS, what the DATA chunks of one packet have room for, their headers included.
+const fn pmdcs(mtu: usize) -> usize {
+    mtu - HEADER_LEN
+}
 
 /// What a SACK has brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +66,7 @@ pub(crate) struct Transmission {
     /// Bytes of user data, acknowledged by gap blocks or not, that are kept at most.
     outstanding_max: usize,
     may_give_up: bool,
+    is_held: bool,
     gaps: Vec<Block>,
     /// The blocks of the SACK before. Only here to keep its capacity and to tell what is new.
     gaps_before: Vec<Block>,
@@ -67,10 +74,10 @@ pub(crate) struct Transmission {
 }
 
 impl Transmission {
-    pub(crate) fn new(config: &Config, mtu: usize, initial: Tsn, peer_window: u32, may_give_up: bool) -> Self {
+    pub(crate) fn new(config: &Config, mtu: usize, initial: Tsn, peer_window: u32, extensions: Extensions) -> Self {
         Self {
-            outstanding: Outstanding::new(initial),
-            congestion: Congestion::new(mtu),
+            outstanding: Outstanding::new(initial, Format::new(extensions.has_interleaving)),
+            congestion: Congestion::new(pmdcs(mtu)),
             rto: Rto::new(config),
             t3: Timer::idle(),
             recovery: None,
@@ -82,7 +89,8 @@ impl Transmission {
             last_sent: None,
             has_heard: true,
             outstanding_max: config.send_buffer.max(mtu),
-            may_give_up,
+            may_give_up: extensions.has_forward_tsn,
+            is_held: false,
             gaps: Vec::new(),
             gaps_before: Vec::new(),
             mtu,
@@ -99,7 +107,7 @@ impl Transmission {
 
     pub(crate) fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu;
-        self.congestion.set_mtu(mtu);
+        self.congestion.set_pmdcs(pmdcs(mtu));
     }
 
     /// Whether everything that was sent is acknowledged.
@@ -116,6 +124,20 @@ impl Transmission {
         self.outstanding.cumulative()
     }
 
+    /// Whether nothing new is sent for the time being.
+    pub(crate) const fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
+    }
+
+    /// Nothing is outstanding, and this is the next TSN.
+    pub(crate) fn restart(&mut self, next: u32) {
+        debug_assert!(self.is_done());
+        self.outstanding = Outstanding::new(Tsn::first(next), self.outstanding.format());
+        (self.recovery, self.measuring, self.reset_barrier) = (None, None, None);
+        self.gaps.clear();
+        self.t3.stop();
+    }
+
     pub(crate) const fn set_reset_barrier(&mut self, tsn: Tsn) {
         self.reset_barrier = Some(tsn);
     }
@@ -129,7 +151,7 @@ impl Transmission {
         stats.rto = self.rto.current();
         stats.congestion_window = self.congestion.window();
         stats.slow_start_threshold = self.congestion.ssthresh();
-        stats.in_flight = self.outstanding.flight().size();
+        stats.in_flight = self.outstanding.flight_size();
         stats.peer_receive_window = u32::try_from(self.peer_window).unwrap_or(u32::MAX);
     }
 
@@ -153,14 +175,15 @@ impl Transmission {
             return SackOutcome::Invalid;
         }
         self.has_heard = true;
-        let before = self.outstanding.flight().size();
+        let before = self.outstanding.flight_size();
         let is_advanced = cumulative > self.outstanding.cumulative();
         self.measure(cumulative, now);
         let mut acked = self.outstanding.ack_up_to(cumulative);
         acked += self.ack_gaps(now);
         let was_closed = self.peer_window < self.mtu;
         self.peer_window = sack.a_rwnd as usize;
-        if was_closed && self.peer_window >= self.mtu && !is_advanced {
+        // A window of a packet or two is none yet.
+        if was_closed && self.peer_window >= 2 * self.mtu && !is_advanced {
             self.resend_probe(now);
         }
         if self.recovery.is_some_and(|point| cumulative >= point) {
@@ -314,9 +337,9 @@ impl Transmission {
         stats.messages_abandoned += 1;
         // What was not sent gets a TSN nevertheless: the end of the message, which the peer is told to skip.
         if self.outstanding.abandon_message(tsn)
-            && let Some(mut end) = queue.drop_begun()
+            && let Some(stream) = self.outstanding.get(tsn).map(|chunk| chunk.stream)
+            && let Some(end) = queue.drop_begun(stream, self.outstanding.next_tsn())
         {
-            end.state = ChunkState::Abandoned;
             self.outstanding.push(end);
         }
     }
@@ -373,13 +396,10 @@ impl Transmission {
         {
             self.abandon(tsn, queue, stats);
         }
-        while let Some(mut end) = queue.expire(now, &mut stats.messages_abandoned) {
+        while let Some(end) = queue.expire(now, self.outstanding.next_tsn(), &mut stats.messages_abandoned) {
             stats.messages_abandoned += 1;
-            end.state = ChunkState::Abandoned;
             let tsn = self.outstanding.push(end);
-            if self.outstanding.get(tsn.previous()).is_some_and(|chunk| !chunk.is(ENDING)) {
-                self.outstanding.abandon_message(tsn.previous());
-            }
+            self.outstanding.abandon_message(tsn);
         }
         if stats.messages_abandoned > was {
             self.forward_if_abandoned(now);
@@ -401,7 +421,7 @@ impl Transmission {
 
     /// The longest payload of a chunk. A multiple of four, so that a full chunk has no padding.
     pub(crate) const fn payload_max(&self) -> usize {
-        (self.mtu - HEADER_LEN - DATA_HEADER_LEN) & !3
+        (self.mtu - HEADER_LEN - self.outstanding.format().header_len()) & !3
     }
 
     // RFC 9260 §6.1 A: "At any given time, the data sender MUST NOT transmit new data to any destination transport
@@ -415,16 +435,18 @@ impl Transmission {
     // RFC 9260 §6.1 B: "At any given time, the sender MUST NOT transmit new data to a given transport address if it has
     // cwnd + (PMDCS - 1) or more bytes of data outstanding to that transport address."
     fn fits_path(&self) -> bool {
-        self.outstanding.flight().size() < self.congestion.window()
+        self.outstanding.flight_size() < self.congestion.window()
     }
 
     fn may_resend(&self) -> Option<usize> {
         let (_, chunk) = self.outstanding.next_lost()?;
-        ((self.is_fast_packet_owed || self.fits_path()) && self.fits_peer(chunk.len())).then_some(chunk.size())
+        ((self.is_fast_packet_owed || self.fits_path()) && self.fits_peer(chunk.len()))
+            .then_some(chunk.size(self.outstanding.format()))
     }
 
+    #[inline]
     fn may_send(&self, queue: &Queue) -> Option<usize> {
-        if !self.fits_path() || self.outstanding.next_lost().is_some() {
+        if self.is_held && !queue.has_begun() || !self.fits_path() || self.outstanding.next_lost().is_some() {
             return None;
         }
         let len = queue.next_len(self.payload_max())?;
@@ -440,32 +462,33 @@ impl Transmission {
 
     /// How much room the next DATA chunk takes, if one may be sent.
     pub(crate) fn next_size(&self, queue: &Queue) -> Option<usize> {
-        self.may_resend().or_else(|| self.may_send(queue).map(|len| len + DATA_HEADER_LEN))
+        self.may_resend().or_else(|| self.may_send(queue).map(|len| len + self.outstanding.format().header_len()))
     }
 
     /// Appends what may be sent and fits before `end`: FORWARD TSN, what was lost, what is new.
     pub(crate) fn write(&mut self, now: Instant, end: usize, out: &mut Vec<u8>, queue: &mut Queue, stats: &mut Stats) {
         self.write_forward(now, end, out);
         let start = out.len();
+        let format = self.outstanding.format();
         let fits = |size: usize, out: &Vec<u8>| out.len() + size + padding(size) <= end;
         while let Some(size) = self.may_resend().filter(|size| fits(*size, out)) {
             let Some((tsn, chunk)) = self.outstanding.next_lost() else { break };
-            debug_assert_eq!(size, chunk.size());
-            chunk.write(tsn, out);
+            debug_assert_eq!(size, chunk.size(format));
+            chunk.write(tsn, format, out);
             self.outstanding.resent(tsn);
             stats.retransmitted += 1;
         }
         if out.len() > start {
             self.is_fast_packet_owed = false;
         }
-        while fits(DATA_HEADER_LEN + 1, out)
-            && let Some(len) = self.may_send(queue).filter(|len| fits(len + DATA_HEADER_LEN, out))
+        while fits(format.header_len() + 1, out)
+            && let Some(len) = self.may_send(queue).filter(|len| fits(len + format.header_len(), out))
         {
             self.decay(now);
-            let Some(chunk) = queue.cut(len) else { break };
+            let Some(chunk) = queue.cut(len, self.outstanding.next_tsn()) else { break };
             stats.bytes_sent += len as u64;
             stats.messages_sent += u64::from(chunk.is(ENDING));
-            chunk.write(self.outstanding.next_tsn(), out);
+            chunk.write(self.outstanding.next_tsn(), format, out);
             let tsn = self.outstanding.push(chunk);
             self.measuring.get_or_insert((tsn, now));
         }
@@ -492,7 +515,7 @@ impl Transmission {
             self.outstanding.invariants();
         }
         debug_assert!(
-            self.outstanding.flight().size() <= self.congestion.window() + self.mtu
+            self.outstanding.flight_size() <= self.congestion.window() + self.mtu
                 || self.is_fast_packet_owed
                 || self.recovery.is_some()
                 || self.t3.is_armed(),

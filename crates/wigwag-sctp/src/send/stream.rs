@@ -1,6 +1,7 @@
 //! What waits on each stream, and how often a stream was looked at.
 
 use super::account::Account;
+use crate::serial::Tsn;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -28,10 +29,18 @@ pub(super) struct Message {
     pub(super) ppid: u32,
     /// What of it was not sent.
     pub(super) data: Bytes,
+    /// How long it is, what was sent included.
+    pub(super) len: usize,
     pub(super) is_unordered: bool,
-    pub(super) is_begun: bool,
+    /// The TSN of its last fragment, once it was begun, and how many there were.
+    pub(super) last_tsn: Option<Tsn>,
+    pub(super) fsn: u32,
+    /// Its number among all messages, in the order in which they came.
+    pub(super) arrival: u64,
     pub(super) max_retransmits: Option<u16>,
     pub(super) expiry: Stamp,
+    /// It may give way to messages with smaller ones.
+    pub(super) priority: Option<u32>,
 }
 
 /// How far a stream is on its way to begin anew.
@@ -50,7 +59,14 @@ pub(super) enum Reset {
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     pub(super) messages: VecDeque<Message>,
-    pub(super) next_ssn: u16,
+    /// The MID of the next ordered message, whose lower half is its SSN.
+    pub(super) next_mid: u32,
+    /// The MID of the next message that is not.
+    pub(super) next_unordered_mid: u32,
+    /// The share of the path, or the rank, by which its turn comes; 0: as it is at first.
+    pub(super) priority: u16,
+    /// Up to when its share is used up, in the time of a fair queue.
+    pub(super) virtual_time: u64,
     /// Bytes of `messages`.
     pub(super) buffered: usize,
     pub(super) threshold: usize,
@@ -58,6 +74,16 @@ pub(super) struct Stream {
     pub(super) unstamped_from: usize,
     pub(super) reset: Reset,
     pub(super) is_low_owed: bool,
+}
+
+impl Message {
+    pub(super) fn is_timed(&self) -> bool {
+        self.expiry != Stamp::Never
+    }
+
+    pub(super) const fn is_begun(&self) -> bool {
+        self.last_tsn.is_some()
+    }
 }
 
 impl Stream {
@@ -73,14 +99,27 @@ impl Stream {
         self.unstamped_from = self.messages.len();
     }
 
-    /// The SSN of a chunk, which is the last one of its message or not.
-    pub(super) fn ssn(&mut self, is_unordered: bool, is_end: bool) -> u16 {
-        if is_unordered {
-            return 0;
-        }
-        let ssn = self.next_ssn;
-        self.next_ssn = ssn.wrapping_add(u16::from(is_end));
-        ssn
+    pub(super) fn pop_message(&mut self) -> Option<Message> {
+        self.unstamped_from = self.unstamped_from.saturating_sub(1);
+        self.messages.pop_front()
+    }
+
+    /// Everything was sent, and the stream is to be reset.
+    pub(super) fn is_drained(&self) -> bool {
+        self.reset == Reset::Wanted && self.messages.is_empty()
+    }
+
+    /// The MID of a chunk, which is the last one of its message or not.
+    pub(super) const fn mid(&mut self, is_unordered: bool, is_end: bool) -> u32 {
+        let next = if is_unordered { &mut self.next_unordered_mid } else { &mut self.next_mid };
+        let mid = *next;
+        *next = mid.wrapping_add(is_end as u32);
+        mid
+    }
+
+    /// Messages are counted from 0 again.
+    pub(super) const fn begin_anew(&mut self) {
+        (self.next_mid, self.next_unordered_mid) = (0, 0);
     }
 
     /// Discards what waits here, and forgets that it was to be reset. Whether there was any of it.
@@ -96,7 +135,9 @@ impl Stream {
 
     /// Whether it is as if it had never been used.
     pub(super) fn is_unused(&self) -> bool {
-        self.next_ssn == 0
+        self.next_mid == 0
+            && self.next_unordered_mid == 0
+            && self.priority == 0
             && self.threshold == 0
             && self.reset == Reset::Idle
             && self.messages.is_empty()

@@ -164,6 +164,14 @@ fn describe(chunk: &[u8], base: u32) -> String {
         10 => "COOKIE ECHO".into(),
         11 => "COOKIE ACK".into(),
         14 => "SHUTDOWN COMPLETE".into(),
+        64 => {
+            let flags: String = [(8, 'I'), (4, 'U'), (2, 'B'), (1, 'E')]
+                .iter()
+                .filter(|(bit, _)| chunk[1] & bit != 0)
+                .map(|(_, f)| *f)
+                .collect();
+            format!("I-DATA {} {flags} {}:{} ({})", tsn(4), u16_at(8), tsn_at(12), chunk.len() - 20)
+        }
         130 if u16_at(4) == 13 => {
             let streams: Vec<_> = (20..4 + usize::from(u16_at(6))).step_by(2).map(u16_at).collect();
             format!("RE-CONFIG reset {streams:?}")
@@ -173,6 +181,13 @@ fn describe(chunk: &[u8], base: u32) -> String {
             let skips: String =
                 (8..chunk.len()).step_by(4).map(|at| format!(" {}:{}", u16_at(at), u16_at(at + 2))).collect();
             format!("FORWARD TSN {}{skips}", tsn(4) as i32)
+        }
+        194 => {
+            let skip = |at: usize| {
+                format!(" {}:{}{}", u16_at(at), tsn_at(at + 4), if u16_at(at + 2) & 1 == 0 { "" } else { "U" })
+            };
+            let skips: String = (8..chunk.len()).step_by(8).map(skip).collect();
+            format!("I-FORWARD TSN {}{skips}", tsn(4) as i32)
         }
         kind => format!("chunk {kind}"),
     }

@@ -6,7 +6,7 @@ use crate::common::{self, Peer, chunks, config, has_chunk, world};
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::time::Duration;
-use wigwag_sctp::{Config, Event, Reliability, SendOptions};
+use wigwag_sctp::{Config, Event, Reliability, Scheduler, SendOptions};
 use wigwag_sim::{A, Host, World, Z};
 
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +32,33 @@ fn lengths() -> impl Strategy<Value = Vec<(u16, usize)>> {
     prop::collection::vec((0..3u16, len), 1..40)
 }
 
+/// In DATA or in I-DATA chunks, and whose turn it is.
+fn modes() -> impl Strategy<Value = Config> {
+    let schedulers = prop_oneof![
+        Just(Scheduler::FirstComeFirstServed),
+        Just(Scheduler::RoundRobin),
+        Just(Scheduler::WeightedFair),
+        Just(Scheduler::Priority),
+    ];
+    (any::<bool>(), schedulers).prop_map(|(interleaving, scheduler)| {
+        let mut mode = wrapping();
+        (mode.interleaving, mode.scheduler) = (interleaving, scheduler);
+        mode
+    })
+}
+
 /// Begins to send just before TSNs wrap (C4).
 fn wrapping() -> Config {
     config(|config| config.initial_tsn = Some(u32::MAX - 9))
 }
 
-fn disturbed(seed: u64, faults: Faults) -> World<Peer> {
-    let mut world = world(seed, wrapping(), wrapping());
+fn disturbed(seed: u64, faults: Faults, mode: &Config) -> World<Peer> {
+    let mut world = world(seed, mode.clone(), mode.clone());
+    for host in [A, Z] {
+        for stream in 0..3 {
+            world[host].association.set_stream_priority(stream, 128 << stream);
+        }
+    }
     world.links(A, Z, |link| {
         link.loss(faults.loss).duplication(faults.duplication).corruption(faults.corruption);
         link.jitter(Duration::from_millis(faults.jitter_ms));
@@ -101,8 +121,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 50, ..ProptestConfig::default() })]
 
     #[test]
-    fn ordered_and_reliable_is_exactly_what_was_sent(seed in 0..1u64 << 32, faults in faults(), a in lengths(), z in lengths()) {
-        let mut world = disturbed(seed, faults);
+    fn ordered_and_reliable_is_exactly_what_was_sent(seed in 0..1u64 << 32, mode in modes(), faults in faults(), a in lengths(), z in lengths()) {
+        let mut world = disturbed(seed, faults, &mode);
         send_all(&mut world, A, &a, SendOptions::default());
         send_all(&mut world, Z, &z, SendOptions::default());
         world.run_for(Duration::from_secs(20));
@@ -117,8 +137,8 @@ proptest! {
     }
 
     #[test]
-    fn unordered_and_reliable_is_each_message_once(seed in 0..1u64 << 32, faults in faults(), a in lengths()) {
-        let mut world = disturbed(seed, faults);
+    fn unordered_and_reliable_is_each_message_once(seed in 0..1u64 << 32, mode in modes(), faults in faults(), a in lengths()) {
+        let mut world = disturbed(seed, faults, &mode);
         send_all(&mut world, A, &a, common::UNORDERED);
         world.run_for(Duration::from_secs(20));
         world.links(A, Z, |link| { link.heal(); });
@@ -134,9 +154,9 @@ proptest! {
 
     #[test]
     fn partial_reliability_loses_whole_messages_only(
-        seed in 0..1u64 << 32, faults in faults(), a in lengths(), unordered: bool, retransmits in 0..3u16, lifetime_ms in 1..400u64, is_timed: bool,
+        seed in 0..1u64 << 32, mode in modes(), faults in faults(), a in lengths(), unordered: bool, retransmits in 0..3u16, lifetime_ms in 1..400u64, is_timed: bool,
     ) {
-        let mut world = disturbed(seed, faults);
+        let mut world = disturbed(seed, faults, &mode);
         let reliability = if is_timed {
             Reliability::MaxLifetime(Duration::from_millis(lifetime_ms))
         } else {
@@ -165,13 +185,14 @@ proptest! {
     }
 
     #[test]
-    fn a_slow_reader_and_a_small_window_lose_nothing(seed in 0..1u64 << 32, faults in faults(), a in lengths(), pauses in prop::collection::vec(1..2000u64, 1..5)) {
+    fn a_slow_reader_and_a_small_window_lose_nothing(seed in 0..1u64 << 32, mode in modes(), faults in faults(), a in lengths(), pauses in prop::collection::vec(1..2000u64, 1..5)) {
         let small = config(|config| {
             config.receive_window = 0;
             config.message_len_max_receive = 40_000;
             config.initial_tsn = Some(u32::MAX - 9);
+            config.interleaving = mode.interleaving;
         });
-        let mut world = world(seed, wrapping(), small);
+        let mut world = world(seed, mode, small);
         world.links(A, Z, |link| { link.loss(faults.loss).jitter(Duration::from_millis(faults.jitter_ms)); });
         world[A].association.connect();
         send_all(&mut world, A, &a, SendOptions::default());

@@ -229,7 +229,7 @@ fn a_failing_swarm_says_how_to_repeat_it_and_writes_a_capture() {
         return;
     }
     let seed = first_failure().seed;
-    let path = std::env::temp_dir().join(format!("wigwag-sim-{}.pcap", std::process::id()));
+    let path = std::env::temp_dir().join(format!("wigwag-sim-{}.pcapng", std::process::id()));
     let mut test = Command::new(std::env::current_exe().expect("this test is a program"));
     test.args(["--exact", "swarm::a_failing_swarm_says_how_to_repeat_it_and_writes_a_capture"]);
     test.env(PLANTED, "1").env("WIGWAG_SEED", seed.to_string()).env("WIGWAG_PCAP", &path);
@@ -239,7 +239,7 @@ fn a_failing_swarm_says_how_to_repeat_it_and_writes_a_capture() {
     assert!(!output.status.success() && report.contains("Z was not told goodbye"), "{report}");
     assert!(report.contains(&format!("\nWIGWAG_SEED={seed}\n")) && report.contains("captured in"), "{report}");
     let capture = capture.expect("a capture was written");
-    assert!(capture.starts_with(&[0xa1, 0xb2, 0x3c, 0x4d]) && capture.windows(7).any(|bytes| bytes == b"goodbye"));
+    assert!(capture.starts_with(&[0x0A, 0x0D, 0x0D, 0x0A]) && capture.windows(7).any(|bytes| bytes == b"goodbye"));
 }
 
 #[test]

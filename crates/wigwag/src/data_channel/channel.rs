@@ -10,6 +10,12 @@ use wigwag_sctp as sctp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub(super) u32);
 
+impl ChannelId {
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 impl fmt::Display for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "channel {}", self.0)
@@ -42,7 +48,8 @@ pub struct DataChannelInit {
     pub protocol: String,
     /// The stream, 0 to 65,534, that both sides agreed on beforehand; else the peer is told in band.
     pub negotiated: Option<u16>,
-    /// 128 very low, 256 low, 512 medium, 1024 high (RFC 8831 §6.4); told to the peer.
+    /// The channel's share of the path beside others: 128 very low, 256 low, 512 medium, 1024 high (RFC 8831 §6.4). Told to the peer,
+    /// who keeps to it, too.
     pub priority: u16,
 }
 
@@ -129,7 +136,7 @@ pub(crate) struct Channel {
     pub(crate) protocol: String,
     pub(crate) is_ordered: bool,
     pub(crate) reliability: Reliability,
-    priority: u16,
+    pub(super) priority: u16,
     pub(crate) is_negotiated: bool,
     pub(crate) stream: Option<u16>,
     pub(crate) state: ChannelState,

@@ -1,5 +1,7 @@
 //! The data channel establishment protocol (RFC 8832).
 
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 use std::time::Duration;
 
 const MESSAGE_TYPE_ACK: u8 = 0x02;

@@ -84,6 +84,8 @@ pub(crate) struct DataChannels {
     drops: DataChannelDrops,
     /// How often a channel was looked at.
     visits: u64,
+    /// How many channels were ever open.
+    opened: u64,
 }
 
 impl DataChannels {
@@ -99,6 +101,7 @@ impl DataChannels {
             events: VecDeque::new(),
             drops: DataChannelDrops::default(),
             visits: 0,
+            opened: 0,
         }
     }
 
@@ -154,7 +157,9 @@ impl DataChannels {
         self.bind(id, stream);
         let Some(channel) = self.channels.get_mut(&id) else { return };
         channel.state = ChannelState::Open;
+        self.opened += 1;
         sctp.set_buffered_amount_low_threshold(stream, channel.low_threshold);
+        sctp.set_stream_priority(stream, channel.priority);
         if !channel.is_announced {
             self.owed.push_back((id, dcep::Message::Open(channel.open())));
             self.send_owed(sctp);
@@ -290,7 +295,7 @@ impl DataChannels {
             }
             sctp::Event::OutgoingStreamReset { streams } => {
                 for stream in streams {
-                    self.handle_outgoing_reset(stream);
+                    self.handle_outgoing_reset(stream, sctp);
                 }
                 if !self.owed.is_empty() {
                     self.send_owed(sctp);
@@ -379,8 +384,10 @@ impl DataChannels {
     }
 
     fn accept(&mut self, stream: u16, open: dcep::Open, sctp: &mut sctp::Association) {
+        sctp.set_stream_priority(stream, open.priority);
         let id = self.insert(Channel::theirs(open));
         self.bind(id, stream);
+        self.opened += 1;
         self.owed.push_back((id, dcep::Message::Ack));
         self.send_owed(sctp);
         self.events.extend([Event::Incoming(id), Event::Opened(id)]);
@@ -401,11 +408,14 @@ impl DataChannels {
         self.finish_if_both_reset(id);
     }
 
-    fn handle_outgoing_reset(&mut self, stream: u16) {
+    fn handle_outgoing_reset(&mut self, stream: u16, sctp: &mut sctp::Association) {
         let Some(id) = self.by_stream.get(&stream).copied() else { return };
         if let Some(channel) = self.channels.get_mut(&id) {
             // Of an open one, it is the end of the channel before it.
             channel.is_outgoing_reset = channel.state == ChannelState::Closing;
+            if channel.state == ChannelState::Open {
+                sctp.set_stream_priority(stream, channel.priority);
+            }
         }
         self.finish_if_both_reset(id);
     }
@@ -468,6 +478,12 @@ impl DataChannels {
         if let (Some(stream), Some(sctp)) = (channel.stream, sctp) {
             sctp.set_buffered_amount_low_threshold(stream, threshold);
         }
+    }
+
+    /// How many channels were ever open, and how many of them are no longer.
+    pub(crate) fn opened_and_closed(&self) -> (u64, u64) {
+        let open = self.channels.values().filter(|channel| channel.state == ChannelState::Open).count() as u64;
+        (self.opened, self.opened.saturating_sub(open))
     }
 
     pub(crate) const fn visits(&self) -> u64 {

@@ -17,8 +17,12 @@ struct Two {
 
 /// We are the DTLS client: even streams are ours, odd ones theirs.
 fn two() -> Two {
+    two_with(&sctp::Config::default())
+}
+
+fn two_with(config: &sctp::Config) -> Two {
     let association = |seed| {
-        let mut association = sctp::Association::new(sctp::Config::default(), Seed::for_test(seed));
+        let mut association = sctp::Association::new(config.clone(), Seed::for_test(seed));
         association.connect();
         association
     };
@@ -220,6 +224,26 @@ fn after_a_restart_old_channels_are_closed_and_new_ones_open() {
     assert!(two.channels.by_stream.contains_key(&1));
 }
 
+/// RFC 8832 §6: the numbers of channels that are closed are free; those that are not are not enough for a long call.
+#[test]
+fn a_stream_is_used_again_when_its_channel_is_closed() {
+    let mut two = two();
+    let create = |two: &mut Two| {
+        let id = two.channels.create("x", &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+        two.run();
+        (id, two.channels.channel(id).and_then(|channel| channel.stream).unwrap())
+    };
+    let channels = [(); 3].map(|()| create(&mut two));
+    assert_eq!(channels.map(|(_, stream)| stream), [0, 2, 4]);
+    let (id, stream) = channels[1];
+    two.channels.close(id, Some(&mut two.ours));
+    two.run();
+    two.theirs.reset_stream(stream).unwrap();
+    two.run();
+    assert!(two.told.contains(&Event::Closed(id)));
+    assert_eq!([create(&mut two).1, create(&mut two).1], [2, 6]);
+}
+
 /// A peer that opens and closes while nothing of ours can leave makes nothing of ours long.
 #[test]
 fn what_is_owed_is_bounded_by_the_channels_that_there_are() {
@@ -286,4 +310,54 @@ fn nothing_overtakes_the_message_that_opens_a_channel() {
         let sent = two.channels.send(id, Bytes::from_static(b"early"), true, Some(&mut two.ours));
         assert_eq!(sent, Err(SendError::Full(Bytes::from_static(b"early"))));
     }
+}
+
+/// RFC 8831 §6.4: as it goes over the wire, to a peer that can interleave and to one that cannot.
+#[test]
+fn the_priority_of_a_channel_is_its_share_of_the_path() {
+    for interleaving in [true, false] {
+        let mut config = sctp::Config::default();
+        (config.interleaving, config.scheduler) = (interleaving, sctp::Scheduler::WeightedFair);
+        let mut two = two_with(&config);
+        let init = |priority| DataChannelInit { priority, ..DataChannelInit::default() };
+        let low = two.channels.create("low", &init(128), Some(&mut two.ours)).unwrap();
+        let high = two.channels.create("high", &init(1024), Some(&mut two.ours)).unwrap();
+        two.run();
+        two.heard.clear();
+        for _ in 0..80 {
+            for channel in [low, high] {
+                two.channels.send(channel, vec![0; 1100].into(), true, Some(&mut two.ours)).unwrap();
+            }
+        }
+        two.run();
+        let stream =
+            |event: &sctp::Event| if let sctp::Event::Message { stream, .. } = event { Some(*stream) } else { None };
+        let streams: Vec<_> = two.heard.iter().filter_map(stream).collect();
+        let of_low = streams[..72].iter().filter(|stream| **stream == 0).count();
+        assert!((7..=9).contains(&of_low), "one of nine: {streams:?}");
+        assert_eq!(streams.len(), 160);
+    }
+}
+
+#[test]
+fn a_priority_that_the_peer_gave_is_kept_to() {
+    let mut config = sctp::Config::default();
+    (config.interleaving, config.scheduler) = (true, sctp::Scheduler::WeightedFair);
+    let mut two = two_with(&config);
+    let init = DataChannelInit { priority: 1024, ..DataChannelInit::default() };
+    two.say(1, ppid::DCEP, &dcep::Message::Open(Channel::ours("theirs", &init).open()).write());
+    let ours = two.channels.create("ours", &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+    two.run();
+    two.heard.clear();
+    for _ in 0..40 {
+        for channel in [ours, ChannelId(0)] {
+            two.channels.send(channel, vec![0; 1100].into(), true, Some(&mut two.ours)).unwrap();
+        }
+    }
+    two.run();
+    let stream =
+        |event: &sctp::Event| if let sctp::Event::Message { stream, .. } = event { Some(*stream) } else { None };
+    let streams: Vec<_> = two.heard.iter().filter_map(stream).collect();
+    let of_theirs = streams[..40].iter().filter(|stream| **stream == 1).count();
+    assert!((31..=33).contains(&of_theirs), "four of five: {streams:?}");
 }

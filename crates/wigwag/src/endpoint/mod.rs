@@ -5,16 +5,19 @@
 
 mod routes;
 mod strangers;
+mod taps;
 
 use crate::config::{Config, EndpointConfig};
 use crate::error::{AddressError, EndpointError};
 use crate::event::Event;
 use crate::peer_connection::PeerConnection;
+use crate::tap::Tapped;
 use routes::Routes;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 use strangers::Strangers;
+use taps::Taps;
 use wigwag_ice::{self as ice, Path, Peek};
 use wigwag_sansio::{Datagram, Deadlines, Monotonic, Ready, Rng, Seed, Transmit, earliest};
 
@@ -82,6 +85,7 @@ pub struct Endpoint {
     commanded: Ready,
     may_send: Ready,
     may_tell: Ready,
+    taps: Taps,
     deadlines: Deadlines,
     clock: Monotonic,
     stats: EndpointStats,
@@ -107,6 +111,7 @@ impl Endpoint {
             commanded: Ready::default(),
             may_send: Ready::default(),
             may_tell: Ready::default(),
+            taps: Taps::default(),
             deadlines: Deadlines::default(),
             clock: Monotonic::default(),
             stats: EndpointStats::default(),
@@ -114,7 +119,8 @@ impl Endpoint {
     }
 
     /// An address on which datagrams arrive and leave: a host candidate of every connection, also of those that exist. One
-    /// call for each address of an interface; adding one again changes nothing.
+    /// call for each address of an interface (`wigwag_mio::interfaces`, or the crate `if-addrs`, lists them); adding one again
+    /// changes nothing.
     ///
     /// # Errors
     /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
@@ -134,7 +140,20 @@ impl Endpoint {
         Ok(())
     }
 
-    /// The addresses that were added.
+    /// An address has vanished, from all connections: see
+    /// [`PeerConnection::remove_local_address`](crate::PeerConnection::remove_local_address).
+    pub fn remove_local_address(&mut self, address: SocketAddr) {
+        self.local_addresses.retain(|known| *known != address);
+        self.routes.release_local(address);
+        for slot in 0..self.slots.len() {
+            if let Some(connection) = &mut self.slots[slot].connection {
+                connection.remove_local_address(address);
+                self.touch(slot);
+            }
+        }
+    }
+
+    /// The addresses that are there.
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.local_addresses
     }
@@ -171,7 +190,7 @@ impl Endpoint {
         if slot == self.slots.len() {
             self.slots.push(Slot::default());
         }
-        self.routes.add_ufrag(connection.local_ufrag(), slot);
+        self.routes.set_ufrags(slot, connection.ufrags());
         self.slots[slot].connection = Some(connection);
         self.touch(slot);
         Ok(self.id(slot))
@@ -251,6 +270,7 @@ impl Endpoint {
             let Some(connection) = &mut self.slots[slot].connection else { continue };
             self.stats.visits += 1;
             connection.handle_timeout(now);
+            self.routes.set_ufrags(slot, connection.ufrags()); // a name from before a restart ends with its consent
             if !connection.holds_paths() {
                 self.routes.release_paths(slot);
             }
@@ -327,7 +347,7 @@ impl Endpoint {
             None => {
                 while let Some(slot) = self.commanded.pop() {
                     if let Some(connection) = &self.slots[slot].connection {
-                        self.routes.add_ufrag(connection.local_ufrag(), slot);
+                        self.routes.set_ufrags(slot, connection.ufrags());
                     }
                     self.touch(slot);
                 }
@@ -358,6 +378,24 @@ impl Endpoint {
         None
     }
 
+    /// What the connections show that [`Config::tap`] asks it of, for debugging: keys and packets, also of one that is over.
+    ///
+    /// It is nothing that is owed, and wakes nobody: whoever wants it asks in every turn of the loop until `None`.
+    pub fn poll_tap(&mut self) -> Option<(ConnectionId, Tapped)> {
+        if let Some(found) = self.taps.poll_vacated() {
+            return Some(found);
+        }
+        while let Some(slot) = self.taps.ready.pop() {
+            let id = self.id(slot);
+            let tapped = self.slots[slot].connection.as_mut().and_then(PeerConnection::poll_tap);
+            if let Some(tapped) = tapped {
+                self.taps.ready.push(slot); // there may be more
+                return Some((id, tapped));
+            }
+        }
+        None
+    }
+
     /// When to call again: at `now` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.clock.latest(now);
@@ -374,7 +412,7 @@ impl Endpoint {
         while let Some(slot) = self.commanded.pop() {
             let Some(connection) = &self.slots[slot].connection else { continue };
             self.stats.visits += 1;
-            self.routes.add_ufrag(connection.local_ufrag(), slot); // a description may have begun ICE anew
+            self.routes.set_ufrags(slot, connection.ufrags()); // a description may have begun ICE anew
             let at = connection.poll_timeout(now);
             self.deadlines.set(slot, at);
             if at.is_some_and(|at| at <= now) {
@@ -389,8 +427,11 @@ impl Endpoint {
     }
 
     fn schedule(&mut self, slot: usize, now: Instant) {
-        let at = self.slots[slot].connection.as_ref().and_then(|connection| connection.poll_timeout(now));
-        self.deadlines.set(slot, at);
+        let Some(connection) = &self.slots[slot].connection else { return self.deadlines.set(slot, None) };
+        self.deadlines.set(slot, connection.poll_timeout(now));
+        if connection.has_tapped() {
+            self.taps.ready.push(slot);
+        }
     }
 
     /// What is owed now is on the ready queues already, and must not keep the time from passing.
@@ -400,6 +441,10 @@ impl Endpoint {
     }
 
     fn vacate(&mut self, slot: usize) {
+        let id = self.id(slot);
+        if let Some(tap) = self.slots[slot].connection.as_mut().and_then(PeerConnection::take_tap) {
+            self.taps.vacate(id, tap);
+        }
         let generation = self.slots[slot].generation.wrapping_add(1);
         let vacated = std::mem::replace(&mut self.slots[slot], Slot { generation, connection: None });
         if vacated.connection.is_some() {

@@ -1,14 +1,13 @@
 //! Whose a datagram is.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use wigwag_ice::{Path, Peek, TransactionId};
 
 /// How many checks on unowned paths are remembered for their answers; the oldest are forgotten.
 const TRANSACTIONS_MAX: usize = 4096;
 /// How many paths a connection may hold: an agent forms no more pairs.
 const PATHS_MAX: usize = 100;
-/// How many ufrags a connection is known by: its own, and the one before a restart.
-const UFRAGS_MAX: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Owner {
@@ -26,7 +25,7 @@ pub(super) struct Routes {
     transactions: VecDeque<TransactionId>,
     /// By slot: what `by_path` holds of it.
     paths: Vec<Vec<Path>>,
-    /// By slot: what `by_ufrag` holds of it, the newest last.
+    /// By slot: what `by_ufrag` holds of it.
     ufrags: Vec<Vec<String>>,
 }
 
@@ -35,21 +34,25 @@ impl Routes {
         self.by_ufrag.contains_key(ufrag)
     }
 
-    /// A connection's ufrag is this one now. After a restart the one before is kept, for the peer's checks of old are still
-    /// answered (RFC 8445 §9); one that is another connection's stays theirs.
-    pub(super) fn add_ufrag(&mut self, ufrag: &str, slot: usize) {
+    /// A connection is known by these names, and by no others any more: during a restart, by those of before, of now and
+    /// of then (RFC 8445 §9). One that is another connection's stays theirs.
+    pub(super) fn set_ufrags<'a>(&mut self, slot: usize, ufrags: impl Iterator<Item = &'a str> + Clone) {
         if self.paths.len() <= slot {
             self.paths.resize_with(slot + 1, Vec::new);
             self.ufrags.resize_with(slot + 1, Vec::new);
         }
         let Some(held) = self.ufrags.get_mut(slot) else { return };
-        if held.last().is_some_and(|last| last == ufrag) || self.by_ufrag.contains_key(ufrag) {
+        if held.iter().map(String::as_str).eq(ufrags.clone()) {
             return;
         }
-        self.by_ufrag.insert(ufrag.to_owned(), slot);
-        held.push(ufrag.to_owned());
-        if held.len() > UFRAGS_MAX {
-            self.by_ufrag.remove(&held.remove(0));
+        for gone in std::mem::take(held) {
+            self.by_ufrag.remove(&gone);
+        }
+        for ufrag in ufrags {
+            if !self.by_ufrag.contains_key(ufrag) {
+                self.by_ufrag.insert(ufrag.to_owned(), slot);
+                held.push(ufrag.to_owned());
+            }
         }
     }
 
@@ -107,6 +110,12 @@ impl Routes {
         self.transactions.push_back(transaction);
     }
 
+    /// The address is gone, and may be another's tomorrow.
+    pub(super) fn release_local(&mut self, local: SocketAddr) {
+        self.by_path.retain(|path, _| path.local != local);
+        self.paths.iter_mut().for_each(|paths| paths.retain(|path| path.local != local));
+    }
+
     pub(super) fn release_paths(&mut self, slot: usize) {
         for path in self.paths.get_mut(slot).map(std::mem::take).unwrap_or_default() {
             self.by_path.remove(&path);
@@ -135,8 +144,8 @@ mod tests {
 
     fn routes() -> Routes {
         let mut routes = Routes::default();
-        routes.add_ufrag("zero", 0);
-        routes.add_ufrag("one", 1);
+        routes.set_ufrags(0, ["zero"].into_iter());
+        routes.set_ufrags(1, ["one"].into_iter());
         routes
     }
 
@@ -160,11 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_connection_is_known_by_its_last_two_names() {
+    fn a_connection_is_known_by_all_its_names_and_by_none_that_it_gave_up() {
         let mut routes = routes();
         let request = |ufrag| Peek::Request { ufrag, transaction: TransactionId([1; 12]) };
-        for ufrag in ["second", "second", "one", "third"] {
-            routes.add_ufrag(ufrag, 0);
+        let names: [&[&str]; 5] =
+            [&["zero", "second"], &["zero", "second"], &["second"], &["second", "one"], &["second", "third"]];
+        for names in names {
+            routes.set_ufrags(0, names.iter().copied());
         }
         let found = ["zero", "second", "third", "one"].map(|ufrag| routes.find(path(1), Some(&request(ufrag))));
         assert_eq!(found, [None, Some(0), Some(0), Some(1)], "another's name is not taken from it");
@@ -179,6 +190,19 @@ mod tests {
         assert_eq!((held, routes.by_path.len()), (PATHS_MAX, PATHS_MAX));
         routes.release_paths(0);
         assert!(routes.by_path.is_empty());
+    }
+
+    #[test]
+    fn the_paths_of_an_address_that_is_gone_are_nobodys() {
+        let mut routes = routes();
+        let elsewhere = Path { local: ([10, 0, 0, 9], 1).into(), ..path(1) };
+        for path in [path(1), path(2), elsewhere] {
+            assert!(routes.learn(path, 0, true, true));
+        }
+        routes.release_local(path(1).local);
+        assert_eq!([path(1), path(2), elsewhere].map(|path| routes.find(path, None)), [None, None, Some(0)]);
+        assert!(routes.learn(path(1), 1, true, true), "another may prove it");
+        assert_eq!(routes.paths, [vec![elsewhere], vec![path(1)]]);
     }
 
     #[test]

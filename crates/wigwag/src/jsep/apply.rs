@@ -162,11 +162,11 @@ pub(super) fn answer(
     }
     transport(now, remote, tagged, !we_answer)?;
     let setup = tagged.and_then(|index| View::all(answer).nth(index)).map(|view| view.setup(Setup::Passive));
-    now.dtls_role = match (setup, we_answer) {
+    now.dtls_role = now.dtls_role.or(match (setup, we_answer) {
         (Some(Setup::Active), true) | (Some(Setup::Passive), false) => Some(DtlsRole::Client),
         (Some(Setup::Passive), true) | (Some(Setup::Active), false) => Some(DtlsRole::Server),
-        (Some(Setup::Actpass | Setup::Holdconn) | None, _) => now.dtls_role,
-    };
+        (Some(Setup::Actpass | Setup::Holdconn) | None, _) => None,
+    });
     Ok(())
 }
 
@@ -305,11 +305,16 @@ fn transport(
         now.dtls_role = None;
     }
     let setup = view.setup(if is_answer { Setup::Passive } else { Setup::Active });
+    // Firefox answers each restart as `active`, and goes on with the association that it has: so do we.
+    let is_restart_answered =
+        is_answer && now.remote.as_ref().is_some_and(|before| before.generation != new.generation);
     match (setup, now.dtls_role, is_answer) {
         (Setup::Holdconn, ..) => return Err(Error::section(index, "a=setup is holdconn: nothing would be opened")),
         (Setup::Actpass, _, true) => return Err(Error::section(index, "a=setup of an answer is active or passive")),
         // RFC 9429 §5.8.3: it "MUST be consistent with the selected role of the current DTLS connection, if one exists".
-        (Setup::Active, Some(DtlsRole::Client), _) | (Setup::Passive, Some(DtlsRole::Server), _) => {
+        (Setup::Active, Some(DtlsRole::Client), _) | (Setup::Passive, Some(DtlsRole::Server), _)
+            if !is_restart_answered =>
+        {
             return Err(Error::section(index, "a=setup would change the roles of the DTLS connection"));
         }
         (Setup::Active | Setup::Passive | Setup::Actpass, ..) => {}

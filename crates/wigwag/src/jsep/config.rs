@@ -133,7 +133,8 @@ impl Codec {
     #[must_use]
     pub fn vp8() -> Self {
         Self {
-            feedback: vec![Feedback::TransportCc, Feedback::Nack, Feedback::NackPli],
+            // RFC 8834 §5.1.1: a full intra request is to be understood by whoever sends pictures; those who mix ask by it.
+            feedback: vec![Feedback::TransportCc, Feedback::Nack, Feedback::NackPli, Feedback::CcmFir],
             ..Self::new(MediaKind::Video, "VP8", 90_000, 1, 96)
         }
     }

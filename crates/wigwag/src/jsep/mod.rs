@@ -10,6 +10,7 @@ mod apply;
 mod codecs;
 mod config;
 mod error;
+mod needed;
 mod negotiation;
 mod offer;
 mod section;
@@ -32,10 +33,9 @@ pub use wigwag_sdp::{Direction, Feedback, Setup};
 use negotiation::{Negotiation, Part};
 use offer::Plan;
 use signaling::Side;
+use std::collections::BTreeSet;
 use wigwag_sansio::{Rng, Seed};
-use wigwag_sdp::{
-    AddressType, Attribute, Connection, Fingerprint, Group, IceOptions, MediaDescription, Origin, SessionDescription,
-};
+use wigwag_sdp::{AddressType, Attribute, Connection, Fingerprint, Group, IceOptions, Origin, SessionDescription};
 
 /// A description that was set, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,8 @@ pub struct Jsep {
     version: u64,
     signaling: SignalingState,
     wants_data: bool,
-    wants_restart: bool,
+    /// The names of ours that a restart is to replace (W3C `[[LocalIceCredentialsToReplace]]`); at most two.
+    to_replace: BTreeSet<String>,
     now: Negotiation,
     /// What to go back to, while an offer is not answered.
     stable: Option<Negotiation>,
@@ -96,7 +97,7 @@ impl Jsep {
             version: 0,
             signaling: SignalingState::Stable,
             wants_data: false,
-            wants_restart: false,
+            to_replace: BTreeSet::new(),
             now: Negotiation::default(),
             stable: None,
             descriptions: Descriptions::default(),
@@ -203,9 +204,12 @@ impl Jsep {
         }
     }
 
-    /// Wants ICE to be restarted: negotiation is needed until a description with another [`LocalTransport::ufrag`] is set.
-    pub const fn want_ice_restart(&mut self) {
-        self.wants_restart = true;
+    /// The name and the password of our description that was set last.
+    #[must_use]
+    pub fn local_credentials(&self) -> Option<(&str, &str)> {
+        let sdp = &self.local_description()?.sdp;
+        let attributes = sdp.media.iter().map(|section| &section.attributes);
+        attributes.filter_map(|attributes| attributes.ice_ufrag().zip(attributes.ice_pwd())).next()
     }
 
     /// Over: nothing can be made or set any more.
@@ -261,10 +265,9 @@ impl Jsep {
             SdpType::Pranswer | SdpType::Answer | SdpType::Rollback => self.apply_local_answer(kind, &sdp)?,
         }
         self.version = self.version.saturating_add(1);
-        let restarted = ufrag(&sdp) != self.descriptions.current_local.as_ref().and_then(|before| ufrag(&before.sdp));
-        self.wants_restart &= !restarted;
         self.descriptions.set(Side::Local, Description { kind, sdp });
         self.enter(signaling);
+        self.forget_replaced();
         self.forget_refused_data(had_data);
         Ok(())
     }
@@ -319,6 +322,7 @@ impl Jsep {
         self.made = None;
         self.descriptions.set(Side::Remote, Description { kind, sdp });
         self.enter(signaling);
+        self.forget_replaced();
         self.forget_refused_data(had_data);
         Ok(())
     }
@@ -517,38 +521,6 @@ impl Jsep {
             }
         }
     }
-
-    /// W3C §4.7.3, "check if negotiation is needed"; while one is under way, no other is.
-    #[must_use]
-    pub fn is_negotiation_needed(&self) -> bool {
-        self.signaling == SignalingState::Stable
-            && (self.wants_restart
-                || (self.wants_data && !self.now.has_data())
-                || self.now.transceivers.values().any(|transceiver| self.is_needed_by(transceiver)))
-    }
-
-    fn is_needed_by(&self, transceiver: &Transceiver) -> bool {
-        let place = self.now.sections.iter().position(|section| section.part == Part::Media(transceiver.id));
-        let (Some(index), false) = (place, transceiver.is_stopping) else { return true };
-        let at = |description: &Option<Description>| {
-            let media = description.as_ref().map(|description| description.sdp.media.as_slice()).unwrap_or_default();
-            media.get(index).cloned()
-        };
-        let (Some(local), Some(remote)) = (at(&self.descriptions.current_local), at(&self.descriptions.current_remote))
-        else {
-            return true;
-        };
-        let direction = |section: &MediaDescription| section.attributes.direction().unwrap_or_default();
-        let offered = direction(&remote).reversed();
-        let is_said = match self.descriptions.current_local.as_ref().map(|local| local.kind) {
-            Some(SdpType::Offer) => [direction(&local), offered].contains(&transceiver.direction),
-            _ => direction(&local) == transceiver.direction.and(offered),
-        };
-        let sends = direction(&local).sends() && transceiver.direction.sends();
-        let said: Vec<_> = local.attributes.msids().cloned().collect();
-        let names = transceiver.send.as_ref().map(section::msids).unwrap_or_default();
-        !is_said || (sends && said != names)
-    }
 }
 
 impl Descriptions {
@@ -566,10 +538,6 @@ impl Descriptions {
             self.current_remote = self.pending_remote.take();
         }
     }
-}
-
-fn ufrag(sdp: &SessionDescription) -> Option<&str> {
-    sdp.media.iter().find_map(|section| section.attributes.ice_ufrag())
 }
 
 /// What all sections have in common (RFC 9429 §5.2.1).

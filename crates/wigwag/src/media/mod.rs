@@ -1,11 +1,20 @@
-//! Transceivers: what was negotiated, given to the RTP session, and what the session tells, under their names.
+//! Transceivers: what was negotiated, given to the RTP session, and what the session tells, under their names: packets, or
+//! frames where the application wants them, never both of one stream.
 
-use crate::error::MediaError;
+mod apply;
+mod frames;
+
+pub use frames::FrameDrops;
+
+use crate::error::{Error, MediaError};
 use crate::event::Event;
-use crate::jsep::{Direction, Jsep, Transceiver, TransceiverId};
-use crate::mapping;
+use crate::jsep::{Jsep, TransceiverId};
+use frames::{Frames, Recipe, Told};
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+use wigwag_rtp::payload::{Format, Frame, FrameEvent, FrameStats, Packetizer};
 use wigwag_rtp::{self as rtp, ReceiverId, SenderId};
+use wigwag_sansio::{Rng, Seed};
 
 /// The streams of one transceiver.
 #[derive(Debug, Default)]
@@ -14,57 +23,103 @@ struct Streams {
     receiver: Option<ReceiverId>,
     is_sending: bool,
     is_receiving: bool,
+    outgoing: Outgoing,
+    incoming: Incoming,
 }
 
+/// How a stream that we send is written. The first write decides.
 #[derive(Debug, Default)]
+struct Outgoing {
+    level: Level,
+    packetizer: Option<Packetizer>,
+    codecs: Vec<Codec>,
+}
+
+/// How a stream that we receive is told.
+#[derive(Debug, Default)]
+struct Incoming {
+    level: Level,
+    codecs: Vec<Codec>,
+    nack: bool,
+    delay_min: Option<Duration>,
+}
+
+/// A payload type that was negotiated, and how its frames are cut, if that is known here.
+#[derive(Clone, Copy, Debug)]
+struct Codec {
+    payload_type: u8,
+    format: Option<Format>,
+}
+
+/// Media goes in and out at two levels, never both on one stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Level {
+    #[default]
+    Undecided,
+    Packets,
+    Frames,
+}
+
+#[derive(Debug)]
 pub(crate) struct Media {
+    rng: Rng,
     streams: BTreeMap<TransceiverId, Streams>,
     by_sender: BTreeMap<SenderId, TransceiverId>,
     by_receiver: BTreeMap<ReceiverId, TransceiverId>,
+    frames: Frames,
     /// Those on which the peer began or ceased to send. Each at most once, so bounded by the transceivers.
     tracks: VecDeque<TransceiverId>,
 }
 
 impl Media {
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self {
+            rng: Rng::new(seed),
+            streams: BTreeMap::new(),
+            by_sender: BTreeMap::new(),
+            by_receiver: BTreeMap::new(),
+            frames: Frames::default(),
+            tracks: VecDeque::new(),
+        }
+    }
+
     /// Brings the session's streams up to what was negotiated.
     pub(crate) fn apply(&mut self, jsep: &Jsep, session: &mut rtp::Session) {
-        self.forget_those_that_ended(jsep, session);
-        // RFC 5506 §5: feedback without a report around it is negotiated; the session is one for all sections.
-        let mut negotiated = jsep.transceivers().filter_map(|transceiver| transceiver.negotiated.as_ref());
-        session.set_reduced_size(negotiated.all(|parameters| parameters.rtcp_rsize));
-        for transceiver in jsep.transceivers() {
-            let streams = self.streams.entry(transceiver.id).or_default();
-            if apply_receiver(streams, transceiver, session) && !self.tracks.contains(&transceiver.id) {
-                self.tracks.push_back(transceiver.id);
-            }
-            apply_sender(streams, transceiver, session);
+        apply::apply(self, jsep, session);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.frames.handle_timeout(now);
+    }
+
+    pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        self.frames.poll_timeout(now)
+    }
+
+    /// What the session tells, under the transceiver's name.
+    pub(crate) fn poll_event(&mut self, session: &mut rtp::Session) -> Option<Event> {
+        if let Some(id) = self.tracks.pop_front() {
+            return Some(Event::Track(id));
         }
-        self.by_receiver = self.streams.iter().filter_map(|(id, streams)| Some((streams.receiver?, *id))).collect();
-        self.by_sender = self.streams.iter().filter_map(|(id, streams)| Some((streams.sender?, *id))).collect();
-    }
-
-    /// Of a transceiver that was stopped, or that a rollback took away, nothing is sent or taken any more.
-    fn forget_those_that_ended(&mut self, jsep: &Jsep, session: &mut rtp::Session) {
-        self.streams.retain(|id, streams| {
-            let exists = jsep.transceiver(*id).is_some();
-            if !exists {
-                streams.sender.into_iter().for_each(|sender| session.remove_sender(sender));
-                streams.receiver.into_iter().for_each(|receiver| session.remove_receiver(receiver));
+        loop {
+            if let Some(event) = self.frame_event(session) {
+                return Some(event);
             }
-            exists
-        });
+            let event = session.poll_event()?;
+            if let Some(event) = self.event(event, session) {
+                return Some(event);
+            }
+        }
     }
 
-    pub(crate) fn next_track(&mut self) -> Option<TransceiverId> {
-        self.tracks.pop_front()
-    }
-
-    /// What the session tells, under the transceiver's name; `None` if it is nobody's.
-    pub(crate) fn event(&self, event: rtp::Event) -> Option<Event> {
+    /// `None` if it is nobody's, or to be told as a frame when its time comes.
+    fn event(&mut self, event: rtp::Event, session: &rtp::Session) -> Option<Event> {
         match event {
-            rtp::Event::Packet(packet) => {
-                let transceiver = *self.by_receiver.get(&packet.receiver)?;
-                Some(Event::RtpPacket { transceiver, packet })
+            rtp::Event::Packet(packet) => self.packet_event(packet, session),
+            rtp::Event::Ended { receiver, ssrc } => {
+                let transceiver = *self.by_receiver.get(&receiver)?;
+                let is_told_later = self.frames.end(receiver, ssrc);
+                (!is_told_later).then_some(Event::SourceEnded { transceiver, ssrc })
             }
             rtp::Event::KeyFrameRequested { sender } => {
                 self.by_sender.get(&sender).map(|id| Event::KeyFrameRequested(*id))
@@ -75,20 +130,103 @@ impl Media {
         }
     }
 
+    fn packet_event(&mut self, packet: rtp::Received, session: &rtp::Session) -> Option<Event> {
+        let transceiver = *self.by_receiver.get(&packet.receiver)?;
+        let incoming = &mut self.streams.get_mut(&transceiver)?.incoming;
+        if incoming.level != Level::Frames {
+            incoming.level = Level::Packets;
+            return Some(Event::RtpPacket { transceiver, packet });
+        }
+        let codec = incoming.codecs.iter().find(|codec| codec.payload_type == packet.packet.payload_type);
+        match codec.and_then(|codec| codec.format) {
+            Some(format) => {
+                let recipe = Recipe { format, nack: incoming.nack, delay_min: incoming.delay_min };
+                self.frames.insert(packet, recipe, session.stats().round_trip_time);
+            }
+            None => self.frames.no_format(),
+        }
+        None
+    }
+
+    fn frame_event(&mut self, session: &mut rtp::Session) -> Option<Event> {
+        while let Some((receiver, ssrc, told)) = self.frames.poll_event() {
+            let Some(transceiver) = self.by_receiver.get(&receiver).copied() else { continue };
+            match told {
+                Told::Frame(FrameEvent::Frame(frame)) => {
+                    let capture_time = session.capture_time(ssrc, frame.rtp_time);
+                    return Some(Event::Frame { transceiver, ssrc, capture_time, frame });
+                }
+                Told::Frame(FrameEvent::Lost { packets }) => {
+                    return Some(Event::FramesLost { transceiver, ssrc, packets });
+                }
+                Told::Frame(FrameEvent::KeyFrameNeeded) => session.request_key_frame_of(ssrc),
+                Told::Frame(_) => {}
+                Told::Ended => return Some(Event::SourceEnded { transceiver, ssrc }),
+            }
+        }
+        None
+    }
+
     pub(crate) fn write(
-        &self,
+        &mut self,
         id: TransceiverId,
         packet: rtp::RtpPacket,
         session: &mut rtp::Session,
     ) -> Result<(), MediaError> {
-        let streams = self.streams.get(&id).filter(|streams| streams.is_sending);
-        let sender = streams.and_then(|streams| streams.sender).ok_or(MediaError::NotSending)?;
-        session.send(sender, packet).map_err(|error| match error {
-            rtp::SendError::Full(payload) => MediaError::Full(payload),
-            rtp::SendError::TooLong(payload) => MediaError::TooLong(payload),
-            rtp::SendError::PayloadType(payload) => MediaError::PayloadType(payload),
-            _ => MediaError::NotSending,
-        })
+        let (sender, outgoing) = self.outgoing(id)?;
+        if outgoing.level == Level::Frames {
+            return Err(MediaError::SendsFrames(packet.payload));
+        }
+        session.send(sender, packet).map_err(refused)?;
+        outgoing.level = Level::Packets;
+        Ok(())
+    }
+
+    pub(crate) fn write_frame(
+        &mut self,
+        id: TransceiverId,
+        frame: Frame,
+        session: &mut rtp::Session,
+    ) -> Result<(), MediaError> {
+        let first_picture_id = self.rng.u16();
+        let (sender, outgoing) = self.outgoing(id)?;
+        if outgoing.level == Level::Packets {
+            return Err(MediaError::SendsPackets(frame.data));
+        }
+        let format = match outgoing.codecs.iter().find(|codec| codec.payload_type == frame.payload_type) {
+            Some(Codec { format: Some(format), .. }) => *format,
+            Some(Codec { format: None, .. }) => return Err(MediaError::NoPayloadFormat(frame.data)),
+            None => return Err(MediaError::PayloadType(frame.data)),
+        };
+        let known = outgoing.packetizer.take().filter(|known| known.format() == format);
+        let packetizer = outgoing.packetizer.insert(known.unwrap_or_else(|| Packetizer::new(format, first_picture_id)));
+        session.send_frame(sender, packetizer, frame).map_err(refused)?;
+        outgoing.level = Level::Frames;
+        Ok(())
+    }
+
+    fn outgoing(&mut self, id: TransceiverId) -> Result<(SenderId, &mut Outgoing), MediaError> {
+        let streams = self.streams.get_mut(&id).filter(|streams| streams.is_sending).ok_or(MediaError::NotSending)?;
+        let sender = streams.sender.ok_or(MediaError::NotSending)?;
+        Ok((sender, &mut streams.outgoing))
+    }
+
+    /// From now on the transceiver's stream is told as frames.
+    pub(crate) fn receive_frames(&mut self, id: TransceiverId) -> Result<(), Error> {
+        let incoming = &mut self.streams.entry(id).or_default().incoming;
+        if incoming.level == Level::Packets {
+            return Err(Error::ReceivesPackets);
+        }
+        incoming.level = Level::Frames;
+        Ok(())
+    }
+
+    pub(crate) fn set_delay_min(&mut self, id: TransceiverId, delay_min: Duration) {
+        let streams = self.streams.entry(id).or_default();
+        streams.incoming.delay_min = Some(delay_min);
+        if let Some(receiver) = streams.receiver {
+            self.frames.set_delay_min(receiver, delay_min);
+        }
     }
 
     pub(crate) fn request_key_frame(&self, id: TransceiverId, session: &mut rtp::Session) {
@@ -104,41 +242,27 @@ impl Media {
     pub(crate) fn receiver(&self, id: TransceiverId) -> Option<ReceiverId> {
         self.streams.get(&id)?.receiver
     }
-}
 
-fn apply_sender(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) {
-    streams.is_sending = !transceiver.is_stopping && transceiver.current_direction.is_some_and(Direction::sends);
-    if transceiver.is_stopping {
-        return streams.sender.take().into_iter().for_each(|sender| session.remove_sender(sender));
+    /// Of each source that is received as frames.
+    pub(crate) fn frame_stats(&self, id: TransceiverId) -> impl Iterator<Item = (u32, FrameStats)> + '_ {
+        self.receiver(id).into_iter().flat_map(|receiver| self.frames.stats(receiver))
     }
-    let (Some(parameters), Some(send)) = (&transceiver.negotiated, &transceiver.send) else { return };
-    if !streams.is_sending && streams.sender.is_none() {
-        return;
+
+    pub(crate) fn drops(&self) -> FrameDrops {
+        self.frames.drops()
     }
-    let config = mapping::sender_config(transceiver, parameters, send.ssrc);
-    match streams.sender {
-        // Both fail only for numbers that a description cannot have, or beyond the session's limit of streams.
-        Some(sender) => streams.is_sending &= session.update_sender(sender, config).is_ok(),
-        None => streams.sender = session.add_sender(config).ok(),
+
+    /// How often a source of frames was looked at.
+    pub(crate) const fn visits(&self) -> u64 {
+        self.frames.visits
     }
 }
 
-/// Returns whether the peer began or ceased to send; that we have stopped listening is no news.
-fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) -> bool {
-    let is_receiving = !transceiver.is_stopping && transceiver.current_direction.is_some_and(Direction::receives);
-    let has_changed = std::mem::replace(&mut streams.is_receiving, is_receiving) != is_receiving;
-    match (&transceiver.negotiated, streams.receiver) {
-        (Some(parameters), None) if is_receiving => {
-            streams.receiver = session.add_receiver(mapping::receiver_config(transceiver, parameters)).ok();
-        }
-        (Some(parameters), Some(receiver)) if is_receiving => {
-            let _ = session.update_receiver(receiver, mapping::receiver_config(transceiver, parameters));
-        }
-        (_, Some(receiver)) if !is_receiving => {
-            session.remove_receiver(receiver);
-            streams.receiver = None;
-        }
-        _ => {}
+fn refused(error: rtp::SendError) -> MediaError {
+    match error {
+        rtp::SendError::Full(payload) => MediaError::Full(payload),
+        rtp::SendError::TooLong(payload) => MediaError::TooLong(payload),
+        rtp::SendError::PayloadType(payload) => MediaError::PayloadType(payload),
+        _ => MediaError::NotSending,
     }
-    has_changed && !transceiver.is_stopping
 }

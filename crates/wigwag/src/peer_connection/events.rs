@@ -59,6 +59,9 @@ impl PeerConnection {
         if let Some(event) = self.gathering_event() {
             return Some(event);
         }
+        if let Some(failure) = self.untold_failure(ice) {
+            return Some(Event::IceFailed(failure));
+        }
         if std::mem::replace(&mut self.told.ice, ice) != ice {
             return Some(Event::IceConnectionStateChanged(ice));
         }
@@ -67,6 +70,13 @@ impl PeerConnection {
             return Some(Event::ConnectionStateChanged(connection));
         }
         self.negotiation_event()
+    }
+
+    /// Before the state that it explains.
+    fn untold_failure(&mut self, now: IceConnectionState) -> Option<wigwag_ice::Failure> {
+        let has_failed = now == IceConnectionState::Failed;
+        let was_told = std::mem::replace(&mut self.told.failure, has_failed);
+        self.transport.ice.failure().filter(|_| has_failed && !was_told).cloned()
     }
 
     pub(super) fn negotiation_event(&mut self) -> Option<Event> {
@@ -82,7 +92,7 @@ impl PeerConnection {
     pub(super) fn gather(&mut self) {
         let mut has_found = false;
         while let Some(event) = self.transport.ice.poll_event() {
-            has_found |= self.gathering.handle_event(event, &self.transport.ice.local_credentials().ufrag);
+            has_found |= self.gathering.handle_event(event, &self.transport.ice.offered_credentials().ufrag);
         }
         let before = self.gathering.state();
         self.gathering.update(self.transport.ice.gathering_state());
@@ -93,7 +103,7 @@ impl PeerConnection {
 
     pub(super) fn gathering_event(&mut self) -> Option<Event> {
         let gathering = self.gathering.state();
-        if self.told.gathering == IceGatheringState::New && gathering != IceGatheringState::New {
+        if self.gathering.take_begun() && self.told.gathering != IceGatheringState::Gathering {
             self.told.gathering = IceGatheringState::Gathering;
             return Some(Event::IceGatheringStateChanged(IceGatheringState::Gathering));
         }
@@ -140,15 +150,7 @@ impl PeerConnection {
         if self.end != End::No {
             return None;
         }
-        if let Some(id) = self.media.next_track() {
-            return Some(Event::Track(id));
-        }
-        loop {
-            let event = self.transport.secured.rtp.poll_event()?;
-            if let Some(event) = self.media.event(event) {
-                return Some(event);
-            }
-        }
+        self.media.poll_event(&mut self.transport.secured.rtp)
     }
 
     pub(super) fn last_event(&mut self) -> Option<Event> {

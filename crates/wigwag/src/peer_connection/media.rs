@@ -3,7 +3,12 @@
 use super::{End, PeerConnection};
 use crate::error::{Error, MediaError};
 use crate::jsep::{Direction, MediaKind, SendStream, Transceiver, TransceiverId, TransceiverInit};
-use wigwag_rtp as rtp;
+use std::time::Duration;
+use wigwag_rtp::payload::{Frame, FrameStats};
+use wigwag_rtp::{self as rtp};
+
+/// webrtc-extensions §7.1: longer targets are a `RangeError`.
+const JITTER_BUFFER_TARGET_MAX: Duration = Duration::from_secs(4);
 
 impl PeerConnection {
     /// W3C `addTransceiver`: a section of its own in the next offer.
@@ -91,12 +96,58 @@ impl PeerConnection {
     /// Queues a packet of media. Its payload type is one of those negotiated.
     ///
     /// # Errors
-    /// Nothing is sent on this transceiver now, the payload type was not negotiated, or the queue is full.
+    /// Nothing is sent on this transceiver now, frames were written on it before, the payload type was not negotiated, or
+    /// the queue is full.
     pub fn write_packet(&mut self, id: TransceiverId, packet: rtp::RtpPacket) -> Result<(), MediaError> {
         if self.end != End::No {
             return Err(MediaError::NotSending);
         }
         self.media.write(id, packet, &mut self.transport.secured.rtp)
+    }
+
+    /// Cuts a frame into packets and queues them, all or none. Its payload type is one of those negotiated, of Opus or VP8.
+    ///
+    /// The first of `write_packet` and `write_frame` that is taken decides what this transceiver sends from then on.
+    ///
+    /// # Errors
+    /// Nothing is sent on this transceiver now, packets were written on it before, the payload type was not negotiated, or
+    /// is of a codec whose payload format is not known here; the frame is empty or too long; or the queue is full.
+    pub fn write_frame(&mut self, id: TransceiverId, frame: Frame) -> Result<(), MediaError> {
+        if self.end != End::No {
+            return Err(MediaError::NotSending);
+        }
+        self.media.write_frame(id, frame, &mut self.transport.secured.rtp)
+    }
+
+    /// From now on, what comes on this transceiver is told as whole frames, in order and when it is time to play them
+    /// ([`Event::Frame`](crate::Event::Frame)), and what is missing as such; key frames are asked for when they are needed.
+    /// Call it when the transceiver is made, or when [`Event::Track`](crate::Event::Track) comes.
+    ///
+    /// # Errors
+    /// The connection is closed, there is no such transceiver, or packets of it were told already.
+    pub fn receive_frames(&mut self, id: TransceiverId) -> Result<(), Error> {
+        self.ensure_transceiver(id)?;
+        self.media.receive_frames(id)
+    }
+
+    /// W3C `jitterBufferTarget` (webrtc-extensions): how long frames wait at least, so that those that come late find
+    /// their place; 0 to 4 s. Without it, 20 ms for sound and 10 ms for pictures; more if the network asks for it.
+    ///
+    /// # Errors
+    /// The connection is closed, there is no such transceiver, or the target is too long.
+    pub fn set_jitter_buffer_target(&mut self, id: TransceiverId, target: Duration) -> Result<(), Error> {
+        self.ensure_transceiver(id)?;
+        if target > JITTER_BUFFER_TARGET_MAX {
+            return Err(Error::JitterBufferTarget(target));
+        }
+        self.media.set_delay_min(id, target);
+        self.may_tell = true;
+        Ok(())
+    }
+
+    fn ensure_transceiver(&self, id: TransceiverId) -> Result<(), Error> {
+        self.ensure_open()?;
+        self.jsep.transceiver(id).map(|_| ()).ok_or(Error::Negotiation(crate::jsep::Error::UnknownTransceiver))
     }
 
     /// Asks the peer for a key frame of what it sends on this transceiver.
@@ -107,6 +158,17 @@ impl PeerConnection {
     /// What was sent on a transceiver.
     pub fn sender_stats(&self, id: TransceiverId) -> Option<rtp::SenderStats> {
         self.media.sender(id).and_then(|sender| self.transport.secured.rtp.sender_stats(sender))
+    }
+
+    /// What became of the frames of a transceiver that is received as frames, by source.
+    pub fn frame_stats(&self, id: TransceiverId) -> Vec<(u32, FrameStats)> {
+        self.media.frame_stats(id).collect()
+    }
+
+    /// The canonical name of a source, once the peer has told it: what has one name is to be played in step (RFC 3550
+    /// §6.5.1).
+    pub fn canonical_name(&self, ssrc: u32) -> Option<&[u8]> {
+        self.transport.secured.rtp.canonical_name(ssrc)
     }
 
     /// What arrived on a transceiver, by source.

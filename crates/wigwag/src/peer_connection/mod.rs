@@ -2,12 +2,13 @@
 
 mod data;
 mod events;
+mod ice;
 mod media;
 mod negotiation;
+mod report;
 
 use crate::config::Config;
 use crate::data_channel::DataChannels;
-use crate::error::AddressError;
 use crate::event::{CloseReason, Event};
 use crate::gathering::Gathering;
 use crate::jsep::{Jsep, SignalingState};
@@ -15,13 +16,14 @@ use crate::mapping;
 use crate::media::Media;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use crate::stats::{self, TransportStats};
+use crate::tap::{Tap, Tapped};
 use crate::transport::{Security, Transport};
+use ice::Held;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use wigwag_dtls as dtls;
-use wigwag_ice::{self as ice, Path};
+use wigwag_ice::Path;
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Monotonic, Seed, Transmit, earliest};
 
@@ -36,6 +38,7 @@ pub struct PeerConnection {
     cname: String,
     jsep: Jsep,
     gathering: Gathering,
+    held: Held,
     transport: Transport,
     channels: DataChannels,
     media: Media,
@@ -56,6 +59,7 @@ struct Told {
     signaling: SignalingState,
     gathering: IceGatheringState,
     ice: IceConnectionState,
+    failure: bool,
     connection: ConnectionState,
     negotiation_needed: bool,
 }
@@ -77,9 +81,9 @@ impl PeerConnection {
         let certificate =
             config.certificate.clone().unwrap_or_else(|| Arc::new(mapping::new_certificate(&config, &seed)));
         let cname = mapping::cname(&seed);
-        let mut ice_config = ice::Config::default();
+        let mut ice_config = wigwag_ice::Config::default();
         ice_config.credentials = config.credentials.clone();
-        let agent = ice::Agent::new(ice_config, seed.fork("ice"));
+        let agent = wigwag_ice::Agent::new(ice_config, seed.fork("ice"));
         let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
         let jsep = Jsep::new(config.negotiation.clone(), seed.fork("jsep"));
         Self {
@@ -87,16 +91,18 @@ impl PeerConnection {
                 signaling: jsep.signaling_state(),
                 gathering: IceGatheringState::New,
                 ice: IceConnectionState::New,
+                failure: false,
                 connection: ConnectionState::New,
                 negotiation_needed: false,
             },
-            transport: Transport::new(agent, session, 1, config.mtu()),
+            transport: Transport::new(agent, session, 1, config.mtu(), Tap::new(config.tap, config.clock)),
             certificate,
             cname,
             jsep,
             gathering: Gathering::default(),
+            held: Held::default(),
             channels: DataChannels::new(),
-            media: Media::default(),
+            media: Media::new(seed.fork("media")),
             end: End::No,
             clock: Monotonic::default(),
             may_tell: false,
@@ -126,6 +132,7 @@ impl PeerConnection {
             return;
         }
         self.transport.handle_timeout(now);
+        self.media.handle_timeout(now);
         self.changed();
         if self.next.is_none() {
             self.next = self.find_event();
@@ -136,6 +143,10 @@ impl PeerConnection {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
         self.pump();
+        // What a stream of frames tells may be that a key frame is to be asked for: the request leaves with this poll.
+        if self.next.is_none() {
+            self.next = self.find_event();
+        }
         let was_closed = self.transport.is_closed();
         let transmit = self.transport.poll_transmit(now, out);
         if transmit.is_some() || self.transport.is_closed() != was_closed {
@@ -158,7 +169,8 @@ impl PeerConnection {
         if self.end == End::Told {
             return None;
         }
-        earliest([self.may_tell.then_some(now), self.transport.poll_timeout(now)])
+        let media = if self.end == End::No { self.media.poll_timeout(now) } else { None };
+        earliest([self.may_tell.then_some(now), self.transport.poll_timeout(now), media])
     }
 
     // ── States ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,6 +198,16 @@ impl PeerConnection {
         self.transport.ice.state().into()
     }
 
+    /// Why no path works, while the [ICE state](Self::ice_connection_state) is `failed`; as [`Event::IceFailed`] told it.
+    pub fn ice_failure(&self) -> Option<&wigwag_ice::Failure> {
+        self.transport.ice.failure()
+    }
+
+    /// Why each pair of addresses was tried, failed or chosen: the last 512 decisions, in their order.
+    pub fn ice_decisions(&self) -> impl Iterator<Item = &wigwag_ice::Decision> {
+        self.transport.ice.decisions()
+    }
+
     /// W3C `iceGatheringState`.
     pub fn ice_gathering_state(&self) -> IceGatheringState {
         self.gathering.state()
@@ -198,12 +220,30 @@ impl PeerConnection {
 
     /// The path in use, and how it is secured.
     pub fn transport_stats(&self) -> TransportStats {
-        TransportStats::of(&self.transport, &self.channels, self.config.receive_buffer)
+        TransportStats::of(&self.transport, &self.channels, &self.media, self.config.receive_buffer)
     }
 
     /// How much was discarded, by cause; each cause has a name of the form `layer.reason`.
     pub fn drops(&self) -> Vec<(&'static str, u64)> {
-        stats::drops(&self.transport, self.channels.drops())
+        stats::drops(&self.transport, self.channels.drops(), self.media.drops())
+    }
+
+    /// What [`Config::tap`](crate::Config::tap) asks for: keys and packets, for debugging.
+    ///
+    /// It is nothing that is owed, and wakes nobody: whoever wants it asks in every turn of the loop until `None`, also
+    /// after [`Event::Closed`].
+    pub fn poll_tap(&mut self) -> Option<Tapped> {
+        self.transport.tap_mut()?.poll()
+    }
+
+    /// Whether [`poll_tap`](Self::poll_tap) would give something.
+    pub(crate) fn has_tapped(&self) -> bool {
+        self.transport.tap().is_some_and(|tap| !tap.is_empty())
+    }
+
+    /// What is not polled yet, of a connection that is over.
+    pub(crate) const fn take_tap(&mut self) -> Option<Box<Tap>> {
+        self.transport.take_tap()
     }
 
     // ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,23 +253,6 @@ impl PeerConnection {
         self.begin_end(CloseReason::Local);
     }
 
-    /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface.
-    ///
-    /// Datagrams that come name one of these as their [`Datagram::local`](crate::Datagram::local); those that name another
-    /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.
-    ///
-    /// # Errors
-    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
-    pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
-        AddressError::check(address)?;
-        let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
-        self.may_tell = true;
-        let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
-        self.gathering.found(&candidate, &self.transport.ice.local_credentials().ufrag);
-        self.jsep.update_candidates(&self.local_transport());
-        Ok(())
-    }
-
     /// How many datagrams of one size the driver can hand to the kernel at once; at least 1.
     pub fn set_max_segments(&mut self, max_segments: usize) {
         self.transport.set_max_segments(max_segments.max(1));
@@ -237,7 +260,12 @@ impl PeerConnection {
 
     /// The ICE user fragment of our descriptions, by which a peer's checks are known.
     pub fn local_ufrag(&self) -> &str {
-        &self.transport.ice.local_credentials().ufrag
+        &self.transport.ice.offered_credentials().ufrag
+    }
+
+    /// All names by which a peer's checks are known to be for this connection: during a restart, more than one.
+    pub(crate) fn ufrags(&self) -> impl Iterator<Item = &str> + Clone {
+        self.transport.ice.ufrags()
     }
 
     /// Whether our check on this path was answered.
@@ -252,7 +280,7 @@ impl PeerConnection {
 
     /// Whether its paths are still its own: consent has not expired.
     pub(crate) fn holds_paths(&self) -> bool {
-        !matches!(self.transport.ice.state(), ice::State::Failed | ice::State::Closed)
+        !matches!(self.transport.ice.state(), wigwag_ice::State::Failed | wigwag_ice::State::Closed)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Offers, answers and candidates, and what follows from them for every layer.
 
 use super::{End, PeerConnection};
-use crate::description::{IceCandidate, SessionDescription};
+use crate::description::SessionDescription;
 use crate::error::Error;
-use crate::jsep::{LocalTransport, SdpType, SignalingState};
+use crate::jsep::{SdpType, SignalingState};
 use crate::mapping;
-use crate::state::IceGatheringState;
 use std::sync::Arc;
 use wigwag_dtls as dtls;
 use wigwag_ice as ice;
@@ -18,7 +17,8 @@ impl PeerConnection {
     /// The connection is closed, or the signalling state does not allow it.
     pub fn create_offer(&mut self) -> Result<SessionDescription, Error> {
         self.ensure_open()?;
-        let sdp = self.jsep.create_offer(&self.local_transport())?;
+        let local = self.transport_to_describe(self.offers_anew());
+        let sdp = self.jsep.create_offer(&local)?;
         Ok(SessionDescription::offer(sdp.to_string()))
     }
 
@@ -28,7 +28,8 @@ impl PeerConnection {
     /// The connection is closed, or there is no offer to answer.
     pub fn create_answer(&mut self) -> Result<SessionDescription, Error> {
         self.ensure_open()?;
-        let sdp = self.jsep.create_answer(&self.local_transport())?;
+        let local = self.transport_to_describe(self.answers_anew());
+        let sdp = self.jsep.create_answer(&local)?;
         Ok(SessionDescription::answer(sdp.to_string()))
     }
 
@@ -40,14 +41,15 @@ impl PeerConnection {
     pub fn set_local_description(&mut self, description: SessionDescription) -> Result<(), Error> {
         self.ensure_open()?;
         if description.kind == SdpType::Rollback {
-            self.jsep.rollback()?;
+            self.roll_back()?;
         } else {
             self.jsep.set_local_description(description.kind, mapping::parse(&description)?)?;
             self.begin(description.kind, ice::Role::Controlling);
+            self.prepare_restart();
             for server in &self.config.stun_servers {
                 self.transport.ice.add_stun_server(*server);
             }
-            self.gathering.begin(self.jsep.candidate_section(), &self.transport.ice);
+            self.begin_gathering();
             self.transport.ice.end_of_local_candidates();
             self.gathering.update(self.transport.ice.gathering_state());
             self.jsep.update_candidates(&self.local_transport());
@@ -65,12 +67,21 @@ impl PeerConnection {
     pub fn set_remote_description(&mut self, description: SessionDescription) -> Result<(), Error> {
         self.ensure_open()?;
         if description.kind == SdpType::Rollback {
-            self.jsep.rollback()?;
+            self.roll_back()?;
         } else {
             self.jsep.set_remote_description(description.kind, mapping::parse(&description)?)?;
+            if description.kind == SdpType::Offer {
+                self.cancel_restart(); // an offer of ours that it meets is taken back
+            }
             self.begin(description.kind, ice::Role::Controlled);
         }
         self.apply();
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<(), Error> {
+        self.jsep.rollback()?;
+        self.cancel_restart();
         Ok(())
     }
 
@@ -80,33 +91,6 @@ impl PeerConnection {
         if kind == SdpType::Offer && self.jsep.current_local_description().is_none() {
             self.transport.ice.set_role(role);
         }
-    }
-
-    /// W3C `addIceCandidate`; `None`, or an empty candidate, says that these were all.
-    ///
-    /// A candidate that cannot be used here (a `.local` name, TCP, another family) is kept and ignored without error.
-    ///
-    /// # Errors
-    /// There is no remote description yet, or the text is not a candidate.
-    pub fn add_ice_candidate(&mut self, candidate: Option<&IceCandidate>) -> Result<(), Error> {
-        self.ensure_open()?;
-        if self.jsep.remote_description().is_none() {
-            return Err(Error::NoRemoteDescription);
-        }
-        self.may_tell = true;
-        let Some(candidate) = candidate.filter(|candidate| !candidate.candidate.is_empty()) else {
-            self.transport.ice.end_of_remote_candidates();
-            return Ok(());
-        };
-        let parsed = wigwag_sdp::Candidate::parse(&candidate.candidate)?;
-        let ufrag = candidate.username_fragment.as_deref().or(parsed.extensions.get("ufrag"));
-        let index = candidate.sdp_m_line_index.map(usize::from);
-        if self.jsep.takes_candidate(candidate.sdp_mid.as_deref(), index, ufrag)
-            && let Some(mapped) = mapping::remote_candidate(&parsed)
-        {
-            self.transport.ice.add_remote_candidate(mapped)?;
-        }
-        Ok(())
     }
 
     /// W3C `localDescription`, with the candidates found so far.
@@ -123,11 +107,6 @@ impl PeerConnection {
         if self.end == End::No { Ok(()) } else { Err(Error::Closed) }
     }
 
-    pub(super) fn local_transport(&self) -> LocalTransport {
-        let is_complete = self.gathering.state() == IceGatheringState::Complete;
-        mapping::local_transport(&self.transport.ice, &self.certificate, is_complete)
-    }
-
     /// Gives every layer what was negotiated for it, as far as it is known. Doing it again changes nothing.
     pub(super) fn apply(&mut self) {
         self.may_tell = true;
@@ -140,26 +119,6 @@ impl PeerConnection {
         self.media.apply(&self.jsep, &mut self.transport.secured.rtp);
     }
 
-    /// Nothing is sent before the application has answered: a check tells the caller where we are, and that we are here
-    /// (RFC 8827 §6.4).
-    pub(super) fn apply_ice(&mut self) {
-        let Some(remote) = self.jsep.remote_transport().filter(|_| self.jsep.local_description().is_some()) else {
-            return;
-        };
-        if remote.ice_lite {
-            self.transport.ice.set_remote_lite();
-        }
-        let credentials = ice::Credentials { ufrag: remote.ufrag.clone(), password: remote.pwd.clone() };
-        self.transport.ice.set_remote_credentials(credentials);
-        for candidate in remote.candidates.iter().filter_map(mapping::remote_candidate) {
-            // Too many candidates are counted by the agent: what has a place may still work.
-            let _ = self.transport.ice.add_remote_candidate(candidate);
-        }
-        if remote.end_of_candidates {
-            self.transport.ice.end_of_remote_candidates();
-        }
-    }
-
     pub(super) fn apply_dtls(&mut self) {
         let (Some(role), Some(remote)) = (self.jsep.dtls_role(), self.jsep.remote_transport()) else { return };
         if self.transport.secured.dtls.is_some() {
@@ -169,6 +128,7 @@ impl PeerConnection {
         let mut config = dtls::Config::new(role, Arc::clone(&self.certificate));
         config.remote_fingerprints = remote.fingerprints.iter().filter_map(mapping::fingerprint).collect();
         config.srtp_profiles.clone_from(&self.config.srtp_profiles);
+        config.key_log = self.config.tap.key_log;
         self.transport.start_dtls(dtls::Connection::new(config, self.seed.fork("dtls")));
         self.jsep.pin_fingerprints();
         self.channels.set_dtls_role(role == dtls::Role::Client);

@@ -1,4 +1,4 @@
-//! How a connection ends: the association is aborted, then DTLS says close_notify, then nothing more is sent.
+//! How a connection ends: media says BYE, the association is aborted, then DTLS says close_notify, then nothing more is sent.
 
 use super::Secured;
 use std::time::Instant;
@@ -8,6 +8,8 @@ use std::time::Instant;
 pub(super) enum Farewell {
     /// Nobody has said goodbye.
     None,
+    /// BYE, for each stream of media that was sent.
+    Media,
     /// ABORT, inside DTLS.
     Association,
     /// close_notify.
@@ -19,7 +21,9 @@ pub(super) enum Farewell {
 impl Farewell {
     pub(super) fn begin(&mut self, secured: &mut Secured) {
         if *self == Self::None {
-            *self = Self::Association;
+            *self = Self::Media;
+            // RFC 3550 §6.6, and W3C's "stop sending and receiving": a BYE for each stream that was sent.
+            secured.rtp.end();
             if let Some(sctp) = &mut secured.sctp {
                 sctp.abort();
             }
@@ -34,6 +38,12 @@ impl Farewell {
         limit: usize,
         out: &mut Vec<u8>,
     ) -> Option<usize> {
+        if *self == Self::Media {
+            if secured.rtp.is_goodbye_owed() && secured.append_feedback(now, limit, out) {
+                return Some(out.len());
+            }
+            *self = Self::Association;
+        }
         if *self == Self::Association {
             if secured.append_data(now, limit, out) {
                 return Some(out.len());
@@ -60,6 +70,6 @@ impl Farewell {
     }
 
     pub(super) const fn is_owed(self) -> bool {
-        matches!(self, Self::Association | Self::Security)
+        matches!(self, Self::Media | Self::Association | Self::Security)
     }
 }

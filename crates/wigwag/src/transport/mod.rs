@@ -7,16 +7,20 @@ pub(crate) mod demultiplex;
 mod early;
 mod farewell;
 mod secured;
+mod traffic;
 
 pub(crate) use secured::{Secured, Security};
 
 use crate::stats::TransportDrops;
+use crate::tap::Tap;
 use demultiplex::Kind;
 use early::EarlyDtls;
 use farewell::Farewell;
 use std::time::Instant;
+use traffic::Traffic;
 use wigwag_dtls as dtls;
 use wigwag_ice::{self as ice, Path};
+use wigwag_pcapng::Direction;
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Dscp, Ecn, Protocol, Transmit, batch, earliest};
 use wigwag_sctp as sctp;
@@ -29,35 +33,53 @@ pub(crate) struct Transport {
     max_segments: usize,
     mtu: usize,
     drops: TransportDrops,
+    traffic: Traffic,
 }
 
 impl Transport {
-    pub(crate) fn new(ice: ice::Agent, rtp: rtp::Session, max_segments: usize, mtu: usize) -> Self {
+    pub(crate) fn new(
+        ice: ice::Agent,
+        rtp: rtp::Session,
+        max_segments: usize,
+        mtu: usize,
+        tap: Option<Box<Tap>>,
+    ) -> Self {
         Self {
             ice,
-            secured: Secured::new(rtp),
+            secured: Secured::new(rtp, tap),
             early: EarlyDtls::default(),
             farewell: Farewell::None,
             max_segments,
             mtu,
             drops: TransportDrops::default(),
+            traffic: Traffic::default(),
         }
     }
 
     pub(crate) fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         self.feed_early(now);
         let path = Path::of(&datagram);
+        if let Some(tap) = &mut self.secured.tap {
+            tap.datagram(Direction::Received, path, datagram.payload, now);
+        }
         match demultiplex::kind(datagram.payload) {
             _ if datagram.protocol != Protocol::Udp => self.drops.unknown_protocol += 1,
             Kind::Stun => self.ice.handle_input(datagram, now),
             Kind::Unknown => self.drops.unknown_protocol += 1,
             _ if self.ice.selected_path() != Some(path) && !self.ice.is_open(path) => self.drops.closed_path += 1,
             Kind::Dtls if self.secured.dtls.is_none() => {
+                self.traffic.received(path, datagram.payload.len(), now);
                 if !self.early.keep(datagram.payload) {
                     self.drops.too_early += 1;
                 }
             }
-            kind => self.secured.handle_input(kind, datagram, now, &mut self.drops),
+            kind => {
+                self.traffic.received(path, datagram.payload.len(), now);
+                let is_authentic = self.secured.handle_input(kind, datagram, now, &mut self.drops);
+                if is_authentic && self.ice.selected_path() != Some(path) {
+                    self.ice.data_received(path);
+                }
+            }
         }
     }
 
@@ -82,6 +104,17 @@ impl Transport {
 
     /// Replaces what is in `out`.
     pub(crate) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        let transmit = self.next_transmit(now, out)?;
+        if let Some(tap) = &mut self.secured.tap {
+            let Transmit { protocol, local, remote, .. } = transmit;
+            for datagram in out.chunks(transmit.segment_size.max(1)) {
+                tap.datagram(Direction::Sent, Path { protocol, local, remote }, datagram, now);
+            }
+        }
+        Some(transmit)
+    }
+
+    fn next_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.feed_early(now);
         out.clear();
         if let Some(check) = self.ice.poll_transmit(now, out) {
@@ -91,14 +124,23 @@ impl Transport {
             self.farewell.give_up();
             return None; // nothing else leaves without one
         };
+        if let Some(tap) = &mut self.secured.tap {
+            tap.set_path(path);
+        }
+        let segment_size = self.write(now, out)?;
+        self.traffic.sent(path, out.len(), segment_size, now);
+        Some(transmit(path, segment_size))
+    }
+
+    fn write(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
         let secured = &mut self.secured;
         if self.farewell != Farewell::None {
-            return self.farewell.append(secured, now, self.mtu, out).map(|segment_size| transmit(path, segment_size));
+            return self.farewell.append(secured, now, self.mtu, out);
         }
         // A batch is of one kind: their ECN marks and their pacing differ.
         Secured::KINDS.iter().find_map(|append| {
             let write = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
-            batch(self.max_segments, self.mtu, out, write).map(|segment_size| transmit(path, segment_size))
+            batch(self.max_segments, self.mtu, out, write)
         })
     }
 
@@ -138,6 +180,23 @@ impl Transport {
 
     pub(crate) const fn set_max_segments(&mut self, max_segments: usize) {
         self.max_segments = max_segments;
+    }
+
+    pub(crate) fn tap(&self) -> Option<&Tap> {
+        self.secured.tap.as_deref()
+    }
+
+    pub(crate) fn tap_mut(&mut self) -> Option<&mut Tap> {
+        self.secured.tap.as_deref_mut()
+    }
+
+    /// What is not polled yet, taken out.
+    pub(crate) const fn take_tap(&mut self) -> Option<Box<Tap>> {
+        self.secured.tap.take()
+    }
+
+    pub(crate) const fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     pub(crate) const fn drops(&self) -> &TransportDrops {

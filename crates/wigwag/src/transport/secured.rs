@@ -4,6 +4,7 @@
 
 use super::demultiplex::Kind;
 use crate::stats::TransportDrops;
+use crate::tap::{self, PacketKind, Tap};
 use std::time::Instant;
 use wigwag_dtls as dtls;
 use wigwag_rtp as rtp;
@@ -27,14 +28,16 @@ pub(crate) struct Secured {
     pub(crate) rtp: rtp::Session,
     pub(crate) sctp: Option<sctp::Association>,
     pub(crate) security: Security,
+    /// What is shown to whoever debugs.
+    pub(super) tap: Option<Box<Tap>>,
 }
 
 /// Appends one packet of a kind, or changes nothing and says `false`.
 pub(super) type Append = fn(&mut Secured, Instant, usize, &mut Vec<u8>) -> bool;
 
 impl Secured {
-    pub(super) fn new(rtp: rtp::Session) -> Self {
-        Self { dtls: None, srtp: None, rtp, sctp: None, security: Security::New }
+    pub(super) fn new(rtp: rtp::Session, tap: Option<Box<Tap>>) -> Self {
+        Self { dtls: None, srtp: None, rtp, sctp: None, security: Security::New, tap }
     }
 
     /// The kinds of batches, in the order in which they leave: a handshake, then media (paced), then data (windowed).
@@ -47,21 +50,34 @@ impl Secured {
         has_written
     }
 
-    fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+    pub(super) fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let Some(srtp) = &mut self.srtp else { return false };
-        srtp.protect_rtcp(limit, out, |limit, out| self.rtp.poll_rtcp(now, limit, out))
+        let tapped = tap::len(&self.tap);
+        let has_written = srtp.protect_rtcp(limit, out, |limit, out| {
+            tap::sent(&mut self.tap, PacketKind::Rtcp, now, out, |out| self.rtp.poll_rtcp(now, limit, out))
+        });
+        tap::keep(&mut self.tap, has_written, tapped)
     }
 
     fn append_media(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let Some(srtp) = &mut self.srtp else { return false };
-        srtp.protect_rtp(limit, out, |limit, out| self.rtp.poll_rtp(now, limit, out))
+        let tapped = tap::len(&self.tap);
+        let has_written = srtp.protect_rtp(limit, out, |limit, out| {
+            tap::sent(&mut self.tap, PacketKind::Rtp, now, out, |out| self.rtp.poll_rtp(now, limit, out))
+        });
+        tap::keep(&mut self.tap, has_written, tapped)
     }
 
     pub(super) fn append_data(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let (Some(dtls), Some(sctp)) = (&mut self.dtls, &mut self.sctp) else { return false };
-        dtls.protect(limit, out, |limit, out| sctp.poll_packet(now, limit, out))
+        let tapped = tap::len(&self.tap);
+        let has_written = dtls.protect(limit, out, |limit, out| {
+            tap::sent(&mut self.tap, PacketKind::Sctp, now, out, |out| sctp.poll_packet(now, limit, out))
+        });
+        tap::keep(&mut self.tap, has_written, tapped)
     }
 
+    /// Whether what it held was the peer's, which only keys tell.
     #[expect(clippy::needless_pass_by_value, reason = "a datagram is handed over")]
     pub(super) fn handle_input(
         &mut self,
@@ -69,37 +85,44 @@ impl Secured {
         datagram: Datagram<'_>,
         now: Instant,
         drops: &mut TransportDrops,
-    ) {
+    ) -> bool {
         match kind {
-            Kind::Dtls => self.handle_dtls(datagram.payload, now),
+            Kind::Dtls => return self.handle_dtls(datagram.payload, now),
             Kind::Rtp | Kind::Rtcp if self.srtp.is_none() => drops.media_before_keys += 1,
-            Kind::Rtp => self.handle_rtp(datagram.payload, datagram.ecn, now),
-            Kind::Rtcp => self.handle_rtcp(datagram.payload, now),
+            Kind::Rtp => return self.handle_rtp(datagram.payload, datagram.ecn, now),
+            Kind::Rtcp => return self.handle_rtcp(datagram.payload, now),
             Kind::Stun | Kind::Unknown => drops.unknown_protocol += 1,
         }
+        false
     }
 
-    pub(super) fn handle_dtls(&mut self, datagram: &mut [u8], now: Instant) {
-        let Some(dtls) = &mut self.dtls else { return };
-        let sctp = &mut self.sctp;
+    pub(super) fn handle_dtls(&mut self, datagram: &mut [u8], now: Instant) -> bool {
+        let Some(dtls) = &mut self.dtls else { return false };
+        let (sctp, tap) = (&mut self.sctp, &mut self.tap);
+        let mut is_authentic = false;
         dtls.handle_input(datagram, now, |packet| {
+            is_authentic = true;
+            tap::received(tap, PacketKind::Sctp, packet, now);
             if let Some(sctp) = sctp {
                 sctp.handle_input(packet, now);
             }
         });
         self.take_dtls_events();
+        is_authentic
     }
 
-    fn handle_rtp(&mut self, packet: &mut [u8], ecn: Ecn, now: Instant) {
-        if let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtp(packet)) {
-            self.rtp.handle_rtp(packet, ecn, now);
-        }
+    fn handle_rtp(&mut self, packet: &mut [u8], ecn: Ecn, now: Instant) -> bool {
+        let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtp(packet)) else { return false };
+        tap::received(&mut self.tap, PacketKind::Rtp, packet, now);
+        self.rtp.handle_rtp(packet, ecn, now);
+        true
     }
 
-    fn handle_rtcp(&mut self, packet: &mut [u8], now: Instant) {
-        if let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtcp(packet)) {
-            self.rtp.handle_rtcp(packet, now);
-        }
+    fn handle_rtcp(&mut self, packet: &mut [u8], now: Instant) -> bool {
+        let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtcp(packet)) else { return false };
+        tap::received(&mut self.tap, PacketKind::Rtcp, packet, now);
+        self.rtp.handle_rtcp(packet, now);
+        true
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -125,6 +148,11 @@ impl Secured {
 
     /// DTLS tells nothing that waits for the user: its keys go to SRTP, its association begins.
     pub(super) fn take_dtls_events(&mut self) {
+        if let (Some(tap), Some(dtls)) = (&mut self.tap, &mut self.dtls) {
+            while let Some(line) = dtls.poll_key_log() {
+                tap.key(line);
+            }
+        }
         while let Some(event) = self.dtls.as_mut().and_then(dtls::Connection::poll_event) {
             match event {
                 dtls::Event::Connected { srtp } => self.connected(srtp),

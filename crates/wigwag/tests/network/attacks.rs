@@ -2,6 +2,7 @@
 //! packets, nothing goes to the attacker, and the call carries data as before.
 
 use crate::common::{Peer, answer, connect_with_channel, connected_with_channel, dissect, negotiate, offer, pair};
+use allocation_counter::measure;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -61,6 +62,26 @@ fn dropped_by(world: &mut World<Peer>, host: Host, attack: impl FnOnce(&mut Worl
         .collect()
 }
 
+/// What an attack on a call shall do: raise the counters of its reasons by exactly its packets, hold no memory, provoke no
+/// byte to the attacker, and leave the call as it was.
+#[track_caller]
+fn withstands(
+    world: &mut World<Peer>,
+    host: Host,
+    expected: &[(&'static str, u64)],
+    attack: impl FnOnce(&mut World<Peer>),
+) {
+    let sent = world.trace().records().len();
+    let mut dropped = Vec::new();
+    let held = measure(|| dropped = dropped_by(world, host, attack));
+    assert_eq!(dropped, expected);
+    assert!(held.bytes_current < 4000, "{held:?}");
+    let (now, mut out) = (world.now(), Vec::new());
+    assert!(world[host].connection.poll_transmit(now, &mut out).is_none(), "it is answered: {}", dissect(&out));
+    assert_eq!(world.trace().records().len(), sent);
+    goes_on(world);
+}
+
 fn input(world: &mut World<Peer>, host: Host, from: SocketAddr, bytes: &[u8]) {
     let now = world.now();
     let mut bytes = bytes.to_vec();
@@ -116,7 +137,6 @@ fn two_hundred_bad_tags_and_plain_packets_are_counted_and_end_nothing() {
     let mut record = call();
     talk(&mut record, 1);
     let packet = received(&record, Z)["SRTP"][0].clone();
-    let mut world = call();
     for (hostile, cause) in [
         (
             (|packet: &mut Vec<u8>, n: u8| *packet.last_mut().unwrap() ^= n + 1) as fn(&mut Vec<u8>, u8),
@@ -133,16 +153,29 @@ fn two_hundred_bad_tags_and_plain_packets_are_counted_and_end_nothing() {
         (|packet, n| packet[8..12].copy_from_slice(&[n; 4]), "srtp.dropped_unauthentic"),
         (|packet, _| packet.truncate(13), "srtp.dropped_malformed"),
     ] {
-        let dropped = dropped_by(&mut world, Z, |world| {
+        let mut world = call();
+        withstands(&mut world, Z, &[(cause, 200)], |world| {
             for n in 0..200 {
                 let mut packet = packet.clone();
                 hostile(&mut packet, n);
                 input(world, Z, address(A), &packet);
             }
         });
-        assert_eq!(dropped, [(cause, 200)]);
     }
-    // They have moved nothing: the genuine one is taken.
+}
+
+/// What is forged moves no window: the genuine packet comes after it, and is taken.
+#[test]
+fn a_genuine_packet_is_taken_after_two_hundred_forgeries_of_it() {
+    let mut record = call();
+    talk(&mut record, 1);
+    let packet = received(&record, Z)["SRTP"][0].clone();
+    let mut world = call();
+    for n in 0..200u8 {
+        let mut forged = packet.clone();
+        *forged.last_mut().unwrap() ^= n + 1;
+        input(&mut world, Z, address(A), &forged);
+    }
     input(&mut world, Z, address(A), &packet);
     world.run_for(Duration::from_millis(10));
     assert_eq!(world[Z].packets.len(), 1);
@@ -157,15 +190,13 @@ fn every_packet_replayed_is_refused_once_more_and_delivered_never() {
     let (messages, packets) = (world[Z].messages.len(), world[Z].packets.len());
     let kinds = received(&world, Z);
     let count = |kind: &str| kinds[kind].len() as u64;
-    let dropped = dropped_by(&mut world, Z, |world| {
+    let expected = [("dtls.replayed", count("data")), ("srtp.dropped_replayed", count("SRTP") + count("SRTCP"))];
+    withstands(&mut world, Z, &expected, |world| {
         for datagram in ["SRTP", "SRTCP", "data"].iter().flat_map(|kind| &kinds[*kind]) {
             input(world, Z, address(A), datagram);
         }
+        assert_eq!((world[Z].messages.len(), world[Z].packets.len()), (messages, packets));
     });
-    assert_eq!(dropped, [("dtls.replayed", count("data")), ("srtp.dropped_replayed", count("SRTP") + count("SRTCP"))]);
-    world.run_for(Duration::from_secs(1));
-    assert_eq!((world[Z].messages.len(), world[Z].packets.len()), (messages, packets));
-    goes_on(&mut world);
 }
 
 /// What an index that does not encrypt would let through.
@@ -178,9 +209,7 @@ fn srtcp_whose_e_bit_is_gone_is_refused() {
     let index = packet.len() - 4;
     assert_eq!(packet[index] & 0x80, 0x80, "AES-GCM: the index is last (RFC 7714 §9.2)");
     packet[index] &= 0x7f;
-    let dropped = dropped_by(&mut world, Z, |world| input(world, Z, address(A), &packet));
-    assert_eq!(dropped, [("srtp.dropped_unencrypted", 1)]);
-    goes_on(&mut world);
+    withstands(&mut world, Z, &[("srtp.dropped_unencrypted", 1)], |world| input(world, Z, address(A), &packet));
 }
 
 /// Lines of a description.
@@ -206,7 +235,9 @@ fn forged_nominations_and_answers_move_no_path() {
             .fingerprint();
         out
     };
-    let dropped = dropped_by(&mut world, Z, |world| {
+    let expected =
+        [("ice.unauthenticated_requests", 200), ("ice.unknown_transaction", 100), ("ice.unknown_ufrag", 100)];
+    withstands(&mut world, Z, &expected, |world| {
         for n in 0..50 {
             for from in [address(A), STRANGER.into()] {
                 input(world, Z, from, &request(&username, a.1, n)); // the wrong side's password
@@ -225,19 +256,14 @@ fn forged_nominations_and_answers_move_no_path() {
             }
         }
     });
-    assert_eq!(
-        dropped,
-        [("ice.unauthenticated_requests", 200), ("ice.unknown_transaction", 100), ("ice.unknown_ufrag", 100)]
-    );
     assert_eq!(world[Z].connection.transport_stats().path, path);
-    goes_on(&mut world);
 }
 
 #[test]
 fn stun_that_is_none_is_counted() {
     let mut world = call();
     let mut rng = Rng::new(Seed::for_test(7));
-    let dropped = dropped_by(&mut world, Z, |world| {
+    withstands(&mut world, Z, &[("ice.malformed", 1019)], |world| {
         for len in 1..20 {
             input(world, Z, STRANGER.into(), &vec![0; len]);
         }
@@ -249,8 +275,125 @@ fn stun_that_is_none_is_counted() {
             input(world, Z, STRANGER.into(), &bytes);
         }
     });
-    assert_eq!(dropped, [("ice.malformed", 1019)]);
-    goes_on(&mut world);
+}
+
+/// A DTLS record of which nobody has sealed anything.
+fn record(content_type: u8, epoch: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+    let mut record = vec![content_type, 0xfe, 0xfd];
+    record.extend(epoch.to_be_bytes());
+    record.extend([0, 0]);
+    record.extend(sequence.to_be_bytes());
+    record.extend((body.len() as u16).to_be_bytes());
+    record.extend(body);
+    record
+}
+
+/// Rows 4 to 6: from where the peer is, for an address can be forged, and from where it is not.
+#[test]
+fn records_that_nobody_sealed_are_counted_and_end_nothing() {
+    let finished = [&[20, 0, 0, 12, 0, 9, 0, 0, 0, 0, 0, 12][..], &[7; 12]].concat();
+    for (cause, content_type, epoch, body) in [
+        ("dtls.plaintext_application_data", 23, 0, &b"forged"[..]),
+        ("dtls.plaintext_alerts", 21, 0, &[2, 40]),
+        ("dtls.plaintext_alerts", 21, 0, &[1, 0]),
+        ("dtls.plaintext_handshake", 22, 0, &finished),
+        ("dtls.late_change_cipher_specs", 20, 0, &[1]),
+        ("dtls.not_authentic", 23, 1, &[7; 40]),
+        ("dtls.not_authentic", 21, 1, &[7; 40]),
+        ("dtls.malformed_records", 23, 1, &[7; 20]),
+        ("dtls.unknown_epoch", 21, 2, &[2, 40]),
+        ("dtls.unknown_epoch", 23, 16, &[7; 40]),
+    ] {
+        let mut world = call();
+        let expected = [("transport.closed_path", 100), (cause, 1000)];
+        let expected = if cause < expected[0].0 { [expected[1], expected[0]] } else { expected };
+        withstands(&mut world, Z, &expected, |world| {
+            for n in 0..1000u32 {
+                // Also far ahead of all that was sent.
+                input(world, Z, address(A), &record(content_type, epoch, 100 + n * 4_000_000, body));
+                if n % 10 == 0 {
+                    input(world, Z, STRANGER.into(), &record(content_type, epoch, 100 + n, body));
+                }
+            }
+        });
+    }
+}
+
+/// An association is inside DTLS or nowhere.
+#[test]
+fn sctp_in_the_clear_is_no_protocol_of_ours() {
+    let mut world = call();
+    let init = [&[0x13, 0x88, 0x13, 0x88, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20][..], &[7; 16]].concat();
+    withstands(&mut world, Z, &[("transport.unknown_protocol", 200)], |world| {
+        for _ in 0..100 {
+            input(world, Z, address(A), &init);
+            input(world, Z, STRANGER.into(), &init);
+        }
+    });
+}
+
+/// Row 7, while it would hurt: whoever can forge the peer's address claims long messages all through the handshake.
+#[test]
+fn claims_of_long_messages_hold_little_and_do_not_stop_a_call() {
+    let mut world = pair(75);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    negotiate(&mut world);
+    let claim = |n: u32| {
+        let [_, len @ ..] = ((n * 7919) % (1 << 24)).to_be_bytes();
+        record(22, 0, n, &[&[11][..], &len, &(n as u16 % 16).to_be_bytes(), &[0, 0, 9, 0, 0, 1, 0]].concat())
+    };
+    let mut n = 0;
+    while !world[Z].channels.contains_key("chat") {
+        for host in [A, Z] {
+            let held = measure(|| {
+                for _ in 0..100 {
+                    n += 1;
+                    input(&mut world, host, address(if host == A { Z } else { A }), &claim(n));
+                    input(&mut world, host, STRANGER.into(), &claim(n));
+                }
+            });
+            assert!(held.bytes_max < 200_000, "{held:?}");
+        }
+        world.run_for(Duration::from_millis(50));
+        assert!(n < 1_000_000, "they never connect");
+    }
+    let stranger = SocketAddr::from(STRANGER).ip();
+    assert!(!world.trace().records().iter().any(|record| record.to.ip() == stranger));
+    let channel = world[A].channels["chat"];
+    world[A].connection.send(channel, "still here".into(), false).unwrap();
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(world[Z].messages.len(), 1);
+}
+
+/// Row 28: whoever resolves names that strangers give tells where we are, and asks whom they like (RFC 8828 §3).
+#[test]
+fn candidates_that_are_names_are_never_looked_up() {
+    let names = ["f9d5a7c2.local", "attacker.example", "localhost", "192.0.2.66.example"];
+    let candidate = |name: &str| format!("candidate:1 1 udp 2130706431 {name} 666 typ host");
+    let mut world = pair(76);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let mut offer = offer(&mut world, A);
+    for name in names {
+        offer.sdp.push_str(&format!("a={}\r\n", candidate(name)));
+    }
+    let answer = answer(&mut world, Z, offer);
+    world[A].connection.set_remote_description(answer).unwrap();
+    for host in [A, Z] {
+        for name in names {
+            let trickled = wigwag::IceCandidate { candidate: candidate(name), ..wigwag::IceCandidate::default() };
+            world[host].connection.add_ice_candidate(Some(&trickled)).unwrap();
+        }
+    }
+    world.run_until(|world| world[Z].channels.contains_key("chat"), Duration::from_secs(10));
+    world.run_for(Duration::from_secs(60));
+    // What leaves goes to the two addresses that they told, and to nowhere else.
+    let known = [address(A), address(Z)];
+    assert!(world.trace().records().iter().all(|record| known.contains(&record.to)));
+    for host in [A, Z] {
+        assert_eq!(world[host].state, ConnectionState::Connected);
+        let sdp = world[host].connection.local_description().unwrap().sdp;
+        assert!(names.iter().all(|name| !sdp.contains(name)), "nobody passes them on either: {sdp}");
+    }
 }
 
 /// RFC 8826 §4.2: nothing but checks before somebody there has answered one.
@@ -383,4 +526,29 @@ fn who_does_not_read_holds_no_more_than_the_window() {
         }
     }
     panic!("{received} of {sent} messages arrived");
+}
+
+/// Each message that is read makes room for one, and not for all: what nobody has read stays where the window counts it.
+#[test]
+fn who_reads_slowly_holds_no_more_than_the_window() {
+    let mut world = connected_with_channel(77, "chat", DataChannelInit::default());
+    let channel = world[A].channels["chat"];
+    let (mut now, mut out) = (world.now(), Vec::new());
+    let (mut held, mut read) = (0, 0);
+    for _ in 0..10_000 {
+        while world[A].connection.send(channel, vec![7; 4000].into(), true).is_ok() {}
+        now += Duration::from_millis(1);
+        for (from, to) in [(A, Z), (Z, A)] {
+            world[from].connection.handle_timeout(now);
+            while world[from].connection.poll_transmit(now, &mut out).is_some() {
+                let datagram = Datagram::udp(address(to), address(from), &mut out);
+                world[to].connection.handle_input(datagram, now);
+            }
+        }
+        while world[A].connection.poll_event().is_some() {}
+        read += usize::from(matches!(world[Z].connection.poll_event(), Some(wigwag::Event::Message { .. })));
+        held = held.max(world[Z].connection.transport_stats().receive_buffered);
+    }
+    assert!(read > 5000, "{read}");
+    assert!(held > 3 << 20 && held <= (4 << 20) + 4000, "{held} bytes of a window of 4 MiB");
 }

@@ -14,28 +14,32 @@ use wigwag_stun::{IntegrityKey, MessageWriter, TransactionId};
 
 /// A client, its connection, the server's connection for it, and the channel on either.
 #[derive(Clone, Copy)]
-struct Call {
-    client: Host,
-    of_client: ConnectionId,
-    of_server: ConnectionId,
+pub(crate) struct Call {
+    pub(crate) client: Host,
+    pub(crate) of_client: ConnectionId,
+    pub(crate) of_server: ConnectionId,
     channel: ChannelId,
 }
 
-fn server_world() -> (World<Server>, Host) {
+pub(crate) fn server_world() -> (World<Server>, Host) {
     let mut world = World::new(80);
     let server = world.add("S", &[address(A)], Server::new(1, A, EndpointConfig::default()));
     (world, server)
 }
 
-fn client_address(number: u8) -> SocketAddr {
+pub(crate) fn client_address(number: u8) -> SocketAddr {
     ([10, 1, 0, number], 1000).into()
 }
 
-fn call(world: &mut World<Server>, server: Host, number: u8) -> Call {
+pub(crate) fn call(world: &mut World<Server>, server: Host, number: u8) -> Call {
     let mut client = Server::new(100, A, EndpointConfig::default());
     client.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(100 + u64::from(number)));
     client.endpoint.add_local_address(client_address(number)).unwrap();
     let client = world.add(&format!("C{number}"), &[client_address(number)], client);
+    call_between(world, client, server)
+}
+
+pub(crate) fn call_between(world: &mut World<Server>, client: Host, server: Host) -> Call {
     let [of_client, of_server] = [client, server].map(|host| world[host].endpoint.create(config()).unwrap());
     let init = || DataChannelInit::default().negotiated(0);
     let c = world[client].endpoint.connection_mut(of_client).unwrap();
@@ -53,13 +57,13 @@ fn call(world: &mut World<Server>, server: Host, number: u8) -> Call {
     Call { client, of_client, of_server, channel }
 }
 
-fn is_up(world: &World<Server>, server: Host, call: Call) -> bool {
+pub(crate) fn is_up(world: &World<Server>, server: Host, call: Call) -> bool {
     let connected = Some(&ConnectionState::Connected);
     world[server].states.get(&call.of_server) == connected
         && world[call.client].states.get(&call.of_client) == connected
 }
 
-fn says(world: &mut World<Server>, server: Host, call: Call, text: &'static str) {
+pub(crate) fn says(world: &mut World<Server>, server: Host, call: Call, text: &'static str) {
     world.run_for(Duration::from_secs(1));
     let connection = world[call.client].endpoint.connection_mut(call.of_client).unwrap();
     connection.send(call.channel, text.into(), true).unwrap();
@@ -68,7 +72,7 @@ fn says(world: &mut World<Server>, server: Host, call: Call, text: &'static str)
 }
 
 /// What the peer of `call` can say to the server, from wherever it likes.
-fn authentic_check(world: &World<Server>, server: Host, call: Call, n: u8) -> Vec<u8> {
+pub(crate) fn authentic_check(world: &World<Server>, server: Host, call: Call, n: u8) -> Vec<u8> {
     let of = |host: Host, id| world[host].endpoint.connection(id).unwrap().local_description().unwrap().sdp;
     let (ours, theirs) = (of(server, call.of_server), of(call.client, call.of_client));
     let line = |sdp: &str, name: &str| sdp.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
@@ -83,7 +87,7 @@ fn authentic_check(world: &World<Server>, server: Host, call: Call, n: u8) -> Ve
     out
 }
 
-fn input(world: &mut World<Server>, server: Host, from: SocketAddr, bytes: &[u8]) {
+pub(crate) fn input(world: &mut World<Server>, server: Host, from: SocketAddr, bytes: &[u8]) {
     let now = world.now();
     let mut bytes = bytes.to_vec();
     world[server].endpoint.handle_input(Datagram::udp(address(A), from, &mut bytes), now);
@@ -228,4 +232,39 @@ fn a_peer_that_begins_anew_is_known_by_both_names() {
         input(&mut world, server, client_address(1), check);
     }
     assert_eq!(world[server].endpoint.stats().unroutable, unroutable + 2, "its names are forgotten with it");
+}
+
+/// The server begins anew: it is found by the name that it offers from the moment it does, and by the old one no longer
+/// than the old path may be used.
+#[test]
+fn a_restart_of_our_own_is_known_by_both_names_and_then_by_one() {
+    let (mut world, server) = server_world();
+    let call = call(&mut world, server, 1);
+    world.run_until(|world| is_up(world, server, call), Duration::from_secs(10));
+    let before = authentic_check(&world, server, call, 1);
+    let connection = world[server].endpoint.connection_mut(call.of_server).unwrap();
+    connection.restart_ice().unwrap();
+    let offer = connection.create_offer().unwrap();
+    connection.set_local_description(offer).unwrap();
+    let offer = connection.local_description().unwrap();
+    let after = authentic_check(&world, server, call, 2);
+    let missed = |world: &mut World<Server>, check: &[u8]| {
+        let before = world[server].endpoint.stats().unroutable;
+        input(world, server, client_address(1), check);
+        world[server].endpoint.stats().unroutable > before
+    };
+    assert_eq!([missed(&mut world, &before), missed(&mut world, &after)], [false, false], "offered");
+    let client = world[call.client].endpoint.connection_mut(call.of_client).unwrap();
+    client.set_remote_description(offer).unwrap();
+    let answer = client.create_answer().unwrap();
+    client.set_local_description(answer).unwrap();
+    let answer = client.local_description().unwrap();
+    says(&mut world, server, call, "before the answer");
+    let connection = world[server].endpoint.connection_mut(call.of_server).unwrap();
+    connection.set_remote_description(answer).unwrap();
+    assert_eq!([missed(&mut world, &before), missed(&mut world, &after)], [false, false], "answered");
+    says(&mut world, server, call, "after the answer");
+    world.run_for(Duration::from_secs(60));
+    assert_eq!([missed(&mut world, &before), missed(&mut world, &after)], [true, false], "long after");
+    says(&mut world, server, call, "long after");
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Seed, Transmit};
 use wigwag::{
-    ChannelId, CloseReason, Config, ConnectionState, DataChannelInit, Event, PeerConnection, SdpType,
-    SessionDescription, WallClock,
+    ChannelId, CloseReason, Config, ConnectionState, DataChannelInit, Event, PeerConnection, ReceivedFrame, SdpType,
+    SessionDescription, TransceiverId, WallClock,
 };
 use wigwag_sim::{A, Host, Node, World, Z, address};
 
@@ -18,8 +18,18 @@ pub(crate) struct Peer {
     pub(crate) channels: BTreeMap<String, ChannelId>,
     pub(crate) messages: Vec<(String, Bytes, bool)>,
     pub(crate) packets: Vec<wigwag::Received>,
+    /// Frames, and gaps between them.
+    pub(crate) frames: Vec<Told>,
     pub(crate) closed: Option<CloseReason>,
     pub(crate) writable: u32,
+}
+
+/// A frame and when it was captured, or for want of how many packets frames are missing.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) transceiver: TransceiverId,
+    pub(crate) ssrc: u32,
+    pub(crate) what: Result<(ReceivedFrame, Option<Duration>), u64>,
 }
 
 impl Peer {
@@ -31,6 +41,7 @@ impl Peer {
             channels: BTreeMap::new(),
             messages: Vec::new(),
             packets: Vec::new(),
+            frames: Vec::new(),
             closed: None,
             writable: 0,
         }
@@ -54,6 +65,12 @@ impl Peer {
         match event {
             Event::Message { channel, data, is_binary } => self.messages.push((self.label(channel), data, is_binary)),
             Event::RtpPacket { packet, .. } => self.packets.push(packet),
+            Event::Frame { transceiver, ssrc, frame, capture_time } => {
+                self.frames.push(Told { transceiver, ssrc, what: Ok((frame, capture_time)) });
+            }
+            Event::FramesLost { transceiver, ssrc, packets } => {
+                self.frames.push(Told { transceiver, ssrc, what: Err(packets) });
+            }
             Event::Writable => self.writable += 1,
             Event::TransportFeedback(_) => {}
             event => {

@@ -1,6 +1,6 @@
 //! The nine laws, kept by the whole.
 
-use crate::common::{Peer, UNIX_TIME};
+use crate::common::{Peer, Told, UNIX_TIME};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Seed, Transmit};
 use wigwag::{
     Certificate, Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointConfig,
-    EndpointEvent, Event, MediaKind, PeerConnection, RtpPacket, TransceiverId, WallClock,
+    EndpointEvent, Event, Frame, MediaKind, PeerConnection, RtpPacket, TransceiverId, WallClock,
 };
 use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Host, Node, Z, address};
@@ -203,18 +203,51 @@ fn a_connection_with_data_channels_keeps_the_laws() {
 
 /// A queue for each of two senders, one for all that was received, and the packet that is told next.
 const PACKETS_MAX: usize = 3 * 1024 + 1;
+/// What the jitter buffers of sound and of pictures hold besides.
+const BUFFERED_MAX: usize = 256 + 2048;
 
-/// Sound and pictures in both directions, on a network that loses nothing.
-struct Media {
+/// Sound and pictures in both directions, as packets or as frames of a packet each, on a network that loses nothing.
+struct Media<const AS_FRAMES: bool> {
     peer: Peer,
     transceivers: [TransceiverId; 2],
     /// How many packets `write_packet` took.
     accepted: u64,
 }
 
-node_by_peer!(Media);
+impl<const AS_FRAMES: bool> Node for Media<AS_FRAMES> {
+    fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+        self.peer.handle_input(datagram, now);
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        self.peer.handle_timeout(now);
+    }
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.peer.poll_transmit(now, out)
+    }
+    fn poll_event(&mut self) -> bool {
+        self.peer.poll_event()
+    }
+    fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        self.peer.poll_timeout(now)
+    }
+}
 
-impl Subject for Media {
+impl<const AS_FRAMES: bool> Media<AS_FRAMES> {
+    fn new(mut peer: Peer, transceivers: [TransceiverId; 2]) -> Self {
+        for id in transceivers.into_iter().filter(|_| AS_FRAMES) {
+            peer.connection.receive_frames(id).unwrap();
+            // However packets overtake each other, none comes too late.
+            peer.connection.set_jitter_buffer_target(id, Duration::from_secs(4)).unwrap();
+        }
+        Self { peer, transceivers, accepted: 0 }
+    }
+
+    fn count(&self, cause: &str) -> u64 {
+        self.peer.connection.drops().iter().filter(|(name, _)| name.starts_with(cause)).map(|(_, count)| count).sum()
+    }
+}
+
+impl<const AS_FRAMES: bool> Subject for Media<AS_FRAMES> {
     const UNCHECKED: &'static [(Law, &'static str)] =
         &[(Law::PacketsAreOwed, "a transmit is written whole: there is no limit to keep to")];
     const COMMANDS: usize = 30;
@@ -229,7 +262,7 @@ impl Subject for Media {
             peer.connection.create_data_channel("agreed", DataChannelInit::default().negotiated(0)).unwrap();
         }
         negotiate([&mut a.connection, &mut z.connection]);
-        [Self { peer: a, transceivers: of_a, accepted: 0 }, Self { peer: z, transceivers: of_z, accepted: 0 }]
+        [Self::new(a, of_a), Self::new(z, of_z)]
     }
 
     fn command(&mut self, n: usize) -> bool {
@@ -241,8 +274,15 @@ impl Subject for Media {
         if n % 10 == 7 {
             self.peer.connection.request_key_frame(self.transceivers[1]);
         }
-        let packet = RtpPacket::new(payload_type, n as u32 * 960, Bytes::from(vec![n as u8; len]));
-        let is_taken = self.peer.connection.write_packet(self.transceivers[usize::from(is_video)], packet).is_ok();
+        let (id, time) = (self.transceivers[usize::from(is_video)], n as u32 * 960);
+        let mut data = vec![n as u8; len];
+        let is_taken = if AS_FRAMES {
+            // Every picture is a key frame; the sound is of one Opus frame of 20 ms.
+            data[0] = if is_video { 0 } else { 0x78 };
+            self.peer.connection.write_frame(id, Frame::new(payload_type, time, data.into())).is_ok()
+        } else {
+            self.peer.connection.write_packet(id, RtpPacket::new(payload_type, time, data.into())).is_ok()
+        };
         self.accepted += u64::from(is_taken);
         is_taken
     }
@@ -252,7 +292,11 @@ impl Subject for Media {
         let mut packets: Vec<_> =
             self.peer.packets.iter().map(|found| (found.packet.payload_type, found.packet.timestamp)).collect();
         packets.sort_unstable();
-        format!("{:?} {packets:?}", self.peer.state)
+        // Frames are told in order, each track in its own.
+        let of = |id| self.peer.frames.iter().filter(move |told| told.transceiver == id);
+        let frame = |told: &Told| told.what.clone().map(|(frame, _)| (frame.rtp_time, frame.data.len()));
+        let frames = self.transceivers.map(|id| of(id).map(frame).collect::<Vec<_>>());
+        format!("{:?} {packets:?} {frames:?}", self.peer.state)
     }
 
     fn retransmitted(&self) -> u64 {
@@ -270,11 +314,12 @@ impl Subject for Media {
         let left: u64 = senders.map(|sent| sent.packets_sent + sent.packets_discarded).sum();
         let receivers = self.transceivers.iter().flat_map(|id| connection.receiver_stats(*id));
         let arrived: u64 = receivers.map(|received| received.packets_received).sum();
-        let dropped =
-            connection.drops().iter().find(|(cause, _)| *cause == "rtp.dropped_events").map_or(0, |(_, n)| *n);
-        let unpolled = arrived.saturating_sub(self.peer.packets.len() as u64 + dropped);
+        let dropped = self.count("rtp.dropped_events") + self.count("frames.");
+        let told = self.peer.packets.len() + self.peer.frames.iter().filter(|told| told.what.is_ok()).count();
+        let unpolled = arrived.saturating_sub(told as u64 + dropped);
         let held = self.accepted - left + unpolled;
-        Some(Load { held: usize::try_from(held).unwrap(), bound: PACKETS_MAX })
+        let bound = if AS_FRAMES { PACKETS_MAX + BUFFERED_MAX } else { PACKETS_MAX };
+        Some(Load { held: usize::try_from(held).unwrap(), bound })
     }
 
     /// A description has at most 256 sections.
@@ -288,7 +333,7 @@ impl Subject for Media {
         };
         let peer = crowd(seed, now, prepare);
         let ids: Vec<_> = peer.connection.transceivers().map(|transceiver| transceiver.id).collect();
-        Some(Self { transceivers: [ids[0], ids[ids.len().min(2) - 1]], peer, accepted: 0 })
+        Some(Self::new(peer, [ids[0], ids[ids.len().min(2) - 1]]))
     }
 
     fn visits(&self) -> Option<u64> {
@@ -298,7 +343,12 @@ impl Subject for Media {
 
 #[test]
 fn a_connection_with_media_keeps_the_laws() {
-    contract::check::<Media>();
+    contract::check::<Media<false>>();
+}
+
+#[test]
+fn a_connection_with_media_as_frames_keeps_the_laws() {
+    contract::check::<Media<true>>();
 }
 
 /// Endpoints with several connections between them, of which one can speak: two addresses are one path.
@@ -418,5 +468,6 @@ fn a_hundred_interleavings_deliver_the_same() {
     for seed in 0..4 {
         Law::NoOrder.check::<Data>(seed + 100).unwrap();
     }
-    Law::NoOrder.check::<Media>(200).unwrap();
+    Law::NoOrder.check::<Media<false>>(200).unwrap();
+    Law::NoOrder.check::<Media<true>>(200).unwrap();
 }

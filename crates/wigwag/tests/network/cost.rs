@@ -179,6 +179,78 @@ fn sending_a_packet_of_media_allocates_nothing() {
     assert!(allocations <= 10, "{allocations} allocations of {PACKETS} packets");
 }
 
+/// What A and Z allocate, each by itself, while the network loses every hundredth datagram of A.
+#[derive(Debug, Default)]
+struct Costs {
+    sending: u64,
+    receiving: u64,
+    delivered: u64,
+    /// Each is told as an event that owns what it says.
+    feedbacks: u64,
+}
+
+impl Two {
+    fn lossy(&mut self, count: u32, mut send: impl FnMut(&mut PeerConnection, u32)) -> Costs {
+        let (mut costs, mut datagrams) = (Costs::default(), 0u32);
+        for n in 0..count {
+            self.now += Duration::from_millis(1);
+            let now = self.now;
+            costs.sending += measure(|| {
+                self.of(A).handle_timeout(now);
+                send(self.of(A), n);
+            })
+            .count_total;
+            costs.receiving += measure(|| self.of(Z).handle_timeout(now)).count_total;
+            while self.pass(A, &mut costs, &mut datagrams) | self.pass(Z, &mut costs, &mut datagrams) {}
+        }
+        costs
+    }
+
+    /// Passes on a datagram of one of them, and what the other has to tell then.
+    fn pass(&mut self, from: Host, costs: &mut Costs, datagrams: &mut u32) -> bool {
+        let (to, now) = (if from == A { Z } else { A }, self.now);
+        let (mut out, mut is_sent, mut told) = (std::mem::take(&mut self.out), false, (0, 0));
+        let sent = measure(|| is_sent = self.of(from).poll_transmit(now, &mut out).is_some()).count_total;
+        *datagrams += u32::from(from == A && is_sent);
+        let is_lost = from == A && datagrams.is_multiple_of(100);
+        let received = measure(|| {
+            if is_sent && !is_lost {
+                self.of(to).handle_input(Datagram::udp(address(to), address(from), &mut out), now);
+            }
+            while let Some(event) = self.of(to).poll_event() {
+                told.0 += u64::from(matches!(event, Event::Message { .. } | Event::RtpPacket { .. }));
+                told.1 += u64::from(matches!(event, Event::TransportFeedback(_)));
+            }
+        })
+        .count_total;
+        let (of_a, of_z) = if from == A { (sent, received) } else { (received, sent) };
+        (costs.sending, costs.receiving) = (costs.sending + of_a, costs.receiving + of_z);
+        (costs.delivered, costs.feedbacks) = (costs.delivered + told.0, costs.feedbacks + told.1);
+        self.out = out;
+        is_sent
+    }
+}
+
+/// After a hundred of warm-up; what grows to its size once is kept, and consent is asked for every five seconds.
+#[test]
+fn loss_costs_no_allocation_but_what_is_delivered() {
+    let mut two = with_channel(DataChannelInit::default());
+    let (channel, data) = (two.world[A].channels["chat"], Bytes::from_static(&[7; 1000]));
+    let send = |a: &mut PeerConnection, _| a.send(channel, data.clone(), true).unwrap();
+    two.lossy(100, send);
+    let messages = two.lossy(PACKETS, send);
+
+    let (mut two, video) = with_video();
+    two.lossy(100, |a, n| a.write_packet(video, picture(n, &data)).unwrap());
+    let packets = two.lossy(PACKETS, |a, n| a.write_packet(video, picture(100 + n, &data)).unwrap());
+
+    for costs in [messages, packets] {
+        assert!(costs.delivered >= u64::from(PACKETS) - 100, "{costs:?}");
+        assert!(costs.sending <= costs.feedbacks + 30, "{costs:?}");
+        assert!((costs.delivered..=costs.delivered + 30).contains(&costs.receiving), "{costs:?}");
+    }
+}
+
 /// What does nothing allocates nothing, with many channels and sections as with none.
 #[test]
 fn idle_calls_allocate_nothing() {
@@ -251,4 +323,18 @@ fn a_connection_that_waits_is_small() {
     let mut connection_of_cost = None;
     let cost = measure(|| connection_of_cost = Some(Box::new(connection(64, A, config.clone()))));
     assert!(cost.bytes_current < 20_000, "{cost:?}");
+}
+
+/// One that is connected, with a channel open and nothing on its way, as most of a server's are most of the time.
+#[test]
+fn a_connection_that_is_idle_is_small() {
+    let mut world = pair(65);
+    connect_with_channel(&mut world, "chat", DataChannelInit::default());
+    world.run_for(Duration::from_secs(60));
+    for host in [A, Z] {
+        let idle = std::mem::replace(&mut world[host].connection, connection(66, host, config()));
+        let freed = measure(|| drop(idle));
+        let (held, size) = (-freed.bytes_current, size_of::<PeerConnection>() as i64);
+        assert!(held > 1000 && held + size < 48_000, "{host:?}: {held} bytes, and {size} of itself");
+    }
 }

@@ -58,12 +58,12 @@ impl Node for Server {
     }
 }
 
-fn world(seed: u64) -> World<Server> {
+pub(crate) fn world(seed: u64) -> World<Server> {
     World::pair(seed, [A, Z].map(|host| Server::new(seed * 2 + u64::from(host == Z), host, EndpointConfig::default())))
 }
 
 /// One connection between the two endpoints, negotiated.
-fn connect(world: &mut World<Server>) -> [ConnectionId; 2] {
+pub(crate) fn connect(world: &mut World<Server>) -> [ConnectionId; 2] {
     let ids = [A, Z].map(|host| world[host].endpoint.create(config()).expect("room for one more"));
     let a = world[A].endpoint.connection_mut(ids[0]).unwrap();
     a.create_data_channel("chat", DataChannelInit::default().negotiated(0)).unwrap();

@@ -12,12 +12,12 @@ const OPUS: u8 = 111;
 const VP8: u8 = 96;
 
 /// The `n`th frame of 20 ms.
-fn sound(n: u32) -> RtpPacket {
+pub(crate) fn sound(n: u32) -> RtpPacket {
     RtpPacket::new(OPUS, n.wrapping_mul(960), Bytes::from(n.to_be_bytes().repeat(20)))
 }
 
 /// The `n`th packet of pictures of three packets, thirty a second.
-fn picture(n: u32) -> RtpPacket {
+pub(crate) fn picture(n: u32) -> RtpPacket {
     let mut packet = RtpPacket::new(VP8, (n / 3).wrapping_mul(3000), Bytes::from(n.to_be_bytes().repeat(270)));
     packet.marker = n % 3 == 2;
     packet
@@ -28,7 +28,7 @@ fn number(payload: &Bytes) -> u32 {
 }
 
 /// A call of A with these kinds, sendrecv on both sides, connected.
-fn call(seed: u64, kinds: &[MediaKind]) -> (World<Peer>, Vec<[TransceiverId; 2]>) {
+pub(crate) fn call(seed: u64, kinds: &[MediaKind]) -> (World<Peer>, Vec<[TransceiverId; 2]>) {
     let mut world = pair(seed);
     let ids = add(&mut world, kinds);
     negotiate(&mut world);
@@ -52,7 +52,7 @@ fn until_connected(world: &mut World<Peer>) {
     world.run_until(|world| is_connected(&world[A]) && is_connected(&world[Z]), Duration::from_secs(10));
 }
 
-fn negotiate_from(world: &mut World<Peer>, offerer: Host) {
+pub(crate) fn negotiate_from(world: &mut World<Peer>, offerer: Host) {
     let answerer = if offerer == A { Z } else { A };
     let offer = offer(world, offerer);
     let answer = answer(world, answerer, offer);
@@ -127,6 +127,32 @@ fn a_request_for_a_key_frame_reaches_whoever_sends() {
     assert!(requests(&world[Z]).is_empty());
 }
 
+/// RFC 8834 §5.1.1 and §5.1.3: by FIR where both know that alone, by PLI where both know it, and not where neither.
+#[test]
+fn key_frames_are_asked_for_by_what_both_know() {
+    for (forgotten, expected) in
+        [("nack pli", [0, 1]), ("ccm fir", [1, 0]), ("x", [1, 0]), ("nack pli\r\na=rtcp-fb:96 ccm fir", [0, 0])]
+    {
+        let mut world = pair(52);
+        let ids = add(&mut world, &[MediaKind::Video]);
+        let mut offer = offer(&mut world, A);
+        offer.sdp = offer.sdp.replace(&format!("a=rtcp-fb:96 {forgotten}\r\n"), "");
+        let answer = answer(&mut world, Z, offer);
+        world[A].connection.set_remote_description(answer).unwrap();
+        until_connected(&mut world);
+        for (at, host) in [A, Z].into_iter().enumerate() {
+            write(&mut world, host, ids[0][at], picture(0));
+        }
+        world.run_for(Duration::from_secs(1));
+        world[Z].connection.request_key_frame(ids[0][1]);
+        world.run_for(Duration::from_secs(1));
+        let asked = world[A].connection.sender_stats(ids[0][0]).unwrap();
+        assert_eq!([asked.plis_received, asked.firs_received], expected, "without {forgotten:?}");
+        let told = world[A].events.iter().filter(|event| event.starts_with("KeyFrameRequested")).count();
+        assert_eq!(told as u64, expected[0] + expected[1]);
+    }
+}
+
 /// BUNDLE: one path for all, told apart by `mid` and source.
 #[test]
 fn packets_of_several_sections_never_mix() {
@@ -184,7 +210,7 @@ fn what_was_not_negotiated_is_refused_where_it_is_sent_and_dropped_where_it_arri
     assert_eq!((dropped, world[Z].packets.len()), (10, 10));
 }
 
-fn drops(peer: &Peer, cause: &str) -> u64 {
+pub(crate) fn drops(peer: &Peer, cause: &str) -> u64 {
     peer.connection.drops().iter().find(|(name, _)| *name == cause).map_or(0, |(_, count)| *count)
 }
 

@@ -3,6 +3,7 @@
 
 use crate::common::{Peer, config, dissect};
 use crate::gathering::{Party, StunServer, call, peer};
+use crate::invariants;
 use bytes::Bytes;
 use std::time::Duration;
 use wigwag::{ConnectionState, PeerConnection, Seed, SendError};
@@ -106,14 +107,20 @@ fn scenario(draw: &mut Draw, world: &mut World<Party>) {
         let state = peer(world, hosts[1]).state;
         peer(world, hosts[0]).closed.is_some() && matches!(state, ConnectionState::Closed | ConnectionState::Failed)
     });
+    invariants::hold(world.trace().records());
 }
+
+/// With so many worlds everything must have been tried in every phase; fewer try most of it.
+const WORLDS_THAT_TRY_ALL: u64 = 1000;
 
 #[test]
 fn calls_survive_what_passes() {
     let tally = swarm::run(40, scenario);
-    if wigwag_sim::seeds(40).count() >= 40 {
-        let fates = [Fate::Lost, Fate::Down, Fate::Duplicated, Fate::Reordered, Fate::Truncated];
-        tally.assert_hit(&PHASES[..2], &fates.map(Into::into));
-        tally.assert_hit(&PHASES[1..2], &[Fate::Corrupted.into()]);
+    let fates = [Fate::Lost, Fate::Down, Fate::Duplicated, Fate::Reordered, Fate::Truncated];
+    tally.assert_hit(&PHASES[..2], &fates.map(Into::into));
+    tally.assert_hit(&PHASES[1..2], &[Fate::Corrupted.into()]);
+    if wigwag_sim::seeds(40).end >= WORLDS_THAT_TRY_ALL {
+        tally.assert_hit(&PHASES, &KINDS.map(Kind::hit));
+        tally.assert_hit(&PHASES[1..], &[Kind::Corruption.hit()]);
     }
 }

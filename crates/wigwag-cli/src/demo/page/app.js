@@ -5,6 +5,7 @@
 
 import { Chart } from "./charts.js";
 import { receiveFile, sendFile } from "./file.js";
+import { Sides } from "./sides.js";
 
 const query = new URLSearchParams(location.search);
 const element = (id) => document.getElementById(id);
@@ -103,6 +104,7 @@ async function hear(message) {
       case "answer": return await call?.peer.setRemoteDescription({ type: "answer", sdp: message.sdp });
       case "ice-candidate": return await call?.peer.addIceCandidate(message.candidate ?? undefined);
       case "bye": return call && (note(`wigwag: ${message.reason}`), hangUp());
+      case "stats": return call && message.report && sides.show(1, Object.values(message.report));
       case "joined": return await enterRoom(message.friend);
       case "friend-joined": return note("your friend is here");
       case "friend-left": return friendLeft();
@@ -154,6 +156,16 @@ async function negotiate() {
   const { peer } = call;
   if (isServerToOffer()) return server.say({ type: "call-me" });
   if (!call.channel) useChannel(peer.createDataChannel("chat"));
+  await peer.setLocalDescription();
+  server.say({ type: "offer", sdp: peer.localDescription.sdp });
+}
+
+/** A new path is looked for while the call goes on over the old one. The page offers, whoever offered first. */
+async function restartIce() {
+  if (!call || call.peer.signalingState !== "stable") return;
+  const { peer } = call;
+  note("looking for a new path");
+  peer.restartIce();
   await peer.setLocalDescription();
   server.say({ type: "offer", sdp: peer.localDescription.sdp });
 }
@@ -217,6 +229,7 @@ function endCall() {
   for (const id of ["local-video", "remote-video"]) element(id).srcObject = null;
   for (const name of ["signaling", "ice", "connection"]) setState(name, "closed");
   setState("gathering", "idle");
+  sides.clear();
   for (const id of ["local-info", "remote-info", "clock"]) element(id).textContent = "";
 }
 
@@ -455,6 +468,8 @@ const charts = {
   jitter: new Chart(element("chart-jitter"), ["--out", "--in"], 5),
 };
 
+const sides = new Sides(element("both-sides"));
+
 const show = (id, number, digits = 0) => { element(id).textContent = number === null ? "–" : number.toFixed(digits); };
 const sum = (list, name) => list.reduce((total, stats) => total + (stats[name] ?? 0), 0);
 
@@ -481,6 +496,9 @@ async function measure() {
   // Before the last nomination, packets may come over another pair than the selected one: the transport counts them all.
   const counter = transport?.bytesReceived === undefined ? pair : transport;
   showNumbers({ pair, counter, inbound, outbound, remote });
+  sides.show(0, [...report.values()]);
+  // Between friends there is nobody else to ask.
+  if (!room) server.say({ type: "stats" });
   showFacts({ report, transport, pair, inbound, outbound, channels: of("data-channel") });
   for (const stats of report.values()) call.previous.set(stats.id, stats);
 }
@@ -555,6 +573,7 @@ function showControls() {
   element("start-echo").classList.toggle("primary", !invited);
   element("hang-up").hidden = !call && !room;
   element("hang-up").textContent = stream ? "Hang up" : "End chat";
+  element("restart-ice").hidden = !call;
   element("mute").hidden = !has("audio");
   element("camera").hidden = !has("video");
   element("invitation").hidden = !room || Boolean(call);
@@ -562,6 +581,7 @@ function showControls() {
   element("invitation-link").value = room ? location.href : "";
   element("invitation-copy").textContent = "Copy the link";
   showPartner(Boolean(room) || Boolean(invited && !call));
+  element("sides").hidden = Boolean(room) || Boolean(invited && !call);
   for (const text of document.querySelectorAll(".idle")) text.hidden = Boolean(stream);
 }
 
@@ -591,6 +611,7 @@ element("start-echo").onclick = () => startCall(() => openCamera());
 element("start-test").onclick = () => startCall(makeTestPicture);
 element("start-friend").onclick = () => startFriend(() => openCamera({ isFriend: true }));
 element("hang-up").onclick = hangUp;
+element("restart-ice").onclick = () => restartIce().catch((error) => complain("ICE could not be restarted:", error.message));
 addEventListener("hashchange", showControls);
 addEventListener("pagehide", hangUp);
 

@@ -83,11 +83,11 @@ fn chromium_offers() {
     let Some((z, _, answer)) = answered("sdp-chromium.txt") else { return };
     assert_eq!(formats(&answer), [vec!["111", "0"], vec!["96"], vec!["webrtc-datachannel"]]);
     let text = answer.to_string();
-    for absent in ["red", "rtx", "ulpfec", "flexfec", "goog-remb", "ccm fir", "toffset", "a=rtcp-xr", "telephone-event"]
-    {
+    for absent in ["red", "rtx", "ulpfec", "flexfec", "goog-remb", "toffset", "a=rtcp-xr", "telephone-event"] {
         assert!(!text.contains(absent), "{absent}");
     }
     assert!(text.contains("a=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"), "{text}");
+    assert!(text.contains("a=rtcp-fb:96 ccm fir\r\n"), "{text}");
     let remote = z.jsep.remote_transport().expect("a transport");
     assert_eq!((remote.ufrag.as_str(), remote.candidates.len(), remote.candidates[0].port), ("hwTz", 4, 44236));
     let video = z.jsep.transceivers().nth(1).and_then(|video| video.negotiated.as_ref()).expect("an agreement");

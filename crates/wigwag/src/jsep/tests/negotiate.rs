@@ -61,6 +61,7 @@ fn an_offer_of_everything_reads_as_it_should() {
         a=rtcp-fb:96 transport-cc
         a=rtcp-fb:96 nack
         a=rtcp-fb:96 nack pli
+        a=rtcp-fb:96 ccm fir
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel
         c=IN IP4 0.0.0.0
         a=ice-ufrag:ufragA
@@ -160,7 +161,8 @@ fn sound_and_pictures_both_ways() {
     assert_eq!((&agreed.remote_ssrcs, agreed.remote_track_id.as_deref()), (&vec![1], Some("t1")));
     assert_eq!(agreed.remote_stream_ids, ["s"]);
     let agreed = seen.negotiated.as_ref().expect("an agreement");
-    assert_eq!(agreed.receive_codecs[0].feedback, [Feedback::TransportCc, Feedback::Nack, Feedback::NackPli]);
+    let feedback = [Feedback::TransportCc, Feedback::Nack, Feedback::NackPli, Feedback::CcmFir];
+    assert_eq!(agreed.receive_codecs[0].feedback, feedback);
     assert!(agreed.rtcp_rsize && agreed.extensions.iter().all(|extension| extension.sends && extension.receives));
     let mid = agreed.extensions.iter().find(|extension| extension.uri == HeaderExtension::MID);
     assert_eq!(mid.map(|extension| extension.id), Some(4));
@@ -299,6 +301,35 @@ fn ice_restarts_are_told() {
     }
     assert!(z.jsep.takes_candidate(None, Some(0), Some("another")));
     assert!(!z.jsep.takes_candidate(None, Some(0), Some("ufragA")) && !z.jsep.takes_candidate(Some("1"), None, None));
+}
+
+/// Firefox answers so, whatever its role: the association stays, and its roles with it.
+#[test]
+fn the_answer_to_a_restart_changes_no_role_whatever_it_says() {
+    for (setup, other) in [("active", "passive"), ("passive", "active")] {
+        let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+        a.jsep.want_data_channels();
+        let offer = a.describe();
+        z.set_remote(offer);
+        let reversed = |answer: &SessionDescription, from: &str, to: &str| {
+            let text = answer.to_string().replace(&format!("a=setup:{from}"), &format!("a=setup:{to}"));
+            SessionDescription::parse(&text).expect("an answer")
+        };
+        let answer = z.describe();
+        a.set_remote(reversed(&answer, "active", setup));
+        let role = a.jsep.dtls_role();
+        for restarts in [true, false] {
+            if restarts {
+                (a.local.ufrag, z.local.ufrag) = ("another".to_owned(), "anothertoo".to_owned());
+            }
+            let offer = a.describe();
+            z.set_remote(offer);
+            let answer = z.describe();
+            let answered = a.jsep.set_remote_description(SdpType::Answer, reversed(&answer, "active", other));
+            assert_eq!(answered.is_ok(), restarts, "{setup}: without a restart nothing excuses it");
+            assert_eq!(a.jsep.dtls_role(), role);
+        }
+    }
 }
 
 #[test]

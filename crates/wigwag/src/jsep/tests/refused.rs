@@ -184,6 +184,18 @@ fn fingerprints_are_a_set_and_pinned_ones_stay() {
     assert!(error.to_string().contains("a=fingerprint is not that of the DTLS connection"), "{error}");
 }
 
+/// RFC 8842 §4, before a DTLS connection has pinned them.
+#[test]
+fn fingerprints_change_with_a_restart_of_ice_only() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.jsep.want_data_channels();
+    negotiate(&mut a, &mut z);
+    a.local.fingerprints = vec![Fingerprint { hash: "sha-512".into(), digest: vec![7; 64] }];
+    let offer = a.describe();
+    let error = z.jsep.set_remote_description(SdpType::Offer, offer).expect_err("the old name, another certificate");
+    assert!(error.to_string().contains("a=fingerprint changed, and ICE was not restarted"), "{error}");
+}
+
 #[test]
 fn a_section_without_a_name_gets_one_that_is_no_others() {
     let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));

@@ -1,0 +1,85 @@
+//! What holds of everything that two agents send each other, whatever happens on the way.
+
+use crate::{Peer, ROLES, are, end_of_candidates, introduce, strangers, trickle};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+use wigwag_ice::State;
+use wigwag_sim::{A, Host, World, Z, address, seeds};
+use wigwag_stun::{Class, Message, TransactionId};
+
+const MS: Duration = Duration::from_millis(1);
+const S: Duration = Duration::from_secs(1);
+
+/// Three addresses each, a network that loses and repeats, and two minutes in which to ask for consent.
+fn lived(seed: u64) -> World<Peer> {
+    let mut world = strangers(seed, ROLES);
+    world.links(A, Z, |link| {
+        link.loss(10.0).duplication(10.0);
+    });
+    introduce(&mut world);
+    for host in [A, Z] {
+        trickle(&mut world, host, address(host));
+        for port in [2000, 2001] {
+            let local = SocketAddr::new(address(host).ip(), port);
+            world.add_address(host, local);
+            trickle(&mut world, host, local);
+        }
+    }
+    end_of_candidates(&mut world);
+    world.run_for(120 * S);
+    assert!(are(&world, State::Completed));
+    world
+}
+
+struct Request {
+    at: Duration,
+    path: [SocketAddr; 2],
+    bytes: Vec<u8>,
+}
+
+/// The requests of a host, as they were sent for the first time.
+fn requests(world: &World<Peer>, host: Host) -> BTreeMap<TransactionId, Request> {
+    let mut first: BTreeMap<TransactionId, Request> = BTreeMap::new();
+    for record in world.trace().records().iter().filter(|record| record.from.ip() == address(host).ip()) {
+        let message = Message::decode(&record.payload).expect("agents send nothing else (I5)");
+        if message.class() == Class::Request {
+            let path = [record.from, record.to];
+            let request = Request { at: record.at, path, bytes: record.payload.clone() };
+            let known = first.entry(message.transaction()).or_insert(request);
+            // I7: the same transaction is the same request, on the same path.
+            assert_eq!((known.path, &known.bytes), (path, &record.payload));
+        }
+    }
+    first
+}
+
+/// I7.
+#[test]
+fn no_transaction_id_is_used_twice_by_anybody() {
+    for seed in seeds(5) {
+        let world = lived(seed);
+        let [a, z] = [A, Z].map(|host| requests(&world, host));
+        assert!(a.len() > 20 && z.len() > 20, "{} and {}", a.len(), z.len());
+        assert!(a.keys().all(|transaction| !z.contains_key(transaction)), "nor the peer's");
+    }
+}
+
+/// I8: at most one new transaction every 50 ms; consent is not paced, and there is no second of it within four seconds.
+#[test]
+fn new_checks_are_paced_and_consent_is_seldom() {
+    for seed in seeds(5) {
+        let world = lived(seed);
+        for host in [A, Z] {
+            let mut times: Vec<_> = requests(&world, host).into_values().map(|request| request.at).collect();
+            times.sort_unstable();
+            let too_soon = times.windows(2).filter(|pair| pair[1] - pair[0] < 50 * MS).count();
+            // A consent may fall beside a check.
+            assert!(too_soon <= 30, "{too_soon} of {}", times.len());
+            let beginning = times.iter().filter(|at| **at - times[0] < S).count();
+            assert!(beginning <= 20 + 1, "{beginning} in a second");
+            let end = times.iter().filter(|at| **at - times[0] > 60 * S).count();
+            assert!(end <= 15 + 1, "{end} in the last minute");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The addresses of this machine come and go while a driver runs: its sockets and its endpoint follow.
+
+use crate::driver::{Driver, FIRST_SOCKET};
+use crate::interfaces;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+/// What a driver knows of this machine's addresses.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    /// Those that were there when it looked last.
+    present: Vec<IpAddr>,
+    /// Those of sockets that were there once, and are not now.
+    missing: Vec<IpAddr>,
+    /// When to look again.
+    pub(crate) look_at: Option<Instant>,
+}
+
+impl Surroundings {
+    pub(crate) const fn new(present: Vec<IpAddr>, look_at: Option<Instant>) -> Self {
+        Self { present, missing: Vec::new(), look_at }
+    }
+
+    /// What peers may be told of a socket: its address, or all of its family that this machine has (those of loopback
+    /// interfaces only where there are no others).
+    fn of(&self, bound: SocketAddr) -> Vec<SocketAddr> {
+        if !bound.ip().is_unspecified() {
+            return Some(bound).filter(|bound| !self.missing.contains(&bound.ip())).into_iter().collect();
+        }
+        let all = |with_loopback: bool| -> Vec<_> {
+            let wanted = |ip: &&IpAddr| ip.is_ipv4() == bound.is_ipv4() && (with_loopback || !ip.is_loopback());
+            self.present.iter().filter(wanted).map(|ip| SocketAddr::new(*ip, bound.port())).collect()
+        };
+        let addresses = all(false);
+        if addresses.is_empty() { all(true) } else { addresses }
+    }
+}
+
+impl Driver {
+    /// Opens one more socket and tells the endpoint of its addresses: candidates of all its connections. Returns the
+    /// address with the port that the system chose.
+    ///
+    /// # Errors
+    /// The address cannot be bound, which the error names.
+    pub fn bind_address(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let bound = self.sockets.open(address, &self.config, self.poll.registry(), FIRST_SOCKET)?;
+        self.tell_addresses();
+        Ok(bound)
+    }
+
+    /// Closes the socket that is bound to this address, if there is one, and tells the endpoint: calls go on over other
+    /// addresses, if there are any or come in time.
+    pub fn unbind_address(&mut self, bound: SocketAddr) {
+        self.sockets.close(bound, self.poll.registry());
+        self.tell_addresses();
+    }
+
+    /// Looks which addresses this machine has by now, and tells the endpoint what has come and what has vanished since the
+    /// last look. Of a driver for [all interfaces](crate::DriverConfig::all_interfaces) new addresses get sockets, and the
+    /// sockets of vanished ones are closed; other sockets stay, for their address may come back.
+    /// [`DriverConfig::refresh_interval`](crate::DriverConfig::refresh_interval) has this done in turn.
+    ///
+    /// Whether anything has changed.
+    ///
+    /// # Errors
+    /// What the system says when it is asked for its interfaces.
+    pub fn refresh_interfaces(&mut self) -> io::Result<bool> {
+        let now: Vec<_> = interfaces(true)?.into_iter().map(|found| found.address).collect();
+        Ok(self.surround(now))
+    }
+
+    /// These addresses are there now.
+    pub(crate) fn surround(&mut self, now: Vec<IpAddr>) -> bool {
+        let before = std::mem::replace(&mut self.surroundings.present, now);
+        let now = &self.surroundings.present;
+        let gone: Vec<_> = before.iter().filter(|address| !now.contains(address)).copied().collect();
+        let come: Vec<_> = now.iter().filter(|address| !before.contains(address)).copied().collect();
+        if gone.is_empty() && come.is_empty() {
+            return false;
+        }
+        tracing::info!(?gone, ?come, "the addresses of this machine have changed");
+        self.follow(&gone, &come);
+        let bound: Vec<_> = self.sockets.bound().map(|bound| bound.ip()).collect();
+        let missing = &mut self.surroundings.missing;
+        missing.extend(gone.iter().filter(|address| bound.contains(address)));
+        missing.retain(|address| !come.contains(address));
+        self.tell_addresses();
+        true
+    }
+
+    /// A driver for all interfaces has a socket for each of their addresses.
+    fn follow(&mut self, gone: &[IpAddr], come: &[IpAddr]) {
+        let Some(all) = self.config.all_interfaces else { return };
+        let lost: Vec<_> = self.sockets.bound().filter(|bound| gone.contains(&bound.ip())).collect();
+        lost.into_iter().for_each(|bound| self.sockets.close(bound, self.poll.registry()));
+        for address in come.iter().filter(|address| all.with_loopback || !address.is_loopback()) {
+            let address = SocketAddr::new(*address, all.port);
+            if let Err(error) = self.sockets.open(address, &self.config, self.poll.registry(), FIRST_SOCKET) {
+                tracing::warn!(%address, %error, "a new address is not used");
+            }
+        }
+    }
+
+    /// The endpoint knows what the sockets have, as far as it is there.
+    pub(crate) fn tell_addresses(&mut self) {
+        let wanted: Vec<_> = self.sockets.bound().flat_map(|bound| self.surroundings.of(bound)).collect();
+        let told = self.endpoint.local_addresses().to_vec();
+        for gone in told.iter().filter(|told| !wanted.contains(told)) {
+            self.endpoint.remove_local_address(*gone);
+        }
+        for address in wanted {
+            if let Err(error) = self.endpoint.add_local_address(address) {
+                tracing::warn!(%address, %error, "no peer is told of it");
+            }
+        }
+    }
+
+    /// Looks for addresses, if it is time to.
+    pub(crate) fn refresh_in_turn(&mut self, now: Instant) {
+        let Some(interval) = self.config.refresh_interval else { return };
+        if self.surroundings.look_at.is_none_or(|at| at <= now) {
+            self.surroundings.look_at = now.checked_add(interval);
+            if let Err(error) = self.refresh_interfaces() {
+                tracing::warn!(%error, "the interfaces cannot be read");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DriverConfig;
+    use wigwag::EndpointConfig;
+
+    fn ips(addresses: &[&str]) -> Vec<IpAddr> {
+        addresses.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    fn told(driver: &Driver) -> Vec<String> {
+        let mut told: Vec<_> = driver.endpoint.local_addresses().iter().map(|told| told.ip().to_string()).collect();
+        told.sort();
+        told
+    }
+
+    fn driver(config: &DriverConfig, present: &[&str]) -> Driver {
+        let mut driver = Driver::bind(config, EndpointConfig::default()).unwrap();
+        driver.surroundings.present = ips(present);
+        driver.tell_addresses();
+        driver
+    }
+
+    /// 127.0.0.0/8 is all here, whatever the interfaces say.
+    #[test]
+    fn a_driver_for_all_interfaces_gets_a_socket_for_each_new_address_and_closes_those_of_vanished_ones() {
+        let mut config = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+        config.all_interfaces = Some(crate::config::AllInterfaces { port: 0, with_loopback: true });
+        let mut driver = driver(&config, &["127.0.0.1"]);
+        assert!(driver.surround(ips(&["127.0.0.1", "127.0.0.2", "127.0.0.3"])));
+        assert_eq!(told(&driver), ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+        assert!(!driver.surround(ips(&["127.0.0.1", "127.0.0.2", "127.0.0.3"])), "nothing has changed");
+        assert!(driver.surround(ips(&["127.0.0.3", "127.0.0.4"])));
+        assert_eq!(told(&driver), ["127.0.0.3", "127.0.0.4"]);
+        assert_eq!(driver.bound_addresses().count(), 2);
+    }
+
+    #[test]
+    fn without_loopback_no_socket_is_opened_there() {
+        let mut config = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+        config.all_interfaces = Some(crate::config::AllInterfaces { port: 0, with_loopback: false });
+        let mut driver = driver(&config, &["127.0.0.1"]);
+        driver.surround(ips(&["127.0.0.1", "127.0.0.2"]));
+        assert_eq!(told(&driver), ["127.0.0.1"]);
+    }
+
+    #[test]
+    fn a_socket_of_one_address_is_told_as_long_as_its_address_is_there() {
+        let mut driver = driver(&DriverConfig::new(["127.0.0.1:0".parse().unwrap()]), &["127.0.0.1"]);
+        driver.surround(ips(&["10.0.0.1"]));
+        assert!(told(&driver).is_empty() && driver.bound_addresses().count() == 1);
+        driver.surround(ips(&["10.0.0.1", "127.0.0.1"]));
+        assert_eq!(told(&driver), ["127.0.0.1"]);
+    }
+
+    /// As a link-local address, which the list of interfaces leaves out.
+    #[test]
+    fn a_socket_whose_address_was_never_seen_is_told() {
+        let mut driver = driver(&DriverConfig::new(["127.0.0.1:0".parse().unwrap()]), &["10.0.0.1"]);
+        driver.surround(ips(&["10.0.0.2"]));
+        assert_eq!(told(&driver), ["127.0.0.1"]);
+    }
+
+    #[test]
+    fn a_socket_for_all_addresses_is_told_as_those_that_there_are() {
+        let mut driver = driver(&DriverConfig::new(["0.0.0.0:0".parse().unwrap()]), &["127.0.0.1", "::1"]);
+        assert_eq!(told(&driver), ["127.0.0.1"]);
+        driver.surround(ips(&["127.0.0.1", "10.0.0.1", "2001:db8::1"]));
+        assert_eq!(told(&driver), ["10.0.0.1"]);
+        driver.surround(ips(&["127.0.0.1", "10.0.0.2", "10.0.0.3"]));
+        assert_eq!(told(&driver), ["10.0.0.2", "10.0.0.3"]);
+    }
+
+    #[test]
+    fn sockets_may_be_added_and_taken_away() {
+        let mut driver = driver(&DriverConfig::new(["127.0.0.1:0".parse().unwrap()]), &["127.0.0.1"]);
+        let first = driver.bound_addresses().next().unwrap();
+        let second = driver.bind_address("127.0.0.2:0".parse().unwrap()).unwrap();
+        assert_eq!(told(&driver), ["127.0.0.1", "127.0.0.2"]);
+        driver.unbind_address(first);
+        assert_eq!(driver.bound_addresses().collect::<Vec<_>>(), [second]);
+        assert_eq!(told(&driver), ["127.0.0.2"]);
+        driver.bind_address(first).unwrap();
+        assert!(driver.bind_address(first).is_err(), "it is ours already");
+    }
+}

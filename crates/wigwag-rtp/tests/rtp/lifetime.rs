@@ -1,0 +1,125 @@
+//! How streams are named, begin, are timed, and end: SDES, SR, FIR and BYE.
+
+use crate::common::{Link, VIDEO, at, packet, receiver};
+use std::time::Duration;
+use wigwag_rtp::payload::{Format, Frame, Packetizer};
+use wigwag_rtp::rtcp::{Compound, Message};
+use wigwag_rtp::{Config, Event, SendError};
+use wigwag_sansio::WallClock;
+
+/// A, which knows the wall time, sends packets to Z for some seconds.
+fn talk() -> Link {
+    let mut config = Config::new("a@example.com");
+    config.clock = Some(WallClock::new(at(0), Duration::from_secs(1_000)));
+    let mut link = Link::with(config, Config::new("z"));
+    link.delay = Duration::from_millis(20);
+    for n in 0..150u32 {
+        link.send(packet(n));
+        link.run(at(n * 20 + 19));
+    }
+    link
+}
+
+#[test]
+fn every_report_names_its_source_and_the_receiver_knows_it() {
+    let link = talk();
+    assert_eq!(link.z.canonical_name(link.ssrc), Some(&b"a@example.com"[..]));
+    assert_eq!(link.z.canonical_name(link.ssrc.wrapping_add(1)), None);
+    for compound in link.z_to_a_rtcp.iter().filter(|compound| compound[1] == 201) {
+        let names = |message: Result<Message<'_>, _>| match message {
+            Ok(Message::SourceDescription(names)) => names.canonical_names().any(|(_, name)| name == b"z"),
+            _ => false,
+        };
+        assert!(Compound::new(compound).any(names), "{compound:02x?}");
+    }
+}
+
+/// RFC 3550 §6.4.1, with A's clock at 1000 s when the packet with timestamp 0 left.
+#[test]
+fn a_sender_report_tells_when_what_arrives_was_captured() {
+    let link = talk();
+    let captured = link.z.capture_time(link.ssrc, 90_000).expect("a report came");
+    let expected = Duration::from_secs(2_208_988_800 + 1_000 + 1);
+    assert!(captured.abs_diff(expected) < Duration::from_millis(20), "{captured:?}");
+    let earlier = link.z.capture_time(link.ssrc, 0u32.wrapping_sub(45_000)).expect("a report came");
+    assert_eq!((captured - earlier).as_millis(), 1_500);
+    let stats = link.receiver_stats();
+    assert!(stats.remote_packets_sent > 50 && stats.remote_bytes_sent == 4 * stats.remote_packets_sent, "{stats:?}");
+    assert!(stats.remote_time.is_some() && stats.payload_type == Some(VIDEO.number));
+}
+
+/// What an encoder kept for half a second was captured half a second before it left.
+#[test]
+fn who_knows_when_a_frame_was_captured_says_so() {
+    let mut config = Config::new("a");
+    config.clock = Some(WallClock::new(at(0), Duration::from_secs(1_000)));
+    let mut link = Link::with(config, Config::new("z"));
+    let mut packetizer = Packetizer::new(Format::Vp8, 0);
+    for n in 0..100u32 {
+        let now = 500 + n * 33;
+        let mut frame = Frame::new(VIDEO.number, n * 2_970, vec![u8::from(n > 0); 100].into());
+        frame.capture_time = Some(at(n * 33));
+        link.a.send_frame(link.sender, &mut packetizer, frame).expect("room");
+        link.run(at(now));
+    }
+    let captured = link.z.capture_time(link.ssrc, 0).expect("a report came");
+    let expected = Duration::from_secs(2_208_988_800 + 1_000);
+    assert!(captured.abs_diff(expected) < Duration::from_millis(2), "{captured:?}");
+}
+
+#[test]
+fn key_frames_are_asked_for_by_fir_where_nothing_else_was_negotiated_and_each_request_has_its_number() {
+    let mut link = talk();
+    let mut config = receiver();
+    (config.pli, config.fir) = (false, true);
+    link.z.update_receiver(link.receiver, config).expect("there");
+    for n in 0..3u32 {
+        // So long after the one before, it is owed at once, and not by a timer that has ended.
+        link.run(at(4_000 + n * 500));
+        link.z.handle_timeout(at(4_000 + n * 500));
+        link.z.request_key_frame_of(link.ssrc);
+        let due = link.z.poll_timeout(at(0)).expect("a request is owed");
+        assert_eq!(due, at(4_000 + n * 500), "now, and not in the past");
+        link.run(at(4_100 + n * 500));
+    }
+    let is_request = |event: &Event| matches!(event, Event::KeyFrameRequested { .. });
+    assert_eq!(link.a_events().iter().filter(|event| is_request(event)).count(), 3);
+    let sent = link.a.sender_stats(link.sender).expect("there");
+    assert_eq!((sent.firs_received, sent.plis_received, link.receiver_stats().firs_sent), (3, 0, 3));
+    link.z.request_key_frame_of(link.ssrc.wrapping_add(1));
+    link.run(at(6_000));
+    assert_eq!(link.receiver_stats().firs_sent, 3, "nobody else is asked");
+}
+
+#[test]
+fn a_session_that_ends_says_bye_for_each_stream_and_sends_nothing_more() {
+    let mut link = talk();
+    link.z_events();
+    link.send(packet(150));
+    link.a.end();
+    link.a.end();
+    assert!(link.a.is_goodbye_owed());
+    assert!(matches!(link.a.send(link.sender, packet(151)), Err(SendError::UnknownSender(_))));
+    let before = link.a_to_z.len();
+    link.run(at(5_000));
+    assert!(!link.a.is_goodbye_owed() && link.a_to_z.len() == before);
+    let ended = Event::Ended { receiver: link.receiver, ssrc: link.ssrc };
+    assert_eq!(link.z_events(), [ended]);
+}
+
+/// However late anybody asks, a stream ends after its packets, and what comes next begins a new one.
+#[test]
+fn the_end_of_a_stream_is_told_between_the_packets_before_and_after_it() {
+    let mut link = Link::new();
+    let bye = |ssrc: u32| [&[0x80, 201, 0, 1, 0, 0, 0, 1, 0x81, 203, 0, 1][..], &ssrc.to_be_bytes()].concat();
+    for _ in 0..3 {
+        for n in 0..2 {
+            link.send(packet(n));
+        }
+        link.deliver(at(0));
+        link.z.handle_rtcp(&bye(link.ssrc), at(0));
+    }
+    let told = std::iter::from_fn(|| link.z.poll_event()).map(|event| matches!(event, Event::Ended { .. }));
+    assert_eq!(told.collect::<Vec<_>>(), [false, false, true].repeat(3));
+    assert_eq!(link.z.poll_timeout(at(0)).filter(|next| *next <= at(0)), None);
+}

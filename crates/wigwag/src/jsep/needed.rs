@@ -1,0 +1,66 @@
+//! Whether descriptions have to be exchanged again (W3C WebRTC §4.7.3), as for a restart of ICE (§4.4.1.5).
+
+use super::negotiation::Part;
+use super::{Description, Descriptions, Jsep, SdpType, SignalingState, Transceiver, section};
+use wigwag_sdp::{MediaDescription, SessionDescription};
+
+impl Jsep {
+    /// Wants ICE to be restarted: negotiation is needed until descriptions with other names than those that are set now
+    /// are agreed upon. Before there is one, there is nothing to restart.
+    pub fn want_ice_restart(&mut self) {
+        let Descriptions { current_local, pending_local, .. } = &self.descriptions;
+        let set = [current_local, pending_local].into_iter().flatten();
+        self.to_replace = set.filter_map(|description| ufrag(&description.sdp)).map(str::to_owned).collect();
+    }
+
+    /// Whether an offer with this [`LocalTransport::ufrag`] would not be the restart that is wanted.
+    #[must_use]
+    pub fn is_to_be_replaced(&self, ufrag: &str) -> bool {
+        self.to_replace.contains(ufrag)
+    }
+
+    /// W3C §4.4.1.5: "If none of the ICE credentials in connection.[[LocalIceCredentialsToReplace]] are present in
+    /// description, then set connection.[[LocalIceCredentialsToReplace]] to an empty set."
+    pub(super) fn forget_replaced(&mut self) {
+        let current = self.descriptions.current_local.as_ref().and_then(|description| ufrag(&description.sdp));
+        if self.signaling == SignalingState::Stable && !current.is_some_and(|name| self.to_replace.contains(name)) {
+            self.to_replace.clear();
+        }
+    }
+
+    /// W3C §4.7.3, "check if negotiation is needed"; while one is under way, no other is.
+    #[must_use]
+    pub fn is_negotiation_needed(&self) -> bool {
+        self.signaling == SignalingState::Stable
+            && (!self.to_replace.is_empty()
+                || (self.wants_data && !self.now.has_data())
+                || self.now.transceivers.values().any(|transceiver| self.is_needed_by(transceiver)))
+    }
+
+    fn is_needed_by(&self, transceiver: &Transceiver) -> bool {
+        let place = self.now.sections.iter().position(|section| section.part == Part::Media(transceiver.id));
+        let (Some(index), false) = (place, transceiver.is_stopping) else { return true };
+        let at = |description: &Option<Description>| {
+            let media = description.as_ref().map(|description| description.sdp.media.as_slice()).unwrap_or_default();
+            media.get(index).cloned()
+        };
+        let (Some(local), Some(remote)) = (at(&self.descriptions.current_local), at(&self.descriptions.current_remote))
+        else {
+            return true;
+        };
+        let direction = |section: &MediaDescription| section.attributes.direction().unwrap_or_default();
+        let offered = direction(&remote).reversed();
+        let is_said = match self.descriptions.current_local.as_ref().map(|local| local.kind) {
+            Some(SdpType::Offer) => [direction(&local), offered].contains(&transceiver.direction),
+            _ => direction(&local) == transceiver.direction.and(offered),
+        };
+        let sends = direction(&local).sends() && transceiver.direction.sends();
+        let said: Vec<_> = local.attributes.msids().cloned().collect();
+        let names = transceiver.send.as_ref().map(section::msids).unwrap_or_default();
+        !is_said || (sends && said != names)
+    }
+}
+
+fn ufrag(sdp: &SessionDescription) -> Option<&str> {
+    sdp.media.iter().find_map(|section| section.attributes.ice_ufrag())
+}

@@ -1,0 +1,89 @@
+//! What was negotiated, brought to the session's streams.
+
+use super::{Codec, Media, Streams};
+use crate::jsep::{Direction, Jsep, NegotiatedCodec, Transceiver};
+use crate::mapping;
+use wigwag_rtp as rtp;
+
+pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) {
+    forget_those_that_ended(media, jsep, session);
+    // RFC 5506 §5: feedback without a report around it is negotiated; the session is one for all sections.
+    let mut negotiated = jsep.transceivers().filter_map(|transceiver| transceiver.negotiated.as_ref());
+    session.set_reduced_size(negotiated.all(|parameters| parameters.rtcp_rsize));
+    for transceiver in jsep.transceivers() {
+        let streams = media.streams.entry(transceiver.id).or_default();
+        let before = streams.receiver;
+        if apply_receiver(streams, transceiver, session) && !media.tracks.contains(&transceiver.id) {
+            media.tracks.push_back(transceiver.id);
+        }
+        before.filter(|_| streams.receiver != before).into_iter().for_each(|gone| media.frames.remove_receiver(gone));
+        apply_sender(streams, transceiver, session);
+    }
+    media.by_receiver = media.streams.iter().filter_map(|(id, streams)| Some((streams.receiver?, *id))).collect();
+    media.by_sender = media.streams.iter().filter_map(|(id, streams)| Some((streams.sender?, *id))).collect();
+}
+
+/// Of a transceiver that was stopped, or that a rollback took away, nothing is sent or taken any more.
+fn forget_those_that_ended(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) {
+    let frames = &mut media.frames;
+    media.streams.retain(|id, streams| {
+        let exists = jsep.transceiver(*id).is_some();
+        if !exists {
+            streams.sender.into_iter().for_each(|sender| session.remove_sender(sender));
+            streams.receiver.into_iter().for_each(|receiver| {
+                session.remove_receiver(receiver);
+                frames.remove_receiver(receiver);
+            });
+        }
+        exists
+    });
+}
+
+fn apply_sender(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) {
+    streams.is_sending = !transceiver.is_stopping && transceiver.current_direction.is_some_and(Direction::sends);
+    if transceiver.is_stopping {
+        return streams.sender.take().into_iter().for_each(|sender| session.remove_sender(sender));
+    }
+    let (Some(parameters), Some(send)) = (&transceiver.negotiated, &transceiver.send) else { return };
+    streams.outgoing.codecs = codecs(&parameters.send_codecs);
+    if !streams.is_sending && streams.sender.is_none() {
+        return;
+    }
+    let config = mapping::sender_config(transceiver, parameters, send.ssrc);
+    match streams.sender {
+        // Both fail only for numbers that a description cannot have, or beyond the session's limit of streams.
+        Some(sender) => streams.is_sending &= session.update_sender(sender, config).is_ok(),
+        None => streams.sender = session.add_sender(config).ok(),
+    }
+}
+
+/// Returns whether the peer began or ceased to send; that we have stopped listening is no news.
+fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) -> bool {
+    let is_receiving = !transceiver.is_stopping && transceiver.current_direction.is_some_and(Direction::receives);
+    let has_changed = std::mem::replace(&mut streams.is_receiving, is_receiving) != is_receiving;
+    match (&transceiver.negotiated, streams.receiver) {
+        (Some(parameters), before) if is_receiving => {
+            let config = mapping::receiver_config(transceiver, parameters);
+            streams.incoming.codecs = codecs(&parameters.receive_codecs);
+            streams.incoming.nack = config.nack;
+            match before {
+                None => streams.receiver = session.add_receiver(config).ok(),
+                Some(receiver) => _ = session.update_receiver(receiver, config),
+            }
+        }
+        (_, Some(receiver)) if !is_receiving => {
+            session.remove_receiver(receiver);
+            streams.receiver = None;
+        }
+        _ => {}
+    }
+    has_changed && !transceiver.is_stopping
+}
+
+fn codecs(negotiated: &[NegotiatedCodec]) -> Vec<Codec> {
+    let codec = |codec: &NegotiatedCodec| Codec {
+        payload_type: codec.payload_type,
+        format: mapping::payload_format(&codec.name),
+    };
+    negotiated.iter().map(codec).collect()
+}

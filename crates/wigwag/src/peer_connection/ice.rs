@@ -1,0 +1,210 @@
+//! Addresses, candidates, and beginning ICE anew (RFC 8445 §9, RFC 9429 §4.1.19).
+//!
+//! A restart is prepared when a description with new credentials of ours is set, and happens when both sides' descriptions
+//! are agreed upon: an offer that is refused or taken back changes nothing, and data goes on all the while.
+
+use super::PeerConnection;
+use crate::description::IceCandidate;
+use crate::error::{AddressError, Error};
+use crate::jsep::{LocalTransport, SignalingState};
+use crate::mapping;
+use crate::state::IceGatheringState;
+use std::net::SocketAddr;
+use wigwag_ice as ice;
+
+/// So many candidates of a description that is not agreed upon are kept: as many as the agent takes.
+const HELD_MAX: usize = 100;
+
+/// The peer's candidates for a description that is not agreed upon.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    candidates: Vec<ice::RemoteCandidate>,
+    is_end: bool,
+}
+
+impl PeerConnection {
+    /// W3C `restartIce`: the next offer begins ICE anew, with new credentials, which
+    /// [`Event::NegotiationNeeded`](crate::Event::NegotiationNeeded) asks for. Data goes on where it goes, until a new path
+    /// is chosen. After the connection has [failed](crate::ConnectionState::Failed) or the network has changed, this is what
+    /// helps.
+    ///
+    /// Before anything was negotiated there is nothing to restart, and nothing changes.
+    ///
+    /// # Errors
+    /// The connection is closed.
+    pub fn restart_ice(&mut self) -> Result<(), Error> {
+        self.ensure_open()?;
+        self.jsep.want_ice_restart();
+        self.needs_negotiation();
+        Ok(())
+    }
+
+    /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface
+    /// (`wigwag_mio::interfaces`, or the crate `if-addrs`, lists them).
+    ///
+    /// Datagrams that come name one of these as their [`Datagram::local`](crate::Datagram::local); those that name another
+    /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.
+    ///
+    /// # Errors
+    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
+    pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
+        AddressError::check(address)?;
+        let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
+        self.may_tell = true;
+        let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
+        self.gathering.found(&candidate, &self.transport.ice.offered_credentials().ufrag);
+        self.jsep.update_candidates(&self.local_transport());
+        Ok(())
+    }
+
+    /// An address has vanished: nothing is sent from it any more. If it was in use, another one that works takes its place,
+    /// or the next one that is added: the call goes on if one comes within the time that [`ConnectionState::Failed`] names.
+    ///
+    /// [`ConnectionState::Failed`]: crate::ConnectionState::Failed
+    pub fn remove_local_address(&mut self, address: SocketAddr) {
+        self.transport.ice.remove_local_candidate(address);
+        self.jsep.update_candidates(&self.local_transport());
+        self.may_tell = true;
+    }
+
+    /// W3C `addIceCandidate`; `None`, or an empty candidate, says that these were all.
+    ///
+    /// A candidate that cannot be used here (a `.local` name, TCP, another family) is kept and ignored without error; so
+    /// is one that names another description than the last.
+    ///
+    /// # Errors
+    /// There is no remote description yet, or the text is not a candidate.
+    pub fn add_ice_candidate(&mut self, candidate: Option<&IceCandidate>) -> Result<(), Error> {
+        self.ensure_open()?;
+        if self.jsep.remote_description().is_none() {
+            return Err(Error::NoRemoteDescription);
+        }
+        self.may_tell = true;
+        let Some(candidate) = candidate else {
+            self.end_of_remote_candidates();
+            return Ok(());
+        };
+        let is_end = candidate.candidate.is_empty();
+        let parsed = if is_end { None } else { Some(wigwag_sdp::Candidate::parse(&candidate.candidate)?) };
+        let named = parsed.as_ref().and_then(|parsed| parsed.extensions.get("ufrag"));
+        let ufrag = candidate.username_fragment.as_deref().or(named);
+        let index = candidate.sdp_m_line_index.map(usize::from);
+        if !self.jsep.takes_candidate(candidate.sdp_mid.as_deref(), index, ufrag) {
+            return Ok(());
+        }
+        match parsed {
+            None => self.end_of_remote_candidates(),
+            Some(parsed) => {
+                if let Some(mapped) = mapping::remote_candidate(&parsed) {
+                    self.add_remote_candidate(mapped)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_remote_candidate(&mut self, candidate: ice::RemoteCandidate) -> Result<(), Error> {
+        if self.is_agreed() {
+            return Ok(self.transport.ice.add_remote_candidate(candidate)?);
+        }
+        if self.held.candidates.len() >= HELD_MAX {
+            return Err(ice::Error::TooManyCandidates.into());
+        }
+        self.held.candidates.push(candidate);
+        Ok(())
+    }
+
+    fn end_of_remote_candidates(&mut self) {
+        if self.is_agreed() {
+            self.transport.ice.end_of_remote_candidates();
+        } else {
+            self.held.is_end = true;
+        }
+    }
+
+    /// Whether the agent goes by the peer's last description.
+    fn is_agreed(&self) -> bool {
+        self.remote_credentials().is_some_and(|credentials| self.transport.ice.is_peer(&credentials))
+    }
+
+    fn remote_credentials(&self) -> Option<ice::Credentials> {
+        let remote = self.jsep.remote_transport()?;
+        Some(ice::Credentials { ufrag: remote.ufrag.clone(), password: remote.pwd.clone() })
+    }
+
+    /// What our descriptions that were set say of the transport.
+    pub(super) fn local_transport(&self) -> LocalTransport {
+        self.transport_with(self.transport.ice.offered_credentials())
+    }
+
+    /// What a new description says of it: new credentials, if it begins anew. Nothing changes until it is set.
+    pub(super) fn transport_to_describe(&mut self, is_new: bool) -> LocalTransport {
+        if !is_new {
+            return self.local_transport();
+        }
+        let credentials = self.transport.ice.new_credentials();
+        LocalTransport { end_of_candidates: false, ..self.transport_with(&credentials) }
+    }
+
+    fn transport_with(&self, credentials: &ice::Credentials) -> LocalTransport {
+        let is_complete = self.gathering.state() == IceGatheringState::Complete;
+        mapping::local_transport(&self.transport.ice, credentials, &self.certificate, is_complete)
+    }
+
+    /// Whether our next offer is to begin anew.
+    pub(super) fn offers_anew(&self) -> bool {
+        self.jsep.is_to_be_replaced(&self.transport.ice.offered_credentials().ufrag)
+    }
+
+    /// RFC 8839 §4.4.1.1.1: whether our next answer is to begin anew, as the peer's offer does.
+    pub(super) fn answers_anew(&self) -> bool {
+        self.transport.ice.has_peer() && !self.is_agreed()
+    }
+
+    /// A description of ours was set: checks that name its credentials are for us from now on.
+    pub(super) fn prepare_restart(&mut self) {
+        let agent = &mut self.transport.ice;
+        let Some((ufrag, password)) = self.jsep.local_credentials() else { return };
+        if ufrag == agent.local_credentials().ufrag {
+            agent.cancel_restart();
+        } else {
+            agent.prepare_restart(ice::Credentials { ufrag: ufrag.to_owned(), password: password.to_owned() });
+        }
+    }
+
+    /// Our offer was taken back, or the peer's is another now.
+    pub(super) fn cancel_restart(&mut self) {
+        self.held = Held::default();
+        self.transport.ice.cancel_restart();
+        self.begin_gathering();
+    }
+
+    /// Tells the candidates for the description that was set last, unless they are told already.
+    pub(super) fn begin_gathering(&mut self) {
+        let Some((mid, index)) = self.jsep.candidate_section() else { return };
+        self.gathering.begin(mid, index, &self.transport.ice);
+    }
+
+    /// Nothing is sent before the application has answered: a check tells the caller where we are, and that we are here
+    /// (RFC 8827 §6.4).
+    pub(super) fn apply_ice(&mut self) {
+        match self.jsep.signaling_state() {
+            SignalingState::HaveLocalOffer | SignalingState::HaveRemoteOffer | SignalingState::Closed => return,
+            SignalingState::Stable | SignalingState::HaveLocalPranswer | SignalingState::HaveRemotePranswer => {}
+        }
+        let Some((credentials, remote)) = self.remote_credentials().zip(self.jsep.remote_transport()) else { return };
+        if remote.ice_lite {
+            self.transport.ice.set_remote_lite();
+        }
+        self.transport.ice.set_remote_credentials(credentials);
+        let described = remote.candidates.iter().filter_map(mapping::remote_candidate);
+        let held = std::mem::take(&mut self.held);
+        for candidate in described.chain(held.candidates) {
+            // Too many candidates are counted by the agent: what has a place may still work.
+            let _ = self.transport.ice.add_remote_candidate(candidate);
+        }
+        if remote.end_of_candidates || held.is_end {
+            self.transport.ice.end_of_remote_candidates();
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The examples run, and say what they promise.
+
+use crate::{Error, Tally, process};
+use std::fs;
+use std::io::Read;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Package, name, and what the output must contain.
+const EXAMPLES: [(&str, &str, &[&str]); 7] = [
+    ("wigwag", "own_loop", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
+    ("wigwag", "one_port", &["client 2: client 2 came back", "server: 3 messages went back, over one port"]),
+    ("wigwag", "tokio", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
+    ("wigwag-mio", "threads", &["300 messages of 3 workers came over one channel", "closed by the peer"]),
+    (
+        "wigwag-ice",
+        "ice_only",
+        &["ann: heard \"hello from bob\"", "bob: heard \"hello from ann\"", "bob: PathSelected"],
+    ),
+    ("wigwag-dtls", "dtls_only", &["Server: heard \"hello from wigwag\"", "Client: goodbye", "Server: goodbye"]),
+    (
+        "wigwag-sctp",
+        "sctp_only",
+        &["server: 100000 bytes on stream 0", "client: 10 bytes on stream 1", "closed: Shutdown"],
+    ),
+];
+
+/// How long an example may take.
+const TIME_MAX: Duration = Duration::from_secs(60);
+
+pub(super) fn run() -> Result<Tally, Error> {
+    let mut build = process::cargo(&["build", "--quiet", "--examples"]);
+    build.args(EXAMPLES.iter().flat_map(|(package, ..)| ["-p", package]));
+    let mut tally = process::step(&mut build)?;
+    if tally.failed > 0 {
+        return Ok(tally);
+    }
+    for (_, name, wanted) in EXAMPLES {
+        let mut example = example(name);
+        process::announce(&example);
+        tally += verdict(&run_within(&mut example)?, wanted);
+    }
+    tally += against_openssl()?;
+    Ok(tally)
+}
+
+fn example(name: &str) -> Command {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| process::root().join("target"), PathBuf::from);
+    process::program(target.join("debug/examples").join(name), &[])
+}
+
+/// What a program printed, and whether it ended well.
+struct Output {
+    text: String,
+    is_success: bool,
+}
+
+fn run_within(command: &mut Command) -> Result<Output, Error> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+    finish(child)
+}
+
+/// Waits for the end, and brings it about if it does not come.
+fn finish(mut child: Child) -> Result<Output, Error> {
+    let mut out = child.stdout.take().ok_or("no output")?;
+    let reader = thread::spawn(move || {
+        let mut text = Vec::new();
+        out.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
+    });
+    let deadline = Instant::now() + TIME_MAX;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break Some(status),
+            None if Instant::now() > deadline => {
+                child.kill()?;
+                child.wait()?;
+                break None;
+            }
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let text = reader.join().map_err(|_| "the reader panicked")??;
+    Ok(Output { text, is_success: status.is_some_and(|status| status.success()) })
+}
+
+fn verdict(output: &Output, wanted: &[&str]) -> Tally {
+    let missing: Vec<_> = wanted.iter().filter(|wanted| !output.text.contains(**wanted)).collect();
+    let passed = output.is_success && missing.is_empty();
+    if passed {
+        println!("passed");
+    } else {
+        println!("{}\nFAILED: ended well: {}, not said: {missing:?}", output.text, output.is_success);
+    }
+    Tally::of(passed)
+}
+
+/// `dtls_only` as its page says, with a server of other people.
+fn against_openssl() -> Result<Tally, Error> {
+    if process::find("openssl").is_none() {
+        println!("skipped: dtls_only against openssl: apt-get install openssl");
+        return Ok(Tally { skipped: 1, ..Tally::default() });
+    }
+    let folder = std::env::temp_dir().join(format!("wigwag-openssl-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let tally = against_openssl_in(&folder);
+    fs::remove_dir_all(&folder)?;
+    tally
+}
+
+fn against_openssl_in(folder: &Path) -> Result<Tally, Error> {
+    let openssl = |arguments: &str| {
+        let mut command = process::program("openssl", &arguments.split(' ').collect::<Vec<_>>());
+        command.current_dir(folder).stderr(Stdio::null());
+        command
+    };
+    let made = openssl(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=me -keyout key.pem -out cert.pem",
+    )
+    .status()?;
+    let text = String::from_utf8(openssl("x509 -noout -fingerprint -sha256 -in cert.pem").output()?.stdout)?;
+    let (true, Some((_, fingerprint))) = (made.success(), text.trim().split_once('=')) else {
+        return Err("openssl makes no certificate".into());
+    };
+    let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut server = openssl(&format!("s_server -dtls1_2 -accept 127.0.0.1:{port} -cert cert.pem -key key.pem -quiet"));
+    // It waits for input, which never comes, and prints what it hears.
+    let mut server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut client = example("dtls_only");
+    client.arg(format!("127.0.0.1:{port}")).arg(format!("sha-256 {fingerprint}"));
+    process::announce(&client);
+    let mut client = client.stdout(Stdio::piped()).spawn()?;
+    let mut heard = server.stdout.take().ok_or("no output")?;
+    let reader = thread::spawn(move || {
+        let mut line = [0; 18];
+        heard.read_exact(&mut line).map(|()| line)
+    });
+    let deadline = Instant::now() + TIME_MAX;
+    while !reader.is_finished() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    // Nobody answers, so nobody says goodbye.
+    client.kill()?;
+    server.kill()?;
+    server.wait()?;
+    let output = finish(client)?;
+    let has_heard = matches!(reader.join(), Ok(Ok(line)) if line == *b"hello from wigwag\n");
+    Ok(verdict(&Output { is_success: has_heard, ..output }, &["Client: connected"]))
+}
