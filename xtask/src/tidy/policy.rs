@@ -164,7 +164,7 @@ pub(super) const CRATES: &[(&str, usize)] = &[
     ("wigwag-stun", 26),
     ("wigwag-ice", 28),
     ("wigwag-srtp", 36),
-    ("wigwag-dtls", 100),
+    ("wigwag-dtls", 104),
     ("wigwag", 110),
 ];
 
