@@ -86,6 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin; only differences are used")]
     fn a_rescaled_timer_expires_as_if_it_had_been_so_from_the_beginning() {
         let now = Instant::now();
         let [one, two] = [1, 2].map(Duration::from_secs);
