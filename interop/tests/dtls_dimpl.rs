@@ -76,7 +76,7 @@ impl Pair {
             .kx_groups(case.groups)
             .dangerously_set_rng_seed(case.seed);
         let theirs = Arc::new(theirs.build().expect("a configuration"));
-        let key = their_certificate.private_key();
+        let key = their_certificate.private_key().expect("a key of ours");
         let identity =
             DtlsCertificate { certificate: their_certificate.der().to_vec(), private_key: key.secret_bytes().to_vec() };
         let mut theirs = match case.version {
