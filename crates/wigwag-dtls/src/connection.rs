@@ -5,6 +5,8 @@ mod input;
 mod input_13;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_13;
 
 use crate::alert::{Alert, AlertDescription};
 use crate::crypto::aead::{EXPLICIT_NONCE_LEN, TAG_LEN};

@@ -16,6 +16,7 @@ fn certificate(n: u64) -> Arc<Certificate> {
 fn pair([a, z]: [Arc<Certificate>; 2]) -> [Connection; 2] {
     let connection = |role, own: &Arc<Certificate>, other: &Arc<Certificate>, seed| {
         let mut config = Config::new(role, own.clone());
+        config.max_version = Version::Dtls12;
         config.remote_fingerprints = vec![other.fingerprint(HashAlgorithm::Sha256)];
         Connection::new(config, Seed::for_test(seed))
     };

@@ -224,6 +224,16 @@ impl Flight {
         }
     }
 
+    /// The epochs and messages of the flight.
+    #[cfg(test)]
+    pub(crate) fn messages(&self) -> Vec<(u16, Vec<u8>)> {
+        let message = |item: &Item| match &item.content {
+            Content::Handshake(message) => Some((item.epoch, message.clone())),
+            Content::ChangeCipherSpec => None,
+        };
+        self.items.iter().filter_map(message).collect()
+    }
+
     /// How long an answer is awaited at present.
     pub(crate) fn period(&self) -> Duration {
         self.backoff.current()

@@ -67,6 +67,14 @@ impl Message {
         self.bytes.get(HEADER_LEN..).unwrap_or_default()
     }
 
+    /// The same body in another message.
+    #[cfg(test)]
+    pub(crate) fn with_type(&self, message_type: HandshakeType, epoch: u16) -> Self {
+        let mut bytes = self.bytes.clone();
+        bytes[0] = message_type.0;
+        Self { epoch, bytes }
+    }
+
     /// As it would come in one fragment.
     pub(crate) fn as_fragment(&self) -> Fragment<'_> {
         let seq = self.bytes.get(4..6).and_then(|seq| seq.first_chunk().copied()).unwrap_or_default();

@@ -5,6 +5,7 @@ use super::extension::{
     supported_versions, use_srtp,
 };
 use super::*;
+use crate::Version;
 use crate::codec::{Length, Numbers, put_vec};
 use crate::config::{Config, Role};
 use crate::error::DecodeError;
@@ -15,7 +16,9 @@ use wigwag_sansio::Seed;
 
 fn config() -> Config {
     let certificate = crate::Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(1)).unwrap();
-    Config::new(Role::Client, Arc::new(certificate))
+    let mut config = Config::new(Role::Client, Arc::new(certificate));
+    config.max_version = Version::Dtls12;
+    config
 }
 
 const fn offer() -> hello::Offer<'static> {
@@ -57,6 +60,12 @@ pub(crate) fn browser_hello() -> Vec<u8> {
     written(|out| hello.encode(out))
 }
 
+/// A HelloRetryRequest, which is a ServerHello.
+fn v13_hello(out: &mut Vec<u8>) {
+    let (cipher_suite, group) = (crate::CipherSuite::Aes128GcmSha256, Some(crate::Group::X25519));
+    crate::v13::hello::write_retry(&crate::handshake::first_flight::Retry { cipher_suite, group }, Some(&[7; 40]), out);
+}
+
 /// A body of each message, and whether bytes decode as one.
 type Decode = fn(&[u8]) -> bool;
 
@@ -68,6 +77,9 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Decode)> {
     let key_exchange = ServerKeyExchange { group: 29, public_key: &[7; 32], scheme: 0x0403, signature: &[8; 70] };
     let schemes = Numbers::new(&[4, 3]).unwrap();
     let request = CertificateRequest { certificate_types: &[64], signature_algorithms: schemes };
+    let (mut srtp, mut algorithms) = (Vec::new(), Vec::new());
+    use_srtp::encode(&config.srtp_profiles, &mut srtp);
+    signature_algorithms::encode(crate::crypto::signature::SignatureScheme::ALL, &mut algorithms);
     let client_hello: Decode = |body| ClientHello::decode(body).is_ok();
     vec![
         ("ClientHello", written(|out| hello::write_client_hello(&offer(), &config, out)), client_hello),
@@ -84,6 +96,27 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Decode)> {
         ("ClientKeyExchange", written(|out| ClientKeyExchange { public_key: &[7; 32] }.encode(out)), |body| {
             ClientKeyExchange::decode(body).is_ok()
         }),
+        ("ServerHello of 1.3", written(v13_hello), |body| ServerHello::decode(body).is_ok()),
+        (
+            "EncryptedExtensions",
+            written(|out| EncryptedExtensions { extensions: Extensions::written(&srtp) }.encode(out)),
+            |body| EncryptedExtensions::decode(body).is_ok(),
+        ),
+        (
+            "CertificateRequest of 1.3",
+            written(|out| {
+                CertificateRequest13 { context: &[], extensions: Extensions::written(&algorithms) }.encode(out);
+            }),
+            |body| CertificateRequest13::decode(body).is_ok(),
+        ),
+        (
+            "Certificate of 1.3",
+            written(|out| {
+                Certificate13 { context: &[1, 2], leaf: Some(certificate), has_extensions: false }.encode(out);
+            }),
+            |body| Certificate13::decode(body).is_ok(),
+        ),
+        ("KeyUpdate", vec![1], |body| KeyUpdate::decode(body).is_ok()),
         (
             "CertificateVerify",
             written(|out| CertificateVerify { scheme: 0x0403, signature: &[8; 70] }.encode(out)),
@@ -97,9 +130,9 @@ fn every_message_decodes_whole_and_neither_cut_nor_with_more() {
     for (name, body, decode) in samples() {
         assert!(decode(&body), "{name}");
         let without_extensions = match name {
-            "ClientHello" => 2 + 32 + 1 + 21 + (2 + 2 * config().suites(crate::Version::Dtls12).count()) + 2,
+            "ClientHello" => 2 + 32 + 1 + 21 + (2 + 2 * config().suites(Version::Dtls12).count()) + 2,
             "ClientHello of a browser" => 2 + 32 + 1 + 1 + 16 + 2,
-            "ServerHello" => 2 + 32 + 1 + 2 + 1,
+            "ServerHello" | "ServerHello of 1.3" => 2 + 32 + 1 + 2 + 1,
             _ => usize::MAX,
         };
         for len in (0..body.len()).filter(|len| *len != without_extensions) {
@@ -202,4 +235,91 @@ fn an_mki_that_is_offered_is_not_answered() {
     let selection = Selection::new(&ClientHello::decode(&browser).unwrap(), &config()).unwrap();
     let answer = written(|out| selection.write_server_hello([3; 32], out));
     assert_eq!(ServerHello::decode(&answer).unwrap().extensions.find(14), Some(&[0, 2, 0, 7, 0][..]));
+}
+
+/// What servers of 1.3 may say in a ServerHello, and whose fault it is if they do not.
+#[test]
+fn a_server_of_1_3_that_answers_what_was_not_offered_is_refused() {
+    use crate::AlertDescription::{IllegalParameter, UnsupportedExtension};
+    use crate::v13::hello::Answer;
+    let mut config = config();
+    (config.min_version, config.max_version) = (Version::Dtls13, Version::Dtls13);
+    config.srtp_profiles.clear();
+    let answer = |change: &dyn Fn(&mut ServerHello<'_>), extra: &[u16]| {
+        let mut extensions = Vec::new();
+        supported_versions::encode_server(Version::Dtls13, &mut extensions);
+        extra.iter().for_each(|number| extension::put(&mut extensions, *number, |_| {}));
+        let mut hello = ServerHello {
+            version: 0xFEFD,
+            random: [0; 32],
+            session_id: &[],
+            cipher_suite: 0x1301,
+            compression_method: 0,
+            extensions: Extensions::written(&extensions),
+        };
+        change(&mut hello);
+        let expected = [supported_versions::NUMBER, extension::key_share::NUMBER];
+        Answer::new(&hello, &expected, &config).map(|answer| answer.cipher_suite).map_err(|failure| failure.alert)
+    };
+    assert_eq!(answer(&|_| {}, &[51]), Ok(crate::CipherSuite::Aes128GcmSha256));
+    assert_eq!(answer(&|hello| hello.version = 0xFEFC, &[]), Err(IllegalParameter));
+    assert_eq!(answer(&|hello| hello.session_id = &[7; 32], &[]), Err(IllegalParameter));
+    assert_eq!(answer(&|hello| hello.compression_method = 1, &[]), Err(IllegalParameter));
+    assert_eq!(answer(&|hello| hello.cipher_suite = 0xC02B, &[]), Err(IllegalParameter), "of 1.2");
+    assert_eq!(answer(&|_| {}, &[10]), Err(IllegalParameter), "offered, but not for here");
+    for number in [0, 14, 16, 23, 35, 41, 44, 0xFF01, 0x5A5A] {
+        assert_eq!(answer(&|_| {}, &[number]), Err(UnsupportedExtension), "{number}");
+    }
+}
+
+/// What a server of 1.3 wants of a ClientHello.
+#[test]
+fn a_hello_of_1_3_without_what_it_needs_is_refused() {
+    use crate::AlertDescription::{DecodeError, HandshakeFailure, IllegalParameter, MissingExtension};
+    use crate::v13::hello::Selection;
+    let mut config = config();
+    (config.min_version, config.max_version) = (Version::Dtls13, Version::Dtls13);
+    let share = extension::key_share::Share { group: 29, key_exchange: &[9; 32] };
+    let parts: [(u16, Vec<u8>); 4] = [
+        (43, vec![2, 0xFE, 0xFC]),
+        (10, vec![0, 2, 0, 29]),
+        (13, vec![0, 2, 4, 3]),
+        (51, written(|out| extension::key_share::encode_client(&[share], out))[4..].to_vec()),
+    ];
+    let select = |change: &dyn Fn(&mut ClientHello<'_>), replaced: u16, data: Option<&[u8]>| {
+        let mut extensions = Vec::new();
+        for (number, genuine) in &parts {
+            let data = if *number == replaced { data } else { Some(&genuine[..]) };
+            if let Some(data) = data {
+                extension::put(&mut extensions, *number, |out| out.extend_from_slice(data));
+            }
+        }
+        let mut hello = ClientHello {
+            version: 0xFEFD,
+            random: [9; 32],
+            session_id: &[],
+            cookie: &[],
+            cipher_suites: Numbers::new(&[0x13, 3, 0x13, 1]).unwrap(),
+            compression_methods: &[0],
+            extensions: Extensions::written(&extensions),
+        };
+        change(&mut hello);
+        Selection::new(&hello, &config).map(|selection| selection.share.is_some()).map_err(|failure| failure.alert)
+    };
+    assert_eq!(select(&|_| {}, 0, None), Ok(true));
+    assert_eq!(select(&|hello| hello.session_id = &[1; 32], 0, None), Ok(true), "it is not echoed");
+    assert_eq!(select(&|_| {}, 51, Some(&[0, 0])), Ok(false), "another hello is asked for");
+    for number in [10, 13, 51] {
+        assert_eq!(select(&|_| {}, number, None), Err(MissingExtension), "{number}");
+        assert_eq!(select(&|_| {}, number, Some(&[0])), Err(DecodeError), "{number}");
+    }
+    assert_eq!(select(&|_| {}, 10, Some(&[0, 2, 0, 99])), Err(HandshakeFailure));
+    assert_eq!(select(&|_| {}, 13, Some(&[0, 2, 8, 4])), Err(HandshakeFailure));
+    let double = written(|out| extension::key_share::encode_client(&[share, share], out))[4..].to_vec();
+    assert_eq!(select(&|_| {}, 51, Some(&double)), Err(IllegalParameter));
+    assert_eq!(select(&|_| {}, 51, Some(&[0, 4, 0, 29, 0, 0])), Err(DecodeError), "an empty share");
+    assert_eq!(select(&|hello| hello.cookie = &[1], 0, None), Err(IllegalParameter));
+    assert_eq!(select(&|hello| hello.compression_methods = &[1, 0], 0, None), Err(IllegalParameter));
+    let suites = Numbers::new(&[0xC0, 0x2B]).unwrap();
+    assert_eq!(select(&|hello| hello.cipher_suites = suites, 0, None), Err(HandshakeFailure));
 }

@@ -248,6 +248,12 @@ impl Readers {
         *self = Self::default();
     }
 
+    /// As if all before this number had come.
+    #[cfg(test)]
+    pub(crate) fn skip_to(&mut self, sequence: u64) {
+        self.readers.iter_mut().for_each(|reader| reader.seen.accept(sequence - 1));
+    }
+
     #[cfg(test)]
     pub(crate) fn set_forgeries(&mut self, forgeries: u64) {
         self.readers.iter_mut().for_each(|reader| reader.forgeries = forgeries);

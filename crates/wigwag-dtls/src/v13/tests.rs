@@ -1,1 +1,244 @@
+//! The order of messages as a table, and the key schedule against numbers that others computed.
 
+use super::hello::RETRY_RANDOM;
+use super::key_schedule::HandshakeSecrets;
+use crate::crypto::hash;
+use crate::handshake::expect;
+use crate::handshake::first_flight::{self, ExpectClientHello};
+use crate::handshake::fragment::{Message, Reassembly};
+use crate::handshake::hello::Random;
+use crate::handshake::{Failure, Handshake};
+use crate::message::HandshakeType;
+use crate::{Certificate, CipherSuite, Config, Group, HashAlgorithm, Role, Version};
+use expect_test::expect as expected;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use wigwag_sansio::{Rng, Seed};
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn the_random_of_a_retry_is_a_hash() {
+    assert_eq!(hash::hash(HashAlgorithm::Sha256, b"HelloRetryRequest"), RETRY_RANDOM);
+}
+
+/// Computed with Python's hmac and hashlib, from the formulas of RFC 8446 §7.1 with the prefix of RFC 9147 §5.9: shared
+/// secret 0x07 × 32, transcripts Hash("hello") and Hash("finished").
+#[test]
+fn the_key_schedule_is_that_of_the_formulas() {
+    let suite = CipherSuite::Aes128GcmSha256;
+    let hash = |text: &str| hash::hash(suite.hash(), text.as_bytes());
+    let secrets = HandshakeSecrets::new(suite, &[7; 32], &hash("hello"));
+    let random: Random = [0; 32];
+    let line = |line: zeroize::Zeroizing<String>| line.rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(
+        line(secrets.client.key_log_line("X", &random)),
+        "d98368083b3f82e475556ce673c97095e5b6b3b6d5acdd9819440b26577054a5"
+    );
+    assert_eq!(
+        line(secrets.server.key_log_line("X", &random)),
+        "8d491d8f62540e054ebb53aa16fa9d37676400f3a1329fbe1e2146dc04047957"
+    );
+    assert_eq!(
+        secrets.client.verify_data(&hash("hello")),
+        bytes("430646a71c90db076f68b89b6a16f02c55b6c62bc1887a032ceb330cb4788429")
+    );
+    let application = secrets.application(&hash("finished"));
+    assert_eq!(
+        line(application.client.key_log_line("X", &random)),
+        "d84d9e59d084530fb4d0e666f94741cc528b952ec9de8b01db38ef035af4b11d"
+    );
+    assert_eq!(
+        line(application.server.key_log_line("X", &random)),
+        "31581a546bbe7c58f78a034c3fd4b104a5ded2ef26a860e3a9a01cf28b6f92b1"
+    );
+    assert_eq!(
+        line(application.server.next().key_log_line("X", &random)),
+        "0b0bad216091faffa40d6fe73d57ec2da10bd5a14aeb1b614ed311cebd3ba94a"
+    );
+    assert_eq!(
+        line(application.exporter.key_log_line(&random)),
+        "67a0b1ba69b82b049bc0f62a4ff39c569163a9246e3f10f098c67835be22760e"
+    );
+    let mut out = [0; 20];
+    application.exporter.export("EXTRACTOR-dtls_srtp", None, &mut out).unwrap();
+    assert_eq!(out[..], bytes("0f1ca40992d72b49261b778ea5f39ff5024b7162"));
+    application.exporter.export("EXPORTER-x", Some(b"context"), &mut out).unwrap();
+    assert_eq!(out[..], bytes("f8869c414bfbc69aa1dceacefe936b5cb1f7af95"));
+}
+
+/// The same for SHA-384.
+#[test]
+fn the_key_schedule_is_that_of_the_formulas_with_sha_384() {
+    let suite = CipherSuite::Aes256GcmSha384;
+    let hash = |text: &str| hash::hash(suite.hash(), text.as_bytes());
+    let secrets = HandshakeSecrets::new(suite, &[7; 64], &hash("hello"));
+    assert_eq!(
+        secrets.server.verify_data(&hash("hello")),
+        bytes("7c07c09d6cf1ef3cde1455bfc7f1c90cb91bca9300083a6fe7e962e0594a098df1c7a3d2b35ea96236d709cd49cc83b0")
+    );
+    let application = secrets.application(&hash("finished"));
+    let mut out = [0; 20];
+    application.exporter.export("EXTRACTOR-dtls_srtp", None, &mut out).unwrap();
+    assert_eq!(out[..], bytes("b49c45a7569a497a5c28e7e3310376533f688da3"));
+}
+
+/// A side of a handshake that handles messages as they are given to it, without records.
+struct Side {
+    handshake: Handshake,
+    expect: Option<expect::Expect>,
+}
+
+impl Side {
+    fn pair(group: Group) -> [Self; 2] {
+        let certificates = [1, 2]
+            .map(|n| Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap()));
+        [Role::Client, Role::Server].map(|role| {
+            let (own, other) = if role == Role::Client { (0, 1) } else { (1, 0) };
+            let mut config = Config::new(role, certificates[own].clone());
+            config.remote_fingerprints = vec![certificates[other].fingerprint(HashAlgorithm::Sha256)];
+            (config.min_version, config.max_version) = (Version::Dtls13, Version::Dtls13);
+            if role == Role::Server {
+                config.groups = vec![group];
+            }
+            let mut handshake = Handshake::new(config, Rng::new(Seed::for_test(3 + own as u64)));
+            let expect = match role {
+                Role::Client => first_flight::start(&mut handshake),
+                Role::Server => expect::Expect::ClientHello(ExpectClientHello { retried: None }),
+            };
+            Self { handshake, expect: Some(expect) }
+        })
+    }
+
+    fn name(&self) -> String {
+        let Some(expect) = &self.expect else { return "Connected".to_owned() };
+        let text = format!("{expect:?}");
+        let name = text.split(['(', ' ']).find(|word| !word.starts_with("Dtls")).unwrap_or_default().to_owned();
+        if text.contains("retried: Some") { format!("{name} (retried)") } else { name }
+    }
+
+    fn handle(&mut self, message: &Message) -> Result<(), Failure> {
+        let expect = self.expect.take().expect("not over");
+        match expect.handle(message, &mut self.handshake)? {
+            expect::Next::Expect(expect) => self.expect = Some(expect),
+            expect::Next::Complete(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The messages of its flight, as the peer would get them.
+    fn flight(&mut self) -> Vec<Message> {
+        let messages = self.handshake.flight.messages();
+        self.handshake.flight.clear();
+        messages
+            .into_iter()
+            .map(|(epoch, bytes)| {
+                let mut reader = crate::codec::Reader::new(&bytes);
+                let fragment = crate::handshake::fragment::Fragment::decode(&mut reader).unwrap();
+                let mut reassembly = Reassembly::new(1 << 15);
+                reassembly.resume(fragment.message_seq);
+                reassembly.insert(epoch, &fragment).unwrap();
+                reassembly.pop().unwrap()
+            })
+            .collect()
+    }
+}
+
+/// A row for each message of a handshake: in which state it came, and in which it left.
+fn transitions(group: Group) -> String {
+    let mut table = String::new();
+    let mut sides = Side::pair(group);
+    let mut to = 1;
+    loop {
+        let flight = sides[1 - to].flight();
+        if flight.is_empty() {
+            return table;
+        }
+        for message in flight {
+            let side = &mut sides[to];
+            let (before, who) = (side.name(), ["client", "server"][to]);
+            side.handle(&message).unwrap();
+            let name = format!("{:?}", message.message_type());
+            writeln!(table, "{who}  {before:<24} {name:<20} → {}", side.name()).unwrap();
+        }
+        to = 1 - to;
+    }
+}
+
+#[test]
+fn the_states_of_a_handshake() {
+    expected![[r#"
+        server  ClientHello              ClientHello          → ClientCertificate
+        client  ServerHello              ServerHello          → EncryptedExtensions
+        client  EncryptedExtensions      EncryptedExtensions  → CertificateRequest
+        client  CertificateRequest       CertificateRequest   → ServerCertificate
+        client  ServerCertificate        Certificate          → ServerCertificateVerify
+        client  ServerCertificateVerify  CertificateVerify    → ServerFinished
+        client  ServerFinished           Finished             → Connected
+        server  ClientCertificate        Certificate          → ClientCertificateVerify
+        server  ClientCertificateVerify  CertificateVerify    → ClientFinished
+        server  ClientFinished           Finished             → Connected
+    "#]]
+    .assert_eq(&transitions(Group::X25519));
+}
+
+#[test]
+fn the_states_of_a_handshake_with_another_hello() {
+    expected![[r#"
+        server  ClientHello              ClientHello          → ClientHello (retried)
+        client  ServerHello              ServerHello          → ServerHello (retried)
+        server  ClientHello (retried)    ClientHello          → ClientCertificate
+        client  ServerHello (retried)    ServerHello          → EncryptedExtensions
+        client  EncryptedExtensions      EncryptedExtensions  → CertificateRequest
+        client  CertificateRequest       CertificateRequest   → ServerCertificate
+        client  ServerCertificate        Certificate          → ServerCertificateVerify
+        client  ServerCertificateVerify  CertificateVerify    → ServerFinished
+        client  ServerFinished           Finished             → Connected
+        server  ClientCertificate        Certificate          → ClientCertificateVerify
+        server  ClientCertificateVerify  CertificateVerify    → ClientFinished
+        server  ClientFinished           Finished             → Connected
+    "#]]
+    .assert_eq(&transitions(Group::Secp256r1));
+}
+
+/// Rows 3 and 11 of docs/security.md: no message may be left out, come twice, or come in another's place; and none in an
+/// epoch that is not its own.
+#[test]
+fn in_every_state_every_other_message_is_refused() {
+    let types = [1, 2, 3, 4, 8, 11, 12, 13, 14, 15, 16, 20, 24];
+    let mut refused = 0;
+    // The n-th message of the handshake is replaced.
+    for n in 0..9 {
+        for other in types {
+            for other_epoch in [0, 2, 3] {
+                let mut sides = Side::pair(Group::X25519);
+                let (mut to, mut count) = (1, 0);
+                'handshake: loop {
+                    let flight = sides[1 - to].flight();
+                    assert!(!flight.is_empty(), "the {n}th message comes");
+                    for message in flight {
+                        if count == n {
+                            let is_optional = message.message_type() == HandshakeType::CERTIFICATE_REQUEST;
+                            let is_right = message.message_type().0 == other && message.epoch == other_epoch;
+                            // Without CertificateRequest, there may be a Certificate in its place: one that decodes.
+                            if is_right || is_optional && other == 11 {
+                                break 'handshake;
+                            }
+                            let forged = message.with_type(HandshakeType(other), other_epoch);
+                            assert!(sides[to].handle(&forged).is_err(), "{n}: {other} in {other_epoch}");
+                            refused += 1;
+                            break 'handshake;
+                        }
+                        sides[to].handle(&message).unwrap();
+                        count += 1;
+                    }
+                    to = 1 - to;
+                }
+            }
+        }
+    }
+    assert!(refused > 300, "{refused}");
+}

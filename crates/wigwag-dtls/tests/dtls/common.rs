@@ -18,21 +18,26 @@ pub(crate) fn certificate(n: u64) -> Arc<Certificate> {
     )
 }
 
-/// Configurations of a client and a server that know each other's fingerprints.
+/// Configurations of a client and a server that know each other's fingerprints, and speak 1.2 alone.
 pub(crate) fn configs() -> [Config; 2] {
+    configs_of(Version::Dtls12)
+}
+
+/// The same, of those who speak this version alone.
+pub(crate) fn configs_of(version: Version) -> [Config; 2] {
+    default_configs().map(|mut config| {
+        (config.min_version, config.max_version) = (version, version);
+        config
+    })
+}
+
+/// The same, of those who speak whatever they speak by default.
+pub(crate) fn default_configs() -> [Config; 2] {
     let certificates = [certificate(101), certificate(102)];
     [Role::Client, Role::Server].map(|role| {
         let (own, other) = if role == Role::Client { (A, Z) } else { (Z, A) };
         let mut config = Config::new(role, certificates[own].clone());
         config.remote_fingerprints = vec![certificates[other].fingerprint(HashAlgorithm::Sha256)];
-        config
-    })
-}
-
-/// The same, of those who speak one version only.
-pub(crate) fn configs_of(version: Version) -> [Config; 2] {
-    configs().map(|mut config| {
-        (config.min_version, config.max_version) = (version, version);
         config
     })
 }

@@ -1,0 +1,260 @@
+//! What cannot be seen or done from outside in DTLS 1.3: protected handshake messages, ACKs, worn keys.
+
+use super::*;
+use crate::handshake::fragment::whole;
+use crate::record::plaintext::RecordNumber;
+use crate::{Certificate, HashAlgorithm};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn certificate(n: u64) -> Arc<Certificate> {
+    Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap())
+}
+
+fn pair([a, z]: [Arc<Certificate>; 2]) -> [Connection; 2] {
+    let connection = |role, own: &Arc<Certificate>, other: &Arc<Certificate>, seed| {
+        let mut config = Config::new(role, own.clone());
+        (config.min_version, config.max_version) = (Version::Dtls13, Version::Dtls13);
+        config.remote_fingerprints = vec![other.fingerprint(HashAlgorithm::Sha256)];
+        Connection::new(config, Seed::for_test(seed))
+    };
+    [connection(Role::Client, &a, &z, 3), connection(Role::Server, &z, &a, 4)]
+}
+
+/// Brings everything that one owes to the other, and says how many datagrams that was.
+fn carry(from: &mut Connection, to: &mut Connection) -> usize {
+    let (now, mut datagrams, mut out) = (wigwag_sim::origin(), 0, Vec::new());
+    while from.poll_packet(now, 1200, &mut out) {
+        to.handle_input(&mut out, now, |_| panic!("no application data"));
+        out.clear();
+        datagrams += 1;
+    }
+    datagrams
+}
+
+fn connected() -> [Connection; 2] {
+    let mut peers = pair([certificate(1), certificate(2)]);
+    let [a, z] = &mut peers;
+    while carry(a, z) + carry(z, a) > 0 {}
+    assert!(peers.iter().all(Connection::is_connected));
+    for peer in &mut peers {
+        events(peer);
+    }
+    peers
+}
+
+/// A record that `from` protects, whatever its content.
+fn record(from: &mut Connection, content_type: ContentType, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let epoch = from.handshake.write.last_mut().unwrap();
+    assert!(epoch.append(content_type, 1200, &mut out, |_, out| {
+        out.extend_from_slice(body);
+        true
+    }));
+    out
+}
+
+fn give(to: &mut Connection, mut record: Vec<u8>) {
+    to.handle_input(&mut record, wigwag_sim::origin(), |_| panic!("no application data"));
+}
+
+fn events(connection: &mut Connection) -> Vec<String> {
+    std::iter::from_fn(|| connection.poll_event()).map(|event| format!("{event:?}")).collect()
+}
+
+/// The next number of a handshake message of the peer's.
+fn next_seq(to: &Connection) -> u16 {
+    to.handshake.received.next()
+}
+
+#[test]
+fn a_ticket_is_acknowledged_and_thrown_away() {
+    let [mut a, mut z] = connected();
+    let held = a.held_len();
+    for n in 0..100 {
+        let ticket = whole(HandshakeType::NEW_SESSION_TICKET, next_seq(&a), &[n; 300]);
+        give(&mut a, record(&mut z, ContentType::Handshake, &ticket));
+        a.handshake.acks.owe();
+        assert_eq!(carry(&mut a, &mut z), 1, "an ACK");
+        // And once more, when that was lost.
+        give(&mut a, record(&mut z, ContentType::Handshake, &ticket));
+        assert!(a.handshake.acks.deadline().is_some());
+        a.handshake.acks.owe();
+        assert_eq!(carry(&mut a, &mut z), 1);
+    }
+    assert!(a.held_len() <= held + crate::v13::ack::Acks::HELD_LEN_MAX);
+    assert!(a.is_connected() && z.is_connected());
+}
+
+#[test]
+fn messages_that_do_not_belong_after_a_handshake_end_it() {
+    let types = [0, 1, 2, 4, 5, 8, 11, 13, 15, 20, 25];
+    for message_type in types.map(HandshakeType) {
+        for to in [0, 1] {
+            let mut peers = connected();
+            let message = whole(message_type, next_seq(&peers[to]), &[0; 40]);
+            let record = record(&mut peers[1 - to], ContentType::Handshake, &message);
+            give(&mut peers[to], record);
+            let is_ticket = message_type == HandshakeType::NEW_SESSION_TICKET && to == 0;
+            assert_eq!(peers[to].is_connected(), is_ticket, "{message_type:?}");
+            if !is_ticket {
+                assert!(format!("{:?}", events(&mut peers[to])).contains("UnexpectedMessage"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_update_that_is_none_ends_it() {
+    for body in [&[2][..], &[], &[0, 0]] {
+        let [mut a, mut z] = connected();
+        let message = whole(HandshakeType::KEY_UPDATE, next_seq(&z), body);
+        give(&mut z, record(&mut a, ContentType::Handshake, &message));
+        assert!(!z.is_connected());
+    }
+}
+
+#[test]
+fn a_message_with_keys_that_were_replaced_before_it_ends_it() {
+    let [mut a, mut z] = connected();
+    let next = next_seq(&a);
+    give(&mut a, record(&mut z, ContentType::Handshake, &whole(HandshakeType::KEY_UPDATE, next, &[0])));
+    assert_eq!(a.stats.key_updates_received, 1);
+    // The ticket comes in the epoch that ended.
+    give(&mut a, record(&mut z, ContentType::Handshake, &whole(HandshakeType::NEW_SESSION_TICKET, next + 1, &[0; 40])));
+    assert!(!a.is_connected());
+}
+
+/// Row 12 of docs/security.md, with numbers that never were, and as many as there is room for.
+#[test]
+fn acknowledgements_of_anything_end_nothing_and_hold_nothing() {
+    let [mut a, mut z] = connected();
+    a.update_keys(false);
+    let now = wigwag_sim::origin();
+    assert!(a.poll_packet(now, 1200, &mut Vec::new()));
+    let held = a.held_len();
+    for n in 0..2_000u64 {
+        let numbers: Vec<u8> = (0..70u64)
+            .flat_map(|i| {
+                let epoch = [0, 1, 2, 4, u64::MAX, 1 << 16, (1 << 16) + 3, n][i as usize % 8];
+                [epoch.to_be_bytes(), (n * i).to_be_bytes()]
+            })
+            .flatten()
+            .collect();
+        let body = [&(numbers.len() as u16).to_be_bytes()[..], &numbers].concat();
+        give(&mut a, record(&mut z, ContentType::Ack, &body));
+    }
+    give(&mut a, record(&mut z, ContentType::Ack, &[0, 15]));
+    assert!(a.is_connected() && a.held_len() <= held && !a.handshake.flight.is_idle());
+    assert_eq!((carry(&mut a, &mut z), a.stats.malformed_acks), (0, 1));
+    let genuine = [&[0, 16][..], &3u64.to_be_bytes(), &0u64.to_be_bytes()].concat();
+    give(&mut a, record(&mut z, ContentType::Ack, &genuine));
+    assert!(a.handshake.flight.is_idle());
+    assert_eq!(a.handshake.epoch(), 4);
+}
+
+/// Row 9 of docs/security.md: RFC 9147 §4.5.3.
+#[test]
+fn a_key_is_replaced_before_it_is_worn_out_and_is_not_used_after() {
+    let protect = |connection: &mut Connection| {
+        let mut out = Vec::new();
+        let has_written = connection.protect(1200, &mut out, |_, out| {
+            out.extend_from_slice(b"data");
+            true
+        });
+        has_written.then_some(out)
+    };
+    let [mut a, mut z] = connected();
+    let limit = a.handshake.write.last().unwrap().left();
+    assert!(limit < 1 << 25, "of AES-GCM");
+    a.handshake.write.last_mut().unwrap().set_sequence(limit / 2 + 1);
+    z.handshake.readers.skip_to(limit / 2 + 1);
+    assert!(protect(&mut a).is_some());
+    assert_eq!(carry(&mut a, &mut z), 1, "a KeyUpdate");
+    z.handshake.acks.owe();
+    carry(&mut z, &mut a);
+    assert_eq!((a.handshake.epoch(), z.stats.key_updates_received), (4, 1));
+
+    // A peer that does not answer.
+    a.handshake.write.last_mut().unwrap().set_sequence(limit - 2);
+    assert!(protect(&mut a).is_some() && protect(&mut a).is_none());
+    assert_eq!(events(&mut a), ["Closed(SequenceExhausted)"]);
+}
+
+#[test]
+fn too_many_forgeries_end_it() {
+    let [mut a, _] = connected();
+    a.handshake.readers.set_forgeries((1 << 36) - 1);
+    let forge = |a: &mut Connection| a.handle_input(&mut [0x2F; 60], wigwag_sim::origin(), |_| {});
+    let mut record = vec![0x2F, 0, 0, 0, 40];
+    record.extend([7; 40]);
+    give(&mut a, record.clone());
+    forge(&mut a);
+    assert!(a.is_connected());
+    give(&mut a, record);
+    assert_eq!(events(&mut a), ["Closed(ForgeriesExceeded)"]);
+}
+
+/// Row 3 of docs/security.md (CVE-2022-29222): a certificate is public, and its fingerprint is right.
+#[test]
+fn a_stolen_certificate_is_refused_without_its_key() {
+    for thief in [0, 1] {
+        let mut certificates = [certificate(1), certificate(2)];
+        certificates[thief] = Arc::new(certificates[thief].stolen_by(&certificate(3)));
+        let [mut a, mut z] = pair(certificates);
+        while carry(&mut a, &mut z) + carry(&mut z, &mut a) > 0 {}
+        let refused = format!("{:?}", events([&mut z, &mut a][thief]));
+        let side = ["client", "server"][thief];
+        assert!(refused.contains(&format!("the {side}'s signature is wrong")), "{refused}");
+        assert!(!refused.contains("Connected"));
+    }
+}
+
+#[test]
+fn a_finished_over_another_handshake_is_refused() {
+    for who in [0, 1] {
+        let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+        carry(&mut a, &mut z);
+        if who == 1 {
+            carry(&mut z, &mut a);
+            z.handshake.transcript.add(b"something else");
+        } else {
+            // The secrets of epoch 2 are made of the hellos, so the rest of the flight is read, and its signature is wrong.
+            a.handshake.transcript.add(b"something else");
+            carry(&mut z, &mut a);
+        }
+        while carry(&mut a, &mut z) + carry(&mut z, &mut a) > 0 {}
+        assert!(!format!("{:?}", events([&mut a, &mut z][who])).contains("Connected"));
+    }
+}
+
+/// RFC 8446 §6: what an alert's level says is not listened to.
+#[test]
+fn every_alert_but_two_is_the_end() {
+    for (description, is_end) in [(0, true), (90, false), (40, true), (100, true), (222, true)] {
+        for level in [1, 2] {
+            let [mut a, mut z] = connected();
+            give(&mut z, record(&mut a, ContentType::Alert, &[level, description]));
+            assert_eq!(z.is_closed(), is_end, "{description}");
+        }
+    }
+}
+
+/// D3: retransmissions have numbers of their own.
+#[test]
+fn what_is_sent_again_has_another_number() {
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    let mut now = wigwag_sim::origin();
+    carry(&mut a, &mut z);
+    let mut numbers = std::collections::BTreeSet::new();
+    for _ in 0..5 {
+        let mut out = Vec::new();
+        while z.poll_packet(now, 1200, &mut out) {
+            out.clear();
+        }
+        let written: Vec<RecordNumber> = z.handshake.write.iter().map(WriteEpoch::next_number).collect();
+        assert!(numbers.insert(written));
+        now = z.poll_timeout(now).unwrap();
+        z.handle_timeout(now);
+    }
+}
