@@ -18,6 +18,7 @@ impl Connection {
         let record = unified::split(datagram);
         if self.is_closed() {
             self.stats.after_close += 1;
+            *datagram = &mut [];
             // What it is can no longer be told; if it is the peer's flight once more, it has not got our alert.
             self.refuse_again();
             return None;
@@ -25,6 +26,8 @@ impl Connection {
         let opened = match record.and_then(|record| self.handshake.readers.open(record)) {
             Ok(opened) => opened,
             Err(discard) => {
+                // One datagram of noise in eight looks like a record of 1.3; only of who has sealed it is known how long it is.
+                *datagram = &mut [];
                 self.discard(discard);
                 if self.handshake.readers.is_worn() {
                     // RFC 9147 §4.5.3: "If the number of packets that fail authentication exceeds a limit that is specific to the

@@ -28,7 +28,8 @@ fn lived(seed: u64) -> World<Peer> {
     }
     end_of_candidates(&mut world);
     world.run_for(120 * S);
-    assert!(are(&world, State::Completed));
+    // At that moment consent may be in doubt: some of it was lost.
+    world.run_until(|world| are(world, State::Completed), 30 * S);
     world
 }
 

@@ -13,7 +13,7 @@ impl Jsep {
         self.to_replace = set.filter_map(|description| ufrag(&description.sdp)).map(str::to_owned).collect();
     }
 
-    /// Whether an offer with this [`LocalTransport::ufrag`] would not be the restart that is wanted.
+    /// Whether an offer with this [`LocalTransport::ufrag`](super::LocalTransport::ufrag) would not be the restart that is wanted.
     #[must_use]
     pub fn is_to_be_replaced(&self, ufrag: &str) -> bool {
         self.to_replace.contains(ufrag)
