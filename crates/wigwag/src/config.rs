@@ -4,8 +4,9 @@ use crate::error::EndpointError;
 use crate::jsep;
 use crate::tap::TapConfig;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use wigwag_dtls::{Certificate, SrtpProfile};
+use wigwag_dtls::{Certificate, SrtpProfile, Version};
 use wigwag_ice::Credentials;
 use wigwag_sansio::WallClock;
 
@@ -35,6 +36,9 @@ pub struct Config {
     /// The SRTP protection profiles, the preferred one first. By default all: AEAD_AES_128_GCM,
     /// AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
     pub srtp_profiles: Vec<SrtpProfile>,
+    /// The versions of DTLS to speak, of which the newest that the peer speaks too is chosen. By default 1.2 alone;
+    /// `Version::Dtls12..=Version::Dtls13` speaks 1.3 (RFC 9147), with X25519MLKEM768, to those who can.
+    pub dtls_versions: RangeInclusive<Version>,
     /// The largest datagram to send, in bytes above UDP: 576 to 65,507. The default, 1232, is what IPv6 promises of every
     /// path (RFC 8200 §5: 1280 bytes, less its header and UDP's); packets that browsers make fit into it when forwarded.
     pub mtu: usize,
@@ -58,6 +62,7 @@ impl Config {
             stun_servers: Vec::new(),
             negotiation: jsep::Config::default(),
             srtp_profiles: SrtpProfile::ALL.to_vec(),
+            dtls_versions: Version::Dtls12..=Version::Dtls12,
             mtu: 1232,
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
@@ -80,6 +85,7 @@ impl Config {
                 "a ufrag has 4 to 256 and a password 22 to 256 of the characters A-Z a-z 0-9 + / (RFC 8839 §5.4)",
             ),
             (!self.srtp_profiles.is_empty(), "srtp_profiles", "name one at least"),
+            (!self.dtls_versions.is_empty(), "dtls_versions", "write the older version first"),
             (self.receive_buffer > 0, "receive_buffer", "choose more than 0 bytes"),
             (self.send_buffer > 0, "send_buffer", "choose more than 0 bytes"),
         ] {

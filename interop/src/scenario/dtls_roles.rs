@@ -1,21 +1,36 @@
-//! wigwag insists on being the DTLS client, or the server.
+//! wigwag insists on being the DTLS client, or the server, of either version.
 
 use super::{Stage, sizes};
 use crate::call::{Call, Role};
 use anyhow::{Result, ensure};
+use wigwag::{Config, Group, Version};
 
 pub(super) fn active(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, true)
+    run(stage, true, Version::Dtls12)
 }
 
 pub(super) fn passive(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, false)
+    run(stage, false, Version::Dtls12)
+}
+
+pub(super) fn active_13(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, true, Version::Dtls13)
+}
+
+pub(super) fn passive_13(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, false, Version::Dtls13)
+}
+
+/// Up to DTLS 1.3.
+pub(super) fn newest(config: &mut Config) {
+    config.dtls_versions = Version::Dtls12..=Version::Dtls13;
 }
 
 /// The offer that the answerer gets leaves it no choice.
-fn run(stage: &mut Stage<'_>, wigwag_is_client: bool) -> Result<String> {
+fn run(stage: &mut Stage<'_>, wigwag_is_client: bool, version: Version) -> Result<String> {
     let is_chromium = stage.browser.name() == "chromium";
-    let mut call = Call::new(stage.browser, stage.page, stage.role, |_| {})?;
+    let adapt = |config: &mut Config| config.dtls_versions = Version::Dtls12..=version;
+    let mut call = Call::new(stage.browser, stage.page, stage.role, adapt)?;
     let offerer_is_client = wigwag_is_client == (call.role == Role::WigwagOffers);
     call.setup = if offerer_is_client { "active" } else { "passive" };
     call.open_by_offerer("first")?;
@@ -27,6 +42,12 @@ fn run(stage: &mut Stage<'_>, wigwag_is_client: bool) -> Result<String> {
         let stats = call.stats()?;
         let role = &stats["transport"][0]["dtlsRole"];
         ensure!(role == expected, "the browser says it is the DTLS {role}");
+        let theirs = &stats["transport"][0]["tlsVersion"];
+        ensure!(*theirs == format!("{:04X}", version.wire()), "the browser says it is version {theirs} of DTLS");
     }
+    let transport = call.peer.run(|connection| connection.transport_stats())?;
+    ensure!(transport.dtls_version == Some(version), "wigwag says it is {:?}", transport.dtls_version);
+    let is_hybrid = transport.group == Some(Group::X25519MlKem768);
+    ensure!(is_hybrid == (version == Version::Dtls13), "{:?} was agreed upon", transport.group);
     Ok(format!("the browser is the {expected}"))
 }

@@ -1,26 +1,32 @@
 //! Media that the browser sends comes back, is decoded, and moves.
 
-use super::Stage;
+use super::{Stage, dtls_roles};
 use crate::call::{Call, Media};
 use crate::peer::PATIENCE;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::time::Duration;
+use wigwag::Config;
 
 pub(super) fn both(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, Media { audio: true, video: true })
+    run(stage, Media { audio: true, video: true }, |_| {})
+}
+
+/// The keys of SRTP come from DTLS 1.3.
+pub(super) fn over_dtls_13(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, Media { audio: true, video: true }, dtls_roles::newest)
 }
 
 pub(super) fn audio(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, Media { audio: true, video: false })
+    run(stage, Media { audio: true, video: false }, |_| {})
 }
 
 pub(super) fn video(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, Media { audio: false, video: true })
+    run(stage, Media { audio: false, video: true }, |_| {})
 }
 
-fn run(stage: &mut Stage<'_>, media: Media) -> Result<String> {
-    let mut call = Call::new(stage.browser, stage.page, stage.role, |_| {})?;
+fn run(stage: &mut Stage<'_>, media: Media, adapt: fn(&mut Config)) -> Result<String> {
+    let mut call = Call::new(stage.browser, stage.page, stage.role, adapt)?;
     call.add_media(media)?;
     call.open_by_offerer("first")?;
     call.connect()?;

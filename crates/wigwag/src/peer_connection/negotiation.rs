@@ -128,6 +128,7 @@ impl PeerConnection {
         let mut config = dtls::Config::new(role, Arc::clone(&self.certificate));
         config.remote_fingerprints = remote.fingerprints.iter().filter_map(mapping::fingerprint).collect();
         config.srtp_profiles.clone_from(&self.config.srtp_profiles);
+        (config.min_version, config.max_version) = self.config.dtls_versions.clone().into_inner();
         config.key_log = self.config.tap.key_log;
         self.transport.start_dtls(dtls::Connection::new(config, self.seed.fork("dtls")));
         self.jsep.pin_fingerprints();

@@ -3,7 +3,9 @@
 use crate::common::{Peer, config, connection, negotiate, pair_with};
 use bytes::Bytes;
 use std::time::Duration;
-use wigwag::{AddressError, Credentials, DataChannelInit, Endpoint, EndpointConfig, EndpointError, Seed, SendError};
+use wigwag::{
+    AddressError, Credentials, DataChannelInit, Endpoint, EndpointConfig, EndpointError, Seed, SendError, Version,
+};
 use wigwag_sim::{A, World, Z};
 
 #[test]
@@ -49,6 +51,7 @@ fn a_configuration_with_which_nothing_works_is_refused_by_the_name_of_its_field(
         assert_eq!(refused(&|config| config.credentials = Some(credentials.clone())), "credentials");
     }
     assert_eq!(refused(&|config| config.srtp_profiles.clear()), "srtp_profiles");
+    assert_eq!(refused(&|config| config.dtls_versions = Version::Dtls13..=Version::Dtls12), "dtls_versions");
     assert_eq!(refused(&|config| config.receive_buffer = 0), "receive_buffer");
     assert_eq!(refused(&|config| config.send_buffer = 0), "send_buffer");
     for mtu in [576, 65_507] {

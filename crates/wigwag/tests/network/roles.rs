@@ -4,7 +4,7 @@ use crate::common::{Peer, answer, connection, offer, pair_with};
 use bytes::Bytes;
 use std::time::Duration;
 use wigwag::jsep::DtlsRole;
-use wigwag::{ConnectionState, DataChannelInit, Direction, MediaKind, RtpPacket, SrtpProfile};
+use wigwag::{ConnectionState, DataChannelInit, Direction, MediaKind, RtpPacket, SrtpProfile, Version};
 use wigwag_sim::{A, Host, World, Z};
 
 /// Media and messages go both ways, and come from nowhere else.
@@ -93,6 +93,29 @@ fn the_srtp_profile_is_the_first_that_both_have() {
         world.run_until(is_connected, Duration::from_secs(10));
         for host in [A, Z] {
             assert_eq!(world[host].connection.transport_stats().srtp_profile, Some(expected));
+        }
+        talk(&mut world);
+    }
+}
+
+#[test]
+fn the_dtls_version_is_the_newest_that_both_were_told_to_speak() {
+    let (old, new) = (Version::Dtls12, Version::Dtls13);
+    for (of_a, of_z, expected) in [
+        (old..=old, old..=old, old),
+        (old..=new, old..=old, old),
+        (old..=old, old..=new, old),
+        (old..=new, old..=new, new),
+        (new..=new, old..=new, new),
+        (old..=new, new..=new, new),
+    ] {
+        let versions = |host: Host| if host == A { of_a.clone() } else { of_z.clone() };
+        let mut world = pair_with(13, |host, config| config.dtls_versions = versions(host));
+        prepare(&mut world);
+        crate::common::negotiate(&mut world);
+        world.run_until(is_connected, Duration::from_secs(10));
+        for host in [A, Z] {
+            assert_eq!(world[host].connection.transport_stats().dtls_version, Some(expected));
         }
         talk(&mut world);
     }
