@@ -184,8 +184,40 @@ fn dtls() -> Result<()> {
     }
     forged.extend([EXCHANGE, COMMAND, 255, 0]);
     write("dtls_connection", "forged", &forged)?;
-    write("dtls_connection", "forged_early", &forged[1..])
+    write("dtls_connection", "forged_early", &forged[1..])?;
+    dtls_13(&forged)
 }
+
+fn dtls_13(forged: &[u8]) -> Result<()> {
+    let target = "dtls_13_connection";
+    write(target, "handshake", [EXCHANGE, COMMAND, 0, 9, COMMAND | Z, 0, 9, COMMAND, 240, 0, EXCHANGE])?;
+    let lossy =
+        [DRAIN | BOTH, DROP | Z, WAKE, DRAIN, TWICE | Z, DELIVER | Z, DRAIN | Z, DROP, WAKE, DRAIN | Z, DELIVER];
+    write(target, "loss", [&lossy[..], &[EXCHANGE; 4]].concat())?;
+    let damaged = [DRAIN, DAMAGED | Z, 0, 3, 0, 20, 2, 1, 1, DELIVER | Z, DRAIN | Z, DAMAGED, 1, 1, 0, 40, EXCHANGE];
+    write(target, "damage", [&damaged[..], &[EXCHANGE; 4]].concat())?;
+    write(target, "retry", [DRAIN | RETRY, EXCHANGE, EXCHANGE])?;
+    let update = [EXCHANGE, COMMAND, 248, 255, EXCHANGE, COMMAND | Z, 248, 0, EXCHANGE, COMMAND, 0, 9, EXCHANGE];
+    write(target, "key_update", update)?;
+    // Records of epochs 2 and 3 that nobody sealed, and an ACK in the clear.
+    let mut forged = forged.to_vec();
+    for record in
+        [&[0x2e, 0, 0, 0, 17][..], &[0x2f, 0, 1, 0, 20], &[26, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 0, 0]]
+    {
+        let record = [record, &[7; 20]].concat();
+        forged.extend([FORGED, record.len() as u8]);
+        forged.extend(&record);
+        forged.extend([FORGED | Z, record.len() as u8]);
+        forged.extend(&record);
+    }
+    write(target, "forged", &forged)?;
+    write(target, "forged_early", &forged[1..])
+}
+
+/// In the first byte of a script for DTLS 1.3: the client speaks 1.2 as well.
+const BOTH: u8 = 0x10;
+/// The server wants a share of another group.
+const RETRY: u8 = 0x20;
 
 /// A packet of chunks (kind, flags, value), whose header the adversary makes right.
 fn chunks(chunks: &[(u8, u8, &[u8])]) -> Vec<u8> {

@@ -4,12 +4,37 @@ use crate::duel::{Player, duel};
 use crate::script::Script;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
-use wigwag_dtls::{Certificate, Config, Connection, Fingerprint, HashAlgorithm, Role};
+use wigwag_dtls::{Certificate, Config, Connection, Fingerprint, Group, HashAlgorithm, Role, Version};
 use wigwag_sansio::Seed;
 
-/// Any datagrams between a client and a server.
+/// Any datagrams between a client and a server of DTLS 1.2.
 pub fn dtls_connection(data: &[u8]) {
-    _ = duel([Peer::new(Role::Client), Peer::new(Role::Server)], data);
+    _ = duel([Peer::new(Role::Client, Version::Dtls12), Peer::new(Role::Server, Version::Dtls12)], data);
+}
+
+/// Any datagrams between a client and a server of DTLS 1.3, of whom one may speak 1.2 as well.
+pub fn dtls_13_connection(data: &[u8]) {
+    _ = duel(peers_13(data.first().copied().unwrap_or(0)), data);
+}
+
+/// Which group and suite is preferred, and whether it takes another hello, the first byte says as well.
+fn peers_13(choice: u8) -> [Peer; 2] {
+    let peer = |role| {
+        let mut config = Peer::config(role, Version::Dtls13);
+        if choice & 0x10 != 0 && role == Role::Client {
+            config.min_version = Version::Dtls12;
+        }
+        // Post-quantum key exchange is most of the work of a handshake.
+        let groups = [Group::X25519, Group::Secp256r1, Group::X25519MlKem768];
+        let group = if role == Role::Server { usize::from(choice >> 5 & 1) } else { usize::from(choice >> 6 & 1) };
+        config.groups = groups.to_vec();
+        config.groups.rotate_left(group);
+        if choice & 0x20 != 0 && role == Role::Server {
+            config.groups = vec![Group::Secp256r1];
+        }
+        Peer(Connection::new(config, Seed::for_test(role as u64)))
+    };
+    [peer(Role::Client), peer(Role::Server)]
 }
 
 /// Any text as a fingerprint.
@@ -42,12 +67,17 @@ pub(crate) static CERTIFICATES: LazyLock<[Arc<Certificate>; 2]> = LazyLock::new(
 struct Peer(Connection);
 
 impl Peer {
-    fn new(role: Role) -> Self {
+    fn new(role: Role, version: Version) -> Self {
+        Self(Connection::new(Self::config(role, version), Seed::for_test(role as u64)))
+    }
+
+    fn config(role: Role, version: Version) -> Config {
         let [client, server] = &*CERTIFICATES;
         let (ours, theirs) = if role == Role::Client { (client, server) } else { (server, client) };
         let mut config = Config::new(role, Arc::clone(ours));
         config.remote_fingerprints = vec![theirs.fingerprint(HashAlgorithm::Sha256)];
-        Self(Connection::new(config, Seed::for_test(role as u64)))
+        (config.min_version, config.max_version) = (version, version);
+        config
     }
 }
 
@@ -88,7 +118,8 @@ impl Player for Peer {
                 assert!(!wrote || self.0.is_connected());
                 assert!(out.len() <= 1203, "the limit holds");
             }
-            240..=249 => self.0.close(),
+            240..=247 => self.0.close(),
+            248..=249 => self.0.update_keys(length > 127),
             _ => {
                 let exported = self.0.export_keying_material("EXPORTER-fuzz", None, &mut [0; 32]);
                 assert_eq!(exported.is_ok(), self.0.is_connected() || exported.is_ok() && self.0.is_closed());
@@ -98,6 +129,14 @@ impl Player for Peer {
 
     /// The length of a single record, so that what was cut or extended is read to its end.
     fn repair(&self, packet: &mut Vec<u8>) {
+        // That of DTLS 1.3: with 16 bits of number, and a length.
+        if let Some(first) = packet.first_mut().filter(|first| **first & 0xe0 == 0x20) {
+            *first = *first & 0xe3 | 0x0c;
+            packet.resize(packet.len().max(5), 0);
+            let length = u16::try_from(packet.len() - 5).unwrap_or(u16::MAX);
+            packet[3..5].copy_from_slice(&length.to_be_bytes());
+            return;
+        }
         if packet.len() < 13 {
             packet.resize(13, 0);
         }
@@ -111,7 +150,32 @@ mod tests {
     use super::*;
 
     fn play(seed: &[u8]) -> [Connection; 2] {
-        duel([Peer::new(Role::Client), Peer::new(Role::Server)], seed).map(|peer| peer.0)
+        let peers = [Role::Client, Role::Server].map(|role| Peer::new(role, Version::Dtls12));
+        duel(peers, seed).map(|peer| peer.0)
+    }
+
+    fn play_13(seed: &[u8]) -> [Connection; 2] {
+        duel(peers_13(seed[0]), seed).map(|peer| peer.0)
+    }
+
+    #[test]
+    fn the_seeds_of_1_3_get_where_they_want() {
+        let seeds = [
+            (include_bytes!("../corpus/dtls_13_connection/loss").as_slice(), Group::X25519),
+            (include_bytes!("../corpus/dtls_13_connection/damage"), Group::X25519),
+            (include_bytes!("../corpus/dtls_13_connection/retry"), Group::Secp256r1),
+            (include_bytes!("../corpus/dtls_13_connection/key_update"), Group::X25519),
+        ];
+        for (seed, group) in seeds {
+            let peers = play_13(seed);
+            for peer in &peers {
+                assert!(peer.is_connected(), "{:?}", peers.each_ref().map(Connection::stats));
+                assert_eq!((peer.version(), peer.group()), (Some(Version::Dtls13), Some(group)));
+            }
+        }
+        assert!(play_13(include_bytes!("../corpus/dtls_13_connection/handshake")).iter().all(Connection::is_closed));
+        let updated = play_13(include_bytes!("../corpus/dtls_13_connection/key_update"));
+        assert!(updated.iter().all(|peer| peer.stats().key_updates_received > 0));
     }
 
     #[test]

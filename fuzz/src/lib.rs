@@ -20,7 +20,7 @@ mod stun;
 
 pub(crate) use ice::address as ice_address;
 
-pub use dtls::{dtls_certificate, dtls_connection, dtls_fingerprint};
+pub use dtls::{dtls_13_connection, dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_peek};
 pub use payload::{rtp_frames, rtp_opus, rtp_vp8};
 pub use peer::{peer_connection, peer_description};
@@ -35,6 +35,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, in the order of their names.
 pub const TARGETS: &[Target] = &[
+    ("dtls_13_connection", dtls_13_connection),
     ("dtls_certificate", dtls_certificate),
     ("dtls_connection", dtls_connection),
     ("dtls_fingerprint", dtls_fingerprint),
