@@ -2,12 +2,15 @@
 
 use crate::flags::Flags;
 use crate::runner::{Operation, Runner};
+use p256::ecdsa::{self, signature::Verifier as _};
+use rsa::{pkcs1v15, pkcs8::DecodePublicKey};
 use std::error::Error;
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use wigwag_dtls::{AlertDescription, Certificate, CloseReason, Config, Connection, Event, Verifier};
 use wigwag_sansio::Seed;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 type Failure = Box<dyn Error>;
 
@@ -179,7 +182,7 @@ fn config(flags: &Flags) -> Result<Config, Failure> {
     };
     let mut config = Config::new(flags.role, Arc::new(certificate));
     (config.min_version, config.max_version) = flags.versions().ok_or("there is no version to speak")?;
-    let trusted = flags.trusted.as_ref().map(fs::read_to_string).transpose()?;
+    let trusted = flags.trusted.as_ref().map(trusted).transpose()?;
     config.verifier = Some(Arc::new(Callback {
         refusal: flags.verify_fails.then_some(if flags.has_custom_verify {
             AlertDescription::CertificateUnknown
@@ -206,18 +209,47 @@ fn config(flags: &Flags) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// The runner's certificates are its own root.
+/// The certificate in a file, in DER.
+fn trusted(path: &String) -> Result<Vec<u8>, Failure> {
+    let (_, der) = pem_rfc7468::decode_vec(&fs::read(path)?).map_err(|error| format!("{path}: {error}"))?;
+    Ok(der)
+}
+
+/// A connection shows its user the peer's own certificate, which the one that the runner trusts has issued, or is.
 #[derive(Debug)]
 struct Callback {
     refusal: Option<AlertDescription>,
-    trusted: Option<String>,
+    trusted: Option<Vec<u8>>,
 }
 
 impl Verifier for Callback {
     fn verify(&self, certificate: &[u8]) -> Result<(), AlertDescription> {
-        let _ = (&self.trusted, certificate);
+        if self.trusted.as_ref().is_some_and(|trusted| trusted != certificate && !has_issued(trusted, certificate)) {
+            return Err(AlertDescription::UnknownCa);
+        }
         self.refusal.map_or(Ok(()), Err)
     }
+}
+
+/// Whether one certificate is signed with the key of another, as the runner's roots sign: with P-256 or RSA, and SHA-256.
+fn has_issued(issuer: &[u8], certificate: &[u8]) -> bool {
+    let (Ok((_, issuer)), Ok((_, certificate))) =
+        (X509Certificate::from_der(issuer), X509Certificate::from_der(certificate))
+    else {
+        return false;
+    };
+    let (key, signature) = (issuer.public_key(), &*certificate.signature_value.data);
+    let signed = certificate.tbs_certificate.as_ref();
+    let by_p256 = || {
+        let key = ecdsa::VerifyingKey::from_sec1_bytes(&key.subject_public_key.data).ok()?;
+        key.verify(signed, &ecdsa::DerSignature::try_from(signature).ok()?).ok()
+    };
+    let by_rsa = || {
+        let key = rsa::PublicKey::from_public_key_der(key.raw).ok()?;
+        let key = pkcs1v15::VerifyingKey::<sha2::Sha256>::new(key);
+        key.verify(signed, &pkcs1v15::Signature::try_from(signature).ok()?).ok()
+    };
+    certificate.issuer() == issuer.subject() && by_p256().or_else(by_rsa).is_some()
 }
 
 /// A real program takes `getrandom`; an example takes no dependency for it.
