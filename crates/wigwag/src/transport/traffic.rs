@@ -47,7 +47,9 @@ impl Traffic {
 
     fn count(&mut self, path: Path, count: impl Fn(&mut Carried)) {
         count(&mut self.total);
-        if self.by_path.contains_key(&path) || self.by_path.len() < PATHS_MAX {
+        if let Some(carried) = self.by_path.get_mut(&path) {
+            count(carried);
+        } else if self.by_path.len() < PATHS_MAX {
             count(self.by_path.entry(path).or_default());
         }
     }
