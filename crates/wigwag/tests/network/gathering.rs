@@ -111,10 +111,16 @@ pub(crate) fn gathered(world: &mut World<Party>, host: Host) -> SessionDescripti
     peer(world, host).connection.local_description().unwrap()
 }
 
-/// A offers when it has gathered, and Z answers when it has.
-pub(crate) fn call(world: &mut World<Party>, [a, z]: [Host; 2], label: &str) {
-    let connection = &mut peer(world, a).connection;
+/// A calls Z with a channel.
+pub(crate) fn call(world: &mut World<Party>, hosts: [Host; 2], label: &str) {
+    let connection = &mut peer(world, hosts[0]).connection;
     connection.create_data_channel(label, DataChannelInit::default()).unwrap();
+    negotiate(world, hosts);
+}
+
+/// A offers when it has gathered, and Z answers when it has.
+pub(crate) fn negotiate(world: &mut World<Party>, [a, z]: [Host; 2]) {
+    let connection = &mut peer(world, a).connection;
     let offer = connection.create_offer().unwrap();
     connection.set_local_description(offer).unwrap();
     let offer = gathered(world, a);

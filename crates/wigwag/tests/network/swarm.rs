@@ -2,7 +2,7 @@
 //! connect, deliver every message once and in order both ways, and end at both ends.
 
 use crate::common::{Peer, config, dissect};
-use crate::gathering::{Party, StunServer, call, peer};
+use crate::gathering::{Party, StunServer, call, negotiate, peer};
 use crate::invariants;
 use bytes::Bytes;
 use std::time::Duration;
@@ -12,8 +12,7 @@ use wigwag_sim::{Behavior, Fate, Host, World};
 
 const PHASES: [&str; 3] = ["connecting", "transfer", "closing"];
 const LABEL: &str = "swarm";
-/// A NAT that forgets everything gives other addresses, for which ICE has to begin anew.
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind::Down,
     Kind::Loss,
     Kind::Bursts,
@@ -24,48 +23,90 @@ const KINDS: [Kind; 10] = [
     Kind::Reordering,
     Kind::Duplication,
     Kind::Truncation,
+    Kind::Reboot,
 ];
+/// How long applications wait for a path to come back by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-fn until(world: &mut World<Party>, what: &str, seconds: u32, is_done: impl Fn(&mut World<Party>) -> bool) {
-    for _ in 0..seconds * 10 {
-        if is_done(world) {
-            return;
-        }
-        world.run_for(Duration::from_millis(100));
-    }
-    panic!("{what} took more than {seconds} s");
+/// Lets time pass and does as applications do: who called begins ICE anew if the path stays away, for a NAT that has
+/// forgotten everything gives other addresses.
+struct Call {
+    hosts: [Host; 2],
+    /// Since when somebody has had no path.
+    without: Option<Duration>,
 }
 
-/// Messages of both, in order, each as often as it was sent.
-fn exchange(world: &mut World<Party>, hosts: [Host; 2], lens: &[usize]) {
-    let message = |from: usize, n: usize| {
-        let len = lens.get(n).copied().unwrap_or_default();
-        let byte = u8::try_from((n * 2 + from) % 256).unwrap_or_default();
-        Bytes::from(vec![byte; len])
-    };
-    let mut sent = [0; 2];
-    let all = |world: &mut World<Party>| hosts.iter().all(|host| peer(world, *host).messages.len() >= lens.len());
-    for _ in 0..3000 {
-        for (from, host) in hosts.into_iter().enumerate() {
-            let peer = peer(world, host);
-            let channel = peer.channels[LABEL];
-            while sent[from] < lens.len() {
-                match peer.connection.send(channel, message(from, sent[from]), true) {
-                    Ok(()) => sent[from] += 1,
-                    Err(SendError::Full(_)) => break,
-                    Err(error) => panic!("{error}"),
+impl Call {
+    fn until(
+        &mut self,
+        world: &mut World<Party>,
+        what: &str,
+        seconds: u32,
+        is_done: impl Fn(&mut World<Party>) -> bool,
+    ) {
+        let end = world.age() + Duration::from_secs(seconds.into());
+        while !is_done(world) {
+            assert!(world.age() < end, "{what} took more than {seconds} s");
+            self.pass(world);
+        }
+    }
+
+    fn pass(&mut self, world: &mut World<Party>) {
+        world.run_for(Duration::from_millis(100));
+        let states = self.hosts.map(|host| peer(world, host).state);
+        if states[0] == ConnectionState::Closed {
+            // Who has hung up does not call again.
+        } else if states.contains(&ConnectionState::Failed) {
+            self.restart(world);
+        } else if states.contains(&ConnectionState::Disconnected) {
+            let since = *self.without.get_or_insert(world.age());
+            if world.age() - since >= PATIENCE {
+                self.restart(world);
+            }
+        } else {
+            self.without = None;
+        }
+    }
+
+    fn restart(&mut self, world: &mut World<Party>) {
+        let connection = &mut peer(world, self.hosts[0]).connection;
+        connection.restart_ice().unwrap();
+        negotiate(world, self.hosts);
+        self.without = Some(world.age());
+    }
+
+    /// Messages of both, in order, each as often as it was sent.
+    fn exchange(&mut self, world: &mut World<Party>, lens: &[usize]) {
+        let hosts = self.hosts;
+        let message = |from: usize, n: usize| {
+            let len = lens.get(n).copied().unwrap_or_default();
+            let byte = u8::try_from((n * 2 + from) % 256).unwrap_or_default();
+            Bytes::from(vec![byte; len])
+        };
+        let mut sent = [0; 2];
+        let all = |world: &mut World<Party>| hosts.iter().all(|host| peer(world, *host).messages.len() >= lens.len());
+        for _ in 0..3000 {
+            for (from, host) in hosts.into_iter().enumerate() {
+                let peer = peer(world, host);
+                let channel = peer.channels[LABEL];
+                while sent[from] < lens.len() {
+                    match peer.connection.send(channel, message(from, sent[from]), true) {
+                        Ok(()) => sent[from] += 1,
+                        Err(SendError::Full(_)) => break,
+                        Err(error) => panic!("{error}"),
+                    }
                 }
             }
+            if all(world) {
+                break;
+            }
+            self.pass(world);
         }
-        if all(world) {
-            break;
+        for (to, host) in hosts.into_iter().enumerate() {
+            let received: Vec<_> = peer(world, host).messages.iter().map(|(_, data, _)| data.clone()).collect();
+            let expected: Vec<_> = (0..lens.len()).map(|n| message(1 - to, n)).collect();
+            assert!(received == expected, "{} of {} messages, or others", received.len(), expected.len());
         }
-        world.run_for(Duration::from_millis(100));
-    }
-    for (to, host) in hosts.into_iter().enumerate() {
-        let received: Vec<_> = peer(world, host).messages.iter().map(|(_, data, _)| data.clone()).collect();
-        let expected: Vec<_> = (0..lens.len()).map(|n| message(1 - to, n)).collect();
-        assert!(received == expected, "{} of {} messages, or others", received.len(), expected.len());
     }
 }
 
@@ -89,21 +130,27 @@ fn scenario(draw: &mut Draw, world: &mut World<Party>) {
     draw.within("altered", |draw| swarm::faults(draw, world, hosts, &PHASES[1..], &[Kind::Corruption]));
     let lens = draw.list("messages", 1..=20, |draw| draw.number("len", 0..=30_000));
     let lens: Vec<_> = lens.into_iter().map(|len| usize::try_from(len).unwrap_or_default()).collect();
+    let last_words = vec![0; usize::try_from(draw.number("last words", 0..=30_000)).unwrap_or_default()];
 
     world.phase(PHASES[0]);
     call(world, hosts, LABEL);
-    until(world, "connecting", 60, |world| {
+    let mut call = Call { hosts, without: None };
+    call.until(world, "connecting", 60, |world| {
         hosts.iter().all(|host| {
             let peer = peer(world, *host);
             peer.state == ConnectionState::Connected && peer.channels.contains_key(LABEL)
         })
     });
     world.phase(PHASES[1]);
-    exchange(world, hosts, &lens);
+    call.exchange(world, &lens);
     world.phase(PHASES[2]);
+    // Z is still talking when A hangs up: nobody promises that this is heard.
+    let talker = peer(world, hosts[1]);
+    talker.connection.send(talker.channels[LABEL], last_words.into(), true).unwrap();
+    world.run_for(Duration::from_millis(20));
     peer(world, hosts[0]).connection.close();
     // A goodbye that is lost is noticed by the silence (RFC 7675: 30 s), after which the user gives up.
-    until(world, "closing", 60, |world| {
+    call.until(world, "closing", 60, |world| {
         let state = peer(world, hosts[1]).state;
         peer(world, hosts[0]).closed.is_some() && matches!(state, ConnectionState::Closed | ConnectionState::Failed)
     });
