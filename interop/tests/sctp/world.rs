@@ -1,0 +1,91 @@
+//! Any two associations as the hosts of a simulated world.
+
+use bytes::Bytes;
+use sctp_stacks::{End, How, Options, Stack, State};
+use std::time::{Duration, Instant};
+use wigwag_sansio::{Datagram, Transmit};
+use wigwag_sim::{A, Host, Node, Wire, World, Z};
+
+/// An association that keeps what has arrived.
+pub(crate) struct Peer {
+    pub(crate) end: Box<dyn End>,
+    pub(crate) received: Vec<(u16, Bytes)>,
+    pub(crate) resets: Vec<u16>,
+    wire: Wire,
+}
+
+impl Node for Peer {
+    fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+        self.end.handle_input(datagram.payload, now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.end.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.wire.transmit(out, |_, out| self.end.poll_packet(now, out))
+    }
+
+    fn poll_event(&mut self) -> bool {
+        self.resets.extend(self.end.peer_resets());
+        let message = self.end.poll_message();
+        let is_some = message.is_some();
+        self.received.extend(message);
+        is_some
+    }
+
+    fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        self.end.poll_timeout(now)
+    }
+}
+
+/// Who stands at A, and who at Z.
+pub(crate) type Stacks = [Stack; 2];
+
+/// We and each other, at either end: A begins.
+pub(crate) fn pairs() -> impl Iterator<Item = Stacks> {
+    Stack::OTHERS.into_iter().flat_map(|other| [[Stack::Wigwag, other], [other, Stack::Wigwag]])
+}
+
+/// Both, of whom neither has begun.
+pub(crate) fn world(seed: u64, stacks: Stacks, options: Options) -> World<Peer> {
+    let now = World::<Peer>::new(seed).now();
+    let [wire_a, wire_z] = Wire::pair();
+    let peer = |stack: Stack, n, wire| {
+        Peer { end: stack.end(options, 2 * seed + n, now), received: vec![], resets: vec![], wire }
+    };
+    World::pair(seed, [peer(stacks[0], 0, wire_a), peer(stacks[1], 1, wire_z)])
+}
+
+/// Both, after A has connected to Z.
+pub(crate) fn connected(seed: u64, stacks: Stacks, options: Options) -> World<Peer> {
+    let mut world = world(seed, stacks, options);
+    let now = world.now();
+    world[A].end.connect(now);
+    until(&mut world, "connecting", 60, is_connected);
+    world
+}
+
+pub(crate) fn is_connected(world: &World<Peer>) -> bool {
+    [A, Z].iter().all(|host| world[*host].end.state() == State::Connected)
+}
+
+/// Lets time pass in steps, until it is so.
+pub(crate) fn until(world: &mut World<Peer>, what: &str, seconds: u64, is_so: impl Fn(&World<Peer>) -> bool) {
+    let end = world.age() + Duration::from_secs(seconds);
+    while !is_so(world) {
+        assert!(world.age() < end, "{what} took more than {seconds} s");
+        world.run_for(Duration::from_millis(10));
+    }
+}
+
+pub(crate) fn send(world: &mut World<Peer>, host: Host, stream: u16, data: &Bytes, how: How) -> bool {
+    let now = world.now();
+    world[host].end.send(stream, data, how, now)
+}
+
+/// Different for each number.
+pub(crate) fn message(number: usize, len: usize) -> Bytes {
+    (0..len).map(|n| ((n * 31) ^ (number * 7) ^ (n >> 8)) as u8).collect::<Vec<u8>>().into()
+}
