@@ -148,14 +148,14 @@ fn received(epoch: u16, bytes: &[u8]) -> Message {
     reassembly.pop().unwrap()
 }
 
-/// The alert with which a message of this type is refused whose body was changed into this.
-fn refusal(of: HandshakeType, change: impl Fn(&[u8]) -> Vec<u8>) -> AlertDescription {
+/// The alert with which `who` refuses a message of this type whose body was changed into this.
+fn refusal_by(who: usize, of: HandshakeType, change: impl Fn(&[u8]) -> Vec<u8>) -> AlertDescription {
     let (mut sides, mut to) = (Side::pair(Group::X25519), 1);
     loop {
         let flight = sides[1 - to].flight();
         assert!(!flight.is_empty(), "it is refused");
         for message in flight {
-            if message.message_type() != of {
+            if message.message_type() != of || to != who {
                 sides[to].handle(&message).unwrap();
                 continue;
             }
@@ -163,6 +163,26 @@ fn refusal(of: HandshakeType, change: impl Fn(&[u8]) -> Vec<u8>) -> AlertDescrip
             return sides[to].handle(&changed).expect_err("it is refused").alert;
         }
         to = 1 - to;
+    }
+}
+
+/// The same, by the client.
+fn refusal(of: HandshakeType, change: impl Fn(&[u8]) -> Vec<u8>) -> AlertDescription {
+    refusal_by(0, of, change)
+}
+
+/// Row 3 of docs/security.md, and what else a client says of itself.
+#[test]
+fn what_a_client_says_of_itself_is_proved() {
+    let wrong = |body: &[u8]| [&body[..body.len() - 1], &[body[body.len() - 1] ^ 1]].concat();
+    let certificate = HandshakeType::CERTIFICATE;
+    assert_eq!(refusal_by(1, certificate, |_| vec![0, 0, 0, 0]), AlertDescription::CertificateRequired);
+    assert_eq!(refusal_by(1, certificate, |body| [&[1, 7], &body[1..]].concat()), AlertDescription::IllegalParameter);
+    let verify = HandshakeType::CERTIFICATE_VERIFY;
+    assert_eq!(refusal_by(1, verify, wrong), AlertDescription::DecryptError);
+    assert_eq!(refusal_by(1, verify, |body| [&[8, 7], &body[2..]].concat()), AlertDescription::IllegalParameter);
+    for change in [wrong, |body: &[u8]| body[..31].to_vec(), |_: &[u8]| vec![]] {
+        assert_eq!(refusal_by(1, HandshakeType::FINISHED, change), AlertDescription::DecryptError);
     }
 }
 
