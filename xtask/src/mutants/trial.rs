@@ -128,7 +128,7 @@ impl<'a> Trial<'a> {
             thread::sleep(Duration::from_millis(20));
         };
         let printed = fs::read_to_string(&printed)?;
-        let result = printed.lines().find_map(|line| result_of(line, &test.function));
+        let result = printed.lines().find_map(|line| result_of(line, test));
         Ok(match (result, status.success()) {
             (Some("ok"), true) => Outcome::Green(start.elapsed()),
             (None, true) => Outcome::Missing,
@@ -138,11 +138,24 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// `ok` or `FAILED`, if `line` is that of the test.
-fn result_of<'a>(line: &'a str, function: &str) -> Option<&'a str> {
+/// `ok` or `FAILED`, if `line` is that of the test: tests in two files may have one name.
+fn result_of<'a>(line: &'a str, test: &Place) -> Option<&'a str> {
     let (path, result) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     let path = path.strip_suffix(" - should panic").unwrap_or(path);
-    (path.rsplit("::").next() == Some(function)).then_some(result)
+    let module = path.strip_suffix(&test.function)?;
+    let is_there = module.is_empty() || module.ends_with("::");
+    (is_there && module.starts_with(&module_of(test))).then_some(result)
+}
+
+/// The module of a file, with what follows it before a name: `record::epoch::`, and nothing of the first file of a target.
+fn module_of(test: &Place) -> String {
+    let (_, path) = test.package();
+    let in_target = |path: &str| path.split_once('/').map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+    let path = path.strip_prefix("tests/").map_or_else(|| path.replacen("src/", "", 1), in_target);
+    let path = path.trim_end_matches(".rs");
+    let module = path.strip_suffix("/mod").unwrap_or(path);
+    let is_first = matches!(module, "" | "lib" | "main" | "mod");
+    if is_first { String::new() } else { format!("{}::", module.replace('/', "::")) }
 }
 
 /// The package of a test and its target, `None` for the library's own tests.
@@ -150,4 +163,30 @@ fn target_of(test: &Place) -> (String, Option<String>) {
     let (package, path) = test.package();
     let name = path.strip_prefix("tests/").map(|path| path.split('/').next().unwrap_or(path));
     (package.to_owned(), name.map(|name| name.trim_end_matches(".rs").to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_tests_of_one_name_that_of_the_file_counts() {
+        let result = |path: &str, line| {
+            let test = Place { path: path.to_owned(), function: "it_holds".to_owned() };
+            result_of(line, &test).map(str::to_owned)
+        };
+        let ok = Some("ok".to_owned());
+        assert_eq!(result("x/tests/all/a/hostile.rs", "test a::hostile::it_holds ... ok"), ok);
+        assert_eq!(result("x/tests/all/hostile.rs", "test a::hostile::it_holds ... ok"), None);
+        assert_eq!(result("x/tests/all/hostile.rs", "test hostile::it_holds ... ok"), ok);
+        assert_eq!(result("x/tests/all/hostile.rs", "test hostile::and_it_holds ... ok"), None);
+        for path in ["x/tests/all.rs", "x/tests/all/main.rs", "x/src/lib.rs"] {
+            assert_eq!(result(path, "test it_holds ... ok"), ok);
+        }
+        for path in ["x/src/a/b.rs", "x/src/a/b/mod.rs"] {
+            assert_eq!(result(path, "test a::b::tests::it_holds ... ok"), ok);
+            assert_eq!(result(path, "test a::c::tests::it_holds ... ok"), None);
+        }
+        assert_eq!(result("x/src/a/tests.rs", "test a::tests::it_holds - should panic ... ok"), ok);
+    }
 }

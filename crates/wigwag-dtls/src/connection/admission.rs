@@ -70,10 +70,10 @@ impl Connection {
         self.verify_request = match hello::choose_version(&hello, &handshake.config) {
             Ok(Version::Dtls13) => match cookie::admit(exchange, &hello, fragment.bytes, &handshake.config) {
                 Some(Admission::Retry(body)) => request(HandshakeType::SERVER_HELLO, body),
-                Some(Admission::Admitted(retry, hellos)) => {
+                Some(Admission::Admitted(retried, hellos)) => {
                     hellos.restore(&mut handshake.transcript);
-                    let retried = Some(retry);
-                    self.state = State::Handshaking(Expect::ClientHello(ExpectClientHello { retried }));
+                    let expect = ExpectClientHello { retried: Some(retried) };
+                    self.state = State::Handshaking(Expect::ClientHello(expect));
                     None
                 }
                 None => {

@@ -162,15 +162,15 @@ impl Connection {
             return;
         };
         numbers.for_each(|number| self.handshake.flight.acknowledge_record(number));
-        self.acknowledged(now);
+        self.acknowledged(now, true);
     }
 
     /// Of records without protection, an ACK may be without protection as well: of a HelloRetryRequest, a ServerHello, a
-    /// second ClientHello. Anybody can send it, and have us not repeat what was lost of them; but nothing that is protected.
+    /// second ClientHello. Anybody can send it, so that what was lost of them is repeated later; but nothing that is protected.
     pub(super) fn handle_plaintext_ack(&mut self, body: &[u8], now: Instant) {
         let (true, Ok(numbers)) = (self.is_known_13(), ack::decode(body)) else { return };
         numbers.filter(|number| number.epoch == 0).for_each(|number| self.handshake.flight.acknowledge_record(number));
-        self.acknowledged(now);
+        self.acknowledged(now, false);
     }
 
     /// Whether a handshake is under way of which it is known that it is one of 1.3.
@@ -192,7 +192,7 @@ impl Connection {
     }
 
     /// Nothing of the flight has to be repeated any more, if that is so.
-    fn acknowledged(&mut self, now: Instant) {
+    fn acknowledged(&mut self, now: Instant, is_authentic: bool) {
         if !self.handshake.flight.is_acknowledged() {
             return;
         }
@@ -202,7 +202,7 @@ impl Connection {
                     self.failed(failure);
                 }
             }
-            State::Handshaking(_) => self.handshake.flight.await_answer(now),
+            State::Handshaking(_) => self.handshake.flight.await_answer(now, is_authentic),
             State::Connected(Secrets::Dtls12(_)) | State::Closed => {}
         }
     }
@@ -211,12 +211,12 @@ impl Connection {
     /// ClientHello, the client the whole flight of the server.
     pub(super) fn note_progress(&mut self, number: RecordNumber, now: Instant) {
         if number.epoch >= 2 && matches!(&self.state, State::Handshaking(expect) if expect.is_dtls13()) {
-            self.handshake.flight.await_answer(now);
+            self.handshake.flight.await_answer(now, true);
         }
-        // After a HelloRetryRequest, the client's hello answers it.
+        // After a HelloRetryRequest, the client's hello answers it, if it is the client's.
         let is_second = |retried: &ExpectClientHello| retried.retried.is_some();
         if matches!(&self.state, State::Handshaking(Expect::ClientHello(state)) if is_second(state)) {
-            self.handshake.flight.await_answer(now);
+            self.handshake.flight.await_answer(now, false);
             self.handshake.acks.received(number);
             self.handshake.acks.delay(now, self.handshake.flight.period());
         }

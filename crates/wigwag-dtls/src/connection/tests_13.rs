@@ -175,6 +175,36 @@ fn acknowledgements_of_anything_end_nothing_and_hold_nothing() {
     assert_eq!(a.handshake.epoch(), 4);
 }
 
+/// Row 5 of docs/security.md.
+#[test]
+fn an_ack_without_protection_says_nothing_of_what_is_protected() {
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    carry(&mut a, &mut z);
+    while z.poll_packet(wigwag_sim::origin(), 1200, &mut Vec::new()) {}
+    let numbers: Vec<u8> = (0..4u64)
+        .flat_map(|epoch| (0..8u64).flat_map(move |sequence| [epoch.to_be_bytes(), sequence.to_be_bytes()].concat()))
+        .collect();
+    let body = [&(numbers.len() as u16).to_be_bytes()[..], &numbers].concat();
+    let mut forged = Vec::new();
+    assert!(WriteEpoch::plaintext().append(ContentType::Ack, 1200, &mut forged, |_, out| {
+        out.extend_from_slice(&body);
+        true
+    }));
+    let held = z.held_len();
+    give(&mut z, forged);
+    assert_eq!((z.stats.plaintext_acks, z.held_len() <= held), (1, true));
+    // All but the ServerHello is sent again.
+    let now = z.poll_timeout(wigwag_sim::origin()).unwrap();
+    z.handle_timeout(now);
+    let (mut again, mut out) = (0, Vec::new());
+    while z.poll_packet(now, 1200, &mut out) {
+        again += out.len();
+        out.clear();
+    }
+    let certificate_len = z.config().certificate.der().len();
+    assert!(again > certificate_len, "{again} bytes, and its certificate is among them: {certificate_len}");
+}
+
 /// Row 9 of docs/security.md: RFC 9147 §4.5.3.
 #[test]
 fn a_key_is_replaced_before_it_is_worn_out_and_is_not_used_after() {
@@ -248,6 +278,31 @@ fn a_finished_over_another_handshake_is_refused() {
         while carry(&mut a, &mut z) + carry(&mut z, &mut a) > 0 {}
         assert!(!format!("{:?}", events([&mut a, &mut z][who])).contains("Connected"));
     }
+}
+
+/// Row 4 of docs/security.md: with the keys of the handshake there are no data, before its end and after.
+#[test]
+fn data_with_the_keys_of_the_handshake_are_not_delivered() {
+    let [mut a, mut z] = pair([certificate(1), certificate(2)]);
+    carry(&mut a, &mut z);
+    carry(&mut z, &mut a);
+    // The client has keys of two epochs, and sends with those of the first.
+    let application = a.handshake.write.pop().unwrap();
+    let (early, late) = [0, 1].map(|_| record(&mut a, ContentType::ApplicationData, b"data")).into();
+    a.handshake.write.push(application);
+    while carry(&mut a, &mut z) + carry(&mut z, &mut a) > 0 {}
+    give(&mut z, late);
+    assert_eq!((z.is_connected(), z.stats.early_application_data, z.stats.application_records_received), (true, 1, 0));
+
+    let [_, mut z] = {
+        let mut peers = pair([certificate(1), certificate(2)]);
+        let [a, z] = &mut peers;
+        carry(a, z);
+        peers
+    };
+    give(&mut z, early);
+    assert!(!z.is_connected());
+    assert!(format!("{:?}", events(&mut z)).contains("UnexpectedMessage"));
 }
 
 /// RFC 8446 §6: what an alert's level says is not listened to.

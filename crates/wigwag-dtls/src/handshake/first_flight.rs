@@ -89,6 +89,11 @@ impl ExpectServerHello {
                 v13::client::answer(self, &hello, message, handshake)
             }
             Some(_) if speaks_13 => Err(illegal("the server chose a version not offered")),
+            // RFC 8446 §4.1.3: "Upon receiving a message with type server_hello, implementations MUST first examine the Random
+            // value and, if it matches this value, process it as described in Section 4.1.4"
+            None if speaks_13 && self.retried.is_none() && hello.random == v13::hello::RETRY_RANDOM => {
+                Err(v13::hello::missing("a HelloRetryRequest says no version"))
+            }
             // Without 1.3, it is an extension that was not offered, which is refused there.
             Some(_) | None if self.retried.is_some() => Err(illegal("the server chose another version than before")),
             Some(_) | None if !handshake.config.speaks(Version::Dtls12) => {
@@ -139,18 +144,25 @@ impl fmt::Debug for ExpectServerHello {
     }
 }
 
+/// A HelloRetryRequest that was sent.
+#[derive(Debug)]
+pub(crate) struct Retried {
+    pub(crate) retry: Retry,
+    /// What of the first ClientHello [stays](v13::hello::unchanging) in the second, hashed.
+    pub(crate) unchanging: Vec<u8>,
+}
+
 #[derive(Debug)]
 pub(crate) struct ExpectClientHello {
-    /// A HelloRetryRequest was sent.
-    pub(crate) retried: Option<Retry>,
+    pub(crate) retried: Option<Retried>,
 }
 
 impl ExpectClientHello {
     /// The client is where it says: ICE has shown it, or a cookie.
     pub(crate) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Expect, Failure> {
         let hello = ClientHello::decode(message.expect(HandshakeType::CLIENT_HELLO, 0)?)?;
-        match (hello::choose_version(&hello, &handshake.config)?, self.retried) {
-            (Version::Dtls13, retried) => v13::server::answer(retried, &hello, message, handshake),
+        match (hello::choose_version(&hello, &handshake.config)?, &self.retried) {
+            (Version::Dtls13, retried) => v13::server::answer(retried.as_ref(), &hello, message, handshake),
             (Version::Dtls12, None) => v12::server::answer(&hello, message, handshake).map(Expect::Dtls12),
             (Version::Dtls12, Some(_)) => {
                 let why = "the client offers other versions than before";

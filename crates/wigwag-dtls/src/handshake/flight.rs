@@ -71,7 +71,7 @@ enum State {
     Waiting {
         retransmit: Timer,
     },
-    /// The peer has the flight, and its answer is on its way.
+    /// The peer has the flight, and its answer is on its way; or anybody has said so, and the flight is kept.
     Acknowledged {
         patience: Timer,
     },
@@ -177,11 +177,14 @@ impl Flight {
     /// retransmissions of that flight. … the receipt of any record responding to a given flight MUST be taken as an implicit
     /// acknowledgement for the entire flight to which it is responding."
     ///
-    /// What is awaited now is the (rest of the) answer.
-    pub(crate) fn await_answer(&mut self, now: Instant) {
+    /// What is awaited now is the (rest of the) answer. If anybody can have said so, the flight is kept, and sent again when the
+    /// peer repeats its own, or patience ends.
+    pub(crate) fn await_answer(&mut self, now: Instant, is_authentic: bool) {
         match self.state {
             State::Sending { .. } | State::Waiting { .. } | State::Acknowledged { .. } => {
-                self.clear();
+                if is_authentic {
+                    self.clear();
+                }
                 self.state = State::Acknowledged { patience: Timer::after(now, self.patience) };
             }
             State::Idle | State::Kept => {}
@@ -261,12 +264,11 @@ impl Flight {
                 if !patience.expire(now) {
                     return Expiry::None;
                 }
-                self.clear();
-                return Expiry::GaveUp;
+                self.doubt_acknowledgements();
             }
             State::Idle | State::Sending { .. } | State::Kept => return Expiry::None,
         }
-        if self.retransmissions >= self.limit {
+        if self.retransmissions >= self.limit || self.items.is_empty() {
             self.clear();
             return Expiry::GaveUp;
         }
@@ -285,13 +287,15 @@ impl Flight {
     /// Before the handshake is complete, who repeats is not known, so it is done once a period of the timer at most. What
     /// comes again at once was repeated on its way, or by a peer that had not yet waited for us.
     pub(crate) fn repeat(&mut self, now: Instant) -> bool {
-        let is_early = self.sent_at.is_some_and(|sent| now < sent + self.repeat_after);
+        let is_early = self.sent_at.is_some_and(|sent| now < sent + self.repeat_after) && !self.is_in_doubt();
         let may_repeat = match &self.state {
             State::Waiting { .. } => !is_early && !std::mem::replace(&mut self.has_repeated, true),
+            State::Acknowledged { .. } => !is_early && !self.items.is_empty(),
             State::Kept => true,
-            State::Idle | State::Sending { .. } | State::Acknowledged { .. } => false,
+            State::Idle | State::Sending { .. } => false,
         };
         if may_repeat {
+            self.doubt_acknowledgements();
             self.send();
         }
         may_repeat
@@ -373,6 +377,16 @@ impl Flight {
             self.records.pop_first();
         }
         self.records.insert(number, parts);
+    }
+
+    /// Whether anybody may have said that the peer has what was left out when the flight was last sent.
+    fn is_in_doubt(&self) -> bool {
+        self.items.iter().any(|item| item.epoch == 0 && item.acknowledged != Ranges::default())
+    }
+
+    /// Whoever repeats itself has not got what nobody protected, whatever an ACK said that nobody protected either.
+    fn doubt_acknowledgements(&mut self) {
+        self.items.iter_mut().filter(|item| item.epoch == 0).for_each(|item| item.acknowledged = Ranges::default());
     }
 
     fn send(&mut self) {

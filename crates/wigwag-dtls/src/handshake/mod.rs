@@ -11,7 +11,7 @@ pub(crate) mod ranges;
 pub(crate) mod transcript;
 
 use crate::alert::{ALERT_LEN, AlertDescription};
-use crate::crypto::signature::SignatureScheme;
+use crate::crypto::signature::{SignatureScheme, VerifyingKey};
 use crate::error::DecodeError;
 use crate::message::HandshakeType;
 use crate::record::epoch::{ReadEpoch, WriteEpoch};
@@ -171,14 +171,17 @@ impl Handshake {
         Ok(())
     }
 
-    /// What the peer signed with, if it is one of those that it may sign with.
-    pub(crate) fn accept(&self, version: Version, scheme: u16) -> Result<SignatureScheme, Failure> {
+    /// What the peer signed with, if it is one of those that it may sign with, and its key can.
+    ///
+    /// RFC 8446 §4.4.3: "In addition, the signature algorithm MUST be compatible with the key in the sender's end-entity
+    /// certificate."
+    pub(crate) fn accept(&self, version: Version, key: &VerifyingKey, scheme: u16) -> Result<SignatureScheme, Failure> {
         let mut schemes = self.config.signature_schemes.iter().copied().filter(|accepted| accepted.is_for(version));
+        let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
         let scheme = schemes.find(|accepted| accepted.wire() == scheme);
-        scheme.ok_or(Failure::refused(
-            AlertDescription::IllegalParameter,
-            "the peer signed with an algorithm not offered",
-        ))
+        let scheme = scheme.ok_or(illegal("the peer signed with an algorithm not offered"))?;
+        let is_possible = key.schemes().contains(&scheme);
+        is_possible.then_some(scheme).ok_or(illegal("the peer signed with an algorithm that is not for its key"))
     }
 
     /// Signs with the key of our certificate, or of somebody who keeps it.

@@ -69,7 +69,7 @@ impl ExpectServerKeyExchange {
         let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
         let group = handshake.config.groups(Version::Dtls12).find(|group| group.wire() == exchange.group);
         let group = group.ok_or(illegal("the server chose a group not offered"))?;
-        let scheme = handshake.accept(Version::Dtls12, exchange.scheme)?;
+        let scheme = handshake.accept(Version::Dtls12, &self.server_key, exchange.scheme)?;
         let Hellos { client_random, server_random, .. } = &self.hellos;
         let signed = ServerKeyExchange::signed(client_random, server_random, exchange.group, exchange.public_key);
         if !self.server_key.verify(scheme, &signed, exchange.signature) {

@@ -148,7 +148,7 @@ impl ExpectCertificateVerify {
     /// A certificate is public: only this shows that the client is the one whom it names (CVE-2022-29222).
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, 0)?)?;
-        let scheme = handshake.accept(Version::Dtls12, verify.scheme)?;
+        let scheme = handshake.accept(Version::Dtls12, &self.client_key, verify.scheme)?;
         if !self.client_key.verify(scheme, handshake.transcript.bytes(), verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the client's signature is wrong"));
         }

@@ -131,6 +131,7 @@ impl ExpectCertificateRequest {
         if !request.context.is_empty() {
             return Err(illegal("a CertificateRequest of a handshake has a context"));
         }
+        hello::check_certificate_request(request.extensions)?;
         request.extensions.get(certificate_authorities::NUMBER, certificate_authorities::decode)?;
         // RFC 8446 §4.3.2: "The "signature_algorithms" extension MUST be specified"
         let schemes = request.extensions.get(signature_algorithms::NUMBER, signature_algorithms::decode)?;
@@ -186,7 +187,7 @@ pub(crate) struct ExpectCertificateVerify {
 impl ExpectCertificateVerify {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, HANDSHAKE_EPOCH)?)?;
-        let scheme = handshake.accept(Version::Dtls13, verify.scheme)?;
+        let scheme = handshake.accept(Version::Dtls13, &self.server_key, verify.scheme)?;
         let signed = signed_content(Role::Server, &handshake.transcript.hash(self.hellos.hash()));
         if !self.server_key.verify(scheme, &signed, verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the server's signature is wrong"));

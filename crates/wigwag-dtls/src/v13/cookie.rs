@@ -3,13 +3,13 @@
 //! ```text
 //!   the group asked for, or 0     2 bytes
 //!   Hash(ClientHello1)            as long as the hash
-//!   HMAC of both, of the client's address, and of its random    32 bytes
+//!   HMAC of both, of the client's address, and of what both hellos say    32 bytes
 //! ```
 
-use super::hello::{Selection, write_retry};
+use super::hello::{Selection, unchanging, write_retry};
 use crate::codec::Reader;
 use crate::handshake::cookie::CookieExchange;
-use crate::handshake::first_flight::Retry;
+use crate::handshake::first_flight::{Retried, Retry};
 use crate::handshake::fragment;
 use crate::handshake::transcript::{self, Transcript};
 use crate::message::{ClientHello, HandshakeType};
@@ -19,7 +19,7 @@ use crate::{Config, Group, HashAlgorithm, Version};
 #[derive(Debug)]
 pub(crate) enum Admission {
     /// Its cookie is right: as if the HelloRetryRequest had been remembered.
-    Admitted(Retry, Hellos),
+    Admitted(Retried, Hellos),
     /// It has none: this is the body of a HelloRetryRequest.
     Retry(Vec<u8>),
 }
@@ -47,21 +47,21 @@ pub(crate) fn admit(
     body: &[u8],
     config: &Config,
 ) -> Option<Admission> {
-    let selection = Selection::new(hello, config).ok()?;
+    let (selection, unchanging) = (Selection::new(hello, config).ok()?, unchanging(hello));
     let (cipher_suite, algorithm) = (selection.cipher_suite, selection.cipher_suite.hash());
     let Some(cookie) = selection.cookie else {
         let group = selection.share.is_none().then_some(selection.group);
         let message = fragment::whole(HandshakeType::CLIENT_HELLO, 0, body);
         let mut cookie = group.map_or(0, Group::wire).to_be_bytes().to_vec();
         cookie.extend(transcript::message_hash(algorithm, &message));
-        let mac = exchange.mac(&[&cookie, &hello.random]);
+        let mac = exchange.mac(&[&cookie, &unchanging]);
         cookie.extend_from_slice(&mac);
         let mut retry = Vec::new();
         write_retry(&Retry { cipher_suite, group }, Some(&cookie), &mut retry);
         return Some(Admission::Retry(retry));
     };
     let (signed, mac) = cookie.split_last_chunk()?;
-    if !exchange.verify_mac(&[signed, &hello.random], mac) {
+    if !exchange.verify_mac(&[signed, &unchanging], mac) {
         return None;
     }
     let mut reader = Reader::new(signed);
@@ -71,5 +71,5 @@ pub(crate) fn admit(
     let group = config.groups(Version::Dtls13).find(|group| group.wire() == wire);
     let (retry, mut body) = (Retry { cipher_suite, group }, Vec::new());
     write_retry(&retry, Some(cookie), &mut body);
-    Some(Admission::Admitted(retry, Hellos { algorithm, hello_hash, retry: body }))
+    Some(Admission::Admitted(Retried { retry, unchanging }, Hellos { algorithm, hello_hash, retry: body }))
 }

@@ -1,17 +1,19 @@
 //! What the hellos of DTLS 1.3 say (RFC 8446 §4.1, §4.2, RFC 9147 §5.3, §5.4).
 
 use crate::alert::AlertDescription;
+use crate::crypto::hash;
 use crate::crypto::signature::SignatureScheme;
 use crate::handshake::Failure;
 use crate::handshake::first_flight::Retry;
 use crate::handshake::hello::{NO_COMPRESSION, Random};
 use crate::message::extension::key_share::{self, Share};
 use crate::message::extension::{
-    Extensions, certificate_authorities, cookie, ec_point_formats, extended_master_secret, renegotiation_info,
-    signature_algorithms, supported_groups, supported_versions, use_srtp,
+    Extensions, certificate_authorities, cookie, early_data, ec_point_formats, extended_master_secret, padding,
+    pre_shared_key, psk_key_exchange_modes, put, renegotiation_info, signature_algorithms, supported_groups,
+    supported_versions, use_srtp,
 };
 use crate::message::{ClientHello, EncryptedExtensions, ServerHello};
-use crate::{CipherSuite, Config, Group, SrtpProfile, Version};
+use crate::{CipherSuite, Config, Group, HashAlgorithm, SrtpProfile, Version};
 
 /// RFC 8446 §4.1.3: "the Random value in the ServerHello … set to the special value of the SHA-256 of "HelloRetryRequest""
 pub(crate) const RETRY_RANDOM: Random = [
@@ -23,7 +25,7 @@ pub(super) const fn illegal(why: &'static str) -> Failure {
     Failure::refused(AlertDescription::IllegalParameter, why)
 }
 
-pub(super) const fn missing(why: &'static str) -> Failure {
+pub(crate) const fn missing(why: &'static str) -> Failure {
     Failure::refused(AlertDescription::MissingExtension, why)
 }
 
@@ -34,6 +36,8 @@ pub(crate) struct Selection<'a> {
     pub(crate) group: Group,
     /// What the client told for this group, if it did.
     pub(crate) share: Option<&'a [u8]>,
+    /// It told nothing for any other.
+    pub(crate) is_only_share: bool,
     pub(crate) signature_scheme: SignatureScheme,
     pub(crate) srtp_profile: Option<SrtpProfile>,
     pub(crate) cookie: Option<&'a [u8]>,
@@ -69,12 +73,14 @@ impl<'a> Selection<'a> {
         let schemes = schemes.ok_or(missing("no signature algorithms are offered"))?;
         let signature_scheme = config.certificate.key().choose(Version::Dtls13, schemes);
         let signature_scheme = signature_scheme.ok_or(failure("no signature algorithm is common"))?;
+        check_pre_shared_key(extensions)?;
         extensions.get(certificate_authorities::NUMBER, certificate_authorities::decode)?;
         let use_srtp = extensions.get(use_srtp::NUMBER, use_srtp::decode)?;
         let is_offered = |profile: &SrtpProfile| use_srtp.is_some_and(|offer| offer.profiles.contains(profile.wire()));
         let srtp_profile = config.srtp_profiles.iter().copied().find(is_offered);
         let cookie = extensions.get(cookie::NUMBER, cookie::decode)?;
-        Ok(Self { cipher_suite, group, share, signature_scheme, srtp_profile, cookie })
+        let is_only_share = share.is_some() && shares.len() == 1;
+        Ok(Self { cipher_suite, group, share, is_only_share, signature_scheme, srtp_profile, cookie })
     }
 
     /// Writes the body of a ServerHello. There is no session to come back to.
@@ -131,6 +137,39 @@ fn check_shares(shares: &[Share<'_>]) -> Result<(), Failure> {
     if is_double { Err(illegal("two key shares of one group")) } else { Ok(()) }
 }
 
+/// There are no sessions to come back to, but one that is asked for in a wrong way is a mistake all the same.
+///
+/// RFC 8446 §4.2.11: "The "pre_shared_key" extension MUST be the last extension in the ClientHello … Servers MUST check that it
+/// is the last extension and otherwise fail the handshake with an "illegal_parameter" alert."
+///
+/// RFC 8446 §4.2.9: "If clients offer "pre_shared_key" without a "psk_key_exchange_modes" extension, servers MUST abort the
+/// handshake."
+fn check_pre_shared_key(extensions: Extensions<'_>) -> Result<(), Failure> {
+    if extensions.find(pre_shared_key::NUMBER).is_none() {
+        return Ok(());
+    }
+    if extensions.iter().last().is_some_and(|(number, _)| number != pre_shared_key::NUMBER) {
+        return Err(illegal("a pre-shared key is not the last that is offered"));
+    }
+    let modes = extensions.find(psk_key_exchange_modes::NUMBER);
+    modes.map(|_| ()).ok_or(missing("a pre-shared key is offered without its modes"))
+}
+
+/// A hash of what of a ClientHello must be the same in the one after a HelloRetryRequest.
+///
+/// RFC 8446 §4.1.2: "In that case, the client MUST send the same ClientHello without modification, except as follows": its
+/// shares, early data, cookie, pre-shared keys, and padding.
+pub(crate) fn unchanging(hello: &ClientHello<'_>) -> Vec<u8> {
+    const CHANGING: [u16; 5] =
+        [key_share::NUMBER, early_data::NUMBER, cookie::NUMBER, pre_shared_key::NUMBER, padding::NUMBER];
+    let mut bytes = Vec::new();
+    hello.encode_parameters(&mut bytes);
+    for (number, data) in hello.extensions.iter().filter(|(number, _)| !CHANGING.contains(number)) {
+        put(&mut bytes, number, |out| out.extend_from_slice(data));
+    }
+    hash::hash(HashAlgorithm::Sha256, &bytes)
+}
+
 /// What a server answers, be it a ServerHello or a HelloRetryRequest.
 pub(crate) struct Answer {
     pub(crate) cipher_suite: CipherSuite,
@@ -152,6 +191,25 @@ impl Answer {
         let cipher_suite = cipher_suite.ok_or(illegal("the server chose a cipher suite not offered"))?;
         check_extensions(hello.extensions, expected, config)?;
         Ok(Self { cipher_suite })
+    }
+}
+
+/// Whether a CertificateRequest has nothing that we know from other messages (RFC 8446 §4.2, the table).
+pub(super) fn check_certificate_request(extensions: Extensions<'_>) -> Result<(), Failure> {
+    const ELSEWHERE: [u16; 9] = [
+        cookie::NUMBER,
+        early_data::NUMBER,
+        key_share::NUMBER,
+        padding::NUMBER,
+        pre_shared_key::NUMBER,
+        psk_key_exchange_modes::NUMBER,
+        supported_groups::NUMBER,
+        supported_versions::NUMBER,
+        use_srtp::NUMBER,
+    ];
+    match extensions.iter().any(|(number, _)| ELSEWHERE.contains(&number)) {
+        true => Err(illegal("the server sent an extension where it does not belong")),
+        false => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::crypto::kx::KeyExchange;
 use crate::crypto::signature::VerifyingKey;
 use crate::crypto::{self, x509};
 use crate::handshake::expect::{self, Next, Secrets};
-use crate::handshake::first_flight::{ExpectClientHello, Retry};
+use crate::handshake::first_flight::{ExpectClientHello, Retried, Retry};
 use crate::handshake::fragment::Message;
 use crate::handshake::{Failure, Handshake};
 use crate::message::extension::{Extensions, signature_algorithms};
@@ -21,18 +21,19 @@ use crate::{ClientAuthentication, Role, Version};
 
 /// Owes the whole flight of the server, or a HelloRetryRequest.
 pub(crate) fn answer(
-    retried: Option<Retry>,
+    retried: Option<&Retried>,
     hello: &ClientHello<'_>,
     message: &Message,
     handshake: &mut Handshake,
 ) -> Result<expect::Expect, Failure> {
     let selection = Selection::new(hello, &handshake.config)?;
     let hash = selection.cipher_suite.hash();
-    if let Some(retry) = retried {
-        check_retried(&selection, &retry)?;
-    } else if selection.cookie.is_some() {
-        // RFC 9147 §5.1: "If a server receives a ClientHello with an invalid cookie, it MUST terminate the handshake with an
-        // "illegal_parameter" alert."
+    if let Some(retried) = retried {
+        check_retried(hello, &selection, retried)?;
+    }
+    // RFC 9147 §5.1: "If a server receives a ClientHello with an invalid cookie, it MUST terminate the handshake with an
+    // "illegal_parameter" alert." Where cookies are asked for, it was looked at before.
+    if selection.cookie.is_some() && handshake.config.cookie_exchange.is_none() {
         return Err(illegal("a cookie that we did not ask for"));
     }
     handshake.transcript.add(message.bytes());
@@ -41,7 +42,8 @@ pub(crate) fn answer(
         handshake.transcript.replace_hello(hash);
         handshake.begin_flight(false);
         handshake.send(HandshakeType::SERVER_HELLO, |_, out| hello::write_retry(&retry, None, out));
-        return Ok(expect::Expect::ClientHello(ExpectClientHello { retried: Some(retry) }));
+        let retried = Some(Retried { retry, unchanging: hello::unchanging(hello) });
+        return Ok(expect::Expect::ClientHello(ExpectClientHello { retried }));
     };
     handshake.transcript.become_dtls13(hash);
     let (share, shared) = KeyExchange::respond(selection.group, share, &mut handshake.rng).ok_or_else(bad_key_share)?;
@@ -63,10 +65,18 @@ pub(crate) fn answer(
 }
 
 /// A second ClientHello has what the first lacked, and is else the same.
-fn check_retried(selection: &Selection<'_>, retry: &Retry) -> Result<(), Failure> {
+fn check_retried(hello: &ClientHello<'_>, selection: &Selection<'_>, retried: &Retried) -> Result<(), Failure> {
+    let Retried { retry, unchanging } = retried;
+    // RFC 8446 §4.1.2: "If a "key_share" extension was supplied in the HelloRetryRequest, replacing the list of shares with a
+    // list containing a single KeyShareEntry from the indicated group."
+    let has_share = match retry.group {
+        Some(group) => group == selection.group && selection.is_only_share,
+        None => true,
+    };
     let is_same = selection.cipher_suite == retry.cipher_suite
-        && retry.group.is_none_or(|group| group == selection.group)
-        && selection.share.is_some();
+        && selection.share.is_some()
+        && has_share
+        && *unchanging == hello::unchanging(hello);
     if is_same { Ok(()) } else { Err(illegal("the client's second hello is not what was asked for")) }
 }
 
@@ -147,7 +157,7 @@ impl ExpectCertificateVerify {
     /// A certificate is public: only this shows that the client is the one whom it names (CVE-2022-29222).
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, HANDSHAKE_EPOCH)?)?;
-        let scheme = handshake.accept(Version::Dtls13, verify.scheme)?;
+        let scheme = handshake.accept(Version::Dtls13, &self.client_key, verify.scheme)?;
         let signed = signed_content(Role::Client, &handshake.transcript.hash(self.hellos.hash()));
         if !self.client_key.verify(scheme, &signed, verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the client's signature is wrong"));

@@ -2,10 +2,11 @@
 
 use super::hello::RETRY_RANDOM;
 use super::key_schedule::HandshakeSecrets;
+use crate::alert::AlertDescription;
 use crate::crypto::hash;
 use crate::handshake::expect;
 use crate::handshake::first_flight::{self, ExpectClientHello};
-use crate::handshake::fragment::{Message, Reassembly};
+use crate::handshake::fragment::{Message, Reassembly, whole};
 use crate::handshake::hello::Random;
 use crate::handshake::{Failure, Handshake};
 use crate::message::HandshakeType;
@@ -133,17 +134,108 @@ impl Side {
     fn flight(&mut self) -> Vec<Message> {
         let messages = self.handshake.flight.messages();
         self.handshake.flight.clear();
-        messages
-            .into_iter()
-            .map(|(epoch, bytes)| {
-                let mut reader = crate::codec::Reader::new(&bytes);
-                let fragment = crate::handshake::fragment::Fragment::decode(&mut reader).unwrap();
-                let mut reassembly = Reassembly::new(usize::MAX);
-                reassembly.resume(fragment.message_seq);
-                reassembly.insert(epoch, &fragment).unwrap();
-                reassembly.pop().unwrap()
-            })
-            .collect()
+        messages.into_iter().map(|(epoch, bytes)| received(epoch, &bytes)).collect()
+    }
+}
+
+/// A message as it comes in an epoch.
+fn received(epoch: u16, bytes: &[u8]) -> Message {
+    let mut reader = crate::codec::Reader::new(bytes);
+    let fragment = crate::handshake::fragment::Fragment::decode(&mut reader).unwrap();
+    let mut reassembly = Reassembly::new(usize::MAX);
+    reassembly.resume(fragment.message_seq);
+    reassembly.insert(epoch, &fragment).unwrap();
+    reassembly.pop().unwrap()
+}
+
+/// The alert with which `who` refuses a message of this type whose body was changed into this.
+fn refusal_by(who: usize, of: HandshakeType, change: impl Fn(&[u8]) -> Vec<u8>) -> AlertDescription {
+    let (mut sides, mut to) = (Side::pair(Group::X25519), 1);
+    loop {
+        let flight = sides[1 - to].flight();
+        assert!(!flight.is_empty(), "it is refused");
+        for message in flight {
+            if message.message_type() != of || to != who {
+                sides[to].handle(&message).unwrap();
+                continue;
+            }
+            let changed = received(message.epoch, &whole(of, 0, &change(message.body())));
+            return sides[to].handle(&changed).expect_err("it is refused").alert;
+        }
+        to = 1 - to;
+    }
+}
+
+/// The same, by the client.
+fn refusal(of: HandshakeType, change: impl Fn(&[u8]) -> Vec<u8>) -> AlertDescription {
+    refusal_by(0, of, change)
+}
+
+/// Row 3 of docs/security.md, and what else a client says of itself.
+#[test]
+fn what_a_client_says_of_itself_is_proved() {
+    let wrong = |body: &[u8]| [&body[..body.len() - 1], &[body[body.len() - 1] ^ 1]].concat();
+    let certificate = HandshakeType::CERTIFICATE;
+    assert_eq!(refusal_by(1, certificate, |_| vec![0, 0, 0, 0]), AlertDescription::CertificateRequired);
+    assert_eq!(refusal_by(1, certificate, |body| [&[1, 7], &body[1..]].concat()), AlertDescription::IllegalParameter);
+    let verify = HandshakeType::CERTIFICATE_VERIFY;
+    assert_eq!(refusal_by(1, verify, wrong), AlertDescription::DecryptError);
+    assert_eq!(refusal_by(1, verify, |body| [&[8, 7], &body[2..]].concat()), AlertDescription::IllegalParameter);
+    for change in [wrong, |body: &[u8]| body[..31].to_vec(), |_: &[u8]| vec![]] {
+        assert_eq!(refusal_by(1, HandshakeType::FINISHED, change), AlertDescription::DecryptError);
+    }
+}
+
+#[test]
+fn protected_messages_that_say_what_they_must_not_are_refused() {
+    let request = HandshakeType::CERTIFICATE_REQUEST;
+    let requested = |extension: &[u8]| {
+        refusal(request, |_| [&[0, 0, 8 + extension.len() as u8, 0, 13, 0, 4, 0, 2, 4, 3][..], extension].concat())
+    };
+    // Of other messages: use_srtp, supported_versions, cookie, key_share, supported_groups.
+    for number in [14, 43, 44, 51, 10] {
+        assert_eq!(requested(&[0, number, 0, 0]), AlertDescription::IllegalParameter, "{number}");
+    }
+    assert_eq!(requested(&[0, 13, 0, 4, 0, 2, 4, 3]), AlertDescription::DecodeError, "twice");
+    assert_eq!(requested(&[0, 47, 0, 2, 0, 0]), AlertDescription::DecodeError, "no authority");
+    assert_eq!(refusal(request, |_| vec![0, 0, 0]), AlertDescription::MissingExtension);
+    assert_eq!(refusal(request, |_| vec![0, 0, 8, 0, 13, 0, 4, 0, 2, 8, 7]), AlertDescription::HandshakeFailure);
+    let with_context = |body: &[u8]| [&[1, 7], &body[1..]].concat();
+    assert_eq!(refusal(request, with_context), AlertDescription::IllegalParameter);
+
+    let certificate = HandshakeType::CERTIFICATE;
+    assert_eq!(refusal(certificate, with_context), AlertDescription::IllegalParameter);
+    assert_eq!(refusal(certificate, |_| vec![0, 0, 0, 0]), AlertDescription::DecodeError, "a server without one");
+    let with_extension = |body: &[u8]| {
+        let len = (body.len() as u32).to_be_bytes();
+        [&[0][..], &len[1..], &body[4..body.len() - 2], &[0, 4, 0, 5, 0, 0]].concat()
+    };
+    assert_eq!(refusal(certificate, with_extension), AlertDescription::UnsupportedExtension);
+
+    // Not offered: SHA-1, PKCS #1 in 1.3. Offered, but not for the key: Ed25519, P-384, PSS. Right, and a wrong signature.
+    let verify = HandshakeType::CERTIFICATE_VERIFY;
+    for scheme in [[2, 3], [4, 1], [8, 7], [5, 3], [8, 4]] {
+        let signed = |body: &[u8]| [&scheme, &body[2..]].concat();
+        assert_eq!(refusal(verify, signed), AlertDescription::IllegalParameter, "{scheme:?}");
+    }
+    let wrong = |body: &[u8]| [&body[..body.len() - 1], &[body[body.len() - 1] ^ 1]].concat();
+    assert_eq!(refusal(verify, wrong), AlertDescription::DecryptError);
+    assert_eq!(refusal(HandshakeType::FINISHED, wrong), AlertDescription::DecryptError);
+    assert_eq!(refusal(HandshakeType::FINISHED, |body| body[..31].to_vec()), AlertDescription::DecryptError);
+
+    let extensions = HandshakeType::ENCRYPTED_EXTENSIONS;
+    let said = |extension: &[u8]| refusal(extensions, |_| [&[0, extension.len() as u8][..], extension].concat());
+    for (name, extension, alert) in [
+        ("a profile not offered", &[0, 14, 0, 5, 0, 2, 0, 2, 0][..], AlertDescription::IllegalParameter),
+        ("two profiles", &[0, 14, 0, 7, 0, 4, 0, 7, 0, 1, 0], AlertDescription::IllegalParameter),
+        ("an MKI", &[0, 14, 0, 6, 0, 2, 0, 7, 1, 9], AlertDescription::IllegalParameter),
+        ("ALPN, which nobody offered", &[0, 16, 0, 3, 0, 1, 0], AlertDescription::UnsupportedExtension),
+        ("a version", &[0, 43, 0, 2, 0xFE, 0xFC], AlertDescription::IllegalParameter),
+        ("a share", &[0, 51, 0, 5, 0, 29, 0, 1, 7], AlertDescription::IllegalParameter),
+        ("a cookie", &[0, 44, 0, 3, 0, 1, 7], AlertDescription::UnsupportedExtension),
+        ("one twice", &[0, 10, 0, 4, 0, 2, 0, 29, 0, 10, 0, 4, 0, 2, 0, 29], AlertDescription::DecodeError),
+    ] {
+        assert_eq!(said(extension), alert, "{name}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wigwag_dtls::{Certificate, CloseReason, Config, Connection, Event, HashAlgorithm, Role, SrtpKeys, Version};
+use wigwag_dtls::{Certificate, CloseReason, Config, Connection, Event, HashAlgorithm, Role, SrtpKeys, Stats, Version};
 use wigwag_sansio::Seed;
 
 /// The client.
@@ -163,6 +163,30 @@ impl Pair {
             .then_some(out)
     }
 
+    /// Hands `who` hostile datagrams, of one record each, and asserts what the test of every attack asserts: each was dropped for
+    /// this reason and counted once, nothing was sent, and no more is held than before. That the call goes on, is
+    /// [asserted](Self::assert_alive) when it has come so far.
+    pub(crate) fn attack(
+        &mut self,
+        who: usize,
+        reason: impl Fn(&Stats) -> u64,
+        datagrams: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) {
+        self.poll(who);
+        let (before, held, data) = (self.peers[who].stats().clone(), self.peers[who].held_len(), self.data[who].len());
+        let mut n = 0;
+        for datagram in datagrams {
+            self.deliver(who, datagram.as_ref());
+            n += 1;
+        }
+        let after = self.peers[who].stats();
+        assert_eq!(reason(after) - reason(&before), n, "each was dropped for this reason: {before:?} {after:?}");
+        assert_eq!(dropped(after) - dropped(&before), n, "and for no other: {before:?} {after:?}");
+        assert_eq!(self.poll(who), 0, "nothing is sent");
+        assert!(self.peers[who].held_len() <= held && held <= self.peers[who].held_len_max(), "nothing is held");
+        assert_eq!(self.data[who].len(), data, "nothing is delivered");
+    }
+
     /// Both can send to each other.
     pub(crate) fn assert_alive(&mut self) {
         assert_eq!((self.connected, self.closed), ([true; 2], [None; 2]));
@@ -233,4 +257,51 @@ pub(crate) fn handshake_record(message_type: u8, message_seq: u16, body: &[u8]) 
     message.extend_from_slice(&len[1..]);
     message.extend_from_slice(body);
     plaintext(22, 0, 0, &message)
+}
+
+/// Whatever was dropped.
+pub(crate) fn dropped(stats: &Stats) -> u64 {
+    let records = stats.malformed_records
+        + stats.wrong_version
+        + stats.unknown_content_type
+        + stats.unknown_epoch
+        + stats.replayed
+        + stats.not_authentic;
+    let plaintext =
+        stats.plaintext_application_data + stats.plaintext_alerts + stats.plaintext_acks + stats.plaintext_handshake;
+    let messages = stats.malformed_acks + stats.early_application_data + stats.ignored_alerts;
+    let fragments = stats.malformed_fragments
+        + stats.contradicting_fragments
+        + stats.excessive_fragments
+        + stats.repeated_fragments
+        + stats.early_hello_requests;
+    let late = stats.late_handshake_messages + stats.late_change_cipher_specs + stats.after_close;
+    records + plaintext + messages + fragments + late
+}
+
+/// Lets `attack` have a pair of this version before each datagram of a handshake, and after the last. It completes each time.
+pub(crate) fn at_every_stage(version: Version, mut attack: impl FnMut(&mut Pair)) {
+    for stage in 0.. {
+        let mut pair = Pair::with(configs_of(version), stage);
+        let (mut n, mut has_attacked) = (0, false);
+        pair.poll(A);
+        pair.poll(Z);
+        loop {
+            if n == stage {
+                attack(&mut pair);
+                has_attacked = true;
+            }
+            let Some((to, datagram)) = pair.wire.pop_front() else { break };
+            pair.deliver(to, &datagram);
+            n += 1;
+            pair.poll(A);
+            pair.poll(Z);
+        }
+        if !has_attacked {
+            assert!(stage > 3, "a handshake has four datagrams");
+            return;
+        }
+        pair.run(Duration::from_secs(100), as_it_is);
+        pair.assert_alive();
+    }
 }

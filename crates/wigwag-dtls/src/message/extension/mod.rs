@@ -2,9 +2,12 @@
 
 pub(crate) mod certificate_authorities;
 pub(crate) mod cookie;
+pub(crate) mod early_data;
 pub(crate) mod ec_point_formats;
 pub(crate) mod extended_master_secret;
 pub(crate) mod key_share;
+pub(crate) mod padding;
+pub(crate) mod pre_shared_key;
 pub(crate) mod psk_key_exchange_modes;
 pub(crate) mod renegotiation_info;
 pub(crate) mod signature_algorithms;

@@ -1,7 +1,7 @@
 //! New keys after the handshake (RFC 9147 §8).
 
 use super::established;
-use crate::common::{A, MTU, Pair, Z, as_it_is};
+use crate::common::{A, MTU, Pair, Z, as_it_is, plaintext};
 use wigwag_dtls::CloseReason;
 
 /// The epoch's last bits, of an application record.
@@ -133,4 +133,27 @@ fn nothing_is_asked_for_before_and_after_a_connection() {
     assert_eq!(pair.closed[A], Some(CloseReason::Local));
     let mut out = Vec::new();
     assert!(!pair.peers[A].protect(MTU, &mut out, |_, _| true));
+}
+
+/// Row 5 of docs/security.md: what nobody protected says nothing of a peer that has keys, however long it is silent.
+#[test]
+fn a_forged_alert_does_not_end_what_waits_for_an_acknowledgement() {
+    for alert in [[2, 40], [1, 0], [2, 0]] {
+        let mut pair = established(1);
+        pair.peers[A].update_keys(false);
+        assert_eq!(pair.poll(A), 1);
+        pair.wire.clear();
+        let before = pair.peers[A].stats().plaintext_alerts;
+        pair.deliver(A, &plaintext(21, 0, 9, &alert));
+        assert_eq!(pair.peers[A].stats().plaintext_alerts, before + 1);
+        for _ in 0..4 {
+            pair.advance();
+            pair.exchange(|_, _| vec![]);
+        }
+        assert!(pair.peers[A].stats().retransmissions >= 4);
+        pair.advance();
+        settle(&mut pair);
+        assert_eq!(epoch(&mut pair, A), 0);
+        pair.assert_alive();
+    }
 }

@@ -2,6 +2,7 @@
 
 mod cookie;
 mod handshake;
+mod hellos;
 mod hostile;
 mod key_update;
 mod network;
