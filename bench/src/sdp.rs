@@ -18,7 +18,7 @@ pub(crate) fn offer() -> String {
 
 pub(crate) fn parse(offer: &str) -> Row<'_> {
     Row {
-        work: "SDP: an offer with five sections, parsed",
+        work: "SDP: an offer with five sections, parsed".into(),
         peer_name: "webrtc-sdp",
         ours: Box::new(|| {
             drop(black_box(wigwag_sdp::SessionDescription::parse(black_box(offer)).expect("our own offer")))
@@ -31,7 +31,7 @@ pub(crate) fn print(offer: &str) -> Row<'_> {
     let ours = wigwag_sdp::SessionDescription::parse(offer).expect("our own offer");
     let peer = webrtc_sdp::parse_sdp(offer, false).expect("an offer");
     Row {
-        work: "SDP: the same, printed",
+        work: "SDP: the same, printed".into(),
         peer_name: "webrtc-sdp",
         ours: Box::new(move || drop(black_box(black_box(&ours).to_string()))),
         peer: Box::new(move || drop(black_box(black_box(&peer).to_string()))),

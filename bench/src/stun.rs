@@ -20,7 +20,7 @@ pub(crate) fn check() -> Row<'static> {
     let theirs = request.clone();
     let credentials = MessageIntegrityCredentials::ShortTerm(ShortTermCredentials::new(PASSWORD.to_owned()));
     Row {
-        work: "STUN: a request read and authenticated",
+        work: "STUN: a request read and authenticated".into(),
         peer_name: "stun-types",
         ours: Box::new(move || {
             let message = Message::decode(black_box(&request)).expect("our own request");

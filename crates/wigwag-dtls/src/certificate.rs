@@ -37,7 +37,7 @@ impl Certificate {
     /// [`Error::InvalidTime`] if a certificate cannot tell that time.
     #[expect(clippy::needless_pass_by_value, reason = "a seed is used once")]
     pub fn generate(now: Duration, seed: Seed) -> Result<Self, Error> {
-        let key = SigningKey::generate_p256(&mut Rng::new(seed.fork("key")));
+        let key = SigningKey::generate_p256(&mut Rng::new(seed.fork("key"))).ok_or(Error::InvalidKey)?;
         Self::self_signed(key, now, &seed)
     }
 
@@ -64,7 +64,7 @@ impl Certificate {
     pub fn from_der(certificate: &[u8], pkcs8: &[u8]) -> Result<Self, Error> {
         let key = SigningKey::from_pkcs8(pkcs8).ok_or(Error::InvalidKey)?;
         let public = x509::public_key(certificate).map_err(|_| Error::InvalidCertificate)?;
-        if Some(public) != key.verifying_key() {
+        if public != *key.verifying_key() {
             return Err(Error::KeyMismatch);
         }
         Ok(Self { der: certificate.to_vec(), key })

@@ -1,5 +1,6 @@
 //! What hides the numbers of records in DTLS 1.3 (RFC 9147 §4.2.3).
 
+use super::aead::Algorithm;
 use crate::CipherSuite;
 use aes::cipher::{BlockCipherEncrypt, KeyInit, KeyIvInit, StreamCipherCore};
 use aes::{Aes128, Aes256};
@@ -22,20 +23,10 @@ pub(crate) enum Mask {
 impl Mask {
     /// `None` if the key is not as long as the suite says.
     pub(crate) fn new(suite: CipherSuite, key: &[u8]) -> Option<Self> {
-        match suite {
-            CipherSuite::EcdheEcdsaAes128GcmSha256
-            | CipherSuite::EcdheRsaAes128GcmSha256
-            | CipherSuite::Aes128GcmSha256 => {
-                Aes128::new_from_slice(key).ok().map(|cipher| Self::Aes128(Box::new(cipher)))
-            }
-            CipherSuite::EcdheEcdsaAes256GcmSha384
-            | CipherSuite::EcdheRsaAes256GcmSha384
-            | CipherSuite::Aes256GcmSha384 => {
-                Aes256::new_from_slice(key).ok().map(|cipher| Self::Aes256(Box::new(cipher)))
-            }
-            CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256
-            | CipherSuite::EcdheRsaChaCha20Poly1305Sha256
-            | CipherSuite::ChaCha20Poly1305Sha256 => key.try_into().ok().map(|key| Self::ChaCha20(Zeroizing::new(key))),
+        match suite.algorithm() {
+            Algorithm::Aes128Gcm => Aes128::new_from_slice(key).ok().map(|cipher| Self::Aes128(Box::new(cipher))),
+            Algorithm::Aes256Gcm => Aes256::new_from_slice(key).ok().map(|cipher| Self::Aes256(Box::new(cipher))),
+            Algorithm::ChaCha20Poly1305 => key.try_into().ok().map(|key| Self::ChaCha20(Zeroizing::new(key))),
         }
     }
 

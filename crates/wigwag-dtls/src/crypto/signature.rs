@@ -3,6 +3,7 @@
 mod private_key;
 mod public_key;
 
+pub(super) use private_key::PrivateKey;
 pub(crate) use private_key::SigningKey;
 pub(crate) use public_key::VerifyingKey;
 

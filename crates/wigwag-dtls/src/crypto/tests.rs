@@ -2,9 +2,10 @@
 
 use super::aead::Aead;
 use super::hash;
-use super::kx::KeyExchange;
+use super::backend::EcdhKey;
+use super::kx::Curve;
 use super::prf::prf;
-use super::signature::{SignatureScheme, SigningKey, VerifyingKey};
+use super::signature::{PrivateKey, SignatureScheme, SigningKey, VerifyingKey};
 use super::x509;
 use crate::{Certificate, CipherSuite, HashAlgorithm};
 use serde_json::Value;
@@ -32,7 +33,7 @@ fn read(path: &str) -> Option<Value> {
 #[test]
 fn x25519_is_that_of_the_rfc() {
     let scalar: [u8; 32] = array("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4");
-    let secret = KeyExchange::X25519(x25519_dalek::StaticSecret::from(scalar));
+    let secret = EcdhKey::new(Curve::X25519, &scalar).unwrap();
     let shared = secret.agree(&bytes("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"));
     let expected = bytes("c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
     assert_eq!(shared.as_deref(), Some(&expected));
@@ -43,7 +44,7 @@ fn x25519_is_that_of_the_rfc() {
 fn shares_that_give_no_secret_are_refused() {
     let mut one = [0; 32];
     one[0] = 1;
-    let secret = KeyExchange::X25519(x25519_dalek::StaticSecret::from([7; 32]));
+    let secret = EcdhKey::new(Curve::X25519, &[7; 32]).unwrap();
     let small = array::<32>("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800");
     for share in [[0; 32], one, small] {
         assert_eq!(secret.agree(&share), None);
@@ -56,7 +57,7 @@ fn shares_that_give_no_secret_are_refused() {
 /// RFC 5903 §8.1: both sides of P-256.
 #[test]
 fn p256_agrees_and_refuses_what_is_not_a_point() {
-    let secret = |hex| KeyExchange::Secp256r1(p256::SecretKey::from_slice(&bytes(hex)).unwrap());
+    let secret = |hex| EcdhKey::new(Curve::Secp256r1, &bytes(hex)).unwrap();
     let i = secret("c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433");
     let r = secret("c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476bee53");
     let shared = bytes("d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de");
@@ -76,7 +77,7 @@ fn p256_agrees_and_refuses_what_is_not_a_point() {
 #[test]
 fn signatures_are_those_of_rfc_6979() {
     let secret = bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
-    let key = SigningKey::P256(p256::ecdsa::SigningKey::from_slice(&secret).unwrap());
+    let key = SigningKey::new(PrivateKey::P256(p256::ecdsa::SigningKey::from_slice(&secret).unwrap())).unwrap();
     let scheme = SignatureScheme::EcdsaSecp256r1Sha256;
     let signature = key.sign(scheme, b"sample", &mut Rng::new(Seed::for_test(1))).unwrap();
     let r = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716";
@@ -85,7 +86,7 @@ fn signatures_are_those_of_rfc_6979() {
     let public = "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
                   7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
     let public = VerifyingKey::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(&bytes(public)).unwrap());
-    assert_eq!(key.verifying_key(), Some(public));
+    assert_eq!(*key.verifying_key(), public);
 }
 
 macro_rules! pem {
@@ -144,7 +145,7 @@ fn each_scheme_signs_what_it_verifies_and_no_other_key_does() {
 /// RFC 5903 §8.2: both sides of P-384.
 #[test]
 fn p384_agrees_and_refuses_what_is_not_a_point() {
-    let secret = |hex| KeyExchange::Secp384r1(p384::SecretKey::from_slice(&bytes(hex)).unwrap());
+    let secret = |hex| EcdhKey::new(Curve::Secp384r1, &bytes(hex)).unwrap();
     let i = secret("099f3c7034d4a2c699884d73a375a67f7624ef7c6b3c0f160647b67414dce655e35b538041e649ee3faef896783ab194");
     let r = secret("41cb0779b4bdb85d47846725fbec3c9430fab46cc8dc5060855cc9bda0aa2942e0308312916b8ed2960e4bd55a7448fc");
     let shared =

@@ -1,7 +1,7 @@
 //! Certificates: ours is written, the peer's is read; ASN.1 itself is left to others (RFC 5280, RFC 5480).
 
 use super::random::Randomness;
-use super::signature::{SigningKey, VerifyingKey};
+use super::signature::{PrivateKey, SigningKey, VerifyingKey};
 use crate::error::{DecodeError, Error};
 use std::time::Duration;
 use wigwag_sansio::Rng;
@@ -51,15 +51,16 @@ pub(crate) fn self_signed(key: &SigningKey, serial: [u8; 8], now: Duration, rng:
         CertificateBuilder::new(Anonymous(name), SerialNumber::new(&serial)?, validity, public)
     };
     let mut build = || {
+        let SigningKey::Own { key, .. } = key else { return Ok(None) };
         let certificate = match key {
-            SigningKey::P256(key) => builder(SubjectPublicKeyInfoOwned::from_key(key.verifying_key())?)?
+            PrivateKey::P256(key) => builder(SubjectPublicKeyInfoOwned::from_key(key.verifying_key())?)?
                 .build::<_, p256::ecdsa::DerSignature>(key)?,
-            SigningKey::Rsa(key) => builder(SubjectPublicKeyInfoOwned::from_key(&key.to_public_key())?)?
+            PrivateKey::Rsa(key) => builder(SubjectPublicKeyInfoOwned::from_key(&key.to_public_key())?)?
                 .build_with_rng::<_, rsa::pkcs1v15::Signature, _>(
                 &rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new((**key).clone()),
                 &mut Randomness(rng),
             )?,
-            SigningKey::P384(_) | SigningKey::Ed25519(_) | SigningKey::External { .. } => return Ok(None),
+            PrivateKey::P384(_) | PrivateKey::Ed25519(_) => return Ok(None),
         };
         x509_cert::builder::Result::Ok(Some(certificate.to_der()?))
     };

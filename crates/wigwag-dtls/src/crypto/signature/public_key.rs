@@ -1,11 +1,9 @@
 //! Public keys: those of peers.
 
 use super::SignatureScheme;
-use p256::ecdsa::signature::Verifier;
+use crate::crypto::backend;
 use p256::pkcs8::DecodePublicKey;
 use rsa::traits::PublicKeyParts;
-use rsa::{pkcs1v15, pss};
-use sha2::{Sha256, Sha384, Sha512};
 
 /// The lengths of RSA keys that are believed, in bits: shorter ones prove too little, longer ones cost too much.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
@@ -61,35 +59,6 @@ impl VerifyingKey {
 
     #[must_use]
     pub(crate) fn verify(&self, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
-        match (self, scheme) {
-            (Self::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
-                p256::ecdsa::DerSignature::from_bytes(signature).is_ok_and(|der| key.verify(message, &der).is_ok())
-            }
-            (Self::P384(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
-                p384::ecdsa::DerSignature::from_bytes(signature).is_ok_and(|der| key.verify(message, &der).is_ok())
-            }
-            (Self::Ed25519(key), SignatureScheme::Ed25519) => ed25519_dalek::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            (Self::Rsa(key), _) => verify_rsa(key, scheme, message, signature),
-            (Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => false,
-        }
-    }
-}
-
-fn verify_rsa(key: &rsa::PublicKey, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
-    fn with<S: for<'a> TryFrom<&'a [u8]>>(key: &impl Verifier<S>, message: &[u8], signature: &[u8]) -> bool {
-        S::try_from(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
-    }
-    let key = key.clone();
-    match scheme {
-        SignatureScheme::RsaPssRsaeSha256 => with(&pss::VerifyingKey::<Sha256>::new(key), message, signature),
-        SignatureScheme::RsaPssRsaeSha384 => with(&pss::VerifyingKey::<Sha384>::new(key), message, signature),
-        SignatureScheme::RsaPssRsaeSha512 => with(&pss::VerifyingKey::<Sha512>::new(key), message, signature),
-        SignatureScheme::RsaPkcs1Sha256 => with(&pkcs1v15::VerifyingKey::<Sha256>::new(key), message, signature),
-        SignatureScheme::RsaPkcs1Sha384 => with(&pkcs1v15::VerifyingKey::<Sha384>::new(key), message, signature),
-        SignatureScheme::RsaPkcs1Sha512 => with(&pkcs1v15::VerifyingKey::<Sha512>::new(key), message, signature),
-        SignatureScheme::EcdsaSecp256r1Sha256 | SignatureScheme::EcdsaSecp384r1Sha384 | SignatureScheme::Ed25519 => {
-            false
-        }
+        backend::verify(self, scheme, message, signature)
     }
 }

@@ -1,0 +1,200 @@
+//! The same of AWS-LC, which is faster, and looks by itself at what the processor has.
+//!
+//! Secrets of ECDH are of our seed. Signatures, and what ML-KEM draws, take its own randomness: it has no other way.
+
+use super::aead::{Algorithm, NONCE_LEN, TAG_LEN};
+use super::kx::{CIPHERTEXT_LEN, Curve, ENCAPSULATION_KEY_LEN, SharedSecret};
+use super::signature::{PrivateKey, SignatureScheme, VerifyingKey};
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, UnparsedPublicKey, X25519};
+use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, RsaEncoding, VerificationAlgorithm};
+use rsa::pkcs1::EncodeRsaPublicKey;
+use std::sync::Arc;
+use wigwag_sansio::Rng;
+use zeroize::Zeroizing;
+
+/// An AEAD with its key expanded. Wiped when dropped.
+pub(crate) struct Cipher(Box<LessSafeKey>);
+
+impl Cipher {
+    /// `None` if the key has not the algorithm's length.
+    pub(super) fn new(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
+        let algorithm = match algorithm {
+            Algorithm::Aes128Gcm => &AES_128_GCM,
+            Algorithm::Aes256Gcm => &AES_256_GCM,
+            Algorithm::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+        };
+        UnboundKey::new(algorithm, key).ok().map(|key| Self(Box::new(LessSafeKey::new(key))))
+    }
+
+    pub(super) fn seal(&self, nonce: [u8; NONCE_LEN], additional: &[u8], body: &mut [u8]) -> Option<[u8; TAG_LEN]> {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(additional), body).ok()?;
+        tag.as_ref().try_into().ok()
+    }
+
+    pub(super) fn open(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        additional: &[u8],
+        body: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> bool {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        self.0.open_in_place_separate_tag(nonce, Aad::from(additional), tag, body).is_ok()
+    }
+}
+
+/// A secret scalar. Wiped when dropped.
+pub(crate) struct EcdhKey(agreement::PrivateKey);
+
+impl EcdhKey {
+    /// `None` if it is no secret of the curve.
+    pub(super) fn new(curve: Curve, secret: &[u8]) -> Option<Self> {
+        let algorithm = match curve {
+            Curve::X25519 => &X25519,
+            Curve::Secp256r1 => &ECDH_P256,
+            Curve::Secp384r1 => &ECDH_P384,
+        };
+        agreement::PrivateKey::from_private_key(algorithm, secret).ok().map(Self)
+    }
+
+    pub(super) fn public_key(&self) -> Vec<u8> {
+        self.0.compute_public_key().map(|key| key.as_ref().to_vec()).unwrap_or_default()
+    }
+
+    pub(super) fn agree(&self, peer: &[u8]) -> Option<SharedSecret> {
+        let algorithm = self.0.algorithm();
+        // It would take a whole SubjectPublicKeyInfo too. RFC 8422 §5.4: only the uncompressed form of a point.
+        let is_bare = if *algorithm == X25519 { peer.len() == 32 } else { peer.first() == Some(&4) };
+        let peer = is_bare.then_some(UnparsedPublicKey::new(algorithm, peer))?;
+        agreement::agree(&self.0, peer, None, |shared| Ok(Zeroizing::new(shared.to_vec()))).ok()
+    }
+}
+
+/// A decapsulation key of ML-KEM-768. Wiped when dropped.
+pub(crate) struct MlKemKey(DecapsulationKey);
+
+impl MlKemKey {
+    pub(super) fn generate(_rng: &mut Rng) -> Self {
+        Self(DecapsulationKey::generate(&ML_KEM_768).expect("AWS-LC wants for nothing but memory"))
+    }
+
+    pub(super) fn encapsulation_key(&self) -> Vec<u8> {
+        let key = self.0.encapsulation_key().and_then(|key| key.key_bytes());
+        key.map(|bytes| bytes.as_ref().to_vec()).unwrap_or_default()
+    }
+
+    /// `None` if the ciphertext has not the right length.
+    pub(super) fn decapsulate(&self, ciphertext: &[u8]) -> Option<SharedSecret> {
+        let ciphertext = Ciphertext::from(<&[u8; CIPHERTEXT_LEN]>::try_from(ciphertext).ok()?.as_slice());
+        let shared = self.0.decapsulate(ciphertext).ok()?;
+        Some(Zeroizing::new(shared.as_ref().to_vec()))
+    }
+}
+
+/// A ciphertext and the secret in it, for the owner of this encapsulation key of ML-KEM-768; `None` if it is none.
+pub(super) fn encapsulate(key: &[u8], _rng: &mut Rng) -> Option<(Vec<u8>, SharedSecret)> {
+    let key = EncapsulationKey::new(&ML_KEM_768, <&[u8; ENCAPSULATION_KEY_LEN]>::try_from(key).ok()?).ok()?;
+    let (ciphertext, shared) = key.encapsulate().ok()?;
+    Some((ciphertext.as_ref().to_vec(), Zeroizing::new(shared.as_ref().to_vec())))
+}
+
+/// A private key as AWS-LC has it. Wiped when dropped.
+#[derive(Clone)]
+pub(crate) enum KeyPair {
+    Ecdsa(Arc<EcdsaKeyPair>, SignatureScheme),
+    Ed25519(Arc<Ed25519KeyPair>),
+    Rsa(Arc<RsaKeyPair>),
+}
+
+impl KeyPair {
+    pub(super) fn new(key: &PrivateKey) -> Option<Self> {
+        let der = key.to_pkcs8()?;
+        let ecdsa = |algorithm| EcdsaKeyPair::from_pkcs8(algorithm, &der).ok().map(Arc::new);
+        Some(match key {
+            PrivateKey::P256(_) => {
+                let pair = ecdsa(&signature::ECDSA_P256_SHA256_ASN1_SIGNING)?;
+                Self::Ecdsa(pair, SignatureScheme::EcdsaSecp256r1Sha256)
+            }
+            PrivateKey::P384(_) => {
+                let pair = ecdsa(&signature::ECDSA_P384_SHA384_ASN1_SIGNING)?;
+                Self::Ecdsa(pair, SignatureScheme::EcdsaSecp384r1Sha384)
+            }
+            PrivateKey::Ed25519(_) => Self::Ed25519(Arc::new(Ed25519KeyPair::from_pkcs8(&der).ok()?)),
+            PrivateKey::Rsa(_) => Self::Rsa(Arc::new(RsaKeyPair::from_pkcs8(&der).ok()?)),
+        })
+    }
+
+    pub(super) fn sign(
+        &self,
+        _key: &PrivateKey,
+        scheme: SignatureScheme,
+        message: &[u8],
+        _rng: &mut Rng,
+    ) -> Option<Vec<u8>> {
+        match self {
+            Self::Ecdsa(pair, theirs) if *theirs == scheme => {
+                pair.sign(&SystemRandom::new(), message).ok().map(|signature| signature.as_ref().to_vec())
+            }
+            Self::Ed25519(pair) if scheme == SignatureScheme::Ed25519 => {
+                pair.try_sign(message).ok().map(|signature| signature.as_ref().to_vec())
+            }
+            Self::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(encoding(scheme)?, &SystemRandom::new(), message, &mut signature).ok()?;
+                Some(signature)
+            }
+            Self::Ecdsa(..) | Self::Ed25519(_) => None,
+        }
+    }
+}
+
+/// How RSA signs; `None` for what is not of RSA.
+fn encoding(scheme: SignatureScheme) -> Option<&'static dyn RsaEncoding> {
+    Some(match scheme {
+        SignatureScheme::RsaPssRsaeSha256 => &signature::RSA_PSS_SHA256,
+        SignatureScheme::RsaPssRsaeSha384 => &signature::RSA_PSS_SHA384,
+        SignatureScheme::RsaPssRsaeSha512 => &signature::RSA_PSS_SHA512,
+        SignatureScheme::RsaPkcs1Sha256 => &signature::RSA_PKCS1_SHA256,
+        SignatureScheme::RsaPkcs1Sha384 => &signature::RSA_PKCS1_SHA384,
+        SignatureScheme::RsaPkcs1Sha512 => &signature::RSA_PKCS1_SHA512,
+        SignatureScheme::EcdsaSecp256r1Sha256 | SignatureScheme::EcdsaSecp384r1Sha384 | SignatureScheme::Ed25519 => {
+            return None;
+        }
+    })
+}
+
+/// Whether the key's owner has signed the message so.
+pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
+    let is_signed = |algorithm: &'static dyn VerificationAlgorithm, key: &[u8]| {
+        signature::UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
+    };
+    match (key, scheme) {
+        (VerifyingKey::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
+            is_signed(&signature::ECDSA_P256_SHA256_ASN1, key.to_sec1_point(false).as_bytes())
+        }
+        (VerifyingKey::P384(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
+            is_signed(&signature::ECDSA_P384_SHA384_ASN1, key.to_sec1_point(false).as_bytes())
+        }
+        (VerifyingKey::Ed25519(key), SignatureScheme::Ed25519) => is_signed(&signature::ED25519, key.as_bytes()),
+        (VerifyingKey::Rsa(key), _) => {
+            let algorithm: &'static dyn VerificationAlgorithm = match scheme {
+                SignatureScheme::RsaPssRsaeSha256 => &signature::RSA_PSS_2048_8192_SHA256,
+                SignatureScheme::RsaPssRsaeSha384 => &signature::RSA_PSS_2048_8192_SHA384,
+                SignatureScheme::RsaPssRsaeSha512 => &signature::RSA_PSS_2048_8192_SHA512,
+                SignatureScheme::RsaPkcs1Sha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+                SignatureScheme::RsaPkcs1Sha384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+                SignatureScheme::RsaPkcs1Sha512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+                SignatureScheme::EcdsaSecp256r1Sha256
+                | SignatureScheme::EcdsaSecp384r1Sha384
+                | SignatureScheme::Ed25519 => return false,
+            };
+            key.to_pkcs1_der().is_ok_and(|key| is_signed(algorithm, key.as_bytes()))
+        }
+        (VerifyingKey::P256(_) | VerifyingKey::P384(_) | VerifyingKey::Ed25519(_), _) => false,
+    }
+}
