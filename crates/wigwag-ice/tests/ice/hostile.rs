@@ -1,29 +1,51 @@
-//! Messages that are wrong, forged, or too many.
+//! Messages that are wrong, forged, or too many (row 18 of docs/security.md).
 
 use crate::script::{PEER_PASSWORD, Request, Script, local, path, remote, success};
 use std::net::SocketAddr;
 use std::time::Duration;
-use wigwag_ice::{Credentials, Error, Kind, LocalCandidate, RemoteAddress, RemoteCandidate, Role, State};
+use wigwag_ice::{Credentials, Error, Kind, LocalCandidate, RemoteAddress, RemoteCandidate, Role, State, Stats};
 use wigwag_sansio::{Datagram, Protocol};
 use wigwag_stun::{AttributeType, Class, ErrorCode, IntegrityKey, Message, MessageWriter, TransactionId};
 
 const MS: Duration = Duration::from_millis(1);
 
+/// What forged messages, on the paths with these numbers, shall do: each is dropped for this reason and counted once, nothing
+/// is sent, no memory is held, and no path is opened. That the call goes on, [`goes_on`] asserts.
+#[track_caller]
+fn withstands(script: &mut Script, reason: fn(&Stats) -> u64, messages: &[(u8, Vec<u8>)]) {
+    script.sent();
+    let (before, candidates) = (script.agent.stats().clone(), script.agent.remote_candidates().len());
+    let held = allocation_counter::measure(|| messages.iter().for_each(|(number, bytes)| script.feed(*number, bytes)));
+    let after = script.agent.stats();
+    let expected = messages.len() as u64;
+    assert_eq!((reason(after) - reason(&before), after.dropped() - before.dropped()), (expected, expected));
+    assert!(held.bytes_current <= 0, "{} bytes", held.bytes_current);
+    assert!(script.sent().is_empty(), "nothing is answered");
+    assert_eq!(script.agent.remote_candidates().len(), candidates);
+    assert!(messages.iter().all(|(number, _)| !script.agent.is_open(path(*number))));
+}
+
+/// The genuine peer is found all the same.
+#[track_caller]
+fn goes_on(script: &mut Script) {
+    script.signal(0);
+    script.answer(&[0], 600 * MS);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+}
+
 #[test]
 fn a_forged_nomination_is_dropped_in_silence() {
     let mut script = Script::new(Role::Controlled);
+    let forged: Vec<_> = ["", "wrong", PEER_PASSWORD]
+        .into_iter()
+        .flat_map(|password| {
+            let forged = Request { password: password.into(), ..script.nomination() }.bytes();
+            [(0, forged.clone()), (9, forged)]
+        })
+        .collect();
+    // To a pair that there is, and to one that there is not.
     script.signal(0);
-    script.sent();
-    for password in ["", "wrong", PEER_PASSWORD] {
-        let forged = Request { password: password.into(), ..script.nomination() };
-        script.feed(0, &forged.bytes());
-        script.feed(9, &forged.bytes());
-    }
-    assert!(script.sent().is_empty());
-    assert_eq!(script.agent.stats().unauthenticated_requests, 6);
-    assert_eq!(script.agent.remote_candidates().len(), 1);
-    assert!(!script.agent.is_open(path(0)) && !script.agent.is_open(path(9)));
-    // The call goes on.
+    withstands(&mut script, |stats| stats.unauthenticated_requests, &forged);
     script.answer(&[0], 600 * MS);
     assert_eq!(script.agent.selected_path(), Some(path(0)));
 }
@@ -34,23 +56,22 @@ fn a_request_without_integrity_is_dropped() {
     let mut out = Vec::new();
     let username = script.request().username;
     MessageWriter::request(&mut out, TransactionId([1; 12])).username(&username).priority(1).fingerprint();
-    script.feed(0, &out);
-    assert!(script.sent().is_empty());
-    assert_eq!(script.agent.stats().unauthenticated_requests, 1);
+    withstands(&mut script, |stats| stats.unauthenticated_requests, &[(0, out.clone()), (9, out)]);
+    goes_on(&mut script);
 }
 
 #[test]
 fn a_request_for_somebody_else_is_dropped() {
     let mut script = Script::new(Role::Controlled);
     let ufrag = script.agent.local_credentials().ufrag.clone();
-    for username in
-        ["other:peer", "", ":", "peer", ufrag.as_str(), &format!("{ufrag}x:peer"), &format!("x{ufrag}:peer")]
-    {
+    let usernames =
+        ["other:peer", "", ":", "peer", ufrag.as_str(), &format!("{ufrag}x:peer"), &format!("x{ufrag}:peer")];
+    let requests = usernames.map(|username| {
         let request = Request { username: username.into(), ..script.nomination() };
-        script.feed(0, &request.bytes());
-    }
-    assert!(script.sent().is_empty());
-    assert_eq!(script.agent.stats().unknown_ufrag, 7);
+        (0, request.bytes())
+    });
+    withstands(&mut script, |stats| stats.unknown_ufrag, &requests);
+    goes_on(&mut script);
 }
 
 /// Whoever knows our password is the peer, whatever it calls itself.
@@ -86,6 +107,7 @@ fn no_prefix_and_no_flipped_bit_of_a_request_does_anything() {
     let stats = script.agent.stats();
     let fed = (bytes.len() + 2 * fingerprint * 8) as u64;
     assert_eq!((stats.checks_received, stats.dropped() + stats.indications_received), (0, fed));
+    goes_on(&mut script);
 }
 
 #[test]
@@ -135,13 +157,11 @@ fn a_forged_response_from_another_address_does_nothing() {
     MessageWriter::success(&mut forged, check.message().transaction(), local())
         .integrity(&IntegrityKey::short_term("guessed"))
         .fingerprint();
-    script.feed(9, &forged);
-    script.feed(0, &forged);
-    forged.clear();
+    let mut refusal = Vec::new();
     let error = ErrorCode { code: 403, reason: "" };
-    MessageWriter::error(&mut forged, check.message().transaction(), error).fingerprint();
-    script.feed(0, &forged);
-    assert_eq!(script.agent.stats().unauthenticated_responses, 3);
+    MessageWriter::error(&mut refusal, check.message().transaction(), error).fingerprint();
+    let forged = [(9, forged.clone()), (0, forged), (0, refusal)];
+    withstands(&mut script, |stats| stats.unauthenticated_responses, &forged);
     script.feed(0, &success(&check));
     assert_eq!(script.agent.selected_path(), Some(path(0)));
 }
@@ -153,8 +173,8 @@ fn a_response_to_no_request_is_dropped() {
     MessageWriter::success(&mut out, TransactionId([1; 12]), local())
         .integrity(&IntegrityKey::short_term(PEER_PASSWORD))
         .fingerprint();
-    script.feed(0, &out);
-    assert_eq!(script.agent.stats().unknown_transaction, 1);
+    withstands(&mut script, |stats| stats.unknown_transaction, &[(0, out.clone()), (9, out)]);
+    goes_on(&mut script);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Bytes that somebody made up.
+//! Bytes that somebody made up (row 17 of docs/security.md). To decode them holds, counts and sends nothing: that an agent counts
+//! what does not decode, and goes on, is asserted where there is one, in `wigwag-ice` and in `wigwag`.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
