@@ -132,6 +132,8 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: F
                 not_authentic,
                 plaintext_application_data,
                 plaintext_alerts,
+                plaintext_acks,
+                malformed_acks,
                 plaintext_handshake,
                 early_application_data,
                 ignored_alerts,

@@ -1,14 +1,16 @@
 //! The attacks that have worked on others, against a whole call: the counter of the reason rises by exactly the hostile
 //! packets, nothing goes to the attacker, and the call carries data as before.
 
-use crate::common::{Peer, answer, connect_with_channel, connected_with_channel, dissect, negotiate, offer, pair};
+use crate::common::{
+    Peer, answer, connect_with_channel, connected_with_channel, dissect, negotiate, offer, pair, pair_with,
+};
 use allocation_counter::measure;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag::sansio::{Datagram, Rng, Seed};
-use wigwag::{ConnectionState, DataChannelInit, Direction, MediaKind, PeerConnection, RtpPacket};
+use wigwag::{ConnectionState, DataChannelInit, Direction, MediaKind, PeerConnection, RtpPacket, Version};
 use wigwag_sim::{A, Host, World, Z, address};
 use wigwag_stun::{IntegrityKey, MessageWriter, TransactionId};
 
@@ -16,7 +18,11 @@ const STRANGER: ([u8; 4], u16) = ([192, 0, 2, 66], 666);
 
 /// A call with a channel and a video of A, in which something of each kind was said.
 fn call() -> World<Peer> {
-    let mut world = pair(70);
+    call_of(Version::Dtls12)
+}
+
+fn call_of(version: Version) -> World<Peer> {
+    let mut world = pair_with(70, |_, config| config.dtls_versions = version..=version);
     world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendrecv).unwrap();
     world[Z].connection.add_track(MediaKind::Video).unwrap();
     connect_with_channel(&mut world, "chat", DataChannelInit::default());
@@ -288,31 +294,58 @@ fn record(content_type: u8, epoch: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     record
 }
 
+/// A record of DTLS 1.3 that nobody has sealed, in the epoch whose last bits are those of `first`.
+fn unified(first: u8, number: u32, len: u8) -> Vec<u8> {
+    let [.., high, low] = number.to_be_bytes();
+    [&[first, high, low, 0, len][..], &vec![7; len.into()]].concat()
+}
+
 /// Rows 4 to 6: from where the peer is, for an address can be forged, and from where it is not.
 #[test]
 fn records_that_nobody_sealed_are_counted_and_end_nothing() {
     let finished = [&[20, 0, 0, 12, 0, 9, 0, 0, 0, 0, 0, 12][..], &[7; 12]].concat();
-    for (cause, content_type, epoch, body) in [
-        ("dtls.plaintext_application_data", 23, 0, &b"forged"[..]),
-        ("dtls.plaintext_alerts", 21, 0, &[2, 40]),
-        ("dtls.plaintext_alerts", 21, 0, &[1, 0]),
-        ("dtls.plaintext_handshake", 22, 0, &finished),
-        ("dtls.late_change_cipher_specs", 20, 0, &[1]),
-        ("dtls.not_authentic", 23, 1, &[7; 40]),
-        ("dtls.not_authentic", 21, 1, &[7; 40]),
-        ("dtls.malformed_records", 23, 1, &[7; 20]),
-        ("dtls.unknown_epoch", 21, 2, &[2, 40]),
-        ("dtls.unknown_epoch", 23, 16, &[7; 40]),
-    ] {
-        let mut world = call();
-        let expected = [("transport.closed_path", 100), (cause, 1000)];
-        let expected = if cause < expected[0].0 { [expected[1], expected[0]] } else { expected };
-        withstands(&mut world, Z, &expected, |world| {
+    type Forge<'a> = Box<dyn Fn(u32) -> Vec<u8> + 'a>;
+    let plain = |content_type, epoch, body: &'static [u8]| -> Forge<'static> {
+        Box::new(move |n| record(content_type, epoch, n, body))
+    };
+    let common = || {
+        let finished: Forge<'_> = Box::new(|n| record(22, 0, n, &finished));
+        [
+            ("dtls.plaintext_application_data", plain(23, 0, b"forged")),
+            ("dtls.plaintext_alerts", plain(21, 0, &[2, 40])),
+            ("dtls.plaintext_alerts", plain(21, 0, &[1, 0])),
+            ("dtls.plaintext_handshake", finished),
+            ("dtls.plaintext_acks", plain(26, 0, &[0, 0])),
+            ("dtls.late_change_cipher_specs", plain(20, 0, &[1])),
+            ("dtls.unknown_epoch", plain(21, 2, &[2, 40])),
+            ("dtls.unknown_epoch", plain(23, 16, &[7; 40])),
+        ]
+    };
+    let of_12 = [
+        ("dtls.not_authentic", plain(23, 1, &[7; 40])),
+        ("dtls.not_authentic", plain(21, 1, &[7; 40])),
+        ("dtls.malformed_records", plain(23, 1, &[7; 20])),
+        ("dtls.unknown_epoch", Box::new(|n| unified(0x2F, n, 40))),
+    ];
+    let of_13: [(_, Forge<'_>); 5] = [
+        ("dtls.unknown_epoch", plain(23, 3, &[7; 40])),
+        ("dtls.not_authentic", Box::new(|n| unified(0x2F, n, 40))),
+        // With the keys of the handshake, and in an epoch that is not yet.
+        ("dtls.not_authentic", Box::new(|n| unified(0x2E, n, 40))),
+        ("dtls.unknown_epoch", Box::new(|n| unified(0x2C, n, 40))),
+        ("dtls.malformed_records", Box::new(|n| unified(0x2F, n, 16))),
+    ];
+    let of = |version, cases: Vec<_>| cases.into_iter().map(move |case| (version, case));
+    let cases_12 = of(Version::Dtls12, common().into_iter().chain(of_12).collect());
+    let cases_13 = of(Version::Dtls13, common().into_iter().chain(of_13).collect());
+    for (version, (cause, forge)) in cases_12.chain(cases_13) {
+        let mut world = call_of(version);
+        withstands(&mut world, Z, &[(cause, 1000), ("transport.closed_path", 100)], |world| {
             for n in 0..1000u32 {
                 // Also far ahead of all that was sent.
-                input(world, Z, address(A), &record(content_type, epoch, 100 + n * 4_000_000, body));
+                input(world, Z, address(A), &forge(100 + n * 4_000_000));
                 if n % 10 == 0 {
-                    input(world, Z, STRANGER.into(), &record(content_type, epoch, 100 + n, body));
+                    input(world, Z, STRANGER.into(), &forge(100 + n));
                 }
             }
         });
@@ -335,7 +368,13 @@ fn sctp_in_the_clear_is_no_protocol_of_ours() {
 /// Row 7, while it would hurt: whoever can forge the peer's address claims long messages all through the handshake.
 #[test]
 fn claims_of_long_messages_hold_little_and_do_not_stop_a_call() {
-    let mut world = pair(75);
+    for version in [Version::Dtls12, Version::Dtls13] {
+        claims_of_long_messages_in(version);
+    }
+}
+
+fn claims_of_long_messages_in(version: Version) {
+    let mut world = pair_with(75, |_, config| config.dtls_versions = version..=version);
     world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
     negotiate(&mut world);
     let claim = |n: u32| {
