@@ -58,10 +58,12 @@ impl Hello {
     fn record(&self) -> Vec<u8> {
         let mut extensions = vec![];
         for (number, data) in &self.extensions {
-            extensions.extend([number.to_be_bytes(), u16::try_from(data.len()).unwrap().to_be_bytes()].concat());
+            extensions.extend(
+                [number.to_be_bytes(), u16::try_from(data.len()).expect("a short extension").to_be_bytes()].concat(),
+            );
             extensions.extend(data);
         }
-        let len = u16::try_from(extensions.len()).unwrap().to_be_bytes();
+        let len = u16::try_from(extensions.len()).expect("a short hello").to_be_bytes();
         let body = [&self.fields[..], &len, &extensions].concat();
         handshake_record(self.message_type, self.message_seq, &body)
     }
@@ -130,10 +132,10 @@ fn assert_refused(configs: fn() -> [Config; 2], nth: usize, who: usize, cases: &
 fn shares(shares: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let mut list = vec![];
     for (group, key) in shares {
-        list.extend([group.to_be_bytes(), u16::try_from(key.len()).unwrap().to_be_bytes()].concat());
+        list.extend([group.to_be_bytes(), u16::try_from(key.len()).expect("a short share").to_be_bytes()].concat());
         list.extend(key);
     }
-    [&u16::try_from(list.len()).unwrap().to_be_bytes()[..], &list].concat()
+    [&u16::try_from(list.len()).expect("few shares").to_be_bytes()[..], &list].concat()
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn data_that_come_before_the_proof_are_not_delivered() {
 fn forged_ack() -> Vec<u8> {
     let numbers: Vec<u8> =
         (0..8u64).flat_map(|sequence| [0u64.to_be_bytes(), sequence.to_be_bytes()].concat()).collect();
-    plaintext(26, 0, 7, &[&u16::try_from(numbers.len()).unwrap().to_be_bytes()[..], &numbers].concat())
+    plaintext(26, 0, 7, &[&u16::try_from(numbers.len()).expect("few numbers").to_be_bytes()[..], &numbers].concat())
 }
 
 /// D9: whoever says that a hello has come, or forges a part of the next one, does not keep it from being sent again when it
