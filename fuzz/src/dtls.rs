@@ -17,13 +17,14 @@ pub fn dtls_13_connection(data: &[u8]) {
     _ = duel(peers_13(data.first().copied().unwrap_or(0)), data);
 }
 
-/// Which group and suite is preferred, and whether it takes another hello, the first byte says as well.
+/// Which group and suite is preferred, whether it takes another hello, and whether there are tickets, the first byte says as well.
 fn peers_13(choice: u8) -> [Peer; 2] {
     let peer = |role| {
         let mut config = Peer::config(role, Version::Dtls13);
         if choice & 0x10 != 0 && role == Role::Client {
             config.min_version = Version::Dtls12;
         }
+        (config.takes_tickets, config.sends_tickets) = (choice & 0x80 != 0, choice & 0x80 != 0);
         // Post-quantum key exchange is most of the work of a handshake.
         let groups = [Group::X25519, Group::Secp256r1, Group::X25519MlKem768];
         let group = if role == Role::Server { usize::from(choice >> 5 & 1) } else { usize::from(choice >> 6 & 1) };

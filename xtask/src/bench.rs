@@ -36,7 +36,11 @@ impl Args {
     /// Those that a build measures.
     fn parts_of(&self, is_first: bool) -> Vec<&str> {
         let encrypts = |part: &str| part == "dtls";
-        let all = if self.parts.is_empty() { vec!["sdp", "stun", "dtls"] } else { self.parts.iter().map(String::as_str).collect() };
+        let all = if self.parts.is_empty() {
+            vec!["sdp", "stun", "dtls"]
+        } else {
+            self.parts.iter().map(String::as_str).collect()
+        };
         all.into_iter().filter(|part| is_first || encrypts(part)).collect()
     }
 }
@@ -47,7 +51,10 @@ fn measure(features: &[&str], parts: &[&str], rows: &mut Vec<Value>) -> Result<T
     let mut command = process::cargo_beside(&manifest);
     command.args(features).args(["--", "--json"]).args(parts);
     let status = process::stream(&mut command, |line| {
-        match serde_json::from_str::<Value>(line).ok().and_then(|mut value| value["rows"].as_array_mut().map(std::mem::take)) {
+        match serde_json::from_str::<Value>(line)
+            .ok()
+            .and_then(|mut value| value["rows"].as_array_mut().map(std::mem::take))
+        {
             Some(found) => rows.extend(found),
             None => println!("{line}"),
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 ///
 /// A required test counts only if it passed: what our shim does not know, and what did not run, has failed.
 /// `cargo xtask setup --bogo` builds the runner; `bogo.json` says which tests are excluded, and why.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Only this test, whether excluded or not; `*` stands for anything. May be repeated.
     #[arg(long, value_name = "NAME")]
@@ -63,6 +63,26 @@ impl Args {
         let data = std::env::var_os("WIGWAG_TESTDATA").map(|data| Path::new(&data).join("bogo-names/webrtc_core.txt"));
         let file = self.names.clone().or(data.filter(|file| file.is_file()));
         file.map(|file| Ok(names::required(&fs::read_to_string(file)?))).transpose()
+    }
+}
+
+/// The suite as a part of the gate: skipped where what it needs is not at hand.
+pub(crate) fn gate() -> Result<Tally, Error> {
+    let args = Args::default();
+    match missing(build::runner()?.is_file(), args.required()?.is_some()) {
+        Some(why) => {
+            println!("skipped: BoringSSL's suite; {why}");
+            Ok(Tally::skipped())
+        }
+        None => args.run(),
+    }
+}
+
+const fn missing(has_runner: bool, has_names: bool) -> Option<&'static str> {
+    match (has_runner, has_names) {
+        (false, _) => Some("`cargo xtask setup --bogo` builds its runner"),
+        (true, false) => Some("WIGWAG_TESTDATA does not say where the names of the required tests are"),
+        (true, true) => None,
     }
 }
 
@@ -143,6 +163,12 @@ mod tests {
 
     fn tally(result: &str, may_skip: bool) -> Tally {
         report(&Results::from([("A-DTLS".to_owned(), (result.to_owned(), String::new()))]), may_skip)
+    }
+
+    #[test]
+    fn the_gate_skips_the_suite_only_where_it_cannot_run() {
+        assert_eq!([(false, false), (false, true), (true, false)].map(|(a, b)| missing(a, b).is_some()), [true; 3]);
+        assert_eq!(missing(true, true), None);
     }
 
     #[test]

@@ -20,7 +20,11 @@ pub trait Verifier: fmt::Debug + Send + Sync {
     /// Whether this certificate, in DER, is that of a peer to believe; that the peer has its key is checked afterwards. What
     /// is said instead is the alert that the peer gets.
     ///
+    /// `intermediates` are the certificates that the peer has sent with it: at most 99, whatever they are and in whatever
+    /// order, together no longer than [`Config::message_len_max`](crate::Config::message_len_max). Nothing of them was looked
+    /// at.
+    ///
     /// # Errors
     /// The alert: [`AlertDescription::BadCertificate`], [`AlertDescription::UnknownCa`] and their kin.
-    fn verify(&self, certificate: &[u8]) -> Result<(), AlertDescription>;
+    fn verify(&self, certificate: &[u8], intermediates: &[&[u8]]) -> Result<(), AlertDescription>;
 }

@@ -3,6 +3,7 @@
 use crate::crypto::signature::SigningKey;
 use crate::crypto::{pem, x509};
 use crate::error::Error;
+use crate::handshake::fragment::MESSAGE_LEN_MAX;
 use crate::{Fingerprint, HashAlgorithm, SignatureScheme};
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +11,18 @@ use std::time::Duration;
 use wigwag_sansio::{Rng, Seed};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+/// How private keys are called in PEM (RFC 7468 §10, RFC 5915 §4; that of PKCS #1 is a custom).
+const PEM_LABELS: [&str; 3] = ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"];
+/// The longest chain, in bytes, behind a message's context and its own length.
+const CHAIN_LEN_MAX: usize = MESSAGE_LEN_MAX - 1 - 3;
+
 /// A certificate with its private key, shared by connections in an `Arc`.
 ///
 /// Nobody has to have signed it for us: the peer knows it by its [fingerprint](Self::fingerprint), which comes by
 /// signalling.
 pub struct Certificate {
     der: Vec<u8>,
+    intermediates: Vec<Vec<u8>>,
     key: SigningKey,
 }
 
@@ -54,30 +61,54 @@ impl Certificate {
 
     fn self_signed(key: SigningKey, now: Duration, seed: &Seed) -> Result<Self, Error> {
         let serial = Rng::new(seed.fork("serial number")).bytes();
-        Ok(Self { der: x509::self_signed(&key, serial, now, &mut Rng::new(seed.fork("signature")))?, key })
+        let der = x509::self_signed(&key, serial, now, &mut Rng::new(seed.fork("signature")))?;
+        Ok(Self { der, intermediates: Vec::new(), key })
     }
 
-    /// A certificate that was kept, and its private key in PKCS #8: of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits.
+    /// A certificate that was kept, and its private key of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits: in PKCS #8
+    /// (RFC 5958), or in the form that keys of its kind had before, SEC 1 (RFC 5915) and PKCS #1 (RFC 8017 §A.1.2).
     ///
     /// # Errors
     /// [`Error::InvalidCertificate`], [`Error::InvalidKey`], or [`Error::KeyMismatch`] if they do not belong together.
-    pub fn from_der(certificate: &[u8], pkcs8: &[u8]) -> Result<Self, Error> {
-        let key = SigningKey::from_pkcs8(pkcs8).ok_or(Error::InvalidKey)?;
+    pub fn from_der(certificate: &[u8], private_key: &[u8]) -> Result<Self, Error> {
+        let key = SigningKey::from_der(private_key).ok_or(Error::InvalidKey)?;
         let public = x509::public_key(certificate).map_err(|_| Error::InvalidCertificate)?;
         if public != *key.verifying_key() {
             return Err(Error::KeyMismatch);
         }
-        Ok(Self { der: certificate.to_vec(), key })
+        Ok(Self { der: certificate.to_vec(), intermediates: Vec::new(), key })
     }
 
-    /// The same in PEM (RFC 7468): the first `CERTIFICATE` of one text, and the first `PRIVATE KEY` of another, or of the same.
+    /// The same in PEM (RFC 7468): the first `CERTIFICATE` of one text, with all that follow as its
+    /// [intermediates](Self::with_intermediates), and the first `PRIVATE KEY` of another text, or of the same, or else the
+    /// first `EC PRIVATE KEY` or `RSA PRIVATE KEY`. Keys that are encrypted are not read.
     ///
     /// # Errors
-    /// As [`from_der`](Self::from_der).
-    pub fn from_pem(certificate: &str, private_key: &str) -> Result<Self, Error> {
-        let der = pem::decode(certificate, "CERTIFICATE").ok_or(Error::InvalidCertificate)?;
-        let key = pem::decode(private_key, "PRIVATE KEY").ok_or(Error::InvalidKey)?;
-        Self::from_der(&der, &key)
+    /// As [`from_der`](Self::from_der) and [`with_intermediates`](Self::with_intermediates).
+    pub fn from_pem(certificates: &str, private_key: &str) -> Result<Self, Error> {
+        let mut chain = pem::decode(certificates, "CERTIFICATE").into_iter().flatten();
+        let der = chain.next().ok_or(Error::InvalidCertificate)?;
+        let mut keys = PEM_LABELS.iter().filter_map(|label| pem::decode(private_key, label)?.into_iter().next());
+        let key = keys.next().ok_or(Error::InvalidKey)?;
+        Self::from_der(&der, &key)?.with_intermediates(chain.map(|der| der.to_vec()))
+    }
+
+    /// Sends these certificates, in DER, after its own: each the issuer's of the one before (RFC 8446 §4.4.2), for peers that
+    /// do not know its fingerprint and have a [`Verifier`](crate::Verifier). They replace those that it had.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCertificate`] if one of them is no certificate, or all together are longer than the message of 32,768
+    /// bytes that others take by default.
+    pub fn with_intermediates(mut self, intermediates: impl IntoIterator<Item = Vec<u8>>) -> Result<Self, Error> {
+        self.intermediates.clear();
+        for der in intermediates {
+            x509::check(&der).map_err(|_| Error::InvalidCertificate)?;
+            self.intermediates.push(der);
+            if self.chain_len() > CHAIN_LEN_MAX {
+                return Err(Error::InvalidCertificate);
+            }
+        }
+        Ok(self)
     }
 
     /// A certificate whose private key somebody else keeps.
@@ -86,12 +117,28 @@ impl Certificate {
     /// [`Error::InvalidCertificate`].
     pub fn with_signer(certificate: &[u8], signer: Arc<dyn Signer>) -> Result<Self, Error> {
         let public = x509::public_key(certificate).map_err(|_| Error::InvalidCertificate)?;
-        Ok(Self { der: certificate.to_vec(), key: SigningKey::External { signer, public } })
+        let key = SigningKey::External { signer, public };
+        Ok(Self { der: certificate.to_vec(), intermediates: Vec::new(), key })
     }
 
     /// The certificate in DER.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// Those that are sent after it, in DER.
+    pub fn intermediates(&self) -> &[Vec<u8>] {
+        &self.intermediates
+    }
+
+    /// It, and those that are sent after it.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(&self.der).chain(&self.intermediates).map(Vec::as_slice)
+    }
+
+    /// The length of the chain in a message, in bytes: each has its length before it, and in 1.3 that of its extensions behind.
+    pub(crate) fn chain_len(&self) -> usize {
+        self.chain().map(|der| 3 + der.len() + 2).sum()
     }
 
     /// What the session description says of it.
@@ -107,7 +154,7 @@ impl Certificate {
     /// This certificate in the hands of somebody who has another key.
     #[cfg(test)]
     pub(crate) fn stolen_by(&self, thief: &Self) -> Self {
-        Self { der: self.der.clone(), key: thief.key.clone() }
+        Self { der: self.der.clone(), intermediates: Vec::new(), key: thief.key.clone() }
     }
 
     pub(crate) const fn key(&self) -> &SigningKey {

@@ -84,6 +84,11 @@ pub struct Config {
     /// Whether a client of DTLS 1.3 says that it takes session tickets (RFC 8446 §4.2.9), as browsers do: to look as they do,
     /// or to try what a server sends after the handshake. They are thrown away: no session is resumed. Off by default.
     pub takes_tickets: bool,
+    /// Whether a server of DTLS 1.3 sends two session tickets after the handshake, to a client that says it takes them
+    /// (RFC 8446 §4.6.1): to look as other servers do, or to try what a client does with them. They open nothing: a client that
+    /// brings one back within its lifetime of a second makes a handshake as any other. A client that acknowledges none of them
+    /// is taken for dead, as after any flight. Off by default.
+    pub sends_tickets: bool,
     /// The longest handshake message to take from the peer, in bytes; no more than 58,128 whatever it says. 32,768 by default,
     /// of which a chain of certificates needs the most.
     pub message_len_max: usize,
@@ -111,6 +116,7 @@ impl Config {
             groups: Group::ALL.to_vec(),
             cookie_exchange: None,
             takes_tickets: false,
+            sends_tickets: false,
             message_len_max: MESSAGE_LEN_MAX,
             retransmission: Retransmission::default(),
             key_log: false,

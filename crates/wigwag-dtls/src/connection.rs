@@ -363,10 +363,11 @@ impl Connection {
     /// WebRTC does not renegotiate, so a new connection has to be made. In DTLS 1.3 new keys come long before, if the peer
     /// answers.
     fn retire(&mut self) {
-        let is_exhausted = self.handshake.write.last().is_some_and(|epoch| epoch.left() <= 1);
-        if is_exhausted && self.is_connected() {
-            let alert = Alert::warning(AlertDescription::CloseNotify);
-            self.closed(CloseReason::SequenceExhausted, Some(alert));
+        let exhausted = self.handshake.write.last().filter(|epoch| epoch.left() <= 1);
+        if let Some(epoch) = exhausted.filter(|_| self.is_connected()) {
+            let has_numbers = epoch.numbers_left() > 1;
+            let reason = if has_numbers { CloseReason::KeysWornOut } else { CloseReason::SequenceExhausted };
+            self.closed(reason, Some(Alert::warning(AlertDescription::CloseNotify)));
         }
     }
 

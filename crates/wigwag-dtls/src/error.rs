@@ -10,8 +10,8 @@ pub enum Error {
     /// Not a certificate, or one with a key other than of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits.
     #[error("not an X.509 certificate with a key of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits")]
     InvalidCertificate,
-    /// Not a private key in PKCS #8 of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits.
-    #[error("not a private key in PKCS #8 of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits")]
+    /// Not a private key in PKCS #8, SEC 1 or PKCS #1, of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits.
+    #[error("not a private key in PKCS #8, SEC 1 or PKCS #1, of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits")]
     InvalidKey,
     /// The private key is not that of the certificate.
     #[error("the private key is not that of the certificate")]

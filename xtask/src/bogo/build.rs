@@ -125,7 +125,12 @@ fn fetch_sources(folder: &Path) -> Result<PathBuf, Error> {
 fn fetch_modules(folder: &Path, work: &Path) -> Result<(), Error> {
     let mut manifest = String::from("module boringssl.googlesource.com/boringssl.git\n\ngo 1.27\n");
     for (package, module) in MODULES {
-        run(process::program("apt-get", &["download", "-qq", package]).current_dir(folder))?;
+        let download = || run(process::program("apt-get", &["download", "-qq", package]).current_dir(folder));
+        // On a machine that is new, nobody has asked yet what packages there are.
+        download().or_else(|_| {
+            run(&mut process::program("apt-get", &["update", "-qq"]))?;
+            download()
+        })?;
         let starts =
             |path: &PathBuf| path.file_name().is_some_and(|name| name.display().to_string().starts_with(package));
         let archive = entries(folder)?.into_iter().find(starts).ok_or("apt-get brought no package")?;

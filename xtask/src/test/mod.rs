@@ -4,7 +4,7 @@ mod browser;
 mod examples;
 pub(crate) mod libtest;
 
-use crate::{Error, Tally, process, rfc, tidy};
+use crate::{Error, Tally, bogo, process, rfc, tidy};
 use std::env;
 use std::process::Command;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use std::time::Instant;
 ///
 /// Quick: formatting, clippy, tidy, conformance page, unit, vector, property, contract and doc tests with 50 seeds a
 /// simulated world, the fuzzing corpora, and the examples. All: the same with 200 seeds a world, and the documentation, the packages,
-/// a call over loopback, and a browser if there is one.
+/// a call over loopback, and, where they are installed, BoringSSL's suite and a browser.
 ///
 /// What cannot run is printed with the command that would provide it, and counted as skipped.
 #[derive(clap::Args)]
@@ -42,7 +42,7 @@ const QUICK: [Step; 7] = [
     ("examples", examples::run),
 ];
 
-const ALL: [Step; 11] = [
+const ALL: [Step; 12] = [
     QUICK[0],
     QUICK[1],
     QUICK[2],
@@ -53,6 +53,7 @@ const ALL: [Step; 11] = [
     ("documentation", documentation),
     ("packages", tidy::package),
     ("loopback", loopback),
+    ("bogo", bogo::gate),
     ("browser", browser::smoke),
 ];
 

@@ -43,7 +43,8 @@ pub(crate) struct Flags {
     pub(crate) shuts_down: bool,
     pub(crate) checks_close_notify: bool,
     pub(crate) sends_alert: bool,
-    pub(crate) takes_tickets: bool,
+    /// A client takes them, a server sends them.
+    pub(crate) has_tickets: bool,
     /// Before each message of the runner.
     pub(crate) updates_keys: bool,
     pub(crate) export: Export,
@@ -103,7 +104,7 @@ impl Flags {
                 "-max-version" => flags.newest = number(value()?)?,
                 "-no-tls12" => flags.without.push(DTLS_1_2),
                 "-no-tls13" => flags.without.push(DTLS_1_3),
-                "-no-ticket" => flags.takes_tickets = false,
+                "-no-ticket" => flags.has_tickets = false,
                 // What we always do: a machine whose handshake goes on whenever it is given something has no call that
                 // would be left out; there is no version before 1.2, and no session is kept.
                 "-implicit-handshake" | "-no-tls1" | "-no-tls11" | "-expect-no-session" => {}
@@ -159,7 +160,7 @@ impl Default for Flags {
             shuts_down: false,
             checks_close_notify: false,
             sends_alert: false,
-            takes_tickets: true,
+            has_tickets: true,
             updates_keys: false,
             export: Export::default(),
             oldest: DTLS_1_0,

@@ -200,7 +200,7 @@ fn config(flags: &Flags) -> Result<Config, Failure> {
     }
     config.srtp_profiles.clone_from(&flags.srtp_profiles);
     config.message_len_max = flags.message_len_max;
-    config.takes_tickets = flags.takes_tickets;
+    (config.takes_tickets, config.sends_tickets) = (flags.has_tickets, flags.has_tickets);
     // As often as BoringSSL.
     config.retransmission.limit = 12;
     config.retransmission.initial = flags.initial_timeout;
@@ -215,7 +215,7 @@ fn trusted(path: &String) -> Result<Vec<u8>, Failure> {
     Ok(der)
 }
 
-/// A connection shows its user the peer's own certificate, which the one that the runner trusts has issued, or is.
+/// Believes whom the runner's root has issued, or somebody whom it has issued, and so on.
 #[derive(Debug)]
 struct Callback {
     refusal: Option<AlertDescription>,
@@ -223,12 +223,21 @@ struct Callback {
 }
 
 impl Verifier for Callback {
-    fn verify(&self, certificate: &[u8]) -> Result<(), AlertDescription> {
-        if self.trusted.as_ref().is_some_and(|trusted| trusted != certificate && !has_issued(trusted, certificate)) {
+    fn verify(&self, certificate: &[u8], intermediates: &[&[u8]]) -> Result<(), AlertDescription> {
+        if self.trusted.as_ref().is_some_and(|trusted| !is_trusted(trusted, certificate, intermediates)) {
             return Err(AlertDescription::UnknownCa);
         }
         self.refusal.map_or(Ok(()), Err)
     }
+}
+
+/// Whether a chain leads from the root that is trusted to a certificate.
+fn is_trusted(root: &[u8], certificate: &[u8], intermediates: &[&[u8]]) -> bool {
+    if root == certificate || has_issued(root, certificate) {
+        return true;
+    }
+    let Some((issuer, rest)) = intermediates.split_first() else { return false };
+    has_issued(issuer, certificate) && is_trusted(root, issuer, rest)
 }
 
 /// Whether one certificate is signed with the key of another, as the runner's roots sign: with P-256 or RSA, and SHA-256.

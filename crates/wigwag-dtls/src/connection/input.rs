@@ -7,6 +7,7 @@ use crate::handshake::Failure;
 use crate::handshake::expect::{Next, Secrets};
 use crate::handshake::fragment::{Fragment, FragmentDiscard};
 use crate::message::HandshakeType;
+use crate::record::epoch::ReadEpoch;
 use crate::record::plaintext::{self, Header, RecordNumber};
 use crate::record::{ContentType, Discard, PLAINTEXT_LEN_MAX, unified};
 use crate::{CloseReason, Role};
@@ -34,7 +35,10 @@ impl Connection {
             (State::Handshaking(_) | State::Connected(_), 0) => self.handle_plaintext(&header, body, now),
             (State::Handshaking(_) | State::Connected(_), _) => match self.open(&header, body) {
                 Ok(text) => return self.handle_protected(&header, text, now),
-                Err(discard) => self.discard(discard),
+                Err(discard) => {
+                    self.discard(discard);
+                    self.end_forgeries();
+                }
             },
         }
         None
@@ -62,6 +66,14 @@ impl Connection {
     fn open<'a>(&mut self, header: &Header, body: &'a mut [u8]) -> Result<&'a [u8], Discard> {
         let read = self.handshake.read.as_mut().filter(|read| read.epoch() == header.number.epoch);
         read.ok_or(Discard::UnknownEpoch)?.open(header, body).map(|text| &*text)
+    }
+
+    /// RFC 9147 §4.5.3: "If the number of packets that fail authentication exceeds a limit that is specific to the AEAD in use, an
+    /// implementation SHOULD immediately close the connection."
+    pub(super) fn end_forgeries(&mut self) {
+        if self.handshake.readers.is_worn() || self.handshake.read.as_ref().is_some_and(ReadEpoch::is_worn) {
+            self.closed(CloseReason::ForgeriesExceeded, Some(Alert::warning(AlertDescription::CloseNotify)));
+        }
     }
 
     fn handle_plaintext(&mut self, header: &Header, body: &[u8], now: Instant) {

@@ -7,10 +7,11 @@ use crate::handshake::Failure;
 use crate::handshake::expect::{Expect, Secrets};
 use crate::handshake::first_flight::ExpectClientHello;
 use crate::handshake::fragment::{Fragment, FragmentDiscard};
+use crate::record::epoch::WriteEpoch;
 use crate::record::plaintext::RecordNumber;
-use crate::record::{ContentType, PLAINTEXT_LEN_MAX, unified};
+use crate::record::{ContentType, Discard, PLAINTEXT_LEN_MAX, unified};
 use crate::v13::{APPLICATION_EPOCH, ack};
-use crate::{CloseReason, Role};
+use crate::{CloseReason, Role, Version};
 use std::time::Instant;
 
 impl Connection {
@@ -29,11 +30,8 @@ impl Connection {
                 // One datagram of noise in eight looks like a record of 1.3; only of who has sealed it is known how long it is.
                 *datagram = &mut [];
                 self.discard(discard);
-                if self.handshake.readers.is_worn() {
-                    // RFC 9147 §4.5.3: "If the number of packets that fail authentication exceeds a limit that is specific to the
-                    // AEAD in use, an implementation SHOULD immediately close the connection."
-                    self.closed(CloseReason::ForgeriesExceeded, Some(Alert::warning(AlertDescription::CloseNotify)));
-                }
+                self.note_early(discard, now);
+                self.end_forgeries();
                 return None;
             }
         };
@@ -169,6 +167,11 @@ impl Connection {
     /// second ClientHello. Anybody can send it, so that what was lost of them is repeated later; but nothing that is protected.
     pub(super) fn handle_plaintext_ack(&mut self, body: &[u8], now: Instant) {
         let (true, Ok(numbers)) = (self.is_known_13(), ack::decode(body)) else { return };
+        let mut numbers = numbers.peekable();
+        if numbers.peek().is_none() {
+            // Nothing of our flight can be read where it came: as if the flight before it came again.
+            self.stats.repetitions += u64::from(self.handshake.flight.repeat(now));
+        }
         numbers.filter(|number| number.epoch == 0).for_each(|number| self.handshake.flight.acknowledge_record(number));
         self.acknowledged(now, false);
     }
@@ -187,6 +190,21 @@ impl Connection {
     pub(super) fn note_repetition(&mut self, number: RecordNumber, now: Instant) {
         if number.epoch == 0 && self.is_known_13() && self.handshake.config.role == Role::Client {
             self.handshake.acks.received(number);
+            self.handshake.acks.delay(now, self.handshake.flight.period());
+        }
+    }
+
+    /// The server speaks 1.3, and we have not seen its ServerHello yet, without which nothing else can be read.
+    ///
+    /// RFC 9147 §7.1: "For instance, a client might receive an EncryptedExtensions message prior to receiving a ServerHello. … If
+    /// the client does not send an ACK, the server will eventually retransmit its first flight, but this might take far longer
+    /// than the actual round trip time between client and server. Having the client send an empty ACK shortcuts this process."
+    ///
+    /// It waits as other ACKs do, for the ServerHello may only be late.
+    fn note_early(&mut self, discard: Discard, now: Instant) {
+        let awaits = matches!(self.state, State::Handshaking(Expect::ServerHello(_)));
+        if awaits && discard == Discard::UnknownEpoch && self.handshake.config.speaks(Version::Dtls13) {
+            self.handshake.write.iter_mut().for_each(WriteEpoch::settle_version);
             self.handshake.acks.delay(now, self.handshake.flight.period());
         }
     }
@@ -226,11 +244,12 @@ impl Connection {
         }
     }
 
-    /// The handshake of 1.3 is complete. The client's last flight is acknowledged by nothing but an ACK.
+    /// The handshake of 1.3 is complete. The client's last flight is acknowledged by nothing but an ACK; of what nothing may be
+    /// acknowledged, because some of it was not taken, it is sent again.
     pub(super) fn completed_13(&mut self) {
         match self.handshake.config.role {
-            Role::Client => {}
-            Role::Server => self.handshake.acks.owe(),
+            Role::Server if self.handshake.acks.has_any() => self.handshake.acks.owe(),
+            Role::Client | Role::Server => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::handshake::fragment::whole;
 use crate::message::HandshakeType;
 use crate::record::PLAINTEXT_LEN_MAX;
 use crate::record::plaintext::RecordNumber;
-use crate::{Certificate, HashAlgorithm, v12};
+use crate::{Certificate, CipherSuite, HashAlgorithm, v12};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,19 +179,72 @@ fn ten_thousand_warnings_provoke_nothing() {
 fn the_last_sequence_number_closes_and_none_comes_again() {
     let [mut a, mut z] = connected();
     a.handshake.write.last_mut().unwrap().set_sequence(RecordNumber::SEQUENCE_MAX - 2);
-    let protect = |connection: &mut Connection| {
-        let mut out = Vec::new();
-        let has_written = connection.protect(1200, &mut out, |_, out| {
-            out.extend_from_slice(b"data");
-            true
-        });
-        has_written.then_some(out)
-    };
-    assert_eq!([protect(&mut a).is_some(), protect(&mut a).is_some(), protect(&mut a).is_some()], [true, true, false]);
+    assert_eq!([protect(&mut a), protect(&mut a), protect(&mut a)], [true, true, false]);
     assert_eq!(events(&mut a).last().unwrap(), "Closed(SequenceExhausted)");
     assert_eq!(carry(&mut a, &mut z), 1, "the last one says goodbye");
     assert_eq!(events(&mut z).last().unwrap(), "Closed(CloseNotify)");
-    assert!(protect(&mut a).is_none());
+    assert!(!protect(&mut a));
+}
+
+fn protect(connection: &mut Connection) -> bool {
+    let mut out = Vec::new();
+    connection.protect(1200, &mut out, |_, out| {
+        out.extend_from_slice(b"data");
+        true
+    })
+}
+
+/// Row 9 of docs/security.md: RFC 9147 §4.5.3, where there are no new keys.
+#[test]
+fn a_key_that_has_protected_enough_is_used_for_a_goodbye_and_no_more() {
+    for who in [0, 1] {
+        let mut peers = connected();
+        let _ = events(&mut peers[who]);
+        peers[who].handshake.write.last_mut().unwrap().wear(2);
+        assert!(protect(&mut peers[who]) && !protect(&mut peers[who]));
+        assert_eq!(events(&mut peers[who]), ["Closed(KeysWornOut)"]);
+        let [a, z] = &mut peers;
+        let (from, to) = if who == 0 { (a, z) } else { (z, a) };
+        assert_eq!(carry(from, to), 1);
+        assert_eq!(events(to).last().unwrap(), "Closed(CloseNotify)");
+        assert!(!protect(from) && carry(from, to) == 0);
+    }
+}
+
+#[test]
+fn chacha20_poly1305_does_not_wear_out() {
+    let mut peers = pair([certificate(1), certificate(2)]);
+    let suite = CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256;
+    peers.iter_mut().for_each(|peer| peer.handshake.config.cipher_suites = vec![suite]);
+    let [a, z] = &mut peers;
+    // The hello says it already: the server chooses.
+    while carry(a, z) + carry(z, a) > 0 {}
+    assert_eq!(a.cipher_suite(), Some(suite));
+    a.handshake.write.last_mut().unwrap().wear(0);
+    assert!(protect(a) && a.is_connected());
+}
+
+/// Row 9: and what is forged is not tried for ever.
+#[test]
+fn too_many_forgeries_end_it() {
+    for who in [0, 1] {
+        let mut peers = connected();
+        let _ = events(&mut peers[who]);
+        let forge = |peer: &mut Connection| {
+            let mut record = peers_record();
+            peer.handle_input(&mut record, wigwag_sim::origin(), |_| panic!("nobody sent it"));
+        };
+        peers[who].handshake.read.as_mut().unwrap().set_forgeries((1 << 36) - 1);
+        forge(&mut peers[who]);
+        assert!(peers[who].is_connected());
+        forge(&mut peers[who]);
+        assert_eq!(events(&mut peers[who]), ["Closed(ForgeriesExceeded)"]);
+    }
+}
+
+/// In epoch 1, and nobody's.
+fn peers_record() -> Vec<u8> {
+    [&[23, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 99, 0, 40][..], &[7; 40]].concat()
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn a_key_is_replaced_before_it_is_worn_out_and_is_not_used_after() {
     // A peer that does not answer.
     a.handshake.write.last_mut().unwrap().set_sequence(limit - 2);
     assert!(protect(&mut a).is_some() && protect(&mut a).is_none());
-    assert_eq!(events(&mut a), ["Closed(SequenceExhausted)"]);
+    assert_eq!(events(&mut a), ["Closed(KeysWornOut)"]);
 }
 
 #[test]

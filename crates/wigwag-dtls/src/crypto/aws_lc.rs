@@ -36,13 +36,7 @@ impl Cipher {
         tag.as_ref().try_into().ok()
     }
 
-    pub(super) fn open(
-        &self,
-        nonce: [u8; NONCE_LEN],
-        additional: &[u8],
-        body: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> bool {
+    pub(super) fn open(&self, nonce: [u8; NONCE_LEN], additional: &[u8], body: &mut [u8], tag: &[u8; TAG_LEN]) -> bool {
         let nonce = Nonce::assume_unique_for_key(nonce);
         self.0.open_in_place_separate_tag(nonce, Aad::from(additional), tag, body).is_ok()
     }

@@ -74,9 +74,17 @@ fn time(since_1970: Duration) -> Result<Time, Error> {
 /// The public key of a certificate, if it is one that we verify with. Nothing else of it is looked at: who the peer is, its
 /// fingerprint says.
 pub(crate) fn public_key(der: &[u8]) -> Result<VerifyingKey, DecodeError> {
-    let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| DecodeError)?;
-    if !rest.is_empty() {
-        return Err(DecodeError);
+    VerifyingKey::from_spki(decode(der)?.public_key().raw).ok_or(DecodeError)
+}
+
+/// Whether it is a certificate, and nothing behind it.
+pub(crate) fn check(der: &[u8]) -> Result<(), DecodeError> {
+    decode(der).map(drop)
+}
+
+fn decode(der: &[u8]) -> Result<X509Certificate<'_>, DecodeError> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Ok(certificate),
+        Ok(_) | Err(_) => Err(DecodeError),
     }
-    VerifyingKey::from_spki(certificate.public_key().raw).ok_or(DecodeError)
 }

@@ -8,6 +8,8 @@ pub(crate) mod flight;
 pub(crate) mod fragment;
 pub(crate) mod hello;
 pub(crate) mod ranges;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod transcript;
 
 use crate::alert::{ALERT_LEN, AlertDescription};
@@ -58,6 +60,8 @@ pub(crate) struct Negotiated {
     pub(crate) cipher_suite: Option<CipherSuite>,
     pub(crate) group: Option<Group>,
     pub(crate) srtp_profile: Option<SrtpProfile>,
+    /// Whether our client of 1.3 takes session tickets.
+    pub(crate) takes_tickets: bool,
     /// In DER; its fingerprint was compared.
     pub(crate) peer_certificate: Vec<u8>,
 }
@@ -150,10 +154,10 @@ impl Handshake {
     ///
     /// RFC 5763 §5: "If the fingerprint does not match the hashed certificate, then the endpoint MUST tear down the media
     /// session immediately."
-    pub(crate) fn authenticate(&mut self, certificate: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn authenticate(&mut self, certificate: &[u8], intermediates: &[&[u8]]) -> Result<(), Failure> {
         if let Some(verifier) = &self.config.verifier {
             let refused = |alert| Failure::refused(alert, "the peer's certificate is not believed");
-            verifier.verify(certificate).map_err(refused)?;
+            verifier.verify(certificate, intermediates).map_err(refused)?;
             self.negotiated.peer_certificate = certificate.to_vec();
             return Ok(());
         }
@@ -203,7 +207,7 @@ impl Handshake {
     /// incomplete; of ours, the transcript and the flight.
     pub(crate) fn held_len_max(&self) -> usize {
         let message_len_max = fragment::HEADER_LEN + self.received.message_len_max();
-        let ours_len_max = self.config.certificate.der().len() + OTHER_MESSAGES_LEN_MAX;
+        let ours_len_max = self.config.certificate.chain_len() + OTHER_MESSAGES_LEN_MAX;
         fragment::HELD_LEN_MAX
             + (PEER_MESSAGES_MAX + 1) * message_len_max
             + 2 * ours_len_max

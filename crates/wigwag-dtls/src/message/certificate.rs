@@ -3,11 +3,14 @@
 use crate::codec::{Length, Reader, put_vec};
 use crate::error::DecodeError;
 
-/// The peer's certificate comes first; what follows it proves nothing to us.
+/// How many certificates a list may have: as many as OpenSSL takes by default.
+pub(super) const CHAIN_LEN_MAX: usize = 100;
+
+/// The sender's certificate comes first; what follows it proves nothing to us, and something to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Certificate<'a> {
-    /// In DER; none if the list is empty.
-    pub(crate) leaf: Option<&'a [u8]>,
+    /// In DER.
+    pub(crate) chain: Vec<&'a [u8]>,
 }
 
 impl<'a> Certificate<'a> {
@@ -15,19 +18,22 @@ impl<'a> Certificate<'a> {
         let mut reader = Reader::new(body);
         let mut list = Reader::new(reader.vec24()?);
         reader.end()?;
-        let mut leaf = None;
+        let mut chain = Vec::new();
         while !list.is_empty() {
             // opaque ASN.1Cert<1..2^24-1>;
-            let der = Some(list.vec24()?).filter(|der| !der.is_empty()).ok_or(DecodeError)?;
-            leaf.get_or_insert(der);
+            let der = list.vec24()?;
+            if der.is_empty() || chain.len() == CHAIN_LEN_MAX {
+                return Err(DecodeError);
+            }
+            chain.push(der);
         }
-        Ok(Self { leaf })
+        Ok(Self { chain })
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         put_vec(out, Length::U24, |out| {
-            if let Some(leaf) = self.leaf {
-                put_vec(out, Length::U24, |out| out.extend_from_slice(leaf));
+            for der in &self.chain {
+                put_vec(out, Length::U24, |out| out.extend_from_slice(der));
             }
         });
     }

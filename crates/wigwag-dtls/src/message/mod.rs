@@ -14,6 +14,7 @@ pub(crate) mod encrypted_extensions;
 pub(crate) mod extension;
 pub(crate) mod hello_verify_request;
 pub(crate) mod key_update;
+pub(crate) mod new_session_ticket;
 pub(crate) mod server_hello;
 pub(crate) mod server_key_exchange;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub(crate) use client_key_exchange::ClientKeyExchange;
 pub(crate) use encrypted_extensions::EncryptedExtensions;
 pub(crate) use hello_verify_request::HelloVerifyRequest;
 pub(crate) use key_update::KeyUpdate;
+pub(crate) use new_session_ticket::NewSessionTicket;
 pub(crate) use server_hello::ServerHello;
 pub(crate) use server_key_exchange::ServerKeyExchange;
 

@@ -88,7 +88,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Decode)> {
             ServerHello::decode(body).is_ok()
         }),
         ("HelloVerifyRequest", vec![0xFE, 0xFF, 2, 5, 6], |body| HelloVerifyRequest::decode(body).is_ok()),
-        ("Certificate", written(|out| Certificate { leaf: Some(certificate) }.encode(out)), |body| {
+        ("Certificate", written(|out| Certificate { chain: vec![certificate; 2] }.encode(out)), |body| {
             Certificate::decode(body).is_ok()
         }),
         ("ServerKeyExchange", written(|out| key_exchange.encode(out)), |body| ServerKeyExchange::decode(body).is_ok()),
@@ -112,7 +112,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Decode)> {
         (
             "Certificate of 1.3",
             written(|out| {
-                Certificate13 { context: &[1, 2], leaf: Some(certificate), has_extensions: false }.encode(out);
+                Certificate13 { context: &[1, 2], chain: vec![certificate; 2], has_extensions: false }.encode(out);
             }),
             |body| Certificate13::decode(body).is_ok(),
         ),

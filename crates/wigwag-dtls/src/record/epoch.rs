@@ -1,7 +1,7 @@
 //! The keys and sequence numbers of one epoch and direction (RFC 6347 §4.1.2, RFC 5288 §3, RFC 9147 §4.2).
 
 use super::plaintext::{HEADER_LEN, Header, NUMBER_LEN, RecordNumber};
-use super::{CIPHERTEXT_LEN_MAX, ContentType, Discard, PLAINTEXT_LEN_MAX, unified};
+use super::{CIPHERTEXT_LEN_MAX, ContentType, Discard, FORGERIES_MAX, PLAINTEXT_LEN_MAX, unified};
 use crate::Version;
 use crate::crypto::aead::{Aead, EXPLICIT_NONCE_LEN, TAG_LEN};
 use wigwag_sansio::{Replay, ReplayWindow};
@@ -12,11 +12,20 @@ const _: () = assert!(EXPLICIT_NONCE_LEN == NUMBER_LEN, "the explicit nonce is t
 const DTLS_1_0: u16 = 0xFEFF;
 /// RFC 8446 §5.5: "up to 2^24.5 full-size records (about 24 million) may be encrypted on a given connection".
 const AES_GCM_RECORDS_MAX: u64 = 23_726_566;
+/// What AES-GCM and this limit are about are blocks; in a full-size record there are so many, with those for what is
+/// authenticated besides (the header, and the lengths of both).
+const RECORD_BLOCKS_MAX: u64 = blocks(PLAINTEXT_LEN_MAX);
+
+const fn blocks(len: usize) -> u64 {
+    len.div_ceil(16) as u64 + 2
+}
 
 /// What we write in one epoch.
 pub(crate) struct WriteEpoch {
     epoch: u16,
     sequence: u64,
+    /// What was sealed.
+    blocks: u64,
     protection: Protection,
     /// Of records without protection, and of those of 1.2.
     version: u16,
@@ -39,11 +48,11 @@ impl WriteEpoch {
     /// RFC 9147 §4: "This value MUST be set to {254, 253} for all records other than the initial ClientHello (i.e., one not
     /// generated after a HelloRetryRequest), where it may also be {254, 255} for compatibility purposes."
     pub(crate) const fn first_flight() -> Self {
-        Self { epoch: 0, sequence: 0, protection: Protection::None, version: DTLS_1_0 }
+        Self { epoch: 0, sequence: 0, blocks: 0, protection: Protection::None, version: DTLS_1_0 }
     }
 
     const fn new(epoch: u16, protection: Protection) -> Self {
-        Self { epoch, sequence: 0, protection, version: Version::Dtls12.wire() }
+        Self { epoch, sequence: 0, blocks: 0, protection, version: Version::Dtls12.wire() }
     }
 
     /// The server has chosen a version.
@@ -78,25 +87,38 @@ impl WriteEpoch {
         self.sequence > 0
     }
 
-    /// How many records can still be written.
-    pub(crate) const fn left(&self) -> u64 {
-        self.records_max().saturating_sub(self.sequence)
+    /// How many records can still be written, whatever is in them.
+    pub(crate) fn left(&self) -> u64 {
+        self.numbers_left().min(self.key_lasts())
     }
 
-    // RFC 9147 §4.5.3: "Section 5.5 of [TLS13] defines limits on the number of records that can be protected using the same
-    // keys. … Implementations SHOULD NOT protect more records than allowed by the limit specified for the negotiated AEAD."
-    const fn records_max(&self) -> u64 {
+    /// How many numbers are left.
+    pub(crate) const fn numbers_left(&self) -> u64 {
+        (RecordNumber::SEQUENCE_MAX + 1).saturating_sub(self.sequence)
+    }
+
+    /// How many records the key may still protect.
+    ///
+    /// RFC 9147 §4.5.3: "Section 5.5 of [TLS13] defines limits on the number of records that can be protected using the same
+    /// keys. … Implementations SHOULD NOT protect more records than allowed by the limit specified for the negotiated AEAD."
+    ///
+    /// In 1.3, where new keys are to be had, records are counted. In 1.2, where they are not, it is what is in them that counts:
+    /// those of WebRTC are a twelfth of full size, and 28 GB of them would be the end.
+    const fn key_lasts(&self) -> u64 {
         match &self.protection {
-            Protection::Dtls13(keys) if keys.aead.is_aes_gcm() => AES_GCM_RECORDS_MAX,
-            Protection::None | Protection::Dtls12(_) | Protection::Dtls13(_) => RecordNumber::SEQUENCE_MAX + 1,
+            Protection::Dtls13(keys) if keys.aead.is_aes_gcm() => AES_GCM_RECORDS_MAX.saturating_sub(self.sequence),
+            Protection::Dtls12(aead) if aead.is_aes_gcm() => {
+                AES_GCM_RECORDS_MAX.saturating_sub(self.blocks.div_ceil(RECORD_BLOCKS_MAX))
+            }
+            Protection::None | Protection::Dtls12(_) | Protection::Dtls13(_) => u64::MAX,
         }
     }
 
     /// Whether it is time for new keys.
     ///
     /// RFC 9147 §4.5.3: "Implementations SHOULD initiate a key update before reaching this limit."
-    pub(crate) const fn is_worn(&self) -> bool {
-        self.sequence >= self.records_max() / 2
+    pub(crate) fn is_worn(&self) -> bool {
+        self.sequence >= self.left()
     }
 
     /// What a record adds to what it carries, in bytes.
@@ -141,6 +163,7 @@ impl WriteEpoch {
             return false;
         }
         self.sequence += 1;
+        self.blocks = self.blocks.saturating_add(blocks(len));
         true
     }
 
@@ -189,6 +212,12 @@ impl WriteEpoch {
     pub(crate) const fn set_sequence(&mut self, sequence: u64) {
         self.sequence = sequence;
     }
+
+    /// As if nothing but so many records of full size were left to its key.
+    #[cfg(test)]
+    pub(crate) const fn wear(&mut self, left: u64) {
+        self.blocks = (AES_GCM_RECORDS_MAX - left) * RECORD_BLOCKS_MAX;
+    }
 }
 
 /// What we read in one epoch.
@@ -196,11 +225,12 @@ pub(crate) struct ReadEpoch {
     epoch: u16,
     aead: Aead,
     seen: ReplayWindow,
+    forgeries: u64,
 }
 
 impl ReadEpoch {
     pub(crate) fn protected(epoch: u16, aead: Aead) -> Self {
-        Self { epoch, aead, seen: ReplayWindow::default() }
+        Self { epoch, aead, seen: ReplayWindow::default(), forgeries: 0 }
     }
 
     pub(crate) const fn epoch(&self) -> u16 {
@@ -224,11 +254,22 @@ impl ReadEpoch {
             Replay::Duplicate | Replay::TooOld => return Err(Discard::Replayed),
         }
         if !self.aead.open(unique, &additional_data, sealed, tag) {
+            self.forgeries = self.forgeries.saturating_add(1);
             return Err(Discard::NotAuthentic);
         }
         // RFC 6347 §4.1.2.6: "The receive window is updated only if the MAC verification succeeds."
         self.seen.accept(header.number.sequence);
         Ok(sealed)
+    }
+
+    /// Whether so much was forged that the next forgery might succeed.
+    pub(crate) const fn is_worn(&self) -> bool {
+        self.forgeries > FORGERIES_MAX
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn set_forgeries(&mut self, forgeries: u64) {
+        self.forgeries = forgeries;
     }
 }
 
@@ -315,6 +356,30 @@ mod tests {
             assert!(nonces.insert(record[13..21].to_vec()));
         }
         assert_eq!(nonces.last().unwrap()[..], [0, 1, 0, 0, 0, 0, 0x07, 0xCF]);
+    }
+
+    /// 2^24.5 records of 2^14 bytes are 2^34.5 blocks; two of each record are for what is authenticated besides.
+    #[test]
+    fn a_key_of_aes_gcm_in_1_2_lasts_for_so_many_blocks_and_in_1_3_for_so_many_records() {
+        assert_eq!((AES_GCM_RECORDS_MAX, RECORD_BLOCKS_MAX), (23_726_566, 1026));
+        for suite in CipherSuite::ALL {
+            let (mut write, _) = pair_of(*suite);
+            let is_aes = suite.to_string().contains("AES");
+            write.wear(2);
+            assert_eq!(write.left(), if is_aes { 2 } else { 1 << 48 });
+            // A record of 1200 bytes is 77 blocks.
+            let n = RECORD_BLOCKS_MAX / 77;
+            for _ in 0..n {
+                assert!(write.append(ContentType::ApplicationData, 13 + 8 + 1200 + 16, &mut Vec::new(), |_, out| {
+                    out.resize(out.len() + 1200, 7);
+                    true
+                }));
+            }
+            assert_eq!(write.left(), if is_aes { 1 } else { (1 << 48) - n });
+            write.wear(0);
+            let has_written = write.append(ContentType::ApplicationData, 1200, &mut Vec::new(), |_, _| true);
+            assert_eq!(has_written, !is_aes, "{suite}");
+        }
     }
 
     #[test]

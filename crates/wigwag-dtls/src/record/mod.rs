@@ -44,6 +44,12 @@ pub(crate) const PLAINTEXT_LEN_MAX: usize = 1 << 14;
 /// RFC 5246 §6.2.3: "The length MUST NOT exceed 2^14 + 2048."
 pub(crate) const CIPHERTEXT_LEN_MAX: usize = PLAINTEXT_LEN_MAX + 2048;
 
+/// How many records of one key may fail to authenticate, in either version and with each of our ciphers.
+///
+/// RFC 9147 §4.5.3: "For AEAD_AES_128_GCM, AEAD_AES_256_GCM, and AEAD_CHACHA20_POLY1305, the limit on the number of records
+/// that fail authentication is 2^36."
+pub(crate) const FORGERIES_MAX: u64 = 1 << 36;
+
 /// Why a record was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Discard {

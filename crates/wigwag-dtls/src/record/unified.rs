@@ -10,7 +10,7 @@
 //! ```
 
 use super::plaintext::RecordNumber;
-use super::{ContentType, Discard, PLAINTEXT_LEN_MAX};
+use super::{ContentType, Discard, FORGERIES_MAX, PLAINTEXT_LEN_MAX};
 use crate::crypto::aead::{Aead, TAG_LEN};
 use crate::crypto::mask::{Mask, SAMPLE_LEN};
 use std::time::{Duration, Instant};
@@ -30,10 +30,6 @@ const EPOCH: u8 = 0b11;
 
 /// RFC 8446 §5.2: "The length MUST NOT exceed 2^14 + 256 bytes."
 const CIPHERTEXT_LEN_MAX: usize = PLAINTEXT_LEN_MAX + 256;
-
-// RFC 9147 §4.5.3: "For AEAD_AES_128_GCM, AEAD_AES_256_GCM, and AEAD_CHACHA20_POLY1305, the limit on the number of records
-// that fail authentication is 2^36."
-const FORGERIES_MAX: u64 = 1 << 36;
 
 // RFC 9147 §5.8.1: "In addition, for at least twice the default MSL defined for [RFC0793], when in the FINISHED state, the
 // server MUST respond to retransmission of the client's final flight with a retransmit of its ACK."

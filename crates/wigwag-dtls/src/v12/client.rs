@@ -26,6 +26,8 @@ pub(crate) fn answer(
     handshake: &mut Handshake,
 ) -> Result<Expect, Failure> {
     let answer = Answer::new(hello, &handshake.config)?;
+    // Nobody acknowledges here; what looked like 1.3 was somebody else's.
+    handshake.acks.clear();
     handshake.transcript.add(message.bytes());
     handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
     handshake.negotiated.srtp_profile = answer.srtp_profile;
@@ -41,10 +43,10 @@ pub(crate) struct ExpectCertificate {
 impl ExpectCertificate {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let certificate = Certificate::decode(message.expect(HandshakeType::CERTIFICATE, 0)?)?;
-        let Some(leaf) = certificate.leaf else {
+        let [leaf, intermediates @ ..] = &*certificate.chain else {
             return Err(Failure::refused(AlertDescription::DecodeError, "the server has no certificate"));
         };
-        handshake.authenticate(leaf)?;
+        handshake.authenticate(leaf, intermediates)?;
         let server_key = x509::public_key(leaf).map_err(|_| super::server::unsupported_certificate())?;
         if server_key.is_rsa() != self.hellos.cipher_suite.is_rsa() {
             return Err(Failure::refused(
@@ -133,7 +135,7 @@ impl ExpectServerHelloDone {
         handshake.begin_flight(false);
         if self.signs_with.is_some() {
             handshake.send(HandshakeType::CERTIFICATE, |config, out| {
-                Certificate { leaf: Some(config.certificate.der()) }.encode(out);
+                Certificate { chain: config.certificate.chain().collect() }.encode(out);
             });
         }
         let share = KeyExchange::generate(self.group, &mut handshake.rng);

@@ -45,7 +45,7 @@ pub(crate) fn answer(hello: &ClientHello<'_>, message: &Message, handshake: &mut
     handshake.begin_flight(false);
     handshake.send(HandshakeType::SERVER_HELLO, |_, out| selection.write_server_hello(server_random, out));
     handshake.send(HandshakeType::CERTIFICATE, |config, out| {
-        Certificate { leaf: Some(config.certificate.der()) }.encode(out);
+        Certificate { chain: config.certificate.chain().collect() }.encode(out);
     });
     let (group, public_key) = (selection.group.wire(), share.public_key());
     let signed = ServerKeyExchange::signed(&client_random, &server_random, group, &public_key);
@@ -94,13 +94,13 @@ pub(crate) struct ExpectCertificate {
 impl ExpectCertificate {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let certificate = Certificate::decode(message.expect(HandshakeType::CERTIFICATE, 0)?)?;
-        let client_key = match (certificate.leaf, handshake.config.client_authentication) {
-            (Some(leaf), _) => {
-                handshake.authenticate(leaf)?;
+        let client_key = match (&*certificate.chain, handshake.config.client_authentication) {
+            ([leaf, intermediates @ ..], _) => {
+                handshake.authenticate(leaf, intermediates)?;
                 Some(x509::public_key(leaf).map_err(|_| unsupported_certificate())?)
             }
-            (None, ClientAuthentication::Requested) => None,
-            (None, ClientAuthentication::Required | ClientAuthentication::None) => {
+            ([], ClientAuthentication::Requested) => None,
+            ([], ClientAuthentication::Required | ClientAuthentication::None) => {
                 return Err(Failure::refused(AlertDescription::HandshakeFailure, "the client has no certificate"));
             }
         };

@@ -58,6 +58,11 @@ impl Acks {
         self.received.contains(&number)
     }
 
+    /// Whether there is anything to acknowledge.
+    pub(crate) fn has_any(&self) -> bool {
+        !self.received.is_empty()
+    }
+
     /// A part of a flight came; the rest, or our answer to it, makes it superfluous to say so.
     ///
     /// RFC 9147 §7.1: "One approach is to set a timer for 1/4 the current retransmit timer value when the first record in the

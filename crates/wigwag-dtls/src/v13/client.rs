@@ -156,7 +156,7 @@ pub(crate) struct ExpectCertificate {
 impl ExpectCertificate {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let certificate = Certificate13::decode(message.expect(HandshakeType::CERTIFICATE, HANDSHAKE_EPOCH)?)?;
-        let Some(leaf) = certificate.leaf else {
+        let [leaf, intermediates @ ..] = &*certificate.chain else {
             return Err(Failure::refused(AlertDescription::DecodeError, "the server has no certificate"));
         };
         if !certificate.context.is_empty() {
@@ -168,7 +168,7 @@ impl ExpectCertificate {
             let why = "the server says more of its certificate than it was asked for";
             return Err(Failure::refused(AlertDescription::UnsupportedExtension, why));
         }
-        handshake.authenticate(leaf)?;
+        handshake.authenticate(leaf, intermediates)?;
         let server_key = x509::public_key(leaf).map_err(|_| unsupported_certificate())?;
         handshake.transcript.add(message.bytes());
         let Self { hellos, signs_with } = self;
@@ -222,8 +222,8 @@ impl ExpectFinished {
         handshake.begin_flight(false);
         if let Some(scheme) = signs_with {
             handshake.send(HandshakeType::CERTIFICATE, |config, out| {
-                let leaf = Some(config.certificate.der());
-                Certificate13 { context: &[], leaf, has_extensions: false }.encode(out);
+                let chain = config.certificate.chain().collect();
+                Certificate13 { context: &[], chain, has_extensions: false }.encode(out);
             });
             let signed = signed_content(Role::Client, &handshake.transcript.hash(hash));
             let signature = handshake.sign(scheme, &signed)?;

@@ -41,6 +41,7 @@ pub(crate) struct Selection<'a> {
     pub(crate) signature_scheme: SignatureScheme,
     pub(crate) srtp_profile: Option<SrtpProfile>,
     pub(crate) cookie: Option<&'a [u8]>,
+    pub(crate) takes_tickets: bool,
 }
 
 impl<'a> Selection<'a> {
@@ -80,7 +81,9 @@ impl<'a> Selection<'a> {
         let srtp_profile = config.srtp_profiles.iter().copied().find(is_offered);
         let cookie = extensions.get(cookie::NUMBER, cookie::decode)?;
         let is_only_share = share.is_some() && shares.len() == 1;
-        Ok(Self { cipher_suite, group, share, is_only_share, signature_scheme, srtp_profile, cookie })
+        let takes_tickets = extensions.get(psk_key_exchange_modes::NUMBER, psk_key_exchange_modes::decode)?;
+        let takes_tickets = takes_tickets.unwrap_or(false);
+        Ok(Self { cipher_suite, group, share, is_only_share, signature_scheme, srtp_profile, cookie, takes_tickets })
     }
 
     /// Writes the body of a ServerHello. There is no session to come back to.

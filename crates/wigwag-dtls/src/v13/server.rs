@@ -13,11 +13,19 @@ use crate::handshake::first_flight::{ExpectClientHello, Retried, Retry};
 use crate::handshake::fragment::Message;
 use crate::handshake::{Failure, Handshake};
 use crate::message::extension::{Extensions, signature_algorithms};
-use crate::message::{Certificate13, CertificateRequest13, CertificateVerify, ClientHello, HandshakeType};
+use crate::message::{
+    Certificate13, CertificateRequest13, CertificateVerify, ClientHello, HandshakeType, NewSessionTicket,
+};
 use crate::record::epoch::WriteEpoch;
 use crate::record::unified::Reader;
 use crate::v12::server::{bad_key_share, unsupported_certificate, wrong_finished};
 use crate::{ClientAuthentication, Role, Version};
+
+/// As many as others send: a client that opens two connections at once can take one for each (RFC 8446 §C.4).
+const TICKETS: u8 = 2;
+const TICKET_LEN: usize = 32;
+/// In seconds; nothing is promised for longer.
+const TICKET_LIFETIME: u32 = 1;
 
 /// Owes the whole flight of the server, or a HelloRetryRequest.
 pub(crate) fn answer(
@@ -50,6 +58,7 @@ pub(crate) fn answer(
     handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
     handshake.negotiated.group = Some(selection.group);
     handshake.negotiated.srtp_profile = selection.srtp_profile;
+    handshake.negotiated.takes_tickets = selection.takes_tickets;
 
     handshake.begin_flight(false);
     let random = handshake.rng.bytes();
@@ -96,8 +105,8 @@ fn send_protected(
         });
     }
     handshake.send(HandshakeType::CERTIFICATE, |config, out| {
-        let leaf = Some(config.certificate.der());
-        Certificate13 { context: &[], leaf, has_extensions: false }.encode(out);
+        let chain = config.certificate.chain().collect();
+        Certificate13 { context: &[], chain, has_extensions: false }.encode(out);
     });
     let signed = signed_content(Role::Server, &handshake.transcript.hash(hash));
     let scheme = selection.signature_scheme;
@@ -113,6 +122,17 @@ fn send_protected(
     Ok(application)
 }
 
+/// Tickets of which nobody keeps what would be resumed; they are sent again until they are acknowledged.
+fn send_tickets(handshake: &mut Handshake) {
+    handshake.flight.begin(false);
+    for nonce in 0..TICKETS {
+        let (age_add, ticket): ([u8; 4], [u8; TICKET_LEN]) = (handshake.rng.bytes(), handshake.rng.bytes());
+        let age_add = u32::from_be_bytes(age_add);
+        let message = NewSessionTicket { lifetime: TICKET_LIFETIME, age_add, nonce: &[nonce], ticket: &ticket };
+        handshake.send_post_handshake(HandshakeType::NEW_SESSION_TICKET, |_, out| message.encode(out));
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct ExpectCertificate {
     hellos: Hellos,
@@ -126,7 +146,7 @@ impl ExpectCertificate {
             return Err(illegal("the client's certificate has another context than it was asked for"));
         }
         let Self { hellos, application } = self;
-        let Some(leaf) = certificate.leaf else {
+        let [leaf, intermediates @ ..] = &*certificate.chain else {
             if handshake.config.client_authentication == ClientAuthentication::Requested {
                 handshake.transcript.add(message.bytes());
                 return Ok(Expect::ClientFinished(ExpectFinished { hellos, application }).into());
@@ -139,7 +159,7 @@ impl ExpectCertificate {
             let why = "the client says more of its certificate than it was asked for";
             return Err(Failure::refused(AlertDescription::UnsupportedExtension, why));
         }
-        handshake.authenticate(leaf)?;
+        handshake.authenticate(leaf, intermediates)?;
         let client_key = x509::public_key(leaf).map_err(|_| unsupported_certificate())?;
         handshake.transcript.add(message.bytes());
         Ok(Expect::ClientCertificateVerify(ExpectCertificateVerify { hellos, application, client_key }).into())
@@ -175,7 +195,7 @@ pub(crate) struct ExpectFinished {
 }
 
 impl ExpectFinished {
-    /// Owes an ACK: the client repeats its flight until it is told.
+    /// Owes an ACK: the client repeats its flight until it is told. And tickets, if they are wanted.
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let Self { hellos, application } = self;
         let verify_data = message.expect(HandshakeType::FINISHED, HANDSHAKE_EPOCH)?;
@@ -190,6 +210,9 @@ impl ExpectFinished {
         handshake.write.retain(|epoch| epoch.epoch() >= APPLICATION_EPOCH);
         handshake.readers.push(Reader::new(APPLICATION_EPOCH, keys(&application.client)?));
         handshake.received.require(APPLICATION_EPOCH);
+        if handshake.config.sends_tickets && handshake.negotiated.takes_tickets {
+            send_tickets(handshake);
+        }
         let established = Established::new(Role::Server, application);
         Ok(Next::Complete(Secrets::Dtls13(Box::new(established))))
     }

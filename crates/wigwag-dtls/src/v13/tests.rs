@@ -1,21 +1,14 @@
-//! The order of messages as a table, and the key schedule against numbers that others computed.
+//! The key schedule against numbers that others computed, and what is refused in protected messages.
 
 use super::hello::RETRY_RANDOM;
 use super::key_schedule::HandshakeSecrets;
 use crate::alert::AlertDescription;
 use crate::crypto::hash;
-use crate::handshake::expect;
-use crate::handshake::first_flight::{self, ExpectClientHello};
-use crate::handshake::fragment::{Message, Reassembly, whole};
+use crate::handshake::fragment::whole;
 use crate::handshake::hello::Random;
-use crate::handshake::{Failure, Handshake};
+use crate::handshake::tests::{Side, received};
 use crate::message::HandshakeType;
-use crate::{Certificate, CipherSuite, Config, Group, HashAlgorithm, Role, Version};
-use expect_test::expect as expected;
-use std::fmt::Write;
-use std::sync::Arc;
-use std::time::Duration;
-use wigwag_sansio::{Rng, Seed};
+use crate::{CipherSuite, Group, HashAlgorithm, Version};
 
 fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
@@ -87,70 +80,9 @@ fn the_key_schedule_is_that_of_the_formulas_with_sha_384() {
     assert_eq!(out[..], bytes("b49c45a7569a497a5c28e7e3310376533f688da3"));
 }
 
-/// A side of a handshake that handles messages as they are given to it, without records.
-struct Side {
-    handshake: Handshake,
-    expect: Option<expect::Expect>,
-}
-
-impl Side {
-    fn pair(group: Group) -> [Self; 2] {
-        let certificates = [1, 2]
-            .map(|n| Arc::new(Certificate::generate(Duration::from_secs(1_790_000_000), Seed::for_test(n)).unwrap()));
-        [Role::Client, Role::Server].map(|role| {
-            let (own, other) = if role == Role::Client { (0, 1) } else { (1, 0) };
-            let mut config = Config::new(role, certificates[own].clone());
-            config.remote_fingerprints = vec![certificates[other].fingerprint(HashAlgorithm::Sha256)];
-            (config.min_version, config.max_version) = (Version::Dtls13, Version::Dtls13);
-            if role == Role::Server {
-                config.groups = vec![group];
-            }
-            let mut handshake = Handshake::new(config, Rng::new(Seed::for_test(3 + own as u64)));
-            let expect = match role {
-                Role::Client => first_flight::start(&mut handshake),
-                Role::Server => expect::Expect::ClientHello(ExpectClientHello { retried: None }),
-            };
-            Self { handshake, expect: Some(expect) }
-        })
-    }
-
-    fn name(&self) -> String {
-        let Some(expect) = &self.expect else { return "Connected".to_owned() };
-        let text = format!("{expect:?}");
-        let name = text.split(['(', ' ']).find(|word| !word.starts_with("Dtls")).unwrap_or_default().to_owned();
-        if text.contains("retried: Some") { format!("{name} (retried)") } else { name }
-    }
-
-    fn handle(&mut self, message: &Message) -> Result<(), Failure> {
-        let expect = self.expect.take().expect("not over");
-        match expect.handle(message, &mut self.handshake)? {
-            expect::Next::Expect(expect) => self.expect = Some(expect),
-            expect::Next::Complete(_) => {}
-        }
-        Ok(())
-    }
-
-    /// The messages of its flight, as the peer would get them.
-    fn flight(&mut self) -> Vec<Message> {
-        let messages = self.handshake.flight.messages();
-        self.handshake.flight.clear();
-        messages.into_iter().map(|(epoch, bytes)| received(epoch, &bytes)).collect()
-    }
-}
-
-/// A message as it comes in an epoch.
-fn received(epoch: u16, bytes: &[u8]) -> Message {
-    let mut reader = crate::codec::Reader::new(bytes);
-    let fragment = crate::handshake::fragment::Fragment::decode(&mut reader).unwrap();
-    let mut reassembly = Reassembly::new(usize::MAX);
-    reassembly.resume(fragment.message_seq);
-    reassembly.insert(epoch, &fragment).unwrap();
-    reassembly.pop().unwrap()
-}
-
 /// The alert with which `who` refuses a message of this type whose body was changed into this.
 fn refusal_by(who: usize, of: HandshakeType, change: impl Fn(&[u8]) -> Vec<u8>) -> AlertDescription {
-    let (mut sides, mut to) = (Side::pair(Group::X25519), 1);
+    let (mut sides, mut to) = (Side::pair(Version::Dtls13, |server| server.groups = vec![Group::X25519]), 1);
     loop {
         let flight = sides[1 - to].flight();
         assert!(!flight.is_empty(), "it is refused");
@@ -237,100 +169,4 @@ fn protected_messages_that_say_what_they_must_not_are_refused() {
     ] {
         assert_eq!(said(extension), alert, "{name}");
     }
-}
-
-/// A row for each message of a handshake: in which state it came, and in which it left.
-fn transitions(group: Group) -> String {
-    let mut table = String::new();
-    let mut sides = Side::pair(group);
-    let mut to = 1;
-    loop {
-        let flight = sides[1 - to].flight();
-        if flight.is_empty() {
-            return table;
-        }
-        for message in flight {
-            let side = &mut sides[to];
-            let (before, who) = (side.name(), ["client", "server"][to]);
-            side.handle(&message).unwrap();
-            let name = format!("{:?}", message.message_type());
-            writeln!(table, "{who}  {before:<24} {name:<20} → {}", side.name()).unwrap();
-        }
-        to = 1 - to;
-    }
-}
-
-#[test]
-fn the_states_of_a_handshake() {
-    expected![[r#"
-        server  ClientHello              ClientHello          → ClientCertificate
-        client  ServerHello              ServerHello          → EncryptedExtensions
-        client  EncryptedExtensions      EncryptedExtensions  → CertificateRequest
-        client  CertificateRequest       CertificateRequest   → ServerCertificate
-        client  ServerCertificate        Certificate          → ServerCertificateVerify
-        client  ServerCertificateVerify  CertificateVerify    → ServerFinished
-        client  ServerFinished           Finished             → Connected
-        server  ClientCertificate        Certificate          → ClientCertificateVerify
-        server  ClientCertificateVerify  CertificateVerify    → ClientFinished
-        server  ClientFinished           Finished             → Connected
-    "#]]
-    .assert_eq(&transitions(Group::X25519));
-}
-
-#[test]
-fn the_states_of_a_handshake_with_another_hello() {
-    expected![[r#"
-        server  ClientHello              ClientHello          → ClientHello (retried)
-        client  ServerHello              ServerHello          → ServerHello (retried)
-        server  ClientHello (retried)    ClientHello          → ClientCertificate
-        client  ServerHello (retried)    ServerHello          → EncryptedExtensions
-        client  EncryptedExtensions      EncryptedExtensions  → CertificateRequest
-        client  CertificateRequest       CertificateRequest   → ServerCertificate
-        client  ServerCertificate        Certificate          → ServerCertificateVerify
-        client  ServerCertificateVerify  CertificateVerify    → ServerFinished
-        client  ServerFinished           Finished             → Connected
-        server  ClientCertificate        Certificate          → ClientCertificateVerify
-        server  ClientCertificateVerify  CertificateVerify    → ClientFinished
-        server  ClientFinished           Finished             → Connected
-    "#]]
-    .assert_eq(&transitions(Group::Secp256r1));
-}
-
-/// Rows 3 and 11 of docs/security.md: no message may be left out, come twice, or come in another's place; and none in an
-/// epoch that is not its own.
-#[test]
-fn in_every_state_every_other_message_is_refused() {
-    let types = [1, 2, 3, 4, 8, 11, 12, 13, 14, 15, 16, 20, 24];
-    let mut refused = 0;
-    // The n-th message of the handshake is replaced.
-    for n in 0..9 {
-        for other in types {
-            for other_epoch in [0, 2, 3] {
-                let mut sides = Side::pair(Group::X25519);
-                let (mut to, mut count) = (1, 0);
-                'handshake: loop {
-                    let flight = sides[1 - to].flight();
-                    assert!(!flight.is_empty(), "the {n}th message comes");
-                    for message in flight {
-                        if count == n {
-                            let is_optional = message.message_type() == HandshakeType::CERTIFICATE_REQUEST;
-                            let is_right = message.message_type().0 == other && message.epoch == other_epoch;
-                            // Without CertificateRequest, there may be a Certificate in its place: one that decodes.
-                            if is_right || is_optional && other == 11 {
-                                break 'handshake;
-                            }
-                            let forged = message.with_type(HandshakeType(other), other_epoch);
-                            assert!(sides[to].handle(&forged).is_err(), "{n}: {other} in {other_epoch}");
-                            refused += 1;
-                            break 'handshake;
-                        }
-                        sides[to].handle(&message).unwrap();
-                        count += 1;
-                    }
-                    to = 1 - to;
-                }
-            }
-        }
-    }
-    assert!(refused > 300, "{refused}");
 }

@@ -4,7 +4,10 @@ use crate::common::{A, Pair, Z, as_it_is, configs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
-use wigwag_dtls::{AlertDescription, Certificate, CloseReason, Config, Error, HashAlgorithm, SignatureScheme, Signer};
+use wigwag_dtls::{
+    AlertDescription, Certificate, CloseReason, Config, Error, HashAlgorithm, SignatureScheme, Signer, Verifier,
+    Version,
+};
 use wigwag_sansio::Seed;
 
 const LIMIT: Duration = Duration::from_secs(100);
@@ -59,6 +62,83 @@ fn keys_that_prove_too_little_or_that_nobody_verifies_are_refused() {
         assert_eq!(Certificate::from_pem(text, a).map(|_| ()), Err(Error::InvalidCertificate));
         assert_eq!(Certificate::from_pem(a, text).map(|_| ()), Err(Error::InvalidKey));
     }
+}
+
+/// The bytes of the only block of a text in PEM.
+fn der(pem: &str) -> Vec<u8> {
+    pem_rfc7468::decode_vec(pem.as_bytes()).expect("a block").1
+}
+
+#[test]
+fn a_key_is_read_in_the_form_that_its_kind_has_and_comes_back_in_pkcs8() {
+    let others = pem!["p256-sec1", "p384-sec1", "rsa2048-pkcs1"];
+    for ((name, pem), (_, key)) in pem!["p256", "p384", "rsa2048"].into_iter().zip(others) {
+        let pkcs8 = from_pem(pem).unwrap().private_key().unwrap();
+        let of_pem = Certificate::from_pem(pem, key).unwrap();
+        let of_der = Certificate::from_der(of_pem.der(), &der(key)).unwrap();
+        for certificate in [of_pem, of_der] {
+            assert_eq!(certificate.private_key().unwrap().secret_bytes(), pkcs8.secret_bytes(), "{name}");
+        }
+    }
+    // What `openssl ecparam -genkey` writes has the curve before the key.
+    let [(_, pem)] = pem!["p256"];
+    let [(_, key), ..] = others;
+    let curve = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    assert!(Certificate::from_pem(pem, &format!("{curve}{key}")).is_ok());
+    let [(_, other)] = pem!["p384"];
+    assert_eq!(Certificate::from_pem(other, key).map(|_| ()), Err(Error::KeyMismatch));
+}
+
+/// Believes nobody but who shows this.
+#[derive(Debug)]
+struct Shown(Vec<Vec<u8>>);
+
+impl Verifier for Shown {
+    fn verify(&self, certificate: &[u8], intermediates: &[&[u8]]) -> Result<(), AlertDescription> {
+        let is_shown = std::iter::once(&certificate).chain(intermediates).eq(&self.0);
+        if is_shown { Ok(()) } else { Err(AlertDescription::UnknownCa) }
+    }
+}
+
+#[test]
+fn a_verifier_is_shown_the_whole_chain_in_its_order_and_a_fingerprint_is_of_the_first() {
+    let texts = pem!["p256", "rsa2048", "p384"].map(|(_, pem)| pem);
+    let chain = texts.map(|pem| from_pem(pem).unwrap().der().to_vec());
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for who in [A, Z] {
+            let certificate = from_pem(&texts.concat()).unwrap();
+            assert_eq!((certificate.der(), certificate.intermediates()), (&*chain[0], &chain[1..]));
+            let mut configs = with_certificate(who, certificate, HashAlgorithm::Sha256);
+            for config in &mut configs {
+                (config.min_version, config.max_version) = (version, version);
+            }
+            let mut by_fingerprint = Pair::with(configs.clone(), 1);
+            by_fingerprint.run(LIMIT, as_it_is);
+            by_fingerprint.assert_alive();
+            assert_eq!(by_fingerprint.peers[1 - who].peer_certificate_der(), Some(&*chain[0]));
+            for (shown, is_believed) in [(chain.to_vec(), true), (chain[..2].to_vec(), false)] {
+                configs[1 - who].verifier = Some(Arc::new(Shown(shown)));
+                let mut pair = Pair::with(configs.clone(), 1);
+                pair.run(LIMIT, as_it_is);
+                assert_eq!(pair.connected[1 - who], is_believed, "{:?}", pair.closed);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chain_is_made_of_certificates_and_no_longer_than_others_take() {
+    let [(_, leaf), (_, other)] = pem!["p256", "rsa2048"];
+    let der = from_pem(other).unwrap().der().to_vec();
+    let with = |chain: Vec<Vec<u8>>| from_pem(leaf).unwrap().with_intermediates(chain).map(|_| ());
+    assert_eq!(with(vec![der.clone(); 3]), Ok(()));
+    assert_eq!(with(vec![]), Ok(()));
+    for bad in [b"no certificate".to_vec(), [&*der, &[0]].concat(), der[1..].to_vec(), vec![]] {
+        assert_eq!(with(vec![der.clone(), bad]), Err(Error::InvalidCertificate));
+    }
+    assert_eq!(with(vec![der; 32 * 1024 / 500]), Err(Error::InvalidCertificate));
+    let torn = format!("{leaf}-----BEGIN CERTIFICATE-----\nMII!\n-----END CERTIFICATE-----\n");
+    assert_eq!(from_pem(&torn).map(|_| ()), Err(Error::InvalidCertificate));
 }
 
 #[test]

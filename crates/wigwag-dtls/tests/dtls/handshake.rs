@@ -422,7 +422,7 @@ fn a_server_knows_its_client_if_it_asks() {
 struct Nobody;
 
 impl Verifier for Nobody {
-    fn verify(&self, _certificate: &[u8]) -> Result<(), AlertDescription> {
+    fn verify(&self, _certificate: &[u8], _intermediates: &[&[u8]]) -> Result<(), AlertDescription> {
         Err(AlertDescription::UnknownCa)
     }
 }
@@ -431,7 +431,7 @@ impl Verifier for Nobody {
 struct Anybody;
 
 impl Verifier for Anybody {
-    fn verify(&self, _certificate: &[u8]) -> Result<(), AlertDescription> {
+    fn verify(&self, _certificate: &[u8], _intermediates: &[&[u8]]) -> Result<(), AlertDescription> {
         Ok(())
     }
 }

@@ -10,3 +10,4 @@ mod handshake;
 mod hostile;
 mod limits;
 mod network;
+mod schedules;

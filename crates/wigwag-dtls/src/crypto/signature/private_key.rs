@@ -7,6 +7,7 @@ use crate::codec::Numbers;
 use crate::crypto::backend::KeyPair;
 use crate::crypto::random::Randomness;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use rsa::pkcs1::DecodeRsaPrivateKey;
 use std::fmt;
 use std::sync::Arc;
 use wigwag_sansio::Rng;
@@ -25,11 +26,15 @@ pub(crate) enum PrivateKey {
 }
 
 impl PrivateKey {
-    fn from_pkcs8(der: &[u8]) -> Option<Self> {
-        let p256 = || p256::SecretKey::from_pkcs8_der(der).ok().map(|secret| Self::P256(secret.into()));
-        let p384 = || p384::SecretKey::from_pkcs8_der(der).ok().map(|secret| Self::P384(secret.into()));
+    /// In PKCS #8, or as keys of its kind were written before: in SEC 1, in PKCS #1.
+    fn from_der(der: &[u8]) -> Option<Self> {
+        let p256 = || p256::SecretKey::from_der(der).ok().map(|secret| Self::P256(secret.into()));
+        let p384 = || p384::SecretKey::from_der(der).ok().map(|secret| Self::P384(secret.into()));
         let ed25519 = || ed25519_dalek::SigningKey::from_pkcs8_der(der).ok().map(|key| Self::Ed25519(Box::new(key)));
-        let rsa = || rsa::PrivateKey::from_pkcs8_der(der).ok().map(|key| Self::Rsa(Box::new(key)));
+        let rsa = || {
+            let pkcs1 = |_| rsa::PrivateKey::from_pkcs1_der(der);
+            rsa::PrivateKey::from_pkcs8_der(der).or_else(pkcs1).ok().map(|key| Self::Rsa(Box::new(key)))
+        };
         p256().or_else(p384).or_else(ed25519).or_else(rsa)
     }
 
@@ -92,8 +97,8 @@ impl SigningKey {
         Self::new(PrivateKey::Rsa(Box::new(key)))
     }
 
-    pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Self> {
-        PrivateKey::from_pkcs8(der).and_then(Self::new)
+    pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
+        PrivateKey::from_der(der).and_then(Self::new)
     }
 
     /// `None` if the key is the user's.

@@ -1,7 +1,7 @@
 //! Two of ours, and a wire that loses, repeats and cuts.
 
 use super::{LIMIT, configs, established, pair};
-use crate::common::{A, Pair, Z, as_it_is, assert_same_keys, plaintext};
+use crate::common::{A, Pair, Z, as_it_is, assert_same_keys, configs_of, plaintext};
 use std::time::Duration;
 use wigwag_dtls::{CipherSuite, CloseReason, Connection, Group, SrtpProfile, Version};
 use wigwag_sansio::{Rng, Seed};
@@ -374,4 +374,74 @@ fn more_than_255_hashes_are_not_exported() {
     assert_eq!(export(255 * 32 + 1), Err(wigwag_dtls::Error::InvalidExporter));
     let long = "x".repeat(250);
     assert_eq!(pair.peers[A].export_keying_material(&long, None, &mut [0]), Err(wigwag_dtls::Error::InvalidExporter));
+}
+
+/// RFC 9147 §7.1: what nobody can read yet is answered with an ACK of nothing, and the server's flight comes again before its
+/// timer says so.
+#[test]
+fn what_comes_before_the_server_hello_is_answered_by_an_empty_ack() {
+    let mut configs = configs();
+    configs.iter_mut().for_each(|config| config.groups = vec![Group::X25519]);
+    configs[A].min_version = Version::Dtls12;
+    let mut pair = Pair::with(configs, 1);
+    pair.mtu = 300;
+    let begin = pair.now;
+    let (mut is_lost, mut acks) = (false, vec![]);
+    pair.run(LIMIT, |to, datagram| {
+        let is_hello = to == A && datagram[0] == 22;
+        if to == Z && datagram[0] == 26 {
+            acks.push(datagram.clone());
+        }
+        if is_hello && !std::mem::replace(&mut is_lost, true) { vec![] } else { vec![datagram] }
+    });
+    pair.assert_alive();
+    assert_eq!(acks, [plaintext(26, 0, 1, &[0, 0])]);
+    // A quarter of the 200 ms for which a flight waits.
+    assert_eq!(pair.now - begin, Duration::from_millis(50));
+    assert_eq!(pair.peers.each_ref().map(|peer| peer.stats().retransmissions), [0, 0]);
+    assert_eq!(pair.peers[Z].stats().repetitions, 1);
+}
+
+/// Anybody can send what looks so: it costs a datagram in a while, and not the handshake, of whichever version.
+#[test]
+fn noise_before_the_server_hello_provokes_few_acks_and_ends_nothing() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let mut configs = configs_of(version);
+        configs[A].max_version = Version::Dtls13;
+        let mut pair = Pair::with(configs, 1);
+        pair.poll(A);
+        let hello = std::mem::take(&mut pair.wire);
+        for n in 0..1000 {
+            pair.deliver(A, &[&[0x2E, 0, n as u8, 0, 40][..], &[7; 40]].concat());
+        }
+        assert_eq!(pair.poll(A), 0);
+        pair.now += Duration::from_millis(50);
+        pair.peers[A].handle_timeout(pair.now);
+        assert_eq!(pair.poll(A), 1);
+        assert_eq!(pair.wire.pop_front().unwrap().1, plaintext(26, 0, hello.len() as u64, &[0, 0]));
+        pair.deliver(A, &[&[0x2E, 0, 1, 0, 40][..], &[7; 40]].concat());
+        pair.wire = hello;
+        pair.run(LIMIT, as_it_is);
+        pair.assert_alive();
+        assert_eq!(pair.peers[A].version(), Some(version));
+    }
+}
+
+/// As often as a ClientHello that comes again: once a period.
+#[test]
+fn forged_acks_of_nothing_have_a_flight_sent_twice_at_most() {
+    let mut pair = pair(1);
+    pair.poll(A);
+    while let Some((to, datagram)) = pair.wire.pop_front() {
+        pair.deliver(to, &datagram);
+    }
+    let flight = pair.poll(Z);
+    pair.now += Duration::from_millis(100);
+    for n in 0..1000 {
+        pair.deliver(Z, &plaintext(26, 0, n, &[0, 0]));
+        pair.poll(Z);
+    }
+    assert_eq!((pair.sent[Z], pair.peers[Z].stats().repetitions), (2 * flight, 1));
+    pair.run(LIMIT, as_it_is);
+    pair.assert_alive();
 }

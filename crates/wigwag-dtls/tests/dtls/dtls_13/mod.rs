@@ -6,6 +6,7 @@ mod hellos;
 mod hostile;
 mod key_update;
 mod network;
+mod tickets;
 mod versions;
 
 use crate::common::{Pair, as_it_is, configs_of};

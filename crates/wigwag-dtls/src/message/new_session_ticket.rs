@@ -1,0 +1,26 @@
+//! NewSessionTicket of DTLS 1.3 (RFC 8446 §4.6.1). What comes is thrown away unread, so this is only written.
+
+use crate::codec::{Length, put_vec};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewSessionTicket<'a> {
+    /// How long the client may keep it, in seconds.
+    pub(crate) lifetime: u32,
+    /// Hides how old it is when it comes back.
+    pub(crate) age_add: u32,
+    /// Another one for each ticket of a connection.
+    pub(crate) nonce: &'a [u8],
+    /// Not empty.
+    pub(crate) ticket: &'a [u8],
+}
+
+impl NewSessionTicket<'_> {
+    /// Without extensions.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.lifetime.to_be_bytes());
+        out.extend_from_slice(&self.age_add.to_be_bytes());
+        put_vec(out, Length::U8, |out| out.extend_from_slice(self.nonce));
+        put_vec(out, Length::U16, |out| out.extend_from_slice(self.ticket));
+        put_vec(out, Length::U16, |_| {});
+    }
+}
