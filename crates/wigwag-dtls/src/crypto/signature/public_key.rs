@@ -1,11 +1,13 @@
 //! Public keys: those of peers.
 
 use super::SignatureScheme;
+use crate::Version;
 use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::pkcs8::DecodePublicKey;
 use rsa::traits::PublicKeyParts;
 use rsa::{pkcs1v15, pss};
-use sha2::{Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// The lengths of RSA keys that are believed, in bits: shorter ones prove too little, longer ones cost too much.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
@@ -59,19 +61,31 @@ impl VerifyingKey {
         matches!(self, Self::Rsa(_))
     }
 
+    /// Whether this is its signature of the message.
+    ///
+    /// The numbers of ECDSA name a hash and a curve in DTLS 1.3 (RFC 8446 §4.2.3); in 1.2 a hash alone, and the curve is that
+    /// of the key (RFC 5246 §7.4.1.4.1).
     #[must_use]
-    pub(crate) fn verify(&self, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
-        match (self, scheme) {
-            (Self::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
-                p256::ecdsa::DerSignature::from_bytes(signature).is_ok_and(|der| key.verify(message, &der).is_ok())
+    pub(crate) fn verify(&self, version: Version, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
+        if version == Version::Dtls13 && !self.schemes().contains(&scheme) {
+            return false;
+        }
+        let hash = || match scheme {
+            SignatureScheme::EcdsaSecp256r1Sha256 => Some(Sha256::digest(message).to_vec()),
+            SignatureScheme::EcdsaSecp384r1Sha384 => Some(Sha384::digest(message).to_vec()),
+            _ => None,
+        };
+        match self {
+            Self::P256(key) => p256::ecdsa::DerSignature::from_bytes(signature)
+                .is_ok_and(|der| hash().is_some_and(|hash| key.verify_prehash(&hash, &der).is_ok())),
+            Self::P384(key) => p384::ecdsa::DerSignature::from_bytes(signature)
+                .is_ok_and(|der| hash().is_some_and(|hash| key.verify_prehash(&hash, &der).is_ok())),
+            Self::Ed25519(key) => {
+                let signature = ed25519_dalek::Signature::from_slice(signature);
+                scheme == SignatureScheme::Ed25519
+                    && signature.is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
             }
-            (Self::P384(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
-                p384::ecdsa::DerSignature::from_bytes(signature).is_ok_and(|der| key.verify(message, &der).is_ok())
-            }
-            (Self::Ed25519(key), SignatureScheme::Ed25519) => ed25519_dalek::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            (Self::Rsa(key), _) => verify_rsa(key, scheme, message, signature),
-            (Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => false,
+            Self::Rsa(key) => verify_rsa(key, scheme, message, signature),
         }
     }
 }
