@@ -301,9 +301,9 @@ impl Connection {
         &self.handshake.config
     }
 
-    /// Whether anything was sent to the peer. Who was only asked for a cookie is nobody yet.
+    /// Whether anything was sent to the peer, if not with the keys of now. Who was only asked for a cookie is nobody yet.
     fn is_known(&self) -> bool {
-        !self.awaits_hello() && self.handshake.write.iter().any(WriteEpoch::is_used)
+        self.is_connected() || !self.awaits_hello() && self.handshake.write.iter().any(WriteEpoch::is_used)
     }
 
     /// The handshake is complete: the peer has the key of a certificate whose fingerprint was signalled.

@@ -171,6 +171,12 @@ pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, message: &[u8]
         (VerifyingKey::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
             is_signed(&signature::ECDSA_P256_SHA256_ASN1, key.to_sec1_point(false).as_bytes())
         }
+        (VerifyingKey::P256(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
+            is_signed(&signature::ECDSA_P256_SHA384_ASN1, key.to_sec1_point(false).as_bytes())
+        }
+        (VerifyingKey::P384(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
+            is_signed(&signature::ECDSA_P384_SHA256_ASN1, key.to_sec1_point(false).as_bytes())
+        }
         (VerifyingKey::P384(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
             is_signed(&signature::ECDSA_P384_SHA384_ASN1, key.to_sec1_point(false).as_bytes())
         }

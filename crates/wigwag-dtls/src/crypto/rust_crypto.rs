@@ -9,10 +9,11 @@ use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use ml_kem::kem::{Decapsulate, KeyExport};
 use ml_kem::{MlKem768, ml_kem_768};
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::signature::{RandomizedSigner, SignatureEncoding, Signer, Verifier};
 use p256::elliptic_curve::point::AffineCoordinates;
 use rsa::{pkcs1v15, pss};
-use sha2::{Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use wigwag_sansio::Rng;
 use zeroize::Zeroizing;
 
@@ -189,17 +190,22 @@ fn sign_rsa(key: &rsa::PrivateKey, scheme: SignatureScheme, message: &[u8], rng:
 
 /// Whether the key's owner has signed the message so.
 pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
-    match (key, scheme) {
-        (VerifyingKey::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
-            p256::ecdsa::DerSignature::from_bytes(signature).is_ok_and(|der| key.verify(message, &der).is_ok())
+    let hash = || match scheme {
+        SignatureScheme::EcdsaSecp256r1Sha256 => Some(Sha256::digest(message).to_vec()),
+        SignatureScheme::EcdsaSecp384r1Sha384 => Some(Sha384::digest(message).to_vec()),
+        _ => None,
+    };
+    match key {
+        VerifyingKey::P256(key) => p256::ecdsa::DerSignature::from_bytes(signature)
+            .is_ok_and(|der| hash().is_some_and(|hash| key.verify_prehash(&hash, &der).is_ok())),
+        VerifyingKey::P384(key) => p384::ecdsa::DerSignature::from_bytes(signature)
+            .is_ok_and(|der| hash().is_some_and(|hash| key.verify_prehash(&hash, &der).is_ok())),
+        VerifyingKey::Ed25519(key) => {
+            let signature = ed25519_dalek::Signature::from_slice(signature);
+            scheme == SignatureScheme::Ed25519
+                && signature.is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
         }
-        (VerifyingKey::P384(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
-            p384::ecdsa::DerSignature::from_bytes(signature).is_ok_and(|der| key.verify(message, &der).is_ok())
-        }
-        (VerifyingKey::Ed25519(key), SignatureScheme::Ed25519) => ed25519_dalek::Signature::from_slice(signature)
-            .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-        (VerifyingKey::Rsa(key), _) => verify_rsa(key, scheme, message, signature),
-        (VerifyingKey::P256(_) | VerifyingKey::P384(_) | VerifyingKey::Ed25519(_), _) => false,
+        VerifyingKey::Rsa(key) => verify_rsa(key, scheme, message, signature),
     }
 }
 

@@ -7,7 +7,7 @@ use super::kx::Curve;
 use super::prf::prf;
 use super::signature::{PrivateKey, SignatureScheme, SigningKey, VerifyingKey};
 use super::x509;
-use crate::{Certificate, CipherSuite, HashAlgorithm};
+use crate::{Certificate, CipherSuite, HashAlgorithm, Version};
 use serde_json::Value;
 use wigwag_sansio::{Rng, Seed};
 
@@ -95,6 +95,8 @@ macro_rules! pem {
     };
 }
 
+const VERSIONS: [Version; 2] = [Version::Dtls12, Version::Dtls13];
+
 /// Keys and signatures by OpenSSL.
 fn signatures() -> Vec<(Certificate, SignatureScheme, Vec<u8>)> {
     let pems = [pem!("p256"), pem!("p384"), pem!("ed25519"), pem!("rsa2048")];
@@ -111,20 +113,21 @@ fn signatures() -> Vec<(Certificate, SignatureScheme, Vec<u8>)> {
 #[test]
 fn each_scheme_verifies_what_openssl_has_signed_and_nothing_else() {
     let signatures = signatures();
-    assert_eq!(signatures.len(), SignatureScheme::ALL.len());
-    for (certificate, scheme, signature) in &signatures {
+    assert_eq!(signatures.len(), SignatureScheme::ALL.len() + 2, "and both curves with the other's hash");
+    for ((certificate, scheme, signature), version) in signatures.iter().flat_map(|of| VERSIONS.map(|v| (of, v))) {
         let public = x509::public_key(certificate.der()).unwrap();
-        assert!(public.verify(*scheme, b"sample", signature), "{scheme:?}");
-        assert!(!public.verify(*scheme, b"simple", signature), "{scheme:?}");
+        let is_for = version == Version::Dtls12 || public.schemes().contains(scheme);
+        assert_eq!(public.verify(version, *scheme, b"sample", signature), is_for, "{scheme:?} {version:?}");
+        assert!(!public.verify(version, *scheme, b"simple", signature), "{scheme:?}");
         let mut flipped = signature.clone();
         flipped[signature.len() / 2] ^= 1;
-        assert!(!public.verify(*scheme, b"sample", &flipped), "{scheme:?}");
+        assert!(!public.verify(version, *scheme, b"sample", &flipped), "{scheme:?}");
         let longer = [&signature[..], &[0]].concat();
         for wrong in [&signature[..signature.len() - 1], &[], &longer] {
-            assert!(!public.verify(*scheme, b"sample", wrong), "{scheme:?}");
+            assert!(!public.verify(version, *scheme, b"sample", wrong), "{scheme:?}");
         }
         for other in SignatureScheme::ALL.iter().filter(|other| *other != scheme) {
-            assert!(!public.verify(*other, b"sample", signature), "{scheme:?} as {other:?}");
+            assert!(!public.verify(version, *other, b"sample", signature), "{scheme:?} as {other:?}");
         }
     }
 }
@@ -137,7 +140,8 @@ fn each_scheme_signs_what_it_verifies_and_no_other_key_does() {
         for each in SignatureScheme::ALL {
             let signature = key.sign(*each, b"sample", &mut rng);
             assert_eq!(signature.is_some(), key.schemes().contains(each), "{scheme:?}");
-            assert!(signature.is_none_or(|signature| public.verify(*each, b"sample", &signature)), "{scheme:?}");
+            let is_verified = |signature: Vec<u8>| VERSIONS.map(|v| public.verify(v, *each, b"sample", &signature));
+            assert!(signature.is_none_or(|signature| is_verified(signature) == [true; 2]), "{scheme:?}");
         }
     }
 }

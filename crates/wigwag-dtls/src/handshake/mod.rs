@@ -184,7 +184,7 @@ impl Handshake {
         let illegal = |why| Failure::refused(AlertDescription::IllegalParameter, why);
         let scheme = schemes.find(|accepted| accepted.wire() == scheme);
         let scheme = scheme.ok_or(illegal("the peer signed with an algorithm not offered"))?;
-        let is_possible = key.schemes().contains(&scheme);
+        let is_possible = key.can_sign(version, scheme);
         is_possible.then_some(scheme).ok_or(illegal("the peer signed with an algorithm that is not for its key"))
     }
 

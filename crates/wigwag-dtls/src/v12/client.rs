@@ -74,7 +74,7 @@ impl ExpectServerKeyExchange {
         let scheme = handshake.accept(Version::Dtls12, &self.server_key, exchange.scheme)?;
         let Hellos { client_random, server_random, .. } = &self.hellos;
         let signed = ServerKeyExchange::signed(client_random, server_random, exchange.group, exchange.public_key);
-        if !self.server_key.verify(scheme, &signed, exchange.signature) {
+        if !self.server_key.verify(Version::Dtls12, scheme, &signed, exchange.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the server's signature is wrong"));
         }
         handshake.negotiated.group = Some(group);

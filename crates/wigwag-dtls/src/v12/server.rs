@@ -149,7 +149,7 @@ impl ExpectCertificateVerify {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, 0)?)?;
         let scheme = handshake.accept(Version::Dtls12, &self.client_key, verify.scheme)?;
-        if !self.client_key.verify(scheme, handshake.transcript.bytes(), verify.signature) {
+        if !self.client_key.verify(Version::Dtls12, scheme, handshake.transcript.bytes(), verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the client's signature is wrong"));
         }
         handshake.transcript.add(message.bytes());

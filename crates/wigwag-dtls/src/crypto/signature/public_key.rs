@@ -1,6 +1,7 @@
 //! Public keys: those of peers.
 
 use super::SignatureScheme;
+use crate::Version;
 use crate::crypto::backend;
 use p256::pkcs8::DecodePublicKey;
 use rsa::traits::PublicKeyParts;
@@ -57,8 +58,22 @@ impl VerifyingKey {
         matches!(self, Self::Rsa(_))
     }
 
+    /// Whether a signature of this scheme can be its own.
+    ///
+    /// The numbers of ECDSA name a hash and a curve in DTLS 1.3 (RFC 8446 §4.2.3); in 1.2 a hash alone, and the curve is that
+    /// of the key (RFC 5246 §7.4.1.4.1).
+    pub(crate) fn can_sign(&self, version: Version, scheme: SignatureScheme) -> bool {
+        const ECDSA: [SignatureScheme; 2] =
+            [SignatureScheme::EcdsaSecp256r1Sha256, SignatureScheme::EcdsaSecp384r1Sha384];
+        match self {
+            Self::P256(_) | Self::P384(_) if version == Version::Dtls12 => ECDSA.contains(&scheme),
+            Self::P256(_) | Self::P384(_) | Self::Ed25519(_) | Self::Rsa(_) => self.schemes().contains(&scheme),
+        }
+    }
+
+    /// Whether this is its signature of the message.
     #[must_use]
-    pub(crate) fn verify(&self, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
-        backend::verify(self, scheme, message, signature)
+    pub(crate) fn verify(&self, version: Version, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
+        self.can_sign(version, scheme) && backend::verify(self, scheme, message, signature)
     }
 }

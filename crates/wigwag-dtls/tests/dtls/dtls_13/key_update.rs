@@ -35,6 +35,19 @@ fn keys_are_replaced_in_one_direction_or_both() {
 }
 
 /// RFC 9147 §8: nothing is sent with the new keys before the peer has said that it has them.
+/// Whoever has new keys and has not used them yet is known to the peer by the old ones.
+#[test]
+fn a_goodbye_comes_also_when_it_is_the_first_under_new_keys() {
+    for who in [A, Z] {
+        let mut pair = established(1);
+        pair.peers[who].update_keys(false);
+        settle(&mut pair);
+        pair.peers[who].close();
+        settle(&mut pair);
+        assert_eq!(pair.closed[1 - who], Some(CloseReason::CloseNotify));
+    }
+}
+
 #[test]
 fn new_keys_wait_for_the_acknowledgement() {
     let mut pair = established(1);
