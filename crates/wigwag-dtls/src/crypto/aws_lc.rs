@@ -36,13 +36,7 @@ impl Cipher {
         tag.as_ref().try_into().ok()
     }
 
-    pub(super) fn open(
-        &self,
-        nonce: [u8; NONCE_LEN],
-        additional: &[u8],
-        body: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> bool {
+    pub(super) fn open(&self, nonce: [u8; NONCE_LEN], additional: &[u8], body: &mut [u8], tag: &[u8; TAG_LEN]) -> bool {
         let nonce = Nonce::assume_unique_for_key(nonce);
         self.0.open_in_place_separate_tag(nonce, Aad::from(additional), tag, body).is_ok()
     }
@@ -71,7 +65,7 @@ impl EcdhKey {
         // It would take a whole SubjectPublicKeyInfo too. RFC 8422 §5.4: only the uncompressed form of a point.
         let is_bare = if *algorithm == X25519 { peer.len() == 32 } else { peer.first() == Some(&4) };
         let peer = is_bare.then_some(UnparsedPublicKey::new(algorithm, peer))?;
-        agreement::agree(&self.0, peer, None, |shared| Ok(Zeroizing::new(shared.to_vec()))).ok()
+        agreement::agree(&self.0, peer, (), |shared| Ok(Zeroizing::new(shared.to_vec()))).ok()
     }
 }
 

@@ -43,13 +43,7 @@ impl Cipher {
         tag.ok().map(Into::into)
     }
 
-    pub(super) fn open(
-        &self,
-        nonce: [u8; NONCE_LEN],
-        additional: &[u8],
-        body: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> bool {
+    pub(super) fn open(&self, nonce: [u8; NONCE_LEN], additional: &[u8], body: &mut [u8], tag: &[u8; TAG_LEN]) -> bool {
         let (nonce, tag) = (&nonce.into(), tag.into());
         let opened = match self {
             Self::Aes128Gcm(cipher) => cipher.decrypt_inout_detached(nonce, additional, body.into(), tag),

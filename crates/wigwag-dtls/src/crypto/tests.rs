@@ -1,8 +1,8 @@
 //! Vectors of others. Those of NIST and of another stack are read from `$WIGWAG_TESTDATA`, if that is set.
 
 use super::aead::Aead;
-use super::hash;
 use super::backend::EcdhKey;
+use super::hash;
 use super::kx::Curve;
 use super::prf::prf;
 use super::signature::{PrivateKey, SignatureScheme, SigningKey, VerifyingKey};
