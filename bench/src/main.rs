@@ -2,8 +2,11 @@
 //!
 //! Absolute figures say little on a shared machine; the ratios do.
 
+#[cfg(feature = "compiled")]
 mod dtls;
 mod sdp;
+#[cfg(feature = "compiled")]
+mod srtp;
 mod stun;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -13,6 +16,7 @@ const TURNS: usize = 41;
 const TURN_NS: f64 = 15e6;
 
 /// The cryptography that ours was built with.
+#[cfg(feature = "compiled")]
 const BACKEND: &str = if cfg!(feature = "aws-lc-rs") { "aws-lc-rs" } else { "RustCrypto" };
 
 /// A piece of work, done by us and by a peer.
@@ -35,8 +39,13 @@ fn main() {
     if is_wanted("stun") {
         rows.push(stun::check());
     }
+    #[cfg(feature = "compiled")]
     if is_wanted("dtls") {
         rows.extend(dtls::rows());
+    }
+    #[cfg(feature = "compiled")]
+    if is_wanted("srtp") {
+        rows.extend(srtp::rows());
     }
     let measured: Vec<_> = rows.into_iter().map(report).collect();
     if options.iter().any(|option| option == "--json") {

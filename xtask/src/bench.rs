@@ -3,8 +3,15 @@
 use crate::{Error, Tally, process};
 use serde_json::{Value, json};
 
-/// The builds of ours that are measured: with RustCrypto, and with the faster cryptography where a part has any.
-const BUILDS: [&[&str]; 2] = [&[], &["--features", "aws-lc-rs"]];
+/// What can be measured, and in which builds of the program: what encrypts, with each backend, beside peers that are compiled
+/// for it.
+const PARTS: [(&str, &[&str]); 4] =
+    [("sdp", &[PURE]), ("stun", &[PURE]), ("dtls", &[RUST_CRYPTO, AWS_LC_RS]), ("srtp", &[RUST_CRYPTO, AWS_LC_RS])];
+
+// The features of the builds.
+const PURE: &str = "";
+const RUST_CRYPTO: &str = "compiled";
+const AWS_LC_RS: &str = "compiled,aws-lc-rs";
 
 /// Measure wigwag beside other stacks in one run (the program of the workspace in bench/).
 ///
@@ -13,7 +20,7 @@ const BUILDS: [&[&str]; 2] = [&[], &["--features", "aws-lc-rs"]];
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to measure; all by default.
-    #[arg(value_parser = ["sdp", "stun", "dtls"])]
+    #[arg(value_parser = PARTS.map(|(name, _)| name))]
     parts: Vec<String>,
 }
 
@@ -21,10 +28,11 @@ impl Args {
     pub(crate) fn run(&self, json: bool) -> Result<Tally, Error> {
         let mut rows = Vec::new();
         let mut tally = Tally::default();
-        for features in BUILDS {
-            let parts = self.parts_of(features.is_empty());
+        for build in [PURE, RUST_CRYPTO, AWS_LC_RS] {
+            let parts = PARTS.iter().filter(|(name, builds)| self.wants(name) && builds.contains(&build));
+            let parts: Vec<_> = parts.map(|(name, _)| *name).collect();
             if !parts.is_empty() {
-                tally += measure(features, &parts, &mut rows)?;
+                tally += measure(build, &parts, &mut rows)?;
             }
         }
         if json {
@@ -33,31 +41,25 @@ impl Args {
         Ok(tally)
     }
 
-    /// Those that a build measures.
-    fn parts_of(&self, is_first: bool) -> Vec<&str> {
-        let encrypts = |part: &str| part == "dtls";
-        let all = if self.parts.is_empty() {
-            vec!["sdp", "stun", "dtls"]
-        } else {
-            self.parts.iter().map(String::as_str).collect()
-        };
-        all.into_iter().filter(|part| is_first || encrypts(part)).collect()
+    fn wants(&self, part: &str) -> bool {
+        self.parts.is_empty() || self.parts.iter().any(|wanted| wanted == part)
     }
 }
 
 /// Runs one build of the program, whose rows come last.
-fn measure(features: &[&str], parts: &[&str], rows: &mut Vec<Value>) -> Result<Tally, Error> {
+fn measure(features: &str, parts: &[&str], rows: &mut Vec<Value>) -> Result<Tally, Error> {
     let manifest = ["run", "--quiet", "--release", "--manifest-path", "bench/Cargo.toml"];
     let mut command = process::cargo_beside(&manifest);
-    command.args(features).args(["--", "--json"]).args(parts);
-    let status = process::stream(&mut command, |line| {
-        match serde_json::from_str::<Value>(line)
-            .ok()
-            .and_then(|mut value| value["rows"].as_array_mut().map(std::mem::take))
-        {
-            Some(found) => rows.extend(found),
-            None => println!("{line}"),
-        }
+    command.args(["--features", features, "--", "--json"]).args(parts);
+    let status = process::stream(&mut command, |line| match rows_of(line) {
+        Some(found) => rows.extend(found),
+        None => println!("{line}"),
     })?;
     Ok(Tally::of(status.success()))
+}
+
+/// What a line in JSON says, if it is one.
+fn rows_of(line: &str) -> Option<Vec<Value>> {
+    let mut value: Value = serde_json::from_str(line).ok()?;
+    value.get_mut("rows")?.as_array_mut().map(std::mem::take)
 }

@@ -55,7 +55,12 @@ fn name(version: Version) -> &'static str {
     }
 }
 
-fn handshake(version: Version, group: Group, peer_name: &'static str, mut peer: impl Connect + 'static) -> Row<'static> {
+fn handshake(
+    version: Version,
+    group: Group,
+    peer_name: &'static str,
+    mut peer: impl Connect + 'static,
+) -> Row<'static> {
     let mut ours = ours::Setup::new(version, group);
     Row {
         work: format!("{} handshake, {group:?}, {BACKEND}", name(version)),

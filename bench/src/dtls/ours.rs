@@ -3,7 +3,9 @@
 use super::{Connect, MTU, Pair};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wigwag_dtls::{Certificate, CipherSuite, Config, Connection, Event, Group, HashAlgorithm, Role, SrtpProfile, Version};
+use wigwag_dtls::{
+    Certificate, CipherSuite, Config, Connection, Event, Group, HashAlgorithm, Role, SrtpProfile, Version,
+};
 use wigwag_sansio::Seed;
 
 /// Of the certificates, since 1970.

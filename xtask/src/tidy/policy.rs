@@ -73,6 +73,8 @@ pub(super) const STACKS: &[&str] = &[
     "openssl",
     "openssl-sys",
     "rtc",
+    "rtc-dtls",
+    "rtc-srtp",
     "sctp-proto",
     "str0m",
     "stun-types",
@@ -89,6 +91,7 @@ pub(super) const STACKS: &[&str] = &[
 pub(super) const CIPHERS: &[&str] = &[
     "aes",
     "aes_gcm",
+    "aws_lc_rs",
     "chacha20",
     "chacha20poly1305",
     "ctr",

@@ -65,7 +65,7 @@ impl EcdhKey {
         // It would take a whole SubjectPublicKeyInfo too. RFC 8422 §5.4: only the uncompressed form of a point.
         let is_bare = if *algorithm == X25519 { peer.len() == 32 } else { peer.first() == Some(&4) };
         let peer = is_bare.then_some(UnparsedPublicKey::new(algorithm, peer))?;
-        agreement::agree(&self.0, peer, None, |shared| Ok(Zeroizing::new(shared.to_vec()))).ok()
+        agreement::agree(&self.0, peer, (), |shared| Ok(Zeroizing::new(shared.to_vec()))).ok()
     }
 }
 

@@ -1,13 +1,12 @@
 //! AES in counter mode with HMAC-SHA1 (RFC 3711 §4.1.1, §4.2.1).
 
+use super::backend::{Aes128Counter, HmacSha1};
 use super::{Position, SessionKeys, Tag, Trailer};
 use aes::{Aes128, Aes256};
 use ctr::CtrCore;
 use ctr::cipher::consts::U16;
 use ctr::cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipherCore, array::Array};
 use ctr::flavors::Ctr128BE;
-use hmac::{Hmac, Mac};
-use sha1::Sha1;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -16,24 +15,23 @@ const TAG_LEN: usize = 10;
 const SALT_LEN: usize = 14;
 
 pub(crate) struct CounterMode {
-    aes: Aes128,
-    /// Its key is already mixed in: each packet starts from a copy.
-    hmac: Hmac<Sha1>,
+    aes: Aes128Counter,
+    hmac: HmacSha1,
     salt: Zeroizing<[u8; SALT_LEN]>,
 }
 
 impl CounterMode {
     pub(super) fn new(keys: &SessionKeys) -> Option<Self> {
         Some(Self {
-            aes: Aes128::new_from_slice(&keys.encryption).ok()?,
-            hmac: Hmac::new_from_slice(&keys.authentication).ok()?,
+            aes: Aes128Counter::new(&keys.encryption)?,
+            hmac: HmacSha1::new(&keys.authentication)?,
             salt: Zeroizing::new(keys.salt.as_slice().try_into().ok()?),
         })
     }
 
-    pub(super) fn seal(&self, position: Position, header: &[u8], body: &mut [u8], trailer: Trailer) -> Tag {
-        self.apply_keystream(position, body);
-        Tag::new(&self.tag(header, body, trailer))
+    pub(super) fn seal(&self, position: Position, header: &[u8], body: &mut [u8], trailer: Trailer) -> Option<Tag> {
+        self.aes.apply(initial_counter(&self.salt, position), body)?;
+        Some(Tag::new(&self.tag(header, body, trailer)))
     }
 
     pub(super) fn open(
@@ -45,15 +43,7 @@ impl CounterMode {
         tag: &[u8],
     ) -> bool {
         let is_authentic = bool::from(self.tag(header, body, trailer).ct_eq(tag));
-        if is_authentic {
-            self.apply_keystream(position, body);
-        }
-        is_authentic
-    }
-
-    fn apply_keystream(&self, position: Position, body: &mut [u8]) {
-        CtrCore::<_, Ctr128BE>::inner_iv_init(&self.aes, &Array(initial_counter(&self.salt, position)))
-            .apply_keystream_partial(body.into());
+        is_authentic && self.aes.apply(initial_counter(&self.salt, position), body).is_some()
     }
 
     // RFC 3711 §4.2: "In the case of SRTP, M SHALL consist of the Authenticated Portion of the packet (as specified in
@@ -63,11 +53,7 @@ impl CounterMode {
             Trailer::RolloverCounter(counter) => counter.to_be_bytes(),
             Trailer::RtcpIndex(index) => index,
         };
-        let mut hmac = self.hmac.clone();
-        hmac.update(header);
-        hmac.update(body);
-        hmac.update(&trailer);
-        hmac.finalize().into_bytes().first_chunk().copied().unwrap_or_default()
+        self.hmac.of([header, body, &trailer]).first_chunk().copied().unwrap_or_default()
     }
 }
 

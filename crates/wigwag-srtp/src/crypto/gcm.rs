@@ -1,35 +1,31 @@
 //! AES in Galois/counter mode (RFC 7714).
 
-use super::{Position, SessionKeys, Tag};
-use aes_gcm::AeadInOut;
-use aes_gcm::aead::{AeadCore, KeyInit, consts};
+use super::backend::Aead;
+use super::{Position, SessionKeys, TAG_LEN_MAX, Tag};
 use zeroize::Zeroizing;
 
-const SALT_LEN: usize = 12;
+pub(super) const SALT_LEN: usize = 12;
 
-/// With a cipher of either key length.
-pub(crate) struct Gcm<C> {
-    cipher: C,
+/// With a key of either length.
+pub(crate) struct Gcm {
+    cipher: Aead,
     salt: Zeroizing<[u8; SALT_LEN]>,
 }
 
-impl<C: AeadInOut + AeadCore<NonceSize = consts::U12, TagSize = consts::U16> + KeyInit> Gcm<C> {
+impl Gcm {
     pub(super) fn new(keys: &SessionKeys) -> Option<Self> {
-        Some(Self {
-            cipher: C::new_from_slice(&keys.encryption).ok()?,
-            salt: Zeroizing::new(keys.salt.as_slice().try_into().ok()?),
-        })
+        Some(Self { cipher: Aead::new(&keys.encryption)?, salt: Zeroizing::new(keys.salt.as_slice().try_into().ok()?) })
     }
 
     pub(super) fn seal(&self, position: Position, data: &[u8], body: &mut [u8]) -> Option<Tag> {
-        let nonce = self.nonce(position);
-        self.cipher.encrypt_inout_detached(&nonce.into(), data, body.into()).ok().map(|tag| Tag::new(&tag))
+        self.cipher.seal(self.nonce(position), data, body).map(|tag| Tag::new(&tag))
     }
 
-    /// The tag is compared in constant time, and before anything is decrypted.
-    pub(super) fn open(&self, position: Position, data: &[u8], body: &mut [u8], tag: &[u8]) -> Option<()> {
-        let (nonce, tag) = (self.nonce(position), tag.try_into().ok()?);
-        self.cipher.decrypt_inout_detached(&nonce.into(), data, body.into(), tag).ok()
+    /// The tag is compared in constant time, and before anything is decrypted for others to see.
+    pub(super) fn open(&mut self, position: Position, data: &[u8], body: &mut [u8], tag: &[u8]) -> Option<()> {
+        let tag: &[u8; TAG_LEN_MAX] = tag.try_into().ok()?;
+        let nonce = self.nonce(position);
+        self.cipher.open(nonce, data, body, tag).then_some(())
     }
 
     // RFC 7714 §8.1: two octets of 0, the SSRC, the ROC and the sequence number are XORed with the salt; §9.1: of RTCP,
