@@ -8,6 +8,7 @@ mod config;
 mod crypto;
 mod error;
 mod event;
+mod map;
 mod packet;
 mod parameter;
 mod receive;

@@ -3,12 +3,13 @@
 use crate::context::{Refused, SOURCES_MAX};
 use crate::crypto::{Cipher, Position, Trailer};
 use crate::{Error, Profile};
-use std::collections::BTreeMap;
 use wigwag_sansio::{Replay, ReplayWindow};
 
 /// The part of a compound that is not encrypted: the first packet's header and source.
 const HEADER_LEN: usize = 8;
 const INDEX_LEN: usize = 4;
+/// So many sources find room from the beginning.
+const SOURCES_EXPECTED: usize = 4;
 const ENCRYPTED: u32 = 1 << 31;
 
 /// Seals compounds.
@@ -56,12 +57,14 @@ impl Sealer {
 pub(crate) struct Opener {
     profile: Profile,
     cipher: Cipher,
-    sources: BTreeMap<u32, ReplayWindow>,
+    /// By their names.
+    sources: Vec<(u32, ReplayWindow)>,
 }
 
 impl Opener {
-    pub(crate) const fn new(profile: Profile, cipher: Cipher) -> Self {
-        Self { profile, cipher, sources: BTreeMap::new() }
+    pub(crate) fn new(profile: Profile, cipher: Cipher) -> Self {
+        // A first report comes in the midst of media.
+        Self { profile, cipher, sources: Vec::with_capacity(SOURCES_EXPECTED) }
     }
 
     /// How many bytes of `packet` are the opened compound.
@@ -77,7 +80,8 @@ impl Opener {
             return Err(Error::Unencrypted);
         }
         let index = u64::from(index & !ENCRYPTED);
-        match self.sources.get(&ssrc).map(|window| window.check(index)) {
+        let place = self.sources.binary_search_by_key(&ssrc, |(source, _)| *source);
+        match place.ok().and_then(|place| self.sources.get(place)).map(|(_, window)| window.check(index)) {
             Some(Replay::Fresh) => {}
             Some(Replay::Duplicate) => return Err(Error::Replayed),
             Some(Replay::TooOld) => return Err(Error::TooOld),
@@ -88,7 +92,13 @@ impl Opener {
         if !self.cipher.open(Position { ssrc, index }, header, body, Trailer::RtcpIndex(word), tag) {
             return Err(Error::Unauthentic);
         }
-        self.sources.entry(ssrc).or_default().accept(index);
+        let place = place.unwrap_or_else(|place| {
+            self.sources.insert(place, (ssrc, ReplayWindow::default()));
+            place
+        });
+        if let Some((_, window)) = self.sources.get_mut(place) {
+            window.accept(index);
+        }
         Ok(len)
     }
 

@@ -217,12 +217,12 @@ impl CheckList {
 
     /// A pair of this foundation works: so may those alike.
     pub(crate) fn unfreeze(&mut self, id: PairId) {
-        let Some(foundation) = self.get(id).map(|pair| pair.foundation.clone()) else { return };
-        let alike = |(id, pair): (PairId, &Pair)| {
-            (pair.foundation == foundation && matches!(pair.state, PairState::Frozen)).then_some(id)
-        };
-        let frozen: Vec<_> =
-            if self.index.frozen.is_empty() { vec![] } else { self.iter().filter_map(alike).collect() };
+        if self.index.frozen.is_empty() {
+            return;
+        }
+        let Some(foundation) = self.get(id).map(|pair| &pair.foundation) else { return };
+        let is_alike = |pair: &Pair| pair.foundation == *foundation && matches!(pair.state, PairState::Frozen);
+        let frozen: Vec<_> = self.iter().filter_map(|(id, pair)| is_alike(pair).then_some(id)).collect();
         for id in frozen {
             self.update(id, |pair| pair.state = PairState::Waiting);
         }

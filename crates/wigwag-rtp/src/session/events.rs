@@ -42,6 +42,11 @@ impl Events {
         }
     }
 
+    /// Makes room for what the peer will report.
+    pub(super) fn prepare(&mut self) {
+        self.feedbacks.reserve(FEEDBACKS_MAX);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.packets.is_empty() && self.others.is_empty() && self.ends.is_empty() && self.feedbacks.is_empty()
     }

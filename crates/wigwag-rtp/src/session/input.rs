@@ -48,6 +48,9 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         return;
     }
     session.stats.visits += 1;
+    if is_new {
+        session.prepare_for_stream();
+    }
     let stream = session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
     let was_reported = !stream.is_report_due;
     let incoming = Incoming {
@@ -178,9 +181,10 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
         Message::SourceDescription(description) => {
             for (ssrc, name) in description.canonical_names() {
                 if let Some(stream) = session.streams.get_mut(ssrc)
-                    && stream.canonical_name.as_deref() != Some(name)
+                    && stream.canonical_name != name
                 {
-                    stream.canonical_name = Some(name.into());
+                    stream.canonical_name.clear();
+                    stream.canonical_name.extend_from_slice(name);
                 }
             }
         }

@@ -42,6 +42,8 @@ const ROUND_TRIP_DEFAULT: Duration = Duration::from_millis(100);
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(2);
 /// So many ends of streams may be owed.
 const GOODBYES_MAX: usize = STREAMS_MAX;
+/// So many runs of missing packets find room when a first one is asked for.
+const PAIRS_EXPECTED: usize = 16;
 
 /// All streams of a bundle.
 ///
@@ -185,8 +187,30 @@ impl Session {
         // number does not wrap around meanwhile, so it begins in the lower half.
         let first_sequence = self.rng.u16() >> 1;
         self.senders.insert(id, Sender::new(config, first_sequence, self.config.resend_cache_packets));
+        self.prepare_for_sender();
         self.invariants();
         Ok(id)
+    }
+
+    /// Makes room for what a stream of ours will need at times: a report, an answer to loss, a word of it.
+    fn prepare_for_sender(&mut self) {
+        let senders = self.senders.len();
+        for list in [&mut self.unreported.senders, &mut self.owed.sender_reports] {
+            list.reserve(senders.saturating_sub(list.len()));
+        }
+        self.queue.prepare();
+        self.events.prepare();
+    }
+
+    /// The same for a stream of the peer, which is about to begin.
+    fn prepare_for_stream(&mut self) {
+        let streams = self.streams.len() + 1;
+        for list in [&mut self.unreported.streams, &mut self.owed.blocks] {
+            list.reserve(streams.saturating_sub(list.len()));
+        }
+        self.streams.incomplete.prepare(streams);
+        self.owed.nacks.prepare(streams);
+        self.owed.pairs.reserve(PAIRS_EXPECTED);
     }
 
     /// Changes what was negotiated for a stream of ours; its source stays, whatever `config` says, and its sequence
@@ -420,7 +444,7 @@ impl Session {
     /// The canonical name of a source that the peer sends, if it was told: what has one name is to be played in step
     /// (RFC 3550 §6.5.1).
     pub fn canonical_name(&self, ssrc: u32) -> Option<&[u8]> {
-        self.streams.get(ssrc)?.canonical_name.as_deref()
+        self.streams.get(ssrc).map(|stream| stream.canonical_name.as_slice()).filter(|name| !name.is_empty())
     }
 
     /// When the peer captured what this timestamp of a source names, by the peer's clock, once a sender report has told

@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 /// So many packets may be owed again; what more the peer asks for is unanswered.
 const RESENDS_MAX: usize = 1024;
+/// So many find room when a first one is asked for.
+const RESENDS_EXPECTED: usize = 16;
 /// What a packet costs beside its payload, or empty ones would be free.
 const PACKET_OVERHEAD: usize = 128;
 
@@ -35,6 +37,11 @@ pub(super) enum Turn {
 }
 
 impl Queue {
+    /// Makes room for what the peer will ask for.
+    pub(super) fn prepare(&mut self) {
+        self.resends.reserve(RESENDS_EXPECTED);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.audio.is_empty() && self.video.is_empty() && self.resends.is_empty()
     }

@@ -11,6 +11,11 @@ impl Sources {
         }
     }
 
+    /// Makes room for so many.
+    pub(super) fn prepare(&mut self, count: usize) {
+        self.0.reserve(count.saturating_sub(self.0.len()));
+    }
+
     pub(super) fn remove(&mut self, ssrc: u32) {
         if let Ok(place) = self.0.binary_search(&ssrc) {
             self.0.remove(place);

@@ -34,6 +34,10 @@ pub(super) enum Room {
 }
 
 impl Streams {
+    pub(super) fn len(&self) -> usize {
+        self.by_ssrc.len()
+    }
+
     pub(super) fn get(&self, ssrc: u32) -> Option<&ReceiveStream> {
         self.by_ssrc.get(&ssrc)
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Half a second of video at 8 Mbit/s: when more is missing, asking for it all only makes matters worse.
 const MISSING_MAX: usize = 512;
+/// So many find room when a first one is missing.
+const MISSING_EXPECTED: usize = 16;
 /// A packet that others overtook is not missing yet.
 const REORDERING: Duration = Duration::from_millis(10);
 /// How often a packet is asked for.
@@ -14,7 +16,7 @@ const ATTEMPTS_MAX: u8 = 10;
 const RETRY_MIN: Duration = Duration::from_millis(20);
 
 /// The packets of one source that are missing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Missing {
     /// In ascending order.
     packets: VecDeque<MissingPacket>,
@@ -37,6 +39,10 @@ enum State {
 }
 
 impl Missing {
+    pub(crate) fn new() -> Self {
+        Self { packets: VecDeque::with_capacity(MISSING_EXPECTED), owed: 0 }
+    }
+
     /// The `count` packets before `next` did not arrive. Returns how many are given up.
     pub(crate) fn add(&mut self, next: u64, count: u64, now: Instant) -> u64 {
         if count > MISSING_MAX as u64 {
@@ -144,7 +150,7 @@ mod tests {
     #[test]
     fn a_packet_that_was_only_overtaken_is_not_asked_for() {
         let now = wigwag_sim::origin();
-        let mut missing = Missing::default();
+        let mut missing = Missing::new();
         missing.add(102, 2, now);
         assert!(!missing.arrived(100));
         assert_eq!(missing.deadline(), Some(now + REORDERING));
@@ -157,7 +163,7 @@ mod tests {
     #[test]
     fn a_packet_is_asked_for_again_after_a_round_trip_and_given_up_at_last() {
         let mut now = wigwag_sim::origin();
-        let mut missing = Missing::default();
+        let mut missing = Missing::new();
         missing.add(65_537, 3, now);
         let (mut asked, mut given_up) = (0, 0);
         while let Some(at) = missing.deadline() {
@@ -175,7 +181,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_stays_owed() {
         let now = wigwag_sim::origin();
-        let mut missing = Missing::default();
+        let mut missing = Missing::new();
         for sequence in [100, 150, 200] {
             missing.add(sequence + 1, 1, now);
         }
@@ -191,7 +197,7 @@ mod tests {
     #[test]
     fn no_more_than_its_maximum_is_kept() {
         let now = wigwag_sim::origin();
-        let mut missing = Missing::default();
+        let mut missing = Missing::new();
         for n in 0..1000 {
             missing.add(100 * n + 100, 99, now);
             missing.expire(now + REORDERING);

@@ -27,7 +27,8 @@ pub(crate) struct ReceiveStream {
     clock_rate_hz: u32,
     last_sender_report: Option<(SenderInfo, Instant)>,
     /// The canonical name, as the peer told it; at most 255 bytes.
-    pub(crate) canonical_name: Option<Box<[u8]>>,
+    /// Empty until it was told.
+    pub(crate) canonical_name: Vec<u8>,
 }
 
 /// Whether the peer is asked for a key frame.
@@ -93,6 +94,9 @@ pub(crate) struct Incoming {
     pub(crate) nack: bool,
 }
 
+/// A canonical name is seldom longer.
+const CNAME_EXPECTED: usize = 32;
+
 impl ReceiveStream {
     /// Before its first packet.
     pub(crate) fn new(receiver: ReceiverId, ssrc: u32, first: u16, now: Instant) -> Self {
@@ -100,7 +104,7 @@ impl ReceiveStream {
             receiver,
             ssrc,
             sequences: Sequences::new(first),
-            missing: Missing::default(),
+            missing: Missing::new(),
             key_frame: KeyFrame::Unwanted,
             stats: ReceiverStats { ssrc, ..ReceiverStats::default() },
             last_arrival: now,
@@ -108,7 +112,7 @@ impl ReceiveStream {
             jitter: Jitter::default(),
             clock_rate_hz: 0,
             last_sender_report: None,
-            canonical_name: None,
+            canonical_name: Vec::with_capacity(CNAME_EXPECTED),
         }
     }
 

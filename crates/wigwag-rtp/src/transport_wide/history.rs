@@ -45,6 +45,10 @@ impl History {
 
     /// The next packet leaves.
     pub(crate) fn sent(&mut self, size: usize, now: Instant) {
+        // All at once: it is full a few seconds later, and who sends nothing has none.
+        if self.packets.capacity() == 0 {
+            self.packets.reserve_exact(LEN_MAX);
+        }
         if self.packets.len() >= LEN_MAX {
             self.packets.pop_front();
         }

@@ -329,9 +329,14 @@ impl Association {
             failures += 1;
         }
         if self.phase.carries_data() {
+            let was_owed = block.heartbeat.is_owed();
             if block.heartbeat.handle_timeout(now) {
                 block.transmission.rto_mut().back_off();
                 failures += 1;
+            }
+            if block.heartbeat.is_owed() && !was_owed {
+                block.transmission.rest();
+                block.reception.rest(&mut self.inbox);
             }
             if block.reconfig.attempt_mut().is_some_and(|attempt| attempt.expire(now)) {
                 failures += 1;

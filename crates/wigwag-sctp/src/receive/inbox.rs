@@ -1,6 +1,6 @@
 //! What has arrived and was not yet fetched. It closes the window.
 
-use super::OVERHEAD;
+use super::{EVENTS_EXPECTED, OVERHEAD};
 use crate::Event;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -15,6 +15,16 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) const fn charged(&self) -> usize {
         self.charged
+    }
+
+    /// Makes room for what comes at once when a gap closes.
+    pub(crate) fn prepare(&mut self) {
+        self.events.reserve(EVENTS_EXPECTED);
+    }
+
+    /// Gives back what is kept though nothing is in it.
+    pub(crate) fn release(&mut self) {
+        self.events.shrink_to_fit();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -44,7 +54,7 @@ impl Inbox {
         let event = self.events.pop_front()?;
         self.charged -= charge(&event);
         if self.events.is_empty() && self.events.capacity() > 1024 {
-            self.events.shrink_to(64);
+            self.events.shrink_to(EVENTS_EXPECTED);
         }
         Some(event)
     }

@@ -1,21 +1,20 @@
 //! From fragments to messages, of which many may be incomplete at once (RFC 8260 §2.2.3).
 //!
-//! The fragments of a message are numbered. As long as they come in turn, each goes to the end of one buffer, whose capacity is
-//! kept for other messages; those that are early wait one by one.
+//! The fragments of a message are numbered. As long as they come in turn, each goes to the end of one buffer; those that are early
+//! wait one by one. All of these buffers are used again.
 
+use super::buffers::{Buffer, Buffers};
 use super::ordered::{Message, Order};
 use super::reassembly::TooLarge;
-use super::{Inbox, OVERHEAD};
+use super::{FRAGMENTS_EXPECTED, Inbox, OVERHEAD};
 use crate::chunk::{BEGINNING, ENDING, IData, Skip, UNORDERED};
+use crate::map::Map;
 use crate::stats::Stats;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
-/// Buffers that are kept though no message is in them, and how large one may be.
-const SPARE_BUFFERS_MAX: usize = 8;
-const SPARE_LEN_MAX: usize = 256 * 1024;
-/// What a first early fragment costs beside what each does: a node of a tree.
-const EARLY_OVERHEAD: usize = 3 * OVERHEAD;
+/// How many bytes of buffers are kept though nothing is in them: of messages, and of early fragments.
+const MESSAGES_KEPT_MAX: usize = 2 * 1024 * 1024;
+const FRAGMENTS_KEPT_MAX: usize = 1024 * 1024;
 
 /// Which message a fragment is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,42 +25,43 @@ struct Key {
 }
 
 /// A message that is not complete.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Partial {
     ppid: u32,
     /// The fragments up to `next_fsn`.
-    buffer: Vec<u8>,
+    buffer: Buffer,
     next_fsn: u32,
     last_fsn: Option<u32>,
-    early: BTreeMap<u32, Bytes>,
-    /// Bytes of `early`.
+    /// The greatest FSN that has come.
+    seen_fsn: u32,
+    /// How many fragments are early, and their bytes.
+    early: usize,
     early_len: usize,
 }
 
 impl Partial {
-    fn charge(&self) -> usize {
-        let early = if self.early.is_empty() { 0 } else { EARLY_OVERHEAD };
-        self.buffer.len() + self.early_len + (1 + self.early.len()) * OVERHEAD + early
+    const fn new(buffer: Buffer) -> Self {
+        Self { ppid: 0, buffer, next_fsn: 0, last_fsn: None, seen_fsn: 0, early: 0, early_len: 0 }
+    }
+
+    const fn charge(&self) -> usize {
+        self.len() + (1 + self.early) * OVERHEAD
     }
 
     const fn len(&self) -> usize {
-        self.buffer.len() + self.early_len
+        self.buffer.bytes.len() + self.early_len
     }
 
     fn is_complete(&self) -> bool {
         self.last_fsn.is_some_and(|last| self.next_fsn > last)
     }
 
-    /// `false`: the fragment makes no sense beside the others.
-    fn take_in(&mut self, data: &IData<'_>) -> bool {
+    /// Whether the fragment makes sense beside the others; then it is noted. `is_known`: it waits already.
+    fn admit(&mut self, data: &IData<'_>, is_known: bool) -> bool {
         let fsn = data.fsn();
-        let is_known = fsn < self.next_fsn || self.early.contains_key(&fsn);
         let is_beyond = self.last_fsn.is_some_and(|last| fsn > last);
-        let ends_before = data.is(ENDING)
-            && (self.last_fsn.is_some()
-                || self.next_fsn > fsn
-                || self.early.last_key_value().is_some_and(|(last, _)| *last > fsn));
-        if is_known || is_beyond || ends_before {
+        let ends_before = data.is(ENDING) && (self.last_fsn.is_some() || self.next_fsn > fsn || self.seen_fsn > fsn);
+        if is_known || fsn < self.next_fsn || is_beyond || ends_before {
             return false;
         }
         if data.is(BEGINNING) {
@@ -70,19 +70,14 @@ impl Partial {
         if data.is(ENDING) {
             self.last_fsn = Some(fsn);
         }
-        if fsn != self.next_fsn {
-            self.early_len += data.payload.len();
-            self.early.insert(fsn, Bytes::copy_from_slice(data.payload));
-            return true;
-        }
-        self.buffer.extend_from_slice(data.payload);
-        self.next_fsn = fsn.saturating_add(1);
-        while let Some(payload) = self.early.remove(&self.next_fsn) {
-            self.early_len -= payload.len();
-            self.buffer.extend_from_slice(&payload);
-            self.next_fsn = self.next_fsn.saturating_add(1);
-        }
+        self.seen_fsn = self.seen_fsn.max(fsn);
         true
+    }
+
+    /// The fragment that was waited for.
+    fn append(&mut self, payload: &[u8]) {
+        self.buffer.bytes.extend_from_slice(payload);
+        self.next_fsn = self.next_fsn.saturating_add(1);
     }
 }
 
@@ -90,15 +85,26 @@ impl Partial {
 #[derive(Debug)]
 pub(crate) struct Interleaved {
     message_len_max: usize,
-    partial: BTreeMap<Key, Partial>,
+    partial: Map<Key, Partial>,
+    /// Fragments by their messages and FSNs.
+    early: Map<(Key, u32), Buffer>,
     charged: usize,
-    spare: Vec<Vec<u8>>,
+    messages: Buffers,
+    fragments: Buffers,
     order: Order,
 }
 
 impl Interleaved {
     pub(crate) fn new(message_len_max: usize) -> Self {
-        Self { message_len_max, partial: BTreeMap::new(), charged: 0, spare: Vec::new(), order: Order::new(32) }
+        Self {
+            message_len_max,
+            partial: Map::new(),
+            early: Map::new(),
+            charged: 0,
+            messages: Buffers::new(MESSAGES_KEPT_MAX),
+            fragments: Buffers::new(FRAGMENTS_KEPT_MAX),
+            order: Order::new(32),
+        }
     }
 
     pub(crate) const fn charged(&self) -> usize {
@@ -119,43 +125,57 @@ impl Interleaved {
             self.complete(key, data.ppid_or_fsn, Bytes::copy_from_slice(data.payload), inbox, stats);
             return Ok(());
         }
-        let partial = match self.partial.entry(key) {
-            std::collections::btree_map::Entry::Occupied(entry) => {
-                self.charged -= entry.get().charge();
-                entry.into_mut()
-            }
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Partial { buffer: self.spare.pop().unwrap_or_default(), ..Partial::default() })
-            }
-        };
-        if !partial.take_in(data) {
-            stats.discarded.orphan += 1;
+        if !self.partial.contains_key(&key) {
+            let partial = Partial::new(self.messages.lend());
+            self.charged += partial.charge();
+            self.partial.insert(key, partial);
         }
-        self.charged += partial.charge();
-        if partial.len() > self.message_len_max {
+        if self.take_in(key, data, stats) {
             return Err(TooLarge);
         }
-        if partial.is_complete()
+        if self.partial.get(&key).is_some_and(Partial::is_complete)
             && let Some(partial) = self.remove(key)
         {
-            let message = Bytes::copy_from_slice(&partial.buffer);
-            self.keep(partial.buffer);
+            let message = Bytes::copy_from_slice(&partial.buffer.bytes);
+            self.messages.give_back(partial.buffer);
             self.complete(key, partial.ppid, message, inbox, stats);
         }
         Ok(())
+    }
+
+    /// Takes a fragment into its message. Whether the message is too long then.
+    fn take_in(&mut self, key: Key, data: &IData<'_>, stats: &mut Stats) -> bool {
+        let Self { partial, early, fragments, charged, message_len_max, .. } = self;
+        let Some(partial) = partial.get_mut(&key) else { return false };
+        let fsn = data.fsn();
+        if !partial.admit(data, early.contains_key(&(key, fsn))) {
+            stats.discarded.orphan += 1;
+            return false;
+        }
+        *charged -= partial.charge();
+        if fsn == partial.next_fsn {
+            partial.append(data.payload);
+            while partial.early > 0
+                && let Some(fragment) = early.remove(&(key, partial.next_fsn))
+            {
+                partial.early -= 1;
+                partial.early_len -= fragment.bytes.len();
+                partial.append(&fragment.bytes);
+                fragments.give_back(fragment);
+            }
+        } else {
+            partial.early += 1;
+            partial.early_len += data.payload.len();
+            early.insert((key, fsn), fragments.copy(data.payload));
+        }
+        *charged += partial.charge();
+        partial.len() > *message_len_max
     }
 
     fn remove(&mut self, key: Key) -> Option<Partial> {
         let partial = self.partial.remove(&key)?;
         self.charged -= partial.charge();
         Some(partial)
-    }
-
-    fn keep(&mut self, mut buffer: Vec<u8>) {
-        if self.spare.len() < SPARE_BUFFERS_MAX && (1..=SPARE_LEN_MAX).contains(&buffer.capacity()) {
-            buffer.clear();
-            self.spare.push(buffer);
-        }
     }
 
     fn complete(&mut self, key: Key, ppid: u32, data: Bytes, inbox: &mut Inbox, stats: &mut Stats) {
@@ -179,9 +199,16 @@ impl Interleaved {
     }
 
     fn discard(&mut self, first: Key, last: Key) {
-        while let Some((&key, _)) = self.partial.range(first..=last).next() {
-            if let Some(partial) = self.remove(key) {
-                self.keep(partial.buffer);
+        while let Some(&(key, _)) = self.partial.first_from(&first)
+            && key <= last
+            && let Some(partial) = self.remove(key)
+        {
+            self.messages.give_back(partial.buffer);
+            while let Some(&(fragment, _)) = self.early.first_from(&(key, 0))
+                && fragment.0 == key
+                && let Some(buffer) = self.early.remove(&fragment)
+            {
+                self.fragments.give_back(buffer);
             }
         }
     }
@@ -189,8 +216,8 @@ impl Interleaved {
     /// Streams begin anew; none: all of them.
     pub(crate) fn reset(&mut self, streams: &[u16]) {
         if streams.is_empty() {
-            self.partial.clear();
-            self.charged = 0;
+            let key = |stream, is_unordered, mid| Key { stream, is_unordered, mid };
+            self.discard(key(0, false, 0), key(u16::MAX, true, u32::MAX));
             self.order.reset_all();
         }
         for &stream in streams {
@@ -200,9 +227,27 @@ impl Interleaved {
         }
     }
 
+    /// Gives back what is kept though nothing is in it.
+    pub(crate) fn release(&mut self) {
+        self.early.release();
+        self.partial.release();
+        self.messages.release();
+        self.fragments.release();
+        self.order.release();
+    }
+
+    /// Data comes: makes room for what loss will bring.
+    pub(crate) fn prepare(&mut self, fragment_len: usize) {
+        self.partial.prepare();
+        self.early.prepare();
+        self.fragments.prepare(FRAGMENTS_EXPECTED, fragment_len);
+        self.order.prepare();
+    }
+
     pub(crate) fn invariants(&self) {
         self.order.invariants();
-        debug_assert_eq!(self.charged, self.partial.values().map(Partial::charge).sum::<usize>(), "C8");
-        debug_assert!(self.partial.values().all(|partial| !partial.is_complete()), "what is complete is delivered");
+        debug_assert_eq!(self.charged, self.partial.iter().map(|(_, partial)| partial.charge()).sum::<usize>(), "C8");
+        debug_assert!(self.partial.iter().all(|(_, partial)| !partial.is_complete()), "what is complete is delivered");
+        debug_assert_eq!(self.early.len(), self.partial.iter().map(|(_, partial)| partial.early).sum::<usize>());
     }
 }

@@ -1,6 +1,7 @@
 //! The order of messages within their streams (RFC 9260 §6.6, RFC 8260 §2.2.3).
 
 use super::{Inbox, OVERHEAD};
+use crate::map::Map;
 use crate::stats::Stats;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -38,13 +39,13 @@ pub(crate) struct Order {
     /// How long a number is in a packet: 16 for an SSN, 32 for a MID.
     bits: u32,
     expected: BTreeMap<u16, u64>,
-    waiting: BTreeMap<(u16, u64), Message>,
+    waiting: Map<(u16, u64), Message>,
     charged: usize,
 }
 
 impl Order {
     pub(crate) const fn new(bits: u32) -> Self {
-        Self { bits, expected: BTreeMap::new(), waiting: BTreeMap::new(), charged: 0 }
+        Self { bits, expected: BTreeMap::new(), waiting: Map::new(), charged: 0 }
     }
 
     pub(crate) const fn charged(&self) -> usize {
@@ -105,6 +106,12 @@ impl Order {
         Some(message)
     }
 
+    /// The first message that waits on the stream, if its number is no greater than `last`.
+    fn take_first(&mut self, stream: u16, last: u64) -> Option<Message> {
+        let &((of, number), _) = self.waiting.first_from(&(stream, 0))?;
+        (of == stream && number <= last).then(|| self.take_waiting(stream, number)).flatten()
+    }
+
     /// Messages up to this number that have not arrived will not come. Those that have are delivered: the peer knows that they
     /// arrived, and would not understand their loss.
     pub(crate) fn skip(&mut self, stream: u16, wire: u32, inbox: &mut Inbox) {
@@ -113,10 +120,8 @@ impl Order {
         if last < expected {
             return;
         }
-        while let Some((&(_, number), _)) = self.waiting.range((stream, expected)..=(stream, last)).next() {
-            if let Some(message) = self.take_waiting(stream, number) {
-                message.deliver(inbox);
-            }
+        while let Some(message) = self.take_first(stream, last) {
+            message.deliver(inbox);
         }
         self.expected.insert(stream, last.saturating_add(1));
         self.deliver_waiting(stream, inbox);
@@ -125,9 +130,17 @@ impl Order {
     /// The stream begins anew.
     pub(crate) fn reset(&mut self, stream: u16) {
         self.expected.remove(&stream);
-        while let Some((&(_, number), _)) = self.waiting.range((stream, 0)..=(stream, u64::MAX)).next() {
-            self.take_waiting(stream, number);
-        }
+        while self.take_first(stream, u64::MAX).is_some() {}
+    }
+
+    /// Gives back what is kept though nothing is in it.
+    pub(crate) fn release(&mut self) {
+        self.waiting.release();
+    }
+
+    /// Makes room for what loss will bring.
+    pub(crate) fn prepare(&mut self) {
+        self.waiting.prepare();
     }
 
     pub(crate) fn reset_all(&mut self) {
@@ -137,7 +150,7 @@ impl Order {
     pub(crate) fn invariants(&self) {
         debug_assert_eq!(
             self.charged,
-            self.waiting.values().map(|message| message.data.len() + OVERHEAD).sum::<usize>()
+            self.waiting.iter().map(|(_, message)| message.data.len() + OVERHEAD).sum::<usize>()
         );
     }
 }

@@ -1,22 +1,23 @@
 //! From fragments to messages (RFC 9260 §6.9).
 //!
 //! The fragments of a message have consecutive TSNs. So at the cumulative TSN at most one message is incomplete: it
-//! grows in one buffer, whose capacity stays. Fragments beyond a gap wait one by one; a message that is complete among
-//! them is delivered from there.
+//! grows in one buffer, whose capacity stays. Fragments beyond a gap wait one by one, in buffers that are used again; a
+//! message that is complete among them is delivered from there.
 
+use super::buffers::{Buffer, Buffers};
 use super::ordered::{Message, Order};
-use super::{Inbox, OVERHEAD};
+use super::{FRAGMENTS_EXPECTED, Inbox, OVERHEAD};
 use crate::chunk::{BEGINNING, Data, ENDING, UNORDERED};
+use crate::map::Map;
 use crate::serial::Tsn;
 use crate::stats::Stats;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// A message is longer than `Config` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLarge;
 
-/// A buffer beyond this is not kept after an unusually long message.
+/// A buffer beyond this is not kept after an unusually long message, nor are those of early fragments together.
 const BUFFER_KEPT_MAX: usize = 1024 * 1024;
 
 /// What all fragments of a message have in common; those of an unordered one have no SSN.
@@ -39,7 +40,7 @@ struct Fragment {
     flags: u8,
     head: Head,
     ppid: u32,
-    payload: Bytes,
+    payload: Buffer,
     /// Of the first and the last of neighbouring fragments of one message: where the others end.
     reach: Tsn,
 }
@@ -47,6 +48,10 @@ struct Fragment {
 impl Fragment {
     const fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+
+    const fn charge(&self) -> usize {
+        self.payload.bytes.len() + OVERHEAD
     }
 }
 
@@ -57,8 +62,9 @@ pub(crate) struct Reassembly {
     /// The message that is incomplete at the cumulative TSN, and its payload protocol identifier.
     head: Option<(Head, u32)>,
     buffer: Vec<u8>,
-    early: BTreeMap<Tsn, Fragment>,
+    early: Map<Tsn, Fragment>,
     early_charged: usize,
+    buffers: Buffers,
     order: Order,
 }
 
@@ -68,8 +74,9 @@ impl Reassembly {
             message_len_max,
             head: None,
             buffer: Vec::new(),
-            early: BTreeMap::new(),
+            early: Map::new(),
             early_charged: 0,
+            buffers: Buffers::new(BUFFER_KEPT_MAX),
             order: Order::new(16),
         }
     }
@@ -143,10 +150,18 @@ impl Reassembly {
         inbox: &mut Inbox,
         stats: &mut Stats,
     ) -> Result<(), TooLarge> {
-        let payload = Bytes::copy_from_slice(data.payload);
-        self.early_charged += payload.len() + OVERHEAD;
         let head = Head::of(data);
-        self.early.insert(tsn, Fragment { flags: data.flags, head, ppid: data.ppid, payload, reach: tsn });
+        if data.is(BEGINNING) && data.is(ENDING) {
+            if data.payload.len() > self.message_len_max {
+                return Err(TooLarge);
+            }
+            self.complete(head, data.ppid, Bytes::copy_from_slice(data.payload), inbox, stats);
+            return Ok(());
+        }
+        let payload = self.buffers.copy(data.payload);
+        let fragment = Fragment { flags: data.flags, head, ppid: data.ppid, payload, reach: tsn };
+        self.early_charged += fragment.charge();
+        self.early.insert(tsn, fragment);
         let (first, last) = self.join(tsn);
         let is_at = |at: Tsn, flag| self.early.get(&at).is_some_and(|fragment| fragment.is(flag));
         if is_at(first, BEGINNING) && is_at(last, ENDING) {
@@ -172,43 +187,43 @@ impl Reassembly {
     }
 
     fn assemble(&mut self, first: Tsn, last: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
-        let len: usize = self.early.range(first..=last).map(|(_, fragment)| fragment.payload.len()).sum();
+        let tsns = || (0..=first.distance_to(last)).map(|ahead| first.plus(ahead));
+        let len = tsns().filter_map(|tsn| self.early.get(&tsn)).map(|fragment| fragment.payload.bytes.len()).sum();
         if len > self.message_len_max {
             return Err(TooLarge);
         }
-        let Some(begin) = self.remove_early(first) else { return Ok(()) };
-        let data = if first == last {
-            begin.payload
-        } else {
-            let mut message = Vec::with_capacity(len);
-            message.extend_from_slice(&begin.payload);
-            let mut at = first.next();
-            while at <= last {
-                if let Some(fragment) = self.remove_early(at) {
-                    message.extend_from_slice(&fragment.payload);
-                }
-                at = at.next();
+        let Some((head, ppid)) = self.early.get(&first).map(|begin| (begin.head, begin.ppid)) else { return Ok(()) };
+        let mut message = Vec::with_capacity(len);
+        for tsn in tsns() {
+            if let Some(fragment) = self.remove_early(tsn) {
+                message.extend_from_slice(&fragment.payload.bytes);
+                self.buffers.give_back(fragment.payload);
             }
-            Bytes::from(message)
-        };
-        self.complete(begin.head, begin.ppid, data, inbox, stats);
+        }
+        self.complete(head, ppid, message.into(), inbox, stats);
         Ok(())
     }
 
     fn remove_early(&mut self, tsn: Tsn) -> Option<Fragment> {
         let fragment = self.early.remove(&tsn)?;
-        self.early_charged -= fragment.payload.len() + OVERHEAD;
+        self.early_charged -= fragment.charge();
         Some(fragment)
+    }
+
+    /// The first early fragment, if it is early no more.
+    fn take_first(&mut self, cumulative: Tsn) -> Option<(Tsn, Fragment)> {
+        let &(tsn, _) = self.early.first()?;
+        (tsn <= cumulative).then(|| self.remove_early(tsn)).flatten().map(|fragment| (tsn, fragment))
     }
 
     /// The gap before fragments up to `cumulative` has closed.
     pub(crate) fn close_up(&mut self, cumulative: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
-        while let Some((&tsn, _)) = self.early.first_key_value()
-            && tsn <= cumulative
-            && let Some(Fragment { flags, head, ppid, payload, .. }) = self.remove_early(tsn)
-        {
-            let data = Data { flags, tsn: tsn.wire(), stream: head.stream, ssn: head.ssn, ppid, payload: &payload };
-            self.push_next(&data, inbox, stats)?;
+        while let Some((tsn, Fragment { flags, head, ppid, payload, .. })) = self.take_first(cumulative) {
+            let Head { stream, ssn, .. } = head;
+            let data = Data { flags, tsn: tsn.wire(), stream, ssn, ppid, payload: &payload.bytes };
+            let result = self.push_next(&data, inbox, stats);
+            self.buffers.give_back(payload);
+            result?;
         }
         Ok(())
     }
@@ -217,11 +232,26 @@ impl Reassembly {
     pub(crate) fn forward(&mut self, cumulative: Tsn) {
         self.head = None;
         self.clear_buffer();
-        while let Some((&tsn, _)) = self.early.first_key_value()
-            && tsn <= cumulative
-        {
-            self.remove_early(tsn);
+        while let Some((_, fragment)) = self.take_first(cumulative) {
+            self.buffers.give_back(fragment.payload);
         }
+    }
+
+    /// Gives back what is kept though nothing is in it.
+    pub(crate) fn release(&mut self) {
+        self.early.release();
+        self.buffers.release();
+        if self.buffer.is_empty() {
+            self.buffer = Vec::new();
+        }
+        self.order.release();
+    }
+
+    /// Data comes: makes room for what loss will bring.
+    pub(crate) fn prepare(&mut self, fragment_len: usize) {
+        self.early.prepare();
+        self.buffers.prepare(FRAGMENTS_EXPECTED, fragment_len);
+        self.order.prepare();
     }
 
     pub(crate) fn skip(&mut self, stream: u16, ssn: u16, inbox: &mut Inbox) {
@@ -246,7 +276,7 @@ impl Reassembly {
         self.order.invariants();
         debug_assert_eq!(
             self.early_charged,
-            self.early.values().map(|fragment| fragment.payload.len() + OVERHEAD).sum::<usize>(),
+            self.early.iter().map(|(_, fragment)| fragment.charge()).sum::<usize>(),
             "C8"
         );
         debug_assert!(self.head.is_some() || self.buffer.is_empty());

@@ -14,6 +14,9 @@ use wigwag_sansio::Timer;
 
 pub(crate) use super::reassembly::TooLarge;
 
+/// Chunks after which an association is one that carries data.
+const PREPARED_AFTER: u32 = 32;
+
 /// When the peer is told what has arrived.
 #[derive(Debug, Default)]
 enum Ack {
@@ -53,6 +56,10 @@ pub(crate) struct Reception {
     /// What the peer was told last.
     advertised: usize,
     has_received: bool,
+    /// Chunks of user data until there will be room for what loss brings: who says little needs none.
+    until_prepared: u32,
+    /// Data has come since `rest` looked last.
+    is_busy: bool,
     /// Of the packet that is being read: it brought data; it must be answered at once.
     has_data: bool,
     is_urgent: bool,
@@ -82,6 +89,8 @@ impl Reception {
             message_len_max: config.message_len_max_receive.min(window_max),
             advertised: window_max,
             has_received: false,
+            until_prepared: PREPARED_AFTER,
+            is_busy: false,
             has_data: false,
             is_urgent: false,
             mtu: config.mtu,
@@ -90,6 +99,33 @@ impl Reception {
 
     pub(crate) const fn cumulative(&self) -> Tsn {
         self.tracker.cumulative()
+    }
+
+    /// Asked now and then: if nothing has come since, gives back what is kept for more.
+    pub(crate) fn rest(&mut self, inbox: &mut Inbox) {
+        if std::mem::take(&mut self.is_busy) {
+            return;
+        }
+        self.until_prepared = PREPARED_AFTER;
+        self.tracker.release();
+        inbox.release();
+        match &mut self.assembly {
+            Assembly::Data(reassembly) => reassembly.release(),
+            Assembly::Interleaved(interleaved) => interleaved.release(),
+        }
+    }
+
+    fn prepare(&mut self, inbox: &mut Inbox) {
+        self.until_prepared = self.until_prepared.saturating_sub(1);
+        if self.until_prepared > 0 {
+            return;
+        }
+        inbox.prepare();
+        self.tracker.prepare();
+        match &mut self.assembly {
+            Assembly::Data(reassembly) => reassembly.prepare(self.mtu),
+            Assembly::Interleaved(interleaved) => interleaved.prepare(self.mtu),
+        }
     }
 
     fn used(&self, inbox: &Inbox) -> usize {
@@ -146,10 +182,14 @@ impl Reception {
 
     /// Takes note of a chunk, if there is room for it and it is new; `true`: nothing is missing before it.
     #[inline]
-    fn admit(&mut self, head: Head, inbox: &Inbox, stats: &mut Stats) -> Option<(Tsn, bool)> {
+    fn admit(&mut self, head: Head, inbox: &mut Inbox, stats: &mut Stats) -> Option<(Tsn, bool)> {
         let tsn = self.tracker.cumulative().nearest(head.tsn);
         self.has_data = true;
         self.is_urgent |= head.is_immediate;
+        self.is_busy = true;
+        if self.until_prepared > 0 {
+            self.prepare(inbox);
+        }
         let charge = head.len + OVERHEAD;
         let used = self.used(inbox);
         match self.tracker.look(tsn) {

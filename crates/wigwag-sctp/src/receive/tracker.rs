@@ -7,6 +7,8 @@ const RANGES_MAX: usize = 1024;
 /// Gap ack blocks reach no further than 16 bits can tell.
 const SPAN_MAX: u64 = 65_535;
 const DUPLICATES_MAX: usize = 20;
+/// So many find room when a first one is missing.
+const RANGES_EXPECTED: usize = 16;
 
 /// What a TSN is to those that came before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,18 @@ pub(crate) struct Tracker {
 impl Tracker {
     pub(crate) const fn new(initial: Tsn) -> Self {
         Self { cumulative: initial.previous(), ranges: Vec::new(), duplicates: Vec::new() }
+    }
+
+    /// Gives back what is kept though nothing is in it.
+    pub(crate) fn release(&mut self) {
+        self.ranges.shrink_to_fit();
+        self.duplicates.shrink_to_fit();
+    }
+
+    /// Makes room for what loss will bring.
+    pub(crate) fn prepare(&mut self) {
+        self.ranges.reserve(RANGES_EXPECTED);
+        self.duplicates.reserve(DUPLICATES_MAX);
     }
 
     pub(crate) const fn cumulative(&self) -> Tsn {

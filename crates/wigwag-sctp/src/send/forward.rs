@@ -3,9 +3,12 @@
 use super::outstanding::{ChunkState, Format, Outstanding};
 use super::retransmit::Transmission;
 use crate::chunk::{FORWARD_TSN_HEADER_LEN, I_SKIP_LEN, SKIP_LEN, Skip, write_forward_tsn, write_i_forward_tsn};
+use crate::map::Map;
 use crate::serial::Tsn;
-use std::collections::BTreeMap;
 use std::time::Instant;
+
+/// The last message that is skipped of each stream, ordered ones apart from others.
+pub(crate) type Skips = Map<(u16, bool), u32>;
 
 /// Whether a FORWARD TSN is owed.
 #[derive(Debug, Default)]
@@ -25,26 +28,25 @@ impl Outstanding {
         self.get(tsn).is_some_and(|chunk| chunk.state == ChunkState::Abandoned)
     }
 
-    /// How far the abandoned chunks at the front reach, but not across `barrier`, and no further than `room` tells of; and the last
-    /// message of each stream among them, ordered ones apart from others. DATA tells nothing of unordered ones.
-    fn abandoned(&self, barrier: Option<Tsn>, room: usize) -> (Tsn, BTreeMap<(u16, bool), u32>) {
+    /// How far the abandoned chunks at the front reach, but not across `barrier`, and no further than `room` tells of; `skips`
+    /// becomes what they were. DATA tells nothing of unordered ones.
+    fn abandoned(&self, barrier: Option<Tsn>, room: usize, skips: &mut Skips) -> Tsn {
         let (skip_len, tells_unordered) = match self.format() {
             Format::Data => (SKIP_LEN, false),
             Format::Interleaved => (I_SKIP_LEN, true),
         };
-        let mut skips = BTreeMap::new();
+        skips.clear();
         let mut up_to = self.cumulative();
         for (tsn, chunk) in self.iter().take_while(|(_, chunk)| chunk.state == ChunkState::Abandoned) {
             if chunk.is_ordered() || tells_unordered {
                 let key = (chunk.stream, !chunk.is_ordered());
-                let is_new = !skips.contains_key(&key);
-                if is_new && FORWARD_TSN_HEADER_LEN + (skips.len() + 1) * skip_len > room {
+                let known = skips.get(&key).copied();
+                if known.is_none() && FORWARD_TSN_HEADER_LEN + (skips.len() + 1) * skip_len > room {
                     break;
                 }
                 // Fragments of several messages may be mixed: the last one counts.
-                let mid = skips.entry(key).or_insert(chunk.mid);
-                if chunk.mid.wrapping_sub(*mid).cast_signed() > 0 {
-                    *mid = chunk.mid;
+                if known.is_none_or(|mid| chunk.mid.wrapping_sub(mid).cast_signed() > 0) {
+                    skips.insert(key, chunk.mid);
                 }
             }
             up_to = tsn;
@@ -52,7 +54,7 @@ impl Outstanding {
                 break;
             }
         }
-        (up_to, skips)
+        up_to
     }
 }
 
@@ -85,17 +87,17 @@ impl Transmission {
         if !matches!(self.forward, Forward::Owed) {
             return;
         }
-        let (up_to, skips) = self.outstanding.abandoned(self.reset_barrier, room);
+        let up_to = self.outstanding.abandoned(self.reset_barrier, room, &mut self.skips);
         if up_to == self.outstanding.cumulative() || FORWARD_TSN_HEADER_LEN > room {
             return;
         }
         match self.outstanding.format() {
             Format::Data => {
-                let skips = skips.into_iter().map(|((stream, _), mid)| (stream, mid as u16));
+                let skips = self.skips.iter().map(|&((stream, _), mid)| (stream, mid as u16));
                 write_forward_tsn(up_to.wire(), skips, out);
             }
             Format::Interleaved => {
-                let skips = skips.into_iter().map(|((stream, is_unordered), mid)| Skip { stream, is_unordered, mid });
+                let skips = self.skips.iter().map(|&((stream, is_unordered), mid)| Skip { stream, is_unordered, mid });
                 write_i_forward_tsn(up_to.wire(), skips, out);
             }
         }

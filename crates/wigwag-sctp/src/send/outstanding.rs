@@ -1,10 +1,15 @@
 //! Chunks that were sent and not yet acknowledged cumulatively, found by their TSN in O(1).
 
 use crate::chunk::{DATA_HEADER_LEN, Data, ENDING, I_DATA_HEADER_LEN, IData, UNORDERED};
+use crate::map::Map;
 use crate::serial::Tsn;
 use bytes::Bytes;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
+
+/// Chunks after which an association is one that carries data, and how many find room then: who says little needs none.
+const PREPARED_AFTER: u32 = 32;
+const CHUNKS_EXPECTED: usize = 64;
 
 /// When to give up (RFC 3758 §3.5, RFC 7496).
 #[derive(Clone, Copy, Debug, Default)]
@@ -161,14 +166,26 @@ pub(crate) struct Outstanding {
     /// Bytes of user data, acknowledged or not.
     len: usize,
     flight: Flight,
+    until_prepared: u32,
+    /// Something was sent since `rest` looked last.
+    is_busy: bool,
     /// Exactly the chunks that are `Lost`.
-    resend: BTreeSet<Tsn>,
+    resend: Map<Tsn, ()>,
 }
 
 impl Outstanding {
     pub(crate) const fn new(initial: Tsn, format: Format) -> Self {
         let flight = Flight { chunks: 0, len: 0 };
-        Self { format, first: initial, chunks: VecDeque::new(), len: 0, flight, resend: BTreeSet::new() }
+        Self {
+            format,
+            first: initial,
+            chunks: VecDeque::new(),
+            len: 0,
+            flight,
+            until_prepared: PREPARED_AFTER,
+            is_busy: false,
+            resend: Map::new(),
+        }
     }
 
     /// The last TSN that was acknowledged cumulatively.
@@ -225,9 +242,37 @@ impl Outstanding {
         self.chunks.get_mut(index)
     }
 
+    /// Whether there is room for what loss brings.
+    pub(crate) const fn is_prepared(&self) -> bool {
+        self.until_prepared == 0
+    }
+
+    /// Asked now and then: if nothing was sent since, gives back what is kept for more. Whether it did.
+    pub(crate) fn rest(&mut self) -> bool {
+        let rests = !std::mem::take(&mut self.is_busy) && self.chunks.is_empty();
+        if rests {
+            self.until_prepared = PREPARED_AFTER;
+            self.chunks = VecDeque::new();
+            self.resend.release();
+        }
+        rests
+    }
+
+    fn prepare(&mut self) {
+        self.until_prepared = self.until_prepared.saturating_sub(1);
+        if self.until_prepared == 0 {
+            self.chunks.reserve(CHUNKS_EXPECTED);
+            self.resend.prepare();
+        }
+    }
+
     /// Takes a chunk that is sent now, or one that is `Abandoned` from the beginning.
     #[inline]
     pub(crate) fn push(&mut self, chunk: Chunk) -> Tsn {
+        self.is_busy = true;
+        if !self.is_prepared() {
+            self.prepare();
+        }
         let tsn = self.next_tsn();
         self.len += chunk.len();
         if chunk.state == ChunkState::InFlight {
@@ -309,13 +354,13 @@ impl Outstanding {
         if state == ChunkState::InFlight {
             self.flight.remove(len);
         }
-        self.resend.insert(tsn);
+        self.resend.insert(tsn, ());
         true
     }
 
     /// The first chunk that is to be sent again.
     pub(crate) fn next_lost(&self) -> Option<(Tsn, &Chunk)> {
-        let tsn = *self.resend.first()?;
+        let &(tsn, ()) = self.resend.first()?;
         Some((tsn, self.get(tsn)?))
     }
 

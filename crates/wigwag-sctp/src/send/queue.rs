@@ -10,10 +10,11 @@ use super::schedule::PRIORITY_DEFAULT;
 use super::stream::{Message, Reset, Stamp, Stream, Streams};
 use crate::chunk::{BEGINNING, ENDING, UNORDERED};
 use crate::config::Scheduler;
+use crate::map::Map;
 use crate::serial::Tsn;
 use crate::{Reliability, SendOptions};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Why a message was not queued.
@@ -37,7 +38,7 @@ pub(crate) struct Queue {
     /// Streams that are to be reset, and have nothing left to send.
     drained: BTreeSet<u16>,
     /// Messages that may give way to more important ones, the least important last; and how many did.
-    by_priority: BTreeMap<(u32, u64), u16>,
+    by_priority: Map<(u32, u64), u16>,
     displaced: u64,
 }
 
@@ -51,7 +52,7 @@ impl Queue {
             unstamped: Vec::new(),
             timed: 0,
             drained: BTreeSet::new(),
-            by_priority: BTreeMap::new(),
+            by_priority: Map::new(),
             displaced: 0,
         }
     }
@@ -106,7 +107,7 @@ impl Queue {
             priority,
         };
         self.account.charge_message(len, stream);
-        stream.messages.push_back(message);
+        stream.push_message(message);
         if stream.messages.len() == 1 {
             self.lines.enter(id, stream);
         }
@@ -119,7 +120,7 @@ impl Queue {
     // user messages can be abandoned".
     fn displace(&mut self, len: usize, priority: u32) {
         while self.account.is_full(len)
-            && let Some((&(least, arrival), &id)) = self.by_priority.last_key_value()
+            && let Some(&((least, arrival), id)) = self.by_priority.last()
             && least > priority
         {
             self.by_priority.remove(&(least, arrival));

@@ -1,7 +1,7 @@
 //! What is sent, when it counts as lost, and the one timer T3 (RFC 9260 §6.1, §6.2.1, §6.3, §7.2.4).
 
 use super::congestion::Congestion;
-use super::forward::Forward;
+use super::forward::{Forward, Skips};
 use super::outstanding::{ChunkState, Format, Outstanding};
 use super::queue::Queue;
 use super::rto::Rto;
@@ -17,6 +17,9 @@ use wigwag_sansio::{Timer, earliest};
 
 /// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
 const TSN_SPAN_MAX: usize = 60_000;
+
+/// So many blocks find room when a first packet is lost.
+const GAPS_EXPECTED: usize = 16;
 
 /// RFC 9260 §2.3: the PMDCS, what the DATA chunks of one packet have room for, their headers included.
 const fn pmdcs(mtu: usize) -> usize {
@@ -58,6 +61,8 @@ pub(crate) struct Transmission {
     measuring: Option<(Tsn, Instant)>,
     peer_window: usize,
     pub(super) forward: Forward,
+    /// What a FORWARD TSN tells of. Only here to keep its capacity.
+    pub(super) skips: Skips,
     /// The last TSN before a stream was reset: SSNs on both sides of it are told of in different FORWARD TSNs.
     pub(super) reset_barrier: Option<Tsn>,
     last_sent: Option<Instant>,
@@ -85,6 +90,7 @@ impl Transmission {
             measuring: None,
             peer_window: peer_window as usize,
             forward: Forward::Idle,
+            skips: Skips::new(),
             reset_barrier: None,
             last_sent: None,
             has_heard: true,
@@ -108,6 +114,13 @@ impl Transmission {
     pub(crate) fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu;
         self.congestion.set_pmdcs(pmdcs(mtu));
+    }
+
+    /// Asked now and then: if nothing was sent since, gives back what is kept for more.
+    pub(crate) fn rest(&mut self) {
+        if self.outstanding.rest() {
+            (self.gaps, self.gaps_before, self.skips) = (Vec::new(), Vec::new(), Skips::new());
+        }
     }
 
     /// Whether everything that was sent is acknowledged.
@@ -220,6 +233,10 @@ impl Transmission {
     fn read_gaps(&mut self, sack: Sack<'_>, cumulative: Tsn) -> bool {
         let end = self.outstanding.next_tsn();
         self.gaps_before.clear();
+        if self.outstanding.is_prepared() {
+            self.gaps_before.reserve(GAPS_EXPECTED);
+            self.skips.prepare();
+        }
         let mut last = cumulative;
         for (from, to) in sack.gaps() {
             let block =

@@ -6,6 +6,10 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+/// Messages after which a stream is one that is used much, and how many find room then.
+const USED_MUCH_AFTER: u32 = 8;
+const MESSAGES_EXPECTED: usize = 32;
+
 /// When a message has lived too long. Its time begins with the first call that tells the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stamp {
@@ -97,6 +101,14 @@ impl Stream {
             }
         }
         self.unstamped_from = self.messages.len();
+    }
+
+    pub(super) fn push_message(&mut self, message: Message) {
+        // A stream that is used much has room for what waits while a window is closed.
+        if self.next_mid.max(self.next_unordered_mid) == USED_MUCH_AFTER {
+            self.messages.reserve(MESSAGES_EXPECTED);
+        }
+        self.messages.push_back(message);
     }
 
     pub(super) fn pop_message(&mut self) -> Option<Message> {

@@ -70,6 +70,7 @@ impl Two {
 fn with_channel(init: DataChannelInit) -> Two {
     let mut world = pair(60);
     connect_with_channel(&mut world, "chat", init);
+    world.run_for(Duration::from_secs(1));
     Two::new(world)
 }
 
@@ -118,7 +119,7 @@ fn sending_a_small_message_allocates_nothing() {
             allocations += sent.count_total;
         }
     }
-    assert!(allocations <= 10, "{allocations} allocations of {PACKETS} messages");
+    assert_eq!(allocations, 0, "of {PACKETS} messages");
 }
 
 fn with_video() -> (Two, TransceiverId) {
@@ -176,7 +177,7 @@ fn sending_a_packet_of_media_allocates_nothing() {
             allocations += sent.count_total;
         }
     }
-    assert!(allocations <= 10, "{allocations} allocations of {PACKETS} packets");
+    assert_eq!(allocations, 0, "of {PACKETS} packets");
 }
 
 /// What A and Z allocate, each by itself, while the network loses every hundredth datagram of A.
@@ -185,6 +186,7 @@ struct Costs {
     sending: u64,
     receiving: u64,
     delivered: u64,
+    lost: u64,
     /// Each is told as an event that owns what it says.
     feedbacks: u64,
 }
@@ -212,7 +214,8 @@ impl Two {
         let (mut out, mut is_sent, mut told) = (std::mem::take(&mut self.out), false, (0, 0));
         let sent = measure(|| is_sent = self.of(from).poll_transmit(now, &mut out).is_some()).count_total;
         *datagrams += u32::from(from == A && is_sent);
-        let is_lost = from == A && datagrams.is_multiple_of(100);
+        let is_lost = from == A && is_sent && datagrams.is_multiple_of(100);
+        costs.lost += u64::from(is_lost);
         let received = measure(|| {
             if is_sent && !is_lost {
                 self.of(to).handle_input(Datagram::udp(address(to), address(from), &mut out), now);
@@ -231,7 +234,7 @@ impl Two {
     }
 }
 
-/// After a hundred of warm-up; what grows to its size once is kept, and consent is asked for every five seconds.
+/// After a hundred of warm-up.
 #[test]
 fn loss_costs_no_allocation_but_what_is_delivered() {
     let mut two = with_channel(DataChannelInit::default());
@@ -245,9 +248,9 @@ fn loss_costs_no_allocation_but_what_is_delivered() {
     let packets = two.lossy(PACKETS, |a, n| a.write_packet(video, picture(100 + n, &data)).unwrap());
 
     for costs in [messages, packets] {
-        assert!(costs.delivered >= u64::from(PACKETS) - 100, "{costs:?}");
-        assert!(costs.sending <= costs.feedbacks + 30, "{costs:?}");
-        assert!((costs.delivered..=costs.delivered + 30).contains(&costs.receiving), "{costs:?}");
+        // More is delivered than was not lost, so that it was sent again.
+        assert!(costs.lost >= 100 && costs.delivered >= u64::from(PACKETS) - costs.lost / 10, "{costs:?}");
+        assert_eq!((costs.sending, costs.receiving), (costs.feedbacks, costs.delivered), "{costs:?}");
     }
 }
 
