@@ -90,7 +90,7 @@ impl Connection {
                 self.handshake.acks.forget(number);
                 break;
             };
-            let is_repeated = fragment.message_seq < self.handshake.received.next();
+            let is_repeated = u32::from(fragment.message_seq) < self.handshake.received.next();
             let is_taken = match &self.state {
                 State::Connected(_) if !is_repeated => self.handle_post_handshake(number, &fragment),
                 State::Handshaking(_) | State::Connected(_) | State::Closed => {

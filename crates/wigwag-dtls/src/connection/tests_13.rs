@@ -64,7 +64,7 @@ fn events(connection: &mut Connection) -> Vec<String> {
 
 /// The next number of a handshake message of the peer's.
 fn next_seq(to: &Connection) -> u16 {
-    to.handshake.received.next()
+    to.handshake.received.next().try_into().unwrap()
 }
 
 #[test]
@@ -103,6 +103,31 @@ fn messages_that_do_not_belong_after_a_handshake_end_it() {
             }
         }
     }
+}
+
+/// D7: after 65,536 messages there is no number left, and none comes again.
+#[test]
+fn the_last_number_of_a_message_is_the_last() {
+    let [mut a, mut z] = connected();
+    a.handshake.set_next_message_seq(u16::MAX);
+    z.handshake.received.resume(u16::MAX);
+    a.update_keys(false);
+    let now = wigwag_sim::origin();
+    let mut update = Vec::new();
+    assert!(a.poll_packet(now, 1200, &mut update));
+    give(&mut z, update);
+    // Its acknowledgement was lost, so it comes again.
+    let again = a.poll_timeout(now).unwrap();
+    a.handle_timeout(again);
+    let mut update = Vec::new();
+    assert!(a.poll_packet(again, 1200, &mut update));
+    give(&mut z, update);
+    assert_eq!((z.is_connected(), z.stats.key_updates_received, z.stats.repeated_fragments), (true, 1, 1));
+    z.handshake.acks.owe();
+    assert_eq!(carry(&mut z, &mut a), 1);
+    assert_eq!(a.handshake.epoch(), 4);
+    a.update_keys(true);
+    assert_eq!((carry(&mut a, &mut z), a.is_updating_keys()), (0, false));
 }
 
 #[test]
