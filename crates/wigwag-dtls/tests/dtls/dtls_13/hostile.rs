@@ -103,6 +103,31 @@ fn forged_acknowledgements_of_what_was_lost_only_delay() {
     }
 }
 
+/// Rows 10 and 12: who acknowledges and asks again by turns gets one answer at a time.
+#[test]
+fn acknowledgements_and_repetitions_by_turns_provoke_one_answer() {
+    let mut configs = configs();
+    configs[A].groups = vec![Group::X25519, Group::Secp256r1];
+    configs[Z].groups = vec![Group::Secp256r1];
+    let mut pair = Pair::with(configs, 1);
+    pair.poll(A);
+    let (_, hello) = pair.wire.pop_front().expect("a hello");
+    pair.deliver(Z, &hello);
+    assert_eq!(pair.poll(Z), 1, "a HelloRetryRequest");
+    let held = pair.peers[Z].held_len();
+    for _ in 0..1000 {
+        pair.deliver(Z, &forged_ack());
+        pair.deliver(Z, &hello);
+        pair.poll(Z);
+    }
+    assert!(pair.sent[Z] <= 2, "{:?}", pair.sent);
+    let stats = pair.peers[Z].stats();
+    assert_eq!((stats.plaintext_acks, stats.repeated_fragments), (1000, 1000));
+    assert!(pair.peers[Z].held_len() <= held + 100);
+    pair.run(LIMIT, as_it_is);
+    pair.assert_alive();
+}
+
 #[test]
 fn a_record_is_sealed_and_opened_without_an_allocation() {
     let mut pair = established(1);
