@@ -1,7 +1,7 @@
 //! A server of 1.3 that keeps nothing of a client before it has shown where it is (RFC 9147 §5.1).
 
 use super::{LIMIT, configs, pair as plain_pair};
-use crate::common::{A, MTU, Pair, Z, as_it_is, assert_same_keys};
+use crate::common::{A, MTU, Pair, Z, as_it_is, assert_same_keys, dropped, handshake_record};
 use std::sync::Arc;
 use wigwag_dtls::{Connection, CookieExchange, CookieSecret, Group, Version};
 use wigwag_sansio::{Rng, Seed};
@@ -72,6 +72,9 @@ fn strangers_get_no_more_than_they_send_and_nothing_is_kept_of_them() {
         assert!(is_retry(&answer) && answer.len() <= hello.len());
         assert_eq!(answer[3..11], hello[3..11], "the record sequence number is that of the ClientHello");
         went += answer.len();
+        // Everything else is nothing, and gets nothing.
+        let others = [&hello[..hello.len() - 1], &[22; 40], &handshake_record(16, 0, &[0; 40])];
+        pair.attack(Z, dropped, others);
         assert_eq!((pair.poll(Z), pair.peers[Z].held_len(), pair.peers[Z].poll_timeout(pair.now)), (0, 0, None));
     }
     assert!(went <= came);
@@ -113,6 +116,17 @@ fn a_cookie_is_good_for_one_address_one_hello_and_its_secret_alone() {
         other[at] ^= 1;
         assert!(!answers(secret(1), b"here", &other), "another random, or another cookie: {at}");
     }
+    // Each is counted, nothing is kept of it, and whoever comes after it is served.
+    let mut flooded = pair(2, [CLASSIC, CLASSIC]);
+    // A group, a hash and a MAC, behind which there is nothing.
+    let forged = (hello.len() - 66..hello.len()).map(|at| {
+        let mut forged = hello.clone();
+        forged[at] ^= 1;
+        forged
+    });
+    flooded.attack(Z, |stats| stats.malformed_fragments, forged);
+    flooded.run(LIMIT, as_it_is);
+    flooded.assert_alive();
 }
 
 /// RFC 9147 §5.1.
