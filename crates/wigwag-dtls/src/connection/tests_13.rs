@@ -130,6 +130,25 @@ fn the_last_number_of_a_message_is_the_last() {
     assert_eq!((carry(&mut a, &mut z), a.is_updating_keys()), (0, false));
 }
 
+/// RFC 8446 §5, §5.4: what only the peer can have sealed, and must not.
+#[test]
+fn records_that_nobody_may_seal_are_the_end() {
+    for content_type in [ContentType::ChangeCipherSpec, ContentType::Handshake, ContentType::Alert] {
+        for to in [0, 1] {
+            let mut peers = connected();
+            let body: &[u8] = if content_type == ContentType::ChangeCipherSpec { &[1] } else { &[] };
+            let record = record(&mut peers[1 - to], content_type, body);
+            give(&mut peers[to], record);
+            assert!(format!("{:?}", events(&mut peers[to])).contains("UnexpectedMessage"), "{content_type:?}");
+        }
+    }
+    // ACKs may be empty, and so may data.
+    let [mut a, mut z] = connected();
+    give(&mut z, record(&mut a, ContentType::Ack, &[0, 0]));
+    give(&mut z, record(&mut a, ContentType::ApplicationData, &[]));
+    assert!(z.is_connected());
+}
+
 #[test]
 fn a_key_update_that_is_none_ends_it() {
     for body in [&[2][..], &[], &[0, 0]] {
