@@ -162,11 +162,11 @@ const WORLDS_THAT_TRY_ALL: u64 = 1000;
 
 #[test]
 fn calls_survive_what_passes() {
-    let tally = swarm::run(40, scenario);
+    let tally = swarm::run(100, scenario);
     let fates = [Fate::Lost, Fate::Down, Fate::Duplicated, Fate::Reordered, Fate::Truncated];
     tally.assert_hit(&PHASES[..2], &fates.map(Into::into));
     tally.assert_hit(&PHASES[1..2], &[Fate::Corrupted.into()]);
-    if wigwag_sim::seeds(40).end >= WORLDS_THAT_TRY_ALL {
+    if wigwag_sim::seeds(100).end >= WORLDS_THAT_TRY_ALL {
         tally.assert_hit(&PHASES, &KINDS.map(Kind::hit));
         tally.assert_hit(&PHASES[1..], &[Kind::Corruption.hit()]);
     }
