@@ -1,5 +1,6 @@
 //! What an association is told before it begins.
 
+use crate::send::CongestionControl;
 use std::time::Duration;
 
 /// No packet is shorter: whatever is not data must go into one.
@@ -66,6 +67,8 @@ pub struct Config {
     pub takes_stream_additions: bool,
     /// Which stream's turn it is. Round robin.
     pub scheduler: Scheduler,
+    /// How much may be on its way, who decides it, and how losses are found. RFC 9260's rules.
+    pub congestion_control: CongestionControl,
     /// How long a shutdown of ours may take (T5-shutdown-guard, RFC 9260 §9.2). 300 s, five times RFC 9260's RTO.Max.
     pub shutdown_guard: Duration,
     /// The first TSN, for tests of its wrapping; by default it is random.
@@ -124,6 +127,7 @@ impl Default for Config {
             takes_association_resets: false,
             takes_stream_additions: false,
             scheduler: Scheduler::default(),
+            congestion_control: CongestionControl::default(),
             shutdown_guard: Duration::from_secs(300),
             initial_tsn: None,
         }

@@ -22,5 +22,6 @@ pub use association::Association;
 pub use config::{Config, Reliability, Scheduler, SendOptions};
 pub use error::{ResetError, SendError};
 pub use event::{CloseReason, Event};
+pub use send::{Acknowledgement, CongestionControl, CongestionController, DeliveryRate, Loss};
 pub use state::State;
 pub use stats::{Discarded, Stats};

@@ -106,8 +106,13 @@ impl ControlBlock {
     }
 
     /// Of what happens only while data may be sent.
-    pub(crate) fn deadline_of_data(&self, queue: &Queue) -> Option<Instant> {
+    pub(crate) fn deadline_of_data(&self, now: Instant, queue: &Queue) -> Option<Instant> {
         let reset = self.reconfig.attempt().and_then(Attempt::deadline);
-        earliest([self.heartbeat.deadline(), reset, self.transmission.expiry(queue)])
+        earliest([
+            self.heartbeat.deadline(),
+            reset,
+            self.transmission.expiry(queue),
+            self.transmission.opens_at(now, queue),
+        ])
     }
 }

@@ -391,7 +391,8 @@ impl Association {
 
     /// When to call again: `Some(now)` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        if self.owes_event() || self.owes_packet() || self.queue.is_unstamped() {
+        let now = self.clock.latest(now);
+        if self.owes_event() || self.owes_packet(now) || self.queue.is_unstamped() {
             return Some(now);
         }
         let guard = if let Phase::ShutdownSent { guard, .. } = &self.phase { guard.deadline() } else { None };
@@ -401,7 +402,7 @@ impl Association {
             self.phase.attempt().and_then(Attempt::deadline),
             guard,
             block.and_then(ControlBlock::deadline),
-            carrying.and_then(|block| block.deadline_of_data(&self.queue)),
+            carrying.and_then(|block| block.deadline_of_data(now, &self.queue)),
         ])
     }
 

@@ -52,7 +52,7 @@ impl Association {
     }
 
     /// Whether `poll_packet` has something to write, if there is room.
-    pub(super) fn owes_packet(&self) -> bool {
+    pub(super) fn owes_packet(&self, now: Instant) -> bool {
         if self.reply.is_some() || self.phase.attempt().is_some_and(Attempt::is_owed) {
             return true;
         }
@@ -67,7 +67,7 @@ impl Association {
             || self.phase.carries_data()
                 && (block.heartbeat.is_owed()
                     || block.reconfig.is_owed(&self.queue, block.is_quiet(&self.queue))
-                    || block.transmission.is_owed(&self.queue))
+                    || block.transmission.is_owed(now, &self.queue))
     }
 
     fn write_packet(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
@@ -107,7 +107,7 @@ impl Association {
         let carries_data = self.phase.carries_data();
         let Self { block: Some(block), queue, inbox, phase, rng, stats, config, mtu, .. } = self else { return false };
         // What was cut for a larger packet than is now allowed goes as it is, if it may at all.
-        let data_size = block.transmission.next_size(queue).filter(|_| carries_data);
+        let data_size = block.transmission.next_size(now, queue).filter(|_| carries_data);
         let largest = data_size.map_or(0, |size| HEADER_LEN + size + padding(size));
         let end = out.len() + limit.min(largest.max(*mtu));
         // RFC 9653 §5.2: the peer has told that it needs no checksum, and what it relies on instead protects us too.

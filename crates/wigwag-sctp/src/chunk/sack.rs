@@ -15,6 +15,7 @@ pub(crate) struct Sack<'a> {
     pub(crate) cumulative_tsn: u32,
     pub(crate) a_rwnd: u32,
     gaps: Reader<'a>,
+    duplicates: usize,
 }
 
 impl<'a> Sack<'a> {
@@ -29,7 +30,13 @@ impl<'a> Sack<'a> {
             cumulative_tsn,
             a_rwnd,
             gaps: Reader::new(blocks),
+            duplicates,
         })
+    }
+
+    /// Whether something has come twice.
+    pub(crate) const fn has_duplicates(self) -> bool {
+        self.duplicates > 0
     }
 
     /// First and last of each block, as offsets from the cumulative TSN.

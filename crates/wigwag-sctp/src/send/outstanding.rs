@@ -69,6 +69,8 @@ pub(crate) struct Chunk {
     misses: u8,
     is_fast_retransmitted: bool,
     pub(crate) retransmits: u16,
+    /// The number of its last departure, in [`super::flights::Flights`].
+    pub(crate) departure: u64,
     pub(crate) lifetime: Lifetime,
 }
 
@@ -87,6 +89,7 @@ impl Chunk {
             misses: 0,
             is_fast_retransmitted: false,
             retransmits: 0,
+            departure: 0,
             lifetime: Lifetime { max_retransmits: None, expires: None },
         }
     }
@@ -153,6 +156,27 @@ impl Flight {
     const fn remove(&mut self, len: usize) {
         self.chunks -= 1;
         self.len -= len;
+    }
+}
+
+/// What a SACK has told of chunks that were not known to have arrived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arrived {
+    /// Bytes with chunk headers.
+    pub(crate) size: usize,
+    /// The departure that was the last one of them.
+    pub(crate) latest: Option<u64>,
+    /// The first departure of those that have departed once.
+    pub(crate) earliest_once: Option<u64>,
+}
+
+impl Arrived {
+    fn add(&mut self, chunk: &Chunk, format: Format) {
+        self.size += chunk.size(format);
+        self.latest = self.latest.max(Some(chunk.departure));
+        if chunk.retransmits == 0 {
+            self.earliest_once = Some(self.earliest_once.map_or(chunk.departure, |first| first.min(chunk.departure)));
+        }
     }
 }
 
@@ -288,9 +312,8 @@ impl Outstanding {
         tsn
     }
 
-    /// Removes everything up to `cumulative`; returns how many bytes were not yet known to have arrived.
-    pub(crate) fn ack_up_to(&mut self, cumulative: Tsn) -> usize {
-        let mut acked = 0;
+    /// Removes everything up to `cumulative`.
+    pub(crate) fn ack_up_to(&mut self, cumulative: Tsn, arrived: &mut Arrived) {
         while self.first <= cumulative
             && let Some(chunk) = self.chunks.pop_front()
         {
@@ -300,19 +323,21 @@ impl Outstanding {
                 ChunkState::Acked | ChunkState::Abandoned => {}
             }
             if matches!(chunk.state, ChunkState::InFlight | ChunkState::Lost) {
-                acked += chunk.size(self.format);
+                arrived.add(&chunk, self.format);
             }
             self.len -= chunk.len();
             self.first = self.first.next();
         }
-        acked
     }
 
     /// A gap ack block tells that this chunk has arrived; returns how many bytes were not yet known to have.
-    pub(crate) fn ack(&mut self, tsn: Tsn) -> usize {
+    pub(crate) fn ack(&mut self, tsn: Tsn, arrived: &mut Arrived) -> usize {
         let format = self.format;
         let Some(chunk) = self.get_mut(tsn) else { return 0 };
         let (len, size, state) = (chunk.len(), chunk.size(format), chunk.state);
+        if matches!(state, ChunkState::InFlight | ChunkState::Lost) {
+            arrived.add(chunk, format);
+        }
         match state {
             ChunkState::Acked | ChunkState::Abandoned => return 0,
             ChunkState::InFlight => {
@@ -368,10 +393,16 @@ impl Outstanding {
         self.get(tsn).is_some_and(|chunk| chunk.lifetime.expires.is_some_and(|at| at <= now))
     }
 
+    /// Whether it is this departure of the chunk that is on its way.
+    pub(crate) fn is_on_its_way(&self, tsn: Tsn, departure: u64) -> bool {
+        self.get(tsn).is_some_and(|chunk| chunk.state == ChunkState::InFlight && chunk.departure == departure)
+    }
+
     /// A lost chunk is on its way again.
-    pub(crate) fn resent(&mut self, tsn: Tsn) {
+    pub(crate) fn resent(&mut self, tsn: Tsn, departure: u64) {
         self.resend.remove(&tsn);
         let Some(chunk) = self.get_mut(tsn) else { return };
+        chunk.departure = departure;
         chunk.state = ChunkState::InFlight;
         chunk.retransmits = chunk.retransmits.saturating_add(1);
         chunk.misses = 0;

@@ -1,12 +1,15 @@
 //! What is sent, when it counts as lost, and the one timer T3 (RFC 9260 §6.1, §6.2.1, §6.3, §7.2.4).
 
-use super::congestion::Congestion;
+use super::congestion::{CongestionController, LossDetection};
+use super::flights::Flights;
 use super::forward::{Forward, Skips};
 use super::outstanding::{ChunkState, Format, Outstanding};
+use super::pacer::Pacer;
 use super::queue::Queue;
+use super::rack::{Probe, Rack};
 use super::rto::Rto;
 use crate::Config;
-use crate::chunk::{ENDING, Sack};
+use crate::chunk::ENDING;
 use crate::packet::HEADER_LEN;
 use crate::parameter::Extensions;
 use crate::serial::Tsn;
@@ -17,9 +20,6 @@ use wigwag_sansio::{Timer, earliest};
 
 /// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
 const TSN_SPAN_MAX: usize = 60_000;
-
-/// So many blocks find room when a first packet is lost.
-const GAPS_EXPECTED: usize = 16;
 
 /// RFC 9260 §2.3: the PMDCS, what the DATA chunks of one packet have room for, their headers included.
 const fn pmdcs(mtu: usize) -> usize {
@@ -39,27 +39,33 @@ pub(crate) enum SackOutcome {
 
 /// A block of TSNs that a SACK has told of.
 #[derive(Clone, Copy, Debug)]
-struct Block {
-    first: Tsn,
-    last: Tsn,
+pub(super) struct Block {
+    pub(super) first: Tsn,
+    pub(super) last: Tsn,
     /// Bytes that were not known to have arrived.
-    news: usize,
+    pub(super) news: usize,
 }
 
 /// The sending half of an association.
 #[derive(Debug)]
 pub(crate) struct Transmission {
     pub(super) outstanding: Outstanding,
-    congestion: Congestion,
+    pub(super) congestion: Box<dyn CongestionController>,
+    pub(super) loss_detection: LossDetection,
+    pub(super) flights: Flights,
+    pub(super) rack: Rack,
+    pacer: Pacer,
+    /// Bytes that were found to be lost, and that the controller was not told of.
+    pub(super) lost: usize,
     pub(super) rto: Rto,
-    t3: Timer,
+    pub(super) t3: Timer,
     /// Fast recovery lasts until this TSN is acknowledged.
-    recovery: Option<Tsn>,
+    pub(super) recovery: Option<Tsn>,
     /// The first packet of a fast retransmission does not ask the congestion window.
-    is_fast_packet_owed: bool,
+    pub(super) is_fast_packet_owed: bool,
     /// A chunk that was sent once, and when: its acknowledgement measures the round trip.
-    measuring: Option<(Tsn, Instant)>,
-    peer_window: usize,
+    pub(super) measuring: Option<(Tsn, Instant)>,
+    pub(super) peer_window: usize,
     pub(super) forward: Forward,
     /// What a FORWARD TSN tells of. Only here to keep its capacity.
     pub(super) skips: Skips,
@@ -67,22 +73,27 @@ pub(crate) struct Transmission {
     pub(super) reset_barrier: Option<Tsn>,
     last_sent: Option<Instant>,
     /// A SACK has come since T3 expired last.
-    has_heard: bool,
+    pub(super) has_heard: bool,
     /// Bytes of user data, acknowledged by gap blocks or not, that are kept at most.
     outstanding_max: usize,
     may_give_up: bool,
     is_held: bool,
-    gaps: Vec<Block>,
+    pub(super) gaps: Vec<Block>,
     /// The blocks of the SACK before. Only here to keep its capacity and to tell what is new.
-    gaps_before: Vec<Block>,
-    mtu: usize,
+    pub(super) gaps_before: Vec<Block>,
+    pub(super) mtu: usize,
 }
 
 impl Transmission {
     pub(crate) fn new(config: &Config, mtu: usize, initial: Tsn, peer_window: u32, extensions: Extensions) -> Self {
         Self {
             outstanding: Outstanding::new(initial, Format::new(extensions.has_interleaving)),
-            congestion: Congestion::new(pmdcs(mtu)),
+            congestion: config.congestion_control.controller(pmdcs(mtu)),
+            loss_detection: config.congestion_control.loss_detection(),
+            flights: Flights::default(),
+            rack: Rack::new(),
+            pacer: Pacer::default(),
+            lost: 0,
             rto: Rto::new(config),
             t3: Timer::idle(),
             recovery: None,
@@ -113,13 +124,14 @@ impl Transmission {
 
     pub(crate) fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu;
-        self.congestion.set_pmdcs(pmdcs(mtu));
+        self.congestion.set_packet_len(pmdcs(mtu));
     }
 
     /// Asked now and then: if nothing was sent since, gives back what is kept for more.
     pub(crate) fn rest(&mut self) {
         if self.outstanding.rest() {
             (self.gaps, self.gaps_before, self.skips) = (Vec::new(), Vec::new(), Skips::new());
+            self.flights.rest(&self.outstanding);
         }
     }
 
@@ -149,21 +161,32 @@ impl Transmission {
         (self.recovery, self.measuring, self.reset_barrier) = (None, None, None);
         self.gaps.clear();
         self.t3.stop();
+        self.rack.stop();
     }
 
     pub(crate) const fn set_reset_barrier(&mut self, tsn: Tsn) {
         self.reset_barrier = Some(tsn);
     }
 
-    pub(crate) const fn deadline(&self) -> Option<Instant> {
-        self.t3.deadline()
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        earliest([self.t3.deadline(), self.rack.deadline()])
+    }
+
+    /// When what is ready may leave, if only the pace holds it up.
+    pub(crate) fn opens_at(&self, now: Instant, queue: &Queue) -> Option<Instant> {
+        self.pacer.opens_at(now).filter(|at| self.may_resend(*at).is_some() || self.may_send(*at, queue).is_some())
+    }
+
+    /// Whatever a controller says, a packet may be on its way.
+    fn window(&self) -> usize {
+        self.congestion.window().max(pmdcs(self.mtu))
     }
 
     pub(crate) fn report(&self, stats: &mut Stats) {
         stats.round_trip = self.rto.smoothed();
         stats.rto = self.rto.current();
-        stats.congestion_window = self.congestion.window();
-        stats.slow_start_threshold = self.congestion.ssthresh();
+        stats.congestion_window = self.window();
+        stats.slow_start_threshold = self.congestion.slow_start_threshold();
         stats.in_flight = self.outstanding.flight_size();
         stats.peer_receive_window = u32::try_from(self.peer_window).unwrap_or(u32::MAX);
     }
@@ -174,174 +197,10 @@ impl Transmission {
         }
     }
 
-    // ---- what comes back
+    // ---- what is lost, and the timer
 
-    pub(crate) fn handle_sack(
-        &mut self,
-        sack: Sack<'_>,
-        now: Instant,
-        queue: &mut Queue,
-        stats: &mut Stats,
-    ) -> SackOutcome {
-        let cumulative = self.outstanding.cumulative().nearest(sack.cumulative_tsn);
-        if cumulative < self.outstanding.cumulative() || !self.read_gaps(sack, cumulative) {
-            return SackOutcome::Invalid;
-        }
-        self.has_heard = true;
-        let before = self.outstanding.flight_size();
-        let is_advanced = cumulative > self.outstanding.cumulative();
-        self.measure(cumulative, now);
-        let mut acked = self.outstanding.ack_up_to(cumulative);
-        acked += self.ack_gaps(now);
-        let was_closed = self.peer_window < self.mtu;
-        self.peer_window = sack.a_rwnd as usize;
-        // A window of a packet or two is none yet.
-        if was_closed && self.peer_window >= 2 * self.mtu && !is_advanced {
-            self.resend_probe(now);
-        }
-        if self.recovery.is_some_and(|point| cumulative >= point) {
-            self.recovery = None;
-        }
-        let front = self.outstanding.cumulative().next();
-        let is_front_lost = self.find_lost(is_advanced, now, queue, stats);
-        self.take_back(front, now);
-        if is_advanced && self.recovery.is_none() {
-            self.congestion.grow(acked, before);
-        }
-        self.forward_if_abandoned(now);
-        self.restart_t3(is_advanced || is_front_lost, now);
-        if is_advanced || acked > 0 { SackOutcome::News } else { SackOutcome::Nothing }
-    }
-
-    /// As a SACK without gaps, whose window is the one that was told before.
-    pub(crate) fn handle_cumulative(&mut self, wire: u32, now: Instant) -> SackOutcome {
-        let cumulative = self.outstanding.cumulative().nearest(wire);
-        if cumulative < self.outstanding.cumulative() || cumulative >= self.outstanding.next_tsn() {
-            return SackOutcome::Invalid;
-        }
-        let is_advanced = cumulative > self.outstanding.cumulative();
-        self.measure(cumulative, now);
-        self.outstanding.ack_up_to(cumulative);
-        self.gaps.retain(|block| block.first > cumulative);
-        self.take_back(cumulative.next(), now);
-        self.forward_if_abandoned(now);
-        self.restart_t3(is_advanced, now);
-        if is_advanced { SackOutcome::News } else { SackOutcome::Nothing }
-    }
-
-    /// Takes the blocks of a SACK, if they are in order and about what was sent (C13).
-    fn read_gaps(&mut self, sack: Sack<'_>, cumulative: Tsn) -> bool {
-        let end = self.outstanding.next_tsn();
-        self.gaps_before.clear();
-        if self.outstanding.is_prepared() {
-            self.gaps_before.reserve(GAPS_EXPECTED);
-            self.skips.prepare();
-        }
-        let mut last = cumulative;
-        for (from, to) in sack.gaps() {
-            let block =
-                Block { first: cumulative.plus(u64::from(from)), last: cumulative.plus(u64::from(to)), news: 0 };
-            if from == 0 || to < from || block.first <= last {
-                return false;
-            }
-            last = block.last;
-            self.gaps_before.push(block);
-        }
-        if last >= end {
-            return false;
-        }
-        std::mem::swap(&mut self.gaps, &mut self.gaps_before);
-        true
-    }
-
-    fn measure(&mut self, cumulative: Tsn, now: Instant) {
-        if let Some((_, at)) = self.measuring.take_if(|(tsn, _)| *tsn <= cumulative) {
-            self.rto.measure(now.saturating_duration_since(at));
-        }
-    }
-
-    /// Looks at what the blocks tell beyond those of the SACK before.
-    fn ack_gaps(&mut self, now: Instant) -> usize {
-        let mut acked = 0;
-        let mut known = self.gaps_before.iter().copied().peekable();
-        for block in &mut self.gaps {
-            let mut at = block.first;
-            while at <= block.last {
-                while known.next_if(|known| known.last < at).is_some() {}
-                let until = match known.peek() {
-                    Some(known) if known.first <= at => {
-                        at = known.last.next();
-                        continue;
-                    }
-                    Some(known) => known.first.previous().min(block.last),
-                    None => block.last,
-                };
-                while at <= until {
-                    block.news += self.outstanding.ack(at);
-                    if let Some((_, sent)) = self.measuring.take_if(|(tsn, _)| *tsn == at) {
-                        self.rto.measure(now.saturating_duration_since(sent));
-                    }
-                    at = at.next();
-                }
-            }
-            acked += block.news;
-        }
-        acked
-    }
-
-    /// Counts what is missing below what has newly arrived. True if the earliest chunk is lost.
-    //
-    // RFC 9260 §7.2.4: "For each incoming SACK chunk, miss indications are incremented only for missing TSNs prior to the
-    // HTNA in the SACK chunk." HTNA: the highest TSN newly acknowledged.
-    fn find_lost(&mut self, is_advanced: bool, now: Instant, queue: &mut Queue, stats: &mut Stats) -> bool {
-        // RFC 9260 §7.2.4: "If an endpoint is in Fast Recovery and a SACK chunks arrives that advances the Cumulative
-        // TSN Ack Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk."
-        let counts_all = self.recovery.is_some() && is_advanced;
-        let front = self.outstanding.cumulative().next();
-        let mut later = 0;
-        let mut found = false;
-        let mut is_front_lost = false;
-        for index in (0..self.gaps.len()).rev() {
-            let Some(block) = self.gaps.get(index).copied() else { break };
-            later += block.news;
-            let below = index.checked_sub(1).and_then(|index| self.gaps.get(index));
-            let mut at = below.map_or(front, |block| block.last.next());
-            while (later > 0 || counts_all) && at < block.first {
-                if self.outstanding.miss(at, later / self.mtu) {
-                    found = true;
-                    is_front_lost |= at == front;
-                    stats.fast_retransmits += 1;
-                    self.lose(at, now, queue, stats);
-                }
-                at = at.next();
-            }
-        }
-        if found && self.recovery.is_none() {
-            self.congestion.halve();
-            self.recovery = Some(self.last_tsn());
-            self.is_fast_packet_owed = true;
-        }
-        is_front_lost
-    }
-
-    /// What is next cannot have arrived: if a block said so, the peer has discarded it since (RFC 9260 §6.2).
-    fn take_back(&mut self, front: Tsn, now: Instant) {
-        if self.outstanding.front().is_some_and(|chunk| chunk.state == ChunkState::Acked) {
-            self.outstanding.lose(front, now, false);
-        }
-    }
-
-    /// The window has opened and the probe was not taken: it came too early.
-    fn resend_probe(&mut self, now: Instant) {
-        let front = self.outstanding.cumulative().next();
-        let is_in_flight = self.outstanding.front().is_some_and(|chunk| chunk.state == ChunkState::InFlight);
-        if is_in_flight && self.outstanding.flight().chunks == 1 {
-            self.measuring = None;
-            self.outstanding.lose(front, now, false);
-        }
-    }
-
-    fn lose(&mut self, tsn: Tsn, now: Instant, queue: &mut Queue, stats: &mut Stats) {
+    pub(super) fn lose(&mut self, tsn: Tsn, now: Instant, queue: &mut Queue, stats: &mut Stats) {
+        self.lost += self.outstanding.get(tsn).map_or(0, |chunk| chunk.size(self.outstanding.format()));
         if self.measuring.is_some_and(|(measured, _)| measured == tsn) {
             self.measuring = None;
         }
@@ -361,9 +220,20 @@ impl Transmission {
         }
     }
 
-    fn restart_t3(&mut self, restarts: bool, now: Instant) {
+    /// Lets the time begin anew after which a probe is due, unless losses are being repaired.
+    pub(super) fn rearm_probe(&mut self, restarts: bool, now: Instant) {
+        let chunks = self.outstanding.flight().chunks;
+        if chunks == 0 || self.recovery.is_some() || self.loss_detection == LossDetection::Misses {
+            self.rack.disarm_probe();
+        } else if restarts && !matches!(self.rack.probe, Probe::Owed | Probe::Sent { .. }) {
+            self.rack.arm_probe(self.rto.smoothed(), chunks, self.t3.deadline(), now);
+        }
+    }
+
+    pub(super) fn restart_t3(&mut self, restarts: bool, now: Instant) {
         if self.outstanding.is_empty() {
             self.t3.stop();
+            self.rack.stop();
             self.congestion.drained();
         } else if restarts {
             self.t3 = Timer::after(now, self.rto.current());
@@ -372,6 +242,12 @@ impl Transmission {
 
     /// T3 (RFC 9260 §6.3.3). True if the peer failed to answer.
     pub(crate) fn handle_timeout(&mut self, now: Instant, queue: &mut Queue, stats: &mut Stats) -> bool {
+        if self.rack.timer.expire(now) {
+            self.find_late(self.outstanding.flight_size(), now, queue, stats);
+        }
+        if self.rack.expire_probe(now) {
+            self.owe_probe(now, queue);
+        }
         if !self.t3.expire(now) {
             return false;
         }
@@ -380,11 +256,12 @@ impl Transmission {
         // A probe that finds the window closed says nothing about the path.
         let is_probing = self.peer_window < self.mtu && self.has_heard;
         if !is_probing {
-            self.congestion.collapse();
+            self.congestion.timed_out(now);
         }
         self.recovery = None;
         self.is_fast_packet_owed = false;
         self.measuring = None;
+        self.rack.stop();
         let mut at = self.outstanding.cumulative().next();
         let end = self.outstanding.next_tsn();
         while at < end {
@@ -393,11 +270,34 @@ impl Transmission {
             }
             at = at.next();
         }
+        self.lost = 0;
         // Owed again even if one is on its way: it was lost, or its answer was.
         self.forward = Forward::Idle;
         self.forward_if_abandoned(now);
         self.has_heard = false;
         !is_probing
+    }
+
+    /// Nothing has come back for a while: one packet more goes out, with something new or else with what went last. T3 waits for its
+    /// answer (RFC 8985 §7.3).
+    fn owe_probe(&mut self, now: Instant, queue: &Queue) {
+        self.rack.probe = Probe::Owed;
+        if self.may_send(now, queue).is_none() {
+            let last = self.flights.last(&self.outstanding).map(|last| last.tsn);
+            let Some(tsn) = last.filter(|tsn| !self.is_closed() && self.outstanding.lose(*tsn, now, self.may_give_up))
+            else {
+                self.rack.probe = Probe::Idle;
+                return;
+            };
+            self.measuring = self.measuring.filter(|(measured, _)| *measured != tsn);
+            self.is_fast_packet_owed = true;
+        }
+        self.t3 = Timer::after(now, self.rto.current());
+    }
+
+    /// The peer has no room, as it has told: what is on its way asks whether that is still so.
+    const fn is_closed(&self) -> bool {
+        self.peer_window < self.mtu
     }
 
     // ---- what goes out
@@ -451,19 +351,20 @@ impl Transmission {
 
     // RFC 9260 §6.1 B: "At any given time, the sender MUST NOT transmit new data to a given transport address if it has
     // cwnd + (PMDCS - 1) or more bytes of data outstanding to that transport address."
-    fn fits_path(&self) -> bool {
-        self.outstanding.flight_size() < self.congestion.window()
+    fn fits_path(&self, now: Instant) -> bool {
+        self.outstanding.flight_size() < self.window() && self.pacer.is_open(now)
     }
 
-    fn may_resend(&self) -> Option<usize> {
+    fn may_resend(&self, now: Instant) -> Option<usize> {
         let (_, chunk) = self.outstanding.next_lost()?;
-        ((self.is_fast_packet_owed || self.fits_path()) && self.fits_peer(chunk.len()))
+        ((self.is_fast_packet_owed || self.fits_path(now)) && self.fits_peer(chunk.len()))
             .then_some(chunk.size(self.outstanding.format()))
     }
 
     #[inline]
-    fn may_send(&self, queue: &Queue) -> Option<usize> {
-        if self.is_held && !queue.has_begun() || !self.fits_path() || self.outstanding.next_lost().is_some() {
+    fn may_send(&self, now: Instant, queue: &Queue) -> Option<usize> {
+        let fits_path = self.fits_path(now) || matches!(self.rack.probe, Probe::Owed);
+        if self.is_held && !queue.has_begun() || !fits_path || self.outstanding.next_lost().is_some() {
             return None;
         }
         let len = queue.next_len(self.payload_max())?;
@@ -473,13 +374,14 @@ impl Transmission {
     }
 
     /// Whether `write` would write something, if there is room.
-    pub(crate) fn is_owed(&self, queue: &Queue) -> bool {
-        self.owes_forward() || self.may_resend().is_some() || self.may_send(queue).is_some()
+    pub(crate) fn is_owed(&self, now: Instant, queue: &Queue) -> bool {
+        self.owes_forward() || self.may_resend(now).is_some() || self.may_send(now, queue).is_some()
     }
 
     /// How much room the next DATA chunk takes, if one may be sent.
-    pub(crate) fn next_size(&self, queue: &Queue) -> Option<usize> {
-        self.may_resend().or_else(|| self.may_send(queue).map(|len| len + self.outstanding.format().header_len()))
+    pub(crate) fn next_size(&self, now: Instant, queue: &Queue) -> Option<usize> {
+        self.may_resend(now)
+            .or_else(|| self.may_send(now, queue).map(|len| len + self.outstanding.format().header_len()))
     }
 
     /// Appends what may be sent and fits before `end`: FORWARD TSN, what was lost, what is new.
@@ -487,32 +389,50 @@ impl Transmission {
         self.write_forward(now, end, out);
         let start = out.len();
         let format = self.outstanding.format();
+        let departure = self.flights.next();
         let fits = |size: usize, out: &Vec<u8>| out.len() + size + padding(size) <= end;
-        while let Some(size) = self.may_resend().filter(|size| fits(*size, out)) {
+        while let Some(size) = self.may_resend(now).filter(|size| fits(*size, out)) {
             let Some((tsn, chunk)) = self.outstanding.next_lost() else { break };
             debug_assert_eq!(size, chunk.size(format));
             chunk.write(tsn, format, out);
-            self.outstanding.resent(tsn);
+            let departure = self.flights.depart(tsn, true, self.outstanding.flight().chunks == 0, now);
+            self.outstanding.resent(tsn, departure);
             stats.retransmitted += 1;
         }
-        if out.len() > start {
+        let is_again = out.len() > start;
+        if is_again {
             self.is_fast_packet_owed = false;
         }
         while fits(format.header_len() + 1, out)
-            && let Some(len) = self.may_send(queue).filter(|len| fits(len + format.header_len(), out))
+            && let Some(len) = self.may_send(now, queue).filter(|len| fits(len + format.header_len(), out))
         {
             self.decay(now);
-            let Some(chunk) = queue.cut(len, self.outstanding.next_tsn()) else { break };
+            let tsn = self.outstanding.next_tsn();
+            let Some(mut chunk) = queue.cut(len, tsn) else { break };
             stats.bytes_sent += len as u64;
             stats.messages_sent += u64::from(chunk.is(ENDING));
-            chunk.write(self.outstanding.next_tsn(), format, out);
-            let tsn = self.outstanding.push(chunk);
+            chunk.write(tsn, format, out);
+            chunk.departure = self.flights.depart(tsn, false, self.outstanding.flight().chunks == 0, now);
+            self.outstanding.push(chunk);
             self.measuring.get_or_insert((tsn, now));
         }
         if out.len() > start {
-            self.last_sent = Some(now);
-            self.arm(now);
+            self.has_sent(out.len() - start, departure, is_again, now);
+        } else if self.fits_path(now) {
+            self.flights.limit_by_user(self.outstanding.flight_size());
         }
+    }
+
+    /// A packet has left, with this departure as its first.
+    fn has_sent(&mut self, len: usize, departure: u64, is_again: bool, now: Instant) {
+        self.last_sent = Some(now);
+        self.congestion.sent(len, now);
+        self.pacer.sent(len, self.congestion.pacing_rate(), now);
+        self.arm(now);
+        if matches!(self.rack.probe, Probe::Owed) {
+            self.rack.probe = Probe::Sent { departure, is_again };
+        }
+        self.rearm_probe(!is_again, now);
     }
 
     // RFC 9260 §7.2.1: "While the endpoint does not transmit data on a given transport address, the cwnd of the transport
@@ -522,17 +442,17 @@ impl Transmission {
         let idle = now.saturating_duration_since(sent).as_millis();
         let timeouts = idle.checked_div(self.rto.current().as_millis()).unwrap_or(0);
         if timeouts > 0 {
-            self.congestion.decay(u32::try_from(timeouts).unwrap_or(u32::MAX));
+            self.congestion.idled(u32::try_from(timeouts).unwrap_or(u32::MAX));
         }
     }
 
     pub(crate) fn invariants(&self, is_thorough: bool) {
-        self.congestion.invariants();
+        debug_assert!(self.window() >= pmdcs(self.mtu), "C6");
         if is_thorough {
             self.outstanding.invariants();
         }
         debug_assert!(
-            self.outstanding.flight_size() <= self.congestion.window() + self.mtu
+            self.outstanding.flight_size() <= self.window() + self.mtu
                 || self.is_fast_packet_owed
                 || self.recovery.is_some()
                 || self.t3.is_armed(),

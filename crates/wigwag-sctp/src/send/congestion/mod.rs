@@ -1,0 +1,139 @@
+//! How much may be on its way, and how fast it leaves (RFC 9260 §7): the door that controllers stand behind.
+//!
+//! A controller is told what was sent, what has arrived and what was lost; who finds losses is
+//! [`super::acknowledge`]. Sizes count chunk headers, or one-byte messages would be nearly free.
+
+mod reno;
+
+use reno::Reno;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+const INITIAL_PACKETS: usize = 10;
+const MIN_SSTHRESH_PACKETS: usize = 4;
+
+/// Who decides how much may be on its way.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub enum CongestionControl {
+    /// RFC 9260 §7: losses are found by three miss indications; the window grows by a packet a round trip, and halves.
+    #[default]
+    Rfc9260,
+    /// What [`CongestionController`] this makes for a path whose packets carry so many bytes of chunks. Losses are found by time.
+    Custom(fn(packet_len: usize) -> Box<dyn CongestionController>),
+}
+
+/// How it is found out that something was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LossDetection {
+    /// By what has arrived that was sent later (RFC 9260 §7.2.4).
+    Misses,
+    /// By how long ago what has arrived was sent, and by a probe (RFC 8985).
+    Time,
+}
+
+impl CongestionControl {
+    pub(crate) fn controller(self, packet_len: usize) -> Box<dyn CongestionController> {
+        match self {
+            Self::Rfc9260 => Box::new(Reno::new(packet_len)),
+            Self::Custom(make) => make(packet_len),
+        }
+    }
+
+    pub(crate) const fn loss_detection(self) -> LossDetection {
+        match self {
+            Self::Rfc9260 => LossDetection::Misses,
+            Self::Custom(_) => LossDetection::Time,
+        }
+    }
+}
+
+/// Decides how much may be on its way. It has no clock: time comes with what it is told.
+///
+/// Bytes are those of DATA chunks with their headers. The association never sends more than the peer's window takes, and always
+/// keeps one packet on its way, whatever a controller says.
+pub trait CongestionController: fmt::Debug + Send {
+    /// Bytes that may be on their way at once: something is sent as long as fewer are.
+    fn window(&self) -> usize;
+
+    /// The window up to which it grows fast, in bytes, if it has such a one (`usize::MAX`).
+    fn slow_start_threshold(&self) -> usize {
+        usize::MAX
+    }
+
+    /// At how many bytes a second packets leave. `None`, which is the default: as soon as the window lets them.
+    fn pacing_rate(&self) -> Option<u64> {
+        None
+    }
+
+    /// A packet carries at most so many bytes of chunks from now on.
+    fn set_packet_len(&mut self, packet_len: usize);
+
+    /// So many bytes have left, for the first time or again.
+    fn sent(&mut self, _len: usize, _now: Instant) {}
+
+    /// A SACK has brought news. Losses that it told of come before, by [`congested`](Self::congested).
+    fn acknowledged(&mut self, news: &Acknowledgement);
+
+    /// Something was lost, for the first time since all that was on its way at the last such call has arrived.
+    fn congested(&mut self, loss: &Loss);
+
+    /// Nothing has come back for a whole timeout, and all that was on its way counts as lost (RFC 9260 §7.2.3).
+    fn timed_out(&mut self, now: Instant);
+
+    /// Nothing was on its way for so many timeouts: what was known of the path is old (RFC 9260 §7.2.1).
+    fn idled(&mut self, timeouts: u32);
+
+    /// Nothing is on its way any more (RFC 9260 §7.2.2).
+    fn drained(&mut self) {}
+}
+
+/// What a SACK tells of the path.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Acknowledgement {
+    /// When it came.
+    pub now: Instant,
+    /// Bytes that are newly known to have arrived.
+    pub acked: usize,
+    /// Bytes that were found to be lost since the last one.
+    pub lost: usize,
+    /// Bytes on their way before it came.
+    pub in_flight_before: usize,
+    /// Bytes on their way now.
+    pub in_flight: usize,
+    /// Everything up to a later chunk than before has arrived.
+    pub is_cumulative: bool,
+    /// Not all that was on its way at the last [`CongestionController::congested`] has arrived.
+    pub is_recovering: bool,
+    /// How long what was sent last of what has arrived was on its way and its SACK on the way back, if it was sent once.
+    pub round_trip: Option<Duration>,
+    /// The smoothed round trip.
+    pub round_trip_smoothed: Option<Duration>,
+    /// How many times in a row everything that was on its way has arrived: what round trip this is.
+    pub round: u64,
+    /// How fast data has arrived while what has arrived now was on its way.
+    pub delivery_rate: Option<DeliveryRate>,
+}
+
+/// How fast data has arrived (draft-ietf-ccwg-bbr §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeliveryRate {
+    /// Bytes a second.
+    pub bytes_per_second: u64,
+    /// There was not enough to send: the path may be faster.
+    pub is_user_limited: bool,
+}
+
+/// What was lost.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Loss {
+    /// When it was found.
+    pub now: Instant,
+    /// Bytes on their way, those that were lost included.
+    pub in_flight_before: usize,
+    /// Bytes on their way still.
+    pub in_flight: usize,
+}
