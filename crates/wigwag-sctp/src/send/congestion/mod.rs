@@ -3,8 +3,12 @@
 //! A controller is told what was sent, what has arrived and what was lost; who finds losses is
 //! [`super::acknowledge`]. Sizes count chunk headers, or one-byte messages would be nearly free.
 
+mod cubic;
+mod hystart;
+mod prr;
 mod reno;
 
+use cubic::Cubic;
 use reno::Reno;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -19,6 +23,9 @@ pub enum CongestionControl {
     /// RFC 9260 §7: losses are found by three miss indications; the window grows by a packet a round trip, and halves.
     #[default]
     Rfc9260,
+    /// CUBIC (RFC 9438), for fast paths: after a loss the window grows by the time that has passed, not by round trips. Slow start
+    /// ends when the round trip grows (HyStart++, RFC 9406), packets are paced, losses are found by time (RFC 8985).
+    Cubic,
     /// What [`CongestionController`] this makes for a path whose packets carry so many bytes of chunks. Losses are found by time.
     Custom(fn(packet_len: usize) -> Box<dyn CongestionController>),
 }
@@ -36,6 +43,7 @@ impl CongestionControl {
     pub(crate) fn controller(self, packet_len: usize) -> Box<dyn CongestionController> {
         match self {
             Self::Rfc9260 => Box::new(Reno::new(packet_len)),
+            Self::Cubic => Box::new(Cubic::new(packet_len)),
             Self::Custom(make) => make(packet_len),
         }
     }
@@ -43,7 +51,7 @@ impl CongestionControl {
     pub(crate) const fn loss_detection(self) -> LossDetection {
         match self {
             Self::Rfc9260 => LossDetection::Misses,
-            Self::Custom(_) => LossDetection::Time,
+            Self::Cubic | Self::Custom(_) => LossDetection::Time,
         }
     }
 }
