@@ -66,6 +66,7 @@ fn cubic() {
 fn trace() {
     let control = match std::env::var("CC").as_deref() {
         Ok("cubic") => CongestionControl::Cubic,
+        Ok("bbr") => CongestionControl::Bbr,
         _ => CongestionControl::Rfc9260,
     };
     let n = |name: &str, d: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
@@ -92,5 +93,74 @@ fn trace() {
             (r - before) as f64 * 8.0 / 1000.0 / step as f64
         );
         before = r;
+    }
+}
+
+#[test]
+fn bbr() {
+    println!("{}", table(CongestionControl::Bbr));
+}
+
+fn shares(control: CongestionControl, queue_halves: usize) -> [f64; 2] {
+    let mut path = Path::new(10, 50, 0);
+    path.queue_len_max = path.queue_len_max * queue_halves / 2;
+    let mut network = Network::new(path, 1);
+    let flows = [
+        network.add(with(CongestionControl::Rfc9260), Duration::ZERO),
+        network.add(with(control), Duration::from_secs(5)),
+    ];
+    network.run_for(Duration::from_secs(20));
+    let before = flows.map(|flow| network.received(flow));
+    network.run_for(Duration::from_secs(60));
+    let share = |n: usize| (network.received(flows[n]) - before[n]) as f64 * 8.0 / 60e6;
+    [share(0), share(1)]
+}
+
+#[test]
+fn fair() {
+    for control in [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr] {
+        for halves in [1, 2, 8] {
+            let [reno, other] = shares(control, halves);
+            println!(
+                "{control:?} {:.1} BDP: Reno {reno:.2} other {other:.2} ratio {:.2}",
+                halves as f64 / 2.0,
+                other / reno
+            );
+        }
+    }
+}
+
+#[test]
+fn fair_grid() {
+    let n = |name: &str, d: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
+    let control = match std::env::var("CC").as_deref() {
+        Ok("cubic") => CongestionControl::Cubic,
+        Ok("bbr") => CongestionControl::Bbr,
+        _ => CongestionControl::Rfc9260,
+    };
+    let secs = n("SECS", 200);
+    for (mb, rtt) in [(5, 50), (10, 50), (20, 50), (50, 50), (10, 20), (10, 100), (20, 100)] {
+        for halves in [1usize, 2, 8] {
+            for first in [0, 1] {
+                let mut path = Path::new(mb, rtt, 0);
+                path.queue_len_max = path.queue_len_max * halves / 2;
+                let mut network = Network::new(path, 1);
+                let flows = [
+                    network.add(with(CongestionControl::Rfc9260), Duration::from_secs(5 * first)),
+                    network.add(with(control), Duration::from_secs(5 - 5 * first)),
+                ];
+                network.run_for(Duration::from_secs(20));
+                let before = flows.map(|flow| network.received(flow));
+                network.run_for(Duration::from_secs(secs));
+                let share = |n: usize| (network.received(flows[n]) - before[n]) as f64 * 8.0 / (1e6 * secs as f64);
+                println!(
+                    "{control:?} {mb} Mbit/s {rtt} ms {:.1} BDP first {first}: Reno {:.2} other {:.2} ratio {:.2}",
+                    halves as f64 / 2.0,
+                    share(0),
+                    share(1),
+                    share(1) / share(0)
+                );
+            }
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! CUBIC (RFC 9438): the window grows as a cubic function of the time since the last loss, slow near the window at which that
 //! happened and fast away from it, but never slower than RFC 9260's would. Slow start ends by HyStart++, recovery goes by PRR.
-//! All of it is counted in whole bytes, milliseconds and ratios of them, so that every machine counts alike.
+//! The curve's time stands still while a queue stands: the path is full then, and a window that grows faster than RFC 9260's takes
+//! from others only. All of it is counted in whole bytes, milliseconds and ratios of them, so that every machine counts alike.
 
 use super::hystart::{Growth, HyStart};
 use super::prr::Prr;
+use super::queueing::Queueing;
 use super::{Acknowledgement, CongestionController, INITIAL_PACKETS, Loss};
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,8 @@ const UNIT: u128 = 1 << 16;
 /// The time since the last loss.
 #[derive(Debug)]
 struct Epoch {
-    began: Instant,
+    /// In which the window was used up and no queue stood.
+    elapsed: Duration,
     /// K: until when the window is where it was, in milliseconds.
     plateau_ms: u64,
     /// The window of RFC 9260's rules with β and α, in `UNIT`ths of bytes.
@@ -42,6 +45,7 @@ pub(super) struct Cubic {
     hystart: HyStart,
     prr: Option<Prr>,
     round_trip: Option<Duration>,
+    queueing: Queueing,
 }
 
 /// The whole cube root.
@@ -76,38 +80,41 @@ impl Cubic {
             hystart: HyStart::default(),
             prr: None,
             round_trip: None,
+            queueing: Queueing::default(),
         }
     }
 
     /// C · (t − K)³ + W_max, with C = 0.4 packets a cubic second.
-    fn curve(&self, epoch: &Epoch, now: Instant, ahead: Duration) -> usize {
-        let at = millis(now.saturating_duration_since(epoch.began).saturating_add(ahead));
+    fn curve(&self, epoch: &Epoch, ahead: Duration) -> usize {
+        let at = millis(epoch.elapsed.saturating_add(ahead));
         let from = i128::from(at) - i128::from(epoch.plateau_ms);
         let from = from.clamp(-(1 << 30), 1 << 30);
         let change = from.pow(3) * self.packet_len as i128 * 4 / 10_000_000_000;
         usize::try_from(self.plateau as i128 + change).unwrap_or(0)
     }
 
-    fn new_epoch(&self, now: Instant) -> Epoch {
+    fn new_epoch(&self) -> Epoch {
         let below = self.plateau.saturating_sub(self.cwnd) as u128;
         let plateau_ms = cube_root(below * 10_000_000_000 / (4 * self.packet_len.max(1) as u128));
-        Epoch { began: now, plateau_ms, friendly: self.cwnd as u128 * UNIT }
+        Epoch { elapsed: Duration::ZERO, plateau_ms, friendly: self.cwnd as u128 * UNIT }
     }
 
-    fn grow(&mut self, news: &Acknowledgement) {
-        let (now, acked) = (news.now, news.acked);
+    fn grow(&mut self, acked: usize, passed: Duration) {
         if self.plateau < self.cwnd && self.epoch.is_none() {
             self.plateau = self.cwnd;
         }
-        let mut epoch = self.epoch.take().unwrap_or_else(|| self.new_epoch(now));
+        let mut epoch = self.epoch.take().unwrap_or_else(|| self.new_epoch());
+        if !self.queueing.is_standing() {
+            epoch.elapsed += passed;
+        }
         let [numerator, denominator] = if epoch.friendly < self.before as u128 * UNIT { ALPHA } else { [1, 1] };
         let packets = acked as u128 * self.packet_len as u128 * UNIT / self.cwnd as u128;
         epoch.friendly += packets * numerator / denominator;
         let friendly = usize::try_from(epoch.friendly / UNIT).unwrap_or(usize::MAX);
-        if self.curve(&epoch, now, Duration::ZERO) < friendly {
+        if self.curve(&epoch, Duration::ZERO) < friendly {
             self.cwnd = self.cwnd.max(friendly);
         } else {
-            let target = self.curve(&epoch, now, self.round_trip.unwrap_or_default());
+            let target = self.curve(&epoch, self.queueing.shortest().unwrap_or_default());
             let target = target.clamp(self.cwnd, self.cwnd + self.cwnd / 2);
             self.credit += (target - self.cwnd) as u128 * acked as u128;
             let grown = self.credit / self.cwnd as u128;
@@ -115,13 +122,6 @@ impl Cubic {
             self.cwnd += usize::try_from(grown).unwrap_or(0);
         }
         self.epoch = Some(epoch);
-    }
-
-    /// The user was what limited: the curve waits meanwhile (RFC 9438 §5.8).
-    fn wait(&mut self, since: Option<Instant>, now: Instant) {
-        if let (Some(epoch), Some(since)) = (&mut self.epoch, since) {
-            epoch.began = epoch.began.checked_add(now.saturating_duration_since(since)).unwrap_or(now);
-        }
     }
 
     fn shrink(&mut self) {
@@ -166,7 +166,8 @@ impl CongestionController for Cubic {
 
     fn acknowledged(&mut self, news: &Acknowledgement) {
         self.round_trip = news.round_trip_smoothed.or(self.round_trip);
-        let since = self.seen.replace(news.now);
+        self.queueing.acknowledged(news);
+        let passed = self.seen.replace(news.now).map(|seen| news.now.saturating_duration_since(seen));
         if news.is_recovering {
             let Some(prr) = &mut self.prr else { return };
             return prr.acknowledged(news, self.packet_len);
@@ -176,10 +177,11 @@ impl CongestionController for Cubic {
         }
         let slack = self.packet_len.max(self.cwnd / 8);
         if news.in_flight_before.saturating_add(slack) <= self.cwnd {
-            return self.wait(since, news.now);
+            // RFC 9438 §5.8: the curve waits meanwhile.
+            return;
         }
         if self.cwnd >= self.ssthresh {
-            return self.grow(news);
+            return self.grow(news.acked, passed.unwrap_or_default());
         }
         // RFC 9406 is for the first slow start; later ones know their threshold.
         let is_first = self.ssthresh == usize::MAX;

@@ -3,11 +3,14 @@
 //! A controller is told what was sent, what has arrived and what was lost; who finds losses is
 //! [`super::acknowledge`]. Sizes count chunk headers, or one-byte messages would be nearly free.
 
+mod bbr;
 mod cubic;
 mod hystart;
 mod prr;
+mod queueing;
 mod reno;
 
+use bbr::Bbr;
 use cubic::Cubic;
 use reno::Reno;
 use std::fmt;
@@ -26,6 +29,9 @@ pub enum CongestionControl {
     /// CUBIC (RFC 9438), for fast paths: after a loss the window grows by the time that has passed, not by round trips. Slow start
     /// ends when the round trip grows (HyStart++, RFC 9406), packets are paced, losses are found by time (RFC 8985).
     Cubic,
+    /// A model of the path after BBR, for long paths that lose packets at random: while no queue grows, a loss says nothing. Where
+    /// others fill a queue it competes as RFC 9260's rules do. Packets are paced, losses are found by time.
+    Bbr,
     /// What [`CongestionController`] this makes for a path whose packets carry so many bytes of chunks. Losses are found by time.
     Custom(fn(packet_len: usize) -> Box<dyn CongestionController>),
 }
@@ -44,6 +50,7 @@ impl CongestionControl {
         match self {
             Self::Rfc9260 => Box::new(Reno::new(packet_len)),
             Self::Cubic => Box::new(Cubic::new(packet_len)),
+            Self::Bbr => Box::new(Bbr::new(packet_len)),
             Self::Custom(make) => make(packet_len),
         }
     }
@@ -51,7 +58,7 @@ impl CongestionControl {
     pub(crate) const fn loss_detection(self) -> LossDetection {
         match self {
             Self::Rfc9260 => LossDetection::Misses,
-            Self::Cubic | Self::Custom(_) => LossDetection::Time,
+            Self::Cubic | Self::Bbr | Self::Custom(_) => LossDetection::Time,
         }
     }
 }
