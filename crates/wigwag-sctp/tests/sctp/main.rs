@@ -5,6 +5,7 @@ mod attacks;
 mod bursts;
 mod common;
 mod contract;
+mod controllers;
 mod goodput;
 mod hostile;
 mod interleaving;
