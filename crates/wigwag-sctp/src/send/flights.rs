@@ -7,6 +7,9 @@ use crate::serial::Tsn;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+/// So many departures find room once an association carries data.
+const EXPECTED: usize = 128;
+
 /// One departure, and what had arrived by then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Departure {
@@ -113,6 +116,13 @@ impl Flights {
             is_user_limited: departure.is_user_limited,
         });
         Sample { latest, rate }
+    }
+
+    /// Makes room for what an association that carries data will need.
+    pub(crate) fn prepare(&mut self) {
+        if self.departures.capacity() < EXPECTED {
+            self.departures.reserve(EXPECTED);
+        }
     }
 
     /// Nothing is on its way: gives back what is kept for more.
