@@ -23,6 +23,10 @@ pub struct Config {
     pub remote_port: u16,
     /// The longest packet in bytes, SCTP header included; at least 512. 1160: what DTLS 1.2 leaves of 1200, rounded down to four.
     pub mtu: usize,
+    /// The longest packet in bytes that the path may turn out to carry (RFC 8899): it is looked for by probes in HEARTBEAT and PAD
+    /// chunks. [`poll_packet`](crate::Association::poll_packet) must be given as much room. Messages are cut so that every chunk fits a packet
+    /// of `mtu`, which carries several if it is longer: a path that carries less later is no harm. 0: nothing is looked for.
+    pub mtu_max: usize,
     /// How many streams are offered and taken in each direction, ids `0..streams_max`. 65,535. Unused ones cost nothing.
     pub streams_max: u16,
     /// How many outgoing streams are offered, if not `streams_max`. `None`.
@@ -92,6 +96,11 @@ impl Config {
         self
     }
 
+    /// No less than `mtu`, and what padding makes of it.
+    pub(crate) fn path_mtu_max(&self) -> usize {
+        (bounded_mtu(self.mtu_max) & !3).max(self.mtu)
+    }
+
     pub(crate) fn outbound_streams(&self) -> u16 {
         self.outbound_streams_max.unwrap_or(self.streams_max)
     }
@@ -107,6 +116,7 @@ impl Default for Config {
             local_port: 5000,
             remote_port: 5000,
             mtu: 1160,
+            mtu_max: 0,
             streams_max: u16::MAX,
             outbound_streams_max: None,
             receive_window: 5 * 1024 * 1024,

@@ -26,6 +26,8 @@ pub struct Stats {
     pub fast_retransmits: u64,
     /// Messages that were given up (RFC 3758).
     pub messages_abandoned: u64,
+    /// The longest packet in bytes that the path is known to carry, SCTP header included.
+    pub mtu: usize,
     /// The smoothed round trip time, once one was measured.
     pub round_trip: Option<Duration>,
     /// The retransmission timeout.

@@ -104,6 +104,7 @@ impl Association {
             }
             SackOutcome::Nothing => {}
         }
+        self.leave_black_hole(now);
         self.progress_shutdown();
     }
 

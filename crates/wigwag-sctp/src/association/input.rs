@@ -137,6 +137,8 @@ impl Association {
                 return Next::Stop;
             }
             kind::RECONFIG => self.handle_reconfig(chunk),
+            // RFC 4820 §4: it says nothing.
+            kind::PAD => {}
             kind::FORWARD_TSN => self.handle_forward_tsn(chunk),
             kind::I_DATA if self.is_interleaving() => self.handle_i_data(chunk),
             kind::I_FORWARD_TSN if self.is_interleaving() => self.handle_i_forward_tsn(chunk),
@@ -181,7 +183,12 @@ impl Association {
             self.stats.discarded.unexpected += 1;
             return;
         };
-        match HeartbeatInfo::decode(chunk).and_then(|info| block.heartbeat.handle_ack(info, now)) {
+        let info = HeartbeatInfo::decode(chunk);
+        if info.is_some_and(|info| block.path_mtu.handle_ack(info.nonce, now)) {
+            block.errors = 0;
+            return self.follow_path_mtu();
+        }
+        match info.and_then(|info| block.heartbeat.handle_ack(info, now)) {
             Some(round_trip) => {
                 block.transmission.rto_mut().measure(round_trip);
                 block.errors = 0;

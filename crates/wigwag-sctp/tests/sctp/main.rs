@@ -12,6 +12,7 @@ mod interleaving;
 mod limits;
 mod loss;
 mod path;
+mod path_mtu;
 mod properties;
 mod reconfiguring;
 mod resets;
