@@ -208,7 +208,9 @@ stack!(
     |endpoint, _, client| endpoint.connect(client, REMOTE).expect("a place for it"),
     |endpoint, now, packet| endpoint.handle(now, REMOTE, None, None, packet),
     payload,
-    |stream, _, data| drop(stream.write_sctp(data, PayloadProtocolIdentifier::Binary).expect("a stream that stands")),
+    |stream, _, data| {
+        stream.write_sctp(data, PayloadProtocolIdentifier::Binary).expect("a stream that stands");
+    },
     |stream, _| stream.close().expect("a stream that stands")
 );
 
@@ -223,7 +225,7 @@ stack!(
     |endpoint, now, packet| endpoint.handle(now, REMOTE, None, packet),
     message,
     |stream, now, data| {
-        drop(stream.write_sctp(now, data, PayloadProtocolIdentifier::Binary).expect("a stream that stands"))
+        stream.write_sctp(now, data, PayloadProtocolIdentifier::Binary).expect("a stream that stands");
     },
     |stream, now| stream.close(now).expect("a stream that stands")
 );
