@@ -34,8 +34,15 @@ pub struct Config {
     /// How many bytes may wait here until they are read, an overhead for each message and each fragment included. 5 MiB;
     /// never less than four times `message_len_max_receive`, or one message could close the window for ever.
     pub receive_window: u32,
-    /// How many bytes may wait to be sent for the first time, an overhead for each message included. 16 MiB.
+    /// Up to how many bytes that number grows: it doubles after a round trip in which the peer has filled half of it and the user has
+    /// fetched as much. 32 MiB; no less than `receive_window`, so 0 is: it stays.
+    pub receive_window_max: u32,
+    /// How many bytes may wait to be sent for the first time, an overhead for each message included, and how many that were sent
+    /// wait for what is missing before them. 16 MiB.
     pub send_buffer: usize,
+    /// Up to how many bytes that number grows: it is twice the congestion window if that is more. 64 MiB; no less than `send_buffer`,
+    /// so 0 is: it stays.
+    pub send_buffer_max: usize,
     /// The longest message that the peer takes, in bytes (`a=max-message-size` of the remote description). 262,144.
     pub message_len_max_send: usize,
     /// The longest message taken, in bytes; a longer one ends the association. 262,144.
@@ -120,7 +127,9 @@ impl Default for Config {
             streams_max: u16::MAX,
             outbound_streams_max: None,
             receive_window: 5 * 1024 * 1024,
+            receive_window_max: 32 * 1024 * 1024,
             send_buffer: 16 * 1024 * 1024,
+            send_buffer_max: 64 * 1024 * 1024,
             message_len_max_send: 262_144,
             message_len_max_receive: 262_144,
             rto_initial: Duration::from_millis(500),

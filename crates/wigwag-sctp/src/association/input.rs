@@ -58,6 +58,7 @@ impl Association {
         self.handle_chunks(&packet, now);
         if let Some(block) = &mut self.block {
             block.reception.end_packet(now);
+            block.reception.tune(block.transmission.rto().smoothed(), &self.inbox, now);
         }
     }
 

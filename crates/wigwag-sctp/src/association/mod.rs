@@ -267,9 +267,12 @@ impl Association {
         stats.messages_abandoned += self.queue.displaced();
         stats.mtu = self.mtu;
         stats.receive_window = self.initial_window();
+        stats.receive_window_max = u32::try_from(crate::receive::window_max(&self.config)).unwrap_or(u32::MAX);
+        stats.send_buffer = self.queue.capacity();
         if let Some(block) = &self.block {
             block.transmission.report(&mut stats);
             stats.receive_window = block.reception.window(&self.inbox);
+            stats.receive_window_max = block.reception.window_max();
         }
         stats
     }

@@ -77,8 +77,8 @@ pub(crate) struct Transmission {
     last_sent: Option<Instant>,
     /// A SACK has come since T3 expired last.
     pub(super) has_heard: bool,
-    /// Bytes of user data, acknowledged by gap blocks or not, that are kept at most.
-    outstanding_max: usize,
+    /// Bytes of user data, acknowledged by gap blocks or not, that are kept at least and at most.
+    buffer: [usize; 2],
     may_give_up: bool,
     is_held: bool,
     pub(super) gaps: Vec<Block>,
@@ -113,7 +113,7 @@ impl Transmission {
             reset_barrier: None,
             last_sent: None,
             has_heard: true,
-            outstanding_max: config.send_buffer.max(mtu),
+            buffer: [config.send_buffer.max(mtu), config.send_buffer_max.max(config.send_buffer).max(mtu)],
             may_give_up: extensions.has_forward_tsn,
             is_held: false,
             gaps: Vec::new(),
@@ -365,6 +365,13 @@ impl Transmission {
         self.mtu > self.mtu_base && self.long_losses >= LONG_LOSSES_MAX * self.chunks_per_packet()
     }
 
+    /// How many bytes may wait, sent or not: what is needed while a lost packet is sent again is a window, and what is sent meanwhile is
+    /// another one.
+    pub(crate) fn buffer_len(&self) -> usize {
+        let [least, most] = self.buffer;
+        self.window().saturating_mul(2).clamp(least, most)
+    }
+
     // RFC 9260 §6.1 A: "At any given time, the data sender MUST NOT transmit new data to any destination transport
     // address if its peer's rwnd indicates that the peer has no buffer space". But one chunk may always be in flight:
     // the zero window probe.
@@ -393,7 +400,7 @@ impl Transmission {
         }
         let len = queue.next_len(self.payload_max())?;
         let has_room = self.outstanding.is_empty()
-            || self.outstanding.len() + len <= self.outstanding_max && self.outstanding.count() < TSN_SPAN_MAX;
+            || self.outstanding.len() + len <= self.buffer_len() && self.outstanding.count() < TSN_SPAN_MAX;
         (has_room && self.fits_peer(len)).then_some(len)
     }
 

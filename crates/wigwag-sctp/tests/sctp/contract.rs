@@ -43,8 +43,10 @@ impl<const CONTROL: usize> Subject for Contracted<CONTROL> {
         let config = || {
             config(|config: &mut Config| {
                 config.receive_window = WINDOW;
+                config.receive_window_max = WINDOW;
                 config.message_len_max_receive = 50_000;
                 config.send_buffer = SEND_BUFFER;
+                config.send_buffer_max = SEND_BUFFER;
                 config.congestion_control = CONTROLS[CONTROL];
             })
         };

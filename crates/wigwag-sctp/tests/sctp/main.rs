@@ -18,3 +18,4 @@ mod reconfiguring;
 mod resets;
 mod setup;
 mod streams;
+mod tuning;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Rng, Seed, earliest};
-use wigwag_sctp::{Association, Config, Event, SendOptions};
+use wigwag_sctp::{Association, Config, Event, SendOptions, Stats};
 
 /// Headers of IPv6, UDP and DTLS.
 const HEADERS_LEN: usize = 48 + 37;
@@ -90,6 +90,11 @@ impl Network {
     /// Bytes that the receiver of the flow has read.
     pub(crate) fn received(&self, flow: usize) -> u64 {
         self.flows[flow].received
+    }
+
+    /// Of the sender and of the receiver.
+    pub(crate) fn stats(&self, flow: usize) -> [Stats; 2] {
+        [0, 1].map(|end| self.flows[flow].ends[end].stats())
     }
 
     pub(crate) fn run_for(&mut self, duration: Duration) {
