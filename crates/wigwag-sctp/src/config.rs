@@ -23,6 +23,10 @@ pub struct Config {
     pub remote_port: u16,
     /// The longest packet in bytes, SCTP header included; at least 512. 1160: what DTLS 1.2 leaves of 1200, rounded down to four.
     pub mtu: usize,
+    /// The longest packet in bytes that the path may turn out to carry (RFC 8899): it is looked for by probes in HEARTBEAT and PAD
+    /// chunks. [`poll_packet`](crate::Association::poll_packet) must be given as much room. Messages are cut so that every chunk fits a packet
+    /// of `mtu`, which carries several if it is longer: a path that carries less later is no harm. 0: nothing is looked for.
+    pub mtu_max: usize,
     /// How many streams are offered and taken in each direction, ids `0..streams_max`. 65,535. Unused ones cost nothing.
     pub streams_max: u16,
     /// How many outgoing streams are offered, if not `streams_max`. `None`.
@@ -30,8 +34,15 @@ pub struct Config {
     /// How many bytes may wait here until they are read, an overhead for each message and each fragment included. 5 MiB;
     /// never less than four times `message_len_max_receive`, or one message could close the window for ever.
     pub receive_window: u32,
-    /// How many bytes may wait to be sent for the first time, an overhead for each message included. 16 MiB.
+    /// Up to how many bytes that number grows: it doubles after a round trip in which the peer has filled half of it and the user has
+    /// fetched as much. 32 MiB; no less than `receive_window`, so 0 is: it stays.
+    pub receive_window_max: u32,
+    /// How many bytes may wait to be sent for the first time, an overhead for each message included, and how many that were sent
+    /// wait for what is missing before them. 16 MiB.
     pub send_buffer: usize,
+    /// Up to how many bytes that number grows: it is twice the congestion window if that is more. 64 MiB; no less than `send_buffer`,
+    /// so 0 is: it stays.
+    pub send_buffer_max: usize,
     /// The longest message that the peer takes, in bytes (`a=max-message-size` of the remote description). 262,144.
     pub message_len_max_send: usize,
     /// The longest message taken, in bytes; a longer one ends the association. 262,144.
@@ -92,6 +103,11 @@ impl Config {
         self
     }
 
+    /// No less than `mtu`, and what padding makes of it.
+    pub(crate) fn path_mtu_max(&self) -> usize {
+        (bounded_mtu(self.mtu_max) & !3).max(self.mtu)
+    }
+
     pub(crate) fn outbound_streams(&self) -> u16 {
         self.outbound_streams_max.unwrap_or(self.streams_max)
     }
@@ -107,10 +123,13 @@ impl Default for Config {
             local_port: 5000,
             remote_port: 5000,
             mtu: 1160,
+            mtu_max: 0,
             streams_max: u16::MAX,
             outbound_streams_max: None,
             receive_window: 5 * 1024 * 1024,
+            receive_window_max: 32 * 1024 * 1024,
             send_buffer: 16 * 1024 * 1024,
+            send_buffer_max: 64 * 1024 * 1024,
             message_len_max_send: 262_144,
             message_len_max_receive: 262_144,
             rto_initial: Duration::from_millis(500),

@@ -26,6 +26,8 @@ pub struct Stats {
     pub fast_retransmits: u64,
     /// Messages that were given up (RFC 3758).
     pub messages_abandoned: u64,
+    /// The longest packet in bytes that the path is known to carry, SCTP header included.
+    pub mtu: usize,
     /// The smoothed round trip time, once one was measured.
     pub round_trip: Option<Duration>,
     /// The retransmission timeout.
@@ -40,6 +42,10 @@ pub struct Stats {
     pub peer_receive_window: u32,
     /// The receive window that the peer would be told of now, in bytes.
     pub receive_window: u32,
+    /// What it would be if all that was received were fetched, in bytes: it grows up to [`Config::receive_window_max`](crate::Config::receive_window_max).
+    pub receive_window_max: u32,
+    /// How many bytes may wait to be sent now: it grows up to [`Config::send_buffer_max`](crate::Config::send_buffer_max).
+    pub send_buffer: usize,
     /// Bytes of user data accepted and not yet sent, of all streams.
     pub buffered_amount: usize,
     /// How often a stream was looked at in order to send: it follows the work, however many streams there are.

@@ -184,7 +184,7 @@ impl Association {
             Ok(cookie) => cookie.to_vec(),
             Err((cause, value, why)) => return self.refuse(init.initiate_tag, cause, &value, why),
         };
-        let mut block = ControlBlock::new(&self.config, self.mtu, self.local, &init, parameters.extensions, now);
+        let mut block = ControlBlock::new(&self.config, self.local, &init, parameters.extensions, now);
         if !parameters.unrecognized.is_empty() {
             // RFC 9260 §3.3.10.8: in an ERROR chunk beside the COOKIE ECHO.
             block.report(Tlv { kind: code::UNRECOGNIZED_PARAMETERS, value: &parameters.unrecognized });
@@ -304,13 +304,14 @@ impl Association {
     /// The association is the one that the cookie tells of.
     fn adopt(&mut self, cookie: &Cookie, now: Instant) {
         let local = Identity { tag: cookie.local_tag, tsn: cookie.local_tsn };
-        let block = ControlBlock::new(&self.config, self.mtu, local, &cookie.init, cookie.extensions, now);
+        let block = ControlBlock::new(&self.config, local, &cookie.init, cookie.extensions, now);
         self.begin_block(block, cookie.init.a_rwnd);
         self.owe_cookie_ack();
     }
 
     fn begin_block(&mut self, block: ControlBlock, peer_window: u32) {
         self.queue.set_format(Format::new(block.extensions.has_interleaving), peer_window);
+        self.mtu = self.config.mtu;
         self.block = Some(block);
     }
 

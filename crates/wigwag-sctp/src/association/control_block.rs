@@ -1,6 +1,7 @@
 //! What exists once the peer is known (RFC 9260 §14).
 
 use super::heartbeat::Heartbeat;
+use super::path_mtu::PathMtu;
 use super::reconfig::Reconfig;
 use super::state::Attempt;
 use crate::Config;
@@ -31,6 +32,7 @@ pub(crate) struct ControlBlock {
     pub(crate) transmission: Transmission,
     pub(crate) reception: Reception,
     pub(crate) heartbeat: Heartbeat,
+    pub(crate) path_mtu: PathMtu,
     pub(crate) reconfig: Reconfig,
     /// How often in a row the peer did not answer.
     pub(crate) errors: u32,
@@ -49,14 +51,7 @@ pub(crate) struct Identity {
 }
 
 impl ControlBlock {
-    pub(crate) fn new(
-        config: &Config,
-        mtu: usize,
-        local: Identity,
-        peer: &Init,
-        extensions: Extensions,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn new(config: &Config, local: Identity, peer: &Init, extensions: Extensions, now: Instant) -> Self {
         let used = extensions.and(Extensions::ours(config));
         Self {
             local_tag: local.tag,
@@ -64,9 +59,10 @@ impl ControlBlock {
             extensions: used,
             outbound_streams: config.outbound_streams().min(peer.inbound_streams),
             inbound_streams: config.streams_max.min(peer.outbound_streams),
-            transmission: Transmission::new(config, mtu, Tsn::first(local.tsn), peer.a_rwnd, used),
+            transmission: Transmission::new(config, Tsn::first(local.tsn), peer.a_rwnd, used),
             reception: Reception::new(config, Tsn::first(peer.initial_tsn), used.has_interleaving),
             heartbeat: Heartbeat::new(config.heartbeat_interval, now),
+            path_mtu: PathMtu::new(config.mtu, config.path_mtu_max()),
             reconfig: Reconfig::new(local.tsn, peer.initial_tsn),
             errors: 0,
             is_cookie_ack_owed: false,
@@ -110,6 +106,7 @@ impl ControlBlock {
         let reset = self.reconfig.attempt().and_then(Attempt::deadline);
         earliest([
             self.heartbeat.deadline(),
+            self.path_mtu.deadline(),
             reset,
             self.transmission.expiry(queue),
             self.transmission.opens_at(now, queue),

@@ -100,10 +100,14 @@ impl Association {
             // that peer endpoint is acknowledged (by the reception of a SACK chunk)."
             SackOutcome::News => {
                 block.errors = 0;
+                if self.config.send_buffer_max > self.config.send_buffer {
+                    self.queue.set_capacity(block.transmission.buffer_len());
+                }
                 block.reconfig.acknowledged(block.transmission.cumulative());
             }
             SackOutcome::Nothing => {}
         }
+        self.leave_black_hole(now);
         self.progress_shutdown();
     }
 

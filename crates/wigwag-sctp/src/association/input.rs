@@ -58,6 +58,7 @@ impl Association {
         self.handle_chunks(&packet, now);
         if let Some(block) = &mut self.block {
             block.reception.end_packet(now);
+            block.reception.tune(block.transmission.rto().smoothed(), &self.inbox, now);
         }
     }
 
@@ -137,6 +138,8 @@ impl Association {
                 return Next::Stop;
             }
             kind::RECONFIG => self.handle_reconfig(chunk),
+            // RFC 4820 §4: it says nothing.
+            kind::PAD => {}
             kind::FORWARD_TSN => self.handle_forward_tsn(chunk),
             kind::I_DATA if self.is_interleaving() => self.handle_i_data(chunk),
             kind::I_FORWARD_TSN if self.is_interleaving() => self.handle_i_forward_tsn(chunk),
@@ -181,7 +184,12 @@ impl Association {
             self.stats.discarded.unexpected += 1;
             return;
         };
-        match HeartbeatInfo::decode(chunk).and_then(|info| block.heartbeat.handle_ack(info, now)) {
+        let info = HeartbeatInfo::decode(chunk);
+        if info.is_some_and(|info| block.path_mtu.handle_ack(info.nonce, now)) {
+            block.errors = 0;
+            return self.follow_path_mtu();
+        }
+        match info.and_then(|info| block.heartbeat.handle_ack(info, now)) {
             Some(round_trip) => {
                 block.transmission.rto_mut().measure(round_trip);
                 block.errors = 0;

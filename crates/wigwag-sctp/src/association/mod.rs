@@ -7,6 +7,7 @@ mod data;
 mod heartbeat;
 mod input;
 mod output;
+mod path_mtu;
 mod reconfig;
 mod reconfigure;
 mod reply;
@@ -25,6 +26,7 @@ use crate::state::State;
 use crate::stats::Stats;
 use bytes::Bytes;
 use control_block::{ControlBlock, Identity};
+use path_mtu::PathMtu;
 use reply::Reply;
 use state::{Attempt, Phase};
 use std::collections::VecDeque;
@@ -181,17 +183,36 @@ impl Association {
         self.invariants();
     }
 
-    /// Sets the longest packet in bytes, SCTP header included, for what is cut from now on. What is in flight keeps its
+    /// Sets the longest packet in bytes, SCTP header included, for what is cut from now on ([`Config::mtu`](field@Config::mtu)); whether the path carries
+    /// more is looked for anew. What is in flight keeps its
     /// size: the room given to [`poll_packet`](Self::poll_packet) should not shrink below it before it is acknowledged.
     pub fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = bounded_mtu(mtu);
+        self.config.mtu = bounded_mtu(mtu);
+        self.mtu = self.config.mtu;
         if let Some(block) = &mut self.block {
-            block.transmission.set_mtu(self.mtu);
+            block.path_mtu = PathMtu::new(self.config.mtu, self.config.path_mtu_max());
+            block.transmission.set_mtu(self.mtu, self.mtu);
             // It would never fit.
             let is_too_long = |ack: &mut Vec<u8>| ack.len() > ControlBlock::heartbeat_len_max(self.mtu);
             self.stats.discarded.heartbeat += u64::from(block.heartbeat_ack.take_if(is_too_long).is_some());
         }
         self.invariants();
+    }
+
+    /// If long packets do not arrive any more, shorter ones are sent.
+    fn leave_black_hole(&mut self, now: Instant) {
+        if let Some(block) = self.block.as_mut().filter(|block| block.transmission.is_black_hole()) {
+            block.path_mtu.fall_back(now);
+            self.follow_path_mtu();
+        }
+    }
+
+    /// The path carries more than was known, or less.
+    fn follow_path_mtu(&mut self) {
+        if let Some(block) = &mut self.block {
+            self.mtu = block.path_mtu.current();
+            block.transmission.set_mtu(self.mtu, self.config.mtu);
+        }
     }
 
     /// Sets how long nothing is sent until the path is probed (RFC 9260 §8.3), at least 1 ms; `Duration::MAX`: for ever.
@@ -244,10 +265,14 @@ impl Association {
         stats.buffered_amount = self.queue.buffered_total();
         stats.visits = self.queue.visits();
         stats.messages_abandoned += self.queue.displaced();
+        stats.mtu = self.mtu;
         stats.receive_window = self.initial_window();
+        stats.receive_window_max = u32::try_from(crate::receive::window_max(&self.config)).unwrap_or(u32::MAX);
+        stats.send_buffer = self.queue.capacity();
         if let Some(block) = &self.block {
             block.transmission.report(&mut stats);
             stats.receive_window = block.reception.window(&self.inbox);
+            stats.receive_window_max = block.reception.window_max();
         }
         stats
     }
@@ -330,6 +355,7 @@ impl Association {
         }
         if self.phase.carries_data() {
             let was_owed = block.heartbeat.is_owed();
+            block.path_mtu.handle_timeout(now);
             if block.heartbeat.handle_timeout(now) {
                 block.transmission.rto_mut().back_off();
                 failures += 1;
@@ -346,6 +372,7 @@ impl Association {
         if self.config.retransmits_max.is_some_and(|max| block.errors > max) {
             self.give_up();
         }
+        self.leave_black_hole(now);
     }
 
     /// What has happened, in the order in which it did. A message that nobody fetches keeps the window closed.

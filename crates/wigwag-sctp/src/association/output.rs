@@ -7,11 +7,12 @@ use super::shutdown::write_shutdown_chunks;
 use super::state::{Attempt, Phase};
 use crate::chunk::{
     COOKIE_ECHO_HEADER_LEN, HEARTBEAT_LEN, HeartbeatInfo, INIT_HEADER_LEN, SACK_HEADER_LEN, write_cookie_ack,
-    write_cookie_echo, write_error, write_heartbeat, write_heartbeat_ack,
+    write_cookie_echo, write_error, write_heartbeat, write_heartbeat_ack, write_pad,
 };
 use crate::packet::{self, CHUNK_HEADER_LEN, Checksum, HEADER_LEN};
 use crate::wire::padding;
 use std::time::Instant;
+use wigwag_sansio::Rng;
 
 /// An INIT with all its parameters.
 const INIT_LEN: usize = INIT_HEADER_LEN + 8 + 4 + 8;
@@ -66,6 +67,7 @@ impl Association {
             || block.reception.owes_sack()
             || self.phase.carries_data()
                 && (block.heartbeat.is_owed()
+                    || block.path_mtu.is_owed()
                     || block.reconfig.is_owed(&self.queue, block.is_quiet(&self.queue))
                     || block.transmission.is_owed(now, &self.queue))
     }
@@ -106,21 +108,30 @@ impl Association {
         let ports = self.ports();
         let carries_data = self.phase.carries_data();
         let Self { block: Some(block), queue, inbox, phase, rng, stats, config, mtu, .. } = self else { return false };
+        while carries_data && block.path_mtu.is_owed() {
+            if block.path_mtu.probe_len() > limit {
+                block.path_mtu.has_no_room(now);
+                continue;
+            }
+            return write_probe(ports, block, rng, now, out);
+        }
         // What was cut for a larger packet than is now allowed goes as it is, if it may at all.
         let data_size = block.transmission.next_size(now, queue).filter(|_| carries_data);
         let largest = data_size.map_or(0, |size| HEADER_LEN + size + padding(size));
         let end = out.len() + limit.min(largest.max(*mtu));
+        // What has no use of a longer packet is not lost with one.
+        let control_end = out.len() + limit.min(config.mtu);
         // RFC 9653 §5.2: the peer has told that it needs no checksum, and what it relies on instead protects us too.
         let is_protected = config.zero_checksum && block.extensions.accepts_zero_checksum;
         let checksum = if is_protected { Checksum::Zero } else { Checksum::Crc };
         packet::write(ports, block.peer_tag, checksum, out, |out| {
             let start = out.len();
-            block.write_control(end, out);
-            write_shutdown_chunks(phase, block, config, now, end, out);
+            block.write_control(control_end, out);
+            write_shutdown_chunks(phase, block, config, now, control_end, out);
             let goes_along = block.reception.has_news() && (out.len() > start || data_size.is_some());
             let fits_both = |size: usize| out.len() + SACK_HEADER_LEN + size + padding(size) <= end;
             if block.reception.owes_sack() || goes_along && data_size.is_none_or(fits_both) {
-                block.reception.write_sack(end, inbox, out);
+                block.reception.write_sack(control_end, inbox, out);
             }
             if !carries_data {
                 return;
@@ -129,8 +140,8 @@ impl Association {
             let is_quiet = block.is_quiet(queue);
             block.reconfig.begin(queue, block.transmission.last_tsn(), is_quiet, || attempt);
             block.transmission.hold(block.reconfig.is_holding());
-            block.write_reconfig(now, end, out);
-            if block.heartbeat.is_owed() && out.len() + HEARTBEAT_LEN <= end {
+            block.write_reconfig(now, control_end, out);
+            if block.heartbeat.is_owed() && out.len() + HEARTBEAT_LEN <= control_end {
                 let info = HeartbeatInfo { nonce: rng.u64() };
                 write_heartbeat(info, out);
                 block.heartbeat.sent(info, now, block.transmission.rto().current());
@@ -142,6 +153,17 @@ impl Association {
             }
         })
     }
+}
+
+/// A packet as long as the path may carry: a HEARTBEAT and padding (RFC 4820 §5).
+fn write_probe(ports: (u16, u16), block: &mut ControlBlock, rng: &mut Rng, now: Instant, out: &mut Vec<u8>) -> bool {
+    let info = HeartbeatInfo { nonce: rng.u64() };
+    let padding = block.path_mtu.probe_len().saturating_sub(HEADER_LEN + HEARTBEAT_LEN);
+    block.path_mtu.sent(info.nonce, block.transmission.rto().current(), now);
+    packet::write(ports, block.peer_tag, Checksum::Crc, out, |out| {
+        write_heartbeat(info, out);
+        write_pad(padding, out);
+    })
 }
 
 impl ControlBlock {

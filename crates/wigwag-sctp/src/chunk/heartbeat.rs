@@ -1,7 +1,7 @@
-//! HEARTBEAT and HEARTBEAT ACK (RFC 9260 §3.3.5, §3.3.6).
+//! HEARTBEAT and HEARTBEAT ACK (RFC 9260 §3.3.5, §3.3.6), and PAD, which makes a packet as long as is wished (RFC 4820).
 
 use super::kind;
-use crate::packet::RawChunk;
+use crate::packet::{CHUNK_HEADER_LEN, RawChunk};
 use crate::parameter;
 use crate::wire::{Reader, Tlvs, put_framed, put_framed_list, put_u64};
 
@@ -26,6 +26,11 @@ pub(crate) fn write_heartbeat(info: HeartbeatInfo, out: &mut Vec<u8>) {
     put_framed_list([kind::HEARTBEAT, 0], out, |out| {
         put_framed(parameter::kind::HEARTBEAT_INFO.to_be_bytes(), out, |out| put_u64(info.nonce, out))
     });
+}
+
+/// Of `len` bytes, at least four, header included.
+pub(crate) fn write_pad(len: usize, out: &mut Vec<u8>) {
+    put_framed([kind::PAD, 0], out, |out| out.extend(std::iter::repeat_n(0, len.saturating_sub(CHUNK_HEADER_LEN))));
 }
 
 /// `info` is what the HEARTBEAT carried, as it came.

@@ -20,7 +20,7 @@ pub(crate) use cookie::{COOKIE_ECHO_HEADER_LEN, write_cookie_ack, write_cookie_e
 pub(crate) use data::{BEGINNING, DATA_HEADER_LEN, Data, ENDING, IMMEDIATE, UNORDERED};
 pub(crate) use error::write_error;
 pub(crate) use forward_tsn::{FORWARD_TSN_HEADER_LEN, ForwardTsn, SKIP_LEN, write_forward_tsn};
-pub(crate) use heartbeat::{HEARTBEAT_LEN, HeartbeatInfo, write_heartbeat, write_heartbeat_ack};
+pub(crate) use heartbeat::{HEARTBEAT_LEN, HeartbeatInfo, write_heartbeat, write_heartbeat_ack, write_pad};
 pub(crate) use i_data::{I_DATA_HEADER_LEN, IData};
 pub(crate) use i_forward_tsn::{I_SKIP_LEN, IForwardTsn, Skip, write_i_forward_tsn};
 pub(crate) use init::{INIT_HEADER_LEN, Init};
@@ -28,7 +28,7 @@ pub(crate) use reconfig::write_reconfig;
 pub(crate) use sack::{GAP_LEN, SACK_HEADER_LEN, Sack, write_sack};
 pub(crate) use shutdown::{SHUTDOWN_LEN, read_shutdown, write_shutdown, write_shutdown_ack, write_shutdown_complete};
 
-/// The numbers of the chunk types (RFC 9260 §3.2, RFC 3758 §3.2, RFC 6525 §3.1, RFC 8260 §2).
+/// The numbers of the chunk types (RFC 9260 §3.2, RFC 3758 §3.2, RFC 4820 §3, RFC 6525 §3.1, RFC 8260 §2).
 pub(crate) mod kind {
     pub(crate) const DATA: u8 = 0;
     pub(crate) const INIT: u8 = 1;
@@ -45,6 +45,7 @@ pub(crate) mod kind {
     pub(crate) const SHUTDOWN_COMPLETE: u8 = 14;
     pub(crate) const I_DATA: u8 = 64;
     pub(crate) const RECONFIG: u8 = 130;
+    pub(crate) const PAD: u8 = 132;
     pub(crate) const FORWARD_TSN: u8 = 192;
     pub(crate) const I_FORWARD_TSN: u8 = 194;
 }

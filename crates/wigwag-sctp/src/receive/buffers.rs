@@ -37,7 +37,7 @@ impl Buffers {
     pub(crate) fn prepare(&mut self, count: usize, len: usize) {
         self.len = self.len.max(len);
         let len = self.len;
-        let count = if len == 0 { 0 } else { count.min((self.capacity_max - self.capacity) / len) };
+        let count = (self.capacity_max - self.capacity).checked_div(len).map_or(0, |room| count.min(room));
         self.spare.reserve(self.lent + count);
         for _ in 0..count {
             self.capacity += len;

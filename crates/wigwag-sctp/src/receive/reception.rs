@@ -17,6 +17,9 @@ pub(crate) use super::reassembly::TooLarge;
 /// Chunks after which an association is one that carries data.
 const PREPARED_AFTER: u32 = 32;
 
+/// Who has not sent yet has not measured.
+const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);
+
 /// When the peer is told what has arrived.
 #[derive(Debug, Default)]
 enum Ack {
@@ -42,6 +45,27 @@ struct Head {
     len: usize,
 }
 
+/// Whether the window is what holds the peer up (dynamic right-sizing): it is, if half of it is filled in a round trip.
+#[derive(Debug)]
+struct Growth {
+    limit: usize,
+    /// Bytes that have come in this round trip.
+    received: usize,
+    until: Option<Instant>,
+}
+
+impl Growth {
+    /// True, once a round trip, if the window of so many bytes should be larger.
+    fn is_due(&mut self, window: usize, round_trip: Option<Duration>, now: Instant) -> bool {
+        if self.until.is_some_and(|until| now < until) {
+            return false;
+        }
+        let is_half = self.until.is_some() && std::mem::take(&mut self.received) >= window / 2;
+        self.until = now.checked_add(round_trip.unwrap_or(ROUND_TRIP_GUESS));
+        is_half && window < self.limit
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Reception {
@@ -49,9 +73,9 @@ pub(crate) struct Reception {
     assembly: Assembly,
     ack: Ack,
     sack_delay: Duration,
+    /// As it is when nothing is kept.
     window_max: usize,
-    /// How much more than the window may be kept to fill gaps.
-    early_more: usize,
+    growth: Growth,
     message_len_max: usize,
     /// What the peer was told last.
     advertised: usize,
@@ -85,7 +109,7 @@ impl Reception {
             ack: Ack::Idle,
             sack_delay: config.sack_delay,
             window_max,
-            early_more: window_max / 8,
+            growth: Growth { limit: config.receive_window_max as usize, received: 0, until: None },
             message_len_max: config.message_len_max_receive.min(window_max),
             advertised: window_max,
             has_received: false,
@@ -142,6 +166,24 @@ impl Reception {
         if free < 2 * self.mtu { 0 } else { u32::try_from(free).unwrap_or(u32::MAX) }
     }
 
+    /// How much more than the window may be kept to fill gaps.
+    const fn early_more(&self) -> usize {
+        self.window_max / 8
+    }
+
+    /// A packet was read, `round_trip` being known: makes the window larger if that is what holds the peer up, but not for a user who is
+    /// slow.
+    pub(crate) fn tune(&mut self, round_trip: Option<Duration>, inbox: &Inbox, now: Instant) {
+        if self.growth.is_due(self.window_max, round_trip, now) && self.used(inbox) < self.window_max / 2 {
+            self.window_max = self.window_max.saturating_mul(2).min(self.growth.limit);
+        }
+    }
+
+    /// The window if nothing were kept.
+    pub(crate) fn window_max(&self) -> u32 {
+        u32::try_from(self.window_max).unwrap_or(u32::MAX)
+    }
+
     /// How much may be kept once `tsn` is there: what comes after all others fits the window, or the peer did not keep to
     /// it; what was lost on the way may take `more`, for the peer did not count what we count for each chunk. Were it
     /// refused, all would wait for it, and each repetition would cost the peer a timeout.
@@ -191,16 +233,17 @@ impl Reception {
             self.prepare(inbox);
         }
         let charge = head.len + OVERHEAD;
+        self.growth.received += charge;
         let used = self.used(inbox);
         match self.tracker.look(tsn) {
             // All others wait for it: a whole message finds room, whatever has come early (C7).
-            Arrival::Next if used + charge <= self.limit(tsn, self.early_more + self.message_len_max + OVERHEAD) => {
+            Arrival::Next if used + charge <= self.limit(tsn, self.early_more() + self.message_len_max + OVERHEAD) => {
                 // RFC 9260 §7.2.4 relies on it: what closes a gap, or a part of it, is told at once.
                 self.is_urgent |= self.tracker.has_gaps();
                 self.tracker.record(tsn);
                 Some((tsn, true))
             }
-            Arrival::Early if used + charge <= self.limit(tsn, self.early_more) => {
+            Arrival::Early if used + charge <= self.limit(tsn, self.early_more()) => {
                 self.is_urgent = true;
                 self.tracker.record(tsn);
                 Some((tsn, false))

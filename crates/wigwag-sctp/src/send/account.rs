@@ -31,6 +31,22 @@ impl Account {
         Self { capacity, charged: 0, buffered: 0, writable: Writable::Idle, low: VecDeque::new() }
     }
 
+    pub(super) const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// There is room for so many bytes from now on. Who waits for room is told.
+    pub(super) const fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+        self.tell_of_room();
+    }
+
+    const fn tell_of_room(&mut self) {
+        if matches!(self.writable, Writable::Wanted) && self.charged <= self.capacity / 2 {
+            self.writable = Writable::Owed;
+        }
+    }
+
     pub(super) const fn buffered(&self) -> usize {
         self.buffered
     }
@@ -65,9 +81,7 @@ impl Account {
     pub(super) fn uncharge(&mut self, len: usize, id: u16, stream: &mut Stream) {
         self.charged -= len;
         self.buffered -= len;
-        if self.writable == Writable::Wanted && self.charged <= self.capacity / 2 {
-            self.writable = Writable::Owed;
-        }
+        self.tell_of_room();
         let before = stream.buffered;
         stream.buffered -= len;
         if before > stream.threshold && stream.buffered <= stream.threshold && !stream.is_low_owed {

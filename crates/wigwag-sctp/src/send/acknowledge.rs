@@ -35,6 +35,9 @@ impl Transmission {
         self.outstanding.ack_up_to(cumulative, &mut arrived);
         self.ack_gaps(&mut arrived, now);
         let sample = self.flights.arrive(&arrived, now);
+        if sample.latest.is_some_and(|(_, latest)| latest.is_long) {
+            self.long_losses = 0;
+        }
         let was_closed = self.peer_window < self.mtu;
         self.peer_window = sack.a_rwnd as usize;
         // A window of a packet or two is none yet.
@@ -114,6 +117,7 @@ impl Transmission {
         if self.outstanding.is_prepared() {
             self.gaps_before.reserve(GAPS_EXPECTED);
             self.skips.prepare();
+            self.flights.prepare();
         }
         let mut last = cumulative;
         for (from, to) in sack.gaps() {

@@ -7,6 +7,9 @@ use crate::serial::Tsn;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+/// So many departures find room once an association carries data.
+const EXPECTED: usize = 128;
+
 /// One departure, and what had arrived by then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Departure {
@@ -15,6 +18,8 @@ pub(crate) struct Departure {
     /// The chunk had departed before.
     pub(crate) is_again: bool,
     is_user_limited: bool,
+    /// In a packet that not every path carries.
+    pub(crate) is_long: bool,
     /// Bytes that had arrived, and when the last of them had.
     delivered: u64,
     delivered_at: Instant,
@@ -74,6 +79,7 @@ impl Flights {
             at: now,
             is_again,
             is_user_limited: self.delivered < self.user_limited_until,
+            is_long: false,
             delivered: self.delivered,
             delivered_at: self.delivered_at.unwrap_or(now),
             first_at: self.first_at.unwrap_or(now),
@@ -83,6 +89,17 @@ impl Flights {
 
     fn get(&self, number: u64) -> Option<&Departure> {
         self.departures.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+
+    /// All from this departure on have left in one packet, which is a long one.
+    pub(crate) fn mark_long(&mut self, number: u64) {
+        let of_packet = self.next().saturating_sub(number);
+        let departures = self.departures.iter_mut().rev();
+        departures.take(usize::try_from(of_packet).unwrap_or(0)).for_each(|departure| departure.is_long = true);
+    }
+
+    pub(crate) fn is_long(&self, number: u64) -> bool {
+        self.get(number).is_some_and(|departure| departure.is_long)
     }
 
     /// The user had nothing more to send, though there was room.
@@ -113,6 +130,20 @@ impl Flights {
             is_user_limited: departure.is_user_limited,
         });
         Sample { latest, rate }
+    }
+
+    /// Makes room for what an association that carries data will need.
+    pub(crate) fn prepare(&mut self) {
+        if self.departures.capacity() < EXPECTED {
+            self.departures.reserve(EXPECTED);
+        }
+    }
+
+    /// Nothing is on its way: gives back what is kept for more.
+    pub(crate) fn rest(&mut self, outstanding: &Outstanding) {
+        if self.first(outstanding).is_none() {
+            self.departures = VecDeque::new();
+        }
     }
 
     /// The first departure of which nobody knows yet whether it has arrived.

@@ -63,6 +63,14 @@ impl Queue {
         self.lines.begun_max = peer_window as usize / 2;
     }
 
+    pub(crate) const fn capacity(&self) -> usize {
+        self.account.capacity()
+    }
+
+    pub(crate) const fn set_capacity(&mut self, capacity: usize) {
+        self.account.set_capacity(capacity);
+    }
+
     pub(crate) fn push(&mut self, id: u16, ppid: u32, data: Bytes, options: SendOptions) -> Result<(), Refused> {
         if let Reliability::Priority(priority) = options.reliability
             && self.streams.get(id).is_none_or(|stream| stream.reset == Reset::Idle)

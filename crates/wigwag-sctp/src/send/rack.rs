@@ -7,6 +7,8 @@ use wigwag_sansio::Timer;
 
 /// RFC 8985 §7.2: how long a peer may delay the acknowledgement of a single packet.
 const ACK_DELAY_MAX: Duration = Duration::from_millis(200);
+/// Nobody is in a hurry for less, and clocks of others are coarse.
+const PROBE_MIN: Duration = Duration::from_millis(10);
 /// How often in a row it must not have been needed until the window for overtaking shrinks again (RFC 8985 §6.2).
 const PERSISTENCE: u8 = 16;
 /// As many later packets tell of a loss at once, as long as none was seen overtaking.
@@ -135,7 +137,7 @@ impl Rack {
     pub(crate) fn arm_probe(&mut self, smoothed: Option<Duration>, packets: usize, t3: Option<Instant>, now: Instant) {
         let Some(smoothed) = smoothed else { return };
         let alone = if packets <= 1 { ACK_DELAY_MAX } else { Duration::ZERO };
-        let at = now.checked_add(smoothed.saturating_mul(2).saturating_add(alone));
+        let at = now.checked_add(smoothed.saturating_mul(2).max(PROBE_MIN).saturating_add(alone));
         self.probe = at.into_iter().chain(t3).min().map_or(Probe::Idle, |at| Probe::Armed(Timer::at(at)));
     }
 

@@ -21,6 +21,9 @@ use wigwag_sansio::{Timer, earliest};
 /// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
 const TSN_SPAN_MAX: usize = 60_000;
 
+/// So many long packets lost in a row make a black hole.
+const LONG_LOSSES_MAX: usize = 3;
+
 /// RFC 9260 §2.3: the PMDCS, what the DATA chunks of one packet have room for, their headers included.
 const fn pmdcs(mtu: usize) -> usize {
     mtu - HEADER_LEN
@@ -74,18 +77,23 @@ pub(crate) struct Transmission {
     last_sent: Option<Instant>,
     /// A SACK has come since T3 expired last.
     pub(super) has_heard: bool,
-    /// Bytes of user data, acknowledged by gap blocks or not, that are kept at most.
-    outstanding_max: usize,
+    /// Bytes of user data, acknowledged by gap blocks or not, that are kept at least and at most.
+    buffer: [usize; 2],
     may_give_up: bool,
     is_held: bool,
     pub(super) gaps: Vec<Block>,
     /// The blocks of the SACK before. Only here to keep its capacity and to tell what is new.
     pub(super) gaps_before: Vec<Block>,
     pub(super) mtu: usize,
+    /// The longest packet that every path carries: each chunk fits one.
+    mtu_base: usize,
+    /// Chunks lost one after another that were in packets which are longer.
+    pub(super) long_losses: usize,
 }
 
 impl Transmission {
-    pub(crate) fn new(config: &Config, mtu: usize, initial: Tsn, peer_window: u32, extensions: Extensions) -> Self {
+    pub(crate) fn new(config: &Config, initial: Tsn, peer_window: u32, extensions: Extensions) -> Self {
+        let mtu = config.mtu;
         Self {
             outstanding: Outstanding::new(initial, Format::new(extensions.has_interleaving)),
             congestion: config.congestion_control.controller(pmdcs(mtu)),
@@ -105,12 +113,14 @@ impl Transmission {
             reset_barrier: None,
             last_sent: None,
             has_heard: true,
-            outstanding_max: config.send_buffer.max(mtu),
+            buffer: [config.send_buffer.max(mtu), config.send_buffer_max.max(config.send_buffer).max(mtu)],
             may_give_up: extensions.has_forward_tsn,
             is_held: false,
             gaps: Vec::new(),
             gaps_before: Vec::new(),
             mtu,
+            mtu_base: mtu,
+            long_losses: 0,
         }
     }
 
@@ -122,8 +132,9 @@ impl Transmission {
         &mut self.rto
     }
 
-    pub(crate) fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = mtu;
+    /// Packets are at most so long, and no chunk is longer than a packet of `base` bytes has room for.
+    pub(crate) fn set_mtu(&mut self, mtu: usize, base: usize) {
+        (self.mtu, self.mtu_base, self.long_losses) = (mtu, base, 0);
         self.congestion.set_packet_len(pmdcs(mtu));
     }
 
@@ -131,6 +142,7 @@ impl Transmission {
     pub(crate) fn rest(&mut self) {
         if self.outstanding.rest() {
             (self.gaps, self.gaps_before, self.skips) = (Vec::new(), Vec::new(), Skips::new());
+            self.flights.rest(&self.outstanding);
         }
     }
 
@@ -199,7 +211,10 @@ impl Transmission {
     // ---- what is lost, and the timer
 
     pub(super) fn lose(&mut self, tsn: Tsn, now: Instant, queue: &mut Queue, stats: &mut Stats) {
-        self.lost += self.outstanding.get(tsn).map_or(0, |chunk| chunk.size(self.outstanding.format()));
+        if let Some(chunk) = self.outstanding.get(tsn) {
+            self.lost += chunk.size(self.outstanding.format());
+            self.long_losses += usize::from(self.flights.is_long(chunk.departure));
+        }
         if self.measuring.is_some_and(|(measured, _)| measured == tsn) {
             self.measuring = None;
         }
@@ -335,9 +350,26 @@ impl Transmission {
         }
     }
 
-    /// The longest payload of a chunk. A multiple of four, so that a full chunk has no padding.
+    /// The longest payload of a chunk: as many as a packet needs of chunks that each fit a packet of `mtu_base` are equally long. A
+    /// multiple of four, so that a full chunk has no padding.
     pub(crate) const fn payload_max(&self) -> usize {
-        (self.mtu - HEADER_LEN - self.outstanding.format().header_len()) & !3
+        (pmdcs(self.mtu) / self.chunks_per_packet() - self.outstanding.format().header_len()) & !3
+    }
+
+    const fn chunks_per_packet(&self) -> usize {
+        pmdcs(self.mtu).div_ceil(pmdcs(self.mtu_base))
+    }
+
+    /// Several long packets in a row were lost, and none has arrived (RFC 8899 §4.4).
+    pub(crate) const fn is_black_hole(&self) -> bool {
+        self.mtu > self.mtu_base && self.long_losses >= LONG_LOSSES_MAX * self.chunks_per_packet()
+    }
+
+    /// How many bytes may wait, sent or not: what is needed while a lost packet is sent again is a window, and what is sent meanwhile is
+    /// another one.
+    pub(crate) fn buffer_len(&self) -> usize {
+        let [least, most] = self.buffer;
+        self.window().saturating_mul(2).clamp(least, most)
     }
 
     // RFC 9260 §6.1 A: "At any given time, the data sender MUST NOT transmit new data to any destination transport
@@ -368,7 +400,7 @@ impl Transmission {
         }
         let len = queue.next_len(self.payload_max())?;
         let has_room = self.outstanding.is_empty()
-            || self.outstanding.len() + len <= self.outstanding_max && self.outstanding.count() < TSN_SPAN_MAX;
+            || self.outstanding.len() + len <= self.buffer_len() && self.outstanding.count() < TSN_SPAN_MAX;
         (has_room && self.fits_peer(len)).then_some(len)
     }
 
@@ -425,6 +457,9 @@ impl Transmission {
     /// A packet has left, with this departure as its first.
     fn has_sent(&mut self, len: usize, departure: u64, is_again: bool, now: Instant) {
         self.last_sent = Some(now);
+        if len > pmdcs(self.mtu_base) {
+            self.flights.mark_long(departure);
+        }
         self.congestion.sent(len, now);
         self.pacer.sent(len, self.congestion.pacing_rate(), now);
         self.arm(now);

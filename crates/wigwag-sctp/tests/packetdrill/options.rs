@@ -109,7 +109,10 @@ pub(crate) fn set(host: &mut Host, fd: i64, arguments: Arguments<'_>) -> Outcome
             fields.end()?;
             host.sockets.entry(fd).or_default().lingers = lingers;
         }
-        "SO_RCVBUF" => host.config.receive_window = scalar(value)? as u32,
+        "SO_RCVBUF" => {
+            host.config.receive_window = scalar(value)? as u32;
+            host.config.receive_window_max = 0;
+        }
         "SO_SNDBUF" => host.config.send_buffer = scalar(value)? as usize,
         "SCTP_RTOINFO" => rto_info(host, value)?,
         "SCTP_INITMSG" => init_message(host, value)?,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Rng, Seed, earliest};
-use wigwag_sctp::{Association, Config, Event, Reliability, SendOptions};
+use wigwag_sctp::{Association, Config, CongestionControl, Event, Reliability, SendOptions};
 
 const MESSAGES: usize = 400;
 const TURN: Duration = Duration::from_micros(30);
@@ -64,6 +64,8 @@ fn transfer(seed: u64) {
     let mut rng = Rng::new(Seed::for_test(seed));
     let socket_max = 40 + rng.below(400) as usize;
     let mut config = Config::default();
+    let controls = [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr];
+    config.congestion_control = controls[seed as usize % 3];
     config.receive_window = (256 << 10) << rng.below(5);
     let mut programs = [0, 1].map(|n| Program::new(config.clone(), 2 * seed + n, start));
     programs[0].association.connect();

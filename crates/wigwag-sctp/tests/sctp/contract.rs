@@ -1,11 +1,11 @@
-//! The nine laws.
+//! The nine laws, with each controller.
 
 use crate::common::{self, Peer, config};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Instant;
 use wigwag_sansio::{Datagram, Rng, Transmit};
-use wigwag_sctp::{Config, Event, SendOptions};
+use wigwag_sctp::{Config, CongestionControl, Event, SendOptions};
 use wigwag_sim::contract::{self, Load, Network, Subject};
 use wigwag_sim::{A, Node, Wire};
 
@@ -13,9 +13,11 @@ const WINDOW: u32 = 400_000;
 const SEND_BUFFER: usize = 200_000;
 
 /// A peer, and whether it is the one of a crowd.
-struct Contracted(Peer, bool);
+struct Contracted<const CONTROL: usize>(Peer, bool);
 
-impl Node for Contracted {
+const CONTROLS: [CongestionControl; 3] = [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr];
+
+impl<const CONTROL: usize> Node for Contracted<CONTROL> {
     fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         self.0.handle_input(datagram, now);
     }
@@ -33,7 +35,7 @@ impl Node for Contracted {
     }
 }
 
-impl Subject for Contracted {
+impl<const CONTROL: usize> Subject for Contracted<CONTROL> {
     const COMMANDS: usize = 24;
     const NETWORK: Network = Network::Lossy;
 
@@ -41,8 +43,11 @@ impl Subject for Contracted {
         let config = || {
             config(|config: &mut Config| {
                 config.receive_window = WINDOW;
+                config.receive_window_max = WINDOW;
                 config.message_len_max_receive = 50_000;
                 config.send_buffer = SEND_BUFFER;
+                config.send_buffer_max = SEND_BUFFER;
+                config.congestion_control = CONTROLS[CONTROL];
             })
         };
         let [a, z] = Wire::pair();
@@ -121,7 +126,17 @@ impl Subject for Contracted {
 
 #[test]
 fn the_association_keeps_the_laws() {
-    contract::check::<Contracted>();
+    contract::check::<Contracted<0>>();
+}
+
+#[test]
+fn with_cubic_it_keeps_the_laws() {
+    contract::check::<Contracted<1>>();
+}
+
+#[test]
+fn with_a_model_of_the_path_it_keeps_the_laws() {
+    contract::check::<Contracted<2>>();
 }
 
 const _: () = contract::is_send::<wigwag_sctp::Association>();

@@ -24,8 +24,6 @@ pub(crate) struct Path {
     /// In a thousand.
     pub(crate) loss: u64,
     pub(crate) queue_len_max: usize,
-    /// The longest packet that passes.
-    pub(crate) mtu: usize,
 }
 
 impl Path {
@@ -33,7 +31,7 @@ impl Path {
     pub(crate) const fn new(megabits: u64, round_trip_ms: u64, loss: u64) -> Self {
         let bits_per_second = megabits * 1_000_000;
         let queue_len_max = (bits_per_second / 8 * round_trip_ms / 1000) as usize;
-        Self { bits_per_second, round_trip: Duration::from_millis(round_trip_ms), loss, queue_len_max, mtu: usize::MAX }
+        Self { bits_per_second, round_trip: Duration::from_millis(round_trip_ms), loss, queue_len_max }
     }
 
     fn time_for(&self, len: usize) -> Duration {
@@ -54,8 +52,8 @@ type Queue = VecDeque<(Instant, usize, Vec<u8>)>;
 
 /// See the module.
 pub(crate) struct Network {
-    pub(crate) path: Path,
-    pub(crate) now: Instant,
+    path: Path,
+    now: Instant,
     flows: Vec<Flow>,
     /// On their way there and back.
     flights: [Queue; 2],
@@ -63,7 +61,6 @@ pub(crate) struct Network {
     rng: Rng,
     spare: Vec<Vec<u8>>,
     message: Bytes,
-    pub(crate) dropped: u64,
 }
 
 impl Network {
@@ -78,12 +75,11 @@ impl Network {
             rng: Rng::new(Seed::for_test(seed)),
             spare: Vec::new(),
             message: Bytes::from(vec![7; 16_384]),
-            dropped: 0,
         }
     }
 
     /// Adds a flow that sends as much as it can from `begins` on.
-    pub(crate) fn add(&mut self, config: Config, begins: Duration) -> usize {
+    pub(crate) fn add(&mut self, config: &Config, begins: Duration) -> usize {
         let seed = 2 * self.flows.len() as u64;
         let ends = [0, 1].map(|end| Association::new(config.clone(), Seed::for_test(seed + end)));
         let begins = self.now + begins;
@@ -96,12 +92,9 @@ impl Network {
         self.flows[flow].received
     }
 
-    pub(crate) fn stats(&self, flow: usize) -> Stats {
-        self.flows[flow].ends[0].stats()
-    }
-
-    pub(crate) fn receiver(&self, flow: usize) -> Stats {
-        self.flows[flow].ends[1].stats()
+    /// Of the sender and of the receiver.
+    pub(crate) fn stats(&self, flow: usize) -> [Stats; 2] {
+        [0, 1].map(|end| self.flows[flow].ends[end].stats())
     }
 
     pub(crate) fn run_for(&mut self, duration: Duration) {
@@ -174,9 +167,8 @@ impl Network {
         }
         let waiting = self.busy_until.saturating_duration_since(self.now);
         let backlog = (waiting.as_nanos() * u128::from(self.path.bits_per_second) / 8_000_000_000) as usize;
-        let is_lost = self.path.loss > 0 && self.rng.below(1000) < self.path.loss || packet.len() > self.path.mtu;
+        let is_lost = self.path.loss > 0 && self.rng.below(1000) < self.path.loss;
         if is_lost || backlog + packet.len() > self.path.queue_len_max.max(20_000) {
-            self.dropped += 1;
             return self.spare.push(packet);
         }
         self.busy_until = self.busy_until.max(self.now) + self.path.time_for(packet.len());

@@ -6,7 +6,7 @@ use crate::common::{self, Peer, chunks, config, has_chunk, world};
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::time::Duration;
-use wigwag_sctp::{Config, Event, Reliability, Scheduler, SendOptions};
+use wigwag_sctp::{Config, CongestionControl, Event, Reliability, Scheduler, SendOptions};
 use wigwag_sim::{A, Host, World, Z};
 
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ fn lengths() -> impl Strategy<Value = Vec<(u16, usize)>> {
     prop::collection::vec((0..3u16, len), 1..40)
 }
 
-/// In DATA or in I-DATA chunks, and whose turn it is.
+/// In DATA or in I-DATA chunks, whose turn it is, and who controls congestion.
 fn modes() -> impl Strategy<Value = Config> {
     let schedulers = prop_oneof![
         Just(Scheduler::FirstComeFirstServed),
@@ -40,9 +40,11 @@ fn modes() -> impl Strategy<Value = Config> {
         Just(Scheduler::WeightedFair),
         Just(Scheduler::Priority),
     ];
-    (any::<bool>(), schedulers).prop_map(|(interleaving, scheduler)| {
+    let controls =
+        prop_oneof![Just(CongestionControl::Rfc9260), Just(CongestionControl::Cubic), Just(CongestionControl::Bbr)];
+    (any::<bool>(), schedulers, controls).prop_map(|(interleaving, scheduler, control)| {
         let mut mode = wrapping();
-        (mode.interleaving, mode.scheduler) = (interleaving, scheduler);
+        (mode.interleaving, mode.scheduler, mode.congestion_control) = (interleaving, scheduler, control);
         mode
     })
 }

@@ -9,12 +9,12 @@
 //!                               any ──10 s without a shorter round trip──► Probing ──► Cruise
 //! ```
 //!
-//! BBR itself starves others where buffers are small, and is starved where they are large. So what is lost while there is a queue,
-//! and not one that was made to try, says that the path is contested: for some rounds the window grows and shrinks as others' do, and
+//! BBR itself starves others where buffers are small, and is starved where they are large. So a queue that was not made to try, and
+//! what is lost while there is one, say that the path is contested: for some rounds the window grows and shrinks as others' do, and
 //! only then the model counts again.
 
 use super::queueing::Queueing;
-use super::{Acknowledgement, CongestionController, INITIAL_PACKETS, Loss};
+use super::{Acknowledgement, CongestionController, DeliveryRate, INITIAL_PACKETS, Loss};
 use std::time::{Duration, Instant};
 
 /// Of what has arrived in so many rounds, the fastest counts.
@@ -62,26 +62,37 @@ impl Phase {
     }
 }
 
-/// The fastest of the last rounds, in bytes a second.
+/// The fastest of the last rounds in which the user had enough to send, in bytes a second.
 #[derive(Debug, Default)]
 struct Rates {
-    by_round: [u64; ROUNDS],
+    of_round: [u64; ROUNDS],
+    /// The place of this round.
+    at: usize,
+    is_path_limited: bool,
     best: u64,
 }
 
 impl Rates {
-    fn forget(&mut self, round: u64) {
-        if let Some(oldest) = self.by_round.get_mut(round as usize % ROUNDS) {
+    fn begin_round(&mut self) {
+        if !std::mem::take(&mut self.is_path_limited) {
+            return;
+        }
+        self.at = (self.at + 1) % ROUNDS;
+        if let Some(oldest) = self.of_round.get_mut(self.at) {
             *oldest = 0;
         }
-        self.best = self.by_round.into_iter().max().unwrap_or(0);
+        self.best = self.of_round.into_iter().max().unwrap_or(0);
     }
 
-    fn add(&mut self, round: u64, rate: u64) {
-        if let Some(of_round) = self.by_round.get_mut(round as usize % ROUNDS) {
-            *of_round = rate.max(*of_round);
+    fn add(&mut self, rate: DeliveryRate) {
+        self.is_path_limited |= !rate.is_user_limited;
+        if rate.is_user_limited && rate.bytes_per_second <= self.best {
+            return;
         }
-        self.best = self.best.max(rate);
+        if let Some(of_round) = self.of_round.get_mut(self.at) {
+            *of_round = rate.bytes_per_second.max(*of_round);
+        }
+        self.best = self.best.max(rate.bytes_per_second);
     }
 }
 
@@ -150,7 +161,8 @@ impl Bbr {
         let product = self.product()?;
         let target = match self.phase {
             // Acknowledgements come late and together: twice the product keeps the path full meanwhile.
-            Phase::Startup | Phase::Drain | Phase::Cruise { .. } | Phase::Up { .. } | Phase::Down => product * 2,
+            Phase::Startup => product.saturating_mul(2).max(self.packet_len.saturating_mul(INITIAL_PACKETS)),
+            Phase::Drain | Phase::Cruise { .. } | Phase::Up { .. } | Phase::Down => product.saturating_mul(2),
             Phase::Probing { .. } => product / 2,
         };
         Some(target.max(self.floor()))
@@ -158,15 +170,16 @@ impl Bbr {
 
     fn begin_round(&mut self, round: u64) {
         self.round = round;
-        self.rates.forget(round);
+        let is_path_limited = self.rates.is_path_limited;
+        self.rates.begin_round();
         (self.acked, self.lost) = (0, 0);
-        if self.phase == Phase::Startup {
+        if self.phase == Phase::Startup && is_path_limited {
             self.look_whether_full();
         }
     }
 
     fn look_whether_full(&mut self) {
-        if self.rates.best >= self.full_rate + self.full_rate / 4 {
+        if self.rates.best >= self.full_rate.saturating_add(self.full_rate / 4) {
             (self.full_rate, self.full_rounds) = (self.rates.best, 0);
         } else {
             self.full_rounds += 1;
@@ -184,10 +197,8 @@ impl Bbr {
         self.acked += news.acked;
         self.lost += news.lost;
         self.smoothed = news.round_trip_smoothed.or(self.smoothed);
-        if let Some(rate) = news.delivery_rate
-            && (!rate.is_user_limited || rate.bytes_per_second > self.rates.best)
-        {
-            self.rates.add(news.round, rate.bytes_per_second);
+        if let Some(rate) = news.delivery_rate {
+            self.rates.add(rate);
         }
         if is_old && self.contest.is_none() && self.phase != Phase::Startup {
             let until = news.now.checked_add(PROBING_TIME.max(news.round_trip.unwrap_or_default())).unwrap_or(news.now);
@@ -200,9 +211,15 @@ impl Bbr {
         let round = self.round;
         match self.phase {
             Phase::Drain | Phase::Down if news.in_flight <= product => self.phase = Phase::Cruise { since: round },
-            Phase::Cruise { since } if round >= since + CRUISE_ROUNDS && !self.queueing.is_standing() => {
-                self.phase = Phase::Up { since: round };
+            Phase::Cruise { since } if self.queueing.is_standing() && round >= since + 3 => {
+                // One of ours is let go. If there is none of ours, it is that of others.
+                if news.in_flight > product.saturating_add(product / 4) {
+                    self.phase = Phase::Down;
+                } else if self.contest.is_none() {
+                    self.contest = Some(Contest { window: news.in_flight.max(self.floor()), acked: 0, since: round });
+                }
             }
+            Phase::Cruise { since } if round >= since + CRUISE_ROUNDS => self.phase = Phase::Up { since: round },
             Phase::Up { since } if round > since + 1 => self.phase = Phase::Down,
             Phase::Probing { until } if news.now >= until => self.phase = Phase::Cruise { since: round },
             Phase::Startup | Phase::Drain | Phase::Cruise { .. } | Phase::Up { .. } | Phase::Down => {}
@@ -233,9 +250,13 @@ impl CongestionController for Bbr {
     }
 
     fn pacing_rate(&self) -> Option<u64> {
+        let of_window = |window: usize| Some(window as u128 * 1_000_000_000 / self.smoothed?.as_nanos().max(1));
+        let of_model = u128::from(self.rates.best) * u128::from(self.phase.pacing_gain()) / 100;
         let rate = match &self.contest {
-            None => u128::from(self.rates.best) * u128::from(self.phase.pacing_gain()) / 100,
-            Some(contest) => contest.window as u128 * 5 * 1_000_000_000 / 4 / self.smoothed?.as_nanos().max(1),
+            Some(contest) => of_window(contest.window)? * 5 / 4,
+            // What little a user has sent so far tells nothing.
+            None if self.phase == Phase::Startup => of_model.max(of_window(self.cwnd)? * 2),
+            None => of_model,
         };
         u64::try_from(rate).ok().filter(|rate| *rate > 0)
     }
@@ -274,5 +295,101 @@ impl CongestionController for Bbr {
 
     fn idled(&mut self, _timeouts: u32) {
         self.cwnd = self.cwnd.min(self.packet_len.saturating_mul(INITIAL_PACKETS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wigwag_sim::origin;
+
+    const PACKET: usize = 1000;
+
+    /// A round of acknowledgements at 1 MB/s, of which `lost` bytes are told at its end.
+    fn round(bbr: &mut Bbr, number: u64, round_trip_ms: u64, lost: usize) {
+        let now = origin() + Duration::from_millis(100 * number);
+        let in_flight = bbr.window().min(100 * PACKET);
+        let round_trip = Some(Duration::from_millis(round_trip_ms));
+        for _ in 0..in_flight / PACKET {
+            bbr.acknowledged(&Acknowledgement {
+                now,
+                acked: PACKET,
+                lost: 0,
+                in_flight_before: in_flight,
+                in_flight,
+                is_cumulative: true,
+                is_recovering: false,
+                round_trip,
+                round_trip_smoothed: round_trip,
+                round: number,
+                delivery_rate: Some(DeliveryRate { bytes_per_second: 1_000_000, is_user_limited: false }),
+            });
+        }
+        if lost > 0 {
+            bbr.congested(&Loss { now, in_flight_before: in_flight, in_flight: in_flight - lost });
+        }
+    }
+
+    /// Knows of 1 MB/s and 100 ms, a product of 100 packets.
+    fn cruising() -> Bbr {
+        let mut bbr = Bbr::new(PACKET);
+        (1..7).for_each(|number| round(&mut bbr, number, 100, 0));
+        assert!(matches!(bbr.phase, Phase::Cruise { .. }), "{:?}", bbr.phase);
+        bbr
+    }
+
+    #[test]
+    fn finds_the_rate_and_the_round_trip_and_leaves_as_fast() {
+        let bbr = cruising();
+        assert_eq!((bbr.product(), bbr.window(), bbr.pacing_rate()), (Some(100_000), 200_000, Some(1_000_000)));
+    }
+
+    #[test]
+    fn a_loss_without_a_queue_says_nothing() {
+        let mut bbr = cruising();
+        for number in 7..10 {
+            round(&mut bbr, number, 100, 5 * PACKET);
+            assert_eq!(bbr.window(), 200_000);
+        }
+    }
+
+    #[test]
+    fn after_a_loss_with_a_queue_the_window_is_that_of_others_until_the_queue_is_gone_for_long() {
+        let mut bbr = cruising();
+        (7..9).for_each(|number| round(&mut bbr, number, 150, 0));
+        round(&mut bbr, 9, 150, PACKET);
+        let window = bbr.window();
+        assert!((70_000..=71_000).contains(&window), "seven tenths: {window}");
+        (10..20).for_each(|number| round(&mut bbr, number, 150, 0));
+        let grown = (bbr.window() - window) / PACKET;
+        assert!((8..=10).contains(&grown), "about a packet a round: {grown}");
+        (20..100).for_each(|number| round(&mut bbr, number, 150, 0));
+        assert!(bbr.contest.is_some(), "the queue is there");
+        (100..103).for_each(|number| round(&mut bbr, number, 100, 0));
+        assert!(bbr.contest.is_none());
+    }
+
+    #[test]
+    fn tries_whether_the_path_is_faster_after_six_rounds() {
+        let mut bbr = cruising();
+        let gains: Vec<_> = (7..30)
+            .map(|number| {
+                round(&mut bbr, number, 100, 0);
+                bbr.phase.pacing_gain()
+            })
+            .collect();
+        assert!(gains.contains(&125), "{gains:?}");
+        assert!(gains.iter().filter(|gain| **gain == 100).count() >= 10, "{gains:?}");
+    }
+
+    #[test]
+    fn a_shortest_round_trip_of_long_ago_is_looked_for_again() {
+        let mut bbr = cruising();
+        let numbers = 7..400;
+        let is_probing = numbers.map(|number| {
+            round(&mut bbr, number, if number < 60 { 100 } else { 105 }, 0);
+            matches!(bbr.phase, Phase::Probing { .. })
+        });
+        assert!(is_probing.collect::<Vec<_>>().contains(&true));
     }
 }

@@ -318,9 +318,9 @@ mod tests {
 
     #[test]
     fn cube_roots_are_whole() {
-        for root in [0, 1, 2, 9085, 1 << 30] {
-            assert_eq!(cube_root(u128::from(root as u64).pow(3)), root);
-            assert_eq!(cube_root(u128::from(root as u64 + 1).pow(3) - 1), root);
+        for root in [0u64, 1, 2, 9085, 1 << 30] {
+            assert_eq!(cube_root(u128::from(root).pow(3)), root);
+            assert_eq!(cube_root(u128::from(root + 1).pow(3) - 1), root);
         }
     }
 }

@@ -1,0 +1,136 @@
+//! How long packets may be, over paths that carry more, or less than they did (RFC 8899, RFC 4820).
+
+use crate::common::{Peer, chunks, config, world};
+use std::time::Duration;
+use wigwag_sctp::{Config, CongestionControl};
+use wigwag_sim::{A, Fate, Host, World, Z, address};
+
+const CONTROLS: [CongestionControl; 3] = [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr];
+
+fn searching(control: CongestionControl) -> Config {
+    config(|config| {
+        config.mtu_max = 1400;
+        config.congestion_control = control;
+    })
+}
+
+/// A and Z with room for packets of 1400 bytes, over links that carry so much.
+fn over(carries: usize, control: CongestionControl) -> World<Peer> {
+    let mut world = world(1, searching(control), searching(control));
+    for host in [A, Z] {
+        world[host].wire.limit = 1500;
+    }
+    world.links(A, Z, |link| {
+        link.mtu(carries).rate(20_000_000, 100_000);
+    });
+    world[A].association.connect();
+    world
+}
+
+fn mtu(world: &World<Peer>, host: Host) -> usize {
+    world[host].association.stats().mtu
+}
+
+/// Lengths of packets with user data that A has sent since.
+fn longest_since(world: &World<Peer>, since: Duration) -> usize {
+    let records = world.trace().records();
+    let has_data = |packet: &[u8]| chunks(packet).iter().any(|chunk| chunk[0] == 0);
+    let lens =
+        records.iter().filter(|record| record.from == address(A) && record.at >= since && has_data(&record.payload));
+    lens.map(|record| record.payload.len()).max().unwrap_or(0)
+}
+
+#[test]
+fn what_the_path_carries_is_found_in_a_round_trip_and_used() {
+    for control in CONTROLS {
+        let mut world = over(1400, control);
+        world.run_for(Duration::from_millis(200));
+        assert_eq!((mtu(&world, A), mtu(&world, Z)), (1400, 1400));
+        world[A].send(0, &[7; 100_000]);
+        world.run();
+        assert_eq!(world[Z].received(), [(0, vec![7; 100_000])]);
+        assert!(longest_since(&world, Duration::ZERO) > 1390);
+    }
+}
+
+#[test]
+fn a_path_between_is_found_without_losing_data() {
+    for control in CONTROLS {
+        let mut world = over(1300, control);
+        for _ in 0..100 {
+            world[A].send(0, &[7; 10_000]);
+            world.run_for(Duration::from_millis(200));
+        }
+        world.run();
+        assert_eq!(mtu(&world, A), 1292);
+        assert_eq!(world[Z].received().len(), 100);
+        let stats = world[A].association.stats();
+        assert_eq!((stats.timeouts, stats.retransmitted), (0, 0), "only probes were lost");
+        assert!(world.link(A, Z).count(Fate::TooLarge) >= 6);
+    }
+}
+
+#[test]
+fn a_black_hole_is_left_and_everything_arrives() {
+    for control in CONTROLS {
+        let mut world = over(1400, control);
+        world.run_for(Duration::from_millis(500));
+        for _ in 0..20 {
+            world[A].send(0, &[7; 200_000]);
+        }
+        world.run_for(Duration::from_millis(500));
+        assert_eq!(mtu(&world, A), 1400);
+        world.link(A, Z).mtu(1200);
+        world.run_for(Duration::from_secs(5));
+        assert!((1160..=1200).contains(&mtu(&world, A)), "{control:?}: {}", mtu(&world, A));
+        world.run_for(Duration::from_secs(20));
+        assert_eq!(world[Z].received().len(), 20, "{control:?}");
+    }
+}
+
+#[test]
+fn a_black_hole_for_long_packets_alone_is_noticed_though_short_ones_arrive() {
+    for control in CONTROLS {
+        let mut world = over(1400, control);
+        world.run_for(Duration::from_millis(500));
+        world.link(A, Z).mtu(1200);
+        for _ in 0..100 {
+            world[A].send(0, &[7; 5000]);
+            world.run_for(Duration::from_millis(50));
+            world[A].association.send(1, 53, (&b"short"[..]).into(), crate::common::UNORDERED).ok();
+            world.run_for(Duration::from_millis(50));
+        }
+        world.run_for(Duration::from_secs(10));
+        assert!(mtu(&world, A) <= 1200, "{control:?}");
+        assert_eq!(world[Z].received().len(), 200, "{control:?}");
+    }
+}
+
+#[test]
+fn a_path_that_carries_more_later_is_tried_again_after_ten_minutes() {
+    let mut world = over(1200, CongestionControl::Rfc9260);
+    world.run_for(Duration::from_secs(60));
+    assert!((1184..=1200).contains(&mtu(&world, A)));
+    world.link(A, Z).mtu(1500);
+    world.run_for(Duration::from_secs(601));
+    assert_eq!(mtu(&world, A), 1400);
+}
+
+#[test]
+fn who_has_no_room_for_probes_sends_none() {
+    let mut world = world(1, searching(CongestionControl::Rfc9260), Config::default());
+    world[A].association.connect();
+    world[A].send(0, &[7; 20_000]);
+    world.run_for(Duration::from_secs(30));
+    assert!((1160..=1200).contains(&mtu(&world, A)), "{}", mtu(&world, A));
+    assert_eq!(world[Z].received().len(), 1);
+}
+
+#[test]
+fn padding_says_nothing_and_is_no_stranger() {
+    let mut world = over(1400, CongestionControl::Rfc9260);
+    world.run_for(Duration::from_secs(1));
+    for host in [A, Z] {
+        assert_eq!(world[host].association.stats().discarded, wigwag_sctp::Discarded::default());
+    }
+}
