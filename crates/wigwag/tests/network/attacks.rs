@@ -2,7 +2,8 @@
 //! packets, nothing goes to the attacker, and the call carries data as before.
 
 use crate::common::{
-    Peer, answer, connect_with_channel, connected_with_channel, dissect, negotiate, offer, pair, pair_with,
+    Peer, VERSIONS, answer, connect_with_channel, connected_with_channel, dissect, negotiate, offer, pair,
+    pair_speaking,
 };
 use allocation_counter::measure;
 use bytes::Bytes;
@@ -16,13 +17,13 @@ use wigwag_stun::{IntegrityKey, MessageWriter, TransactionId};
 
 const STRANGER: ([u8; 4], u16) = ([192, 0, 2, 66], 666);
 
-/// A call with a channel and a video of A, in which something of each kind was said.
 fn call() -> World<Peer> {
-    call_of(Version::Dtls12)
+    call_over(Version::Dtls13)
 }
 
-fn call_of(version: Version) -> World<Peer> {
-    let mut world = pair_with(70, |_, config| config.dtls_versions = version..=version);
+/// A call with a channel and a video of A, in which something of each kind was said.
+fn call_over(version: Version) -> World<Peer> {
+    let mut world = pair_speaking(70, version);
     world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendrecv).unwrap();
     world[Z].connection.add_track(MediaKind::Video).unwrap();
     connect_with_channel(&mut world, "chat", DataChannelInit::default());
@@ -106,7 +107,11 @@ fn received(world: &World<Peer>, host: Host) -> BTreeMap<String, Vec<Vec<u8>>> {
 /// Whatever is cut short or has a bit turned over is refused, and whatever is refused is counted.
 #[test]
 fn every_mutation_of_every_kind_of_datagram_is_refused_and_counted() {
-    let mut record = call();
+    VERSIONS.into_iter().for_each(every_mutation_is_refused_and_counted);
+}
+
+fn every_mutation_is_refused_and_counted(version: Version) {
+    let mut record = call_over(version);
     talk(&mut record, 1);
     for host in [A, Z] {
         let kinds = received(&record, host);
@@ -114,7 +119,7 @@ fn every_mutation_of_every_kind_of_datagram_is_refused_and_counted() {
             if host == Z { &["SRTP", "SRTCP", "data", "Binding request"] } else { &["SRTCP", "data"] };
         assert!(expected.iter().all(|kind| kinds.contains_key(*kind)), "{:?}", kinds.keys());
         // The same seed gives the same keys.
-        let mut world = call();
+        let mut world = call_over(version);
         let other = if host == A { Z } else { A };
         for (kind, datagrams) in kinds {
             let datagram = &datagrams[datagrams.len() - 1];
@@ -189,7 +194,11 @@ fn a_genuine_packet_is_taken_after_two_hundred_forgeries_of_it() {
 
 #[test]
 fn every_packet_replayed_is_refused_once_more_and_delivered_never() {
-    let mut world = call();
+    VERSIONS.into_iter().for_each(replayed_packets_are_refused);
+}
+
+fn replayed_packets_are_refused(version: Version) {
+    let mut world = call_over(version);
     for n in 0..20 {
         talk(&mut world, n);
     }
@@ -339,7 +348,7 @@ fn records_that_nobody_sealed_are_counted_and_end_nothing() {
     let cases_12 = of(Version::Dtls12, common().into_iter().chain(of_12).collect());
     let cases_13 = of(Version::Dtls13, common().into_iter().chain(of_13).collect());
     for (version, (cause, forge)) in cases_12.chain(cases_13) {
-        let mut world = call_of(version);
+        let mut world = call_over(version);
         withstands(&mut world, Z, &[(cause, 1000), ("transport.closed_path", 100)], |world| {
             for n in 0..1000u32 {
                 // Also far ahead of all that was sent.
@@ -350,6 +359,40 @@ fn records_that_nobody_sealed_are_counted_and_end_nothing() {
             }
         });
     }
+    for (cause, content_type, body) in [
+        ("dtls.not_authentic", 23, &[7; 40][..]),
+        ("dtls.not_authentic", 21, &[7; 40]),
+        ("dtls.malformed_records", 23, &[7; 20]),
+    ] {
+        nobody_believes(Version::Dtls12, cause, |n| record(content_type, 1, n, body));
+        nobody_believes(Version::Dtls13, "dtls.unknown_epoch", |n| record(content_type, 1, n, body));
+    }
+    // RFC 9147 §4: with a number of 16 bits and a length; of epoch 3, too short, of another epoch, with a connection id.
+    for (cause, first, len) in [
+        ("dtls.not_authentic", 0x2F, 40),
+        ("dtls.malformed_records", 0x2F, 16),
+        ("dtls.unknown_epoch", 0x2D, 40),
+        ("dtls.malformed_records", 0x3F, 40),
+    ] {
+        let sealed = |n: u32| [&[first, (n >> 8) as u8, n as u8, 0, len][..], &vec![7; len.into()]].concat();
+        nobody_believes(Version::Dtls13, cause, sealed);
+    }
+}
+
+/// A thousand of these, with numbers that are also far ahead of all that was sent, end nothing.
+#[track_caller]
+fn nobody_believes(version: Version, cause: &'static str, record: impl Fn(u32) -> Vec<u8>) {
+    let mut world = call_over(version);
+    let mut expected = [("transport.closed_path", 100), (cause, 1000)];
+    expected.sort_unstable();
+    withstands(&mut world, Z, &expected, |world| {
+        for n in 0..1000u32 {
+            input(world, Z, address(A), &record(100 + n * 4_000_000));
+            if n % 10 == 0 {
+                input(world, Z, STRANGER.into(), &record(100 + n));
+            }
+        }
+    });
 }
 
 /// An association is inside DTLS or nowhere.
@@ -374,7 +417,7 @@ fn claims_of_long_messages_hold_little_and_do_not_stop_a_call() {
 }
 
 fn claims_of_long_messages_in(version: Version) {
-    let mut world = pair_with(75, |_, config| config.dtls_versions = version..=version);
+    let mut world = pair_speaking(75, version);
     world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
     negotiate(&mut world);
     let claim = |n: u32| {

@@ -185,7 +185,8 @@ fn what_is_shown_becomes_a_capture() {
         count += 1;
     }
     assert!(count > 20 && capture[begun..].windows(SECRET.len()).any(|window| window == SECRET.as_bytes()));
-    assert!(capture[begun..].windows(13).any(|window| window == b"CLIENT_RANDOM"));
+    let secret = b"CLIENT_TRAFFIC_SECRET_0";
+    assert!(capture[begun..].windows(secret.len()).any(|window| window == secret));
 }
 
 #[test]
