@@ -114,6 +114,7 @@ impl Transmission {
         if self.outstanding.is_prepared() {
             self.gaps_before.reserve(GAPS_EXPECTED);
             self.skips.prepare();
+            self.flights.prepare();
         }
         let mut last = cumulative;
         for (from, to) in sack.gaps() {

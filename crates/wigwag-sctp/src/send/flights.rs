@@ -7,6 +7,9 @@ use crate::serial::Tsn;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+/// So many find room in an association that carries data.
+const DEPARTURES_EXPECTED: usize = 64;
+
 /// One departure, and what had arrived by then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Departure {
@@ -57,6 +60,17 @@ pub(crate) struct Flights {
 impl Flights {
     pub(crate) fn next(&self) -> u64 {
         self.first + self.departures.len() as u64
+    }
+
+    /// Makes room for what leaves while a window is open.
+    pub(crate) fn prepare(&mut self) {
+        self.departures.reserve(DEPARTURES_EXPECTED.saturating_sub(self.departures.len()));
+    }
+
+    /// Nothing is on its way: gives back what is kept.
+    pub(crate) fn release(&mut self) {
+        self.first = self.next();
+        self.departures = VecDeque::new();
     }
 
     pub(crate) const fn round(&self) -> u64 {

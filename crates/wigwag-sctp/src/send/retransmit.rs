@@ -131,6 +131,7 @@ impl Transmission {
     pub(crate) fn rest(&mut self) {
         if self.outstanding.rest() {
             (self.gaps, self.gaps_before, self.skips) = (Vec::new(), Vec::new(), Skips::new());
+            self.flights.release();
         }
     }
 
