@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Rng, Seed};
-use wigwag_sctp::{Association, Config, Event, Reliability, Scheduler, SendOptions};
+use wigwag_sctp::{Association, Config, CongestionControl, Event, Reliability, Scheduler, SendOptions};
 
 /// Carries packets between two associations until neither has one.
 fn exchange(a: &mut Association, z: &mut Association, now: Instant, out: &mut Vec<u8>, mut read: impl FnMut(Event)) {
@@ -66,7 +66,7 @@ fn cost(message: &Bytes, config: Config) -> u64 {
 
 #[test]
 fn a_message_costs_one_allocation_and_a_packet_none() {
-    for config in formats() {
+    for config in configs() {
         assert_eq!(cost(&Bytes::from_static(&[7; 1000]), config.clone()), 100);
         assert_eq!(cost(&Bytes::from_static(&[7; 20_000]), config), 100);
     }
@@ -179,18 +179,22 @@ impl Path {
     }
 }
 
-fn formats() -> [Config; 2] {
+/// Each format of chunks, and each congestion control.
+fn configs() -> [Config; 3] {
     let mut interleaved = Config::default();
     (interleaved.interleaving, interleaved.zero_checksum) = (true, true);
     interleaved.scheduler = Scheduler::WeightedFair;
-    [Config::default(), interleaved]
+    interleaved.congestion_control = CongestionControl::Cubic;
+    let mut modelled = Config::default();
+    modelled.congestion_control = CongestionControl::Bbr;
+    [Config::default(), interleaved, modelled]
 }
 
 /// Carries `count` messages either way after `warm_up` of them, and counts what that costs. With a seed, loss is at random, and
 /// worse while it warms up.
 fn assert_costs_only_messages(seed: Option<u64>, warm_up: u64, count: u64, len: usize, options: SendOptions) {
     let message = Bytes::from_static(Box::leak(vec![7; len].into_boxed_slice()));
-    for config in &formats() {
+    for config in &configs() {
         let mut path = Path::new(config, Loss::Regular);
         path.carry(warm_up, &message, options);
         if let Some(seed) = seed {
@@ -209,7 +213,7 @@ fn assert_costs_only_messages(seed: Option<u64>, warm_up: u64, count: u64, len: 
                 stats.retransmitted - before.retransmitted + stats.messages_abandoned - before.messages_abandoned;
             assert!(packets >= 10_000 && lost > packets / 300, "{lost} of {packets}");
             assert!(end.delivered >= count * 95 / 100, "{}", end.delivered);
-            assert_eq!(end.allocations, end.delivered, "{len} bytes, {options:?}, {:?}", config.scheduler);
+            assert_eq!(end.allocations, end.delivered, "{len} bytes, {options:?}, {:?}", config.congestion_control);
         }
     }
 }
