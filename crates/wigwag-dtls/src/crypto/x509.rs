@@ -15,7 +15,8 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::time::{Time, Validity};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::nom::Parser;
+use x509_parser::prelude::X509CertificateParser;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -74,7 +75,8 @@ fn time(since_1970: Duration) -> Result<Time, Error> {
 /// The public key of a certificate, if it is one that we verify with. Nothing else of it is looked at: who the peer is, its
 /// fingerprint says.
 pub(crate) fn public_key(der: &[u8]) -> Result<VerifyingKey, DecodeError> {
-    let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| DecodeError)?;
+    let (rest, certificate) =
+        X509CertificateParser::new().with_deep_parse_extensions(false).parse(der).map_err(|_| DecodeError)?;
     if !rest.is_empty() {
         return Err(DecodeError);
     }
