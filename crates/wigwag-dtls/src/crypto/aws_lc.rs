@@ -6,20 +6,18 @@
 use super::aead::{Algorithm, NONCE_LEN, TAG_LEN};
 use super::kx::{CIPHERTEXT_LEN, Curve, ENCAPSULATION_KEY_LEN, SharedSecret};
 use super::signature::{PrivateKey, SignatureScheme, VerifyingKey};
-use crate::HashAlgorithm;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, UnparsedPublicKey, X25519};
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, RsaEncoding, VerificationAlgorithm};
-use aws_lc_rs::tls_prf;
 use rsa::pkcs1::EncodeRsaPublicKey;
 use std::sync::Arc;
 use wigwag_sansio::Rng;
 use zeroize::Zeroizing;
 
-/// Keys are made and derived without fail: where the system has no randomness, AWS-LC ends the process.
+/// Keys are made without fail: where the system has no randomness, AWS-LC ends the process.
 const WANT: &str = "AWS-LC makes keys as long as there is memory";
 
 /// An AEAD with its key expanded. Wiped when dropped.
@@ -207,19 +205,4 @@ pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, message: &[u8]
         }
         (VerifyingKey::P256(_) | VerifyingKey::P384(_) | VerifyingKey::Ed25519(_), _) => false,
     }
-}
-
-/// Fills `out` with what TLS 1.2 makes of a secret, which is not empty.
-pub(super) fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    if out.is_empty() {
-        return;
-    }
-    let algorithm = match hash {
-        HashAlgorithm::Sha256 => &tls_prf::P_SHA256,
-        HashAlgorithm::Sha384 => &tls_prf::P_SHA384,
-        HashAlgorithm::Sha512 => &tls_prf::P_SHA512,
-    };
-    let secret = tls_prf::Secret::new(algorithm, secret);
-    let derived = secret.and_then(|secret| secret.derive(label, &seed.concat(), out.len()));
-    out.copy_from_slice(derived.expect(WANT).as_ref());
 }

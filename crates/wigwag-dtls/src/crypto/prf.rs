@@ -1,11 +1,43 @@
 //! The pseudorandom function of TLS 1.2 (RFC 5246 §5).
 
-use super::backend;
 use crate::HashAlgorithm;
+use hmac::digest::CtOutput;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Sha256, Sha384, Sha512};
 
 /// Fills `out` with `PRF(secret, label, seed)`, where the seed comes in parts.
 pub(crate) fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    backend::prf(hash, secret, label, seed, out);
+    let parts: Vec<&[u8]> = std::iter::once(label).chain(seed.iter().copied()).collect();
+    match hash {
+        HashAlgorithm::Sha256 => p_hash::<Hmac<Sha256>>(secret, &parts, out),
+        HashAlgorithm::Sha384 => p_hash::<Hmac<Sha384>>(secret, &parts, out),
+        HashAlgorithm::Sha512 => p_hash::<Hmac<Sha512>>(secret, &parts, out),
+    }
+}
+
+/// RFC 5246 §5: "P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + …
+/// A(0) = seed, A(i) = HMAC_hash(secret, A(i-1)) … PRF(secret, label, seed) = P_<hash>(secret, label + seed)"
+fn p_hash<M: KeyInit + Mac + Clone>(secret: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+    // The secret is mixed in once: each hash starts from a copy.
+    let keyed = <M as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of every length");
+    let mut a: Option<CtOutput<M>> = None;
+    for chunk in out.chunks_mut(M::output_size()) {
+        let next = match &a {
+            None => hmac(&keyed, &[], seed),
+            Some(a) => hmac(&keyed, a.as_bytes(), &[]),
+        };
+        let block = hmac(&keyed, next.as_bytes(), seed);
+        chunk.iter_mut().zip(block.as_bytes()).for_each(|(to, from)| *to = *from);
+        a = Some(next);
+    }
+}
+
+/// Wiped when dropped.
+fn hmac<M: Mac + Clone>(keyed: &M, before: &[u8], parts: &[&[u8]]) -> CtOutput<M> {
+    let mut mac = keyed.clone();
+    mac.update(before);
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize()
 }
 
 #[cfg(test)]

@@ -4,12 +4,9 @@ use super::aead::{Algorithm, NONCE_LEN, TAG_LEN};
 use super::kx::{Curve, SharedSecret};
 use super::random::Randomness;
 use super::signature::{PrivateKey, SignatureScheme, VerifyingKey};
-use crate::HashAlgorithm;
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use hmac::digest::CtOutput;
-use hmac::{Hmac, Mac};
 use ml_kem::kem::{Decapsulate, KeyExport};
 use ml_kem::{MlKem768, ml_kem_768};
 use p256::ecdsa::signature::{RandomizedSigner, SignatureEncoding, Signer, Verifier};
@@ -237,39 +234,4 @@ fn verify_rsa(key: &rsa::PublicKey, scheme: SignatureScheme, message: &[u8], sig
             false
         }
     }
-}
-
-/// Fills `out` with what TLS 1.2 makes of a secret.
-pub(super) fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let parts: Vec<&[u8]> = std::iter::once(label).chain(seed.iter().copied()).collect();
-    match hash {
-        HashAlgorithm::Sha256 => p_hash::<Hmac<Sha256>>(secret, &parts, out),
-        HashAlgorithm::Sha384 => p_hash::<Hmac<Sha384>>(secret, &parts, out),
-        HashAlgorithm::Sha512 => p_hash::<Hmac<Sha512>>(secret, &parts, out),
-    }
-}
-
-/// RFC 5246 §5: "P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + …
-/// A(0) = seed, A(i) = HMAC_hash(secret, A(i-1)) … PRF(secret, label, seed) = P_<hash>(secret, label + seed)"
-fn p_hash<M: KeyInit + Mac + Clone>(secret: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    // The secret is mixed in once: each hash starts from a copy.
-    let keyed = M::new_from_slice(secret).expect("HMAC takes keys of every length");
-    let mut a: Option<CtOutput<M>> = None;
-    for chunk in out.chunks_mut(M::output_size()) {
-        let next = match &a {
-            None => keyed_hmac(&keyed, &[], seed),
-            Some(a) => keyed_hmac(&keyed, a.as_bytes(), &[]),
-        };
-        let block = keyed_hmac(&keyed, next.as_bytes(), seed);
-        chunk.iter_mut().zip(block.as_bytes()).for_each(|(to, from)| *to = *from);
-        a = Some(next);
-    }
-}
-
-/// Wiped when dropped.
-fn keyed_hmac<M: Mac + Clone>(keyed: &M, before: &[u8], parts: &[&[u8]]) -> CtOutput<M> {
-    let mut mac = keyed.clone();
-    mac.update(before);
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize()
 }

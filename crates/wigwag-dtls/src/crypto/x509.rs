@@ -8,15 +8,14 @@ use wigwag_sansio::Rng;
 use x509_cert::TbsCertificate;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder};
-use x509_cert::der::{DateTime, Encode};
+use x509_cert::der::asn1::{AnyRef, BitStringRef, IntRef};
+use x509_cert::der::{self, DateTime, Decode, Encode, Reader, SliceReader, TagNumber};
 use x509_cert::ext::pkix::BasicConstraints;
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::time::{Time, Validity};
-use x509_parser::nom::Parser;
-use x509_parser::prelude::X509CertificateParser;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -75,10 +74,30 @@ fn time(since_1970: Duration) -> Result<Time, Error> {
 /// The public key of a certificate, if it is one that we verify with. Nothing else of it is looked at: who the peer is, its
 /// fingerprint says.
 pub(crate) fn public_key(der: &[u8]) -> Result<VerifyingKey, DecodeError> {
-    let (rest, certificate) =
-        X509CertificateParser::new().with_deep_parse_extensions(false).parse(der).map_err(|_| DecodeError)?;
-    if !rest.is_empty() {
-        return Err(DecodeError);
-    }
-    VerifyingKey::from_spki(certificate.public_key().raw).ok_or(DecodeError)
+    let key = subject_public_key_info(der).map_err(|_| DecodeError)?;
+    VerifyingKey::from_spki(key).ok_or(DecodeError)
+}
+
+/// RFC 5280 §4.1: "Certificate ::= SEQUENCE { tbsCertificate TBSCertificate, signatureAlgorithm AlgorithmIdentifier, signatureValue
+/// BIT STRING } TBSCertificate ::= SEQUENCE { version [0] EXPLICIT Version DEFAULT v1, serialNumber CertificateSerialNumber,
+/// signature AlgorithmIdentifier, issuer Name, validity Validity, subject Name, subjectPublicKeyInfo SubjectPublicKeyInfo, …"
+fn subject_public_key_info(der: &[u8]) -> der::Result<&[u8]> {
+    let mut reader = SliceReader::new(der)?;
+    let key = reader.sequence(|certificate| {
+        let key = certificate.sequence(|tbs| {
+            tbs.context_specific::<u8>(TagNumber(0), der::TagMode::Explicit)?;
+            IntRef::decode(tbs)?;
+            for _signature_issuer_validity_subject in 0..4 {
+                tbs.sequence(|fields| fields.drain(fields.remaining_len()))?;
+            }
+            let key = tbs.tlv_bytes()?;
+            tbs.drain(tbs.remaining_len())?;
+            Ok::<_, der::Error>(key)
+        })?;
+        AnyRef::decode(certificate)?;
+        BitStringRef::decode(certificate)?;
+        Ok::<_, der::Error>(key)
+    })?;
+    reader.finish()?;
+    Ok(key)
 }
