@@ -147,6 +147,16 @@ impl Partial {
     }
 
     fn fill(&mut self, fragment: &Fragment<'_>) {
+        // The usual case: a whole message at once.
+        if let Some((_, body)) = self.message.bytes.split_at_mut_checked(HEADER_LEN)
+            && body.len() == self.missing
+            && body.len() == fragment.bytes.len()
+        {
+            body.copy_from_slice(fragment.bytes);
+            self.has.fill(u64::MAX);
+            self.missing = 0;
+            return;
+        }
         let body = self.message.bytes.iter_mut().skip(HEADER_LEN + fragment.offset);
         for (position, (to, from)) in (fragment.offset..).zip(body.zip(fragment.bytes)) {
             let Some(word) = self.has.get_mut(position / 64) else { return };

@@ -175,7 +175,9 @@ fn two_hundred_bad_tags_and_plain_packets_are_counted_and_end_nothing() {
     }
 }
 
-/// What is forged moves no window: the genuine packet comes after it, and is taken.
+/// What is forged moves no window: the genuine packet comes after it, and is taken. It was sealed in another run, with the same keys:
+/// those of AWS-LC are other ones each time.
+#[cfg(not(feature = "aws-lc-rs"))]
 #[test]
 fn a_genuine_packet_is_taken_after_two_hundred_forgeries_of_it() {
     let mut record = call();
