@@ -131,7 +131,7 @@ fn a_thousand_messages_arrive_once_and_in_order_through_loss_duplication_and_reo
                 .reordering(5.0, Duration::from_millis(60))
                 .jitter(Duration::from_millis(5));
         });
-        crate::common::connect_with_channel(&mut world, "bulk", DataChannelInit::default());
+        connect_with_channel(&mut world, "bulk", DataChannelInit::default());
         deliver_a_thousand(&mut world, seed);
         for fate in [Fate::Lost, Fate::Duplicated, Fate::Reordered] {
             *hits.entry(fate).or_insert(0) += world.count(fate);
