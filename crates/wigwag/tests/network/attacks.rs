@@ -5,6 +5,7 @@ use crate::common::{
     Peer, VERSIONS, answer, connect_with_channel, connected_with_channel, dissect, negotiate, offer, pair,
     pair_speaking,
 };
+use crate::forged_records::record;
 use allocation_counter::measure;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -15,14 +16,14 @@ use wigwag::{ConnectionState, DataChannelInit, Direction, MediaKind, PeerConnect
 use wigwag_sim::{A, Host, World, Z, address};
 use wigwag_stun::{IntegrityKey, MessageWriter, TransactionId};
 
-const STRANGER: ([u8; 4], u16) = ([192, 0, 2, 66], 666);
+pub(crate) const STRANGER: ([u8; 4], u16) = ([192, 0, 2, 66], 666);
 
 fn call() -> World<Peer> {
     call_over(Version::Dtls13)
 }
 
 /// A call with a channel and a video of A, in which something of each kind was said.
-fn call_over(version: Version) -> World<Peer> {
+pub(crate) fn call_over(version: Version) -> World<Peer> {
     let mut world = pair_speaking(70, version);
     world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendrecv).unwrap();
     world[Z].connection.add_track(MediaKind::Video).unwrap();
@@ -72,7 +73,7 @@ fn dropped_by(world: &mut World<Peer>, host: Host, attack: impl FnOnce(&mut Worl
 /// What an attack on a call shall do: raise the counters of its reasons by exactly its packets, hold no memory, provoke no
 /// byte to the attacker, and leave the call as it was.
 #[track_caller]
-fn withstands(
+pub(crate) fn withstands(
     world: &mut World<Peer>,
     host: Host,
     expected: &[(&'static str, u64)],
@@ -89,7 +90,7 @@ fn withstands(
     goes_on(world);
 }
 
-fn input(world: &mut World<Peer>, host: Host, from: SocketAddr, bytes: &[u8]) {
+pub(crate) fn input(world: &mut World<Peer>, host: Host, from: SocketAddr, bytes: &[u8]) {
     let now = world.now();
     let mut bytes = bytes.to_vec();
     world[host].connection.handle_input(Datagram::udp(address(host), from, &mut bytes), now);
@@ -290,109 +291,6 @@ fn stun_that_is_none_is_counted() {
             bytes.extend(rng.bytes::<52>());
             bytes[20..24].copy_from_slice(&[0x00, 0x06, 0xff, 0xff]);
             input(world, Z, STRANGER.into(), &bytes);
-        }
-    });
-}
-
-/// A DTLS record of which nobody has sealed anything.
-fn record(content_type: u8, epoch: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
-    let mut record = vec![content_type, 0xfe, 0xfd];
-    record.extend(epoch.to_be_bytes());
-    record.extend([0, 0]);
-    record.extend(sequence.to_be_bytes());
-    record.extend((body.len() as u16).to_be_bytes());
-    record.extend(body);
-    record
-}
-
-/// A record of DTLS 1.3 that nobody has sealed, in the epoch whose last bits are those of `first`.
-fn unified(first: u8, number: u32, len: u8) -> Vec<u8> {
-    let [.., high, low] = number.to_be_bytes();
-    [&[first, high, low, 0, len][..], &vec![7; len.into()]].concat()
-}
-
-/// Rows 4 to 6: from where the peer is, for an address can be forged, and from where it is not.
-#[test]
-fn records_that_nobody_sealed_are_counted_and_end_nothing() {
-    let finished = [&[20, 0, 0, 12, 0, 9, 0, 0, 0, 0, 0, 12][..], &[7; 12]].concat();
-    type Forge<'a> = Box<dyn Fn(u32) -> Vec<u8> + 'a>;
-    let plain = |content_type, epoch, body: &'static [u8]| -> Forge<'static> {
-        Box::new(move |n| record(content_type, epoch, n, body))
-    };
-    let common = || {
-        let finished: Forge<'_> = Box::new(|n| record(22, 0, n, &finished));
-        [
-            ("dtls.plaintext_application_data", plain(23, 0, b"forged")),
-            ("dtls.plaintext_alerts", plain(21, 0, &[2, 40])),
-            ("dtls.plaintext_alerts", plain(21, 0, &[1, 0])),
-            ("dtls.plaintext_handshake", finished),
-            ("dtls.plaintext_acks", plain(26, 0, &[0, 0])),
-            ("dtls.late_change_cipher_specs", plain(20, 0, &[1])),
-            ("dtls.unknown_epoch", plain(21, 2, &[2, 40])),
-            ("dtls.unknown_epoch", plain(23, 16, &[7; 40])),
-        ]
-    };
-    let of_12 = [
-        ("dtls.not_authentic", plain(23, 1, &[7; 40])),
-        ("dtls.not_authentic", plain(21, 1, &[7; 40])),
-        ("dtls.malformed_records", plain(23, 1, &[7; 20])),
-        ("dtls.unknown_epoch", Box::new(|n| unified(0x2F, n, 40))),
-    ];
-    let of_13: [(_, Forge<'_>); 5] = [
-        ("dtls.unknown_epoch", plain(23, 3, &[7; 40])),
-        ("dtls.not_authentic", Box::new(|n| unified(0x2F, n, 40))),
-        // With the keys of the handshake, and in an epoch that is not yet.
-        ("dtls.not_authentic", Box::new(|n| unified(0x2E, n, 40))),
-        ("dtls.unknown_epoch", Box::new(|n| unified(0x2C, n, 40))),
-        ("dtls.malformed_records", Box::new(|n| unified(0x2F, n, 16))),
-    ];
-    let of = |version, cases: Vec<_>| cases.into_iter().map(move |case| (version, case));
-    let cases_12 = of(Version::Dtls12, common().into_iter().chain(of_12).collect());
-    let cases_13 = of(Version::Dtls13, common().into_iter().chain(of_13).collect());
-    for (version, (cause, forge)) in cases_12.chain(cases_13) {
-        let mut world = call_over(version);
-        withstands(&mut world, Z, &[(cause, 1000), ("transport.closed_path", 100)], |world| {
-            for n in 0..1000u32 {
-                // Also far ahead of all that was sent.
-                input(world, Z, address(A), &forge(100 + n * 4_000_000));
-                if n % 10 == 0 {
-                    input(world, Z, STRANGER.into(), &forge(100 + n));
-                }
-            }
-        });
-    }
-    for (cause, content_type, body) in [
-        ("dtls.not_authentic", 23, &[7; 40][..]),
-        ("dtls.not_authentic", 21, &[7; 40]),
-        ("dtls.malformed_records", 23, &[7; 20]),
-    ] {
-        nobody_believes(Version::Dtls12, cause, |n| record(content_type, 1, n, body));
-        nobody_believes(Version::Dtls13, "dtls.unknown_epoch", |n| record(content_type, 1, n, body));
-    }
-    // RFC 9147 §4: with a number of 16 bits and a length; of epoch 3, too short, of another epoch, with a connection id.
-    for (cause, first, len) in [
-        ("dtls.not_authentic", 0x2F, 40),
-        ("dtls.malformed_records", 0x2F, 16),
-        ("dtls.unknown_epoch", 0x2D, 40),
-        ("dtls.malformed_records", 0x3F, 40),
-    ] {
-        let sealed = |n: u32| [&[first, (n >> 8) as u8, n as u8, 0, len][..], &vec![7; len.into()]].concat();
-        nobody_believes(Version::Dtls13, cause, sealed);
-    }
-}
-
-/// A thousand of these, with numbers that are also far ahead of all that was sent, end nothing.
-#[track_caller]
-fn nobody_believes(version: Version, cause: &'static str, record: impl Fn(u32) -> Vec<u8>) {
-    let mut world = call_over(version);
-    let mut expected = [("transport.closed_path", 100), (cause, 1000)];
-    expected.sort_unstable();
-    withstands(&mut world, Z, &expected, |world| {
-        for n in 0..1000u32 {
-            input(world, Z, address(A), &record(100 + n * 4_000_000));
-            if n % 10 == 0 {
-                input(world, Z, STRANGER.into(), &record(100 + n));
-            }
         }
     });
 }
