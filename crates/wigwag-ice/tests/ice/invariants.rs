@@ -78,7 +78,7 @@ fn new_checks_are_paced_and_consent_is_seldom() {
             // A consent may fall beside a check, but none is asked for in the beginning.
             assert!(too_soon <= 30, "{too_soon} of {}", times.len());
             let beginning: Vec<_> = times.iter().filter(|at| **at - times[0] < 3 * S).collect();
-            assert!(beginning.len() >= 4, "{beginning:?}");
+            assert!(beginning.len() >= 2, "{beginning:?}");
             assert!(beginning.windows(2).all(|pair| *pair[1] - *pair[0] >= 50 * MS), "{beginning:?}");
             let end = times.iter().filter(|at| **at - times[0] > 60 * S).count();
             assert!(end <= 15 + 1, "{end} in the last minute");
