@@ -132,8 +132,8 @@ fn a_cookie_is_good_for_one_address_one_hello_and_its_secret_alone() {
     }
     // Each is counted, nothing is kept of it, and whoever comes after it is served.
     let mut flooded = pair(2, [CLASSIC, CLASSIC]);
-    // A group, a hash and a MAC, behind which there is nothing.
-    let forged = (hello.len() - 66..hello.len()).map(|at| {
+    // A group, a hash and a MAC.
+    let forged = (end - 66..end).map(|at| {
         let mut forged = hello.clone();
         forged[at] ^= 1;
         forged
