@@ -84,6 +84,7 @@ pub(crate) fn check(der: &[u8]) -> Result<(), DecodeError> {
 }
 
 fn decode(der: &[u8]) -> Result<X509Certificate<'_>, DecodeError> {
+    // What extensions say matters to nobody here.
     match X509CertificateParser::new().with_deep_parse_extensions(false).parse(der) {
         Ok(([], certificate)) => Ok(certificate),
         Ok(_) | Err(_) => Err(DecodeError),
