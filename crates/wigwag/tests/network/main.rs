@@ -14,6 +14,7 @@ mod endpoint;
 mod frames;
 mod gathering;
 mod invariants;
+mod long_paths;
 mod media;
 mod refusals;
 mod renegotiation;
