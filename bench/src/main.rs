@@ -27,7 +27,7 @@ struct Row<'a> {
     peer: Box<dyn FnMut() + 'a>,
 }
 
-/// Measures the parts that are named, or all.
+/// Measures the parts that are named, or all; with `--only=TEXT` the rows whose work and peer are called so.
 fn main() {
     let (options, parts): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|named| named == part);
@@ -46,6 +46,9 @@ fn main() {
     #[cfg(feature = "compiled")]
     if is_wanted("srtp") {
         rows.extend(srtp::rows());
+    }
+    if let Some(text) = options.iter().find_map(|option| option.strip_prefix("--only=")) {
+        rows.retain(|row| format!("{} {}", row.work, row.peer_name).contains(text));
     }
     let measured: Vec<_> = rows.into_iter().map(report).collect();
     if options.iter().any(|option| option == "--json") {

@@ -11,6 +11,7 @@ mod scenario;
 mod stack;
 
 use anyhow::{Context, Result};
+use browser::Options;
 use call::Role;
 use clap::Parser;
 use matrix::Matrix;
@@ -138,13 +139,13 @@ fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &m
             && scenario.only.is_none_or(|only| only == name)
     };
     let uses = arguments.uses(name);
-    for hides_addresses in [false, true] {
-        let chosen: Vec<_> =
-            scenario::ALL.iter().filter(is_chosen).filter(|s| s.hides_addresses == hides_addresses).collect();
-        if chosen.is_empty() && (hides_addresses || uses.is_empty()) {
+    for options in Options::ALL {
+        let chosen: Vec<_> = scenario::ALL.iter().filter(is_chosen).filter(|s| s.options == options).collect();
+        let is_usual = options == Options::USUAL;
+        if chosen.is_empty() && (!is_usual || uses.is_empty()) {
             continue;
         }
-        let mut browser = browser::start(name, &browser::Options { hides_addresses })?;
+        let mut browser = browser::start(name, &options)?;
         for scenario in chosen {
             for role in Role::BOTH {
                 let began = Instant::now();
@@ -152,7 +153,7 @@ fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &m
                 matrix.report(scenario.name, name, role.text(), began, &result);
             }
         }
-        for it in uses.iter().filter(|_| !hides_addresses) {
+        for it in uses.iter().filter(|_| is_usual) {
             let began = Instant::now();
             let screenshot = arguments.screenshot.as_deref().filter(|_| it.has_media || uses.len() == 1);
             let program = arguments.program.as_deref().context("no program")?;

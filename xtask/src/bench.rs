@@ -5,13 +5,20 @@ use serde_json::{Value, json};
 
 /// What can be measured, and in which builds of the program: what encrypts, with each backend, beside peers that are compiled
 /// for it.
-const PARTS: [(&str, &[&str]); 4] =
-    [("sdp", &[PURE]), ("stun", &[PURE]), ("dtls", &[RUST_CRYPTO, AWS_LC_RS]), ("srtp", &[RUST_CRYPTO, AWS_LC_RS])];
+const PARTS: [(&str, &[&str]); 5] = [
+    ("sdp", &[PURE]),
+    ("stun", &[PURE]),
+    ("dtls", &[RUST_CRYPTO, AWS_LC_RS]),
+    ("srtp", &[RUST_CRYPTO, AWS_LC_RS]),
+    ("memory", &[MEMORY]),
+];
 
 // The features of the builds.
 const PURE: &str = "";
 const RUST_CRYPTO: &str = "compiled";
 const AWS_LC_RS: &str = "compiled,aws-lc-rs";
+/// Of a program of its own, which counts.
+const MEMORY: &str = "memory";
 
 /// Measure wigwag beside other stacks in one run (the program of the workspace in bench/).
 ///
@@ -28,7 +35,7 @@ impl Args {
     pub(crate) fn run(&self, json: bool) -> Result<Tally, Error> {
         let mut rows = Vec::new();
         let mut tally = Tally::default();
-        for build in [PURE, RUST_CRYPTO, AWS_LC_RS] {
+        for build in [PURE, RUST_CRYPTO, AWS_LC_RS, MEMORY] {
             let parts = PARTS.iter().filter(|(name, builds)| self.wants(name) && builds.contains(&build));
             let parts: Vec<_> = parts.map(|(name, _)| *name).collect();
             if !parts.is_empty() {
@@ -50,7 +57,8 @@ impl Args {
 fn measure(features: &str, parts: &[&str], rows: &mut Vec<Value>) -> Result<Tally, Error> {
     let manifest = ["run", "--quiet", "--release", "--manifest-path", "bench/Cargo.toml"];
     let mut command = process::cargo_beside(&manifest);
-    command.args(["--features", features, "--", "--json"]).args(parts);
+    let program = if features == MEMORY { "memory" } else { "bench" };
+    command.args(["--bin", program, "--features", features, "--", "--json"]).args(parts);
     let status = process::stream(&mut command, |line| match rows_of(line) {
         Some(found) => rows.extend(found),
         None => println!("{line}"),

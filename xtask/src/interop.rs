@@ -1,11 +1,14 @@
 //! `cargo xtask interop`: other people's programs as counterparties.
 
+use crate::test::libtest;
 use crate::{Error, Tally, process};
+use std::path::Path;
 
-/// Run wigwag against browsers and other stacks (the program of the workspace in interop/), and print the matrix.
+/// Run wigwag against browsers and other stacks (the program of the workspace in interop/), and print the matrix; and
+/// wigwag-dtls against other implementations of DTLS (the tests there).
 ///
-/// All arguments are handed on; `cargo xtask interop -- --help` lists them. Without any, everybody is tried; the usual
-/// ones are `--browser chromium`, `--browser firefox`, `--peer aiortc` (or werift, node-datachannel, roamhq) and `--smoke`.
+/// All arguments are handed on; `cargo xtask interop -- --help` lists them. Without any, everybody is tried; `--dtls` alone
+/// is for the tests; the usual ones are `--browser chromium`, `--browser firefox`, `--peer aiortc` (or werift, node-datachannel, roamhq) and `--smoke`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For the program in interop/.
@@ -14,6 +17,8 @@ pub(crate) struct Args {
 }
 
 const MANIFEST: &str = "interop/Cargo.toml";
+/// What tests have skipped is told by those that passed.
+const SHOW: &str = "--show-output";
 
 /// Whether this repository has counterparties.
 pub(crate) fn exists() -> bool {
@@ -26,6 +31,22 @@ pub(crate) fn run(args: &[&str]) -> Result<Tally, Error> {
     process::counted(command.args(args).arg("--json"))
 }
 
+/// DTLS with those who are programs, or written in Rust.
+fn dtls() -> Result<Tally, Error> {
+    libtest::run(&mut process::cargo_beside(&["test", "--manifest-path", MANIFEST, "--no-fail-fast", "--", SHOW]))
+}
+
+/// DTLS with those who must be compiled with C; `wolfssl` is where that library is.
+pub(crate) fn compiled(wolfssl: &Path) -> Result<Tally, Error> {
+    let with = ["--quiet", "--manifest-path", MANIFEST, "--features", "compiled", "--test", "dtls"];
+    let mut clippy = process::cargo_beside(&["clippy"]);
+    let mut tally = process::step(clippy.args(with).args(["--", "-D", "warnings"]))?;
+    let mut test = process::cargo_beside(&["test"]);
+    test.args(with).args(["--", SHOW, "boring", "wolfssl"]).env("WIGWAG_WOLFSSL", wolfssl);
+    tally += libtest::run(&mut test)?;
+    Ok(tally)
+}
+
 impl Args {
     pub(crate) fn wants_json(&self) -> bool {
         self.args.iter().any(|arg| arg == "--json")
@@ -36,6 +57,14 @@ impl Args {
             return Err("there is no interop/Cargo.toml yet".into());
         }
         let args: Vec<_> = self.args.iter().map(String::as_str).filter(|arg| *arg != "--json").collect();
-        run(&args)
+        match &args[..] {
+            ["--dtls"] => dtls(),
+            [] => {
+                let mut tally = run(&args)?;
+                tally += dtls()?;
+                Ok(tally)
+            }
+            _ => run(&args),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! `cargo xtask long`: what takes too long for every change.
 
-use crate::{Error, Tally, fuzz, mutants, process, sim};
+use crate::setup::wolfssl;
+use crate::{Error, Tally, fuzz, interop, mutants, process, sim};
 
-/// Run what takes long: many seeds, fuzzing, mutants, the oldest compiler, the licences.
+/// Run what takes long: many seeds, fuzzing, mutants, peers that must be compiled, the oldest compiler, the licences.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only this part (may be repeated); all of them without it.
@@ -21,6 +22,8 @@ enum Part {
     Fuzz,
     /// Without each line that guards against an attack, the test that docs/security.md names must go red.
     Mutants,
+    /// DTLS with BoringSSL and wolfSSL, which are compiled with C.
+    Peers,
     /// The workspace compiles with the oldest compiler that it promises (rustup).
     Msrv,
     /// Licences, bans and sources of all dependencies (cargo-deny).
@@ -30,7 +33,7 @@ enum Part {
 impl Args {
     pub(crate) fn run(&self) -> Result<Tally, Error> {
         let mut tally = Tally::default();
-        for part in [Part::Msrv, Part::Deny, Part::Mutants, Part::Seeds, Part::Fuzz] {
+        for part in [Part::Msrv, Part::Deny, Part::Mutants, Part::Peers, Part::Seeds, Part::Fuzz] {
             if self.part.is_empty() || self.part.contains(&part) {
                 tally += part.run(&self.only)?;
             }
@@ -45,6 +48,8 @@ impl Part {
             Self::Seeds => sim::Args { seeds: 10_000 }.run(),
             Self::Fuzz => fuzz::Args { seconds: 60, target: None }.run(),
             Self::Mutants => mutants::run(process::root(), only),
+            Self::Peers if !wolfssl::is_built()? => Err("wolfSSL is missing: cargo xtask setup --compiled".into()),
+            Self::Peers => interop::compiled(&wolfssl::folder()?),
             Self::Msrv => msrv(),
             Self::Deny if process::find("cargo-deny").is_none() => {
                 Err("cargo-deny is missing: cargo install cargo-deny --locked".into())

@@ -4,6 +4,7 @@
 
 mod bench;
 mod bogo;
+mod fetch;
 mod fuzz;
 mod interop;
 mod long;

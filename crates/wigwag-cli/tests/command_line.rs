@@ -30,7 +30,7 @@ fn help_names_commands_options_and_examples() {
     }
     for (command, options) in [
         ("demo", ["--listen", "--tls", "--media-port", "--keylog", "--pcap"].as_slice()),
-        ("loopback", &["--seconds", "--json", "--keylog", "--pcap"]),
+        ("loopback", &["--seconds", "--json", "--dtls", "--keylog", "--pcap"]),
     ] {
         let help = text(&wigwag(&[command, "--help"]).stdout);
         assert!(options.iter().all(|option| help.contains(option)), "{help}");
@@ -57,6 +57,7 @@ fn what_cannot_be_understood_is_refused_with_code_2() {
         &["demo", "--media-port", "65536"],
         &["loopback", "--seconds", "0"],
         &["loopback", "--seconds", "many"],
+        &["loopback", "--dtls", "1.1"],
         &["dance"],
     ] {
         let output = wigwag(arguments);

@@ -24,7 +24,7 @@ fn all_data_arrive_unchanged_and_the_result_is_one_line() {
     assert_eq!(text.lines().count(), 1, "{text}");
     let result: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(result["connected"], true);
-    assert_eq!(result["dtls"], "1.2");
+    assert_eq!(result["dtls"], "1.3");
     assert!(result["setup_ms"].as_f64().unwrap() > 0.0);
     assert!(result["pair"].as_str().unwrap().starts_with("127.0.0.1:"), "{text}");
     for name in ["suite", "srtp"] {
@@ -50,7 +50,7 @@ fn all_data_arrive_unchanged_and_the_result_is_one_line() {
 #[test]
 fn a_person_gets_a_table_and_a_recording() {
     let path = std::env::temp_dir().join(format!("wigwag-test-{}.pcapng", std::process::id()));
-    let text = loopback(&["--seconds", "1", "--pcap", path.to_str().unwrap()]);
+    let text = loopback(&["--seconds", "1", "--dtls", "1.2", "--pcap", path.to_str().unwrap()]);
     for word in ["path", "set-up", "DTLS 1.2", "identical", "MB/s", "packets arrived", "drops"] {
         assert!(text.contains(word), "{word}: {text}");
     }

@@ -7,7 +7,7 @@ use crate::decision::Deed;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, PairState, Path, Valid};
 use crate::{Role, consent};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tracing::debug;
@@ -113,9 +113,9 @@ struct Transaction {
     is_retransmitted: bool,
 }
 
-/// The requests that may be answered.
+/// The requests that may be answered, in the order of their ids.
 #[derive(Debug, Default)]
-pub(crate) struct Transactions(BTreeMap<TransactionId, Transaction>);
+pub(crate) struct Transactions(Vec<Transaction>);
 
 impl Transactions {
     /// New transactions are paced, and old ones leave here, so their number is bounded by age over pace, and by the
@@ -126,12 +126,36 @@ impl Transactions {
             now.saturating_duration_since(old.sent_at) < TRANSACTION_AGE_MAX
                 || list.get(old.pair).is_some_and(|pair| pair.awaits(old.request.transaction))
         };
-        self.0.retain(|_, old| is_alive(old));
-        self.0.insert(transaction.request.transaction, transaction);
+        self.0.retain(is_alive);
+        let (Ok(place) | Err(place)) = self.place(transaction.request.transaction);
+        self.0.insert(place, transaction);
+        // What many pairs needed at first, the few that are left do not.
+        if self.0.capacity() > 8 * self.0.len() {
+            self.0.shrink_to(2 * self.0.len());
+        }
+    }
+
+    fn place(&self, id: TransactionId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&id, |transaction| transaction.request.transaction)
+    }
+
+    fn get(&self, id: TransactionId) -> Option<Transaction> {
+        self.0.get(self.place(id).ok()?).copied()
+    }
+
+    fn get_mut(&mut self, id: TransactionId) -> Option<&mut Transaction> {
+        let place = self.place(id).ok()?;
+        self.0.get_mut(place)
+    }
+
+    fn remove(&mut self, id: TransactionId) {
+        if let Ok(place) = self.place(id) {
+            self.0.remove(place);
+        }
     }
 
     pub(crate) fn contains(&self, transaction: TransactionId) -> bool {
-        self.0.contains_key(&transaction)
+        self.place(transaction).is_ok()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -140,7 +164,7 @@ impl Transactions {
 
     /// The pair's place is taken by another.
     pub(crate) fn forget(&mut self, pair: PairId) {
-        self.0.retain(|_, transaction| transaction.pair != pair);
+        self.0.retain(|transaction| transaction.pair != pair);
     }
 }
 
@@ -233,7 +257,7 @@ impl Agent {
             }
             PairState::Frozen | PairState::Waiting | PairState::Succeeded | PairState::Failed => None,
         })??;
-        if let Some(transaction) = self.transactions.0.get_mut(&request.transaction) {
+        if let Some(transaction) = self.transactions.get_mut(request.transaction) {
             transaction.is_retransmitted = true;
         }
         self.stats.checks_retransmitted += 1;
@@ -428,7 +452,7 @@ impl Agent {
         if self.previous.as_ref().is_some_and(|previous| previous.is_awaiting(message.transaction())) {
             return self.handle_previous_response(message, path, now);
         }
-        let known = self.transactions.0.get(&message.transaction()).copied();
+        let known = self.transactions.get(message.transaction());
         let Some((transaction, peer)) = known.zip(self.peer.as_ref()) else {
             self.stats.unknown_transaction += 1;
             return;
@@ -441,7 +465,7 @@ impl Agent {
             self.stats.asymmetric_responses += 1;
             return self.misdirected(&transaction);
         }
-        self.transactions.0.remove(&message.transaction());
+        self.transactions.remove(message.transaction());
         self.list.hear(transaction.pair, now);
         self.list.count(transaction.pair, |stats| stats.responses_received += 1);
         match (message.class(), message.attributes.xor_mapped_address) {
@@ -470,7 +494,7 @@ impl Agent {
     fn misdirected(&mut self, transaction: &Transaction) {
         match transaction.request.purpose {
             Purpose::Check | Purpose::Nomination => {
-                self.transactions.0.remove(&transaction.request.transaction);
+                self.transactions.remove(transaction.request.transaction);
                 self.fail_pair(transaction.pair, "answered on another path");
             }
             Purpose::Consent => {}

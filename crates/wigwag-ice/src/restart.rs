@@ -109,10 +109,10 @@ impl Agent {
                 is_superseded: false,
             })
         });
-        let is_old_in_use = self.previous.as_ref().is_some_and(Previous::is_in_use);
+        let is_old_in_use = self.previous.as_deref().is_some_and(Previous::is_in_use);
         if let Some(mut kept) = kept.filter(|_| !is_old_in_use) {
             kept.consent = std::mem::take(&mut self.consent);
-            self.previous = Some(kept);
+            self.previous = Some(Box::new(kept));
         }
     }
 

@@ -104,6 +104,7 @@ impl Agent {
             *place = candidate;
             return index;
         }
+        self.local_candidates.reserve_exact(1);
         self.local_candidates.push(candidate);
         self.local_candidates.len().saturating_sub(1)
     }
@@ -234,6 +235,7 @@ impl Agent {
             self.remove_pairs(|pair| pair.remote == index);
             return Some(index);
         }
+        self.remote_candidates.reserve_exact(1);
         self.remote_candidates.push(candidate);
         self.remote_candidates.len().checked_sub(1)
     }

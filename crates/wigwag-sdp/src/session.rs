@@ -119,6 +119,16 @@ pub struct SessionDescription {
 }
 
 impl SessionDescription {
+    /// Gives back the memory that lists were given in case they grow: for a description that is kept.
+    pub fn shrink_to_fit(&mut self) {
+        self.attributes.shrink_to_fit();
+        self.media.shrink_to_fit();
+        for media in &mut self.media {
+            media.attributes.shrink_to_fit();
+            media.formats.shrink_to_fit();
+        }
+    }
+
     /// A description without sections and attributes, of no particular time.
     #[must_use]
     pub fn new(origin: Origin) -> Self {

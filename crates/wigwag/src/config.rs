@@ -37,8 +37,8 @@ pub struct Config {
     /// The SRTP protection profiles, the preferred one first. By default all: AEAD_AES_128_GCM,
     /// AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
     pub srtp_profiles: Vec<SrtpProfile>,
-    /// The versions of DTLS to speak, of which the newest that the peer speaks too is chosen. By default 1.2 alone;
-    /// `Version::Dtls12..=Version::Dtls13` speaks 1.3 (RFC 9147), with X25519MLKEM768, to those who can.
+    /// The versions of DTLS to speak, of which the newest that the peer speaks too is chosen. By default 1.2
+    /// and 1.3: 1.3 (RFC 9147), with X25519MLKEM768, with those who can.
     pub dtls_versions: RangeInclusive<Version>,
     /// The largest datagram to send, in bytes above UDP: 576 to 65,507. The default, 1232, is what IPv6 promises of every
     /// path (RFC 8200 §5: 1280 bytes, less its header and UDP's); packets that browsers make fit into it when forwarded.
@@ -70,7 +70,7 @@ impl Config {
             stun_servers: Vec::new(),
             negotiation: jsep::Config::default(),
             srtp_profiles: SrtpProfile::ALL.to_vec(),
-            dtls_versions: Version::Dtls12..=Version::Dtls12,
+            dtls_versions: Version::Dtls12..=Version::Dtls13,
             mtu: 1232,
             data_mtu_max: 0,
             sctp_congestion_control: CongestionControl::default(),

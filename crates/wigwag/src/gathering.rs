@@ -98,6 +98,10 @@ impl Gathering {
     }
 
     pub(crate) fn next(&mut self) -> Option<Event> {
-        self.owed.pop_front()
+        let next = self.owed.pop_front();
+        if next.is_none() {
+            self.owed.shrink_to_fit();
+        }
+        next
     }
 }

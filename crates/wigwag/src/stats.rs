@@ -147,11 +147,11 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: F
             ]
         );
     }
-    if let Some(srtp) = &transport.secured.srtp {
+    if let Some(srtp) = transport.secured.media_keys.stats() {
         named!(
             drops,
             "srtp",
-            srtp.stats(),
+            srtp,
             [
                 dropped_malformed,
                 dropped_unauthentic,

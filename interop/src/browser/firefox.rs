@@ -46,6 +46,8 @@ impl Firefox {
             PREFERENCES.iter().map(|(name, value)| format!("user_pref(\"{name}\", {value});\n")).collect();
         let hides = options.hides_addresses;
         preferences += &format!("user_pref(\"media.peerconnection.ice.obfuscate_host_addresses\", {hides});\n");
+        let sends = !options.withholds_share;
+        preferences += &format!("user_pref(\"media.webrtc.send_mlkem_keyshare\", {sends});\n");
         std::fs::write(profile.join("user.js"), preferences)?;
         let mut command = Command::new(PROGRAM);
         command.env("HOME", &profile).args(["--headless", "--no-remote", "--remote-debugging-port=0", "--profile"]);

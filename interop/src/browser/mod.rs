@@ -11,10 +11,20 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How a browser is started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// Whether host candidates are `.local` names, as for a page that was granted nothing.
     pub(crate) hides_addresses: bool,
+    /// Whether the DTLS client lists its post-quantum group without a share of it. Firefox alone can be told so.
+    pub(crate) withholds_share: bool,
+}
+
+impl Options {
+    pub(crate) const USUAL: Self = Self { hides_addresses: false, withholds_share: false };
+    pub(crate) const HIDES_ADDRESSES: Self = Self { hides_addresses: true, ..Self::USUAL };
+    pub(crate) const WITHHOLDS_SHARE: Self = Self { withholds_share: true, ..Self::USUAL };
+    /// Each needs a browser of its own.
+    pub(crate) const ALL: [Self; 3] = [Self::USUAL, Self::WITHHOLDS_SHARE, Self::HIDES_ADDRESSES];
 }
 
 /// A page in a browser.

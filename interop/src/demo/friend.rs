@@ -11,7 +11,7 @@ const FRAMES_MIN: f64 = 10.0;
 
 pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<&Path>) -> Result<String> {
     let demo = Demo::start(program)?;
-    let mut friend = browser::start("chromium", &Options::default())?;
+    let mut friend = browser::start("chromium", &Options::USUAL)?;
     browser.navigate(&format!("{}?auto=friend", demo.url))?;
     wait(browser, "an invitation", "!document.getElementById('invitation').hidden")?;
     let link = browser.evaluate("document.getElementById('invitation-link').value")?;

@@ -1,4 +1,4 @@
-//! wigwag insists on being the DTLS client, or the server, of either version.
+//! wigwag insists on being the DTLS client, or the server: of 1.3, which is spoken unless it is forbidden, or of 1.2.
 
 use super::{Stage, sizes};
 use crate::call::{Call, Role};
@@ -6,30 +6,29 @@ use anyhow::{Result, ensure};
 use wigwag::{Config, Group, Version};
 
 pub(super) fn active(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, true, Version::Dtls12)
+    run(stage, true, |_| {}, Version::Dtls13)
 }
 
 pub(super) fn passive(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, false, Version::Dtls12)
+    run(stage, false, |_| {}, Version::Dtls13)
 }
 
-pub(super) fn active_13(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, true, Version::Dtls13)
+pub(super) fn active_12(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, true, old, Version::Dtls12)
 }
 
-pub(super) fn passive_13(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, false, Version::Dtls13)
+pub(super) fn passive_12(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, false, old, Version::Dtls12)
 }
 
-/// Up to DTLS 1.3.
-pub(super) fn newest(config: &mut Config) {
-    config.dtls_versions = Version::Dtls12..=Version::Dtls13;
+/// No newer than DTLS 1.2.
+pub(super) fn old(config: &mut Config) {
+    config.dtls_versions = Version::Dtls12..=Version::Dtls12;
 }
 
 /// The offer that the answerer gets leaves it no choice.
-fn run(stage: &mut Stage<'_>, wigwag_is_client: bool, version: Version) -> Result<String> {
+fn run(stage: &mut Stage<'_>, wigwag_is_client: bool, adapt: fn(&mut Config), version: Version) -> Result<String> {
     let is_chromium = stage.browser.name() == "chromium";
-    let adapt = |config: &mut Config| config.dtls_versions = Version::Dtls12..=version;
     let mut call = Call::new(stage.browser, stage.page, stage.role, adapt)?;
     let offerer_is_client = wigwag_is_client == (call.role == Role::WigwagOffers);
     call.setup = if offerer_is_client { "active" } else { "passive" };
@@ -49,5 +48,5 @@ fn run(stage: &mut Stage<'_>, wigwag_is_client: bool, version: Version) -> Resul
     ensure!(transport.dtls_version == Some(version), "wigwag says it is {:?}", transport.dtls_version);
     let is_hybrid = transport.group == Some(Group::X25519MlKem768);
     ensure!(is_hybrid == (version == Version::Dtls13), "{:?} was agreed upon", transport.group);
-    Ok(format!("the browser is the {expected}"))
+    Ok(format!("{version:?}, {:?}; the browser is the {expected}", transport.group))
 }

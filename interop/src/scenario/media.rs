@@ -12,9 +12,9 @@ pub(super) fn both(stage: &mut Stage<'_>) -> Result<String> {
     run(stage, Media { audio: true, video: true }, |_| {})
 }
 
-/// The keys of SRTP come from DTLS 1.3.
-pub(super) fn over_dtls_13(stage: &mut Stage<'_>) -> Result<String> {
-    run(stage, Media { audio: true, video: true }, dtls_roles::newest)
+/// The keys of SRTP come from DTLS 1.2.
+pub(super) fn over_dtls_12(stage: &mut Stage<'_>) -> Result<String> {
+    run(stage, Media { audio: true, video: true }, dtls_roles::old)
 }
 
 pub(super) fn audio(stage: &mut Stage<'_>) -> Result<String> {

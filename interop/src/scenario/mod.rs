@@ -7,6 +7,7 @@ mod close_by_browser;
 mod close_by_wigwag;
 mod consent;
 mod dtls_roles;
+mod hello_retry;
 mod largest;
 mod many_channels;
 mod media;
@@ -18,7 +19,7 @@ mod sizes;
 mod trickle;
 mod unreliable;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, Options};
 use crate::call::Role;
 use anyhow::Result;
 
@@ -35,8 +36,8 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// Whether it needs media, which is not asked of every browser.
     pub(crate) has_media: bool,
-    /// Whether the browser hides addresses behind `.local` names.
-    pub(crate) hides_addresses: bool,
+    /// How the browser is started.
+    pub(crate) options: Options,
     /// The one browser that does this, if it is not all of them.
     pub(crate) only: Option<&'static str>,
     /// Whether it is part of the short run.
@@ -45,10 +46,10 @@ pub(crate) struct Scenario {
 }
 
 const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
-    Scenario { name, has_media: false, hides_addresses: false, only: None, is_smoke: false, run }
+    Scenario { name, has_media: false, options: Options::USUAL, only: None, is_smoke: false, run }
 }
 
-/// All of them. Those with hidden names come last, for they need another browser.
+/// All of them. Those that need another browser come last.
 pub(crate) const ALL: &[Scenario] = &[
     Scenario { is_smoke: true, ..data("messages of 0, 1, 1,200 and 65,536 bytes", sizes::run) },
     data("the largest message, and one byte more", largest::run),
@@ -61,8 +62,8 @@ pub(crate) const ALL: &[Scenario] = &[
     data("trickled candidates", trickle::run),
     data("DTLS active", dtls_roles::active),
     data("DTLS passive", dtls_roles::passive),
-    data("DTLS 1.3 active", dtls_roles::active_13),
-    data("DTLS 1.3 passive", dtls_roles::passive_13),
+    data("DTLS 1.2 active", dtls_roles::active_12),
+    data("DTLS 1.2 passive", dtls_roles::passive_12),
     data("the browser closes", close_by_browser::run),
     data("wigwag closes", close_by_wigwag::run),
     data("consent lost and found", consent::run),
@@ -77,8 +78,13 @@ pub(crate) const ALL: &[Scenario] = &[
     data("network change, and ICE restarted by the browser", network_change::browser_restarts),
     Scenario { has_media: true, ..data("Opus and VP8 through a restart from either side", restart::with_media) },
     Scenario { has_media: true, is_smoke: true, ..data("Opus and VP8 echoed", media::both) },
-    Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.3", media::over_dtls_13) },
+    Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.2", media::over_dtls_12) },
     Scenario { has_media: true, ..data("Opus alone", media::audio) },
     Scenario { has_media: true, ..data("VP8 alone", media::video) },
-    Scenario { hides_addresses: true, ..data("names hidden by mDNS", names_hidden::run) },
+    Scenario {
+        only: Some("firefox"),
+        options: Options::WITHHOLDS_SHARE,
+        ..data("a share that is asked for: HelloRetryRequest", hello_retry::run)
+    },
+    Scenario { options: Options::HIDES_ADDRESSES, ..data("names hidden by mDNS", names_hidden::run) },
 ];

@@ -160,4 +160,3 @@ fn the_others_carry_the_same_among_themselves() {
         exchange(&mut world, How::default(), stack.name());
     }
 }
-

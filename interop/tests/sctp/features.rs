@@ -36,8 +36,7 @@ fn messages_that_may_be_lost_are_skipped_and_what_follows_arrives() {
             assert!(world.count(Fate::Lost) > 0);
             for host in [A, Z] {
                 let received: Vec<_> = world[host].received.iter().map(|(_, data)| data.clone()).collect();
-                let known: Vec<_> =
-                    (0..200).map(|n| message(n, 600 + n % 3 * 1000)).chain([last.clone()]).collect();
+                let known: Vec<_> = (0..200).map(|n| message(n, 600 + n % 3 * 1000)).chain([last.clone()]).collect();
                 let mut places: Vec<_> =
                     received.iter().map(|data| known.iter().position(|known| known == data).expect(&what)).collect();
                 assert!(how.unordered || places.is_sorted(), "{what}: {places:?}");

@@ -52,8 +52,11 @@ pub(crate) fn pairs() -> impl Iterator<Item = Stacks> {
 pub(crate) fn world(seed: u64, stacks: Stacks, options: Options) -> World<Peer> {
     let now = World::<Peer>::new(seed).now();
     let [wire_a, wire_z] = Wire::pair();
-    let peer = |stack: Stack, n, wire| {
-        Peer { end: stack.end(options, 2 * seed + n, now), received: vec![], resets: vec![], wire }
+    let peer = |stack: Stack, n, wire| Peer {
+        end: stack.end(options, 2 * seed + n, now),
+        received: vec![],
+        resets: vec![],
+        wire,
     };
     World::pair(seed, [peer(stacks[0], 0, wire_a), peer(stacks[1], 1, wire_z)])
 }

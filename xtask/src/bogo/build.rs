@@ -1,9 +1,9 @@
 //! How BoringSSL's runner is built, from what the registries of Rust, Python and Debian have.
 
-use crate::{Error, Tally, process};
+use crate::fetch::{cache, copy, entries, run};
+use crate::{Error, Tally, fetch, process};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// The crate that carries BoringSSL's sources; the folder is named for it, so that another version is built anew.
 const SOURCES: (&str, &str) = ("boring-sys", "5.4.0");
@@ -36,13 +36,7 @@ const PROGRAMS: [(&str, &str); 4] =
 /// Where the runner is, once it is built: outside the repository, so that all working copies share it.
 pub(super) fn runner() -> Result<PathBuf, Error> {
     let (name, version) = SOURCES;
-    Ok(cache()?.join(format!("{name}-{version}")).join("runner"))
-}
-
-fn cache() -> Result<PathBuf, Error> {
-    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
-    Ok(base.ok_or("neither XDG_CACHE_HOME nor HOME says where a cache may be")?.join("wigwag").join("bogo"))
+    Ok(cache("bogo")?.join(format!("{name}-{version}")).join("runner"))
 }
 
 /// Builds the runner, if it is not there.
@@ -60,12 +54,8 @@ pub(crate) fn install(dry_run: bool) -> Result<Tally, Error> {
         println!("to do:     {first}cargo xtask setup --bogo (fetches 80 MB, builds for some minutes)");
         return Ok(Tally::skipped());
     }
-    // In a folder that begins empty: what was cut off before is not trusted.
-    let folder = cache()?.join("building");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
+    let folder = cache("bogo")?.join("building");
+    fetch::empty(&folder)?;
     let go = fetch_go(&folder)?;
     let work = fetch_sources(&folder)?;
     fetch_modules(&folder, &work)?;
@@ -100,20 +90,7 @@ fn fetch_go(folder: &Path) -> Result<PathBuf, Error> {
 
 /// Copies what the runner is made of out of cargo's registry, and returns the root of the copy.
 fn fetch_sources(folder: &Path) -> Result<PathBuf, Error> {
-    let (name, version) = SOURCES;
-    let fetch = folder.join("fetch");
-    fs::create_dir_all(fetch.join("src"))?;
-    fs::write(fetch.join("src/lib.rs"), "")?;
-    let manifest = format!(
-        "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[dependencies]\n{name} = \"={version}\"\n[workspace]\n"
-    );
-    fs::write(fetch.join("Cargo.toml"), manifest)?;
-    let metadata = process::output(process::cargo(&["metadata", "--format-version", "1"]).current_dir(&fetch))?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let packages = metadata["packages"].as_array().ok_or("cargo metadata lists no packages")?;
-    let package = packages.iter().find(|package| package["name"] == name).ok_or("cargo did not fetch the sources")?;
-    let manifest = Path::new(package["manifest_path"].as_str().ok_or("cargo does not say where the sources are")?);
-    let sources = manifest.parent().ok_or("no folder of sources")?.join("deps/boringssl");
+    let sources = fetch::unpacked(folder, SOURCES)?.join("deps/boringssl");
     let work = folder.join("boringssl");
     for part in ["ssl/test/runner", "util/testresult"] {
         copy(&sources.join(part), &work.join(part))?;
@@ -140,27 +117,4 @@ fn fetch_modules(folder: &Path, work: &Path) -> Result<(), Error> {
         manifest += &format!("require {module} v0.0.0\nreplace {module} => {}\n", sources.display());
     }
     Ok(fs::write(work.join("go.mod"), manifest)?)
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    Ok(fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?)
-}
-
-/// Copies a folder with all that is in it; what cargo has unpacked is not to be written to, and the copy is.
-fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::create_dir_all(to)?;
-    for path in entries(from)? {
-        let to = to.join(path.file_name().ok_or("no name")?);
-        if path.is_dir() {
-            copy(&path, &to)?;
-        } else {
-            fs::write(to, fs::read(path)?)?;
-        }
-    }
-    Ok(())
-}
-
-fn run(command: &mut Command) -> Result<(), Error> {
-    process::announce(command);
-    if command.status()?.success() { Ok(()) } else { Err(format!("{} failed", command.get_program().display()).into()) }
 }

@@ -1,12 +1,13 @@
 //! `cargo xtask setup`: the only command that installs anything.
 
 mod peers;
+pub(crate) mod wolfssl;
 
 use crate::{Error, Tally, bogo, process};
 use std::process::Stdio;
 
 /// Install what the tests can use beyond Rust: browsers, network namespaces and tshark (apt, as root), and other stacks;
-/// with --bogo also BoringSSL's runner.
+/// with --bogo also BoringSSL's runner, with --compiled what the peers that are compiled with C need.
 ///
 /// Everywhere else it prints what to install. No other command installs anything.
 #[derive(clap::Args)]
@@ -17,6 +18,9 @@ pub(crate) struct Args {
     /// BoringSSL's runner too, for `cargo xtask bogo`: fetches 80 MB and builds for some minutes.
     #[arg(long)]
     bogo: bool,
+    /// What `cargo xtask long --part peers` needs: compilers, and wolfSSL, whose sources it builds for some minutes.
+    #[arg(long)]
+    compiled: bool,
 }
 
 /// What a package of Debian brings.
@@ -27,13 +31,15 @@ struct Wanted {
     shown_by: &'static [&'static [&'static str]],
 }
 
-const WANTED: [Wanted; 7] = [
+const WANTED: [Wanted; 9] = [
     Wanted {
         package: "chromium",
         purpose: "interop with Chromium",
         shown_by: &[&["chromium"], &["chromium-browser"], &["google-chrome"]],
     },
     Wanted { package: "firefox-esr", purpose: "interop with Firefox", shown_by: &[&["firefox-esr"], &["firefox"]] },
+    Wanted { package: "openssl", purpose: "DTLS with OpenSSL", shown_by: &[&["openssl"]] },
+    Wanted { package: "gnutls-bin", purpose: "DTLS with GnuTLS", shown_by: &[&["gnutls-serv"]] },
     Wanted { package: "iproute2", purpose: "network namespaces for interop", shown_by: &[&["ip"]] },
     Wanted { package: "tshark", purpose: "reads the captures that the program writes", shown_by: &[&["tshark"]] },
     Wanted {
@@ -46,9 +52,21 @@ const WANTED: [Wanted; 7] = [
 ];
 
 /// The same, for BoringSSL's runner.
-const WANTED_BY_BOGO: [Wanted; 2] = [
-    Wanted { package: "openssl", purpose: "the keys of BoringSSL's runner", shown_by: &[&["openssl"]] },
-    Wanted { package: "python3-pip", purpose: "Go, for BoringSSL's runner", shown_by: &[&["pip3"]] },
+const WANTED_BY_BOGO: [Wanted; 1] =
+    [Wanted { package: "python3-pip", purpose: "Go, for BoringSSL's runner", shown_by: &[&["pip3"]] }];
+
+/// The same, for peers that are compiled.
+const WANTED_BY_COMPILED: [Wanted; 6] = [
+    Wanted { package: "g++", purpose: "BoringSSL and wolfSSL", shown_by: &[&["c++"]] },
+    Wanted { package: "make", purpose: "BoringSSL and wolfSSL", shown_by: &[&["make"]] },
+    Wanted { package: "cmake", purpose: "BoringSSL", shown_by: &[&["cmake"]] },
+    Wanted {
+        package: "libclang-dev",
+        purpose: "BoringSSL's bindings",
+        shown_by: &[&["sh", "-c", "ls /usr/lib/llvm-*/lib/libclang*.so"]],
+    },
+    Wanted { package: "automake", purpose: "wolfSSL", shown_by: &[&["automake"]] },
+    Wanted { package: "libtool", purpose: "wolfSSL", shown_by: &[&["libtoolize"]] },
 ];
 
 /// What each tier can use that no package of Debian brings.
@@ -73,7 +91,9 @@ impl Wanted {
 impl Args {
     pub(crate) fn run(&self) -> Result<Tally, Error> {
         let by_bogo = WANTED_BY_BOGO.iter().filter(|_| self.bogo);
-        let (present, missing): (Vec<_>, Vec<_>) = WANTED.iter().chain(by_bogo).partition(|wanted| wanted.is_present());
+        let compiled = WANTED_BY_COMPILED.iter().filter(|_| self.compiled);
+        let wanted = WANTED.iter().chain(by_bogo).chain(compiled);
+        let (present, missing): (Vec<_>, Vec<_>) = wanted.partition(|wanted| wanted.is_present());
         for wanted in &present {
             println!("present:   {} ({})", wanted.package, wanted.purpose);
         }
@@ -89,6 +109,9 @@ impl Args {
         tally += peers::install(self.dry_run)?;
         if self.bogo {
             tally += bogo::build::install(self.dry_run)?;
+        }
+        if self.compiled {
+            tally += wolfssl::install(self.dry_run)?;
         }
         Ok(tally)
     }

@@ -12,8 +12,8 @@ use std::time::Instant;
 /// Run the tests: all of them, or with --quick those that need only Rust.
 ///
 /// Quick: formatting, clippy, tidy, conformance page, unit, vector, property, contract and doc tests with 50 seeds a
-/// simulated world, the fuzzing corpora, and the examples. All: the same with 200 seeds a world, and the documentation, the packages,
-/// a call over loopback, and, where they are installed, BoringSSL's suite and a browser.
+/// simulated world, the fuzzing corpora, and the examples. All: the same with 200 seeds a world, DTLS and SRTP with the feature
+/// aws-lc-rs, the documentation, the packages, a call over loopback, and, where they are installed, BoringSSL's suite and a browser.
 ///
 /// What cannot run is printed with the command that would provide it, and counted as skipped.
 #[derive(clap::Args)]
@@ -42,7 +42,7 @@ const QUICK: [Step; 7] = [
     ("examples", examples::run),
 ];
 
-const ALL: [Step; 12] = [
+const ALL: [Step; 13] = [
     QUICK[0],
     QUICK[1],
     QUICK[2],
@@ -50,6 +50,7 @@ const ALL: [Step; 12] = [
     ("tests", || tests("200")),
     QUICK[5],
     QUICK[6],
+    ("backend", backend),
     ("documentation", documentation),
     ("packages", tidy::package),
     ("loopback", loopback),
@@ -107,6 +108,13 @@ fn clippy() -> Result<Tally, Error> {
 fn tests(seeds: &str) -> Result<Tally, Error> {
     let mut command = process::cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
     libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", seeds))
+}
+
+/// DTLS and SRTP with their other cryptography: the same tests, but for those that compare bytes of a handshake.
+fn backend() -> Result<Tally, Error> {
+    let packages = ["test", "-p", "wigwag-dtls", "-p", "wigwag-srtp", "--features", "aws-lc-rs", "--no-fail-fast"];
+    let mut command = process::cargo(&packages);
+    libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", "50").args(["--", "--show-output"]))
 }
 
 /// The corpora through the fuzz targets, on stable.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
-use wigwag::EndpointConfig;
+use wigwag::{EndpointConfig, Version};
 use wigwag_mio::{Driver, DriverConfig};
 
 /// What `wigwag loopback` takes.
@@ -35,8 +35,19 @@ pub(crate) struct Args {
     /// Print the result as one line of JSON, and nothing else
     #[arg(long)]
     json: bool,
+    /// The newest version of DTLS to speak, 1.2 or 1.3; programs that read recordings may not know 1.3
+    #[arg(long, value_name = "VERSION", default_value = "1.3", value_parser = parse_version)]
+    dtls: Version,
     #[command(flatten)]
     recording: recording::Files,
+}
+
+fn parse_version(text: &str) -> Result<Version, String> {
+    match text {
+        "1.2" => Ok(Version::Dtls12),
+        "1.3" => Ok(Version::Dtls13),
+        _ => Err("write 1.2 or 1.3".to_owned()),
+    }
 }
 
 fn parse_seconds(text: &str) -> Result<u64, String> {
@@ -67,7 +78,7 @@ fn measure(args: &Args) -> Result<Report, Failure> {
     let stopped = Arc::clone(&shared);
     console::on_stop(move || stopped.is_stopped.store(true, Ordering::Relaxed))?;
     let duration = Duration::from_secs(args.seconds);
-    let (a, z) = Peer::pair(a, z, duration, &shared, recording);
+    let (a, z) = Peer::pair(a, z, duration, args.dtls, &shared, recording);
     let threads = [(Role::Offerer, a), (Role::Answerer, z)]
         .map(|(role, peer)| thread::Builder::new().name(format!("{role:?}").to_lowercase()).spawn(move || peer.run()));
     if !args.json {

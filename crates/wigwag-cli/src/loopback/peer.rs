@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 use wigwag::{
     ChannelId, Config, ConnectionId, DataChannelInit, Direction, Endpoint, EndpointEvent, Event, IceCandidate,
-    MediaKind, PeerConnection, SdpType, SessionDescription, TransportStats,
+    MediaKind, PeerConnection, SdpType, SessionDescription, TransportStats, Version,
 };
 use wigwag_mio::{Driver, DriverStats, Handle, wall_clock};
 
@@ -94,6 +94,8 @@ pub(super) struct Peer {
     other: Sender<Signal>,
     other_handle: Handle<Endpoint>,
     duration: Duration,
+    /// The newest to speak.
+    dtls: Version,
     shared: Arc<Shared>,
     media: Media,
     exchange: Option<Exchange>,
@@ -107,6 +109,7 @@ impl Peer {
         a: Driver,
         z: Driver,
         duration: Duration,
+        dtls: Version,
         shared: &Arc<Shared>,
         recording: Recording,
     ) -> (Self, Self) {
@@ -120,6 +123,7 @@ impl Peer {
             other,
             other_handle,
             duration,
+            dtls,
             shared: Arc::clone(shared),
             media: Media::default(),
             exchange: None,
@@ -146,6 +150,7 @@ impl Peer {
     fn connect_and_exchange(&mut self) -> Result<Outcome, String> {
         let began = Instant::now();
         let mut config = Config::new(wall_clock());
+        config.dtls_versions = Version::Dtls12..=self.dtls;
         self.recording.ask(&mut config);
         let id = self.driver.endpoint_mut().create(config).map_err(text)?;
         if self.role == Role::Offerer {

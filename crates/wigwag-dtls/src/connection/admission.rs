@@ -40,7 +40,7 @@ impl Connection {
     /// Of a hello in several fragments, what has come of it is held; no more than of any other.
     fn gather_hello(&mut self, number: RecordNumber, fragment: &Fragment<'_>, now: Instant) {
         let received = &mut self.handshake.received;
-        if received.next() != fragment.message_seq {
+        if received.next() != u32::from(fragment.message_seq) {
             received.clear();
             received.resume(fragment.message_seq);
         }

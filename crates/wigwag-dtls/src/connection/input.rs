@@ -218,8 +218,7 @@ impl Connection {
     /// The end of the peer's last flight comes again: it has not got ours.
     pub(super) fn handle_repeated(&mut self, fragment: &Fragment<'_>, now: Instant) {
         self.stats.repeated_fragments += 1;
-        let is_end =
-            fragment.message_seq.checked_add(1) == Some(self.handshake.received.next()) && fragment.offset == 0;
+        let is_end = u32::from(fragment.message_seq) + 1 == self.handshake.received.next() && fragment.offset == 0;
         self.stats.repetitions += u64::from(is_end && self.handshake.flight.repeat(now));
     }
 
@@ -265,7 +264,7 @@ impl Connection {
             (HandshakeType::HELLO_REQUEST, Role::Client) | (HandshakeType::CLIENT_HELLO, Role::Server) => {
                 self.alert.get_or_insert(Alert::warning(AlertDescription::NoRenegotiation));
             }
-            _ if fragment.message_seq >= self.handshake.received.next() => self.failed(Failure::excess()),
+            _ if u32::from(fragment.message_seq) >= self.handshake.received.next() => self.failed(Failure::excess()),
             // In as many fragments as it may come: once.
             (HandshakeType::FINISHED, Role::Server) if fragment.offset == 0 => {
                 self.stats.repetitions += u64::from(self.handshake.flight.repeat(now));

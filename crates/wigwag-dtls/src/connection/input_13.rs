@@ -42,20 +42,31 @@ impl Connection {
         }
         let number = opened.number;
         match (opened.content_type, &self.state) {
-            (ContentType::ApplicationData, State::Connected(_)) if number.epoch >= APPLICATION_EPOCH => {
+            (Some(ContentType::ApplicationData), State::Connected(_)) if number.epoch >= APPLICATION_EPOCH => {
                 self.stats.application_records_received += 1;
                 return Some(opened.text).filter(|text| !text.is_empty());
             }
             // With the keys of the handshake, nobody but the peer can have sent it, and it must not.
-            (ContentType::ApplicationData, State::Handshaking(_)) if number.epoch < APPLICATION_EPOCH => {
+            (Some(ContentType::ApplicationData), State::Handshaking(_)) if number.epoch < APPLICATION_EPOCH => {
                 let why = "application data came with the keys of the handshake";
                 self.failed(Failure::refused(AlertDescription::UnexpectedMessage, why));
             }
-            (ContentType::ApplicationData, _) => self.stats.early_application_data += 1,
-            (ContentType::Alert, _) => self.handle_alert_13(opened.text),
-            (ContentType::Handshake, _) => self.handle_protected_fragments(number, opened.text, now),
-            (ContentType::Ack, _) => self.handle_ack(opened.text, now),
-            (ContentType::ChangeCipherSpec, _) => self.stats.late_change_cipher_specs += 1,
+            (Some(ContentType::ApplicationData), _) => self.stats.early_application_data += 1,
+            // RFC 8446 §5.4: "an implementation MUST NOT send Handshake and Alert records that have a zero-length
+            // TLSInnerPlaintext.content; if such a message is received, the receiving implementation MUST terminate the
+            // connection with an "unexpected_message" alert."
+            (Some(ContentType::Alert | ContentType::Handshake), _) if opened.text.is_empty() => {
+                self.failed(Failure::refused(AlertDescription::UnexpectedMessage, "a protected record is empty"));
+            }
+            (Some(ContentType::Alert), _) => self.handle_alert_13(opened.text),
+            (Some(ContentType::Handshake), _) => self.handle_protected_fragments(number, opened.text, now),
+            (Some(ContentType::Ack), _) => self.handle_ack(opened.text, now),
+            // RFC 8446 §5: "If a TLS implementation receives an unexpected record type, it MUST terminate the connection with an
+            // "unexpected_message" alert." A protected ChangeCipherSpec is one.
+            (Some(ContentType::ChangeCipherSpec) | None, _) => {
+                let why = "a protected record is of a type that none may be of";
+                self.failed(Failure::refused(AlertDescription::UnexpectedMessage, why));
+            }
         }
         None
     }
@@ -75,10 +86,6 @@ impl Connection {
 
     fn handle_protected_fragments(&mut self, number: RecordNumber, body: &[u8], now: Instant) {
         let mut reader = Reader::new(body);
-        if reader.is_empty() {
-            self.stats.malformed_fragments += 1;
-            return;
-        }
         let (next, is_new) = (self.handshake.received.next(), matches!(self.state, State::Handshaking(_)));
         self.handshake.acks.received(number);
         while !reader.is_empty() {
@@ -90,7 +97,7 @@ impl Connection {
                 self.handshake.acks.forget(number);
                 break;
             };
-            let is_repeated = fragment.message_seq < self.handshake.received.next();
+            let is_repeated = u32::from(fragment.message_seq) < self.handshake.received.next();
             let is_taken = match &self.state {
                 State::Connected(_) if !is_repeated => self.handle_post_handshake(number, &fragment),
                 State::Handshaking(_) | State::Connected(_) | State::Closed => {

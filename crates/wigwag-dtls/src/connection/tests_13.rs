@@ -64,7 +64,7 @@ fn events(connection: &mut Connection) -> Vec<String> {
 
 /// The next number of a handshake message of the peer's.
 fn next_seq(to: &Connection) -> u16 {
-    to.handshake.received.next()
+    to.handshake.received.next().try_into().unwrap()
 }
 
 #[test]
@@ -103,6 +103,50 @@ fn messages_that_do_not_belong_after_a_handshake_end_it() {
             }
         }
     }
+}
+
+/// D7: after 65,536 messages there is no number left, and none comes again.
+#[test]
+fn the_last_number_of_a_message_is_the_last() {
+    let [mut a, mut z] = connected();
+    a.handshake.set_next_message_seq(u16::MAX);
+    z.handshake.received.resume(u16::MAX);
+    a.update_keys(false);
+    let now = wigwag_sim::origin();
+    let mut update = Vec::new();
+    assert!(a.poll_packet(now, 1200, &mut update));
+    give(&mut z, update);
+    // Its acknowledgement was lost, so it comes again.
+    let again = a.poll_timeout(now).unwrap();
+    a.handle_timeout(again);
+    let mut update = Vec::new();
+    assert!(a.poll_packet(again, 1200, &mut update));
+    give(&mut z, update);
+    assert_eq!((z.is_connected(), z.stats.key_updates_received, z.stats.repeated_fragments), (true, 1, 1));
+    z.handshake.acks.owe();
+    assert_eq!(carry(&mut z, &mut a), 1);
+    assert_eq!(a.handshake.epoch(), 4);
+    a.update_keys(true);
+    assert_eq!((carry(&mut a, &mut z), a.is_updating_keys()), (0, false));
+}
+
+/// RFC 8446 §5, §5.4: what only the peer can have sealed, and must not.
+#[test]
+fn records_that_nobody_may_seal_are_the_end() {
+    for content_type in [ContentType::ChangeCipherSpec, ContentType::Handshake, ContentType::Alert] {
+        for to in [0, 1] {
+            let mut peers = connected();
+            let body: &[u8] = if content_type == ContentType::ChangeCipherSpec { &[1] } else { &[] };
+            let record = record(&mut peers[1 - to], content_type, body);
+            give(&mut peers[to], record);
+            assert!(format!("{:?}", events(&mut peers[to])).contains("UnexpectedMessage"), "{content_type:?}");
+        }
+    }
+    // ACKs may be empty, and so may data.
+    let [mut a, mut z] = connected();
+    give(&mut z, record(&mut a, ContentType::Ack, &[0, 0]));
+    give(&mut z, record(&mut a, ContentType::ApplicationData, &[]));
+    assert!(z.is_connected());
 }
 
 #[test]

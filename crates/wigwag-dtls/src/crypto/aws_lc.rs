@@ -1,6 +1,7 @@
 //! The same of AWS-LC, which is faster, and looks by itself at what the processor has.
 //!
-//! Secrets of ECDH are of our seed. Signatures, and what ML-KEM draws, take its own randomness: it has no other way.
+//! Secrets of X25519 are of our seed. Signatures and ML-KEM take its own randomness, for they have no other way, and so do secrets
+//! of P-256 and P-384: those that it is given it multiplies twice.
 
 use super::aead::{Algorithm, NONCE_LEN, TAG_LEN};
 use super::kx::{CIPHERTEXT_LEN, Curve, ENCAPSULATION_KEY_LEN, SharedSecret};
@@ -15,6 +16,9 @@ use rsa::pkcs1::EncodeRsaPublicKey;
 use std::sync::Arc;
 use wigwag_sansio::Rng;
 use zeroize::Zeroizing;
+
+/// Keys are made without fail: where the system has no randomness, AWS-LC ends the process.
+const WANT: &str = "AWS-LC makes keys as long as there is memory";
 
 /// An AEAD with its key expanded. Wiped when dropped.
 pub(crate) struct Cipher(Box<LessSafeKey>);
@@ -46,7 +50,17 @@ impl Cipher {
 pub(crate) struct EcdhKey(agreement::PrivateKey);
 
 impl EcdhKey {
+    pub(super) fn generate(curve: Curve, rng: &mut Rng) -> Self {
+        let generated = match curve {
+            Curve::X25519 => agreement::PrivateKey::from_private_key(&X25519, &*Zeroizing::new(rng.bytes::<32>())).ok(),
+            Curve::Secp256r1 => agreement::PrivateKey::generate(&ECDH_P256).ok(),
+            Curve::Secp384r1 => agreement::PrivateKey::generate(&ECDH_P384).ok(),
+        };
+        Self(generated.expect(WANT))
+    }
+
     /// `None` if it is no secret of the curve.
+    #[cfg(test)]
     pub(super) fn new(curve: Curve, secret: &[u8]) -> Option<Self> {
         let algorithm = match curve {
             Curve::X25519 => &X25519,
@@ -74,7 +88,7 @@ pub(crate) struct MlKemKey(DecapsulationKey);
 
 impl MlKemKey {
     pub(super) fn generate(_rng: &mut Rng) -> Self {
-        Self(DecapsulationKey::generate(&ML_KEM_768).expect("AWS-LC wants for nothing but memory"))
+        Self(DecapsulationKey::generate(&ML_KEM_768).expect(WANT))
     }
 
     pub(super) fn encapsulation_key(&self) -> Vec<u8> {

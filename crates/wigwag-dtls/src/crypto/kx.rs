@@ -27,13 +27,12 @@ pub(crate) enum KeyExchange {
 }
 
 impl KeyExchange {
-    /// `None` if there is no randomness for it, which comes from elsewhere with one of the backends.
     pub(crate) fn generate(group: Group, rng: &mut Rng) -> Self {
         match group.curve() {
-            Some(curve) => Self::Ecdh(ecdh_key(curve, rng)),
+            Some(curve) => Self::Ecdh(EcdhKey::generate(curve, rng)),
             None => {
                 let ml_kem = MlKemKey::generate(rng);
-                Self::X25519MlKem768 { x25519: ecdh_key(Curve::X25519, rng), ml_kem }
+                Self::X25519MlKem768 { x25519: EcdhKey::generate(Curve::X25519, rng), ml_kem }
             }
         }
     }
@@ -62,14 +61,14 @@ impl KeyExchange {
     /// What a server tells of itself to who sent `peer`, and the secret that it shares with them; `None` as above.
     pub(crate) fn respond(group: Group, peer: &[u8], rng: &mut Rng) -> Option<(Vec<u8>, SharedSecret)> {
         let Some(curve) = group.curve() else { return respond_x25519_ml_kem_768(peer, rng) };
-        let ours = ecdh_key(curve, rng);
+        let ours = EcdhKey::generate(curve, rng);
         Some((ours.public_key(), ours.agree(peer)?))
     }
 }
 
 fn respond_x25519_ml_kem_768(peer: &[u8], rng: &mut Rng) -> Option<(Vec<u8>, SharedSecret)> {
     let (key, point) = peer.split_at_checked(ENCAPSULATION_KEY_LEN)?;
-    let ours = ecdh_key(Curve::X25519, rng);
+    let ours = EcdhKey::generate(Curve::X25519, rng);
     let classic = ours.agree(point)?;
     let (ciphertext, shared) = backend::encapsulate(key, rng)?;
     Some(([ciphertext, ours.public_key()].concat(), Zeroizing::new([&shared[..], &classic].concat())))
@@ -83,26 +82,6 @@ impl Group {
             Self::Secp256r1 => Some(Curve::Secp256r1),
             Self::Secp384r1 => Some(Curve::Secp384r1),
             Self::X25519MlKem768 => None,
-        }
-    }
-}
-
-impl Curve {
-    const fn secret_len(self) -> usize {
-        match self {
-            Self::X25519 | Self::Secp256r1 => 32,
-            Self::Secp384r1 => 48,
-        }
-    }
-}
-
-/// Its secret is a scalar: bytes that are zero or not below the order are drawn again. X25519 takes all.
-fn ecdh_key(curve: Curve, rng: &mut Rng) -> EcdhKey {
-    loop {
-        let mut bytes = Zeroizing::new(vec![0; curve.secret_len()]);
-        rng.fill(&mut bytes);
-        if let Some(key) = EcdhKey::new(curve, &bytes) {
-            return key;
         }
     }
 }

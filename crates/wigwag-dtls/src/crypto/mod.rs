@@ -24,6 +24,9 @@ use aws_lc as backend;
 #[cfg(not(feature = "aws-lc-rs"))]
 use rust_crypto as backend;
 
+// Multiples of P-256's base point are computed beforehand with its `std`.
+use primeorder as _;
+
 /// Compares in a time that depends on the lengths alone.
 pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
     subtle::ConstantTimeEq::ct_eq(a, b).into()

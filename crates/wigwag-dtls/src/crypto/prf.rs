@@ -1,9 +1,9 @@
 //! The pseudorandom function of TLS 1.2 (RFC 5246 §5).
 
 use crate::HashAlgorithm;
+use hmac::digest::CtOutput;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384, Sha512};
-use zeroize::Zeroizing;
 
 /// Fills `out` with `PRF(secret, label, seed)`, where the seed comes in parts.
 pub(crate) fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
@@ -17,19 +17,27 @@ pub(crate) fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8
 
 /// RFC 5246 §5: "P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + …
 /// A(0) = seed, A(i) = HMAC_hash(secret, A(i-1)) … PRF(secret, label, seed) = P_<hash>(secret, label + seed)"
-fn p_hash<M: KeyInit + Mac>(secret: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let hmac = |before: &[u8], parts: &[&[u8]]| {
-        let mut mac = <M as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of every length");
-        mac.update(before);
-        parts.iter().for_each(|part| mac.update(part));
-        Zeroizing::new(mac.finalize().into_bytes().to_vec())
-    };
-    let mut a = hmac(&[], seed);
-    for chunk in out.chunks_mut(a.len()) {
-        let block = hmac(&a, seed);
-        chunk.iter_mut().zip(&*block).for_each(|(to, from)| *to = *from);
-        a = hmac(&a, &[]);
+fn p_hash<M: KeyInit + Mac + Clone>(secret: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+    // The secret is mixed in once: each hash starts from a copy.
+    let keyed = <M as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of every length");
+    let mut a: Option<CtOutput<M>> = None;
+    for chunk in out.chunks_mut(M::output_size()) {
+        let next = match &a {
+            None => hmac(&keyed, &[], seed),
+            Some(a) => hmac(&keyed, a.as_bytes(), &[]),
+        };
+        let block = hmac(&keyed, next.as_bytes(), seed);
+        chunk.iter_mut().zip(block.as_bytes()).for_each(|(to, from)| *to = *from);
+        a = Some(next);
     }
+}
+
+/// Wiped when dropped.
+fn hmac<M: Mac + Clone>(keyed: &M, before: &[u8], parts: &[&[u8]]) -> CtOutput<M> {
+    let mut mac = keyed.clone();
+    mac.update(before);
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize()
 }
 
 #[cfg(test)]

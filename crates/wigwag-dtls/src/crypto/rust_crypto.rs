@@ -63,6 +63,21 @@ pub(crate) enum EcdhKey {
 }
 
 impl EcdhKey {
+    /// Bytes that are zero or not below the order are drawn again.
+    pub(super) fn generate(curve: Curve, rng: &mut Rng) -> Self {
+        let mut bytes = Zeroizing::new([0; 48]);
+        let secret = match curve {
+            Curve::X25519 | Curve::Secp256r1 => bytes.split_at_mut(32).0,
+            Curve::Secp384r1 => &mut *bytes,
+        };
+        loop {
+            rng.fill(secret);
+            if let Some(key) = Self::new(curve, secret) {
+                return key;
+            }
+        }
+    }
+
     /// `None` if it is no secret of the curve.
     pub(super) fn new(curve: Curve, secret: &[u8]) -> Option<Self> {
         Some(match curve {

@@ -103,6 +103,8 @@ pub(crate) struct Flight {
     has_repeated: bool,
     /// When all of it was last sent.
     sent_at: Option<Instant>,
+    /// When an acknowledgement was last [doubted](Self::doubt_acknowledgements).
+    doubted_at: Option<Instant>,
     repeat_after: Duration,
 }
 
@@ -119,6 +121,7 @@ impl Flight {
             retransmissions: 0,
             has_repeated: false,
             sent_at: None,
+            doubted_at: None,
             repeat_after: config.initial / REPEAT_AFTER,
         }
     }
@@ -287,7 +290,10 @@ impl Flight {
     /// Before the handshake is complete, who repeats is not known, so it is done once a period of the timer at most. What
     /// comes again at once was repeated on its way, or by a peer that had not yet waited for us.
     pub(crate) fn repeat(&mut self, now: Instant) -> bool {
-        let is_early = self.sent_at.is_some_and(|sent| now < sent + self.repeat_after) && !self.is_in_doubt();
+        let is_soon = |at: Option<Instant>| at.is_some_and(|at| now < at + self.repeat_after);
+        // What was left out is asked for once at a time as well.
+        let is_in_doubt = self.is_in_doubt() && !is_soon(self.doubted_at);
+        let is_early = is_soon(self.sent_at) && !is_in_doubt;
         let may_repeat = match &self.state {
             State::Waiting { .. } => !is_early && !std::mem::replace(&mut self.has_repeated, true),
             State::Acknowledged { .. } => !is_early && !self.items.is_empty(),
@@ -295,6 +301,7 @@ impl Flight {
             State::Idle | State::Sending { .. } => false,
         };
         if may_repeat {
+            self.doubted_at = if is_in_doubt { Some(now) } else { self.doubted_at };
             self.doubt_acknowledgements();
             self.send();
         }

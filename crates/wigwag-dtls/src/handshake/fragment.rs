@@ -18,7 +18,7 @@ const LONGEST_LEN: usize = (HELD_LEN_MAX - OVERHEAD) / 9 * 8;
 pub(crate) const HELD_LEN_MAX: usize = 64 * 1024;
 
 /// How far ahead of the next message another may be: no flight has more messages.
-const AHEAD_MAX: u16 = 8;
+const AHEAD_MAX: u32 = 8;
 
 /// What keeping a message costs beside its bytes.
 const OVERHEAD: usize = 128;
@@ -147,6 +147,16 @@ impl Partial {
     }
 
     fn fill(&mut self, fragment: &Fragment<'_>) {
+        // The usual case: a whole message at once.
+        if let Some((_, body)) = self.message.bytes.split_at_mut_checked(HEADER_LEN)
+            && body.len() == self.missing
+            && body.len() == fragment.bytes.len()
+        {
+            body.copy_from_slice(fragment.bytes);
+            self.has.fill(u64::MAX);
+            self.missing = 0;
+            return;
+        }
         let body = self.message.bytes.iter_mut().skip(HEADER_LEN + fragment.offset);
         for (position, (to, from)) in (fragment.offset..).zip(body.zip(fragment.bytes)) {
             let Some(word) = self.has.get_mut(position / 64) else { return };
@@ -168,7 +178,8 @@ impl Partial {
 #[derive(Debug)]
 pub(crate) struct Reassembly {
     message_len_max: usize,
-    next: u16,
+    /// One more than the last number there is, when that has come.
+    next: u32,
     /// Epochs before this one no longer count.
     epoch_min: u16,
     partials: BTreeMap<u16, Partial>,
@@ -186,28 +197,28 @@ impl Reassembly {
     }
 
     /// The number of the message that comes next.
-    pub(crate) const fn next(&self) -> u16 {
+    pub(crate) const fn next(&self) -> u32 {
         self.next
     }
 
     /// The message of this number is the first.
-    pub(crate) const fn resume(&mut self, next: u16) {
-        self.next = next;
+    pub(crate) fn resume(&mut self, next: u16) {
+        self.next = next.into();
     }
 
     /// Takes a fragment.
     pub(crate) fn insert(&mut self, epoch: u16, fragment: &Fragment<'_>) -> Result<(), FragmentDiscard> {
         let seq = fragment.message_seq;
-        if seq < self.next {
+        let Some(ahead) = u32::from(seq).checked_sub(self.next) else {
             return Err(FragmentDiscard::Repeated);
-        }
+        };
         if epoch < self.epoch_min {
             return Err(FragmentDiscard::Unprotected);
         }
         if fragment.bytes.is_empty() && fragment.message_len > 0 {
             return Err(FragmentDiscard::Empty);
         }
-        if seq - self.next >= AHEAD_MAX || fragment.message_len > self.message_len_max {
+        if ahead >= AHEAD_MAX || fragment.message_len > self.message_len_max {
             return Err(FragmentDiscard::Excessive);
         }
         let contradicts = match self.partials.get_mut(&seq) {
@@ -233,10 +244,11 @@ impl Reassembly {
 
     /// The next message, if it is complete.
     pub(crate) fn pop(&mut self) -> Option<Message> {
-        let entry =
-            self.partials.first_entry().filter(|entry| *entry.key() == self.next && entry.get().missing == 0)?;
+        let entry = self
+            .partials
+            .first_entry()
+            .filter(|entry| u32::from(*entry.key()) == self.next && entry.get().missing == 0)?;
         let message = entry.remove().message;
-        // RFC 6347 §4.2.2: 65,535 messages are not a handshake; the last number is never reached again.
         self.next = self.next.saturating_add(1);
         Some(message)
     }

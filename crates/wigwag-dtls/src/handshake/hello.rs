@@ -59,10 +59,11 @@ pub(crate) fn write_client_hello(offer: &Offer<'_>, config: &Config, out: &mut V
         if config.takes_tickets {
             psk_key_exchange_modes::encode(&mut extensions);
         }
-        key_share::encode_client(offer.shares, &mut extensions);
+        // Before the shares, which may be long: a server that keeps nothing looks for it in the first fragment.
         if let Some(cookie) = offer.cookie {
             cookie::encode(cookie, &mut extensions);
         }
+        key_share::encode_client(offer.shares, &mut extensions);
     }
     let hello = ClientHello {
         // RFC 9147 §5.3: "the legacy_version field MUST be set to {254, 253}, which was the version number for DTLS 1.2."

@@ -51,7 +51,7 @@ pub(crate) struct Handshake {
     pub(crate) acks: Acks,
     /// Lines for whoever wants to read the connection, if it is configured.
     pub(crate) key_log: VecDeque<Zeroizing<String>>,
-    next_message_seq: u16,
+    next_message_seq: u32,
 }
 
 /// What was agreed upon so far.
@@ -117,9 +117,20 @@ impl Handshake {
     fn message(&mut self, message_type: HandshakeType, write: impl FnOnce(&Config, &mut Vec<u8>)) -> Vec<u8> {
         let mut body = Vec::new();
         write(&self.config, &mut body);
-        let bytes = fragment::whole(message_type, self.next_message_seq, &body);
+        let seq = u16::try_from(self.next_message_seq).unwrap_or(u16::MAX);
+        let bytes = fragment::whole(message_type, seq, &body);
         self.next_message_seq = self.next_message_seq.saturating_add(1);
         bytes
+    }
+
+    /// Whether there is a number for one more message.
+    pub(crate) fn has_numbers(&self) -> bool {
+        self.next_message_seq <= u16::MAX.into()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_next_message_seq(&mut self, seq: u16) {
+        self.next_message_seq = seq.into();
     }
 
     /// A line for whoever wants to read the connection, if it is configured.
@@ -141,7 +152,7 @@ impl Handshake {
     /// Its erratum 5186 says the same of message_seq.
     pub(crate) fn resume(&mut self, message_seq: u16, sequence: u64) {
         self.received.resume(message_seq);
-        self.next_message_seq = message_seq;
+        self.next_message_seq = message_seq.into();
         self.write.iter_mut().for_each(|epoch| epoch.resume(sequence));
     }
 

@@ -8,11 +8,11 @@ use crate::message::HandshakeType;
 /// msg_type and length: what of a message's header counts in 1.3.
 const SHORT_HEADER_LEN: usize = 4;
 
-/// Of 1.2, and before the version is known, the messages are kept as bytes, since which hash is asked for is known only
-/// later: a signature may be made with another than the PRF's. A handshake is a few kilobytes, and its messages are limited.
-/// In 1.3 there is one hash.
+/// Before the version is known, the messages are kept as bytes, and in 1.2 also beside their hash: a signature may be made with
+/// another than the PRF's. A handshake is a few kilobytes, and its messages are limited. In 1.3 there is one hash.
 pub(crate) enum Transcript {
     Messages(Vec<u8>),
+    Hashed { messages: Vec<u8>, hash: Running },
     Hash(Running),
 }
 
@@ -34,11 +34,24 @@ impl Transcript {
     pub(crate) fn add(&mut self, message: &[u8]) {
         match self {
             Self::Messages(bytes) => bytes.extend_from_slice(message),
+            Self::Hashed { messages, hash } => {
+                messages.extend_from_slice(message);
+                hash.update(message);
+            }
             Self::Hash(hash) => {
                 for part in short(message) {
                     hash.update(part);
                 }
             }
+        }
+    }
+
+    /// The version is 1.2, and this the hash of its PRF.
+    pub(crate) fn become_dtls12(&mut self, algorithm: HashAlgorithm) {
+        if let Self::Messages(bytes) = self {
+            let mut hash = Running::new(algorithm);
+            hash.update(bytes);
+            *self = Self::Hashed { messages: std::mem::take(bytes), hash };
         }
     }
 
@@ -77,15 +90,16 @@ impl Transcript {
     /// The messages of a handshake of 1.2.
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
-            Self::Messages(bytes) => bytes,
+            Self::Messages(messages) | Self::Hashed { messages, .. } => messages,
             Self::Hash(_) => &[],
         }
     }
 
+    /// The hash so far, by the algorithm that the version's and cipher suite's choice has told, or by any before it.
     pub(crate) fn hash(&self, algorithm: HashAlgorithm) -> Vec<u8> {
         match self {
             Self::Messages(bytes) => hash::hash(algorithm, bytes),
-            Self::Hash(hash) => hash.value(),
+            Self::Hashed { hash, .. } | Self::Hash(hash) => hash.value(),
         }
     }
 }
@@ -118,6 +132,16 @@ mod tests {
         assert_eq!(transcript.hash(SHA256), message_hash(SHA256, message));
         transcript.add(message);
         assert_eq!(transcript.hash(SHA256), hash::hash(SHA256, b"\x01\0\0\x02hi\x01\0\0\x02hi"));
+    }
+
+    #[test]
+    fn in_12_messages_are_hashed_as_they_come_and_kept() {
+        let mut transcript = Transcript::default();
+        transcript.add(b"one");
+        transcript.become_dtls12(SHA256);
+        transcript.add(b"two");
+        assert_eq!(transcript.bytes(), b"onetwo");
+        assert_eq!(transcript.hash(SHA256), hash::hash(SHA256, b"onetwo"));
     }
 
     #[test]

@@ -122,7 +122,8 @@ pub(crate) fn split<'a>(datagram: &mut &'a mut [u8]) -> Result<Record<'a>, Disca
 /// What was in a record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Opened<'a> {
-    pub(crate) content_type: ContentType,
+    /// None if it is of no type that there is, or of none.
+    pub(crate) content_type: Option<ContentType>,
     pub(crate) number: RecordNumber,
     pub(crate) text: &'a [u8],
 }
@@ -168,10 +169,9 @@ impl Reader {
         self.seen.accept(sequence);
         // RFC 8446 §5.4: "the receiving implementation scans the field from the end toward the beginning until it finds a
         // non-zero octet. This non-zero octet is the content type of the message."
-        let end = sealed.iter().rposition(|byte| *byte != 0).ok_or(Discard::Malformed)?;
+        let end = sealed.iter().rposition(|byte| *byte != 0).unwrap_or_default();
         let (text, rest) = sealed.split_at_checked(end).ok_or(Discard::Malformed)?;
         let content_type = rest.first().and_then(|byte| ContentType::from_wire(*byte));
-        let content_type = content_type.ok_or(Discard::UnknownContentType)?;
         Ok(Opened { content_type, number: RecordNumber { epoch: self.epoch, sequence }, text })
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn answer(
     // Nobody acknowledges here; what looked like 1.3 was somebody else's.
     handshake.acks.clear();
     handshake.transcript.add(message.bytes());
+    handshake.transcript.become_dtls12(answer.cipher_suite.hash());
     handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
     handshake.negotiated.srtp_profile = answer.srtp_profile;
     let hellos = Hellos { cipher_suite: answer.cipher_suite, client_random, server_random: answer.random };

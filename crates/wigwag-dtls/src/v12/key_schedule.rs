@@ -25,16 +25,23 @@ pub(crate) struct Hellos {
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Secrets {
     master_secret: [u8; MASTER_SECRET_LEN],
+    key_block: Vec<u8>,
     #[zeroize(skip)]
     hellos: Hellos,
 }
 
 impl Secrets {
     /// RFC 7627 §4: "master_secret = PRF(pre_master_secret, "extended master secret", session_hash) [0..47];"
+    ///
+    /// RFC 5246 §6.3: "key_block = PRF(SecurityParameters.master_secret, "key expansion",
+    /// SecurityParameters.server_random + SecurityParameters.client_random);"
     pub(crate) fn new(pre_master_secret: &[u8], session_hash: &[u8], hellos: Hellos) -> Self {
-        let mut secrets = Self { master_secret: [0; MASTER_SECRET_LEN], hellos };
-        let hash = hellos.cipher_suite.hash();
-        prf(hash, pre_master_secret, b"extended master secret", &[session_hash], &mut secrets.master_secret);
+        let suite = hellos.cipher_suite;
+        let key_block = vec![0; 2 * (suite.key_len() + suite.iv_len())];
+        let mut secrets = Self { master_secret: [0; MASTER_SECRET_LEN], key_block, hellos };
+        let Self { master_secret, key_block, hellos: Hellos { client_random, server_random, .. } } = &mut secrets;
+        prf(suite.hash(), pre_master_secret, b"extended master secret", &[session_hash], master_secret);
+        prf(suite.hash(), master_secret, b"key expansion", &[&*server_random, &*client_random], key_block);
         secrets
     }
 
@@ -44,20 +51,17 @@ impl Secrets {
 
     /// What protects the records that `writer` writes.
     ///
-    /// RFC 5246 §6.3: "key_block = PRF(SecurityParameters.master_secret, "key expansion",
-    /// SecurityParameters.server_random + SecurityParameters.client_random);" of which an AEAD takes client_write_key,
-    /// server_write_key, client_write_IV, server_write_IV.
+    /// RFC 5246 §6.3: the key_block is cut into client_write_key, server_write_key, client_write_IV, server_write_IV, as far as an
+    /// AEAD takes them.
     pub(crate) fn aead(&self, writer: Role) -> Option<Aead> {
-        let Hellos { cipher_suite, client_random, server_random } = &self.hellos;
-        let (key_len, iv_len) = (cipher_suite.key_len(), cipher_suite.iv_len());
-        let mut block = Zeroizing::new(vec![0; 2 * (key_len + iv_len)]);
-        self.prf(b"key expansion", &[server_random, client_random], &mut block);
+        let suite = self.hellos.cipher_suite;
+        let (key_len, iv_len) = (suite.key_len(), suite.iv_len());
         let place = match writer {
             Role::Client => 0,
             Role::Server => 1,
         };
-        let part = |start: usize, len: usize| block.get(start..start + len);
-        Aead::new(*cipher_suite, part(place * key_len, key_len)?, part(2 * key_len + place * iv_len, iv_len)?)
+        let part = |start: usize, len: usize| self.key_block.get(start..start + len);
+        Aead::new(suite, part(place * key_len, key_len)?, part(2 * key_len + place * iv_len, iv_len)?)
     }
 
     /// RFC 5246 §7.4.9: "verify_data PRF(master_secret, finished_label, Hash(handshake_messages))

@@ -35,6 +35,7 @@ pub(crate) fn wrong_finished() -> Failure {
 pub(crate) fn answer(hello: &ClientHello<'_>, message: &Message, handshake: &mut Handshake) -> Result<Expect, Failure> {
     let selection = Selection::new(hello, &handshake.config)?;
     handshake.transcript.add(message.bytes());
+    handshake.transcript.become_dtls12(selection.cipher_suite.hash());
     handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
     handshake.negotiated.group = Some(selection.group);
     handshake.negotiated.srtp_profile = selection.srtp_profile;

@@ -77,7 +77,7 @@ impl Established {
         if !handshake.flight.is_idle() {
             return;
         }
-        if handshake.epoch() == EPOCH_MAX {
+        if handshake.epoch() == EPOCH_MAX || !handshake.has_numbers() {
             self.update = Update::Settled;
             return;
         }

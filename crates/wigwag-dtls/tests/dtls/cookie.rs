@@ -1,6 +1,6 @@
 //! The cookie exchange: a server that keeps nothing of a client before it has shown where it is.
 
-use crate::common::{A, MTU, Pair, Z, as_it_is, configs, records};
+use crate::common::{A, MTU, Pair, Z, as_it_is, configs, dropped, records};
 use std::sync::Arc;
 use std::time::Duration;
 use wigwag_dtls::{Config, Connection, CookieExchange, CookieSecret};
@@ -133,9 +133,8 @@ fn strangers_get_no_more_than_they_send_and_nothing_is_kept_of_them() {
         assert_eq!(answer[3..11], hello[3..11], "the record sequence number is that of the ClientHello");
         went += answer.len();
         // Everything else is nothing, and gets nothing.
-        for other in [&hello[..hello.len() - 1], &[22; 40], &crate::common::handshake_record(16, 0, &[0; 40])] {
-            pair.deliver(Z, other);
-        }
+        let others = [&hello[..hello.len() - 1], &[22; 40], &crate::common::handshake_record(16, 0, &[0; 40])];
+        pair.attack(Z, dropped, others);
         assert_eq!((pair.poll(Z), pair.peers[Z].held_len(), pair.peers[Z].poll_timeout(pair.now)), (0, 0, None));
     }
     assert!(went <= came);

@@ -77,7 +77,8 @@ pub struct Agent {
     pub(crate) nominations: u32,
     pub(crate) gathering: Gathering,
     /// What was in use before the last restart.
-    pub(crate) previous: Option<Previous>,
+    /// By itself: it is rare.
+    pub(crate) previous: Option<Box<Previous>>,
     /// What is in use after the next restart.
     pub(crate) prepared: Option<Prepared>,
     pub(crate) generation: u32,

@@ -101,7 +101,7 @@ impl Agent {
 
     /// What was in use before the restart, as long as nothing new was nominated.
     pub(super) fn old_in_use(&self) -> Option<&Previous> {
-        self.previous.as_ref().filter(|previous| previous.is_in_use())
+        self.previous.as_deref().filter(|previous| previous.is_in_use())
     }
 
     /// Computes the state; returns when the selected path will have been silent for too long.
@@ -186,7 +186,7 @@ impl Agent {
         };
         let consent_end = self.selected.and_then(|id| self.list.get(id)?.valid).map(|valid| valid.until);
         let is_nomination_owed = matches!(self.nomination, Nomination::Owed(_));
-        let previous = self.previous.as_ref().and_then(Previous::deadline);
+        let previous = self.previous.as_deref().and_then(Previous::deadline);
         let question = self.gathering.deadline(now);
         let is_question_owed = question.is_some_and(|at| at <= now);
         let ends =

@@ -12,7 +12,8 @@ use std::time::Instant;
 /// All pairs. An id names one pair, and never another.
 #[derive(Debug)]
 pub(crate) struct CheckList {
-    pairs: BTreeMap<PairId, Pair>,
+    /// Each by itself: a map has room for many, and most agents have few.
+    pairs: BTreeMap<PairId, Box<Pair>>,
     paths: BTreeMap<Path, PairId>,
     index: Index,
     pairs_max: usize,
@@ -41,7 +42,7 @@ impl CheckList {
 
     pub(crate) fn get(&self, id: PairId) -> Option<&Pair> {
         self.visited(1);
-        self.pairs.get(&id)
+        self.pairs.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -52,7 +53,7 @@ impl CheckList {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PairId, &Pair)> {
         self.pairs.iter().map(|(id, pair)| {
             self.visited(1);
-            (*id, pair)
+            (*id, pair.as_ref())
         })
     }
 
@@ -201,7 +202,7 @@ impl CheckList {
         self.next_id = self.next_id.saturating_add(1);
         self.paths.insert(pair.path, id);
         self.index.insert(id, &pair);
-        self.pairs.insert(id, pair);
+        self.pairs.insert(id, Box::new(pair));
         (Some(id), gone)
     }
 

@@ -1,4 +1,5 @@
-//! What an authenticated peer can do that means ill.
+//! What an authenticated peer can do that means ill (row 16 of docs/security.md). It is no stranger: what it asks for it gets, so
+//! what is asserted is how much that is, how much is held for it, and that what is not taken is counted.
 
 use crate::common::{Link, VIDEO, at, packet, receiver, sender, session};
 use bytes::Bytes;

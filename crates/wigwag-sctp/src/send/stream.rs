@@ -160,19 +160,20 @@ impl Stream {
 /// The streams that were used.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    by_id: BTreeMap<u16, Stream>,
+    /// Each by itself: a map has room for many, and most associations have few.
+    by_id: BTreeMap<u16, Box<Stream>>,
     /// How often one was looked at in order to change it.
     pub(super) visits: u64,
 }
 
 impl Streams {
     pub(super) fn get(&self, id: u16) -> Option<&Stream> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, id: u16) -> Option<&mut Stream> {
         self.visits += 1;
-        self.by_id.get_mut(&id)
+        self.by_id.get_mut(&id).map(Box::as_mut)
     }
 
     pub(super) fn get_or_insert(&mut self, id: u16) -> &mut Stream {
@@ -182,7 +183,7 @@ impl Streams {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u16, &mut Stream)> {
         self.visits += self.by_id.len() as u64;
-        self.by_id.iter_mut().map(|(id, stream)| (*id, stream))
+        self.by_id.iter_mut().map(|(id, stream)| (*id, stream.as_mut()))
     }
 
     pub(super) fn remove(&mut self, id: u16) {
@@ -196,6 +197,6 @@ impl Streams {
 
     /// For invariants only, which may look at everything.
     pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
-        self.by_id.values()
+        self.by_id.values().map(Box::as_ref)
     }
 }

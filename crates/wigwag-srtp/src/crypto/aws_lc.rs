@@ -51,12 +51,12 @@ impl Aead {
 }
 
 /// AES-128 in counter mode. Wiped when dropped.
-pub(super) struct Aes128Counter(EncryptingKey);
+pub(super) struct Aes128Counter(Box<EncryptingKey>);
 
 impl Aes128Counter {
     /// `None` if the key is not 16 bytes long.
     pub(super) fn new(key: &[u8]) -> Option<Self> {
-        EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, key).ok()?).ok().map(Self)
+        EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, key).ok()?).ok().map(|key| Self(Box::new(key)))
     }
 
     pub(super) fn apply(&self, counter: [u8; 16], body: &mut [u8]) -> Option<()> {
@@ -66,12 +66,12 @@ impl Aes128Counter {
 }
 
 /// HMAC-SHA1. Its key is already mixed in: each packet starts from a copy.
-pub(super) struct HmacSha1(hmac::Key);
+pub(super) struct HmacSha1(Box<hmac::Key>);
 
 impl HmacSha1 {
     #[expect(clippy::unnecessary_wraps, reason = "as the other backend")]
     pub(super) fn new(key: &[u8]) -> Option<Self> {
-        Some(Self(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key)))
+        Some(Self(Box::new(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key))))
     }
 
     pub(super) fn of(&self, parts: [&[u8]; 3]) -> [u8; 20] {

@@ -43,7 +43,10 @@ impl CounterMode {
         tag: &[u8],
     ) -> bool {
         let is_authentic = bool::from(self.tag(header, body, trailer).ct_eq(tag));
-        is_authentic && self.aes.apply(initial_counter(&self.salt, position), body).is_some()
+        if is_authentic {
+            return self.aes.apply(initial_counter(&self.salt, position), body).is_some();
+        }
+        false
     }
 
     // RFC 3711 §4.2: "In the case of SRTP, M SHALL consist of the Authenticated Portion of the packet (as specified in

@@ -74,7 +74,7 @@ impl Tag {
 
 /// A cipher with its keys expanded.
 pub(crate) enum Cipher {
-    CounterMode(CounterMode),
+    CounterMode(Box<CounterMode>),
     Gcm(Gcm),
 }
 
@@ -82,7 +82,7 @@ impl Cipher {
     /// `None` if a key is not as long as the profile says.
     pub(crate) fn new(profile: Profile, keys: &SessionKeys) -> Option<Self> {
         Some(match profile {
-            Profile::Aes128CmSha1_80 => Self::CounterMode(CounterMode::new(keys)?),
+            Profile::Aes128CmSha1_80 => Self::CounterMode(Box::new(CounterMode::new(keys)?)),
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => Self::Gcm(Gcm::new(keys)?),
         })
     }

@@ -70,7 +70,7 @@ pub struct DataChannelDrops {
 /// All channels of a connection.
 #[derive(Debug)]
 pub(crate) struct DataChannels {
-    channels: BTreeMap<ChannelId, Channel>,
+    channels: BTreeMap<ChannelId, Box<Channel>>,
     by_stream: BTreeMap<u16, ChannelId>,
     next_id: u32,
     /// The bytes of all names.
@@ -373,7 +373,7 @@ impl DataChannels {
     fn finish_if_used_again(&mut self, stream: u16) {
         let id = self.by_stream.get(&stream).copied();
         let is_over = |channel: &Channel| channel.state == ChannelState::Closing && channel.is_incoming_reset;
-        if let Some(id) = id.filter(|id| self.channels.get(id).is_some_and(is_over)) {
+        if let Some(id) = id.filter(|id| self.channel(*id).is_some_and(is_over)) {
             self.finish(id);
         }
     }
@@ -457,7 +457,7 @@ impl DataChannels {
         let id = ChannelId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         self.names_len += channel.names_len();
-        self.channels.insert(id, channel);
+        self.channels.insert(id, Box::new(channel));
         id
     }
 
@@ -469,7 +469,7 @@ impl DataChannels {
     }
 
     pub(crate) fn channel(&self, id: ChannelId) -> Option<&Channel> {
-        self.channels.get(&id)
+        self.channels.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn set_low_threshold(&mut self, id: ChannelId, threshold: usize, sctp: Option<&mut sctp::Association>) {
@@ -495,6 +495,6 @@ impl DataChannels {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
-        self.channels.iter().map(|(id, channel)| (*id, channel))
+        self.channels.iter().map(|(id, channel)| (*id, channel.as_ref()))
     }
 }

@@ -350,14 +350,17 @@ fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {
         None => 0,
     };
     let mid = view.attributes().mid().map(str::to_owned);
+    // Component 2 is RTCP's without rtcp-mux.
+    let candidates = view.attributes().candidates().filter(|candidate| candidate.component == 1);
+    let mut candidates: Vec<_> = candidates.cloned().collect();
+    candidates.shrink_to_fit();
     RemoteTransport {
         mid: mid.or_else(|| now.sections.get(index).map(|section| section.mid.clone())).unwrap_or_default(),
         m_line_index: index,
         ufrag,
         pwd,
         fingerprints: view.fingerprints(),
-        // Component 2 is RTCP's without rtcp-mux.
-        candidates: view.attributes().candidates().filter(|candidate| candidate.component == 1).cloned().collect(),
+        candidates,
         end_of_candidates: view.has(&Attribute::EndOfCandidates),
         ice_lite: view.session.attributes.contains(&Attribute::IceLite),
         trickle: view.ice_option("trickle"),

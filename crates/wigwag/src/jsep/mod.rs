@@ -49,10 +49,10 @@ pub struct Description {
 /// The descriptions that are set (W3C WebRTC §4.4.1).
 #[derive(Debug, Default)]
 struct Descriptions {
-    current_local: Option<Description>,
-    pending_local: Option<Description>,
-    current_remote: Option<Description>,
-    pending_remote: Option<Description>,
+    current_local: Option<Box<Description>>,
+    pending_local: Option<Box<Description>>,
+    current_remote: Option<Box<Description>>,
+    pending_remote: Option<Box<Description>>,
     /// Once there was an answer to it.
     first_offer_was_ours: Option<bool>,
 }
@@ -428,7 +428,7 @@ impl Jsep {
     /// before there is an offer; an offer that is rolled back does not count.
     #[must_use]
     pub fn is_initial_offerer(&self) -> Option<bool> {
-        let offers = |description: &Option<Description>| {
+        let offers = |description: &Option<Box<Description>>| {
             description.as_ref().is_some_and(|description| description.kind == SdpType::Offer)
         };
         let pending = match (offers(&self.descriptions.pending_local), offers(&self.descriptions.pending_remote)) {
@@ -455,37 +455,37 @@ impl Jsep {
     /// W3C `localDescription`: the pending one, else the current one.
     #[must_use]
     pub fn local_description(&self) -> Option<&Description> {
-        self.descriptions.pending_local.as_ref().or(self.descriptions.current_local.as_ref())
+        self.descriptions.pending_local.as_deref().or(self.descriptions.current_local.as_deref())
     }
 
     /// W3C `remoteDescription`: the pending one, else the current one.
     #[must_use]
     pub fn remote_description(&self) -> Option<&Description> {
-        self.descriptions.pending_remote.as_ref().or(self.descriptions.current_remote.as_ref())
+        self.descriptions.pending_remote.as_deref().or(self.descriptions.current_remote.as_deref())
     }
 
     /// W3C `currentLocalDescription`.
     #[must_use]
-    pub const fn current_local_description(&self) -> Option<&Description> {
-        self.descriptions.current_local.as_ref()
+    pub fn current_local_description(&self) -> Option<&Description> {
+        self.descriptions.current_local.as_deref()
     }
 
     /// W3C `currentRemoteDescription`.
     #[must_use]
-    pub const fn current_remote_description(&self) -> Option<&Description> {
-        self.descriptions.current_remote.as_ref()
+    pub fn current_remote_description(&self) -> Option<&Description> {
+        self.descriptions.current_remote.as_deref()
     }
 
     /// W3C `pendingLocalDescription`.
     #[must_use]
-    pub const fn pending_local_description(&self) -> Option<&Description> {
-        self.descriptions.pending_local.as_ref()
+    pub fn pending_local_description(&self) -> Option<&Description> {
+        self.descriptions.pending_local.as_deref()
     }
 
     /// W3C `pendingRemoteDescription`.
     #[must_use]
-    pub const fn pending_remote_description(&self) -> Option<&Description> {
-        self.descriptions.pending_remote.as_ref()
+    pub fn pending_remote_description(&self) -> Option<&Description> {
+        self.descriptions.pending_remote.as_deref()
     }
 
     /// The section that a trickled candidate of ours belongs to: its mid and place.
@@ -518,6 +518,7 @@ impl Jsep {
             let section = tagged.and_then(|index| description.sdp.media.get_mut(index));
             if let Some(section) = section.filter(|section| section.attributes.ice_ufrag() == Some(&local.ufrag)) {
                 section::put_candidates(section, &local.candidates, local.end_of_candidates);
+                description.sdp.shrink_to_fit();
             }
         }
     }
@@ -525,13 +526,14 @@ impl Jsep {
 
 impl Descriptions {
     /// W3C §4.4.1.5: an answer makes both sides' descriptions current.
-    fn set(&mut self, side: Side, description: Description) {
+    fn set(&mut self, side: Side, mut description: Description) {
+        description.sdp.shrink_to_fit();
         let is_final = description.kind == SdpType::Answer;
         let (pending, other) = match side {
             Side::Local => (&mut self.pending_local, &mut self.pending_remote),
             Side::Remote => (&mut self.pending_remote, &mut self.pending_local),
         };
-        *pending = Some(description);
+        *pending = Some(Box::new(description));
         if is_final && other.is_some() {
             self.first_offer_was_ours.get_or_insert(side == Side::Remote);
             self.current_local = self.pending_local.take();

@@ -40,7 +40,7 @@ impl Jsep {
     fn is_needed_by(&self, transceiver: &Transceiver) -> bool {
         let place = self.now.sections.iter().position(|section| section.part == Part::Media(transceiver.id));
         let (Some(index), false) = (place, transceiver.is_stopping) else { return true };
-        let at = |description: &Option<Description>| {
+        let at = |description: &Option<Box<Description>>| {
             let media = description.as_ref().map(|description| description.sdp.media.as_slice()).unwrap_or_default();
             media.get(index).cloned()
         };

@@ -77,7 +77,7 @@ enum End {
 
 impl PeerConnection {
     /// A connection that nobody has negotiated yet.
-    pub fn new(config: Config, seed: Seed) -> Self {
+    pub fn new(mut config: Config, seed: Seed) -> Self {
         let certificate =
             config.certificate.clone().unwrap_or_else(|| Arc::new(mapping::new_certificate(&config, &seed)));
         let cname = mapping::cname(&seed);
@@ -86,6 +86,8 @@ impl PeerConnection {
         let agent = wigwag_ice::Agent::new(ice_config, seed.fork("ice"));
         let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
         let jsep = Jsep::new(config.negotiation.clone(), seed.fork("jsep"));
+        // Nobody else asks for these.
+        (config.negotiation.codecs, config.negotiation.header_extensions) = (Vec::new(), Vec::new());
         Self {
             told: Told {
                 signaling: jsep.signaling_state(),

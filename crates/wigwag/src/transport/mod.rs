@@ -6,6 +6,7 @@
 pub(crate) mod demultiplex;
 mod early;
 mod farewell;
+mod media_keys;
 mod secured;
 mod traffic;
 

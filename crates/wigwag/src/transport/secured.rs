@@ -3,6 +3,7 @@
 //! One struct, so that it can be borrowed whole while the path is.
 
 use super::demultiplex::Kind;
+use super::media_keys::MediaKeys;
 use crate::stats::TransportDrops;
 use crate::tap::{self, PacketKind, Tap};
 use std::time::Instant;
@@ -10,7 +11,6 @@ use wigwag_dtls as dtls;
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Ecn, earliest};
 use wigwag_sctp as sctp;
-use wigwag_srtp as srtp;
 
 /// What became of the DTLS connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Security {
 
 pub(crate) struct Secured {
     pub(crate) dtls: Option<dtls::Connection>,
-    pub(crate) srtp: Option<srtp::Context>,
+    pub(crate) media_keys: MediaKeys,
     pub(crate) rtp: rtp::Session,
     pub(crate) sctp: Option<sctp::Association>,
     pub(crate) security: Security,
@@ -37,7 +37,7 @@ pub(super) type Append = fn(&mut Secured, Instant, usize, &mut Vec<u8>) -> bool;
 
 impl Secured {
     pub(super) fn new(rtp: rtp::Session, tap: Option<Box<Tap>>) -> Self {
-        Self { dtls: None, srtp: None, rtp, sctp: None, security: Security::New, tap }
+        Self { dtls: None, media_keys: MediaKeys::None, rtp, sctp: None, security: Security::New, tap }
     }
 
     /// The kinds of batches, in the order in which they leave: a handshake, then media (paced), then data (windowed).
@@ -50,8 +50,16 @@ impl Secured {
         has_written
     }
 
+    /// Whether there is something to protect, or keys that nobody uses would be made into a context.
+    fn owes_media(&self, now: Instant) -> bool {
+        self.rtp.poll_timeout(now).is_some_and(|at| at <= now)
+    }
+
     pub(super) fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
-        let Some(srtp) = &mut self.srtp else { return false };
+        if !self.owes_media(now) {
+            return false;
+        }
+        let Some(srtp) = self.media_keys.context() else { return false };
         let tapped = tap::len(&self.tap);
         let has_written = srtp.protect_rtcp(limit, out, |limit, out| {
             tap::sent(&mut self.tap, PacketKind::Rtcp, now, out, |out| self.rtp.poll_rtcp(now, limit, out))
@@ -60,7 +68,10 @@ impl Secured {
     }
 
     fn append_media(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
-        let Some(srtp) = &mut self.srtp else { return false };
+        if !self.owes_media(now) {
+            return false;
+        }
+        let Some(srtp) = self.media_keys.context() else { return false };
         let tapped = tap::len(&self.tap);
         let has_written = srtp.protect_rtp(limit, out, |limit, out| {
             tap::sent(&mut self.tap, PacketKind::Rtp, now, out, |out| self.rtp.poll_rtp(now, limit, out))
@@ -88,7 +99,7 @@ impl Secured {
     ) -> bool {
         match kind {
             Kind::Dtls => return self.handle_dtls(datagram.payload, now),
-            Kind::Rtp | Kind::Rtcp if self.srtp.is_none() => drops.media_before_keys += 1,
+            Kind::Rtp | Kind::Rtcp if self.media_keys.is_none() => drops.media_before_keys += 1,
             Kind::Rtp => return self.handle_rtp(datagram.payload, datagram.ecn, now),
             Kind::Rtcp => return self.handle_rtcp(datagram.payload, now),
             Kind::Stun | Kind::Unknown => drops.unknown_protocol += 1,
@@ -112,14 +123,14 @@ impl Secured {
     }
 
     fn handle_rtp(&mut self, packet: &mut [u8], ecn: Ecn, now: Instant) -> bool {
-        let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtp(packet)) else { return false };
+        let Some(Ok(packet)) = self.media_keys.context().map(|srtp| srtp.unprotect_rtp(packet)) else { return false };
         tap::received(&mut self.tap, PacketKind::Rtp, packet, now);
         self.rtp.handle_rtp(packet, ecn, now);
         true
     }
 
     fn handle_rtcp(&mut self, packet: &mut [u8], now: Instant) -> bool {
-        let Some(Ok(packet)) = self.srtp.as_mut().map(|srtp| srtp.unprotect_rtcp(packet)) else { return false };
+        let Some(Ok(packet)) = self.media_keys.context().map(|srtp| srtp.unprotect_rtcp(packet)) else { return false };
         tap::received(&mut self.tap, PacketKind::Rtcp, packet, now);
         self.rtp.handle_rtcp(packet, now);
         true
@@ -141,7 +152,7 @@ impl Secured {
         let is_connected = self.security == Security::Connected;
         earliest([
             self.dtls.as_ref().and_then(|dtls| dtls.poll_timeout(now)),
-            self.srtp.as_ref().and_then(|_| self.rtp.poll_timeout(now)),
+            self.rtp.poll_timeout(now).filter(|_| !self.media_keys.is_none()),
             self.sctp.as_ref().filter(|_| is_connected).and_then(|sctp| sctp.poll_timeout(now)),
         ])
     }
@@ -164,7 +175,7 @@ impl Secured {
 
     fn connected(&mut self, keys: Option<dtls::SrtpKeys>) {
         self.security = Security::Connected;
-        self.srtp = keys.and_then(|keys| crate::mapping::srtp_context(&keys));
+        self.media_keys = MediaKeys::new(keys);
         if let Some(sctp) = &mut self.sctp {
             sctp.connect();
         }

@@ -1,6 +1,5 @@
 //! How much was carried, and which way: everything but connectivity checks.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 use wigwag_ice::Path;
 
@@ -24,7 +23,8 @@ pub(crate) struct Carried {
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     total: Carried,
-    by_path: BTreeMap<Path, Carried>,
+    /// In the order of the paths.
+    by_path: Vec<(Path, Carried)>,
 }
 
 impl Traffic {
@@ -47,10 +47,16 @@ impl Traffic {
 
     fn count(&mut self, path: Path, count: impl Fn(&mut Carried)) {
         count(&mut self.total);
-        if let Some(carried) = self.by_path.get_mut(&path) {
+        let place = self.place(path).or_else(|place| {
+            let has_room = self.by_path.len() < PATHS_MAX;
+            if has_room {
+                self.by_path.reserve_exact(1);
+                self.by_path.insert(place, (path, Carried::default()));
+            }
+            has_room.then_some(place).ok_or(())
+        });
+        if let Some((_, carried)) = place.ok().and_then(|place| self.by_path.get_mut(place)) {
             count(carried);
-        } else if self.by_path.len() < PATHS_MAX {
-            count(self.by_path.entry(path).or_default());
         }
     }
 
@@ -59,6 +65,11 @@ impl Traffic {
     }
 
     pub(crate) fn on(&self, path: Path) -> Carried {
-        self.by_path.get(&path).copied().unwrap_or_default()
+        let place = self.place(path).ok();
+        place.and_then(|place| self.by_path.get(place)).map(|(_, carried)| *carried).unwrap_or_default()
+    }
+
+    fn place(&self, path: Path) -> Result<usize, usize> {
+        self.by_path.binary_search_by_key(&path, |(path, _)| *path)
     }
 }

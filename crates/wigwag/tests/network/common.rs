@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Seed, Transmit};
 use wigwag::{
     ChannelId, CloseReason, Config, ConnectionState, DataChannelInit, Event, PeerConnection, ReceivedFrame, SdpType,
-    SessionDescription, TransceiverId, WallClock,
+    SessionDescription, TransceiverId, Version, WallClock,
 };
 use wigwag_sim::{A, Host, Node, World, Z, address};
 
@@ -131,6 +131,14 @@ pub(crate) fn pair_with(seed: u64, adapt: impl Fn(Host, &mut Config)) -> World<P
     World::pair(seed, peers)
 }
 
+/// Both versions of DTLS.
+pub(crate) const VERSIONS: [Version; 2] = [Version::Dtls12, Version::Dtls13];
+
+/// Two hosts that speak this version of DTLS alone.
+pub(crate) fn pair_speaking(seed: u64, version: Version) -> World<Peer> {
+    pair_with(seed, |_, config| config.dtls_versions = version..=version)
+}
+
 /// A offers and Z answers, at once.
 pub(crate) fn negotiate(world: &mut World<Peer>) {
     let offer = offer(world, A);
@@ -175,16 +183,34 @@ pub(crate) fn dissect(packet: &[u8]) -> String {
         [1, 1, ..] => "Binding response".into(),
         [1, 0x11, ..] => "Binding error".into(),
         [0..=3, ..] => "STUN".into(),
-        [20..=63, ..] => dtls(packet),
+        [20..=31, ..] => dtls(packet),
+        [32..=63, ..] => unified(packet),
         [128..=191, 192..=223, ..] => "SRTCP".into(),
         [128..=191, ..] => "SRTP".into(),
         _ => "?".into(),
     }
 }
 
+/// Records of DTLS 1.3: what can be told of them is how long they are, and with the keys of what they are protected.
+fn unified(mut packet: &[u8]) -> String {
+    let mut names = Vec::new();
+    while let Some((header, rest)) = packet.split_first_chunk::<5>() {
+        let len = usize::from(u16::from_be_bytes([header[3], header[4]])).min(rest.len());
+        names.push(match (header[0] & 3, len) {
+            (2, _) => "Handshake",
+            // Two bytes, their type, and a tag.
+            (_, 19) => "alert",
+            _ => "data",
+        });
+        packet = &rest[len..];
+    }
+    names.dedup();
+    names.join(", ")
+}
+
 fn dtls(mut packet: &[u8]) -> String {
     let mut names: Vec<String> = Vec::new();
-    while let Some((header, rest)) = packet.split_first_chunk::<13>() {
+    while let Some((header, rest)) = packet.split_first_chunk::<13>().filter(|(header, _)| header[0] < 32) {
         let len = usize::from(u16::from_be_bytes([header[11], header[12]])).min(rest.len());
         let name = match (header[0], header[4], rest.first()) {
             (20, ..) => "ChangeCipherSpec",
@@ -203,6 +229,9 @@ fn dtls(mut packet: &[u8]) -> String {
         };
         names.push(name.to_owned());
         packet = &rest[len..];
+    }
+    if !packet.is_empty() {
+        names.push(unified(packet));
     }
     names.dedup();
     names.join(", ")

@@ -13,6 +13,20 @@ use wigwag::{
 use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Host, Node, Z, address};
 
+/// The laws of which the check compares two runs: AWS-LC signs with randomness of its own, of which no seed knows.
+const EXCEPTED: &[Law] = if cfg!(feature = "aws-lc-rs") {
+    &[
+        Law::TimeIsAnArgument,
+        Law::PacketsAreOwed,
+        Law::InputsCannotFail,
+        Law::NoOrder,
+        Law::EarlyCallsAreHarmless,
+        Law::OneSeed,
+    ]
+} else {
+    &[]
+};
+
 /// One certificate for each side: to make them takes longer than to use them.
 fn certificate(host: Host) -> Arc<Certificate> {
     static CERTIFICATES: OnceLock<[Arc<Certificate>; 2]> = OnceLock::new();
@@ -200,7 +214,7 @@ impl Subject for Data {
 
 #[test]
 fn a_connection_with_data_channels_keeps_the_laws() {
-    contract::check::<Data>();
+    contract::check_but::<Data>(EXCEPTED);
 }
 
 /// A queue for each of two senders, one for all that was received, and the packet that is told next.
@@ -345,12 +359,12 @@ impl<const AS_FRAMES: bool> Subject for Media<AS_FRAMES> {
 
 #[test]
 fn a_connection_with_media_keeps_the_laws() {
-    contract::check::<Media<false>>();
+    contract::check_but::<Media<false>>(EXCEPTED);
 }
 
 #[test]
 fn a_connection_with_media_as_frames_keeps_the_laws() {
-    contract::check::<Media<true>>();
+    contract::check_but::<Media<true>>(EXCEPTED);
 }
 
 /// Endpoints with several connections between them, of which one can speak: two addresses are one path.
@@ -458,7 +472,7 @@ impl Subject for Server {
 
 #[test]
 fn an_endpoint_keeps_the_laws() {
-    contract::check::<Server>();
+    contract::check_but::<Server>(EXCEPTED);
 }
 
 const _: () = contract::is_send::<PeerConnection>();

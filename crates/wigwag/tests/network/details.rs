@@ -1,7 +1,7 @@
 //! What nobody would miss at once: the last words of a call, addresses that come late, what is free to be used again.
 
 use crate::claims::{authentic_check, call, client_address, input, is_up, server_world};
-use crate::common::{config, connected_with_channel, dissect};
+use crate::common::{VERSIONS, config, connect_with_channel, connected_with_channel, dissect, pair_speaking};
 use crate::endpoint::{Server, connect, world};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,8 +14,9 @@ use wigwag_sim::{A, Host, World, Z, address};
 /// RFC 9260 §9.1 and RFC 5246 §7.2.1: the association is aborted, then DTLS says close_notify; either is enough.
 #[test]
 fn whoever_closes_says_so_twice() {
-    for lost in ["", "alert", "data"] {
-        let mut world = connected_with_channel(100, "chat", DataChannelInit::default());
+    for (version, lost) in VERSIONS.into_iter().flat_map(|version| ["", "alert", "data"].map(|lost| (version, lost))) {
+        let mut world = pair_speaking(100, version);
+        connect_with_channel(&mut world, "chat", DataChannelInit::default());
         world.run_for(Duration::from_secs(1));
         let before = world.trace().records().len();
         world.link(A, Z).drop_if(move |passing| dissect(passing.payload) == lost);

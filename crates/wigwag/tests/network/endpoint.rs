@@ -225,3 +225,59 @@ fn ten_thousand_idle_connections_cost_nothing() {
     assert_eq!(endpoint.stats().visits, before, "nobody was called");
     assert_eq!(endpoint.stats().unroutable, 1000);
 }
+
+/// Beside so many connections whose peers never come, each with a time at which it gives up: the calls into connections that it
+/// takes to carry a hundred messages there and back, and a thousand turns of a loop that has nothing to do.
+fn visits_beside(others: usize) -> (u64, u64) {
+    let mut world = world(11);
+    let ids = connect(&mut world);
+    world.run_until(|world| all_connected(&world[A], 1) && all_connected(&world[Z], 1), Duration::from_secs(10));
+    let mut shared = config();
+    shared.certificate = Some(std::sync::Arc::new(
+        wigwag::Certificate::generate(Duration::from_secs(1_767_225_600), Seed::for_test(1)).unwrap(),
+    ));
+    let mut absent = wigwag::PeerConnection::new(shared.clone(), Seed::for_test(2));
+    absent.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = absent.create_offer().unwrap();
+    absent.set_local_description(offer).unwrap();
+    let offer = absent.local_description().unwrap();
+    for _ in 0..others {
+        let id = world[Z].endpoint.create(shared.clone()).unwrap();
+        let connection = world[Z].endpoint.connection_mut(id).unwrap();
+        connection.set_remote_description(offer.clone()).unwrap();
+        let answer = connection.create_answer().unwrap();
+        connection.set_local_description(answer).unwrap();
+    }
+    world.run_for(Duration::from_secs(1));
+    let now = world.now();
+    let waiting = world[Z].endpoint.ids().filter(|id| *id != ids[1]);
+    assert!(waiting.map(|id| world[Z].endpoint.connection(id).unwrap().poll_timeout(now)).all(|at| at.is_some()));
+
+    let before = world[Z].endpoint.stats().visits;
+    let channel = world[A].endpoint.connection(ids[0]).unwrap().data_channels().next().unwrap().0;
+    for n in 0..100 {
+        let connection = world[A].endpoint.connection_mut(ids[0]).unwrap();
+        connection.send(channel, format!("{n}").into(), false).unwrap();
+        world.run_for(Duration::from_millis(10));
+    }
+    world.run_for(Duration::from_millis(500));
+    assert_eq!((world[A].messages[&ids[0]].len(), world[Z].messages[&ids[1]].len()), (100, 100));
+    let busy = world[Z].endpoint.stats().visits - before;
+
+    let (now, endpoint, mut out) = (world.now(), &mut world[Z].endpoint, Vec::new());
+    let before = endpoint.stats().visits;
+    for _ in 0..1000 {
+        endpoint.handle_timeout(now);
+        assert!(endpoint.poll_transmit(now, &mut out).is_none() && endpoint.poll_event().is_none());
+        assert!(endpoint.poll_timeout(now).is_some_and(|at| at > now));
+        endpoint.handle_input(Datagram::udp(address(Z), ([192, 0, 2, 1], 9).into(), &mut [0x80; 100]), now);
+    }
+    (busy, endpoint.stats().visits - before)
+}
+
+#[test]
+fn a_connection_costs_beside_ten_thousand_what_it_costs_alone() {
+    let (alone, idle) = visits_beside(0);
+    assert!(alone > 200 && idle == 0, "{alone} and {idle}");
+    assert_eq!(visits_beside(10_000), (alone, 0));
+}

@@ -11,6 +11,7 @@ mod contract;
 mod cost;
 mod details;
 mod endpoint;
+mod forged_records;
 mod frames;
 mod gathering;
 mod invariants;

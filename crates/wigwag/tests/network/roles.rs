@@ -137,6 +137,8 @@ fn ten_thousand_connections_have_nothing_secret_in_common() {
         for line in lines {
             let found =
                 offer.lines().find(|found| found.starts_with(line)).unwrap_or_else(|| panic!("{line}\n{offer}"));
+            // What stands behind a source is its name.
+            let found = if line == "a=ssrc:" { found.split(' ').next().unwrap_or(found) } else { found };
             let len = found.len() - line.len();
             assert!(line != "a=ice-pwd:" || len >= 22, "128 bits: {found}");
             assert!(line != "a=ice-ufrag:" || len >= 4, "24 bits: {found}");

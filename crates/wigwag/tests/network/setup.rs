@@ -1,16 +1,47 @@
 //! How a call is set up when nothing goes wrong, and when everything does.
 
-use crate::common::{Peer, connected_with_channel, dissect, negotiate, pair};
+use crate::common::{Peer, connect_with_channel, connected_with_channel, dissect, negotiate, pair, pair_speaking};
 use expect_test::expect;
 use std::time::Duration;
 use wigwag::sansio::Rng;
-use wigwag::{ConnectionState, DataChannelInit};
+use wigwag::{ConnectionState, DataChannelInit, Version};
 use wigwag_sim::{A, Fate, World, Z};
 
 /// Nothing is lost and no timer need fire, so nothing is masked by sending again.
 #[test]
 fn the_plain_set_up_reads_like_the_rfcs() {
     let world = connected_with_channel(1, "chat", DataChannelInit::default());
+    expect![[r#"
+          0 ms  A → Z  Binding request
+          0 ms  A ← Z  Binding request
+         20 ms  A ← Z  Binding response
+         20 ms  A → Z  Binding response
+         40 ms  A ← Z  ClientHello
+         40 ms  A ← Z  ClientHello
+         50 ms  A → Z  Binding request
+         60 ms  A → Z  ServerHello
+         60 ms  A → Z  Handshake
+         70 ms  A ← Z  Binding response
+         80 ms  A ← Z  Handshake
+         80 ms  A ← Z  data
+        100 ms  A → Z  data
+        100 ms  A → Z  data
+        100 ms  A → Z  data
+        120 ms  A ← Z  data
+        120 ms  A ← Z  data
+        140 ms  A → Z  data
+        140 ms  A → Z  data
+        160 ms  A ← Z  data
+        160 ms  A ← Z  data
+    "#]]
+    .assert_eq(&world.ladder(dissect));
+}
+
+/// The same with a peer that cannot do better.
+#[test]
+fn the_set_up_with_dtls_1_2_reads_like_the_rfcs() {
+    let mut world = pair_speaking(1, Version::Dtls12);
+    connect_with_channel(&mut world, "chat", DataChannelInit::default());
     expect![[r#"
           0 ms  A → Z  Binding request
           0 ms  A ← Z  Binding request
@@ -100,7 +131,7 @@ fn a_thousand_messages_arrive_once_and_in_order_through_loss_duplication_and_reo
                 .reordering(5.0, Duration::from_millis(60))
                 .jitter(Duration::from_millis(5));
         });
-        crate::common::connect_with_channel(&mut world, "bulk", DataChannelInit::default());
+        connect_with_channel(&mut world, "bulk", DataChannelInit::default());
         deliver_a_thousand(&mut world, seed);
         for fate in [Fate::Lost, Fate::Duplicated, Fate::Reordered] {
             *hits.entry(fate).or_insert(0) += world.count(fate);

@@ -57,7 +57,10 @@ fn nobody_who_does_not_ask_is_shown_anything_and_asking_changes_no_byte() {
     assert_eq!(taps(&mut silent, A).1, []);
     assert!(taps(&mut silent, Z).0.is_empty());
     assert!(!silent[A].connection.drops().iter().any(|(name, _)| name.starts_with("tap.")));
-    assert_eq!(silent.trace().hash(), tapped.trace().hash());
+    // Two runs: AWS-LC signs with randomness of its own.
+    if cfg!(not(feature = "aws-lc-rs")) {
+        assert_eq!(silent.trace().hash(), tapped.trace().hash());
+    }
 }
 
 #[test]
@@ -185,7 +188,8 @@ fn what_is_shown_becomes_a_capture() {
         count += 1;
     }
     assert!(count > 20 && capture[begun..].windows(SECRET.len()).any(|window| window == SECRET.as_bytes()));
-    assert!(capture[begun..].windows(13).any(|window| window == b"CLIENT_RANDOM"));
+    let secret = b"CLIENT_TRAFFIC_SECRET_0";
+    assert!(capture[begun..].windows(secret.len()).any(|window| window == secret));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A server of 1.3 that keeps nothing of a client before it has shown where it is (RFC 9147 §5.1).
 
 use super::{LIMIT, configs, pair as plain_pair};
-use crate::common::{A, MTU, Pair, Z, as_it_is, assert_same_keys};
+use crate::common::{A, MTU, Pair, Z, as_it_is, assert_same_keys, dropped, handshake_record};
 use std::sync::Arc;
 use wigwag_dtls::{Connection, CookieExchange, CookieSecret, Group, Version};
 use wigwag_sansio::{Rng, Seed};
@@ -72,6 +72,9 @@ fn strangers_get_no_more_than_they_send_and_nothing_is_kept_of_them() {
         assert!(is_retry(&answer) && answer.len() <= hello.len());
         assert_eq!(answer[3..11], hello[3..11], "the record sequence number is that of the ClientHello");
         went += answer.len();
+        // Everything else is nothing, and gets nothing.
+        let others = [&hello[..hello.len() - 1], &[22; 40], &handshake_record(16, 0, &[0; 40])];
+        pair.attack(Z, dropped, others);
         assert_eq!((pair.poll(Z), pair.peers[Z].held_len(), pair.peers[Z].poll_timeout(pair.now)), (0, 0, None));
     }
     assert!(went <= came);
@@ -92,6 +95,18 @@ fn hello_with_cookie(pair: &mut Pair) -> Vec<u8> {
     pair.wire.pop_front().expect("a datagram").1
 }
 
+/// A server that keeps nothing can check it before it keeps the rest of a hello in several datagrams, as wolfSSL's wants it.
+#[test]
+fn the_cookie_is_in_the_first_datagram_of_a_hello() {
+    let mut pair = pair(1, [&[Group::X25519, Group::X25519MlKem768], &[Group::X25519MlKem768]]);
+    let first = hello_with_cookie(&mut pair);
+    assert!(!pair.wire.is_empty(), "the hello takes several datagrams");
+    // RFC 8446 §4.2.2: number 44, its length, and that of the cookie, which ours has in one byte.
+    let cookie_len = |window: &[u8]| (window[..2] == [0, 44]).then_some(usize::from(window[5]));
+    let found = first.windows(6).enumerate().find_map(|(at, window)| Some(at + 6 + cookie_len(window)?));
+    assert!(found.is_some_and(|end| end <= first.len()), "{found:?} of {}", first.len());
+}
+
 #[test]
 fn a_cookie_is_good_for_one_address_one_hello_and_its_secret_alone() {
     let answers = |secret: Arc<CookieSecret>, address: &[u8], hello: &[u8]| {
@@ -108,11 +123,24 @@ fn a_cookie_is_good_for_one_address_one_hello_and_its_secret_alone() {
     let next = Arc::new(secret(1).succeeded_by(Seed::for_test(2)));
     assert!(answers(next.clone(), b"here", &hello));
     assert!(!answers(Arc::new(next.succeeded_by(Seed::for_test(3))), b"here", &hello));
-    for at in [13 + 12 + 5, hello.len() - 1, hello.len() - 40, hello.len() - 66] {
+    // The cookie is before the share of X25519.
+    let end = hello.len() - 42;
+    for at in [13 + 12 + 5, end - 1, end - 40, end - 66] {
         let mut other = hello.clone();
         other[at] ^= 1;
         assert!(!answers(secret(1), b"here", &other), "another random, or another cookie: {at}");
     }
+    // Each is counted, nothing is kept of it, and whoever comes after it is served.
+    let mut flooded = pair(2, [CLASSIC, CLASSIC]);
+    // A group, a hash and a MAC.
+    let forged = (end - 66..end).map(|at| {
+        let mut forged = hello.clone();
+        forged[at] ^= 1;
+        forged
+    });
+    flooded.attack(Z, |stats| stats.malformed_fragments, forged);
+    flooded.run(LIMIT, as_it_is);
+    flooded.assert_alive();
 }
 
 /// RFC 9147 §5.1.

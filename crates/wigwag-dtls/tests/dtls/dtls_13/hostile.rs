@@ -4,6 +4,7 @@ use super::{LIMIT, configs, established, pair};
 use crate::common::{A, Pair, Z, as_it_is, plaintext};
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::time::Duration;
 use wigwag_dtls::{AlertDescription, CloseReason, CookieExchange, CookieSecret, Fingerprint, Group, HashAlgorithm};
 use wigwag_sansio::Seed;
 
@@ -102,6 +103,31 @@ fn forged_acknowledgements_of_what_was_lost_only_delay() {
     }
 }
 
+/// Rows 10 and 12: who acknowledges and asks again by turns gets one answer at a time.
+#[test]
+fn acknowledgements_and_repetitions_by_turns_provoke_one_answer() {
+    let mut configs = configs();
+    configs[A].groups = vec![Group::X25519, Group::Secp256r1];
+    configs[Z].groups = vec![Group::Secp256r1];
+    let mut pair = Pair::with(configs, 1);
+    pair.poll(A);
+    let (_, hello) = pair.wire.pop_front().expect("a hello");
+    pair.deliver(Z, &hello);
+    assert_eq!(pair.poll(Z), 1, "a HelloRetryRequest");
+    let held = pair.peers[Z].held_len();
+    for _ in 0..1000 {
+        pair.deliver(Z, &forged_ack());
+        pair.deliver(Z, &hello);
+        pair.poll(Z);
+    }
+    assert!(pair.sent[Z] <= 2, "{:?}", pair.sent);
+    let stats = pair.peers[Z].stats();
+    assert_eq!((stats.plaintext_acks, stats.repeated_fragments), (1000, 1000));
+    assert!(pair.peers[Z].held_len() <= held + 100);
+    pair.run(LIMIT, as_it_is);
+    pair.assert_alive();
+}
+
 #[test]
 fn a_record_is_sealed_and_opened_without_an_allocation() {
     let mut pair = established(1);
@@ -152,5 +178,47 @@ proptest! {
         if let [Ok(a), Ok(z)] = exported {
             prop_assert_eq!(a, z);
         }
+    }
+    /// D9: whatever is forged that nobody sealed, and whatever is repeated and lost besides, only delays; with a retry and a
+    /// cookie, and without. But for a whole hello, which is believed, and a fatal alert, which is when the peer is silent.
+    #[test]
+    fn forgeries_and_losses_together_only_delay(
+        fates in prop::collection::vec((0u8..8, 0u8..6, any::<u16>()), 0..12),
+        has_cookie in any::<bool>(),
+        retries in any::<bool>(),
+        mtu in prop::sample::select(vec![1200usize, 300]),
+        seed in 0u64..1000,
+    ) {
+        let mut configs = configs();
+        configs[A].groups = vec![Group::X25519, Group::Secp256r1];
+        configs[Z].groups = if retries { vec![Group::Secp256r1] } else { configs[A].groups.clone() };
+        if has_cookie {
+            let secret = Arc::new(CookieSecret::new(Seed::for_test(1)));
+            configs[Z].cookie_exchange = Some(CookieExchange::new(secret, b"here".to_vec()));
+        }
+        let mut pair = Pair::with(configs, seed);
+        pair.mtu = mtu;
+        let (mut fates, mut lost, mut before) = (fates.into_iter(), 0u32, [vec![], vec![]]);
+        // Patience may end once on each side.
+        pair.run(Duration::from_secs(300), |to, datagram| {
+            let (fate, forged, random) = fates.next().unwrap_or((7, 9, 0));
+            let seq = (random % 5).to_be_bytes();
+            let forged = match forged {
+                0 => forged_ack(),
+                1 => plaintext(22, 0, random.into(), &[&[99, 0, 1, 0][..], &seq, &[0, 0, 9, 0, 0, 1, 7]].concat()),
+                2 => plaintext(21, 0, random.into(), &[1, 90]),
+                3 => [&[0x2C | random as u8 & 3][..], &[7; 60]].concat(),
+                4 => before[to].clone(),
+                _ => vec![],
+            };
+            before[to].clone_from(&datagram);
+            let is_lost = fate < 3 && lost < 2;
+            lost = if is_lost { lost + 1 } else { 0 };
+            let genuine = if is_lost { vec![] } else { datagram };
+            let order = if fate % 2 == 0 { [forged, genuine] } else { [genuine, forged] };
+            order.into_iter().filter(|datagram| !datagram.is_empty()).collect()
+        });
+        prop_assert_eq!((pair.connected, pair.closed), ([true; 2], [None; 2]), "{:?}", pair.peers);
+        pair.assert_alive();
     }
 }
