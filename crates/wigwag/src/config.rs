@@ -9,6 +9,7 @@ use std::sync::Arc;
 use wigwag_dtls::{Certificate, SrtpProfile, Version};
 use wigwag_ice::Credentials;
 use wigwag_sansio::WallClock;
+use wigwag_sctp::CongestionControl;
 
 const MTU_MIN: usize = 576;
 const MTU_MAX: usize = 65_507;
@@ -42,6 +43,13 @@ pub struct Config {
     /// The largest datagram to send, in bytes above UDP: 576 to 65,507. The default, 1232, is what IPv6 promises of every
     /// path (RFC 8200 §5: 1280 bytes, less its header and UDP's); packets that browsers make fit into it when forwarded.
     pub mtu: usize,
+    /// The largest datagram that data channels may turn out to be able to send, in bytes above UDP, up to 65,507: if it is more than
+    /// [`mtu`](field@Self::mtu), it is looked for what the path carries (RFC 8899), with datagrams that long. The driver must not let them be
+    /// cut on their way. 0, the default: nothing is looked for. 1452 is what IPv6 over Ethernet leaves.
+    pub data_mtu_max: usize,
+    /// Who decides how much of the data channels may be on its way (SCTP's congestion control). By default RFC 9260's rules;
+    /// `Cubic` is for fast paths, `Bbr` for long ones that lose packets though nothing is full.
+    pub sctp_congestion_control: CongestionControl,
     /// How many received bytes, not yet polled, the data channels hold before they make the peer wait; 4 MiB by default. A
     /// message counts with about 100 bytes more than it has.
     pub receive_buffer: usize,
@@ -64,6 +72,8 @@ impl Config {
             srtp_profiles: SrtpProfile::ALL.to_vec(),
             dtls_versions: Version::Dtls12..=Version::Dtls13,
             mtu: 1232,
+            data_mtu_max: 0,
+            sctp_congestion_control: CongestionControl::default(),
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
             tap: TapConfig::default(),
@@ -98,6 +108,11 @@ impl Config {
 
     pub(crate) fn mtu(&self) -> usize {
         self.mtu.clamp(MTU_MIN, MTU_MAX)
+    }
+
+    /// Of datagrams that carry data channels.
+    pub(crate) fn data_mtu_max(&self) -> usize {
+        self.data_mtu_max.clamp(self.mtu(), MTU_MAX)
     }
 }
 

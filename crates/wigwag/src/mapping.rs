@@ -134,16 +134,26 @@ pub(crate) fn message_len_max_send(data: &jsep::DataParameters) -> usize {
     usize::try_from(data.max_message_size).unwrap_or(usize::MAX)
 }
 
+/// Of a connection that has received little.
+const RECEIVE_WINDOW: u32 = 1 << 20;
+
 pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp::Config {
     let mut mapped = sctp::Config::default();
     mapped.local_port = data.local_port;
     mapped.remote_port = data.remote_port;
     // RFC 9260 §3.2: chunks are padded to four bytes, so a limit that is not a multiple of them is never reached.
     mapped.mtu = (config.mtu() - dtls::Connection::OVERHEAD) & !3;
+    if config.data_mtu_max() > config.mtu() {
+        mapped.mtu_max = (config.data_mtu_max() - dtls::Connection::OVERHEAD) & !3;
+    }
+    mapped.congestion_control = config.sctp_congestion_control;
     mapped.message_len_max_send = message_len_max_send(data);
     mapped.message_len_max_receive = usize::try_from(config.negotiation.max_message_size).unwrap_or(usize::MAX);
-    mapped.receive_window = u32::try_from(config.receive_buffer).unwrap_or(u32::MAX);
+    // What is allowed, and no more: the window begins smaller and grows where the path needs it.
+    mapped.receive_window_max = u32::try_from(config.receive_buffer).unwrap_or(u32::MAX);
+    mapped.receive_window = mapped.receive_window_max.min(RECEIVE_WINDOW);
     mapped.send_buffer = config.send_buffer;
+    mapped.send_buffer_max = config.send_buffer;
     // RFC 8261 §6: DTLS detects every error, so SCTP's checksum need not.
     mapped.zero_checksum = true;
     // RFC 8831 §6.4: priorities are weights, and a long message holds no other channel up where the peer can interleave.

@@ -64,11 +64,10 @@ pub struct TransportStats {
 }
 
 impl TransportStats {
-    pub(crate) fn of(transport: &Transport, channels: &DataChannels, media: &Media, receive_buffer: usize) -> Self {
+    pub(crate) fn of(transport: &Transport, channels: &DataChannels, media: &Media) -> Self {
         let dtls = transport.secured.dtls.as_ref();
-        let has_sctp = transport.secured.sctp.is_some();
         let sctp = transport.secured.sctp.as_ref().map(wigwag_sctp::Association::stats).unwrap_or_default();
-        let window = usize::try_from(sctp.receive_window).unwrap_or(usize::MAX);
+        let receive_buffered = sctp.receive_window_max.saturating_sub(sctp.receive_window);
         Self {
             path: transport.ice.selected_path(),
             round_trip_time: transport.ice.round_trip_time(),
@@ -80,7 +79,7 @@ impl TransportStats {
                 + dtls.map_or(0, |dtls| dtls.stats().retransmissions)
                 + sctp.retransmitted,
             send_buffered: sctp.buffered_amount + sctp.in_flight,
-            receive_buffered: if has_sctp { receive_buffer.saturating_sub(window) } else { 0 },
+            receive_buffered: usize::try_from(receive_buffered).unwrap_or(usize::MAX),
             visits: channels.visits() + transport.secured.rtp.stats().visits + media.visits(),
         }
     }

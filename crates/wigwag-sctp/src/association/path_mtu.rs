@@ -12,7 +12,7 @@ use wigwag_sansio::Timer;
 
 /// RFC 8899 §5.1.2, MAX_PROBES: so many without an answer say that the path does not carry so much.
 const PROBES_MAX: u32 = 3;
-/// RFC 8899 §5.1.1, PROBE_TIMER: "MUST NOT be smaller than 1 second".
+/// RFC 8899 §5.1.1, PROBE_TIMER: no less than a second; beyond that the retransmission timeout tells when an answer is overdue.
 const PROBE_TIME_MIN: Duration = Duration::from_secs(1);
 /// RFC 8899 §5.1.1, PMTU_RAISE_TIMER: when it is tried again whether the path carries more.
 const RAISE_TIME: Duration = Duration::from_secs(600);

@@ -97,7 +97,13 @@ impl PeerConnection {
                 connection: ConnectionState::New,
                 negotiation_needed: false,
             },
-            transport: Transport::new(agent, session, 1, config.mtu(), Tap::new(config.tap, config.clock)),
+            transport: Transport::new(
+                agent,
+                session,
+                1,
+                [config.mtu(), config.data_mtu_max()],
+                Tap::new(config.tap, config.clock),
+            ),
             certificate,
             cname,
             jsep,
@@ -222,7 +228,7 @@ impl PeerConnection {
 
     /// The path in use, and how it is secured.
     pub fn transport_stats(&self) -> TransportStats {
-        TransportStats::of(&self.transport, &self.channels, &self.media, self.config.receive_buffer)
+        TransportStats::of(&self.transport, &self.channels, &self.media)
     }
 
     /// How much was discarded, by cause; each cause has a name of the form `layer.reason`.

@@ -33,6 +33,7 @@ pub(crate) struct Transport {
     farewell: Farewell,
     max_segments: usize,
     mtu: usize,
+    data_mtu_max: usize,
     drops: TransportDrops,
     traffic: Traffic,
 }
@@ -42,7 +43,7 @@ impl Transport {
         ice: ice::Agent,
         rtp: rtp::Session,
         max_segments: usize,
-        mtu: usize,
+        [mtu, data_mtu_max]: [usize; 2],
         tap: Option<Box<Tap>>,
     ) -> Self {
         Self {
@@ -52,6 +53,7 @@ impl Transport {
             farewell: Farewell::None,
             max_segments,
             mtu,
+            data_mtu_max,
             drops: TransportDrops::default(),
             traffic: Traffic::default(),
         }
@@ -139,9 +141,10 @@ impl Transport {
             return self.farewell.append(secured, now, self.mtu, out);
         }
         // A batch is of one kind: their ECN marks and their pacing differ.
-        Secured::KINDS.iter().find_map(|append| {
+        let limits = [self.mtu, self.mtu, self.mtu, self.data_mtu_max];
+        Secured::KINDS.iter().zip(limits).find_map(|(append, limit)| {
             let write = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
-            batch(self.max_segments, self.mtu, out, write)
+            batch(self.max_segments, limit, out, write)
         })
     }
 

@@ -488,7 +488,10 @@ fn who_does_not_read_holds_no_more_than_the_window() {
         while world[A].connection.poll_event().is_some() {}
         held_max = held_max.max(world[Z].connection.transport_stats().receive_buffered);
     }
-    assert!(held_max > 3 << 20 && held_max <= (4 << 20) + 4000, "{held_max} bytes of a window of 4 MiB");
+    assert!(
+        held_max > 1_000_000 && held_max <= (1 << 20) + 4000,
+        "{held_max} bytes of a window of 1 MiB, which does not grow"
+    );
     assert!(world[A].connection.transport_stats().send_buffered > 1 << 20, "A waits");
     let mut received = 0;
     for _ in 0..200_000 {
@@ -532,5 +535,5 @@ fn who_reads_slowly_holds_no_more_than_the_window() {
         held = held.max(world[Z].connection.transport_stats().receive_buffered);
     }
     assert!(read > 5000, "{read}");
-    assert!(held > 3 << 20 && held <= (4 << 20) + 4000, "{held} bytes of a window of 4 MiB");
+    assert!(held > 1_000_000 && held <= (1 << 20) + 4000, "{held} bytes of a window of 1 MiB, which does not grow");
 }

@@ -15,6 +15,7 @@ mod forged_records;
 mod frames;
 mod gathering;
 mod invariants;
+mod long_paths;
 mod media;
 mod refusals;
 mod renegotiation;
