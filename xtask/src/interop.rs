@@ -5,10 +5,11 @@ use crate::{Error, Tally, process};
 use std::path::Path;
 
 /// Run wigwag against browsers and other stacks (the program of the workspace in interop/), and print the matrix; and
-/// wigwag-dtls against other implementations of DTLS (the tests there).
+/// single protocols against other implementations of them (the tests there).
 ///
 /// All arguments are handed on; `cargo xtask interop -- --help` lists them. Without any, everybody is tried; `--dtls` alone
-/// is for the tests; the usual ones are `--browser chromium`, `--browser firefox`, `--peer aiortc` (or werift, node-datachannel, roamhq) and `--smoke`.
+/// is for the tests of DTLS; the usual ones are `--browser chromium`, `--browser firefox`, `--peer aiortc` (or werift,
+/// node-datachannel, roamhq) and `--smoke`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For the program in interop/.
@@ -31,9 +32,10 @@ pub(crate) fn run(args: &[&str]) -> Result<Tally, Error> {
     process::counted(command.args(args).arg("--json"))
 }
 
-/// DTLS with those who are programs, or written in Rust.
-fn dtls() -> Result<Tally, Error> {
-    libtest::run(&mut process::cargo_beside(&["test", "--manifest-path", MANIFEST, "--no-fail-fast", "--", SHOW]))
+/// The tests there, all of them or `which`: single protocols with those who are programs, or written in Rust.
+fn tests(which: &[&str]) -> Result<Tally, Error> {
+    let mut command = process::cargo_beside(&["test", "--manifest-path", MANIFEST, "--no-fail-fast"]);
+    libtest::run(command.args(which).args(["--", SHOW]))
 }
 
 /// DTLS with those who must be compiled with C; `wolfssl` is where that library is.
@@ -58,10 +60,10 @@ impl Args {
         }
         let args: Vec<_> = self.args.iter().map(String::as_str).filter(|arg| *arg != "--json").collect();
         match &args[..] {
-            ["--dtls"] => dtls(),
+            ["--dtls"] => tests(&["--test", "dtls"]),
             [] => {
                 let mut tally = run(&args)?;
-                tally += dtls()?;
+                tally += tests(&[])?;
                 Ok(tally)
             }
             _ => run(&args),
