@@ -339,6 +339,10 @@ fn data_with_the_keys_of_the_handshake_are_not_delivered() {
     give(&mut z, late);
     assert_eq!((z.is_connected(), z.stats.early_application_data, z.stats.application_records_received), (true, 1, 0));
 
+    // A second handshake has the keys of the first, but with AWS-LC, which draws for itself.
+    if cfg!(feature = "aws-lc-rs") {
+        return;
+    }
     let [_, mut z] = {
         let mut peers = pair([certificate(1), certificate(2)]);
         let [a, z] = &mut peers;

@@ -195,7 +195,9 @@ fn what_was_acknowledged_is_not_sent_again() {
         all += datagram.len() * usize::from(to == A);
         vec![datagram]
     });
-    assert!(all < from_server && from_server <= all + 300, "{from_server} and {all} bytes");
+    // Two handshakes are as long to the byte, but with AWS-LC, whose signatures are not the same: they have 68 to 72 bytes.
+    let difference = if cfg!(feature = "aws-lc-rs") { 4 } else { 0 };
+    assert!(all < from_server + difference && from_server <= all + 300 + difference, "{from_server} and {all} bytes");
     assert_eq!(pair.peers.each_ref().map(|peer| peer.stats().retransmissions), [0, 1]);
 }
 
