@@ -5,15 +5,14 @@ use crate::script::Script;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
-use wigwag_sctp::{Association, Config, CongestionControl, Event, Reliability, Scheduler, SendError, SendOptions};
+use wigwag_sctp::{Association, Config, Event, Reliability, Scheduler, SendError, SendOptions};
 
 /// Any packets, with right checksum and tag or without, between two associations.
 pub fn sctp_association(data: &[u8]) {
     _ = duel([Peer::new(1), Peer::new(2)], data);
 }
 
-/// The same between two that have everything: I-DATA, no checksums, a scheduler, CUBIC or a model of the path, probes for its MTU, and a peer
-/// that may ask for anything.
+/// The same between two that have everything: I-DATA, no checksums, a scheduler, and a peer that may ask for anything.
 pub fn sctp_interleaved(data: &[u8]) {
     _ = duel([Peer::with_everything(1), Peer::with_everything(2)], data);
 }
@@ -42,8 +41,6 @@ impl Peer {
         config.takes_association_resets = true;
         config.takes_stream_additions = true;
         config.outbound_streams_max = Some(90);
-        config.congestion_control = if seed == 1 { CongestionControl::Cubic } else { CongestionControl::Bbr };
-        config.mtu_max = LIMIT;
         Self::with(seed, config)
     }
 
