@@ -5,7 +5,7 @@ use dcsctp::api::{
     ZERO_CHECKSUM_ALTERNATE_ERROR_DETECTION_METHOD_LOWER_LAYER_DTLS,
 };
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) struct Dcsctp {
     socket: Box<dyn DcSctpSocket>,
@@ -22,6 +22,9 @@ impl Dcsctp {
             max_receiver_window_buffer_size: WINDOW as usize,
             max_message_size: MESSAGE_LEN_MAX as usize,
             enable_message_interleaving: options.interleaving,
+            // As libwebrtc has it.
+            max_timer_backoff_duration: Some(Duration::from_secs(3)),
+            max_init_retransmits: None,
             ..dcsctp::api::Options::default()
         };
         if options.zero_checksum {
@@ -47,8 +50,9 @@ impl Dcsctp {
                     assert_eq!(kind, ErrorKind::PeerReported, "{text}");
                     self.state = State::Closed;
                 }
-                SocketEvent::OnError(kind, text) => panic!("{kind:?}: {text}"),
-                SocketEvent::OnIncomingStreamReset(streams) => self.resets.extend(streams.iter().map(|stream| stream.0)),
+                SocketEvent::OnIncomingStreamReset(streams) => {
+                    self.resets.extend(streams.iter().map(|stream| stream.0))
+                }
                 SocketEvent::OnStreamsResetFailed(streams) => panic!("{streams:?} were not reset"),
                 _ => {}
             }

@@ -13,7 +13,7 @@ const BUFFERED_MAX: usize = 1 << 20;
 
 macro_rules! stack {
     (
-        $module:ident, $stack:ident, $sized:expr, $endpoint:expr, $connect:expr, $handle:expr, $payload:ident, $write:expr, $close:expr
+        $module:ident, $stack:ident, $sized:expr, $reset:expr, $endpoint:expr, $connect:expr, $handle:expr, $payload:ident, $write:expr, $close:expr
     ) => {
         pub(crate) mod $module {
             use super::*;
@@ -65,14 +65,16 @@ macro_rules! stack {
 
                 fn poll_events(&mut self) {
                     let Some((handle, association)) = &mut self.association else { return };
+                    let reset: fn(&Event) -> Option<u16> = $reset;
                     while let Some(event) = association.poll() {
+                        if let Some(id) = reset(&event) {
+                            self.streams.remove(&id);
+                            self.resets.push(id);
+                            continue;
+                        }
                         match event {
                             Event::Connected => self.state = State::Connected,
                             Event::HandshakeFailed { .. } | Event::AssociationLost { .. } => self.state = State::Closed,
-                            Event::Stream(StreamEvent::Finished { id }) => {
-                                self.streams.remove(&id);
-                                self.resets.push(id);
-                            }
                             _ => {}
                         }
                     }
@@ -92,12 +94,14 @@ macro_rules! stack {
                 fn connect(&mut self, now: Instant) {
                     let mut client = ClientConfig::default();
                     client.transport = transport();
-                    let connect: fn(&mut Endpoint, Instant, ClientConfig) -> (AssociationHandle, Association) = $connect;
+                    let connect: fn(&mut Endpoint, Instant, ClientConfig) -> (AssociationHandle, Association) =
+                        $connect;
                     self.association = Some(connect(&mut self.endpoint, now, client));
                 }
 
                 fn handle_input(&mut self, packet: &[u8], now: Instant) {
-                    let handle: fn(&mut Endpoint, Instant, Bytes) -> Option<(AssociationHandle, DatagramEvent)> = $handle;
+                    let handle: fn(&mut Endpoint, Instant, Bytes) -> Option<(AssociationHandle, DatagramEvent)> =
+                        $handle;
                     match handle(&mut self.endpoint, now, Bytes::copy_from_slice(packet)) {
                         Some((handle, DatagramEvent::NewAssociation(new))) => self.association = Some((handle, new)),
                         Some((_, DatagramEvent::AssociationEvent(event))) => self.association().handle_event(event),
@@ -173,7 +177,10 @@ macro_rules! stack {
 
                 fn reset(&mut self, stream: u16, now: Instant) {
                     let close: fn(&mut Stream<'_>, Instant) = $close;
-                    close(&mut self.association().stream(stream).expect("a stream"), now);
+                    // It may have answered the peer's reset with one of its own.
+                    if let Ok(mut stream) = self.association().stream(stream) {
+                        close(&mut stream, now);
+                    }
                 }
 
                 fn peer_resets(&mut self) -> Vec<u16> {
@@ -204,6 +211,10 @@ stack!(
         let config = config.with_max_send_message_size(MESSAGE_LEN_MAX);
         config.with_max_receive_message_size(MESSAGE_LEN_MAX)
     },
+    |event| match event {
+        Event::Stream(StreamEvent::Finished { id }) => Some(*id),
+        _ => None,
+    },
     |config, server| Endpoint::new(Arc::new(config), Some(Arc::new(server))),
     |endpoint, _, client| endpoint.connect(client, REMOTE).expect("a place for it"),
     |endpoint, now, packet| endpoint.handle(now, REMOTE, None, None, packet),
@@ -218,6 +229,10 @@ stack!(
     rtc_sctp,
     rtc_sctp_crate,
     |config| config.with_max_message_size(MESSAGE_LEN_MAX),
+    |event| match event {
+        Event::AssociationLost { reason: AssociationError::Reset, id } => Some(*id),
+        _ => None,
+    },
     |config, server| {
         Endpoint::new(REMOTE, rtc_shared::TransportProtocol::UDP, Arc::new(config), Some(Arc::new(server)))
     },

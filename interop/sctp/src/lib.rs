@@ -36,11 +36,6 @@ impl Stack {
         }
     }
 
-    /// Whether two associations of it may both begin.
-    pub const fn both_may_begin(self) -> bool {
-        matches!(self, Self::Wigwag | Self::Dcsctp)
-    }
-
     /// Whether it knows RFC 8260's I-DATA and RFC 9653's zero checksum.
     pub const fn has_extensions(self) -> bool {
         matches!(self, Self::Wigwag | Self::Dcsctp)

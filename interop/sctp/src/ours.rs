@@ -107,9 +107,6 @@ impl End for Ours {
     }
 
     fn agreed(&self) -> Options {
-        Options {
-            interleaving: self.association.is_interleaving(),
-            zero_checksum: self.options.zero_checksum,
-        }
+        Options { interleaving: self.association.is_interleaving(), zero_checksum: self.options.zero_checksum }
     }
 }

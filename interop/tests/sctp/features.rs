@@ -1,6 +1,6 @@
 //! Partial reliability, resets, and the end.
 
-use crate::world::{connected, message, pairs, send, until};
+use crate::world::{connected, message, modern, pairs, send, until};
 use sctp_stacks::{How, Options, State};
 use std::time::Duration;
 use wigwag_sim::{A, Fate, Z};
@@ -13,7 +13,7 @@ fn messages_that_may_be_lost_are_skipped_and_what_follows_arrives() {
         for how in [none, short, How { unordered: true, ..none }, How { unordered: true, ..short }] {
             let mut world = connected(3, stacks, Options::default());
             world.links(A, Z, |link| {
-                link.delay(Duration::from_millis(20)).loss(20.0);
+                link.latency(Duration::from_millis(20)).loss(20.0);
             });
             for number in 0..200 {
                 for host in [A, Z] {
@@ -51,11 +51,11 @@ fn messages_that_may_be_lost_are_skipped_and_what_follows_arrives() {
 
 #[test]
 fn streams_are_reset_by_either_side_and_begin_anew() {
-    for stacks in pairs() {
+    for stacks in modern() {
         let what = format!("{stacks:?}");
         let mut world = connected(4, stacks, Options::default());
         world.links(A, Z, |link| {
-            link.delay(Duration::from_millis(20)).loss(5.0);
+            link.latency(Duration::from_millis(20)).loss(5.0);
         });
         for round in 0..4 {
             for stream in [1, 7] {
@@ -69,7 +69,7 @@ fn streams_are_reset_by_either_side_and_begin_anew() {
             for (closing, other) in [(first, second), (second, first)] {
                 let now = world.now();
                 for stream in [1, 7] {
-                    world[closing].end.reset(stream, now);
+                    world[closing].ask().reset(stream, now);
                 }
                 until(&mut world, &format!("{what}, round {round}: resetting"), 60, |world| {
                     let resets = &world[other].resets;
@@ -86,20 +86,20 @@ fn streams_are_reset_by_either_side_and_begin_anew() {
 
 #[test]
 fn what_was_sent_before_a_shutdown_arrives() {
-    for stacks in pairs() {
+    for stacks in modern() {
         for closing in [A, Z] {
-            let what = format!("{stacks:?}");
+            let what = format!("{stacks:?}, {closing:?} closing");
             let other = if closing == A { Z } else { A };
             let mut world = connected(5, stacks, Options::default());
             world.links(A, Z, |link| {
-                link.delay(Duration::from_millis(20)).loss(10.0);
+                link.latency(Duration::from_millis(20)).loss(10.0);
             });
             for number in 0..20 {
                 assert!(send(&mut world, closing, 2, &message(number, 20_000), How::default()));
             }
             let now = world.now();
-            world[closing].end.shutdown(now);
-            until(&mut world, &what, 60, |world| [A, Z].iter().all(|host| world[*host].end.state() == State::Closed));
+            world[closing].ask().shutdown(now);
+            until(&mut world, &what, 60, |world| [A, Z].iter().all(|host| world[*host].end().state() == State::Closed));
             let received = &world[other].received;
             assert!((0..20).all(|n| received.get(n).is_some_and(|(_, data)| *data == message(n, 20_000))), "{what}");
         }

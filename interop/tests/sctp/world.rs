@@ -8,7 +8,9 @@ use wigwag_sim::{A, Host, Node, Wire, World, Z};
 
 /// An association that keeps what has arrived.
 pub(crate) struct Peer {
-    pub(crate) end: Box<dyn End>,
+    end: Box<dyn End>,
+    /// Something has happened to it: others do not tell that they owe packets.
+    is_asked: bool,
     pub(crate) received: Vec<(u16, Bytes)>,
     pub(crate) resets: Vec<u16>,
     wire: Wire,
@@ -16,15 +18,17 @@ pub(crate) struct Peer {
 
 impl Node for Peer {
     fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
-        self.end.handle_input(datagram.payload, now);
+        self.ask().handle_input(datagram.payload, now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.end.handle_timeout(now);
+        self.ask().handle_timeout(now);
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
-        self.wire.transmit(out, |_, out| self.end.poll_packet(now, out))
+        let transmit = self.wire.transmit(out, |_, out| self.end.poll_packet(now, out));
+        self.is_asked &= transmit.is_some();
+        transmit
     }
 
     fn poll_event(&mut self) -> bool {
@@ -36,7 +40,19 @@ impl Node for Peer {
     }
 
     fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        self.end.poll_timeout(now)
+        if self.is_asked { Some(now) } else { self.end.poll_timeout(now) }
+    }
+}
+
+impl Peer {
+    /// For what makes it send.
+    pub(crate) fn ask(&mut self) -> &mut dyn End {
+        self.is_asked = true;
+        &mut *self.end
+    }
+
+    pub(crate) fn end(&self) -> &dyn End {
+        &*self.end
     }
 }
 
@@ -48,12 +64,18 @@ pub(crate) fn pairs() -> impl Iterator<Item = Stacks> {
     Stack::OTHERS.into_iter().flat_map(|other| [[Stack::Wigwag, other], [other, Stack::Wigwag]])
 }
 
+/// Of them, those in which both know what was new in the last decade.
+pub(crate) fn modern() -> impl Iterator<Item = Stacks> {
+    pairs().filter(|stacks| stacks.iter().all(|stack| stack.has_extensions()))
+}
+
 /// Both, of whom neither has begun.
 pub(crate) fn world(seed: u64, stacks: Stacks, options: Options) -> World<Peer> {
     let now = World::<Peer>::new(seed).now();
     let [wire_a, wire_z] = Wire::pair();
     let peer = |stack: Stack, n, wire| Peer {
         end: stack.end(options, 2 * seed + n, now),
+        is_asked: false,
         received: vec![],
         resets: vec![],
         wire,
@@ -65,13 +87,13 @@ pub(crate) fn world(seed: u64, stacks: Stacks, options: Options) -> World<Peer> 
 pub(crate) fn connected(seed: u64, stacks: Stacks, options: Options) -> World<Peer> {
     let mut world = world(seed, stacks, options);
     let now = world.now();
-    world[A].end.connect(now);
+    world[A].ask().connect(now);
     until(&mut world, "connecting", 60, is_connected);
     world
 }
 
 pub(crate) fn is_connected(world: &World<Peer>) -> bool {
-    [A, Z].iter().all(|host| world[*host].end.state() == State::Connected)
+    [A, Z].iter().all(|host| world[*host].end().state() == State::Connected)
 }
 
 /// Lets time pass in steps, until it is so.
@@ -85,7 +107,7 @@ pub(crate) fn until(world: &mut World<Peer>, what: &str, seconds: u64, is_so: im
 
 pub(crate) fn send(world: &mut World<Peer>, host: Host, stream: u16, data: &Bytes, how: How) -> bool {
     let now = world.now();
-    world[host].end.send(stream, data, how, now)
+    world[host].ask().send(stream, data, how, now)
 }
 
 /// Different for each number.
