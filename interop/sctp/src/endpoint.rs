@@ -103,8 +103,16 @@ macro_rules! stack {
                     let handle: fn(&mut Endpoint, Instant, Bytes) -> Option<(AssociationHandle, DatagramEvent)> =
                         $handle;
                     match handle(&mut self.endpoint, now, Bytes::copy_from_slice(packet)) {
-                        Some((handle, DatagramEvent::NewAssociation(new))) => self.association = Some((handle, new)),
-                        Some((_, DatagramEvent::AssociationEvent(event))) => self.association().handle_event(event),
+                        // An INIT that arrives again makes another one, which nobody needs.
+                        Some((handle, DatagramEvent::NewAssociation(new))) => {
+                            self.association.get_or_insert((handle, new));
+                        }
+                        Some((handle, DatagramEvent::AssociationEvent(event))) => {
+                            let association = self.association.as_mut().filter(|(ours, _)| *ours == handle);
+                            if let Some((_, association)) = association {
+                                association.handle_event(event);
+                            }
+                        }
                         _ => {}
                     }
                     self.poll_events();

@@ -36,6 +36,11 @@ impl Stack {
         }
     }
 
+    /// Whether an INIT that arrives again is the one before (RFC 9260 §5.2.1). rtc-sctp makes another association of it.
+    pub const fn knows_an_init_again(self) -> bool {
+        !matches!(self, Self::RtcSctp)
+    }
+
     /// Whether it knows RFC 8260's I-DATA and RFC 9653's zero checksum.
     pub const fn has_extensions(self) -> bool {
         matches!(self, Self::Wigwag | Self::Dcsctp)

@@ -51,7 +51,7 @@ fn messages_that_may_be_lost_are_skipped_and_what_follows_arrives() {
 
 #[test]
 fn streams_are_reset_by_either_side_and_begin_anew() {
-    for stacks in modern() {
+    for stacks in pairs() {
         let what = format!("{stacks:?}");
         let mut world = connected(4, stacks, Options::default());
         world.links(A, Z, |link| {
@@ -66,6 +66,7 @@ fn streams_are_reset_by_either_side_and_begin_anew() {
             let all = 2 * (round + 1);
             until(&mut world, &what, 60, |world| [A, Z].iter().all(|host| world[*host].received.len() == all));
             let [first, second] = if round % 2 == 0 { [A, Z] } else { [Z, A] };
+            // Some answer a reset with one of their own, so that there may be more.
             for (closing, other) in [(first, second), (second, first)] {
                 let now = world.now();
                 for stream in [1, 7] {
@@ -73,7 +74,7 @@ fn streams_are_reset_by_either_side_and_begin_anew() {
                 }
                 until(&mut world, &format!("{what}, round {round}: resetting"), 60, |world| {
                     let resets = &world[other].resets;
-                    [1, 7].iter().all(|stream| resets.iter().filter(|reset| *reset == stream).count() == round + 1)
+                    [1, 7].iter().all(|stream| resets.iter().filter(|reset| *reset == stream).count() > round)
                 });
             }
             world.run_for(Duration::from_secs(2));
@@ -84,6 +85,7 @@ fn streams_are_reset_by_either_side_and_begin_anew() {
     }
 }
 
+/// The others look only at what is in flight, and do not say again what was lost of a shutdown (RFC 9260 §9.2).
 #[test]
 fn what_was_sent_before_a_shutdown_arrives() {
     for stacks in modern() {
