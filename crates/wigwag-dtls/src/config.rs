@@ -29,7 +29,8 @@ pub struct Retransmission {
     pub initial: Duration,
     /// The longest waiting time. RFC 6347 §4.2.4.1 wants no less than 60 seconds.
     pub max: Duration,
-    /// How often a flight is repeated before the peer is taken for dead. Every message of the peer starts it anew.
+    /// How often a flight is repeated before the peer is taken for dead. Every message of the peer starts it anew,
+    /// and in DTLS 1.3 its application data.
     pub limit: u32,
     /// How long a peer that has acknowledged all that it was sent may take for its answer, before it is taken for dead
     /// (DTLS 1.3, where nothing is repeated then).

@@ -44,6 +44,7 @@ impl Connection {
         match (opened.content_type, &self.state) {
             (Some(ContentType::ApplicationData), State::Connected(_)) if number.epoch >= APPLICATION_EPOCH => {
                 self.stats.application_records_received += 1;
+                self.handshake.flight.hear();
                 return Some(opened.text).filter(|text| !text.is_empty());
             }
             // With the keys of the handshake, nobody but the peer can have sent it, and it must not.

@@ -256,6 +256,11 @@ impl Flight {
         }
     }
 
+    /// The peer sends, so it lives. Whether it has the flight is not known: only its keys, which are those of before, are.
+    pub(crate) const fn hear(&mut self) {
+        self.retransmissions = 0;
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Expiry {
         match &mut self.state {
             State::Waiting { retransmit } => {

@@ -175,6 +175,32 @@ fn a_handshake_survives_the_loss_of_any_one_datagram() {
     }
 }
 
+/// Not every peer acknowledges a last flight again whose acknowledgement was lost: whoever sends data lives.
+#[test]
+fn a_peer_that_sends_data_is_not_dead_though_its_acknowledgements_are_lost() {
+    for (talks, end) in [(true, None), (false, Some(CloseReason::TimedOut))] {
+        let mut pair = pair(1);
+        let mut is_answered = false;
+        let mut lose = |to, datagram: Vec<u8>| {
+            is_answered |= to == Z && datagram[0] & 0xE0 == 0x20;
+            if to == A && is_answered { vec![] } else { vec![datagram] }
+        };
+        pair.run(LIMIT, &mut lose);
+        assert_eq!(pair.connected, [true; 2]);
+        for _ in 0..30 {
+            if talks {
+                let record = pair.protect(Z, b"alive").unwrap();
+                pair.deliver(A, &record);
+            }
+            pair.advance();
+            pair.exchange(&mut lose);
+        }
+        assert_eq!(pair.closed[A], end);
+        let repeated = pair.peers[A].stats().retransmissions;
+        assert!(if talks { repeated > 10 } else { repeated == 10 }, "{repeated}");
+    }
+}
+
 /// RFC 9147 §7.2: only what was not acknowledged is sent again.
 #[test]
 fn what_was_acknowledged_is_not_sent_again() {
