@@ -75,7 +75,9 @@ fn held<P: Peer>(make: impl Fn(Instant) -> [P; 2]) -> f64 {
 
 fn main() {
     let mut rows = Vec::new();
-    for (what, uses) in [("a data channel", Use { has_media: false }), ("audio, video and a data channel", Use { has_media: true })] {
+    for (what, uses) in
+        [("a data channel", Use { has_media: false }), ("audio, video and a data channel", Use { has_media: true })]
+    {
         let ours = held(|now| ours::pair(uses, now));
         let peers: [(_, &dyn Fn() -> f64); 2] = [
             ("str0m 0.25", &|| held(|now| str0m_peer::pair(uses, now))),
@@ -311,7 +313,8 @@ mod rtc_peer {
             Rtc { connection, side, is_open: false, timeout: now }
         });
         let [a, z] = pair.each_mut().map(|peer| &mut peer.connection);
-        a.create_data_channel("chat", Some(RTCDataChannelInit { ordered: true, ..Default::default() })).expect("a channel");
+        a.create_data_channel("chat", Some(RTCDataChannelInit { ordered: true, ..Default::default() }))
+            .expect("a channel");
         if uses.has_media {
             for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
                 a.add_transceiver_from_kind(kind, None).expect("a transceiver");
