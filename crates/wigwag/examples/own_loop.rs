@@ -28,6 +28,8 @@ const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// No sleep is longer: the other thread's signals wait in a channel that does not wake this loop. (A loop on mio, epoll or
 /// an async runtime would be woken, and sleep as long as `poll_timeout` says.)
 const SLEEP_MAX: Duration = Duration::from_millis(20);
+/// No more datagrams are taken before it is asked what shall be sent: a peer that never stops must not keep us from answering.
+const BURST_MAX: usize = 64;
 
 /// What travels over your own signalling: a WebSocket, HTTP, a piece of paper.
 enum Signal {
@@ -84,14 +86,18 @@ fn run(name: &str, calls: bool, to: &Sender<Signal>, from: &Receiver<Signal>) ->
         }
         let wait = peer.poll_timeout(now).map_or(SLEEP_MAX, |at| at.saturating_duration_since(now));
         socket.set_read_timeout(Some(wait.clamp(SLEEP_MIN, SLEEP_MAX)))?;
-        // Where packets come in bursts, read on without blocking until there are no more, and give the socket a large
-        // receive buffer: what overflows it is lost, and sent again.
-        match socket.recv_from(&mut buffer) {
-            Ok((len, remote)) => {
-                peer.handle_input(Datagram::udp(local, remote, &mut buffer[..len]), Instant::now());
+        // Sleep until the first one comes, then take those that wait behind it: packets come in bursts, and what overflows
+        // the socket's buffer is lost. (The crate `socket2` makes that buffer larger, where the system allows it.)
+        socket.set_nonblocking(false)?;
+        for _ in 0..BURST_MAX {
+            match socket.recv_from(&mut buffer) {
+                Ok((len, remote)) => {
+                    peer.handle_input(Datagram::udp(local, remote, &mut buffer[..len]), Instant::now());
+                }
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => break,
+                Err(error) => return Err(error.into()),
             }
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => {}
-            Err(error) => return Err(error.into()),
+            socket.set_nonblocking(true)?;
         }
     }
 }
