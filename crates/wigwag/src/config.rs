@@ -50,8 +50,9 @@ pub struct Config {
     /// Who decides how much of the data channels may be on its way (SCTP's congestion control). By default RFC 9260's rules;
     /// `Cubic` is for fast paths, `Bbr` for long ones that lose packets though nothing is full.
     pub sctp_congestion_control: CongestionControl,
-    /// How many received bytes, not yet polled, the data channels hold before they make the peer wait; 4 MiB by default. A
-    /// message counts with about 100 bytes more than it has.
+    /// How many received bytes, not yet polled, the data channels hold before they make the peer wait; 4 MiB by default, and never
+    /// less than four of the longest messages that [`negotiation`](field@Self::negotiation) takes. A message counts with about 100
+    /// bytes more than it has.
     pub receive_buffer: usize,
     /// How many bytes `send` takes, of all channels together, before it refuses; 4 MiB by default. A message counts with
     /// about 100 bytes more than it has.

@@ -48,6 +48,9 @@ pub struct IceCandidate {
 
 impl IceCandidate {
     /// A candidate of the connection's one transport.
+    ///
+    /// If your signalling carries a browser's `sdpMid`, `sdpMLineIndex` and `usernameFragment`, set these too: what belongs to another
+    /// description, or to a section without a transport of its own, is then not tried in vain.
     pub fn new(candidate: impl Into<String>) -> Self {
         Self { candidate: candidate.into(), ..Self::default() }
     }

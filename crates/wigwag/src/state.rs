@@ -33,9 +33,11 @@ pub enum IceConnectionState {
     New,
     /// Pairs are being checked.
     Checking,
-    /// A pair works; others are still checked.
+    /// A pair works; others are still checked, or awaited. A call is as good in this state as in the next: browsers that do not
+    /// trickle do not say that their candidates were all, and it lasts.
     Connected,
-    /// A pair is chosen.
+    /// A pair is chosen, the peer has told its last candidate (`add_ice_candidate(None)`, or `a=end-of-candidates`), and nothing is
+    /// left to try.
     Completed,
     /// The peer does not answer just now.
     Disconnected,

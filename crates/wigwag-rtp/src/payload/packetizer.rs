@@ -11,7 +11,7 @@ use std::time::Instant;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Frame {
-    /// 0 to 127.
+    /// 0 to 127, one that the receiver knows: what we receive may have another number for the same codec.
     pub payload_type: u8,
     /// When it is to be played, in ticks of the payload type's clock.
     pub rtp_time: u32,

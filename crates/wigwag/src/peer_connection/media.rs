@@ -93,7 +93,8 @@ impl PeerConnection {
         Ok(())
     }
 
-    /// Queues a packet of media. Its payload type is one of those negotiated.
+    /// Queues a packet of media. Its payload type is one of those negotiated
+    /// ([`send_codecs`](field@crate::jsep::MediaParameters::send_codecs)).
     ///
     /// # Errors
     /// Nothing is sent on this transceiver now, frames were written on it before, the payload type was not negotiated, or
@@ -105,7 +106,8 @@ impl PeerConnection {
         self.media.write(id, packet, &mut self.transport.secured.rtp)
     }
 
-    /// Cuts a frame into packets and queues them, all or none. Its payload type is one of those negotiated, of Opus or VP8.
+    /// Cuts a frame into packets and queues them, all or none. Its payload type is one of those negotiated
+    /// ([`send_codecs`](field@crate::jsep::MediaParameters::send_codecs)), of Opus or VP8.
     ///
     /// The first of `write_packet` and `write_frame` that is taken decides what this transceiver sends from then on.
     ///

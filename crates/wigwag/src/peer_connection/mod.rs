@@ -256,12 +256,19 @@ impl PeerConnection {
 
     // ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// W3C `close`: the peer is told, then [`Event::Closed`] comes, then nothing more.
+    /// W3C `close`: the peer is told, then [`Event::Closed`] comes, then nothing more. Keep polling until it does.
+    ///
+    /// A peer of wigwag closes with [`CloseReason::Peer`]. In a browser the data channels close at once (before that Chromium's tell
+    /// an error, "User-Initiated Abort", as when another browser closes), and so does the `RTCDtlsTransport`, which is what to
+    /// watch in a call without them; `connectionState` stays `connected` until ICE misses us, for about 7 s in Chromium.
     pub fn close(&mut self) {
         self.begin_end(CloseReason::Local);
     }
 
-    /// How many datagrams of one size the driver can hand to the kernel at once; at least 1.
+    /// How many datagrams of one size the driver can hand to the kernel at once; 1 at first, and at least.
+    ///
+    /// If it is more, [`poll_transmit`](Self::poll_transmit) fills `out` with several, to be cut by
+    /// [`segment_size`](field@Transmit::segment_size).
     pub fn set_max_segments(&mut self, max_segments: usize) {
         self.transport.set_max_segments(max_segments.max(1));
     }
