@@ -7,7 +7,7 @@ use super::signaling::{SdpType, SignalingState};
 #[non_exhaustive]
 pub enum Error {
     /// W3C `InvalidStateError`: not now.
-    #[error("{operation} is not possible in the signaling state {state}")]
+    #[error("{operation} is not possible in the signaling state {state}: {}", state.meaning())]
     InvalidState {
         /// What was asked for.
         operation: &'static str,

@@ -391,9 +391,14 @@ impl Jsep {
     }
 
     fn after(&self, side: Side, kind: SdpType) -> Result<SignalingState, Error> {
-        let operation = match side {
-            Side::Local => "set_local_description",
-            Side::Remote => "set_remote_description",
+        let operation = match (side, kind) {
+            (_, SdpType::Rollback) => "rollback",
+            (Side::Local, SdpType::Offer) => "set_local_description (offer)",
+            (Side::Local, SdpType::Pranswer) => "set_local_description (pranswer)",
+            (Side::Local, SdpType::Answer) => "set_local_description (answer)",
+            (Side::Remote, SdpType::Offer) => "set_remote_description (offer)",
+            (Side::Remote, SdpType::Pranswer) => "set_remote_description (pranswer)",
+            (Side::Remote, SdpType::Answer) => "set_remote_description (answer)",
         };
         self.signaling.after(side, kind).ok_or_else(|| self.invalid_state(operation))
     }

@@ -80,6 +80,18 @@ pub(super) enum Side {
 }
 
 impl SignalingState {
+    /// What it says to whoever asked for something that it does not allow.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Stable => "no offer waits for an answer",
+            Self::HaveLocalOffer => "our offer waits for the peer's answer, or to be rolled back",
+            Self::HaveRemoteOffer => "the peer's offer waits for our answer, or to be rolled back",
+            Self::HaveLocalPranswer => "our final answer is still to come",
+            Self::HaveRemotePranswer => "the peer's final answer is still to come",
+            Self::Closed => "the connection is closed",
+        }
+    }
+
     /// The state after a description was set, if it may be set.
     pub(super) const fn after(self, side: Side, kind: SdpType) -> Option<Self> {
         use SdpType::{Answer, Offer, Pranswer, Rollback};

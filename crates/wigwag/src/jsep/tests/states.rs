@@ -59,10 +59,14 @@ fn what_the_state_does_not_allow_is_refused_and_changes_nothing() {
     let mut a = Peer::new('A');
     a.jsep.want_data_channels();
     let error = a.jsep.create_answer(&a.local).expect_err("no offer").to_string();
-    assert_eq!(error, "create_answer is not possible in the signaling state stable");
+    assert_eq!(error, "create_answer is not possible in the signaling state stable: no offer waits for an answer");
     assert!(a.jsep.rollback().is_err());
     let offer = a.jsep.create_offer(&a.local).expect("an offer");
-    assert!(a.jsep.set_remote_description(SdpType::Answer, offer.clone()).is_err());
+    let error = a.jsep.set_remote_description(SdpType::Answer, offer.clone()).expect_err("no offer").to_string();
+    assert_eq!(
+        error,
+        "set_remote_description (answer) is not possible in the signaling state stable: no offer waits for an answer"
+    );
     assert!(a.jsep.set_local_description(SdpType::Answer, offer.clone()).is_err());
     a.jsep.set_local_description(SdpType::Offer, offer).expect("made last");
     a.jsep.close();
