@@ -199,6 +199,10 @@ impl Agent {
             () if stats.unauthenticated_responses > 0 || stats.unauthenticated_requests > 0 => {
                 "messages had a wrong password: do both sides have the credentials of this session?".into()
             }
+            // They were authentic: this is the driver's doing, not a stranger's.
+            () if stats.unknown_local_address > 0 && stats.checks_received == 0 => {
+                "checks came to an address that is none of ours: is each datagram handed in with the address it came to?".into()
+            }
             () if stats.checks_sent == 0 => format!("no check could be sent: does any local address reach {remotes}?"),
             () if stats.responses_received == 0 && stats.errors_received == 0 && stats.checks_received > 0 => {
                 format!("the peer's checks come in, and ours are not answered: is UDP to {remotes} blocked?")

@@ -1,10 +1,12 @@
 //! What the agent tells of its decisions.
 
-use crate::script::Script;
+use crate::script::{Script, remote};
 use crate::{ROLES, acquainted, are, strangers};
 use expect_test::expect;
+use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag_ice::{Kind, RemoteAddress, RemoteCandidate, Role, State};
+use wigwag_sansio::Datagram;
 use wigwag_sim::{A, Z};
 
 const S: Duration = Duration::from_secs(1);
@@ -85,6 +87,20 @@ fn advice_goes_by_what_was_seen() {
     script.agent.add_remote_candidate(RemoteCandidate::udp("1", 1, name, Kind::Host)).unwrap();
     script.answer(&[], 60 * S);
     assert!(script.agent.failure().unwrap().advice.contains("names"));
+
+    let mut script = Script::new(Role::Controlling);
+    script.signal(0);
+    let unspecified = SocketAddr::from(([0, 0, 0, 0], 1000));
+    for _ in 0..60 {
+        let mut bytes = script.request().bytes();
+        script.agent.handle_input(Datagram::udp(unspecified, remote(0), &mut bytes), script.now);
+        script.answer(&[], S);
+    }
+    let advice = script.agent.failure().unwrap().advice.clone();
+    assert_eq!(
+        advice,
+        "checks came to an address that is none of ours: is each datagram handed in with the address it came to?"
+    );
 }
 
 #[test]
