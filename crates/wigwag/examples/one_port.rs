@@ -18,8 +18,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use wigwag::{
-    Config, ConnectionId, DataChannelInit, Datagram, Endpoint, EndpointConfig, EndpointEvent, Event, Seed,
-    SessionDescription, WallClock,
+    Config, ConnectionId, ConnectionState, DataChannelInit, Datagram, Endpoint, EndpointConfig, EndpointEvent, Event,
+    PeerConnection, Seed, SessionDescription, WallClock,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -27,6 +27,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const CLIENTS: usize = 3;
 const SLEEP_MIN: Duration = Duration::from_millis(1);
 const SLEEP_MAX: Duration = Duration::from_millis(20);
+/// No more datagrams are taken before it is asked what shall be sent.
+const BURST_MAX: usize = 64;
 
 /// An endpoint with its socket. The same for one peer and for a hundred thousand.
 struct Node {
@@ -68,15 +70,20 @@ impl Node {
         }
         let wait = self.endpoint.poll_timeout(now).map_or(SLEEP_MAX, |at| at.saturating_duration_since(now));
         self.socket.set_read_timeout(Some(wait.clamp(SLEEP_MIN, SLEEP_MAX)))?;
-        match self.socket.recv_from(&mut self.buffer) {
-            Ok((len, remote)) => {
-                let datagram = Datagram::udp(self.local, remote, &mut self.buffer[..len]);
-                self.endpoint.handle_input(datagram, Instant::now());
-                Ok(())
+        // Sleep until the first one comes, then take those that wait behind it: what overflows the socket's buffer is lost.
+        self.socket.set_nonblocking(false)?;
+        for _ in 0..BURST_MAX {
+            match self.socket.recv_from(&mut self.buffer) {
+                Ok((len, remote)) => {
+                    let datagram = Datagram::udp(self.local, remote, &mut self.buffer[..len]);
+                    self.endpoint.handle_input(datagram, Instant::now());
+                }
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => break,
+                Err(error) => return Err(error.into()),
             }
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => Ok(()),
-            Err(error) => Err(error.into()),
+            self.socket.set_nonblocking(true)?;
         }
+        Ok(())
     }
 }
 
@@ -103,18 +110,32 @@ fn serve(calls: &Receiver<Call>) -> Result<()> {
         while let Ok((offer, reply)) = calls.try_recv() {
             let id = node.connect()?;
             let connection = node.endpoint.connection_mut(id).ok_or("just created")?;
-            connection.set_remote_description(offer)?;
-            let answer = connection.create_answer()?;
-            connection.set_local_description(answer)?;
-            // Our one address is in the description by now: no candidate has to follow it.
-            reply.send(connection.local_description().ok_or("just set")?)?;
+            match answer(connection, offer) {
+                // The client may be gone already: then the connection fails later.
+                Ok(answer) => _ = reply.send(answer),
+                // One client's nonsense is not the end of the others.
+                Err(error) => {
+                    println!("server: refused {id}: {error}");
+                    node.endpoint.remove(id);
+                    gone += 1;
+                }
+            }
         }
         node.turn(|endpoint, id, event| {
             match event {
                 Event::Message { channel, data, is_binary } => {
                     served += 1;
                     let connection = endpoint.connection_mut(id).ok_or("it has just spoken")?;
-                    connection.send(channel, data, is_binary)?;
+                    // A client that takes nothing while it sends has a full buffer one day: it can wait for `Event::Writable`, or go.
+                    if connection.send(channel, data, is_binary).is_err() {
+                        connection.close();
+                    }
+                }
+                // A client that vanishes says no goodbye: this is the last that is told of it, unless ICE is restarted.
+                Event::ConnectionStateChanged(ConnectionState::Failed) => {
+                    println!("server: {id} has failed");
+                    endpoint.remove(id);
+                    gone += 1;
                 }
                 // Its place is free again, and the id names nothing any more.
                 Event::Closed(reason) => {
@@ -128,6 +149,14 @@ fn serve(calls: &Receiver<Call>) -> Result<()> {
     }
     println!("server: {served} messages went back, over one port");
     Ok(())
+}
+
+fn answer(connection: &mut PeerConnection, offer: SessionDescription) -> Result<SessionDescription> {
+    connection.set_remote_description(offer)?;
+    let answer = connection.create_answer()?;
+    connection.set_local_description(answer)?;
+    // Our one address is in the description by now: no candidate has to follow it.
+    Ok(connection.local_description().ok_or("just set")?)
 }
 
 fn client(number: usize, call: &Sender<Call>) -> Result<()> {

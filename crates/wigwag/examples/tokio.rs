@@ -27,6 +27,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// A connection that owes nothing sleeps until something arrives; any long time will do.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
+/// No more datagrams are taken before it is asked what shall be sent.
+const BURST_MAX: usize = 64;
 
 /// What travels over your own signalling.
 enum Signal {
@@ -83,6 +85,11 @@ async fn run(name: &str, calls: bool, to: UnboundedSender<Signal>, mut from: Unb
             received = socket.recv_from(&mut buffer) => {
                 let (len, remote) = received?;
                 peer.handle_input(Datagram::udp(local, remote, &mut buffer[..len]), Instant::now());
+                // What waits behind it is taken now: what overflows the socket's buffer is lost.
+                for _ in 1..BURST_MAX {
+                    let Ok((len, remote)) = socket.try_recv_from(&mut buffer) else { break };
+                    peer.handle_input(Datagram::udp(local, remote, &mut buffer[..len]), Instant::now());
+                }
             }
             // Once the other task is gone there are no signals, but a goodbye may still be on its way.
             Some(signal) = from.recv() => handle_signal(&mut peer, signal, &to)?,

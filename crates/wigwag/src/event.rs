@@ -107,7 +107,7 @@ pub enum Event {
     MediaWritable(TransceiverId),
     /// The peer reported when packets of ours arrived, for congestion control.
     TransportFeedback(Vec<rtp::Reported>),
-    /// The connection is over. The last event.
+    /// The connection is over. The last event. (A peer that vanishes without a goodbye is told as [`ConnectionState::Failed`].)
     Closed(CloseReason),
 }
 
