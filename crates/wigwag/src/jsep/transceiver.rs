@@ -87,6 +87,15 @@ pub struct MediaParameters {
     pub remote_track_id: Option<String>,
 }
 
+impl MediaParameters {
+    /// As what to send back that which came with this payload type: the same codec, which may have another number where the
+    /// peer receives it. `None` if the peer does not take it, or nothing comes with that number.
+    pub fn send_codec_for(&self, received: u8) -> Option<&NegotiatedCodec> {
+        let received = self.receive_codecs.iter().find(|codec| codec.payload_type == received)?;
+        self.send_codecs.iter().find(|codec| codec.index == received.index)
+    }
+}
+
 /// A codec that both sides know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -393,6 +393,19 @@ fn variants_of_a_codec_are_codecs_of_their_own() {
 }
 
 #[test]
+fn what_comes_goes_back_under_the_number_that_the_peer_has_for_it() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let id = a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    z.set_remote(a.describe());
+    let answer = z.describe().to_string();
+    let answer = answer.replace("SAVPF 111 0", "SAVPF 0 120").replace(":111 ", ":120 ");
+    a.set_remote(SessionDescription::parse(&answer).expect("a description"));
+    let agreed = a.transceiver(id).negotiated.as_ref().expect("an agreement");
+    let back = |received| agreed.send_codec_for(received).map(|codec| codec.payload_type);
+    assert_eq!([111, 0, 120, 1].map(back), [Some(120), Some(0), None, None]);
+}
+
+#[test]
 fn numbers_agreed_upon_are_kept_when_we_offer() {
     let mut a = Peer::new('A');
     a.add(MediaKind::Audio, Direction::Sendrecv, 1);
