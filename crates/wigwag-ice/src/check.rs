@@ -326,8 +326,26 @@ impl Agent {
                 PairState::Frozen | PairState::Waiting | PairState::Succeeded | PairState::Failed => true,
             });
             if is_alive == Some(false) {
-                self.fail_pair(id, "not answered");
+                self.give_up(id, now);
             }
+        }
+    }
+
+    /// A check was not answered. If it was to nominate a pair that has answered others meanwhile, the pair is nominated anew: it
+    /// works, as its consent says.
+    fn give_up(&mut self, id: PairId, now: Instant) {
+        let is_working = self.list.update(id, |pair| {
+            let is_nominating =
+                matches!(&pair.state, PairState::InProgress(check) if check.request.purpose == Purpose::Nomination);
+            let is_working = is_nominating && pair.is_valid(now);
+            if is_working {
+                pair.state = PairState::Succeeded;
+            }
+            is_working
+        });
+        match is_working {
+            Some(true) => self.nomination_failed(id),
+            Some(false) | None => self.fail_pair(id, "not answered"),
         }
     }
 

@@ -27,7 +27,12 @@ fn lived(seed: u64) -> World<Peer> {
         }
     }
     end_of_candidates(&mut world);
-    world.run_for(120 * S);
+    world.run_for(20 * S);
+    // Six questions for consent that are lost in a row are the end, and with more loss that happens to one of some thousand.
+    world.links(A, Z, |link| {
+        link.loss(2.0);
+    });
+    world.run_for(100 * S);
     // At that moment consent may be in doubt: some of it was lost.
     world.run_until(|world| are(world, State::Completed), 30 * S);
     world

@@ -286,6 +286,23 @@ fn loss_delay_and_duplication_only_delay() {
     }
 }
 
+/// The path works, as consent says: only the nomination had no luck.
+#[test]
+fn a_nomination_of_which_everything_is_lost_is_made_again() {
+    let mut world = acquainted(1, ROLES);
+    let mut lost = 0;
+    world.link(A, Z).drop_if(move |passing| {
+        let is_nomination = dissect(passing.payload) == "check USE-CANDIDATE";
+        lost += u32::from(is_nomination);
+        is_nomination && lost <= 7
+    });
+    world.run_until(|world| are(world, State::Completed), 45 * S);
+    for host in [A, Z] {
+        assert!(!world[host].events.contains(&Event::StateChanged(State::Failed)));
+    }
+    assert!(is_mirrored(&world));
+}
+
 #[test]
 fn closing_ends_everything() {
     let mut world = acquainted(1, ROLES);
