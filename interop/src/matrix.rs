@@ -73,7 +73,7 @@ impl Matrix {
 
     /// A counterparty with whom nothing could be tried.
     pub(crate) fn skip(&mut self, counterparty: &'static str, why: &str) {
-        println!("skipped: {counterparty}: {why}");
+        println!("not tried: {counterparty}: {why}");
         self.begin(counterparty, SKIPPED.to_owned());
         self.skipped += 1;
     }
