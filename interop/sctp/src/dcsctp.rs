@@ -114,10 +114,6 @@ impl End for Dcsctp {
         Some((message.stream_id.0, message.payload.into()))
     }
 
-    fn buffered_amount(&mut self, stream: u16) -> usize {
-        self.socket.buffered_amount(StreamId(stream))
-    }
-
     fn reset(&mut self, stream: u16, now: Instant) {
         self.advance(now);
         self.socket.reset_streams(&[StreamId(stream)]).expect("an association");

@@ -63,6 +63,11 @@ macro_rules! stack {
                     }
                 }
 
+                fn buffered_amount(&mut self, stream: u16) -> usize {
+                    self.open(stream);
+                    self.association().stream(stream).expect("a stream").buffered_amount().expect("a stream")
+                }
+
                 fn poll_events(&mut self) {
                     let Some((handle, association)) = &mut self.association else { return };
                     let reset: fn(&Event) -> Option<u16> = $reset;
@@ -176,11 +181,6 @@ macro_rules! stack {
                         }
                     }
                     None
-                }
-
-                fn buffered_amount(&mut self, stream: u16) -> usize {
-                    self.open(stream);
-                    self.association().stream(stream).expect("a stream").buffered_amount().expect("a stream")
                 }
 
                 fn reset(&mut self, stream: u16, now: Instant) {

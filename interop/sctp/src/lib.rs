@@ -98,8 +98,6 @@ pub trait End {
     fn send(&mut self, stream: u16, data: &Bytes, how: How, now: Instant) -> bool;
     /// The next message that has arrived, with its stream.
     fn poll_message(&mut self) -> Option<(u16, Bytes)>;
-    /// How much waits to be sent.
-    fn buffered_amount(&mut self, stream: u16) -> usize;
     /// Resets our direction of a stream (RFC 6525).
     fn reset(&mut self, stream: u16, now: Instant);
     /// Which streams the peer has reset, since this was last asked.

@@ -7,7 +7,8 @@ use wigwag_sctp::{Association, Config, Event, Reliability, SendError, SendOption
 
 pub(crate) struct Ours {
     association: Association,
-    options: Options,
+    /// A packet without a checksum has left.
+    has_left_unchecked: bool,
     messages: VecDeque<(u16, Bytes)>,
     resets: Vec<u16>,
     state: State,
@@ -22,7 +23,7 @@ impl Ours {
         (config.zero_checksum, config.interleaving) = (options.zero_checksum, options.interleaving);
         Self {
             association: Association::new(config, Seed::for_test(seed)),
-            options,
+            has_left_unchecked: false,
             messages: VecDeque::new(),
             resets: Vec::new(),
             state: State::Connecting,
@@ -62,7 +63,9 @@ impl End for Ours {
     }
 
     fn poll_packet(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
         let has_written = self.association.poll_packet(now, MTU, out);
+        self.has_left_unchecked |= out.get(start..).and_then(|packet| packet.get(8..12)) == Some(&[0; 4][..]);
         self.poll_events();
         has_written
     }
@@ -85,10 +88,6 @@ impl End for Ours {
         self.messages.pop_front()
     }
 
-    fn buffered_amount(&mut self, stream: u16) -> usize {
-        self.association.buffered_amount(stream)
-    }
-
     fn reset(&mut self, stream: u16, _: Instant) {
         self.association.reset_stream(stream).expect("a stream that can be reset");
     }
@@ -107,6 +106,6 @@ impl End for Ours {
     }
 
     fn agreed(&self) -> Options {
-        Options { interleaving: self.association.is_interleaving(), zero_checksum: self.options.zero_checksum }
+        Options { interleaving: self.association.is_interleaving(), zero_checksum: self.has_left_unchecked }
     }
 }
