@@ -37,11 +37,13 @@ impl Buffers {
     pub(crate) fn prepare(&mut self, count: usize, len: usize) {
         self.len = self.len.max(len);
         let len = self.len;
-        let count = (self.capacity_max - self.capacity).checked_div(len).map_or(0, |room| count.min(room));
+        let room = self.capacity_max.saturating_sub(self.capacity);
+        let count = room.checked_div(len).map_or(0, |room| count.min(room));
         self.spare.reserve(self.lent + count);
         for _ in 0..count {
-            self.capacity += len;
-            self.spare.push(Vec::with_capacity(len));
+            let bytes = Vec::with_capacity(len);
+            self.capacity += bytes.capacity();
+            self.spare.push(bytes);
         }
     }
 

@@ -23,6 +23,10 @@ impl MediaKeys {
         matches!(self, Self::None)
     }
 
+    pub(super) const fn is_unused(&self) -> bool {
+        matches!(self, Self::Exported(_))
+    }
+
     /// What protects media, made if it was not needed before.
     pub(super) fn context(&mut self) -> Option<&mut Context> {
         if let Self::Exported(keys) = self {

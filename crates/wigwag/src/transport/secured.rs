@@ -50,13 +50,13 @@ impl Secured {
         has_written
     }
 
-    /// Whether there is something to protect, or keys that nobody uses would be made into a context.
-    fn owes_media(&self, now: Instant) -> bool {
-        self.rtp.poll_timeout(now).is_some_and(|at| at <= now)
+    /// Whether nothing was to be protected yet, and nothing is: keys that nobody uses need no context.
+    fn has_no_media(&self, now: Instant) -> bool {
+        self.media_keys.is_unused() && self.rtp.poll_timeout(now).is_none_or(|at| at > now)
     }
 
     pub(super) fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
-        if !self.owes_media(now) {
+        if self.has_no_media(now) {
             return false;
         }
         let Some(srtp) = self.media_keys.context() else { return false };
@@ -68,7 +68,7 @@ impl Secured {
     }
 
     fn append_media(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
-        if !self.owes_media(now) {
+        if self.has_no_media(now) {
             return false;
         }
         let Some(srtp) = self.media_keys.context() else { return false };
