@@ -1,7 +1,7 @@
 //! How wolfSSL is built, from the sources that a crate carries. It is under the GPL: nothing of it is in the repository, and
 //! nothing of ours is linked with it but a small program of the tests.
 
-use crate::{Error, Tally, fetch, process};
+use crate::{Error, Tally, fetch};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -71,5 +71,5 @@ pub(super) fn install(is_dry: bool) -> Result<Tally, Error> {
     fs::rename(built, &folder)?;
     fs::remove_dir_all(&work)?;
     println!("built:     {}", folder.display());
-    Ok(Tally::of(process::find("cc").is_some()))
+    Ok(Tally::of(true))
 }
