@@ -5,9 +5,11 @@
 
 use super::aead::{Algorithm, NONCE_LEN, TAG_LEN};
 use super::kx::{CIPHERTEXT_LEN, Curve, ENCAPSULATION_KEY_LEN, SharedSecret};
-use super::signature::{PrivateKey, SignatureScheme, VerifyingKey};
+use super::signature::{PrivateKey, SignatureScheme, Signed, VerifyingKey};
+use crate::HashAlgorithm;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, UnparsedPublicKey, X25519};
+use aws_lc_rs::digest::{Digest, SHA256, SHA384, SHA512};
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
@@ -141,12 +143,17 @@ impl KeyPair {
         &self,
         _key: &PrivateKey,
         scheme: SignatureScheme,
-        message: &[u8],
+        signed: Signed<'_>,
         _rng: &mut Rng,
     ) -> Option<Vec<u8>> {
+        let message = signed.message;
         match self {
             Self::Ecdsa(pair, theirs) if *theirs == scheme => {
-                pair.sign(&SystemRandom::new(), message).ok().map(|signature| signature.as_ref().to_vec())
+                let signature = match digest(scheme, signed) {
+                    Some(digest) => pair.sign_digest(&digest),
+                    None => pair.sign(&SystemRandom::new(), message),
+                };
+                signature.ok().map(|signature| signature.as_ref().to_vec())
             }
             Self::Ed25519(pair) if scheme == SignatureScheme::Ed25519 => {
                 pair.try_sign(message).ok().map(|signature| signature.as_ref().to_vec())
@@ -176,10 +183,26 @@ fn encoding(scheme: SignatureScheme) -> Option<&'static dyn RsaEncoding> {
     })
 }
 
-/// Whether the key's owner has signed the message so.
-pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
+/// The hash that ECDSA signs, where there is one.
+fn digest(scheme: SignatureScheme, signed: Signed<'_>) -> Option<Digest> {
+    let algorithm = scheme.ecdsa_hash()?;
+    let digest_algorithm = match algorithm {
+        HashAlgorithm::Sha256 => &SHA256,
+        HashAlgorithm::Sha384 => &SHA384,
+        HashAlgorithm::Sha512 => &SHA512,
+    };
+    Digest::import_less_safe(signed.hash(algorithm)?, digest_algorithm).ok()
+}
+
+/// Whether the key's owner has signed it so.
+pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, signed: Signed<'_>, signature: &[u8]) -> bool {
     let is_signed = |algorithm: &'static dyn VerificationAlgorithm, key: &[u8]| {
-        signature::UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
+        let key = signature::UnparsedPublicKey::new(algorithm, key);
+        let is_verified = match digest(scheme, signed) {
+            Some(digest) => key.verify_digest(&digest, signature),
+            None => key.verify(signed.message, signature),
+        };
+        is_verified.is_ok()
     };
     match (key, scheme) {
         (VerifyingKey::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {

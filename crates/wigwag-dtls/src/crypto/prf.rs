@@ -7,35 +7,35 @@ use sha2::{Sha256, Sha384, Sha512};
 
 /// Fills `out` with `PRF(secret, label, seed)`, where the seed comes in parts.
 pub(crate) fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let parts: Vec<&[u8]> = std::iter::once(label).chain(seed.iter().copied()).collect();
+    let mut labelled = Vec::with_capacity(label.len() + seed.iter().map(|part| part.len()).sum::<usize>());
+    labelled.extend_from_slice(label);
+    seed.iter().for_each(|part| labelled.extend_from_slice(part));
     match hash {
-        HashAlgorithm::Sha256 => p_hash::<Hmac<Sha256>>(secret, &parts, out),
-        HashAlgorithm::Sha384 => p_hash::<Hmac<Sha384>>(secret, &parts, out),
-        HashAlgorithm::Sha512 => p_hash::<Hmac<Sha512>>(secret, &parts, out),
+        HashAlgorithm::Sha256 => p_hash::<Hmac<Sha256>>(secret, &labelled, out),
+        HashAlgorithm::Sha384 => p_hash::<Hmac<Sha384>>(secret, &labelled, out),
+        HashAlgorithm::Sha512 => p_hash::<Hmac<Sha512>>(secret, &labelled, out),
     }
 }
 
 /// RFC 5246 §5: "P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + …
 /// A(0) = seed, A(i) = HMAC_hash(secret, A(i-1)) … PRF(secret, label, seed) = P_<hash>(secret, label + seed)"
-fn p_hash<M: KeyInit + Mac + Clone>(secret: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+fn p_hash<M: KeyInit + Mac + Clone>(secret: &[u8], seed: &[u8], out: &mut [u8]) {
     // The secret is mixed in once: each hash starts from a copy.
     let keyed = <M as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of every length");
-    let mut a: Option<CtOutput<M>> = None;
-    for chunk in out.chunks_mut(M::output_size()) {
-        let next = match &a {
-            None => hmac(&keyed, &[], seed),
-            Some(a) => hmac(&keyed, a.as_bytes(), &[]),
-        };
-        let block = hmac(&keyed, next.as_bytes(), seed);
+    let mut a = hmac(&keyed, &[seed]);
+    let mut chunks = out.chunks_mut(M::output_size()).peekable();
+    while let Some(chunk) = chunks.next() {
+        let block = hmac(&keyed, &[a.as_bytes(), seed]);
         chunk.iter_mut().zip(block.as_bytes()).for_each(|(to, from)| *to = *from);
-        a = Some(next);
+        if chunks.peek().is_some() {
+            a = hmac(&keyed, &[a.as_bytes()]);
+        }
     }
 }
 
 /// Wiped when dropped.
-fn hmac<M: Mac + Clone>(keyed: &M, before: &[u8], parts: &[&[u8]]) -> CtOutput<M> {
+fn hmac<M: Mac + Clone>(keyed: &M, parts: &[&[u8]]) -> CtOutput<M> {
     let mut mac = keyed.clone();
-    mac.update(before);
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize()
 }

@@ -1,19 +1,21 @@
 //! The ciphers, curves and signatures of RustCrypto: the backend without features, a function of our seed to the last byte.
 
 use super::aead::{Algorithm, NONCE_LEN, TAG_LEN};
+use super::hash;
 use super::kx::{Curve, SharedSecret};
 use super::random::Randomness;
-use super::signature::{PrivateKey, SignatureScheme, VerifyingKey};
+use super::signature::{PrivateKey, SignatureScheme, Signed, VerifyingKey};
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use ml_kem::kem::{Decapsulate, KeyExport};
 use ml_kem::{MlKem768, ml_kem_768};
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use p256::ecdsa::signature::{RandomizedSigner, SignatureEncoding, Signer, Verifier};
 use p256::elliptic_curve::point::AffineCoordinates;
 use rsa::{pkcs1v15, pss};
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha2::{Sha256, Sha384, Sha512};
+use std::borrow::Cow;
 use wigwag_sansio::Rng;
 use zeroize::Zeroizing;
 
@@ -166,23 +168,29 @@ impl KeyPair {
         &self,
         key: &PrivateKey,
         scheme: SignatureScheme,
-        message: &[u8],
+        signed: Signed<'_>,
         rng: &mut Rng,
     ) -> Option<Vec<u8>> {
         match (key, scheme) {
             (PrivateKey::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
-                let signature: p256::ecdsa::DerSignature = key.try_sign(message).ok()?;
+                let signature: p256::ecdsa::DerSignature = key.sign_prehash(&ecdsa_hash(scheme, signed)?).ok()?;
                 Some(signature.as_bytes().to_vec())
             }
             (PrivateKey::P384(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
-                let signature: p384::ecdsa::DerSignature = key.try_sign(message).ok()?;
+                let signature: p384::ecdsa::DerSignature = key.sign_prehash(&ecdsa_hash(scheme, signed)?).ok()?;
                 Some(signature.as_bytes().to_vec())
             }
-            (PrivateKey::Ed25519(key), SignatureScheme::Ed25519) => Some(key.try_sign(message).ok()?.to_vec()),
-            (PrivateKey::Rsa(key), _) => sign_rsa(key, scheme, message, rng),
+            (PrivateKey::Ed25519(key), SignatureScheme::Ed25519) => Some(key.try_sign(signed.message).ok()?.to_vec()),
+            (PrivateKey::Rsa(key), _) => sign_rsa(key, scheme, signed.message, rng),
             (PrivateKey::P256(_) | PrivateKey::P384(_) | PrivateKey::Ed25519(_), _) => None,
         }
     }
+}
+
+/// What ECDSA signs; `None` for what is not of ECDSA.
+fn ecdsa_hash<'a>(scheme: SignatureScheme, signed: Signed<'a>) -> Option<Cow<'a, [u8]>> {
+    let algorithm = scheme.ecdsa_hash()?;
+    Some(signed.hash(algorithm).map_or_else(|| hash::hash(algorithm, signed.message).into(), Cow::Borrowed))
 }
 
 fn sign_rsa(key: &rsa::PrivateKey, scheme: SignatureScheme, message: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
@@ -204,12 +212,8 @@ fn sign_rsa(key: &rsa::PrivateKey, scheme: SignatureScheme, message: &[u8], rng:
 }
 
 /// Whether the key's owner has signed the message so.
-pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
-    let hash = || match scheme {
-        SignatureScheme::EcdsaSecp256r1Sha256 => Some(Sha256::digest(message).to_vec()),
-        SignatureScheme::EcdsaSecp384r1Sha384 => Some(Sha384::digest(message).to_vec()),
-        _ => None,
-    };
+pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, signed: Signed<'_>, signature: &[u8]) -> bool {
+    let (hash, message) = (|| ecdsa_hash(scheme, signed), signed.message);
     match key {
         VerifyingKey::P256(key) => p256::ecdsa::DerSignature::from_bytes(signature)
             .is_ok_and(|der| hash().is_some_and(|hash| key.verify_prehash(&hash, &der).is_ok())),

@@ -7,7 +7,7 @@ pub(super) use private_key::PrivateKey;
 pub(crate) use private_key::SigningKey;
 pub(crate) use public_key::VerifyingKey;
 
-use crate::Version;
+use crate::{HashAlgorithm, Version};
 
 /// A signature algorithm with its hash (RFC 8446 §4.2.3; DTLS 1.2 has the same numbers for them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,7 +33,43 @@ pub enum SignatureScheme {
     RsaPkcs1Sha512,
 }
 
+/// What is signed.
+#[derive(Clone, Copy)]
+pub(crate) struct Signed<'a> {
+    pub(crate) message: &'a [u8],
+    /// The message's hash, where there is one: it need not be hashed again by who signs with the same.
+    pub(crate) hash: Option<(HashAlgorithm, &'a [u8])>,
+}
+
+impl<'a> Signed<'a> {
+    /// The hash that is there, if it is this one.
+    pub(in crate::crypto) fn hash(self, algorithm: HashAlgorithm) -> Option<&'a [u8]> {
+        self.hash.filter(|(theirs, _)| *theirs == algorithm).map(|(_, hash)| hash)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Signed<'a> {
+    fn from(message: &'a [u8]) -> Self {
+        Self { message, hash: None }
+    }
+}
+
 impl SignatureScheme {
+    /// The hash that a signature of ECDSA is of.
+    pub(in crate::crypto) const fn ecdsa_hash(self) -> Option<HashAlgorithm> {
+        match self {
+            Self::EcdsaSecp256r1Sha256 => Some(HashAlgorithm::Sha256),
+            Self::EcdsaSecp384r1Sha384 => Some(HashAlgorithm::Sha384),
+            Self::Ed25519
+            | Self::RsaPssRsaeSha256
+            | Self::RsaPssRsaeSha384
+            | Self::RsaPssRsaeSha512
+            | Self::RsaPkcs1Sha256
+            | Self::RsaPkcs1Sha384
+            | Self::RsaPkcs1Sha512 => None,
+        }
+    }
+
     /// All that are verified and made, the preferred one first.
     pub const ALL: &'static [Self] = &[
         Self::EcdsaSecp256r1Sha256,

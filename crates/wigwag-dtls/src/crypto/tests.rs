@@ -5,9 +5,9 @@ use super::backend::EcdhKey;
 use super::hash;
 use super::kx::Curve;
 use super::prf::prf;
-use super::signature::SignatureScheme;
 #[cfg(not(feature = "aws-lc-rs"))]
 use super::signature::{PrivateKey, SigningKey, VerifyingKey};
+use super::signature::{SignatureScheme, Signed};
 use super::x509;
 use crate::{Certificate, CipherSuite, HashAlgorithm, Version};
 use serde_json::Value;
@@ -82,7 +82,7 @@ fn signatures_are_those_of_rfc_6979() {
     let secret = bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
     let key = SigningKey::new(PrivateKey::P256(p256::ecdsa::SigningKey::from_slice(&secret).unwrap())).unwrap();
     let scheme = SignatureScheme::EcdsaSecp256r1Sha256;
-    let signature = key.sign(scheme, b"sample", &mut Rng::new(Seed::for_test(1))).unwrap();
+    let signature = key.sign(scheme, b"sample"[..].into(), &mut Rng::new(Seed::for_test(1))).unwrap();
     let r = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716";
     let s = "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
     assert_eq!(signature, bytes(&format!("3046022100{r}022100{s}")));
@@ -120,17 +120,17 @@ fn each_scheme_verifies_what_openssl_has_signed_and_nothing_else() {
     for ((certificate, scheme, signature), version) in signatures.iter().flat_map(|of| VERSIONS.map(|v| (of, v))) {
         let public = x509::public_key(certificate.der()).unwrap();
         let is_for = version == Version::Dtls12 || public.schemes().contains(scheme);
-        assert_eq!(public.verify(version, *scheme, b"sample", signature), is_for, "{scheme:?} {version:?}");
-        assert!(!public.verify(version, *scheme, b"simple", signature), "{scheme:?}");
+        assert_eq!(public.verify(version, *scheme, b"sample"[..].into(), signature), is_for, "{scheme:?} {version:?}");
+        assert!(!public.verify(version, *scheme, b"simple"[..].into(), signature), "{scheme:?}");
         let mut flipped = signature.clone();
         flipped[signature.len() / 2] ^= 1;
-        assert!(!public.verify(version, *scheme, b"sample", &flipped), "{scheme:?}");
+        assert!(!public.verify(version, *scheme, b"sample"[..].into(), &flipped), "{scheme:?}");
         let longer = [&signature[..], &[0]].concat();
         for wrong in [&signature[..signature.len() - 1], &[], &longer] {
-            assert!(!public.verify(version, *scheme, b"sample", wrong), "{scheme:?}");
+            assert!(!public.verify(version, *scheme, b"sample"[..].into(), wrong), "{scheme:?}");
         }
         for other in SignatureScheme::ALL.iter().filter(|other| *other != scheme) {
-            assert!(!public.verify(version, *other, b"sample", signature), "{scheme:?} as {other:?}");
+            assert!(!public.verify(version, *other, b"sample"[..].into(), signature), "{scheme:?} as {other:?}");
         }
     }
 }
@@ -141,10 +141,32 @@ fn each_scheme_signs_what_it_verifies_and_no_other_key_does() {
     for (certificate, scheme, _) in signatures() {
         let (key, public) = (certificate.key(), x509::public_key(certificate.der()).unwrap());
         for each in SignatureScheme::ALL {
-            let signature = key.sign(*each, b"sample", &mut rng);
+            let signature = key.sign(*each, b"sample"[..].into(), &mut rng);
             assert_eq!(signature.is_some(), key.schemes().contains(each), "{scheme:?}");
-            let is_verified = |signature: Vec<u8>| VERSIONS.map(|v| public.verify(v, *each, b"sample", &signature));
+            let is_verified =
+                |signature: Vec<u8>| VERSIONS.map(|v| public.verify(v, *each, b"sample"[..].into(), &signature));
             assert!(signature.is_none_or(|signature| is_verified(signature) == [true; 2]), "{scheme:?}");
+        }
+    }
+}
+
+#[test]
+fn a_hash_that_is_there_already_is_signed_and_verified_as_its_message_is() {
+    let mut rng = Rng::new(Seed::for_test(1));
+    let message = b"sample";
+    for (certificate, scheme, signature) in signatures() {
+        let (key, public) = (certificate.key(), x509::public_key(certificate.der()).unwrap());
+        for algorithm in [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512] {
+            let hash = hash::hash(algorithm, message);
+            let signed = Signed { message, hash: Some((algorithm, &hash)) };
+            assert!(public.verify(Version::Dtls12, scheme, signed, &signature), "{scheme:?} {algorithm:?}");
+            let ours = key.sign(key.schemes()[0], signed, &mut rng).unwrap();
+            assert!(public.verify(Version::Dtls12, key.schemes()[0], message[..].into(), &ours), "{scheme:?}");
+            // What is believed of a hash is the hash.
+            let other = hash::hash(algorithm, b"simple");
+            let forged = Signed { message, hash: Some((algorithm, &other)) };
+            let is_hashed = scheme.ecdsa_hash() == Some(algorithm);
+            assert_eq!(public.verify(Version::Dtls12, scheme, forged, &signature), !is_hashed, "{scheme:?}");
         }
     }
 }

@@ -92,6 +92,8 @@ pub(crate) struct Flight {
     items: Vec<Item>,
     /// What was in the records that may still be acknowledged.
     records: BTreeMap<RecordNumber, Vec<Part>>,
+    /// Whether records may be acknowledged: in 1.2 none is.
+    has_acks: bool,
     state: State,
     is_last: bool,
     backoff: Backoff,
@@ -113,6 +115,7 @@ impl Flight {
         Self {
             items: Vec::new(),
             records: BTreeMap::new(),
+            has_acks: true,
             state: State::Idle,
             is_last: false,
             backoff: Backoff::new(config.initial, config.max),
@@ -142,6 +145,12 @@ impl Flight {
             State::Sending { .. } => {}
             State::Idle | State::Waiting { .. } | State::Acknowledged { .. } | State::Kept => self.send(),
         }
+    }
+
+    /// The version is 1.2.
+    pub(crate) fn become_dtls12(&mut self) {
+        self.has_acks = false;
+        self.records.clear();
     }
 
     /// Nothing is owed any more.
@@ -329,7 +338,9 @@ impl Flight {
                     (next, offset) = (next + 1, 0);
                 }
             }
-            self.remember(number, parts);
+            if self.has_acks {
+                self.remember(number, parts);
+            }
         }
         let has_written = out.len() > start;
         if has_written {

@@ -94,13 +94,26 @@ impl Message {
 
 /// A message with its header, as of one fragment.
 pub(crate) fn whole(message_type: HandshakeType, message_seq: u16, body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER_LEN + body.len());
+    written(message_type, message_seq, HEADER_LEN + body.len(), |out| out.extend_from_slice(body))
+}
+
+/// A message whose body is what `write` appends, as of one fragment. It is expected to be so long, and may be longer.
+pub(crate) fn written(
+    message_type: HandshakeType,
+    message_seq: u16,
+    len: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(len);
     bytes.push(message_type.0);
-    let len = u32::try_from(body.len()).unwrap_or_default().to_be_bytes();
-    bytes.extend(len.into_iter().skip(1));
+    bytes.extend_from_slice(&[0; 3]);
     put_u16(&mut bytes, message_seq);
     bytes.extend_from_slice(&[0; 3]);
-    put_vec(&mut bytes, Length::U24, |out| out.extend_from_slice(body));
+    put_vec(&mut bytes, Length::U24, write);
+    if let Some((header, _)) = bytes.split_first_chunk_mut::<HEADER_LEN>() {
+        let [_, len_a, len_b, len_c, .., fragment_a, fragment_b, fragment_c] = header;
+        (*len_a, *len_b, *len_c) = (*fragment_a, *fragment_b, *fragment_c);
+    }
     bytes
 }
 
@@ -123,16 +136,26 @@ pub(crate) enum FragmentDiscard {
 #[derive(Debug)]
 struct Partial {
     message: Message,
-    /// A bit for each byte of the body.
+    /// A bit for each byte of the body; none if all of it came at once.
     has: Vec<u64>,
     missing: usize,
 }
 
 impl Partial {
     fn new(epoch: u16, fragment: &Fragment<'_>) -> Self {
-        let body_len = fragment.message_len;
-        let bytes = whole(fragment.message_type, fragment.message_seq, &vec![0; body_len]);
-        Self { message: Message { epoch, bytes }, has: vec![0; body_len.div_ceil(64)], missing: body_len }
+        let (body_len, len) = (fragment.message_len, HEADER_LEN + fragment.message_len);
+        let bytes = written(fragment.message_type, fragment.message_seq, len, |out| {
+            out.extend_from_slice(if fragment.is_whole() { fragment.bytes } else { &[] });
+            out.resize(len, 0);
+        });
+        let message = Message { epoch, bytes };
+        // The usual case: a whole message at once.
+        if fragment.is_whole() {
+            return Self { message, has: Vec::new(), missing: 0 };
+        }
+        let mut partial = Self { message, has: vec![0; body_len.div_ceil(64)], missing: body_len };
+        partial.fill(fragment);
+        partial
     }
 
     /// Whether they are of the same message: its type, its length, and every byte that both have.
@@ -141,22 +164,12 @@ impl Partial {
         self.message.message_type() == fragment.message_type
             && held.len() == fragment.message_len
             && held.iter().enumerate().skip(fragment.offset).zip(fragment.bytes).all(|((position, held), byte)| {
-                let has = self.has.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 == 1);
-                !has || held == byte
+                let has = || self.has.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 == 1);
+                held == byte || self.missing > 0 && !has()
             })
     }
 
     fn fill(&mut self, fragment: &Fragment<'_>) {
-        // The usual case: a whole message at once.
-        if let Some((_, body)) = self.message.bytes.split_at_mut_checked(HEADER_LEN)
-            && body.len() == self.missing
-            && body.len() == fragment.bytes.len()
-        {
-            body.copy_from_slice(fragment.bytes);
-            self.has.fill(u64::MAX);
-            self.missing = 0;
-            return;
-        }
         let body = self.message.bytes.iter_mut().skip(HEADER_LEN + fragment.offset);
         for (position, (to, from)) in (fragment.offset..).zip(body.zip(fragment.bytes)) {
             let Some(word) = self.has.get_mut(position / 64) else { return };
@@ -238,7 +251,7 @@ impl Reassembly {
         // who forged one fragment in time would otherwise be believed for ever.
         self.partials.remove(&seq);
         self.make_room(seq, fragment.message_len)?;
-        self.partials.entry(seq).or_insert_with(|| Partial::new(epoch, fragment)).fill(fragment);
+        self.partials.insert(seq, Partial::new(epoch, fragment));
         if contradicts { Err(FragmentDiscard::Contradicting) } else { Ok(()) }
     }
 

@@ -30,6 +30,8 @@ use zeroize::Zeroizing;
 /// How many messages each side sends in a handshake of 1.2 (RFC 6347 §4.2.4, figure 1, without those of resumption). In 1.3
 /// none is kept.
 const PEER_MESSAGES_MAX: usize = 5;
+/// Few of ours are longer, those that are being the certificate's.
+const MESSAGE_LEN: usize = 256;
 /// How long ours are together but for the certificate: hellos, key shares, signatures.
 const OTHER_MESSAGES_LEN_MAX: usize = 4096;
 
@@ -115,10 +117,8 @@ impl Handshake {
     /// RFC 6347 §4.2.2: "The first message each side transmits in each handshake always has message_seq = 0. Whenever each
     /// new message is generated, the message_seq value is incremented by one."
     fn message(&mut self, message_type: HandshakeType, write: impl FnOnce(&Config, &mut Vec<u8>)) -> Vec<u8> {
-        let mut body = Vec::new();
-        write(&self.config, &mut body);
         let seq = u16::try_from(self.next_message_seq).unwrap_or(u16::MAX);
-        let bytes = fragment::whole(message_type, seq, &body);
+        let bytes = fragment::written(message_type, seq, MESSAGE_LEN, |out| write(&self.config, out));
         self.next_message_seq = self.next_message_seq.saturating_add(1);
         bytes
     }
@@ -201,8 +201,21 @@ impl Handshake {
 
     /// Signs with the key of our certificate, or of somebody who keeps it.
     pub(crate) fn sign(&mut self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, Failure> {
-        let signature = self.config.certificate.key().sign(scheme, message, &mut self.rng);
-        signature.ok_or(Failure::refused(AlertDescription::InternalError, "our certificate's key does not sign"))
+        let signature = self.config.certificate.key().sign(scheme, message.into(), &mut self.rng);
+        signature.ok_or(does_not_sign())
+    }
+
+    /// The same of all messages so far, in 1.2.
+    pub(crate) fn sign_messages(&mut self, scheme: SignatureScheme) -> Result<Vec<u8>, Failure> {
+        let hash = self.transcript.running();
+        let signed = self.transcript.signed(hash.as_ref());
+        self.config.certificate.key().sign(scheme, signed, &mut self.rng).ok_or(does_not_sign())
+    }
+
+    /// Whether this is the peer's signature of all messages so far, in 1.2.
+    pub(crate) fn verify_messages(&self, key: &VerifyingKey, scheme: SignatureScheme, signature: &[u8]) -> bool {
+        let hash = self.transcript.running();
+        key.verify(Version::Dtls12, scheme, self.transcript.signed(hash.as_ref()), signature)
     }
 
     /// Bytes held.
@@ -231,6 +244,10 @@ impl Handshake {
         self.received.clear();
         self.transcript = Transcript::default();
     }
+}
+
+fn does_not_sign() -> Failure {
+    Failure::refused(AlertDescription::InternalError, "our certificate's key does not sign")
 }
 
 impl Message {

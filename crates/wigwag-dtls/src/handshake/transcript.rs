@@ -3,10 +3,14 @@
 use super::fragment::HEADER_LEN;
 use crate::HashAlgorithm;
 use crate::crypto::hash::{self, Running};
+use crate::crypto::signature::Signed;
 use crate::message::HandshakeType;
 
 /// msg_type and length: what of a message's header counts in 1.3.
 const SHORT_HEADER_LEN: usize = 4;
+
+/// How long the messages of 1.2 are together, unless certificates are long.
+const MESSAGES_LEN: usize = 2048;
 
 /// Before the version is known, the messages are kept as bytes, and in 1.2 also beside their hash: a signature may be made with
 /// another than the PRF's. A handshake is a few kilobytes, and its messages are limited. In 1.3 there is one hash.
@@ -51,6 +55,7 @@ impl Transcript {
         if let Self::Messages(bytes) = self {
             let mut hash = Running::new(algorithm);
             hash.update(bytes);
+            bytes.reserve(MESSAGES_LEN);
             *self = Self::Hashed { messages: std::mem::take(bytes), hash };
         }
     }
@@ -93,6 +98,19 @@ impl Transcript {
             Self::Messages(messages) | Self::Hashed { messages, .. } => messages,
             Self::Hash(_) => &[],
         }
+    }
+
+    /// The hash so far, if there is one already, and which it is.
+    pub(crate) fn running(&self) -> Option<(HashAlgorithm, Vec<u8>)> {
+        match self {
+            Self::Messages(_) => None,
+            Self::Hashed { hash, .. } | Self::Hash(hash) => Some((hash.algorithm(), hash.value())),
+        }
+    }
+
+    /// The messages of a handshake of 1.2, to be signed, with the hash of them that [`running`](Self::running) tells.
+    pub(crate) fn signed<'a>(&'a self, hash: Option<&'a (HashAlgorithm, Vec<u8>)>) -> Signed<'a> {
+        Signed { message: self.bytes(), hash: hash.map(|(algorithm, hash)| (*algorithm, &**hash)) }
     }
 
     /// The hash so far, by the algorithm that the version's and cipher suite's choice has told, or by any before it.

@@ -30,6 +30,7 @@ pub(crate) fn answer(
     handshake.acks.clear();
     handshake.transcript.add(message.bytes());
     handshake.transcript.become_dtls12(answer.cipher_suite.hash());
+    handshake.flight.become_dtls12();
     handshake.negotiated.cipher_suite = Some(answer.cipher_suite);
     handshake.negotiated.srtp_profile = answer.srtp_profile;
     let hellos = Hellos { cipher_suite: answer.cipher_suite, client_random, server_random: answer.random };
@@ -75,7 +76,7 @@ impl ExpectServerKeyExchange {
         let scheme = handshake.accept(Version::Dtls12, &self.server_key, exchange.scheme)?;
         let Hellos { client_random, server_random, .. } = &self.hellos;
         let signed = ServerKeyExchange::signed(client_random, server_random, exchange.group, exchange.public_key);
-        if !self.server_key.verify(Version::Dtls12, scheme, &signed, exchange.signature) {
+        if !self.server_key.verify(Version::Dtls12, scheme, (&*signed).into(), exchange.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the server's signature is wrong"));
         }
         handshake.negotiated.group = Some(group);
@@ -149,8 +150,7 @@ impl ExpectServerHelloDone {
         let secrets = key_schedule::Secrets::new(&secret, &session_hash, self.hellos);
         handshake.log_key(|| secrets.key_log_line());
         if let Some(scheme) = self.signs_with {
-            let signed = handshake.transcript.bytes().to_vec();
-            let signature = handshake.sign(scheme, &signed)?;
+            let signature = handshake.sign_messages(scheme)?;
             handshake.send(HandshakeType::CERTIFICATE_VERIFY, |_, out| {
                 CertificateVerify { scheme: scheme.wire(), signature: &signature }.encode(out);
             });

@@ -36,6 +36,7 @@ pub(crate) fn answer(hello: &ClientHello<'_>, message: &Message, handshake: &mut
     let selection = Selection::new(hello, &handshake.config)?;
     handshake.transcript.add(message.bytes());
     handshake.transcript.become_dtls12(selection.cipher_suite.hash());
+    handshake.flight.become_dtls12();
     handshake.negotiated.cipher_suite = Some(selection.cipher_suite);
     handshake.negotiated.group = Some(selection.group);
     handshake.negotiated.srtp_profile = selection.srtp_profile;
@@ -150,7 +151,7 @@ impl ExpectCertificateVerify {
     pub(super) fn handle(self, message: &Message, handshake: &mut Handshake) -> Result<Next, Failure> {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, 0)?)?;
         let scheme = handshake.accept(Version::Dtls12, &self.client_key, verify.scheme)?;
-        if !self.client_key.verify(Version::Dtls12, scheme, handshake.transcript.bytes(), verify.signature) {
+        if !handshake.verify_messages(&self.client_key, scheme, verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the client's signature is wrong"));
         }
         handshake.transcript.add(message.bytes());

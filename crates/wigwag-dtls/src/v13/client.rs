@@ -189,7 +189,7 @@ impl ExpectCertificateVerify {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, HANDSHAKE_EPOCH)?)?;
         let scheme = handshake.accept(Version::Dtls13, &self.server_key, verify.scheme)?;
         let signed = signed_content(Role::Server, &handshake.transcript.hash(self.hellos.hash()));
-        if !self.server_key.verify(Version::Dtls13, scheme, &signed, verify.signature) {
+        if !self.server_key.verify(Version::Dtls13, scheme, (&*signed).into(), verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the server's signature is wrong"));
         }
         handshake.transcript.add(message.bytes());

@@ -179,7 +179,7 @@ impl ExpectCertificateVerify {
         let verify = CertificateVerify::decode(message.expect(HandshakeType::CERTIFICATE_VERIFY, HANDSHAKE_EPOCH)?)?;
         let scheme = handshake.accept(Version::Dtls13, &self.client_key, verify.scheme)?;
         let signed = signed_content(Role::Client, &handshake.transcript.hash(self.hellos.hash()));
-        if !self.client_key.verify(Version::Dtls13, scheme, &signed, verify.signature) {
+        if !self.client_key.verify(Version::Dtls13, scheme, (&*signed).into(), verify.signature) {
             return Err(Failure::refused(AlertDescription::DecryptError, "the client's signature is wrong"));
         }
         handshake.transcript.add(message.bytes());

@@ -1,6 +1,6 @@
 //! Private keys: ours, or behind a signer of the user's.
 
-use super::{SignatureScheme, VerifyingKey};
+use super::{SignatureScheme, Signed, VerifyingKey};
 use crate::Version;
 use crate::certificate::Signer;
 use crate::codec::Numbers;
@@ -132,11 +132,11 @@ impl SigningKey {
     }
 
     /// Signs; `None` if the key is not for this scheme, or the user's signer refuses.
-    pub(crate) fn sign(&self, scheme: SignatureScheme, message: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
+    pub(crate) fn sign(&self, scheme: SignatureScheme, signed: Signed<'_>, rng: &mut Rng) -> Option<Vec<u8>> {
         match self {
-            Self::Own { key, pair, .. } => pair.sign(key, scheme, message, rng),
+            Self::Own { key, pair, .. } => pair.sign(key, scheme, signed, rng),
             Self::External { signer, public } => {
-                public.schemes().contains(&scheme).then(|| signer.sign(scheme, message)).flatten()
+                public.schemes().contains(&scheme).then(|| signer.sign(scheme, signed.message)).flatten()
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Public keys: those of peers.
 
-use super::SignatureScheme;
+use super::{SignatureScheme, Signed};
 use crate::Version;
 use crate::crypto::backend;
 use p256::pkcs8::DecodePublicKey;
@@ -71,9 +71,9 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether this is its signature of the message.
+    /// Whether this is its signature.
     #[must_use]
-    pub(crate) fn verify(&self, version: Version, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> bool {
-        self.can_sign(version, scheme) && backend::verify(self, scheme, message, signature)
+    pub(crate) fn verify(&self, version: Version, scheme: SignatureScheme, of: Signed<'_>, signature: &[u8]) -> bool {
+        self.can_sign(version, scheme) && backend::verify(self, scheme, of, signature)
     }
 }
