@@ -17,6 +17,9 @@ const DATA: [u8; 1200] = [7; 1200];
 /// The longest datagram.
 const MTU: usize = 1400;
 
+/// The groups of both versions.
+const CURVES: [Group; 3] = [Group::X25519, Group::Secp256r1, Group::Secp384r1];
+
 /// Two ends that are connected.
 trait Pair {
     /// A record from the client to the server.
@@ -26,11 +29,13 @@ trait Pair {
 pub(crate) fn rows() -> Vec<Row<'static>> {
     let mut rows = Vec::new();
     for version in [Version::Dtls12, Version::Dtls13] {
-        for group in [Group::X25519, Group::Secp256r1] {
+        for group in CURVES {
             rows.push(handshake(version, group, dimpl::NAME, dimpl::Setup::new(version, group)));
         }
     }
-    for group in [Group::X25519, Group::Secp256r1] {
+    let x25519 = dimpl::Setup::new(Version::Dtls13, Group::X25519);
+    rows.push(handshake(Version::Dtls13, Group::X25519MlKem768, dimpl::NAME_X25519, x25519));
+    for group in CURVES {
         rows.push(handshake(Version::Dtls12, group, openssl::NAME, openssl::Setup::new(group)));
     }
     // Its curve cannot be told: it takes the client's first, which is X25519.

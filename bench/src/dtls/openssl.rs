@@ -61,6 +61,7 @@ impl Setup {
     pub(super) fn new(group: Group) -> Self {
         let group = match group {
             Group::Secp256r1 => "P-256",
+            Group::Secp384r1 => "P-384",
             _ => "X25519:P-256",
         };
         Self { contexts: [(); 2].map(|()| context(group).expect("a configuration")) }
