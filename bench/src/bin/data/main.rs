@@ -24,13 +24,18 @@ struct Row {
 }
 
 /// Measures SCTP alone and the whole stack, or what is named: `sctp`, `loopback`. `--run STACK LENGTH BYTES` carries so much
-/// once, for whoever counts.
+/// once over SCTP alone, and `--loop STACK LENGTH` is one turn of the whole stack: for profilers.
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if let [option, stack, length, bytes] = arguments.as_slice()
         && option == "--run"
     {
         return sctp::run(stack, length.parse().expect("a length"), bytes.parse().expect("a number of bytes"));
+    }
+    if let [option, stack, length] = arguments.as_slice()
+        && option == "--loop"
+    {
+        return loopback::run(stack, length.parse().expect("a length"));
     }
     let (options, parts): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|argument| argument.starts_with('-'));
     let is_wanted = |part: &str| parts.iter().all(|named| named == "data" || named == part);
@@ -50,7 +55,7 @@ fn main() {
 impl Row {
     fn print(self) -> Self {
         let Self { work, unit, ours, peer, peer_name, .. } = &self;
-        println!("{work:52} {ours:9.1} {unit:12} {peer_name:12} {peer:9.1}   ratio {:.2}", ours / peer);
+        println!("{work:52} {ours:9.1} {unit:12} {peer_name:24} {peer:9.1}   ratio {:.2}", ours / peer);
         self
     }
 

@@ -64,6 +64,16 @@ fn measure<P: Peer>(len: usize) -> [f64; 2] {
     })
 }
 
+/// A turn of one stack, whose figures are printed.
+pub(crate) fn run(stack: &str, len: usize) {
+    let [throughput, time] = match stack {
+        "ours" => measure::<ours::Ours>(len),
+        "rtc" => measure::<rtc::Rtc>(len),
+        _ => panic!("no stack is called {stack}"),
+    };
+    println!("{throughput:.1} MB/s, {time:.2} CPU-s/GB");
+}
+
 pub(crate) fn rows() -> Vec<Row> {
     MESSAGES.into_iter().flat_map(|(len, name)| row(len, name)).map(Row::print).collect()
 }

@@ -1,12 +1,13 @@
 //! dcsctp, which would make a dump of each packet for its log, whether that is on or not: here it asks first.
 
-use super::{End, MTU, STREAM, WINDOW};
+use super::{Checksum, End, MTU, STREAM, WINDOW};
 use bytes::Bytes;
-use dcsctp_unlogged::api::{DcSctpSocket, Message, Options, PpId, SendOptions, SocketEvent, SocketTime, StreamId};
+use dcsctp_unlogged::api::{
+    DcSctpSocket, Message, Options, PpId, SendOptions, SocketEvent, SocketTime, StreamId,
+    ZERO_CHECKSUM_ALTERNATE_ERROR_DETECTION_METHOD_LOWER_LAYER_DTLS,
+};
 use std::collections::VecDeque;
 use std::time::Instant;
-
-pub(super) const NAME: &str = "dcsctp";
 
 pub(super) struct Dcsctp {
     socket: Box<dyn DcSctpSocket>,
@@ -35,8 +36,12 @@ impl Dcsctp {
 impl End for Dcsctp {
     type Packet = Vec<u8>;
 
-    fn new(is_client: bool, now: Instant) -> Self {
-        let options = Options { mtu: MTU, max_receiver_window_buffer_size: WINDOW as usize, ..Options::default() };
+    fn new(is_client: bool, checksum: Checksum, now: Instant) -> Self {
+        let mut options = Options { mtu: MTU, max_receiver_window_buffer_size: WINDOW as usize, ..Options::default() };
+        if checksum == Checksum::Zero {
+            options.zero_checksum_alternate_error_detection_method =
+                ZERO_CHECKSUM_ALTERNATE_ERROR_DETECTION_METHOD_LOWER_LAYER_DTLS;
+        }
         let mut socket = dcsctp_unlogged::new_socket("peer", &options);
         if is_client {
             socket.connect();

@@ -1,12 +1,10 @@
 //! wigwag-sctp.
 
-use super::{End, MTU, STREAM, WINDOW};
+use super::{Checksum, End, MTU, STREAM, WINDOW};
 use bytes::Bytes;
 use std::time::Instant;
 use wigwag_sansio::Seed;
 use wigwag_sctp::{Association, Config, Event, SendOptions, State};
-
-pub(super) const NAME: &str = "ours";
 
 pub(super) struct Ours {
     association: Association,
@@ -16,9 +14,10 @@ pub(super) struct Ours {
 impl End for Ours {
     type Packet = Vec<u8>;
 
-    fn new(is_client: bool, _: Instant) -> Self {
+    fn new(is_client: bool, checksum: Checksum, _: Instant) -> Self {
         let mut config = Config::default();
         config.mtu = MTU;
+        config.zero_checksum = checksum == Checksum::Zero;
         (config.receive_window, config.receive_window_max) = (WINDOW, WINDOW);
         let mut association = Association::new(config, Seed::for_test(is_client.into()));
         if is_client {

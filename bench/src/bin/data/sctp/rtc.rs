@@ -1,6 +1,6 @@
-//! rtc-sctp.
+//! rtc-sctp, which knows nothing of zero checksums.
 
-use super::{End, MTU, STREAM, WINDOW};
+use super::{Checksum, End, MTU, STREAM, WINDOW};
 use bytes::Bytes;
 use rtc_sctp::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
@@ -11,8 +11,6 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
-
-pub(super) const NAME: &str = "rtc-sctp";
 
 const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
 
@@ -45,7 +43,7 @@ impl Rtc {
 impl End for Rtc {
     type Packet = Bytes;
 
-    fn new(is_client: bool, now: Instant) -> Self {
+    fn new(is_client: bool, _: Checksum, now: Instant) -> Self {
         let transport = Arc::new(TransportConfig::default().with_max_receive_buffer_size(WINDOW));
         let mut config = EndpointConfig::new();
         config.max_payload_size(max_payload_size_for_mtu(MTU as u32));
