@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// The longest packet.
 const MTU: usize = 1188;
-const WINDOW: u32 = 5 << 20;
+const WINDOW: u32 = 256 << 10;
 const STREAM: u16 = 1;
 /// What an application lets wait.
 const BUFFERED_MAX: usize = 1 << 20;
