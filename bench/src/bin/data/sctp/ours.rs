@@ -19,8 +19,6 @@ impl End for Ours {
         config.mtu = MTU;
         config.zero_checksum = checksum == Checksum::Zero;
         (config.receive_window, config.receive_window_max) = (WINDOW, WINDOW);
-        // Four of the longest fit the window.
-        config.message_len_max_receive = WINDOW as usize / 4;
         let mut association = Association::new(config, Seed::for_test(is_client.into()));
         if is_client {
             association.connect();
