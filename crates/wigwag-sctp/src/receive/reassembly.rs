@@ -217,8 +217,11 @@ impl Reassembly {
     }
 
     /// The gap before fragments up to `cumulative` has closed.
+    #[inline]
     pub(crate) fn close_up(&mut self, cumulative: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
-        while let Some((tsn, Fragment { flags, head, ppid, payload, .. })) = self.take_first(cumulative) {
+        while !self.early.is_empty()
+            && let Some((tsn, Fragment { flags, head, ppid, payload, .. })) = self.take_first(cumulative)
+        {
             let Head { stream, ssn, .. } = head;
             let data = Data { flags, tsn: tsn.wire(), stream, ssn, ppid, payload: &payload.bytes };
             let result = self.push_next(&data, inbox, stats);

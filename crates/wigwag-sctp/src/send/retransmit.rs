@@ -401,7 +401,9 @@ impl Transmission {
         self.outstanding.flight_size() < self.window() && self.pacer.is_open(now)
     }
 
-    fn may_resend(&self, now: Instant) -> Option<usize> {
+    /// How much room the first chunk takes that is to be sent again, if it may be.
+    #[inline]
+    pub(crate) fn may_resend(&self, now: Instant) -> Option<usize> {
         let (_, chunk) = self.outstanding.next_lost()?;
         ((self.is_fast_packet_owed || self.fits_path(now)) && self.fits_peer(chunk.len()))
             .then_some(chunk.size(self.outstanding.format()))
