@@ -1,9 +1,10 @@
 //! SCTP alone: both ends in memory, in one thread and in virtual time.
 //!
-//! The work is the same for all: packets of at most 1,188 bytes, a receive window of 1 MiB, up to 1 MiB that waits to be sent (which rtc-sctp counts
-//! with what is in flight, so that a larger window would be one for the others alone). All
-//! make checksums; ours and dcsctp once more without (RFC 9653), as above DTLS. Whatever is owed leaves; up to 16 packets arrive in each direction before the other end is asked again, as a driver
-//! reads them. A packet is one of either direction.
+//! The work is the same for all: packets of at most 1,188 bytes, a receive window of 1 MiB, up to 1 MiB that waits to be sent (which
+//! rtc-sctp counts with what is in flight, so that a larger window would be one for the others alone). All make checksums; ours and
+//! dcsctp once more without (RFC 9653), as above DTLS. Whatever is owed leaves; up to 16 packets arrive in each direction before the
+//! other end is asked again, as a driver reads them. A packet is one of either direction: a stack that acknowledges more often has
+//! cheaper ones, so messages are told too.
 
 mod dcsctp;
 mod ours;
