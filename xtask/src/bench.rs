@@ -3,22 +3,30 @@
 use crate::{Error, Tally, process};
 use serde_json::{Value, json};
 
-/// What can be measured, and in which builds of the program: what encrypts, with each backend, beside peers that are compiled
+/// What can be measured, and in which builds of which program: what encrypts, with each backend, beside peers that are compiled
 /// for it.
-const PARTS: [(&str, &[&str]); 5] = [
+const PARTS: [(&str, &[Build]); 6] = [
     ("sdp", &[PURE]),
     ("stun", &[PURE]),
     ("dtls", &[RUST_CRYPTO, AWS_LC_RS]),
     ("srtp", &[RUST_CRYPTO, AWS_LC_RS]),
+    ("data", &[DATA, DATA_AWS_LC_RS]),
     ("memory", &[MEMORY]),
 ];
 
-// The features of the builds.
-const PURE: &str = "";
-const RUST_CRYPTO: &str = "compiled";
-const AWS_LC_RS: &str = "compiled,aws-lc-rs";
-/// Of a program of its own, which counts.
-const MEMORY: &str = "memory";
+/// A program of the workspace, and its features.
+#[derive(Clone, Copy, PartialEq)]
+struct Build {
+    program: &'static str,
+    features: &'static str,
+}
+
+const PURE: Build = Build { program: "bench", features: "" };
+const RUST_CRYPTO: Build = Build { program: "bench", features: "compiled" };
+const AWS_LC_RS: Build = Build { program: "bench", features: "compiled,aws-lc-rs" };
+const DATA: Build = Build { program: "data", features: "data" };
+const DATA_AWS_LC_RS: Build = Build { program: "data", features: "data,aws-lc-rs" };
+const MEMORY: Build = Build { program: "memory", features: "memory" };
 
 /// Measure wigwag beside other stacks in one run (the program of the workspace in bench/).
 ///
@@ -35,7 +43,7 @@ impl Args {
     pub(crate) fn run(&self, json: bool) -> Result<Tally, Error> {
         let mut rows = Vec::new();
         let mut tally = Tally::default();
-        for build in [PURE, RUST_CRYPTO, AWS_LC_RS, MEMORY] {
+        for build in [PURE, RUST_CRYPTO, AWS_LC_RS, DATA, DATA_AWS_LC_RS, MEMORY] {
             let parts = PARTS.iter().filter(|(name, builds)| self.wants(name) && builds.contains(&build));
             let parts: Vec<_> = parts.map(|(name, _)| *name).collect();
             if !parts.is_empty() {
@@ -54,10 +62,10 @@ impl Args {
 }
 
 /// Runs one build of the program, whose rows come last.
-fn measure(features: &str, parts: &[&str], rows: &mut Vec<Value>) -> Result<Tally, Error> {
+fn measure(build: Build, parts: &[&str], rows: &mut Vec<Value>) -> Result<Tally, Error> {
+    let Build { program, features } = build;
     let manifest = ["run", "--quiet", "--release", "--manifest-path", "bench/Cargo.toml"];
     let mut command = process::cargo_beside(&manifest);
-    let program = if features == MEMORY { "memory" } else { "bench" };
     command.args(["--bin", program, "--features", features, "--", "--json"]).args(parts);
     let status = process::stream(&mut command, |line| match rows_of(line) {
         Some(found) => rows.extend(found),

@@ -64,6 +64,7 @@ pub struct Monotonic(Option<Instant>);
 
 impl Monotonic {
     /// Takes note of `now` and returns it, or the latest seen if that is later.
+    #[inline]
     pub fn advance(&mut self, now: Instant) -> Instant {
         let now = self.latest(now);
         self.0 = Some(now);
@@ -71,6 +72,7 @@ impl Monotonic {
     }
 
     /// `now`, or the latest seen if that is later.
+    #[inline]
     pub fn latest(&self, now: Instant) -> Instant {
         self.0.map_or(now, |seen| seen.max(now))
     }

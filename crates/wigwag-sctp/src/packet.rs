@@ -2,7 +2,7 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
-use crate::wire::{Malformed, Reader, put_u16, put_u32};
+use crate::wire::{Malformed, Reader, put_u32, put_u64};
 use std::ops::Range;
 
 /// Ports, verification tag, checksum.
@@ -61,9 +61,7 @@ pub(crate) fn write(
     write: impl FnOnce(&mut Vec<u8>),
 ) -> bool {
     let start = out.len();
-    put_u16(ports.0, out);
-    put_u16(ports.1, out);
-    put_u32(tag, out);
+    put_u64(u64::from(ports.0) << 48 | u64::from(ports.1) << 32 | u64::from(tag), out);
     put_u32(0, out);
     let header_end = out.len();
     write(out);

@@ -59,9 +59,12 @@ pub(crate) const fn padding(len: usize) -> usize {
 }
 
 /// Appends zeros until what was written since `start` is a multiple of four.
+#[inline]
 pub(crate) fn pad(start: usize, out: &mut Vec<u8>) {
-    let len = out.len().saturating_sub(start);
-    out.resize(out.len().saturating_add(padding(len)), 0);
+    let padding = padding(out.len().saturating_sub(start));
+    if padding > 0 {
+        out.resize(out.len().saturating_add(padding), 0);
+    }
 }
 
 pub(crate) fn put_u16(value: u16, out: &mut Vec<u8>) {

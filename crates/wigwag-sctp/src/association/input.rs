@@ -52,6 +52,8 @@ impl Association {
             kind::INIT => return self.handle_init(&packet, first),
             kind::COOKIE_ECHO if !self.handle_cookie_echo(&packet, first, now) => return,
             kind::COOKIE_ECHO => {}
+            // Nearly all are.
+            kind::DATA | kind::SACK if self.expected_tag() == Some(packet.verification_tag) => {}
             _ if !self.is_for_us(&packet, first) => return,
             _ => {}
         }
@@ -75,6 +77,7 @@ impl Association {
     }
 
     /// The tag that a packet for us carries, once there is one.
+    #[inline]
     fn expected_tag(&self) -> Option<u32> {
         match (&self.phase, &self.block) {
             (_, Some(block)) => Some(block.local_tag),
@@ -123,8 +126,17 @@ impl Association {
     }
 
     fn handle_chunk(&mut self, chunk: RawChunk<'_>, now: Instant) -> Next {
+        if chunk.kind != kind::DATA {
+            return self.handle_other_chunk(chunk, now);
+        }
+        self.handle_data(chunk);
+        if let Phase::Ended = self.phase { Next::Stop } else { Next::Continue }
+    }
+
+    /// By itself, so that data need not make room for what the others need.
+    #[inline(never)]
+    fn handle_other_chunk(&mut self, chunk: RawChunk<'_>, now: Instant) -> Next {
         match chunk.kind {
-            kind::DATA => self.handle_data(chunk),
             kind::SACK => self.handle_sack(chunk, now),
             kind::HEARTBEAT => self.handle_heartbeat(chunk),
             kind::HEARTBEAT_ACK => self.handle_heartbeat_ack(chunk, now),

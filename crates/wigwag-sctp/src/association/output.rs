@@ -116,8 +116,8 @@ impl Association {
             return write_probe(ports, block, rng, now, out);
         }
         // What was cut for a larger packet than is now allowed goes as it is, if it may at all.
-        let data_size = block.transmission.next_size(now, queue).filter(|_| carries_data);
-        let largest = data_size.map_or(0, |size| HEADER_LEN + size + padding(size));
+        let resend_size = block.transmission.may_resend(now).filter(|_| carries_data);
+        let largest = resend_size.map_or(0, |size| HEADER_LEN + size + padding(size));
         let end = out.len() + limit.min(largest.max(*mtu));
         // What has no use of a longer packet is not lost with one.
         let control_end = out.len() + limit.min(config.mtu);
@@ -128,19 +128,23 @@ impl Association {
             let start = out.len();
             block.write_control(control_end, out);
             write_shutdown_chunks(phase, block, config, now, control_end, out);
-            let goes_along = block.reception.has_news() && (out.len() > start || data_size.is_some());
-            let fits_both = |size: usize| out.len() + SACK_HEADER_LEN + size + padding(size) <= end;
-            if block.reception.owes_sack() || goes_along && data_size.is_none_or(fits_both) {
+            let goes_along = |out: &Vec<u8>| match block.transmission.next_size(now, queue).filter(|_| carries_data) {
+                Some(size) => out.len() + SACK_HEADER_LEN + size + padding(size) <= end,
+                None => out.len() > start,
+            };
+            if block.reception.owes_sack() || block.reception.has_news() && goes_along(out) {
                 block.reception.write_sack(control_end, inbox, out);
             }
             if !carries_data {
                 return;
             }
-            let attempt = Attempt::new(block.transmission.rto().current(), config.rto_max);
-            let is_quiet = block.is_quiet(queue);
-            block.reconfig.begin(queue, block.transmission.last_tsn(), is_quiet, || attempt);
+            if block.reconfig.is_busy(queue) {
+                let attempt = Attempt::new(block.transmission.rto().current(), config.rto_max);
+                let is_quiet = block.is_quiet(queue);
+                block.reconfig.begin(queue, block.transmission.last_tsn(), is_quiet, || attempt);
+                block.write_reconfig(now, control_end, out);
+            }
             block.transmission.hold(block.reconfig.is_holding());
-            block.write_reconfig(now, control_end, out);
             if block.heartbeat.is_owed() && out.len() + HEARTBEAT_LEN <= control_end {
                 let info = HeartbeatInfo { nonce: rng.u64() };
                 write_heartbeat(info, out);
@@ -167,6 +171,7 @@ fn write_probe(ports: (u16, u16), block: &mut ControlBlock, rng: &mut Rng, now: 
 }
 
 impl ControlBlock {
+    #[inline]
     fn write_control(&mut self, end: usize, out: &mut Vec<u8>) {
         if self.is_cookie_ack_owed && out.len() + CHUNK_HEADER_LEN <= end {
             write_cookie_ack(out);
@@ -182,6 +187,7 @@ impl ControlBlock {
         }
     }
 
+    #[inline]
     fn write_errors(&mut self, end: usize, out: &mut Vec<u8>) {
         if !self.causes.is_empty() && out.len() + CHUNK_HEADER_LEN + self.causes.len() <= end {
             write_error(&self.causes, out);

@@ -115,6 +115,12 @@ impl Reconfig {
             }
     }
 
+    /// Whether there is anything to ask or to answer, now or later.
+    #[inline]
+    pub(crate) fn is_busy(&self, queue: &Queue) -> bool {
+        self.owed_answer.is_some() || self.request.is_some() || !self.wishes.is_empty() || queue.has_drained()
+    }
+
     fn may_begin(&self, is_quiet: bool) -> bool {
         self.wishes.front().is_some_and(|wish| is_quiet || *wish != Wish::Association)
     }

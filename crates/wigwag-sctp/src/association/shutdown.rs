@@ -108,6 +108,7 @@ impl Association {
     }
 }
 
+#[inline]
 pub(super) fn write_shutdown_chunks(
     phase: &mut Phase,
     block: &mut ControlBlock,

@@ -2,7 +2,7 @@
 
 use super::kind;
 use crate::packet::RawChunk;
-use crate::wire::{Reader, pad, put_u16, put_u32};
+use crate::wire::{Reader, pad};
 
 /// Chunk header, TSN, stream, SSN, payload protocol identifier.
 pub(crate) const DATA_HEADER_LEN: usize = 16;
@@ -45,13 +45,11 @@ impl<'a> Data<'a> {
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let start = out.len();
-        let len = self.payload.len().saturating_add(DATA_HEADER_LEN);
-        out.extend_from_slice(&[kind::DATA, self.flags]);
-        put_u16(u16::try_from(len).unwrap_or(u16::MAX), out);
-        put_u32(self.tsn, out);
-        put_u16(self.stream, out);
-        put_u16(self.ssn, out);
-        put_u32(self.ppid, out);
+        let len = u16::try_from(self.payload.len().saturating_add(DATA_HEADER_LEN)).unwrap_or(u16::MAX);
+        let first = u64::from(kind::DATA) << 56 | u64::from(self.flags) << 48 | u64::from(len) << 32;
+        let second = u64::from(self.stream) << 48 | u64::from(self.ssn) << 32 | u64::from(self.ppid);
+        let header = u128::from(first | u64::from(self.tsn)) << 64 | u128::from(second);
+        out.extend_from_slice(&header.to_be_bytes());
         out.extend_from_slice(self.payload);
         pad(start, out);
     }

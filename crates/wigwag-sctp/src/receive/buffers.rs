@@ -1,5 +1,7 @@
 //! Buffers that are used again: what comes in pieces allocates nothing but the message.
 
+use bytes::Bytes;
+
 /// A buffer that is lent. Whoever has it gives it back.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
@@ -68,6 +70,19 @@ impl Buffers {
         buffer
     }
 
+    /// What is in a buffer, which is not lent any more: it goes with its content, unless that would waste most of it.
+    pub(crate) fn take(&mut self, mut buffer: Buffer) -> Bytes {
+        if is_mostly_empty(&buffer.bytes) {
+            let message = Bytes::copy_from_slice(&buffer.bytes);
+            self.give_back(buffer);
+            return message;
+        }
+        let message = std::mem::take(&mut buffer.bytes).into_boxed_slice();
+        self.len = self.len.max(message.len());
+        self.give_back(buffer);
+        message.into()
+    }
+
     pub(crate) fn give_back(&mut self, buffer: Buffer) {
         let Buffer { mut bytes, lent } = buffer;
         self.capacity -= lent;
@@ -81,9 +96,32 @@ impl Buffers {
     }
 }
 
+/// Whether a copy of what is in it wastes less than the buffer itself.
+pub(crate) const fn is_mostly_empty(buffer: &Vec<u8>) -> bool {
+    buffer.len() < buffer.capacity() / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Messages of about one length are not copied, and take no more room than they need.
+    #[test]
+    fn a_full_buffer_goes_with_its_content() {
+        let mut buffers = Buffers::new(100_000);
+        let mut carry = |len: usize| {
+            let mut buffer = buffers.lend();
+            (0..len.div_ceil(1000)).for_each(|at| buffer.bytes.resize((1000 * at + 1000).min(len), 7));
+            let place = buffer.bytes.as_ptr();
+            let message = buffers.take(buffer);
+            assert_eq!((message.len(), message.iter().all(|byte| *byte == 7)), (len, true));
+            message.as_ptr() == place
+        };
+        carry(20_500);
+        assert!(carry(20_500) && carry(19_000) && carry(20_500));
+        assert!(!carry(300) && !carry(10_000) && carry(20_500), "short ones are copied");
+        assert_eq!((buffers.lent, buffers.capacity), (0, buffers.spare.iter().map(Vec::capacity).sum::<usize>()));
+    }
 
     /// A peer sends long messages to have large buffers kept, and short ones that never end to have them lent, over and over.
     #[test]

@@ -136,8 +136,7 @@ impl Interleaved {
         if self.partial.get(&key).is_some_and(Partial::is_complete)
             && let Some(partial) = self.remove(key)
         {
-            let message = Bytes::copy_from_slice(&partial.buffer.bytes);
-            self.messages.give_back(partial.buffer);
+            let message = self.messages.take(partial.buffer);
             self.complete(key, partial.ppid, message, inbox, stats);
         }
         Ok(())

@@ -1,10 +1,10 @@
 //! From fragments to messages (RFC 9260 §6.9).
 //!
 //! The fragments of a message have consecutive TSNs. So at the cumulative TSN at most one message is incomplete: it
-//! grows in one buffer, whose capacity stays. Fragments beyond a gap wait one by one, in buffers that are used again; a
-//! message that is complete among them is delivered from there.
+//! grows in one buffer, which is delivered if the message fills most of it. Fragments beyond a gap wait one by one, in
+//! buffers that are used again; a message that is complete among them is delivered from there.
 
-use super::buffers::{Buffer, Buffers};
+use super::buffers::{Buffer, Buffers, is_mostly_empty};
 use super::ordered::{Message, Order};
 use super::{FRAGMENTS_EXPECTED, Inbox, OVERHEAD};
 use crate::chunk::{BEGINNING, Data, ENDING, UNORDERED};
@@ -62,6 +62,8 @@ pub(crate) struct Reassembly {
     /// The message that is incomplete at the cumulative TSN, and its payload protocol identifier.
     head: Option<(Head, u32)>,
     buffer: Vec<u8>,
+    /// As long as the message was that took the buffer with it, so is the next buffer.
+    expected_len: usize,
     early: Map<Tsn, Fragment>,
     early_charged: usize,
     buffers: Buffers,
@@ -74,6 +76,7 @@ impl Reassembly {
             message_len_max,
             head: None,
             buffer: Vec::new(),
+            expected_len: 0,
             early: Map::new(),
             early_charged: 0,
             buffers: Buffers::new(BUFFER_KEPT_MAX),
@@ -100,6 +103,9 @@ impl Reassembly {
             (true, false) => {
                 self.discard_incomplete(stats);
                 self.head = Some((head, data.ppid));
+                if self.buffer.capacity() == 0 {
+                    self.buffer.reserve_exact(self.expected_len);
+                }
             }
             // The rest of a message that was given up, or nonsense.
             (false, _) if self.head.is_none_or(|(begun, _)| begun != head) => {
@@ -116,11 +122,22 @@ impl Reassembly {
         if data.is(ENDING)
             && let Some((head, ppid)) = self.head.take()
         {
-            let message = Bytes::copy_from_slice(&self.buffer);
-            self.clear_buffer();
+            let message = self.take_message();
             self.complete(head, ppid, message, inbox, stats);
         }
         Ok(())
+    }
+
+    /// What is in the buffer, which goes with its content, unless that would waste most of it.
+    fn take_message(&mut self) -> Bytes {
+        if is_mostly_empty(&self.buffer) {
+            let message = Bytes::copy_from_slice(&self.buffer);
+            self.clear_buffer();
+            return message;
+        }
+        let message = std::mem::take(&mut self.buffer).into_boxed_slice();
+        self.expected_len = if message.len() > BUFFER_KEPT_MAX { 0 } else { message.len() };
+        message.into()
     }
 
     fn clear_buffer(&mut self) {
@@ -217,8 +234,11 @@ impl Reassembly {
     }
 
     /// The gap before fragments up to `cumulative` has closed.
+    #[inline]
     pub(crate) fn close_up(&mut self, cumulative: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
-        while let Some((tsn, Fragment { flags, head, ppid, payload, .. })) = self.take_first(cumulative) {
+        while !self.early.is_empty()
+            && let Some((tsn, Fragment { flags, head, ppid, payload, .. })) = self.take_first(cumulative)
+        {
             let Head { stream, ssn, .. } = head;
             let data = Data { flags, tsn: tsn.wire(), stream, ssn, ppid, payload: &payload.bytes };
             let result = self.push_next(&data, inbox, stats);
@@ -242,7 +262,7 @@ impl Reassembly {
         self.early.release();
         self.buffers.release();
         if self.buffer.is_empty() {
-            self.buffer = Vec::new();
+            (self.buffer, self.expected_len) = (Vec::new(), 0);
         }
         self.order.release();
     }

@@ -56,13 +56,14 @@ struct Growth {
 
 impl Growth {
     /// True, once a round trip, if the window of so many bytes should be larger.
+    #[inline]
     fn is_due(&mut self, window: usize, round_trip: Option<Duration>, now: Instant) -> bool {
-        if self.until.is_some_and(|until| now < until) {
+        if window >= self.limit || self.until.is_some_and(|until| now < until) {
             return false;
         }
         let is_half = self.until.is_some() && std::mem::take(&mut self.received) >= window / 2;
         self.until = now.checked_add(round_trip.unwrap_or(ROUND_TRIP_GUESS));
-        is_half && window < self.limit
+        is_half
     }
 }
 
@@ -173,6 +174,7 @@ impl Reception {
 
     /// A packet was read, `round_trip` being known: makes the window larger if that is what holds the peer up, but not for a user who is
     /// slow.
+    #[inline]
     pub(crate) fn tune(&mut self, round_trip: Option<Duration>, inbox: &Inbox, now: Instant) {
         if self.growth.is_due(self.window_max, round_trip, now) && self.used(inbox) < self.window_max / 2 {
             self.window_max = self.window_max.saturating_mul(2).min(self.growth.limit);
@@ -233,7 +235,7 @@ impl Reception {
             self.prepare(inbox);
         }
         let charge = head.len + OVERHEAD;
-        self.growth.received += charge;
+        self.growth.received = self.growth.received.saturating_add(charge);
         let used = self.used(inbox);
         match self.tracker.look(tsn) {
             // All others wait for it: a whole message finds room, whatever has come early (C7).

@@ -152,8 +152,20 @@ impl Queue {
         self.displaced
     }
 
+    /// Whether any message has a lifetime.
+    pub(crate) const fn is_timed(&self) -> bool {
+        self.timed > 0
+    }
+
     /// Lets the lifetimes of new messages begin.
+    #[inline]
     pub(crate) fn stamp(&mut self, now: Instant) {
+        if self.is_unstamped() {
+            self.stamp_all(now);
+        }
+    }
+
+    fn stamp_all(&mut self, now: Instant) {
         for id in self.unstamped.drain(..) {
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.stamp(now);

@@ -29,6 +29,17 @@ const fn pmdcs(mtu: usize) -> usize {
     mtu - HEADER_LEN
 }
 
+/// How many chunks a packet of `mtu` needs that each fit one of `base`.
+const fn chunks_per_packet(mtu: usize, base: usize) -> usize {
+    pmdcs(mtu).div_ceil(pmdcs(base))
+}
+
+/// The longest payload of a chunk: as many as a packet needs of chunks that each fit a packet of `base` are equally long. A multiple
+/// of four, so that a full chunk has no padding.
+const fn payload_max(mtu: usize, base: usize, format: Format) -> usize {
+    (pmdcs(mtu) / chunks_per_packet(mtu, base) - format.header_len()) & !3
+}
+
 /// What a SACK has brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SackOutcome {
@@ -87,6 +98,7 @@ pub(crate) struct Transmission {
     pub(super) mtu: usize,
     /// The longest packet that every path carries: each chunk fits one.
     mtu_base: usize,
+    payload_max: usize,
     /// Chunks lost one after another that were in packets which are longer.
     pub(super) long_losses: usize,
 }
@@ -94,8 +106,9 @@ pub(crate) struct Transmission {
 impl Transmission {
     pub(crate) fn new(config: &Config, initial: Tsn, peer_window: u32, extensions: Extensions) -> Self {
         let mtu = config.mtu;
+        let format = Format::new(extensions.has_interleaving);
         Self {
-            outstanding: Outstanding::new(initial, Format::new(extensions.has_interleaving)),
+            outstanding: Outstanding::new(initial, format),
             congestion: config.congestion_control.controller(pmdcs(mtu)),
             loss_detection: config.congestion_control.loss_detection(),
             flights: Flights::default(),
@@ -120,6 +133,7 @@ impl Transmission {
             gaps_before: Vec::new(),
             mtu,
             mtu_base: mtu,
+            payload_max: payload_max(mtu, mtu, format),
             long_losses: 0,
         }
     }
@@ -135,6 +149,7 @@ impl Transmission {
     /// Packets are at most so long, and no chunk is longer than a packet of `base` bytes has room for.
     pub(crate) fn set_mtu(&mut self, mtu: usize, base: usize) {
         (self.mtu, self.mtu_base, self.long_losses) = (mtu, base, 0);
+        self.payload_max = payload_max(mtu, base, self.outstanding.format());
         self.congestion.set_packet_len(pmdcs(mtu));
     }
 
@@ -317,10 +332,14 @@ impl Transmission {
     // ---- what goes out
 
     /// Gives up what has lived too long, as far as it is next.
+    #[inline]
     pub(crate) fn expire(&mut self, now: Instant, queue: &mut Queue, stats: &mut Stats) {
-        if !self.may_give_up {
-            return;
+        if self.may_give_up && (queue.is_timed() || self.outstanding.next_lost().is_some()) {
+            self.expire_timed(now, queue, stats);
         }
+    }
+
+    fn expire_timed(&mut self, now: Instant, queue: &mut Queue, stats: &mut Stats) {
         let was = stats.messages_abandoned;
         while let Some((tsn, _)) = self.outstanding.next_lost()
             && self.outstanding.is_over(tsn, now)
@@ -350,19 +369,9 @@ impl Transmission {
         }
     }
 
-    /// The longest payload of a chunk: as many as a packet needs of chunks that each fit a packet of `mtu_base` are equally long. A
-    /// multiple of four, so that a full chunk has no padding.
-    pub(crate) const fn payload_max(&self) -> usize {
-        (pmdcs(self.mtu) / self.chunks_per_packet() - self.outstanding.format().header_len()) & !3
-    }
-
-    const fn chunks_per_packet(&self) -> usize {
-        pmdcs(self.mtu).div_ceil(pmdcs(self.mtu_base))
-    }
-
     /// Several long packets in a row were lost, and none has arrived (RFC 8899 §4.4).
     pub(crate) const fn is_black_hole(&self) -> bool {
-        self.mtu > self.mtu_base && self.long_losses >= LONG_LOSSES_MAX * self.chunks_per_packet()
+        self.mtu > self.mtu_base && self.long_losses >= LONG_LOSSES_MAX * chunks_per_packet(self.mtu, self.mtu_base)
     }
 
     /// How many bytes may wait, sent or not: what is needed while a lost packet is sent again is a window, and what is sent meanwhile is
@@ -370,6 +379,12 @@ impl Transmission {
     pub(crate) fn buffer_len(&self) -> usize {
         let [least, most] = self.buffer;
         self.window().saturating_mul(2).clamp(least, most)
+    }
+
+    /// Whether so many bytes may be outstanding.
+    fn has_buffer(&self, len: usize) -> bool {
+        let [least, _] = self.buffer;
+        len <= least || len <= self.buffer_len()
     }
 
     // RFC 9260 §6.1 A: "At any given time, the data sender MUST NOT transmit new data to any destination transport
@@ -386,7 +401,9 @@ impl Transmission {
         self.outstanding.flight_size() < self.window() && self.pacer.is_open(now)
     }
 
-    fn may_resend(&self, now: Instant) -> Option<usize> {
+    /// How much room the first chunk takes that is to be sent again, if it may be.
+    #[inline]
+    pub(crate) fn may_resend(&self, now: Instant) -> Option<usize> {
         let (_, chunk) = self.outstanding.next_lost()?;
         ((self.is_fast_packet_owed || self.fits_path(now)) && self.fits_peer(chunk.len()))
             .then_some(chunk.size(self.outstanding.format()))
@@ -398,9 +415,9 @@ impl Transmission {
         if self.is_held && !queue.has_begun() || !fits_path || self.outstanding.next_lost().is_some() {
             return None;
         }
-        let len = queue.next_len(self.payload_max())?;
+        let len = queue.next_len(self.payload_max)?;
         let has_room = self.outstanding.is_empty()
-            || self.outstanding.len() + len <= self.buffer_len() && self.outstanding.count() < TSN_SPAN_MAX;
+            || self.has_buffer(self.outstanding.len() + len) && self.outstanding.count() < TSN_SPAN_MAX;
         (has_room && self.fits_peer(len)).then_some(len)
     }
 
