@@ -173,7 +173,7 @@ impl Interleaved {
         self.charged -= partial.charge();
         let data = Bytes::copy_from_slice(&partial.buffer.bytes);
         let is_first = partial.handed_out == 0;
-        partial.handed_out += data.len();
+        partial.handed_out = partial.handed_out.saturating_add(data.len());
         partial.buffer.bytes.clear();
         self.charged += partial.charge();
         inbox.part(Part { stream, ppid: partial.ppid, unordered, data, is_first, is_last: false });

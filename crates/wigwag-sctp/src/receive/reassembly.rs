@@ -121,7 +121,7 @@ impl Reassembly {
             }
             (false, _) => {}
         }
-        if self.handed_out + self.buffer.len() + data.payload.len() > self.message_len_max {
+        if self.handed_out.saturating_add(self.buffer.len() + data.payload.len()) > self.message_len_max {
             return Err(TooLarge);
         }
         self.buffer.extend_from_slice(data.payload);
@@ -147,7 +147,7 @@ impl Reassembly {
         if unordered || self.order.is_next(stream, ssn.into()) {
             let data = Bytes::copy_from_slice(&self.buffer);
             let is_first = self.handed_out == 0;
-            self.handed_out += data.len();
+            self.handed_out = self.handed_out.saturating_add(data.len());
             self.buffer.clear();
             inbox.part(Part { stream, ppid, unordered, data, is_first, is_last: false });
         }

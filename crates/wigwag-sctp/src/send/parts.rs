@@ -63,7 +63,7 @@ impl Message {
 
     fn push_part(&mut self, part: Bytes) {
         let Some(parts) = &mut self.parts else { return };
-        parts.total += part.len();
+        parts.total = parts.total.saturating_add(part.len());
         if self.data.is_empty() {
             self.data = part;
         } else {

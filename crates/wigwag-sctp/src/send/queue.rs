@@ -176,7 +176,7 @@ impl Queue {
         if index == 0 {
             self.lines.front_removed(id, was_starved, stream);
         }
-        Self::forget(message, id, stream, &mut self.by_priority, &mut self.timed, &mut self.account);
+        Self::forget(&message, id, stream, &mut self.by_priority, &mut self.timed, &mut self.account);
         if stream.is_drained() {
             self.drained.insert(id);
         }
@@ -184,7 +184,7 @@ impl Queue {
 
     /// Takes a message out of the accounts, which has left its stream before it was sent to its end.
     fn forget(
-        message: Message,
+        message: &Message,
         id: u16,
         stream: &mut Stream,
         by_priority: &mut Map<(u32, u64), u16>,
@@ -198,7 +198,7 @@ impl Queue {
         if message.is_open() {
             stream.in_parts = InParts::Abandoned;
         }
-        account.uncharge_message(&message, id, stream);
+        account.uncharge_message(message, id, stream);
     }
 
     /// How many messages gave way to more important ones.
@@ -364,7 +364,7 @@ impl Queue {
         self.lines.unstarve(id, stream);
         let Some(message) = stream.pop_message() else { return };
         self.lines.end(next, message.is_begun().then_some(message.len), stream);
-        Self::forget(message, id, stream, &mut self.by_priority, &mut self.timed, &mut self.account);
+        Self::forget(&message, id, stream, &mut self.by_priority, &mut self.timed, &mut self.account);
         if stream.is_drained() {
             self.drained.insert(id);
         }

@@ -18,5 +18,6 @@ mod properties;
 mod reconfiguring;
 mod resets;
 mod setup;
+mod streaming;
 mod streams;
 mod tuning;
