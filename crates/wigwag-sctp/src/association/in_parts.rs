@@ -14,7 +14,8 @@ impl Association {
     /// [`finish_message`](Self::finish_message), or [`abandon_message`](Self::abandon_message). What was given leaves while the
     /// rest is still to come, so a message need not be in memory as a whole; but its last byte stays until it is known to be the last.
     ///
-    /// Until then the stream takes no other message ([`SendError::MessageOpen`]). The lifetime of
+    /// Until then the stream takes no other message ([`SendError::MessageOpen`]); but if the one before was given up, and that was not told
+    /// yet, to begin another is as good as to know. The lifetime of
     /// [`Reliability::MaxLifetime`](crate::Reliability::MaxLifetime) begins here.
     ///
     /// Without interleaving ([`is_interleaving`](Self::is_interleaving)), **a message of which something was sent holds up every other

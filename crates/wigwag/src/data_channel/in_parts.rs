@@ -186,9 +186,10 @@ impl DataChannels {
         }
         if channel.state != ChannelState::Open {
             self.drops.no_channel += u64::from(is_first);
-            return if is_last {
-                self.handle_incomplete(stream)
-            };
+            if is_last {
+                self.handle_incomplete(stream);
+            }
+            return;
         }
         channel.is_acknowledged = true;
         channel.is_receiving = !is_last;
