@@ -128,6 +128,7 @@ replays! {
     rtp_vp8
     sctp_association
     sctp_interleaved
+    sctp_tuned
     sdp_candidate
     sdp_session
     srtp_packet

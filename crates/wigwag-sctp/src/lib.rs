@@ -20,7 +20,7 @@ mod wire;
 
 pub use association::Association;
 pub use config::{Config, Reliability, Scheduler, SendOptions};
-pub use error::{ResetError, SendError};
+pub use error::{AbandonError, ResetError, SendError};
 pub use event::{CloseReason, Event};
 pub use send::{Acknowledgement, CongestionControl, CongestionController, DeliveryRate, Loss};
 pub use state::State;

@@ -317,6 +317,7 @@ impl Association {
 
     fn restart(&mut self, cookie: &Cookie, now: Instant) {
         self.queue.clear();
+        self.discard_incomplete();
         self.adopt(cookie, now);
         self.notices.clear();
         self.inbox.restarted();

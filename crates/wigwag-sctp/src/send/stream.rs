@@ -1,6 +1,7 @@
 //! What waits on each stream, and how often a stream was looked at.
 
 use super::account::Account;
+use super::parts::{InParts, Parts};
 use crate::serial::Tsn;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
@@ -31,9 +32,10 @@ impl Stamp {
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) ppid: u32,
-    /// What of it was not sent.
+    /// What of it was not sent; of one that is given in parts, the first of them.
     pub(super) data: Bytes,
-    /// How long it is, what was sent included.
+    pub(super) parts: Option<Box<Parts>>,
+    /// How long it is, what was sent included; of one that is given in parts, how much it counts beside others that are begun.
     pub(super) len: usize,
     pub(super) is_unordered: bool,
     /// The TSN of its last fragment, once it was begun, and how many there were.
@@ -78,6 +80,9 @@ pub(super) struct Stream {
     pub(super) unstamped_from: usize,
     pub(super) reset: Reset,
     pub(super) is_low_owed: bool,
+    pub(super) in_parts: InParts,
+    /// Nothing of its first message may be sent: it is in no line.
+    pub(super) is_starved: bool,
 }
 
 impl Message {
@@ -139,8 +144,12 @@ impl Stream {
         let has_waited = !self.messages.is_empty() || self.reset != Reset::Idle;
         self.unstamped_from = 0;
         self.reset = Reset::Idle;
+        self.is_starved = false;
+        if self.in_parts == InParts::Open {
+            self.in_parts = InParts::Abandoned;
+        }
         while let Some(message) = self.messages.pop_front() {
-            account.uncharge_message(message.data.len(), id, self);
+            account.uncharge_message(&message, id, self);
         }
         has_waited
     }
@@ -154,6 +163,12 @@ impl Stream {
             && self.reset == Reset::Idle
             && self.messages.is_empty()
             && !self.is_low_owed
+            && self.in_parts == InParts::Idle
+    }
+
+    /// Whether its first message was begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.messages.front().is_some_and(Message::is_begun)
     }
 }
 
@@ -188,6 +203,10 @@ impl Streams {
 
     pub(super) fn remove(&mut self, id: u16) {
         self.by_id.remove(&id);
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = u16> {
+        self.by_id.keys().copied()
     }
 
     pub(super) fn retain_used(&mut self) {
