@@ -3,9 +3,10 @@
 use crate::browser::Browser;
 use crate::namespace;
 use crate::peer::{PATIENCE, Peer};
-use anyhow::{Context, Result};
+use crate::relay::Relay;
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use wigwag::{Config, ConnectionState, DataChannelInit, Direction, IceCandidate, MediaKind, SessionDescription};
 
@@ -107,6 +108,27 @@ impl<'a> Call<'a> {
         self.carry_late_candidates()?;
         self.browser.evaluate("peer.until(() => peer.pc.connectionState === 'connected', 'connected')")?;
         Ok(())
+    }
+
+    /// The same with a relay between: the browser is told where that is instead of wigwag, and wigwag only learns that it is heard.
+    pub(crate) fn connect_through_relay(&mut self) -> Result<Relay> {
+        let relay = match self.role {
+            Role::BrowserOffers => {
+                let offer = text(&self.browser.evaluate("peer.offer()")?)?;
+                let (answer, relay) = through_relay(&self.answer(without_candidates(&offer))?)?;
+                self.browser.evaluate(&format!("peer.accept({})", json!(answer)))?;
+                relay
+            }
+            Role::WigwagOffers => {
+                let (offer, relay) = through_relay(&self.offer()?)?;
+                let answer = self.browser.evaluate(&format!("peer.answer({})", json!(offer)))?;
+                self.accept(without_candidates(&text(&answer)?))?;
+                relay
+            }
+        };
+        self.peer.wait_state(ConnectionState::Connected, PATIENCE)?;
+        self.browser.evaluate("peer.until(() => peer.pc.connectionState === 'connected', 'connected')")?;
+        Ok(relay)
     }
 
     /// A browser may say that it has gathered everything, and find another address later: it tells it like any other.
@@ -238,6 +260,16 @@ pub(crate) fn candidate_of(json: &Value) -> Option<IceCandidate> {
 
 pub(crate) fn text(value: &Value) -> Result<String> {
     Ok(value.as_str().context("the browser returned no text")?.to_owned())
+}
+
+/// A description whose one candidate leads to a relay, which leads there; nothing is lost yet.
+fn through_relay(sdp: &str) -> Result<(String, Relay)> {
+    let candidate = sdp.lines().find(|line| line.starts_with("a=candidate:")).context("no candidate")?;
+    let words: Vec<_> = candidate.split(' ').collect();
+    let (Some(address), Some(port)) = (words.get(4), words.get(5)) else { bail!("no candidate: {candidate}") };
+    let relay = Relay::start(SocketAddr::new(address.parse()?, port.parse()?), 0, 1)?;
+    let replaced = candidate.replacen(&format!(" {port} "), &format!(" {} ", relay.address.port()), 1);
+    Ok((sdp.replace(candidate, &replaced), relay))
 }
 
 pub(crate) fn without_candidates(sdp: &str) -> String {

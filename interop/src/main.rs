@@ -7,17 +7,24 @@ mod matrix;
 mod namespace;
 mod page;
 mod peer;
+mod relay;
 mod scenario;
 mod stack;
 
 use anyhow::{Context, Result};
 use browser::Options;
 use call::Role;
+use cap::Cap;
 use clap::Parser;
 use matrix::Matrix;
 use scenario::{Scenario, Stage};
+use std::alloc::System;
 use std::path::PathBuf;
 use std::time::Instant;
+
+/// Counts the bytes that are held, of which a scenario asks whether they were given back.
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Runs wigwag against real browsers and other stacks, in both roles; without arguments against all of them.
 #[derive(Parser)]
@@ -40,6 +47,9 @@ struct Arguments {
     /// Only the few that show that the rest is worth trying.
     #[arg(long)]
     smoke: bool,
+    /// Only what takes too long for every change.
+    #[arg(long)]
+    long: bool,
     /// Ends with one line of JSON: {"passed":n,"failed":n,"skipped":n}.
     #[arg(long)]
     json: bool,
@@ -68,7 +78,8 @@ impl Arguments {
 
     /// What a person does with the program's page.
     fn uses(&self, browser: &str) -> Vec<&'static demo::Use> {
-        demo::ALL.iter().filter(|it| self.wants_of(browser, it.name, it.has_media, it.is_smoke)).collect()
+        let is_wanted = |it: &&demo::Use| !self.long && self.wants_of(browser, it.name, it.has_media, it.is_smoke);
+        demo::ALL.iter().filter(is_wanted).collect()
     }
 }
 
@@ -137,6 +148,7 @@ fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &m
     let is_chosen = |scenario: &&Scenario| {
         arguments.wants_of(name, scenario.name, scenario.has_media, scenario.is_smoke)
             && scenario.only.is_none_or(|only| only == name)
+            && scenario.is_long == arguments.long
     };
     let uses = arguments.uses(name);
     for options in Options::ALL {

@@ -215,6 +215,7 @@ impl Echo {
             }
             Event::ChannelClosed(channel) => {
                 seen.closed_channels += 1;
+                self.theirs.remove(channel);
                 if let Some(label) = self.labels.remove(channel) {
                     seen.opened.remove(&label);
                 }

@@ -38,14 +38,16 @@ fn tests(which: &[&str]) -> Result<Tally, Error> {
     libtest::run(command.args(which).args(["--", SHOW]))
 }
 
-/// DTLS with those who must be compiled with C; `wolfssl` is where that library is.
+/// DTLS and SCTP with those who must be compiled with C; `wolfssl` is where that library is.
 pub(crate) fn compiled(wolfssl: &Path) -> Result<Tally, Error> {
-    let with = ["--quiet", "--manifest-path", MANIFEST, "--features", "compiled", "--test", "dtls"];
-    let mut clippy = process::cargo_beside(&["clippy"]);
-    let mut tally = process::step(clippy.args(with).args(["--", "-D", "warnings"]))?;
-    let mut test = process::cargo_beside(&["test"]);
-    test.args(with).args(["--", SHOW, "boring", "wolfssl"]).env("WIGWAG_WOLFSSL", wolfssl);
-    tally += libtest::run(&mut test)?;
+    let parts: [(&str, &str, &[&str]); 2] = [("usrsctp", "sctp", &[]), ("compiled", "dtls", &["boring", "wolfssl"])];
+    let mut tally = Tally::default();
+    for (feature, test, names) in parts {
+        let with = ["--quiet", "--manifest-path", MANIFEST, "--features", feature, "--test", test];
+        tally += process::step(process::cargo_beside(&["clippy"]).args(with).args(["--", "-D", "warnings"]))?;
+        let mut tests = process::cargo_beside(&["test"]);
+        tally += libtest::run(tests.args(with).args(["--", SHOW]).args(names).env("WIGWAG_WOLFSSL", wolfssl))?;
+    }
     Ok(tally)
 }
 

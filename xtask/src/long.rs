@@ -3,7 +3,7 @@
 use crate::setup::wolfssl;
 use crate::{Error, Tally, fuzz, interop, mutants, process, sim};
 
-/// Run what takes long: many seeds, fuzzing, mutants, peers that must be compiled, the oldest compiler, the licences.
+/// Run what takes long: many seeds, fuzzing, mutants, peers that must be compiled, browsers at rest, the oldest compiler, the licences.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only this part (may be repeated); all of them without it.
@@ -22,8 +22,10 @@ enum Part {
     Fuzz,
     /// Without each line that guards against an attack, the test that docs/security.md names must go red.
     Mutants,
-    /// DTLS with BoringSSL and wolfSSL, which are compiled with C.
+    /// DTLS with BoringSSL and wolfSSL, SCTP with usrsctp, which are compiled with C.
     Peers,
+    /// What browsers and wigwag hold when they have rested for some minutes.
+    Browsers,
     /// The workspace compiles with the oldest compiler that it promises (rustup).
     Msrv,
     /// Licences, bans and sources of all dependencies (cargo-deny).
@@ -33,7 +35,7 @@ enum Part {
 impl Args {
     pub(crate) fn run(&self) -> Result<Tally, Error> {
         let mut tally = Tally::default();
-        for part in [Part::Msrv, Part::Deny, Part::Mutants, Part::Peers, Part::Seeds, Part::Fuzz] {
+        for part in [Part::Msrv, Part::Deny, Part::Mutants, Part::Peers, Part::Browsers, Part::Seeds, Part::Fuzz] {
             if self.part.is_empty() || self.part.contains(&part) {
                 tally += part.run(&self.only)?;
             }
@@ -50,6 +52,7 @@ impl Part {
             Self::Mutants => mutants::run(process::root(), only),
             Self::Peers if !wolfssl::is_built()? => Err("wolfSSL is missing: cargo xtask setup --compiled".into()),
             Self::Peers => interop::compiled(&wolfssl::folder()?),
+            Self::Browsers => interop::run(&["--long", "--browser", "chromium", "--browser", "firefox"]),
             Self::Msrv => msrv(),
             Self::Deny if process::find("cargo-deny").is_none() => {
                 Err("cargo-deny is missing: cargo install cargo-deny --locked".into())

@@ -3,6 +3,7 @@
 mod dcsctp;
 mod endpoint;
 mod ours;
+mod usrsctp;
 
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -20,11 +21,14 @@ pub enum Stack {
     Dcsctp,
     RtcSctp,
     SctpProto,
+    Usrsctp,
 }
 
 impl Stack {
-    /// All but our own.
-    pub const OTHERS: [Self; 3] = [Self::Dcsctp, Self::RtcSctp, Self::SctpProto];
+    /// Others that are written in Rust.
+    pub const OTHERS: &[Self] = &[Self::Dcsctp, Self::RtcSctp, Self::SctpProto];
+    /// Others that must be compiled with C.
+    pub const COMPILED: &[Self] = &[Self::Usrsctp];
 
     /// What a table calls it.
     pub const fn name(self) -> &'static str {
@@ -33,12 +37,18 @@ impl Stack {
             Self::Dcsctp => "dcsctp",
             Self::RtcSctp => "rtc-sctp",
             Self::SctpProto => "sctp-proto",
+            Self::Usrsctp => "usrsctp",
         }
     }
 
     /// Whether an INIT that arrives again is the one before (RFC 9260 §5.2.1). rtc-sctp makes another association of it.
     pub const fn knows_an_init_again(self) -> bool {
         !matches!(self, Self::RtcSctp)
+    }
+
+    /// Whether both may begin at once (RFC 9260 §5.2), and a shutdown loses nothing, whatever the path loses (§9.2).
+    pub const fn begins_and_ends_well(self) -> bool {
+        matches!(self, Self::Wigwag | Self::Dcsctp | Self::Usrsctp)
     }
 
     /// Whether it knows RFC 8260's I-DATA and RFC 9653's zero checksum.
@@ -53,6 +63,7 @@ impl Stack {
             Self::Dcsctp => Box::new(dcsctp::Dcsctp::new(options, now)),
             Self::RtcSctp => Box::new(endpoint::rtc_sctp::Peer::new(now)),
             Self::SctpProto => Box::new(endpoint::sctp_proto::Peer::new(now)),
+            Self::Usrsctp => Box::new(usrsctp::Usrsctp::new(now)),
         }
     }
 }

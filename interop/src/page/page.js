@@ -43,7 +43,9 @@ const peer = {
     return held;
   },
 
+  // What is null in `init` is not told: a browser would take it for a number.
   open(label, init = {}) {
+    for (const name in init) if (init[name] === null) delete init[name];
     this.adopt(this.pc.createDataChannel(label, init));
     return label;
   },
@@ -117,6 +119,60 @@ const peer = {
     const kind = typeof echo === 'string' ? 'string' : 'binary';
     if (!this.same(message, echo)) throw new Error('the echo differs: ' + kind + ' of ' + (echo.length ?? echo.byteLength));
     return { length, kind };
+  },
+
+  // Waits for all of these channels; their ids.
+  async openedEach(labels) {
+    const isOpen = (label) => this.channels[label]?.channel.readyState === 'open';
+    await this.until(() => labels.every(isOpen), 'all channels to open');
+    return labels.map((label) => this.channels[label].channel.id);
+  },
+
+  // A message of its own on each of these channels.
+  sendOnEach(labels) {
+    labels.forEach((label, n) => this.channels[label].channel.send(this.pattern((n * 7) % 2000, n)));
+  },
+
+  // How many have brought back that, and nothing else.
+  async echoedOnEach(labels) {
+    const held = labels.map((label) => this.channels[label]);
+    await this.until(() => held.every(({ messages }) => messages.length > 0), 'an echo on each channel');
+    const isRight = ({ messages }, n) => messages.length === 1 && this.same(messages[0], this.pattern((n * 7) % 2000, n));
+    return held.filter(isRight).length;
+  },
+
+  // Closes these channels; how many were open.
+  closeEach(labels) {
+    const channels = labels.map((label) => this.channels[label].channel);
+    const open = channels.filter(({ readyState }) => readyState === 'open').length;
+    channels.forEach((channel) => channel.close());
+    return open;
+  },
+
+  // Waits until the browser says of each that it is closed.
+  async closedEach(labels) {
+    const isClosed = ({ channel, closed }) => closed && channel.readyState === 'closed';
+    await this.until(() => labels.every((label) => isClosed(this.channels[label])), 'onclose of each');
+  },
+
+  // Sends numbers on each of these channels, one after another; `counting` is done when all are sent.
+  count(labels, count, ms, first = 0) {
+    const all = async () => {
+      for (let n = first; n < first + count; n++) {
+        const message = new Uint8Array(200).fill(n);
+        new DataView(message.buffer).setUint32(0, n, true);
+        for (const label of labels) this.channels[label].channel.send(message);
+        await new Promise((resolve) => setTimeout(resolve, ms));
+      }
+    };
+    this.counting = all();
+  },
+
+  // The numbers that have come, of messages that are whole.
+  counted(label) {
+    const number = (data) => new DataView(data).getUint32(0, true);
+    const isWhole = (data) => data.byteLength === 200 && new Uint8Array(data, 4).every((byte) => byte === number(data) % 256);
+    return this.channels[label].messages.filter(isWhole).map(number);
   },
 
   async stats() {

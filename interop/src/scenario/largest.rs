@@ -5,10 +5,14 @@ use crate::call::Call;
 use anyhow::{Context, Result, ensure};
 use wigwag::SendError;
 
+/// Chromium takes 256 KiB, Firefox nearly everything, of which a mebibyte is tried.
+pub(super) fn len(stage: &Stage<'_>) -> usize {
+    if stage.browser.name() == "chromium" { 262_144 } else { 1 << 20 }
+}
+
 pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
-    // Chromium takes 256 KiB, Firefox nearly everything, of which a mebibyte is tried.
     let is_chromium = stage.browser.name() == "chromium";
-    let largest: usize = if is_chromium { 262_144 } else { 1 << 20 };
+    let largest = len(stage);
     let mut call = Call::new(stage.browser, stage.page, stage.role, |config| {
         config.negotiation.max_message_size = 1 << 20;
     })?;

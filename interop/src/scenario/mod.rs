@@ -9,13 +9,15 @@ mod consent;
 mod dtls_roles;
 mod hello_retry;
 mod largest;
-mod many_channels;
+mod lossy;
 mod media;
+mod modes;
 mod names_hidden;
 mod negotiated;
 mod network_change;
 mod restart;
 mod sizes;
+mod thousand_channels;
 mod trickle;
 mod unreliable;
 
@@ -42,11 +44,13 @@ pub(crate) struct Scenario {
     pub(crate) only: Option<&'static str>,
     /// Whether it is part of the short run.
     pub(crate) is_smoke: bool,
+    /// Whether it takes too long for every change.
+    pub(crate) is_long: bool,
     pub(crate) run: fn(&mut Stage<'_>) -> Result<String>,
 }
 
 const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
-    Scenario { name, has_media: false, options: Options::USUAL, only: None, is_smoke: false, run }
+    Scenario { name, has_media: false, options: Options::USUAL, only: None, is_smoke: false, is_long: false, run }
 }
 
 /// All of them. Those that need another browser come last.
@@ -54,9 +58,15 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { is_smoke: true, ..data("messages of 0, 1, 1,200 and 65,536 bytes", sizes::run) },
     data("the largest message, and one byte more", largest::run),
     data("unordered and unreliable", unreliable::run),
-    data("a hundred channels", many_channels::run),
+    data("every mode, opened by either side, with the largest message", modes::run),
+    data("every mode through a loss of 20 %", lossy::run),
+    data("a thousand channels, twice, closed by either side and by both", thousand_channels::run),
+    Scenario {
+        is_long: true,
+        ..data("a thousand channels, twice, and what is held at rest", thousand_channels::at_rest)
+    },
     data("label, protocol and reliability seen by the peer", attributes::run),
-    data("a negotiated channel", negotiated::run),
+    data("negotiated channels in every mode", negotiated::run),
     data("bufferedAmount and its low threshold", buffered::run),
     data("channels closed from alternating sides, ids used again", churn::run),
     data("trickled candidates", trickle::run),

@@ -15,6 +15,7 @@ mod gnutls;
 mod openssl;
 mod ours;
 mod process;
+#[path = "../../src/relay.rs"]
 mod relay;
 mod simulated;
 #[cfg(feature = "compiled")]

@@ -59,14 +59,17 @@ impl Peer {
 /// Who stands at A, and who at Z.
 pub(crate) type Stacks = [Stack; 2];
 
+/// The others of this run.
+pub(crate) const OTHERS: &[Stack] = if cfg!(feature = "usrsctp") { Stack::COMPILED } else { Stack::OTHERS };
+
 /// We and each other, at either end: A begins.
 pub(crate) fn pairs() -> impl Iterator<Item = Stacks> {
-    Stack::OTHERS.into_iter().flat_map(|other| [[Stack::Wigwag, other], [other, Stack::Wigwag]])
+    OTHERS.iter().flat_map(|other| [[Stack::Wigwag, *other], [*other, Stack::Wigwag]])
 }
 
-/// Of them, those in which both know what was new in the last decade.
-pub(crate) fn modern() -> impl Iterator<Item = Stacks> {
-    pairs().filter(|stacks| stacks.iter().all(|stack| stack.has_extensions()))
+/// Of them, those in which either can do this.
+pub(crate) fn pairs_that(can: fn(Stack) -> bool) -> impl Iterator<Item = Stacks> {
+    pairs().filter(move |stacks| stacks.iter().all(|stack| can(*stack)))
 }
 
 /// Both, of whom neither has begun.

@@ -56,7 +56,7 @@ const WANTED_BY_BOGO: [Wanted; 1] =
     [Wanted { package: "python3-pip", purpose: "Go, for BoringSSL's runner", shown_by: &[&["pip3"]] }];
 
 /// The same, for peers that are compiled.
-const WANTED_BY_COMPILED: [Wanted; 6] = [
+const WANTED_BY_COMPILED: [Wanted; 7] = [
     Wanted { package: "g++", purpose: "BoringSSL and wolfSSL", shown_by: &[&["c++"]] },
     Wanted { package: "make", purpose: "BoringSSL and wolfSSL", shown_by: &[&["make"]] },
     Wanted { package: "cmake", purpose: "BoringSSL", shown_by: &[&["cmake"]] },
@@ -67,6 +67,11 @@ const WANTED_BY_COMPILED: [Wanted; 6] = [
     },
     Wanted { package: "automake", purpose: "wolfSSL", shown_by: &[&["automake"]] },
     Wanted { package: "libtool", purpose: "wolfSSL", shown_by: &[&["libtoolize"]] },
+    Wanted {
+        package: "libusrsctp-dev",
+        purpose: "SCTP with usrsctp",
+        shown_by: &[&["sh", "-c", "ls /usr/include/usrsctp.h"]],
+    },
 ];
 
 /// What each tier can use that no package of Debian brings.

@@ -63,7 +63,7 @@ impl Transmission {
     //
     // RFC 3758 §3.5 C3: "If, after step C1 and C2, the 'Advanced.Peer.Ack.Point' is greater than the Cumulative TSN ACK
     // carried in the received SACK, the data sender MUST send the data receiver a FORWARD TSN chunk". It may have been
-    // lost, or be on its way: one for each round trip.
+    // lost, or be on its way: one for each round trip, until the peer has answered it.
     pub(super) fn forward_if_abandoned(&mut self, now: Instant) {
         if !self.outstanding.is_abandoned(self.outstanding.cumulative().next()) {
             self.forward = Forward::Idle;
@@ -73,7 +73,8 @@ impl Transmission {
             Forward::Idle | Forward::Owed => true,
             Forward::Sent { at, up_to } => {
                 let is_answerable = now.saturating_duration_since(at) >= self.rto.smoothed().unwrap_or_default();
-                is_answerable || self.outstanding.is_abandoned(up_to.next())
+                let is_answered = up_to <= self.outstanding.cumulative();
+                is_answerable || is_answered || self.outstanding.is_abandoned(up_to.next())
             }
         };
         if is_owed {

@@ -147,6 +147,48 @@ fn a_lost_forward_tsn_is_sent_again() {
     assert_eq!(world[Z].received(), [(0, b"next".to_vec())]);
 }
 
+/// Though the answer comes sooner than is usual.
+#[test]
+fn what_was_given_up_behind_another_gap_is_skipped_when_that_was_answered() {
+    let mut world = world(1, plain(), plain());
+    world.links(A, Z, |link| _ = link.latency(Duration::from_millis(100)));
+    world[A].association.connect();
+    world[A].send(0, b"slow");
+    world.run();
+    world.links(A, Z, |link| _ = link.latency(Duration::from_millis(20)));
+    world.link(A, Z).drop_nth(4).drop_nth(6).drop_nth(8);
+    for message in 0..6 {
+        send(&mut world, A, &[message; 1000], Reliability::MaxRetransmits(0), true);
+    }
+    world.run();
+    expect![[r#"
+          0 ms  A → Z  INIT
+        100 ms  A ← Z  INIT ACK
+        200 ms  A → Z  COOKIE ECHO
+        300 ms  A ← Z  COOKIE ACK
+        400 ms  A → Z  DATA 0 BE 0:0 (4)
+        500 ms  A ← Z  SACK 0
+        600 ms  A ✗ Z  DATA 1 UBE 0:0 (1000)  lost
+        600 ms  A → Z  DATA 2 UBE 0:0 (1000)
+        600 ms  A ✗ Z  DATA 3 UBE 0:0 (1000)  lost
+        600 ms  A → Z  DATA 4 UBE 0:0 (1000)
+        600 ms  A ✗ Z  DATA 5 UBE 0:0 (1000)  lost
+        600 ms  A → Z  DATA 6 UBE 0:0 (1000)
+        620 ms  A ← Z  SACK 0 +2..2
+        620 ms  A ← Z  SACK 0 +2..2 +4..4
+        620 ms  A ← Z  SACK 0 +2..2 +4..4 +6..6
+        640 ms  A → Z  FORWARD TSN 1
+        660 ms  A ← Z  SACK 2 +2..2 +4..4
+        680 ms  A → Z  FORWARD TSN 3
+        700 ms  A ← Z  SACK 4 +2..2
+        720 ms  A → Z  FORWARD TSN 5
+        740 ms  A ← Z  SACK 6
+    "#]]
+    .assert_eq(&ladder(&world));
+    let stats = world[A].association.stats();
+    assert_eq!((stats.timeouts, stats.messages_abandoned), (0, 3));
+}
+
 #[test]
 fn a_peer_that_is_gone_is_given_up() {
     let few = || config(|config| config.retransmits_max = Some(5));

@@ -1,7 +1,7 @@
-//! A relay of UDP on loopback that loses datagrams.
+//! A relay of UDP that loses datagrams.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -45,8 +45,8 @@ enum To {
 impl Relay {
     /// Loses `loss` of a hundred of what goes to `server`, and of what comes from there.
     pub(crate) fn start(server: SocketAddr, loss: u64, seed: u64) -> io::Result<Self> {
-        let front = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
-        let back = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
+        let front = Arc::new(UdpSocket::bind((server.ip(), 0))?);
+        let back = Arc::new(UdpSocket::bind((server.ip(), 0))?);
         back.connect(server)?;
         for socket in [&front, &back] {
             socket.set_read_timeout(Some(TICK))?;
@@ -63,9 +63,9 @@ impl Relay {
         Ok(Self { address, shared, threads })
     }
 
-    /// Loses nothing from now on.
-    pub(crate) fn heal(&self) {
-        self.shared.loss.store(0, Ordering::Relaxed);
+    /// Loses so many of a hundred from now on.
+    pub(crate) fn lose(&self, loss: u64) {
+        self.shared.loss.store(loss, Ordering::Relaxed);
     }
 
     /// What became of what was carried so far, in both directions.
@@ -112,6 +112,7 @@ impl Shared {
 
 #[test]
 fn a_relay_loses_what_it_is_told_to_lose_and_nothing_else() {
+    use std::net::Ipv4Addr;
     const SENT: u64 = 1000;
     let run = |loss| {
         let [client, server] = [0, 1].map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket"));
@@ -129,7 +130,7 @@ fn a_relay_loses_what_it_is_told_to_lose_and_nothing_else() {
                 arrived.push(u64::from_be_bytes(buffer));
             }
         }
-        relay.heal();
+        relay.lose(0);
         (arrived, relay.counts())
     };
     let (arrived, [there, _]) = run(0);
