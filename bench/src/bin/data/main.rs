@@ -38,7 +38,7 @@ fn main() {
         return loopback::run(stack, length.parse().expect("a length"));
     }
     let (options, parts): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|argument| argument.starts_with('-'));
-    let is_wanted = |part: &str| parts.iter().all(|named| named == "data" || named == part);
+    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|named| named == "data" || named == part);
     let mut rows = Vec::new();
     // It encrypts nothing.
     if is_wanted("sctp") && !cfg!(feature = "aws-lc-rs") {
@@ -55,7 +55,7 @@ fn main() {
 impl Row {
     fn print(self) -> Self {
         let Self { work, unit, ours, peer, peer_name, .. } = &self;
-        println!("{work:52} {ours:9.1} {unit:12} {peer_name:24} {peer:9.1}   ratio {:.2}", ours / peer);
+        println!("{work:60} {ours:9.2} {unit:12} {peer_name:24} {peer:9.2}   ratio {:.2}", ours / peer);
         self
     }
 

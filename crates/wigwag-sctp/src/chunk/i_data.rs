@@ -3,7 +3,7 @@
 use super::data::BEGINNING;
 use super::kind;
 use crate::packet::RawChunk;
-use crate::wire::{Reader, pad, put_u16, put_u32};
+use crate::wire::{Reader, pad, put_u32};
 
 /// Chunk header, TSN, stream, two reserved bytes, MID, payload protocol identifier or FSN.
 pub(crate) const I_DATA_HEADER_LEN: usize = 20;
@@ -41,13 +41,11 @@ impl<'a> IData<'a> {
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let start = out.len();
-        let len = self.payload.len().saturating_add(I_DATA_HEADER_LEN);
-        out.extend_from_slice(&[kind::I_DATA, self.flags]);
-        put_u16(u16::try_from(len).unwrap_or(u16::MAX), out);
-        put_u32(self.tsn, out);
-        put_u16(self.stream, out);
-        put_u16(0, out);
-        put_u32(self.mid, out);
+        let len = u16::try_from(self.payload.len().saturating_add(I_DATA_HEADER_LEN)).unwrap_or(u16::MAX);
+        let first = u64::from(kind::I_DATA) << 56 | u64::from(self.flags) << 48 | u64::from(len) << 32;
+        let second = u64::from(self.stream) << 48 | u64::from(self.mid);
+        let header = u128::from(first | u64::from(self.tsn)) << 64 | u128::from(second);
+        out.extend_from_slice(&header.to_be_bytes());
         put_u32(self.ppid_or_fsn, out);
         out.extend_from_slice(self.payload);
         pad(start, out);

@@ -83,11 +83,15 @@ impl Transmission {
     }
 
     /// Appends the FORWARD TSN that is owed, if it fits.
+    #[inline]
     pub(super) fn write_forward(&mut self, now: Instant, end: usize, out: &mut Vec<u8>) {
-        let room = end.saturating_sub(out.len());
-        if !matches!(self.forward, Forward::Owed) {
-            return;
+        if self.owes_forward() {
+            self.write_owed_forward(now, end, out);
         }
+    }
+
+    fn write_owed_forward(&mut self, now: Instant, end: usize, out: &mut Vec<u8>) {
+        let room = end.saturating_sub(out.len());
         let up_to = self.outstanding.abandoned(self.reset_barrier, room, &mut self.skips);
         if up_to == self.outstanding.cumulative() || FORWARD_TSN_HEADER_LEN > room {
             return;

@@ -26,7 +26,14 @@ impl Pacer {
     }
 
     /// So many bytes have left, at so many bytes a second.
+    #[inline]
     pub(crate) fn sent(&mut self, len: usize, rate: Option<u64>, now: Instant) {
+        if rate.is_some() || self.paid_until.is_some() {
+            self.pace(len, rate, now);
+        }
+    }
+
+    fn pace(&mut self, len: usize, rate: Option<u64>, now: Instant) {
         let Some(rate) = rate.filter(|rate| *rate > 0) else {
             (self.paid_until, self.closed_until) = (None, None);
             return;

@@ -91,7 +91,7 @@ fn row(len: usize, name: &str) -> [Row; 2] {
     let [ours, peer] = measured.map(|values| values.map(median));
     let kinds = [("MB/s", "higher"), ("CPU-s/GB", "lower")];
     [0, 1].map(|of| Row {
-        work: format!("data channel over loopback, {name}, {BACKEND}"),
+        work: format!("data channel over loopback, {name} messages, {BACKEND}"),
         unit: kinds[of].0,
         better: kinds[of].1,
         ours: ours[of],

@@ -192,7 +192,7 @@ pub(crate) fn rows() -> Vec<Row> {
 fn table(name: &str, unit: &'static str, measured: [[f64; 2]; 5]) -> impl Iterator<Item = Row> {
     PAIRS.into_iter().flat_map(move |(ours, peer, checksum, peer_name)| {
         [0, 1].map(|of| Row {
-            work: format!("SCTP alone, {checksum}, {} of {name}", OF[of]),
+            work: format!("SCTP alone, {checksum}, {name} messages: {}", OF[of]),
             unit,
             better: "lower",
             ours: measured[ours][of],
