@@ -276,6 +276,10 @@ fn sctp() -> Result<()> {
             [&[FORGED, packet.len() as u8], packet.as_slice(), &[FORGED | Z, packet.len() as u8], &packet].concat();
         write("sctp_association", &format!("forged{index}"), script(&[&messages, &[DRAIN], &forged, &[EXCHANGE]]))?;
     }
+    let init = [1, 0, 0, 30].into_iter().chain(init.into_iter().take(26)).collect::<Vec<_>>();
+    for (name, rest) in [("data", [send(1, 100, 6), send(2, 3000, 0)].concat()), ("both", script(&[&messages]))] {
+        write("sctp_init", name, [&[30], init.as_slice(), &rest, &[EXCHANGE]].concat())?;
+    }
     let target = "sctp_interleaved";
     write(target, "messages", script(&[&messages, &[EXCHANGE]]))?;
     write(target, "loss", script(&[&messages, &loss, &messages, &loss]))?;
@@ -506,6 +510,12 @@ fn peer() -> Result<()> {
     write("peer_description", "offer", [&[1], OFFER.as_bytes()].concat())?;
     let answer =
         OFFER.replace("actpass", "active").replace("webrtc-datachannel\r\nc=", "webrtc-datachannel\r\na=x\r\nc=");
+    let telling = OFFER.replace("application 0", "application 9").replace(
+        "webrtc-datachannel\r\n",
+        "webrtc-datachannel\r\na=sctp-init:AQAAHols3R0AUAAA/////+B5ZR3AAAAEgAgABoLA\r\n",
+    );
+    write("sdp_session", "snap", &telling)?;
+    write("peer_description", "snap", [&[9], telling.as_bytes()].concat())?;
     write("peer_description", "answer", [&[7], answer.as_bytes()].concat())?;
     let [channel, offer, read_a, read_z] = [[COMMAND, 0], [COMMAND, 48], [COMMAND, 80], [COMMAND | Z, 80]];
     let mail = |times| [read_a, read_z].concat().repeat(times);

@@ -5,7 +5,7 @@ use crate::script::Script;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
-use wigwag_sctp::{Association, Config, Event, Reliability, Scheduler, SendError, SendOptions};
+use wigwag_sctp::{Association, Config, Event, PeerInit, Reliability, Scheduler, SendError, SendOptions, State};
 
 /// Any packets, with right checksum and tag or without, between two associations.
 pub fn sctp_association(data: &[u8]) {
@@ -15,6 +15,14 @@ pub fn sctp_association(data: &[u8]) {
 /// The same between two that have everything: I-DATA, no checksums, a scheduler, and a peer that may ask for anything.
 pub fn sctp_interleaved(data: &[u8]) {
     _ = duel([Peer::with_everything(1), Peer::with_everything(2)], data);
+}
+
+/// Any bytes as the INIT chunk of the peer's description, and then any packets.
+pub fn sctp_init(data: &[u8]) {
+    let script = &mut Script::new(data);
+    let Ok(init) = PeerInit::decode(script.bytes()) else { return };
+    let peer = Peer::new(1).introduced(init);
+    _ = duel([peer, Peer::new(2)], script.rest());
 }
 
 struct Peer {
@@ -52,6 +60,16 @@ impl Peer {
         config.streams_max = 100;
         config.initial_tsn = Some(u32::MAX - 3);
         Self { association: Association::new(config, Seed::for_test(seed)), tag: [0; 4] }
+    }
+
+    /// It knows the peer before a first packet.
+    fn introduced(mut self, peer: PeerInit) -> Self {
+        let init = self.association.init_chunk();
+        assert!(PeerInit::decode(&init).is_ok(), "ours is one");
+        self.association.set_peer_init(peer);
+        self.association.connect();
+        assert_eq!(self.association.state(), State::Established);
+        self
     }
 
     fn send(&mut self, script: &mut Script<'_>) {
@@ -141,7 +159,6 @@ impl Player for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wigwag_sctp::State;
 
     fn play(seed: &[u8]) -> [Association; 2] {
         duel([Peer::new(1), Peer::new(2)], seed).map(|peer| peer.association)

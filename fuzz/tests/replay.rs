@@ -127,6 +127,7 @@ replays! {
     rtp_session
     rtp_vp8
     sctp_association
+    sctp_init
     sctp_interleaved
     sdp_candidate
     sdp_session

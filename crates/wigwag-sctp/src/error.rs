@@ -37,6 +37,21 @@ pub enum SendError {
     },
 }
 
+/// Why bytes are not the INIT chunk of a peer (`a=sctp-init`). Without it, the handshake tells the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// They are no chunk, more than one, another one, or its parameters do not decode.
+    #[error("one INIT chunk is expected (RFC 9260 §3.3.2), and nothing else")]
+    Malformed,
+    /// Tag or numbers of streams are 0, or the window is too small (RFC 9260 §3.3.2).
+    #[error("in an INIT chunk, the tag and either number of streams are not 0, and the window is at least 1500 bytes")]
+    Invalid,
+    /// It names a host (RFC 9260 §3.3.2.1).
+    #[error("an INIT chunk with a host name, which nobody may resolve (RFC 9260 §3.3.2.1)")]
+    HostName,
+}
+
 /// Why a stream cannot be reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -18,9 +18,9 @@ mod state;
 mod stats;
 mod wire;
 
-pub use association::Association;
+pub use association::{Association, PeerInit};
 pub use config::{Config, Reliability, Scheduler, SendOptions};
-pub use error::{ResetError, SendError};
+pub use error::{InitError, ResetError, SendError};
 pub use event::{CloseReason, Event};
 pub use send::{Acknowledgement, CongestionControl, CongestionController, DeliveryRate, Loss};
 pub use state::State;

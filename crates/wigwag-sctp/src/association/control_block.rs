@@ -37,6 +37,8 @@ pub(crate) struct ControlBlock {
     /// How often in a row the peer did not answer.
     pub(crate) errors: u32,
     pub(crate) is_cookie_ack_owed: bool,
+    /// The peer is known from its description only: no packet of its has come.
+    pub(crate) is_unheard: bool,
     /// Encoded causes that an ERROR chunk is owed for.
     pub(crate) causes: Vec<u8>,
     /// What a HEARTBEAT ACK is owed for.
@@ -51,7 +53,13 @@ pub(crate) struct Identity {
 }
 
 impl ControlBlock {
-    pub(crate) fn new(config: &Config, local: Identity, peer: &Init, extensions: Extensions, now: Instant) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        local: Identity,
+        peer: &Init,
+        extensions: Extensions,
+        now: Option<Instant>,
+    ) -> Self {
         let used = extensions.and(Extensions::ours(config));
         Self {
             local_tag: local.tag,
@@ -66,9 +74,16 @@ impl ControlBlock {
             reconfig: Reconfig::new(local.tsn, peer.initial_tsn),
             errors: 0,
             is_cookie_ack_owed: false,
+            is_unheard: false,
             causes: Vec::new(),
             heartbeat_ack: None,
         }
+    }
+
+    /// Whether this is the INIT of the peer, of whom nothing has come but its description.
+    pub(crate) fn is_presumed(&self, init: &Init) -> bool {
+        let initial_tsn = self.reception.cumulative().next().wire();
+        self.is_unheard && (init.initiate_tag, init.initial_tsn) == (self.peer_tag, initial_tsn)
     }
 
     /// Takes note of an error that the peer is to be told, if there is room.

@@ -21,8 +21,10 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(crate) fn new(interval: Duration, now: Instant) -> Self {
-        Self { interval, data_sent: None, phase: Phase::Resting(Timer::after(now, interval)) }
+    /// If nobody knows what time it is yet, the interval begins with `set_interval`.
+    pub(crate) fn new(interval: Duration, now: Option<Instant>) -> Self {
+        let timer = now.map_or(Timer::idle(), |now| Timer::after(now, interval));
+        Self { interval, data_sent: None, phase: Phase::Resting(timer) }
     }
 
     /// A probe that is under way is waited for.

@@ -17,5 +17,6 @@ mod properties;
 mod reconfiguring;
 mod resets;
 mod setup;
+mod snap;
 mod streams;
 mod tuning;

@@ -24,6 +24,7 @@ mod roaming;
 mod roles;
 mod security;
 mod setup;
+mod snap;
 mod stats;
 mod swarm;
 mod taps;
