@@ -17,7 +17,7 @@ const INIT: u8 = 1;
 const COOKIE_ACK: u8 = 11;
 
 fn init(peer: &Peer) -> PeerInit {
-    PeerInit::decode(&peer.association.init_chunk()).unwrap()
+    PeerInit::decode(&peer.association.init_chunk()).expect("an INIT of ours")
 }
 
 /// These know the other's INIT before they begin.

@@ -52,10 +52,11 @@ impl SctpInit {
         let encode = |bytes: &[u8]| {
             let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
             let bits = u32::from_be_bytes([0, at(0), at(1), at(2)]);
-            let digit = move |place: usize| DIGITS.get((bits >> (18 - 6 * place)) as usize & 63).copied();
+            let digits = [bits >> 18, bits >> 12, bits >> 6, bits].map(|digit| DIGITS.get(digit as usize & 63));
             // As many digits as there are bytes, and one more.
             let len = bytes.len();
-            (0..4).map(move |place| if place <= len { digit(place).map_or('=', char::from) } else { '=' })
+            let digits = digits.into_iter().enumerate().map(move |(place, digit)| digit.filter(|_| place <= len));
+            digits.map(|digit| digit.map_or('=', |digit| char::from(*digit)))
         };
         Self(chunk.chunks(3).flat_map(encode).collect())
     }
