@@ -188,7 +188,10 @@ fn what_few_write() {
     for (text, bytes) in [("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob"), ("Zm9vYmFy", "foobar")]
     {
         let init = read!(SctpInit, &format!("sctp-init:{text}"));
-        assert_eq!((init.chunk(), SctpInit::new(bytes.as_bytes())), (Some(bytes.as_bytes().to_vec()), init));
+        assert_eq!(
+            (init.chunk(), wigwag_sdp::SctpInit::new(bytes.as_bytes())),
+            (Some(bytes.as_bytes().to_vec()), init)
+        );
     }
     for wrong in ["Z", "Zg", "Zg=", "Z===", "Zg==Zg==", "Z?==", "Zh=="] {
         assert_eq!(read!(SctpInit, &format!("sctp-init:{wrong}")).chunk(), None, "{wrong}");
