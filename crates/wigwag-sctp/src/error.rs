@@ -52,6 +52,35 @@ pub enum InitError {
     HostName,
 }
 
+/// Why an association cannot be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// It has ended: nothing of it could go on.
+    #[error("the association has ended")]
+    Ended,
+}
+
+/// Why bytes do not become an association that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// They are of another version of this crate, or of something else.
+    #[error("version {found} of an exported association, but {expected} is expected")]
+    Version {
+        /// What is expected.
+        expected: u8,
+        /// What the bytes say; 0 if there are none.
+        found: u8,
+    },
+    /// No association writes such bytes.
+    #[error("the bytes are not those of an exported association")]
+    Malformed,
+    /// What was agreed on with the peer is not in this [`Config`](crate::Config).
+    #[error("the configuration has not the {0} that the association has")]
+    OtherConfig(&'static str),
+}
+
 /// Why a stream cannot be reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

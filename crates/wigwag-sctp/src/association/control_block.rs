@@ -7,6 +7,7 @@ use super::state::Attempt;
 use crate::Config;
 use crate::chunk::Init;
 use crate::config::MTU_MIN;
+use crate::migration::{Reader, state};
 use crate::packet::{CHUNK_HEADER_LEN, HEADER_LEN};
 use crate::parameter::Extensions;
 use crate::receive::Reception;
@@ -52,7 +53,23 @@ pub(crate) struct Identity {
     pub(crate) tsn: u32,
 }
 
+state!(struct Identity { tag, tsn });
+state!(struct ControlBlock {
+    local_tag, peer_tag, extensions, outbound_streams, inbound_streams, path_mtu, transmission, reception, heartbeat, reconfig,
+    errors, is_cookie_ack_owed, is_unheard, causes, heartbeat_ack,
+} => then Self::resumed);
+
 impl ControlBlock {
+    /// What would never fit into a packet, and what would never have come to be, is none.
+    fn resumed(mut self, from: &mut Reader<'_>) -> Option<Self> {
+        self.transmission.hold(self.reconfig.is_holding());
+        let heartbeat_max = Self::heartbeat_len_max(from.config.mtu);
+        let fits = self.causes.len() <= ERRORS_LEN_MAX
+            && self.heartbeat_ack.as_ref().is_none_or(|ack| ack.len() <= heartbeat_max);
+        let may_be = self.errors < u32::MAX / 2 && (self.transmission.is_done() || !self.reconfig.is_asking_for_tsns());
+        (fits && may_be).then_some(self)
+    }
+
     pub(crate) fn new(
         config: &Config,
         local: Identity,

@@ -1,6 +1,7 @@
 //! Probing an idle path (RFC 9260 §8.3).
 
 use crate::chunk::HeartbeatInfo;
+use crate::migration::state;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Timer;
 
@@ -19,6 +20,9 @@ pub(crate) struct Heartbeat {
     data_sent: Option<Instant>,
     phase: Phase,
 }
+
+state!(struct Heartbeat { data_sent, phase } anew { interval: |from| from.config.heartbeat_interval });
+state!(enum Phase { 0: Resting(timer), 1: Owed, 2: Waiting { info, sent, timer } });
 
 impl Heartbeat {
     /// If nobody knows what time it is yet, the interval begins with `set_interval`.

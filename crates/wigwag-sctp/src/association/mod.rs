@@ -6,6 +6,7 @@ mod cookie;
 mod data;
 mod heartbeat;
 mod input;
+mod migrate;
 mod output;
 mod path_mtu;
 mod reconfig;
@@ -15,6 +16,7 @@ mod shutdown;
 mod snap;
 mod state;
 
+pub use migrate::ExportedState;
 pub use snap::PeerInit;
 
 use crate::cause::code;

@@ -8,6 +8,7 @@ use super::control_block::ControlBlock;
 use super::state::Phase;
 use crate::chunk::{Init, kind};
 use crate::error::InitError;
+use crate::migration::state;
 use crate::packet::Chunks;
 use crate::parameter::Extensions;
 
@@ -17,6 +18,8 @@ pub struct PeerInit {
     init: Init,
     extensions: Extensions,
 }
+
+state!(struct PeerInit { init, extensions } if |peer, _| peer.init.is_valid());
 
 impl PeerInit {
     /// Reads one INIT chunk, with the padding at its end or without, and checks what is checked of one that comes in a packet.

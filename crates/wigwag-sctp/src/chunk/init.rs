@@ -1,5 +1,6 @@
 //! INIT and INIT ACK (RFC 9260 §3.3.2, §3.3.3).
 
+use crate::migration::state;
 use crate::packet::RawChunk;
 use crate::wire::{Reader, Tlvs, put_framed_list, put_u16, put_u32};
 
@@ -18,6 +19,8 @@ pub(crate) struct Init {
     pub(crate) inbound_streams: u16,
     pub(crate) initial_tsn: u32,
 }
+
+state!(struct Init { initiate_tag, a_rwnd, outbound_streams, inbound_streams, initial_tsn });
 
 impl Init {
     pub(crate) fn decode(chunk: RawChunk<'_>) -> Option<(Self, Tlvs<'_>)> {

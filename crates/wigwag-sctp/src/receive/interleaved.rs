@@ -9,6 +9,7 @@ use super::reassembly::TooLarge;
 use super::{FRAGMENTS_EXPECTED, Inbox, OVERHEAD};
 use crate::chunk::{BEGINNING, ENDING, IData, Skip, UNORDERED};
 use crate::map::Map;
+use crate::migration::{Reader, state};
 use crate::stats::Stats;
 use bytes::Bytes;
 
@@ -38,6 +39,9 @@ struct Partial {
     early: usize,
     early_len: usize,
 }
+
+state!(struct Key { stream, is_unordered, mid });
+state!(struct Partial { ppid, buffer, next_fsn, last_fsn, seen_fsn } anew { early: |_| 0, early_len: |_| 0 });
 
 impl Partial {
     const fn new(buffer: Buffer) -> Self {
@@ -94,7 +98,30 @@ pub(crate) struct Interleaved {
     order: Order,
 }
 
+state!(struct Interleaved { partial, early, order } anew {
+    message_len_max: |from| from.config.message_len_max_receive,
+    charged: |_| 0, messages: |_| Buffers::new(MESSAGES_KEPT_MAX), fragments: |_| Buffers::new(FRAGMENTS_KEPT_MAX),
+} => then Self::resumed);
+
 impl Interleaved {
+    /// Early fragments are of messages that are incomplete, and are not what is waited for.
+    fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
+        let Self { partial, early, messages, fragments, .. } = &mut self;
+        for (_, partial) in partial.iter_mut() {
+            partial.buffer = messages.take_over(&partial.buffer);
+        }
+        for ((key, fsn), fragment) in early.iter_mut() {
+            let partial = partial.get_mut(key).filter(|partial| partial.next_fsn < *fsn)?;
+            *fragment = fragments.take_over(fragment);
+            partial.early += 1;
+            partial.early_len += fragment.bytes.len();
+        }
+        let is_possible = |partial: &Partial| !partial.is_complete() && partial.len() <= self.message_len_max;
+        let are_possible = self.partial.iter().all(|(_, partial)| is_possible(partial));
+        self.charged = self.partial.iter().map(|(_, partial)| partial.charge()).sum();
+        are_possible.then_some(self)
+    }
+
     pub(crate) fn new(message_len_max: usize) -> Self {
         Self {
             message_len_max,

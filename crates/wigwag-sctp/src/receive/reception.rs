@@ -7,6 +7,7 @@ use super::reassembly::Reassembly;
 use super::tracker::{Arrival, Tracker};
 use crate::Config;
 use crate::chunk::{Data, ForwardTsn, GAP_LEN, IData, IForwardTsn, IMMEDIATE, SACK_HEADER_LEN, write_sack};
+use crate::migration::{Reader, state};
 use crate::serial::Tsn;
 use crate::stats::Stats;
 use std::time::{Duration, Instant};
@@ -91,12 +92,29 @@ pub(crate) struct Reception {
     mtu: usize,
 }
 
+state!(enum Ack { 0: Idle, 1: Delayed(timer), 2: Owed });
+state!(enum Assembly { 0: Data(reassembly), 1: Interleaved(interleaved) });
+state!(struct Growth { received, until } anew { limit: |from| from.config.receive_window_max as usize });
+state!(struct Reception { tracker, assembly, ack, window_max, growth, advertised, has_received } anew {
+    sack_delay: |from| from.config.sack_delay,
+    message_len_max: |from| from.config.message_len_max_receive.min(window_max(from.config)),
+    until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, has_data: |_| false, is_urgent: |_| false,
+    mtu: |from| from.config.mtu,
+} => then Self::resumed);
+
 /// The window of an association that has nothing to keep.
 pub(crate) fn window_max(config: &Config) -> usize {
     (config.receive_window as usize).max(config.message_len_max_receive.saturating_mul(4)).min(u32::MAX as usize)
 }
 
 impl Reception {
+    fn resumed(mut self, from: &mut Reader<'_>) -> Option<Self> {
+        let least = window_max(from.config);
+        self.window_max = self.window_max.clamp(least, self.growth.limit.max(least));
+        self.advertised = self.advertised.min(u32::MAX as usize);
+        (matches!(self.assembly, Assembly::Interleaved(_)) == from.extensions.has_interleaving).then_some(self)
+    }
+
     pub(crate) fn new(config: &Config, initial: Tsn, is_interleaved: bool) -> Self {
         let window_max = window_max(config);
         let len_max = config.message_len_max_receive;

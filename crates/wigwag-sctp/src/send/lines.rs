@@ -4,6 +4,7 @@ use super::outstanding::Format;
 use super::schedule::{Line, Schedule};
 use super::stream::{Stream, Streams};
 use crate::config::Scheduler;
+use crate::migration::state;
 
 /// Whose turn it is, and from where it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,30 @@ pub(super) struct Lines {
     pub(super) begun_max: usize,
 }
 
+state!(struct Lines { schedule, begun_max, fresh, begun } anew {
+    format: |from| Format::new(from.extensions.has_interleaving), unfinished: |_| None, begun_len: |_| 0,
+});
+
 impl Lines {
+    /// Streams have gone on elsewhere: where each waits follows from what it has. Whether that is so.
+    pub(super) fn resume(&mut self, streams: &Streams) -> bool {
+        let first = |begun: bool| {
+            let firsts = streams.numbered().filter_map(|(id, stream)| Some((id, stream.messages.front()?)));
+            firsts.filter(move |(_, message)| message.is_begun() == begun)
+        };
+        self.begun_len = first(true).map(|(_, message)| message.len).sum();
+        let begun = first(true).map(|(id, _)| id);
+        let is_right = match self.format {
+            Format::Interleaved => self.begun.is_of(begun),
+            Format::Data => {
+                let mut begun = begun;
+                self.unfinished = begun.next();
+                begun.next().is_none() && self.begun.is_empty()
+            }
+        };
+        is_right && self.fresh.is_of(first(false).map(|(id, _)| id))
+    }
+
     pub(super) fn new(scheduler: Scheduler) -> Self {
         Self {
             schedule: Schedule::new(scheduler),

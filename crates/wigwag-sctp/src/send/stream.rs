@@ -1,6 +1,7 @@
 //! What waits on each stream, and how often a stream was looked at.
 
 use super::account::Account;
+use crate::migration::{Reader, state};
 use crate::serial::Tsn;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
@@ -80,6 +81,19 @@ pub(super) struct Stream {
     pub(super) is_low_owed: bool,
 }
 
+state!(enum Stamp { 0: Never, 1: Pending(lifetime), 2: At(at) });
+state!(struct Message {
+    ppid, data, len, is_unordered, last_tsn, fsn, arrival, max_retransmits, expiry, priority,
+} if |message, _| {
+    let is_begun = message.data.len() < message.len;
+    !message.data.is_empty() && message.data.len() <= message.len && message.len < 1 << 40 && is_begun == message.is_begun()
+});
+state!(enum Reset { 0: Idle, 1: Wanted, 2: UnderWay, 3: UnderWayAndWanted });
+state!(struct Stream { messages, next_mid, next_unordered_mid, priority, virtual_time, threshold, reset } anew {
+    buffered: |_| 0, unstamped_from: |_| 0, is_low_owed: |_| false,
+} => then Self::resumed);
+state!(struct Streams { by_id, visits });
+
 impl Message {
     pub(super) fn is_timed(&self) -> bool {
         self.expiry != Stamp::Never
@@ -91,6 +105,16 @@ impl Message {
 }
 
 impl Stream {
+    /// Only the first message may be begun, and they are in the order in which they came. None waits for its time to begin.
+    fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
+        let is_begun = self.messages.iter().skip(1).any(Message::is_begun);
+        let arrivals = self.messages.iter().map(|message| message.arrival);
+        let is_sorted = arrivals.is_sorted_by(|earlier, later| earlier < later);
+        self.buffered = self.messages.iter().map(|message| message.data.len()).sum();
+        self.unstamped_from = self.messages.len();
+        (!is_begun && is_sorted).then_some(self)
+    }
+
     /// Lets the lifetimes of new messages begin.
     pub(super) fn stamp(&mut self, now: Instant) {
         let from = self.unstamped_from.min(self.messages.len());
@@ -195,8 +219,17 @@ impl Streams {
         self.by_id.retain(|_, stream| !stream.is_unused());
     }
 
-    /// For invariants only, which may look at everything.
+    /// The stream has gone on elsewhere, where it was owed to be told that little waits on it. `false`: it is already, or is none.
+    pub(super) fn owe_low(&mut self, id: u16) -> bool {
+        self.by_id.get_mut(&id).is_some_and(|stream| !std::mem::replace(&mut stream.is_low_owed, true))
+    }
+
+    /// For invariants and those that go on elsewhere, who may look at everything.
     pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
-        self.by_id.values().map(Box::as_ref)
+        self.numbered().map(|(_, stream)| stream)
+    }
+
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u16, &Stream)> {
+        self.by_id.iter().map(|(id, stream)| (*id, stream.as_ref()))
     }
 }

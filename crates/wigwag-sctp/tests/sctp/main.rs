@@ -11,6 +11,7 @@ mod hostile;
 mod interleaving;
 mod limits;
 mod loss;
+mod migration;
 mod path;
 mod path_mtu;
 mod properties;
