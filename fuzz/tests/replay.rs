@@ -129,6 +129,7 @@ replays! {
     sctp_association
     sctp_init
     sctp_interleaved
+    sctp_migration
     sdp_candidate
     sdp_session
     srtp_packet

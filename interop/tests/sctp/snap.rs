@@ -42,7 +42,7 @@ fn data_goes_both_ways_through_loss_and_nobody_makes_a_handshake() {
             let order = if seed % 2 == 0 { [A, Z] } else { [Z, A] };
             order.into_iter().for_each(|host| connect(&mut world, host));
             until(&mut world, &what, 1, is_connected);
-            assert_eq!(world.age(), Duration::ZERO, "{what}: at once");
+            assert!(world.age() < Duration::from_millis(20), "{what}: before a packet has arrived");
             for number in 0..40 {
                 for host in [A, Z] {
                     assert!(send(
@@ -76,12 +76,12 @@ fn streams_are_reset_as_of_any_association() {
         let what = format!("{stacks:?}");
         let mut world = introduced(1, stacks);
         [A, Z].into_iter().for_each(|host| connect(&mut world, host));
-        for (closing, other) in [(A, Z), (Z, A)] {
-            assert!(send(&mut world, closing, 5, &message(1, 3000), How::default()), "{what}");
+        for (closing, other, stream) in [(A, Z, 5), (Z, A, 6)] {
+            assert!(send(&mut world, closing, stream, &message(1, 3000), How::default()), "{what}");
             until(&mut world, &what, 10, |world| world[other].received.len() == 1);
             let now = world.now();
-            world[closing].ask().reset(5, now);
-            until(&mut world, &what, 10, |world| world[other].resets.contains(&5));
+            world[closing].ask().reset(stream, now);
+            until(&mut world, &what, 10, |world| world[other].resets.contains(&stream));
             world.run_for(Duration::from_secs(1));
         }
     }

@@ -185,7 +185,7 @@ impl Association {
     }
 
     fn handle_heartbeat(&mut self, chunk: RawChunk<'_>) {
-        let max = ControlBlock::heartbeat_len_max(self.mtu);
+        let max = ControlBlock::heartbeat_len_max(self.config.mtu);
         match self.block.as_mut().filter(|_| chunk.value.len() <= max) {
             Some(block) => {
                 let ack = block.heartbeat_ack.get_or_insert_default();

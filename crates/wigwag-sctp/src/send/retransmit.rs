@@ -138,6 +138,7 @@ impl Transmission {
             last = block.last;
         }
         self.peer_window = self.peer_window.min(u32::MAX as usize);
+        self.take_back(self.outstanding.cumulative().next(), from.now);
         self.resume_forward();
         let is_waited_for = self.t3.is_armed() || self.outstanding.next_lost().is_some() || self.owes_forward();
         if self.outstanding.flight().chunks > 0 || !is_waited_for {

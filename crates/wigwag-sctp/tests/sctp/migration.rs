@@ -288,6 +288,29 @@ fn without_loss_nothing_is_sent_twice_and_every_packet_is_as_if_nobody_had_moved
 }
 
 #[test]
+fn what_a_path_carries_is_known_after_moving() {
+    let mode = config(|config| config.mtu_max = 1400);
+    let mut world = world(1, mode.clone(), mode.clone());
+    for host in [A, Z] {
+        world[host].wire.limit = 1500;
+    }
+    world.links(A, Z, |link| {
+        link.mtu(1340).loss(5.0);
+    });
+    world[A].association.connect();
+    for number in 0..600 {
+        migrate(&mut world, if number % 2 == 0 { A } else { Z }, &mode, number);
+        if number % 10 == 0 {
+            world[A].send(0, &[7; 20_000]);
+        }
+        world.run_for(Duration::from_millis(13));
+    }
+    world.run();
+    assert!((1316..=1340).contains(&world[A].association.stats().mtu), "{}", world[A].association.stats().mtu);
+    assert_eq!(world[Z].received().len(), 60);
+}
+
+#[test]
 fn every_state_can_be_exported_but_the_end() {
     let mut world = world(1, plain(), plain());
     let mut states = Vec::new();
