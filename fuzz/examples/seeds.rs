@@ -281,6 +281,38 @@ fn sctp() -> Result<()> {
     for (name, rest) in [("data", [send(1, 100, 6), send(2, 3000, 0)].concat()), ("both", script(&[&messages]))] {
         write("sctp_init", name, [&[30], init.as_slice(), &rest, &[EXCHANGE]].concat())?;
     }
+    // Begun on streams 1 and 2, of which one is finished and one given up; and one that lives for 10 ms.
+    let [begin, append, finish, abandon] = [128, 144, 168, 184];
+    let give = |stream, length: u16| {
+        let [high, low] = length.to_be_bytes();
+        [COMMAND, append, 0, stream, high, low]
+    };
+    let end = |how, stream| [COMMAND, how, 0, stream];
+    let parts = [
+        [COMMAND, begin, 0, 1, 6, COMMAND, begin, 0, 2, 6].as_slice(),
+        &[give(1, 3000), give(2, 2000), give(1, 0), give(1, 5000), give(2, 9000)].concat(),
+        &[DRAIN],
+        &end(finish, 1),
+        &[EXCHANGE],
+        &end(abandon, 2),
+        &[EXCHANGE],
+        &[COMMAND, begin, 0, 3, 10],
+        &give(3, 3000),
+        &[EXCHANGE, PASS, 60],
+        &end(finish, 3),
+        &send(4, 20, 6),
+        &[EXCHANGE],
+    ]
+    .concat();
+    write("sctp_association", "parts", script(&[&parts]))?;
+    write("sctp_interleaved", "parts", script(&[&parts]))?;
+    // Controller and scheduler, length of packets, extensions and parts: of A and of Z.
+    for (name, controls) in [("cubic", 0), ("model", 1), ("rfc9260", 2)] {
+        let tuned = [controls, 0xc0, 0x0c, controls + 9, 0xc0, 0x2f];
+        let much = [&messages, [EXCHANGE].as_slice()].concat().repeat(3);
+        let body = script(&[&[EXCHANGE], &much, &parts, &messages, &loss, &much]);
+        write("sctp_tuned", name, [tuned.as_slice(), &body].concat())?;
+    }
     let target = "sctp_interleaved";
     write(target, "messages", script(&[&messages, &[EXCHANGE]]))?;
     write(target, "loss", script(&[&messages, &loss, &messages, &loss]))?;

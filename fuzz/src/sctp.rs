@@ -3,9 +3,12 @@
 use crate::duel::{Player, duel};
 use crate::script::Script;
 use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
-use wigwag_sctp::{Association, Config, Event, PeerInit, Reliability, Scheduler, SendError, SendOptions, State};
+use wigwag_sctp::{
+    Association, Config, CongestionControl, Event, PeerInit, Reliability, Scheduler, SendError, SendOptions, State,
+};
 
 /// Any packets, with right checksum and tag or without, between two associations.
 pub fn sctp_association(data: &[u8]) {
@@ -73,7 +76,7 @@ fn everything(seed: u64) -> Config {
 
 fn small(mut config: Config) -> Config {
     config.receive_window = 50_000;
-    config.send_buffer = 50_000;
+    (config.send_buffer, config.send_buffer_max) = (SEND_BUFFER, 0);
     config.message_len_max_send = MESSAGE_MAX;
     config.message_len_max_receive = MESSAGE_MAX;
     config.streams_max = 100;
@@ -81,11 +84,26 @@ fn small(mut config: Config) -> Config {
     config
 }
 
+/// The same between two that the script tunes: who controls congestion, how long packets may be, whose turn it is, in what parts
+/// messages are handed out.
+pub fn sctp_tuned(data: &[u8]) {
+    _ = play_tuned(data);
+}
+
+fn play_tuned(data: &[u8]) -> [Peer; 2] {
+    let script = &mut Script::new(data);
+    let players = [1, 2].map(|seed| Peer::tuned(seed, script));
+    duel(players, script.rest())
+}
+
 struct Peer {
     association: Association,
     config: Config,
     /// When it was told the time last.
     now: Instant,
+    /// Streams with messages that are given in parts, and how much has come of those that are handed out in parts.
+    open: BTreeSet<u16>,
+    receiving: BTreeMap<u16, usize>,
     /// The verification tag that its packets carry.
     tag: [u8; 4],
     limit: usize,
@@ -95,6 +113,7 @@ struct Peer {
 
 /// Small limits are reached.
 const MESSAGE_MAX: usize = 10_000;
+const SEND_BUFFER: usize = 50_000;
 /// What the layer below takes, which is never less than the MTU.
 const LIMIT: usize = 1200;
 
@@ -107,9 +126,33 @@ impl Peer {
         Self::with(seed, small(everything(seed)))
     }
 
+    fn tuned(seed: u64, script: &mut Script<'_>) -> Self {
+        let mut config = Config::default();
+        let [controls, lens, others] = [script.byte(), script.byte(), script.byte()];
+        config.congestion_control =
+            [CongestionControl::Cubic, CongestionControl::Bbr, CongestionControl::Rfc9260][usize::from(controls % 3)];
+        config.scheduler =
+            [Scheduler::RoundRobin, Scheduler::FirstComeFirstServed, Scheduler::WeightedFair, Scheduler::Priority]
+                [usize::from(controls / 3 % 4)];
+        config.mtu = 512 + usize::from(lens & 0x1f) * 16;
+        config.mtu_max = (usize::from(lens >> 5) * 200).min(LIMIT);
+        (config.interleaving, config.zero_checksum) = (others & 1 != 0, others & 2 != 0);
+        config.partial_delivery_from = (others & 4 != 0).then_some(usize::from(others >> 3) * 100);
+        Self::with(seed, small(config))
+    }
+
     fn with(seed: u64, config: Config) -> Self {
         let association = Association::new(config.clone(), Seed::for_test(seed));
-        Self { association, config, now: wigwag_sim::origin(), tag: [0; 4], limit: LIMIT, is_anybody: false }
+        Self {
+            association,
+            config,
+            now: wigwag_sim::origin(),
+            open: BTreeSet::new(),
+            receiving: BTreeMap::new(),
+            tag: [0; 4],
+            limit: LIMIT,
+            is_anybody: false,
+        }
     }
 
     /// What anybody says is an association.
@@ -122,7 +165,11 @@ impl Peer {
     fn migrate(&mut self) {
         let placeholder = Association::new(Config::default(), Seed::for_test(0));
         let association = std::mem::replace(&mut self.association, placeholder);
-        let Ok(state) = association.export(self.now) else { return self.association.abort() };
+        let Ok(state) = association.export(self.now) else {
+            self.open.clear();
+            self.receiving.clear();
+            return self.association.abort();
+        };
         let resume = |bytes: &[u8]| {
             Association::resume(self.config.clone(), Seed::for_test(4), bytes, self.now).expect("its own")
         };
@@ -146,9 +193,7 @@ impl Peer {
         self.config.mtu = mtu;
     }
 
-    fn send(&mut self, script: &mut Script<'_>) {
-        let stream = script.u16() % 120;
-        let data = Bytes::from(vec![7; usize::from(script.u16()) % (MESSAGE_MAX + 2)]);
+    fn options(script: &mut Script<'_>) -> SendOptions {
         let kind = script.byte();
         let reliability = match kind >> 1 & 3 {
             0 => Reliability::MaxRetransmits(u16::from(kind >> 3)),
@@ -156,9 +201,71 @@ impl Peer {
             2 if kind >> 3 > 16 => Reliability::Priority(u32::from(kind >> 3)),
             _ => Reliability::Reliable,
         };
-        let options = SendOptions { unordered: kind & 1 != 0, reliability };
+        SendOptions { unordered: kind & 1 != 0, reliability }
+    }
+
+    fn send(&mut self, script: &mut Script<'_>) {
+        let stream = script.u16() % 120;
+        let data = Bytes::from(vec![7; usize::from(script.u16()) % (MESSAGE_MAX + 2)]);
+        let options = Self::options(script);
         if let Err(SendError::Full(returned)) = self.association.send(stream, 51, data.clone(), options) {
             assert_eq!(returned, data, "a refused message is given back");
+        }
+    }
+
+    fn begin(&mut self, script: &mut Script<'_>) {
+        let stream = script.u16() % 120;
+        // Whoever begins another message is not told any more that the one before was given up.
+        if self.association.begin_message(stream, 53, Self::options(script)).is_ok() {
+            self.open.insert(stream);
+        }
+    }
+
+    fn append(&mut self, script: &mut Script<'_>) {
+        let stream = script.u16() % 120;
+        let part = Bytes::from(vec![7; usize::from(script.u16()) % (MESSAGE_MAX + 2)]);
+        let is_open = self.open.contains(&stream);
+        match self.association.append_part(stream, part.clone()) {
+            Err(SendError::Full(returned)) => assert!(returned == part && is_open, "a refused part is given back"),
+            Err(SendError::NoMessageOpen(returned)) => assert!(returned == part && !is_open),
+            Err(SendError::Abandoned) => assert!(self.open.remove(&stream), "told once"),
+            Ok(()) | Err(SendError::TooLarge { .. }) => assert!(is_open),
+            Err(error) => assert_eq!(error, SendError::Closed),
+        }
+    }
+
+    fn finish(&mut self, script: &mut Script<'_>) {
+        let stream = script.u16() % 120;
+        match self.association.finish_message(stream) {
+            Ok(()) | Err(SendError::Empty | SendError::Abandoned) => assert!(self.open.remove(&stream)),
+            Err(SendError::NoMessageOpen(_)) => assert!(!self.open.contains(&stream)),
+            Err(error) => assert_eq!(error, SendError::Closed),
+        }
+    }
+
+    fn abandon(&mut self, script: &mut Script<'_>) {
+        let stream = script.u16() % 120;
+        if self.association.abandon_message(stream).is_ok() {
+            assert!(self.open.remove(&stream));
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            _ if self.is_anybody => {}
+            Event::Message { data, .. } => assert!(!data.is_empty() && data.len() <= MESSAGE_MAX),
+            Event::MessagePart { stream, data, is_first, is_last, .. } => {
+                assert_eq!(*is_first, !self.receiving.contains_key(stream), "one of a stream at a time");
+                let len = self.receiving.entry(*stream).or_default();
+                *len += data.len();
+                assert!(!data.is_empty() && *len <= MESSAGE_MAX);
+                if *is_last {
+                    self.receiving.remove(stream);
+                }
+            }
+            Event::MessageIncomplete { stream } => assert!(self.receiving.remove(stream).is_some(), "told once"),
+            Event::Closed(_) => assert!(self.receiving.is_empty(), "what never ends is told before"),
+            _ => {}
         }
     }
 }
@@ -187,13 +294,9 @@ impl Player for Peer {
     }
 
     fn event(&mut self) -> bool {
-        match self.association.poll_event() {
-            Some(Event::Message { data, .. }) => {
-                assert!(self.is_anybody || !data.is_empty() && data.len() <= MESSAGE_MAX);
-                true
-            }
-            event => event.is_some(),
-        }
+        let event = self.association.poll_event();
+        event.iter().for_each(|event| self.note(event));
+        event.is_some()
     }
 
     fn wake(&self, now: Instant) -> Option<Instant> {
@@ -203,7 +306,11 @@ impl Player for Peer {
     fn command(&mut self, script: &mut Script<'_>) {
         match script.byte() {
             0..=63 => self.association.connect(),
-            64..=191 => self.send(script),
+            64..=127 => self.send(script),
+            128..=143 => self.begin(script),
+            144..=167 => self.append(script),
+            168..=183 => self.finish(script),
+            184..=191 => self.abandon(script),
             192..=207 => drop(self.association.reset_stream(script.u16() % 120)),
             208..=210 => drop(self.association.request_reset(&[script.u16() % 120])),
             211 => drop(self.association.reset_association()),
@@ -217,7 +324,9 @@ impl Player for Peer {
             _ => self.association.abort(),
         }
         let stats = self.association.stats();
-        assert!(self.is_anybody || stats.buffered_amount <= 50_000 + MESSAGE_MAX, "the send buffer is bounded");
+        // One more message than it holds, or a part of each that would come to a halt without it.
+        let more = (1 + self.open.len()) * MESSAGE_MAX;
+        assert!(self.is_anybody || stats.buffered_amount <= SEND_BUFFER + more, "the send buffer is bounded");
     }
 
     /// Ports, tag and checksum; an INIT is sent without a tag.
@@ -303,6 +412,29 @@ mod tests {
             (all, resumed) = (all + 1, resumed + usize::from(result.is_ok_and(|resumed| resumed)));
         }
         assert!(all == 1 || resumed > all / 10 && resumed < all, "{resumed} of {all}");
+    }
+
+    #[test]
+    fn the_seeds_of_parts_get_where_they_want() {
+        let parts = include_bytes!("../corpus/sctp_association/parts");
+        let [a, z] = play(parts);
+        assert_eq!([z.stats().messages_received, a.stats().messages_abandoned], [2, 2], "{:?}", z.stats());
+    }
+
+    /// Each controller has been asked, a longer packet was found, and messages came in parts.
+    #[test]
+    fn the_seeds_get_where_they_want_when_they_tune() {
+        for seed in [
+            include_bytes!("../corpus/sctp_tuned/cubic").as_slice(),
+            include_bytes!("../corpus/sctp_tuned/model"),
+            include_bytes!("../corpus/sctp_tuned/rfc9260"),
+        ] {
+            let [a, z] = play_tuned(seed).map(|peer| peer.association);
+            assert!(z.stats().messages_received >= 3, "{:?}", z.stats());
+            assert!(a.stats().mtu >= 1000, "{:?}", a.stats());
+            assert!(a.stats().retransmitted > 0, "{:?}", a.stats());
+            assert_ne!(a.stats().congestion_window, 10 * (512 - 12), "{:?}", a.stats());
+        }
     }
 
     #[test]

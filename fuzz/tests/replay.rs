@@ -130,6 +130,7 @@ replays! {
     sctp_init
     sctp_interleaved
     sctp_migration
+    sctp_tuned
     sdp_candidate
     sdp_session
     srtp_packet

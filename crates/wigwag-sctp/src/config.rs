@@ -32,7 +32,8 @@ pub struct Config {
     /// How many outgoing streams are offered, if not `streams_max`. `None`.
     pub outbound_streams_max: Option<u16>,
     /// How many bytes may wait here until they are read, an overhead for each message and each fragment included. 5 MiB;
-    /// never less than four times `message_len_max_receive`, or one message could close the window for ever.
+    /// never less than four times `message_len_max_receive`, or one message could close the window for ever (but see
+    /// `partial_delivery_from`).
     pub receive_window: u32,
     /// Up to how many bytes that number grows: it doubles after a round trip in which the peer has filled half of it and the user has
     /// fetched as much. 32 MiB; no less than `receive_window`, so 0 is: it stays.
@@ -47,6 +48,11 @@ pub struct Config {
     pub message_len_max_send: usize,
     /// The longest message taken, in bytes; a longer one ends the association. 262,144.
     pub message_len_max_receive: usize,
+    /// From so many bytes on, of which none is missing, an incomplete message is handed out in parts of at least that length
+    /// ([`Event::MessagePart`](crate::Event::MessagePart)), and in shorter ones while half of the window is in use (RFC 9260 §6.9). A message may
+    /// then be longer than the window, and `message_len_max_receive` longer than what memory should hold: the window is never less than four
+    /// times this number instead. `None`: messages are handed out whole.
+    pub partial_delivery_from: Option<usize>,
     /// The retransmission timeout before a round trip was measured (RFC 9260 §6.3.1). 500 ms: ICE has shown that the peer answers.
     pub rto_initial: Duration,
     /// How much longer than the smoothed round trip the timeout is at least. 220 ms: a peer may delay its SACK by 200 ms.
@@ -108,6 +114,11 @@ impl Config {
         (bounded_mtu(self.mtu_max) & !3).max(self.mtu)
     }
 
+    /// The longest message that is waited for as a whole.
+    pub(crate) fn whole_len_max(&self) -> usize {
+        self.partial_delivery_from.map_or(usize::MAX, |from| from.max(1)).min(self.message_len_max_receive)
+    }
+
     pub(crate) fn outbound_streams(&self) -> u16 {
         self.outbound_streams_max.unwrap_or(self.streams_max)
     }
@@ -132,6 +143,7 @@ impl Default for Config {
             send_buffer_max: 64 * 1024 * 1024,
             message_len_max_send: 262_144,
             message_len_max_receive: 262_144,
+            partial_delivery_from: None,
             rto_initial: Duration::from_millis(500),
             rto_min: Duration::from_millis(220),
             rto_max: Duration::from_secs(3),

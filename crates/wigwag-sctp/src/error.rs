@@ -27,6 +27,16 @@ pub enum SendError {
     /// tells when to try again.
     #[error("the stream is being reset")]
     StreamResetting(Bytes),
+    /// A message is open on the stream ([`begin_message`](crate::Association::begin_message)): finish it or give it up first. Gives back
+    /// what was to be sent.
+    #[error("another message is open on the stream")]
+    MessageOpen(Bytes),
+    /// No message was begun on the stream that a part could belong to. Gives the part back.
+    #[error("no message is open on the stream")]
+    NoMessageOpen(Bytes),
+    /// The open message was given up; the part is discarded. Told once: the message is not open any more.
+    #[error("the message was given up")]
+    Abandoned,
     /// There is no such stream.
     #[error("stream {stream}, but there are only {streams}")]
     NoSuchStream {
@@ -81,6 +91,21 @@ pub enum ResumeError {
     OtherConfig(&'static str),
 }
 
+/// Why a message cannot be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AbandonError {
+    /// The association is shutting down or has ended.
+    #[error("the association is closed")]
+    Closed,
+    /// No message is open on the stream.
+    #[error("no message is open on the stream")]
+    NoMessageOpen,
+    /// Something of it was sent, and the peer did not offer FORWARD TSN (RFC 3758): it could only be finished.
+    #[error("the peer cannot be told that a message is given up")]
+    NotSupported,
+}
+
 /// Why a stream cannot be reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -91,6 +116,9 @@ pub enum ResetError {
     /// The peer did not offer RE-CONFIG (RFC 6525 §5.1).
     #[error("the peer cannot reset streams")]
     NotSupported,
+    /// A message is open on the stream: finish it or give it up first.
+    #[error("a message is open on the stream")]
+    MessageOpen,
     /// More streams than there may be, or more requests than may wait.
     #[error("too many")]
     TooMany,

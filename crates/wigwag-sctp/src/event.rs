@@ -20,6 +20,29 @@ pub enum Event {
         /// The message, never empty.
         data: Bytes,
     },
+    /// A part of a message that is too long to wait for as a whole ([`Config::partial_delivery_from`](crate::Config::partial_delivery_from)).
+    /// The parts of a message come in order, and of each stream those of one message at a time: until the last one, or
+    /// [`MessageIncomplete`](Self::MessageIncomplete). Between them may be whole messages: of other streams, and unordered ones.
+    MessagePart {
+        /// On which stream.
+        stream: u16,
+        /// The payload protocol identifier of the message.
+        ppid: u32,
+        /// Whether the message may have overtaken others of its stream.
+        unordered: bool,
+        /// The part, never empty.
+        data: Bytes,
+        /// Whether the message begins with it.
+        is_first: bool,
+        /// Whether the message ends with it.
+        is_last: bool,
+    },
+    /// Of the stream's message of which parts have come, nothing more will: the peer has given it up, has reset the stream or has begun
+    /// anew, or the association has ended.
+    MessageIncomplete {
+        /// Which stream.
+        stream: u16,
+    },
     /// The stream's buffered amount has fallen to its threshold or below.
     BufferedAmountLow {
         /// Which stream.
@@ -87,6 +110,8 @@ state!(enum Event {
     12: StreamsRefused { streams },
     13: Restarted,
     14: Closed(reason),
+    15: MessagePart { stream, ppid, unordered, data, is_first, is_last },
+    16: MessageIncomplete { stream },
 });
 
 /// Of an association that has ended there is nothing to migrate.

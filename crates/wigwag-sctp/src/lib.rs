@@ -21,7 +21,7 @@ mod wire;
 
 pub use association::{Association, ExportedState, PeerInit};
 pub use config::{Config, Reliability, Scheduler, SendOptions};
-pub use error::{ExportError, InitError, ResetError, ResumeError, SendError};
+pub use error::{AbandonError, ExportError, InitError, ResetError, ResumeError, SendError};
 pub use event::{CloseReason, Event};
 pub use send::{Acknowledgement, CongestionControl, CongestionController, DeliveryRate, Loss};
 pub use state::State;

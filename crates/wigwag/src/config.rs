@@ -51,9 +51,13 @@ pub struct Config {
     /// `Cubic` is for fast paths, `Bbr` for long ones that lose packets though nothing is full.
     pub sctp_congestion_control: CongestionControl,
     /// How many received bytes, not yet polled, the data channels hold before they make the peer wait; 4 MiB by default, and never
-    /// less than four of the longest messages that [`negotiation`](field@Self::negotiation) takes. A message counts with about 100
-    /// bytes more than it has.
+    /// less than four of the longest messages that [`negotiation`](field@Self::negotiation) takes, or of `partial_delivery_from` if that is
+    /// less. A message counts with about 100 bytes more than it has.
     pub receive_buffer: usize,
+    /// From so many bytes on, messages are told in parts of about that length ([`Event::MessagePart`](crate::Event::MessagePart)), of which
+    /// a message may have any number: then [`jsep::Config::max_message_size`](crate::jsep::Config::max_message_size) may be more than memory
+    /// should hold, also 0, which is any. 64 KiB is a good length. `None`, the default: every message is told whole.
+    pub partial_delivery_from: Option<usize>,
     /// How many bytes `send` takes, of all channels together, before it refuses; 4 MiB by default. A message counts with
     /// about 100 bytes more than it has.
     pub send_buffer: usize,
@@ -76,6 +80,7 @@ impl Config {
             data_mtu_max: 0,
             sctp_congestion_control: CongestionControl::default(),
             receive_buffer: 4 << 20,
+            partial_delivery_from: None,
             send_buffer: 4 << 20,
             tap: TapConfig::default(),
         }

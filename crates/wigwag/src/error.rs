@@ -54,9 +54,21 @@ pub enum SendError {
     /// A string is UTF-8 (RFC 8831 §6.6). The message is given back.
     #[error("the message is no UTF-8, which a string must be: send it as binary")]
     NotUtf8(Bytes),
-    /// The send buffer is full. The message is given back; `Event::Writable` tells when to try again.
+    /// The send buffer is full. The message, or the part, is given back; `Event::Writable` tells when to try again.
     #[error("the send buffer is full: try again after Event::Writable")]
     Full(Bytes),
+    /// A message is given in parts on this channel. What was to be sent is given back.
+    #[error("a message is open on the data channel: finish it, or give it up, before another one")]
+    MessageOpen(Bytes),
+    /// No message was begun. The part is given back.
+    #[error("no message is open on the data channel: begin one before its parts")]
+    NoMessageOpen(Bytes),
+    /// The open message was given up, as the channel's reliability has it, or since the peer began anew. Told once.
+    #[error("the message was given up by the data channel's reliability; it is not open any more")]
+    Abandoned,
+    /// A part of the message is on its way, and the peer does not understand that one is given up (RFC 3758).
+    #[error("the peer cannot be told that a message is given up: finish it, or close the connection")]
+    CannotAbandon,
 }
 
 /// What a user sends stands in no log.
@@ -68,6 +80,10 @@ impl fmt::Debug for SendError {
             Self::TooLarge { len, max } => f.debug_struct("TooLarge").field("len", len).field("max", max).finish(),
             Self::NotUtf8(data) => write!(f, "NotUtf8({} bytes)", data.len()),
             Self::Full(data) => write!(f, "Full({} bytes)", data.len()),
+            Self::MessageOpen(data) => write!(f, "MessageOpen({} bytes)", data.len()),
+            Self::NoMessageOpen(data) => write!(f, "NoMessageOpen({} bytes)", data.len()),
+            Self::Abandoned => f.write_str("Abandoned"),
+            Self::CannotAbandon => f.write_str("CannotAbandon"),
         }
     }
 }
@@ -77,6 +93,9 @@ impl SendError {
         match error {
             sctp::SendError::Full(data) => Self::Full(if was_empty { Bytes::new() } else { data }),
             sctp::SendError::TooLarge { len, max } => Self::TooLarge { len, max },
+            sctp::SendError::MessageOpen(data) => Self::MessageOpen(if was_empty { Bytes::new() } else { data }),
+            sctp::SendError::NoMessageOpen(data) => Self::NoMessageOpen(data),
+            sctp::SendError::Abandoned => Self::Abandoned,
             _ => Self::NotOpen(state),
         }
     }

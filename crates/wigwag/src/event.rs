@@ -56,9 +56,26 @@ pub enum Event {
         /// Whether it was sent as bytes; else as a string.
         is_binary: bool,
     },
+    /// A part of a long message arrived ([`Config::partial_delivery_from`](crate::Config::partial_delivery_from)). Those of a message come in
+    /// order, and of each channel those of one message at a time, until the last one or [`Event::MessageIncomplete`]; between them may be
+    /// whole messages: of other channels, and of this one if it is unordered.
+    MessagePart {
+        /// On which channel.
+        channel: ChannelId,
+        /// The part, never empty; of a string, a part of UTF-8 that may end within a character.
+        data: Bytes,
+        /// Whether the message was sent as bytes; else as a string.
+        is_binary: bool,
+        /// Whether the message begins with it.
+        is_first: bool,
+        /// Whether the message ends with it.
+        is_last: bool,
+    },
+    /// Of the message of which parts were told nothing more comes: the peer gave it up, or the channel is at its end.
+    MessageIncomplete(ChannelId),
     /// What is buffered has fallen to the channel's low threshold.
     BufferedAmountLow(ChannelId),
-    /// A `send` was refused because the buffer was full, and would now be taken.
+    /// A message, or a part of one, was refused because the buffer was full, and would now be taken.
     Writable,
     /// A data channel is closed; its id names nothing any more.
     ChannelClosed(ChannelId),

@@ -168,7 +168,12 @@ fn sctp_config(config: &Config) -> sctp::Config {
         mapped.mtu_max = (config.data_mtu_max() - dtls::Connection::OVERHEAD) & !3;
     }
     mapped.congestion_control = config.sctp_congestion_control;
-    mapped.message_len_max_receive = usize::try_from(config.negotiation.max_message_size).unwrap_or(usize::MAX);
+    mapped.message_len_max_receive = match config.negotiation.max_message_size {
+        // RFC 8841 §6.1: zero means any size.
+        0 => usize::MAX,
+        size => usize::try_from(size).unwrap_or(usize::MAX),
+    };
+    mapped.partial_delivery_from = config.partial_delivery_from;
     // What is allowed, and no more: the window begins smaller and grows where the path needs it.
     mapped.receive_window_max = u32::try_from(config.receive_buffer).unwrap_or(u32::MAX);
     mapped.receive_window = mapped.receive_window_max.min(RECEIVE_WINDOW);

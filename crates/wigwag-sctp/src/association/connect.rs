@@ -318,6 +318,7 @@ impl Association {
 
     fn restart(&mut self, cookie: &Cookie) {
         self.queue.clear();
+        self.discard_incomplete();
         self.adopt(cookie);
         self.notices.clear();
         self.inbox.restarted();

@@ -5,6 +5,7 @@ mod control_block;
 mod cookie;
 mod data;
 mod heartbeat;
+mod in_parts;
 mod input;
 mod migrate;
 mod output;
@@ -123,7 +124,7 @@ impl Association {
     /// If the message cannot be sent, now or ever: see [`SendError`].
     pub fn send(&mut self, stream: u16, ppid: u32, data: Bytes, options: SendOptions) -> Result<(), SendError> {
         let max = self.config.message_len_max_send;
-        if !self.phase.takes_messages() || self.is_shutdown_wanted {
+        if !self.takes_messages() {
             return Err(SendError::Closed);
         }
         if data.is_empty() {
@@ -132,15 +133,29 @@ impl Association {
         if data.len() > max {
             return Err(SendError::TooLarge { len: data.len(), max });
         }
-        let streams = self.outbound_streams();
-        if stream >= streams {
-            return Err(SendError::NoSuchStream { stream, streams });
-        }
+        self.may_send_on(stream)?;
         let result = self.queue.push(stream, ppid, data, options);
+        self.after_sending(result)
+    }
+
+    fn may_send_on(&self, stream: u16) -> Result<(), SendError> {
+        if !self.takes_messages() {
+            return Err(SendError::Closed);
+        }
+        let streams = self.outbound_streams();
+        if stream < streams { Ok(()) } else { Err(SendError::NoSuchStream { stream, streams }) }
+    }
+
+    fn after_sending(&mut self, result: Result<(), Refused>) -> Result<(), SendError> {
         self.invariants();
         result.map_err(|refused| match refused {
             Refused::Full(data) => SendError::Full(data),
             Refused::Resetting(data) => SendError::StreamResetting(data),
+            Refused::Open(data) => SendError::MessageOpen(data),
+            Refused::NotOpen(data) => SendError::NoMessageOpen(data),
+            Refused::Abandoned => SendError::Abandoned,
+            Refused::TooLarge(len) => SendError::TooLarge { len, max: self.config.message_len_max_send },
+            Refused::Empty => SendError::Empty,
         })
     }
 
@@ -151,7 +166,7 @@ impl Association {
     /// # Errors
     /// If the stream cannot be reset: see [`ResetError`].
     pub fn reset_stream(&mut self, stream: u16) -> Result<(), ResetError> {
-        if !self.phase.takes_messages() || self.is_shutdown_wanted {
+        if !self.takes_messages() {
             return Err(ResetError::Closed);
         }
         let streams = self.outbound_streams();
@@ -161,14 +176,21 @@ impl Association {
         if self.block.as_ref().is_some_and(|block| !block.extensions.has_reconfig) {
             return Err(ResetError::NotSupported);
         }
+        if self.queue.open(stream).is_some() {
+            return Err(ResetError::MessageOpen);
+        }
         self.queue.begin_reset(stream);
         self.invariants();
         Ok(())
     }
 
     /// Ends the association in good order: what is queued is sent and acknowledged first (RFC 9260 §9.2).
-    /// Nothing more is taken.
+    /// Nothing more is taken. A message that is still open is given up; if something of it was sent and the peer does not understand that
+    /// (RFC 3758), the association is aborted.
     pub fn shutdown(&mut self) {
+        if self.takes_messages() {
+            self.give_up_all_open();
+        }
         match self.phase {
             Phase::Idle => self.end(CloseReason::Shutdown),
             Phase::CookieWait(_) | Phase::CookieEchoed { .. } => self.is_shutdown_wanted = true,
@@ -404,8 +426,8 @@ impl Association {
             return Some(Event::Connected);
         }
         if let Some(event) = self.inbox.pop() {
-            if let Event::Message { data, .. } = &event {
-                self.stats.messages_received += 1;
+            if let Event::Message { data, .. } | Event::MessagePart { data, .. } = &event {
+                self.stats.messages_received += u64::from(!matches!(event, Event::MessagePart { is_last: false, .. }));
                 self.stats.bytes_received += data.len() as u64;
             }
             if let Some(block) = &mut self.block {
@@ -455,11 +477,19 @@ impl Association {
     /// The last thing that happens to an association.
     fn end(&mut self, reason: CloseReason) {
         self.phase = Phase::Ended;
+        self.discard_incomplete();
         self.block = None;
         self.stats.messages_abandoned += self.queue.displaced();
         self.queue = Queue::new(self.config.send_buffer, self.config.scheduler);
         self.notices.clear();
         self.closed = Some(reason);
+    }
+
+    /// Nothing more comes of what is incomplete: it is told of messages that have been handed out in parts.
+    fn discard_incomplete(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.reception.reset(&[], &mut self.inbox);
+        }
     }
 
     /// The peer does not answer. If it is there, it is told that nobody waits any more.

@@ -115,7 +115,7 @@ impl Association {
             ResponseResult::WrongSsn
         } else if has_all && has_room {
             if block.reconfig.perform(request, &streams) {
-                block.reception.reset(&streams);
+                block.reception.reset(&streams, &mut self.inbox);
                 self.inbox.stream_reset(streams);
             }
             ResponseResult::Performed
@@ -174,7 +174,7 @@ impl Association {
     fn begin_anew(&mut self, ours: u32, theirs: u32) {
         if let Some(block) = &mut self.block {
             block.transmission.restart(ours);
-            block.reception.restart(theirs);
+            block.reception.restart(theirs, &mut self.inbox);
             self.queue.begin_anew();
             self.inbox.association_reset();
         }

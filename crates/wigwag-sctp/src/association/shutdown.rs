@@ -52,6 +52,10 @@ impl Association {
                     SackOutcome::News => block.errors = 0,
                     SackOutcome::Nothing => {}
                 }
+                self.give_up_all_open();
+                if self.is_ended() {
+                    return;
+                }
                 self.phase = Phase::ShutdownReceived;
                 self.progress_shutdown();
             }

@@ -6,6 +6,17 @@ use crate::migration::state;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
+/// A part of a message, as `Event::MessagePart` has it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) stream: u16,
+    pub(crate) ppid: u32,
+    pub(crate) unordered: bool,
+    pub(crate) data: Bytes,
+    pub(crate) is_first: bool,
+    pub(crate) is_last: bool,
+}
+
 /// Messages, and what happened between them, in the order in which it did.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
@@ -39,6 +50,16 @@ impl Inbox {
 
     pub(crate) fn message(&mut self, stream: u16, ppid: u32, unordered: bool, data: Bytes) {
         self.push(Event::Message { stream, ppid, unordered, data });
+    }
+
+    pub(crate) fn part(&mut self, part: Part) {
+        let Part { stream, ppid, unordered, data, is_first, is_last } = part;
+        self.push(Event::MessagePart { stream, ppid, unordered, data, is_first, is_last });
+    }
+
+    /// Parts of a message of the stream have come, and nothing more will.
+    pub(crate) fn incomplete(&mut self, stream: u16) {
+        self.push(Event::MessageIncomplete { stream });
     }
 
     pub(crate) fn stream_reset(&mut self, streams: Vec<u16>) {
@@ -77,9 +98,10 @@ impl Inbox {
 
 fn charge(event: &Event) -> usize {
     let len = match event {
-        Event::Message { data, .. } => data.len(),
+        Event::Message { data, .. } | Event::MessagePart { data, .. } => data.len(),
         Event::IncomingStreamReset { streams } => 2 * streams.len(),
         Event::Connected
+        | Event::MessageIncomplete { .. }
         | Event::BufferedAmountLow { .. }
         | Event::Writable
         | Event::OutgoingStreamReset { .. }

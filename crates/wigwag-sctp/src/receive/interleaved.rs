@@ -4,6 +4,7 @@
 //! wait one by one. All of these buffers are used again.
 
 use super::buffers::{Buffer, Buffers};
+use super::inbox::Part;
 use super::ordered::{Message, Order};
 use super::reassembly::TooLarge;
 use super::{FRAGMENTS_EXPECTED, Inbox, OVERHEAD};
@@ -12,6 +13,7 @@ use crate::map::Map;
 use crate::migration::{Reader, state};
 use crate::stats::Stats;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// How many bytes of buffers are kept though nothing is in them: of messages, and of early fragments.
 const MESSAGES_KEPT_MAX: usize = 2 * 1024 * 1024;
@@ -29,8 +31,9 @@ struct Key {
 #[derive(Debug)]
 struct Partial {
     ppid: u32,
-    /// The fragments up to `next_fsn`.
+    /// The fragments up to `next_fsn`, but for what has been handed out.
     buffer: Buffer,
+    handed_out: usize,
     next_fsn: u32,
     last_fsn: Option<u32>,
     /// The greatest FSN that has come.
@@ -41,11 +44,11 @@ struct Partial {
 }
 
 state!(struct Key { stream, is_unordered, mid });
-state!(struct Partial { ppid, buffer, next_fsn, last_fsn, seen_fsn } anew { early: |_| 0, early_len: |_| 0 });
+state!(struct Partial { ppid, buffer, handed_out, next_fsn, last_fsn, seen_fsn } anew { early: |_| 0, early_len: |_| 0 });
 
 impl Partial {
     const fn new(buffer: Buffer) -> Self {
-        Self { ppid: 0, buffer, next_fsn: 0, last_fsn: None, seen_fsn: 0, early: 0, early_len: 0 }
+        Self { ppid: 0, buffer, handed_out: 0, next_fsn: 0, last_fsn: None, seen_fsn: 0, early: 0, early_len: 0 }
     }
 
     const fn charge(&self) -> usize {
@@ -89,6 +92,9 @@ impl Partial {
 #[derive(Debug)]
 pub(crate) struct Interleaved {
     message_len_max: usize,
+    /// From so many bytes on they are handed out in parts; and of which messages that was done.
+    part_len_min: usize,
+    in_parts: BTreeMap<u16, Key>,
     partial: Map<Key, Partial>,
     /// Fragments by their messages and FSNs.
     early: Map<(Key, u32), Buffer>,
@@ -100,15 +106,19 @@ pub(crate) struct Interleaved {
 
 state!(struct Interleaved { partial, early, order } anew {
     message_len_max: |from| from.config.message_len_max_receive,
-    charged: |_| 0, messages: |_| Buffers::new(MESSAGES_KEPT_MAX), fragments: |_| Buffers::new(FRAGMENTS_KEPT_MAX),
+    part_len_min: |_| usize::MAX, in_parts: |_| BTreeMap::new(), charged: |_| 0, messages: |_| Buffers::new(MESSAGES_KEPT_MAX), fragments: |_| Buffers::new(FRAGMENTS_KEPT_MAX),
 } => then Self::resumed);
 
 impl Interleaved {
-    /// Early fragments are of messages that are incomplete, and are not what is waited for.
+    /// Messages are incomplete, and one of a stream at most is handed out in parts. Early fragments are of them, and not those that are
+    /// waited for.
     fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
-        let Self { partial, early, messages, fragments, .. } = &mut self;
-        for (_, partial) in partial.iter_mut() {
+        let Self { partial, early, messages, fragments, in_parts, .. } = &mut self;
+        for (key, partial) in partial.iter_mut() {
             partial.buffer = messages.take_over(&partial.buffer);
+            if partial.is_complete() || partial.handed_out > 0 && in_parts.insert(key.stream, *key).is_some() {
+                return None;
+            }
         }
         for ((key, fsn), fragment) in early.iter_mut() {
             let partial = partial.get_mut(key).filter(|partial| partial.next_fsn < *fsn)?;
@@ -116,15 +126,15 @@ impl Interleaved {
             partial.early += 1;
             partial.early_len += fragment.bytes.len();
         }
-        let is_possible = |partial: &Partial| !partial.is_complete() && partial.len() <= self.message_len_max;
-        let are_possible = self.partial.iter().all(|(_, partial)| is_possible(partial));
         self.charged = self.partial.iter().map(|(_, partial)| partial.charge()).sum();
-        are_possible.then_some(self)
+        Some(self)
     }
 
     pub(crate) fn new(message_len_max: usize) -> Self {
         Self {
             message_len_max,
+            part_len_min: usize::MAX,
+            in_parts: BTreeMap::new(),
             partial: Map::new(),
             early: Map::new(),
             charged: 0,
@@ -138,6 +148,11 @@ impl Interleaved {
         self.charged + self.order.charged()
     }
 
+    /// From so many bytes on, an incomplete message is handed out in parts.
+    pub(crate) const fn set_part_len_min(&mut self, len: usize) {
+        self.part_len_min = len;
+    }
+
     pub(crate) fn push(&mut self, data: &IData<'_>, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
         let is_unordered = data.is(UNORDERED);
         let key = Key { stream: data.stream, is_unordered, mid: data.mid };
@@ -149,7 +164,7 @@ impl Interleaved {
             return Err(TooLarge);
         }
         if data.is(BEGINNING) && data.is(ENDING) && !self.partial.contains_key(&key) {
-            self.complete(key, data.ppid_or_fsn, Bytes::copy_from_slice(data.payload), inbox, stats);
+            self.complete(key, data.ppid_or_fsn, Bytes::copy_from_slice(data.payload), false, inbox, stats);
             return Ok(());
         }
         if !self.partial.contains_key(&key) {
@@ -160,13 +175,36 @@ impl Interleaved {
         if self.take_in(key, data, stats) {
             return Err(TooLarge);
         }
-        if self.partial.get(&key).is_some_and(Partial::is_complete)
-            && let Some(partial) = self.remove(key)
-        {
+        let Some(partial) = self.partial.get(&key) else { return Ok(()) };
+        if partial.is_complete() {
+            let Some(partial) = self.remove(key) else { return Ok(()) };
+            let is_rest = partial.handed_out > 0;
             let message = self.messages.take(partial.buffer);
-            self.complete(key, partial.ppid, message, inbox, stats);
+            if is_rest {
+                self.in_parts.remove(&key.stream);
+            }
+            self.complete(key, partial.ppid, message, is_rest, inbox, stats);
+        } else if partial.buffer.bytes.len() >= self.part_len_min {
+            self.hand_out(key, inbox);
         }
         Ok(())
+    }
+
+    /// Hands out what is there of an incomplete message, if it is its turn, and no other of its stream is being handed out.
+    fn hand_out(&mut self, key: Key, inbox: &mut Inbox) {
+        let Key { stream, is_unordered: unordered, mid } = key;
+        let is_turn = unordered || self.order.is_next(stream, mid);
+        let Some(partial) = self.partial.get_mut(&key).filter(|_| is_turn) else { return };
+        if *self.in_parts.entry(stream).or_insert(key) != key {
+            return;
+        }
+        self.charged -= partial.charge();
+        let data = Bytes::copy_from_slice(&partial.buffer.bytes);
+        let is_first = partial.handed_out == 0;
+        partial.handed_out = partial.handed_out.saturating_add(data.len());
+        partial.buffer.bytes.clear();
+        self.charged += partial.charge();
+        inbox.part(Part { stream, ppid: partial.ppid, unordered, data, is_first, is_last: false });
     }
 
     /// Takes a fragment into its message. Whether the message is too long then.
@@ -195,7 +233,7 @@ impl Interleaved {
             early.insert((key, fsn), fragments.copy(data.payload));
         }
         *charged += partial.charge();
-        partial.len() > *message_len_max
+        partial.handed_out.saturating_add(partial.len()) > *message_len_max
     }
 
     fn remove(&mut self, key: Key) -> Option<Partial> {
@@ -204,9 +242,9 @@ impl Interleaved {
         Some(partial)
     }
 
-    fn complete(&mut self, key: Key, ppid: u32, data: Bytes, inbox: &mut Inbox, stats: &mut Stats) {
+    fn complete(&mut self, key: Key, ppid: u32, data: Bytes, is_rest: bool, inbox: &mut Inbox, stats: &mut Stats) {
         let Key { stream, is_unordered, mid } = key;
-        self.order.take_in(Message { stream, number: mid, ppid, is_unordered, data }, inbox, stats);
+        self.order.take_in(Message { stream, number: mid, ppid, is_unordered, data, is_rest }, inbox, stats);
     }
 
     /// Messages up to this one that are not complete never will be (RFC 8260 §2.3.1).
@@ -217,19 +255,23 @@ impl Interleaved {
         let (before, after) = if first <= mid { ((first, mid), None) } else { ((first, u32::MAX), Some((0, mid))) };
         for (first, last) in std::iter::once(before).chain(after) {
             let key = |mid| Key { stream, is_unordered, mid };
-            self.discard(key(first), key(last));
+            self.discard(key(first), key(last), inbox);
         }
         if !is_unordered {
             self.order.skip(stream, mid, inbox);
         }
     }
 
-    fn discard(&mut self, first: Key, last: Key) {
+    fn discard(&mut self, first: Key, last: Key, inbox: &mut Inbox) {
         while let Some(&(key, _)) = self.partial.first_from(&first)
             && key <= last
             && let Some(partial) = self.remove(key)
         {
             self.messages.give_back(partial.buffer);
+            if partial.handed_out > 0 {
+                self.in_parts.remove(&key.stream);
+                inbox.incomplete(key.stream);
+            }
             while let Some(&(fragment, _)) = self.early.first_from(&(key, 0))
                 && fragment.0 == key
                 && let Some(buffer) = self.early.remove(&fragment)
@@ -240,15 +282,15 @@ impl Interleaved {
     }
 
     /// Streams begin anew; none: all of them.
-    pub(crate) fn reset(&mut self, streams: &[u16]) {
+    pub(crate) fn reset(&mut self, streams: &[u16], inbox: &mut Inbox) {
         if streams.is_empty() {
             let key = |stream, is_unordered, mid| Key { stream, is_unordered, mid };
-            self.discard(key(0, false, 0), key(u16::MAX, true, u32::MAX));
+            self.discard(key(0, false, 0), key(u16::MAX, true, u32::MAX), inbox);
             self.order.reset_all();
         }
         for &stream in streams {
             let key = |is_unordered, mid| Key { stream, is_unordered, mid };
-            self.discard(key(false, 0), key(true, u32::MAX));
+            self.discard(key(false, 0), key(true, u32::MAX), inbox);
             self.order.reset(stream);
         }
     }
@@ -274,6 +316,8 @@ impl Interleaved {
         self.order.invariants();
         debug_assert_eq!(self.charged, self.partial.iter().map(|(_, partial)| partial.charge()).sum::<usize>(), "C8");
         debug_assert!(self.partial.iter().all(|(_, partial)| !partial.is_complete()), "what is complete is delivered");
+        let handed_out = self.partial.iter().filter(|(_, partial)| partial.handed_out > 0);
+        debug_assert!(handed_out.map(|(key, _)| (&key.stream, key)).eq(&self.in_parts), "one of a stream in parts");
         debug_assert_eq!(self.early.len(), self.partial.iter().map(|(_, partial)| partial.early).sum::<usize>());
     }
 }

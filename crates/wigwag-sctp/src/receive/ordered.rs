@@ -1,5 +1,6 @@
 //! The order of messages within their streams (RFC 9260 §6.6, RFC 8260 §2.2.3).
 
+use super::inbox::Part;
 use super::{Inbox, OVERHEAD};
 use crate::map::Map;
 use crate::migration::{Reader, state};
@@ -7,7 +8,7 @@ use crate::stats::Stats;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// A whole message.
+/// A whole message, or what is left of one.
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) stream: u16,
@@ -16,13 +17,20 @@ pub(crate) struct Message {
     pub(crate) ppid: u32,
     pub(crate) is_unordered: bool,
     pub(crate) data: Bytes,
+    /// Parts of it have been handed out before.
+    pub(crate) is_rest: bool,
 }
 
-state!(struct Message { stream, number, ppid, is_unordered, data });
+state!(struct Message { stream, number, ppid, is_unordered, data, is_rest });
 
 impl Message {
     fn deliver(self, inbox: &mut Inbox) {
-        inbox.message(self.stream, self.ppid, self.is_unordered, self.data);
+        let Self { stream, ppid, is_unordered: unordered, data, is_rest, .. } = self;
+        if is_rest {
+            inbox.part(Part { stream, ppid, unordered, data, is_first: false, is_last: true });
+        } else {
+            inbox.message(stream, ppid, unordered, data);
+        }
     }
 }
 
@@ -76,6 +84,12 @@ impl Order {
     pub(crate) fn is_past(&self, stream: u16, wire: u32) -> bool {
         let expected = self.expected(stream);
         nearest(self.bits, expected, wire) < expected
+    }
+
+    /// Whether nothing of the stream is delivered before this message.
+    pub(crate) fn is_next(&self, stream: u16, wire: u32) -> bool {
+        let expected = self.expected(stream);
+        nearest(self.bits, expected, wire) == expected
     }
 
     /// Delivers the message, and what waited for it, or keeps it.

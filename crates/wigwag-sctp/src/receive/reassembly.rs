@@ -5,6 +5,7 @@
 //! buffers that are used again; a message that is complete among them is delivered from there.
 
 use super::buffers::{Buffer, Buffers, is_mostly_empty};
+use super::inbox::Part;
 use super::ordered::{Message, Order};
 use super::{FRAGMENTS_EXPECTED, Inbox, OVERHEAD};
 use crate::chunk::{BEGINNING, Data, ENDING, UNORDERED};
@@ -58,8 +59,8 @@ impl Fragment {
 
 state!(struct Head { stream, ssn, is_unordered });
 state!(struct Fragment { flags, head, ppid, payload } anew { reach: |_| Tsn::first(0) });
-state!(struct Reassembly { head, buffer, early, order } anew {
-    expected_len: |_| 0,
+state!(struct Reassembly { head, buffer, handed_out, early, order } anew {
+    expected_len: |_| 0, part_len_min: |_| usize::MAX,
     message_len_max: |from| from.config.message_len_max_receive,
     early_charged: |_| 0, buffers: |_| Buffers::new(BUFFER_KEPT_MAX),
 } => then Self::resumed);
@@ -73,6 +74,10 @@ pub(crate) struct Reassembly {
     buffer: Vec<u8>,
     /// As long as the message was that took the buffer with it, so is the next buffer.
     expected_len: usize,
+    /// How many bytes of it have been handed out.
+    handed_out: usize,
+    /// From so many on they are.
+    part_len_min: usize,
     early: Map<Tsn, Fragment>,
     early_charged: usize,
     buffers: Buffers,
@@ -90,16 +95,17 @@ impl Reassembly {
             self.early.insert(tsn, Fragment { payload, reach: tsn, ..fragment });
             self.join(tsn);
         }
-        let is_possible = self.buffer.len() <= self.message_len_max && (self.head.is_some() || self.buffer.is_empty());
-        is_possible.then_some(self)
+        (self.head.is_some() || self.buffer.is_empty() && self.handed_out == 0).then_some(self)
     }
 
-    pub(crate) fn new(message_len_max: usize) -> Self {
+    pub(crate) const fn new(message_len_max: usize) -> Self {
         Self {
             message_len_max,
             head: None,
             buffer: Vec::new(),
             expected_len: 0,
+            handed_out: 0,
+            part_len_min: usize::MAX,
             early: Map::new(),
             early_charged: 0,
             buffers: Buffers::new(BUFFER_KEPT_MAX),
@@ -111,56 +117,78 @@ impl Reassembly {
         self.buffer.len() + self.early_charged + self.order.charged()
     }
 
+    /// From so many bytes on, an incomplete message is handed out in parts.
+    pub(crate) const fn set_part_len_min(&mut self, len: usize) {
+        self.part_len_min = len;
+    }
+
     /// The chunk that was waited for.
     pub(crate) fn push_next(&mut self, data: &Data<'_>, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
         let head = Head::of(data);
         match (data.is(BEGINNING), data.is(ENDING)) {
             (true, true) => {
-                self.discard_incomplete(stats);
+                self.discard_incomplete(inbox, stats);
                 if data.payload.len() > self.message_len_max {
                     return Err(TooLarge);
                 }
-                self.complete(head, data.ppid, Bytes::copy_from_slice(data.payload), inbox, stats);
+                self.complete(head, data.ppid, Bytes::copy_from_slice(data.payload), false, inbox, stats);
                 return Ok(());
             }
             (true, false) => {
-                self.discard_incomplete(stats);
+                self.discard_incomplete(inbox, stats);
                 self.head = Some((head, data.ppid));
-                if self.buffer.capacity() == 0 {
-                    self.buffer.reserve_exact(self.expected_len);
-                }
             }
             // The rest of a message that was given up, or nonsense.
             (false, _) if self.head.is_none_or(|(begun, _)| begun != head) => {
-                self.discard_incomplete(stats);
+                self.discard_incomplete(inbox, stats);
                 stats.discarded.orphan += 1;
                 return Ok(());
             }
             (false, _) => {}
         }
-        if self.buffer.len() + data.payload.len() > self.message_len_max {
+        if self.handed_out.saturating_add(self.buffer.len() + data.payload.len()) > self.message_len_max {
             return Err(TooLarge);
+        }
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve_exact(self.expected_len);
         }
         self.buffer.extend_from_slice(data.payload);
         if data.is(ENDING)
             && let Some((head, ppid)) = self.head.take()
         {
-            let message = self.take_message();
-            self.complete(head, ppid, message, inbox, stats);
+            let is_rest = std::mem::take(&mut self.handed_out) > 0;
+            let message = self.take_buffer();
+            self.complete(head, ppid, message, is_rest, inbox, stats);
+        } else if self.buffer.len() >= self.part_len_min {
+            self.hand_out(inbox);
         }
         Ok(())
     }
 
     /// What is in the buffer, which goes with its content, unless that would waste most of it.
-    fn take_message(&mut self) -> Bytes {
+    fn take_buffer(&mut self) -> Bytes {
         if is_mostly_empty(&self.buffer) {
-            let message = Bytes::copy_from_slice(&self.buffer);
+            let content = Bytes::copy_from_slice(&self.buffer);
             self.clear_buffer();
-            return message;
+            return content;
         }
-        let message = std::mem::take(&mut self.buffer).into_boxed_slice();
-        self.expected_len = if message.len() > BUFFER_KEPT_MAX { 0 } else { message.len() };
-        message.into()
+        let content = std::mem::take(&mut self.buffer).into_boxed_slice();
+        self.expected_len = if content.len() > BUFFER_KEPT_MAX { 0 } else { content.len() };
+        content.into()
+    }
+
+    /// Hands out what is there of the message that is incomplete, if it is its turn.
+    //
+    // RFC 9260 §6.9: "If the data receiver runs out of buffer space while still waiting for more fragments to complete the
+    // reassembly of the message, it SHOULD dispatch part of its inbound message through a partial delivery API".
+    fn hand_out(&mut self, inbox: &mut Inbox) {
+        let Some((Head { stream, ssn, is_unordered: unordered }, ppid)) = self.head else { return };
+        if unordered || self.order.is_next(stream, ssn.into()) {
+            let data = self.take_buffer();
+            let is_first = self.handed_out == 0;
+            self.handed_out = self.handed_out.saturating_add(data.len());
+            inbox.part(Part { stream, ppid, unordered, data, is_first, is_last: false });
+        }
     }
 
     fn clear_buffer(&mut self) {
@@ -170,16 +198,23 @@ impl Reassembly {
         }
     }
 
-    fn discard_incomplete(&mut self, stats: &mut Stats) {
-        if self.head.take().is_some() {
-            stats.discarded.orphan += 1;
-            self.clear_buffer();
-        }
+    fn discard_incomplete(&mut self, inbox: &mut Inbox, stats: &mut Stats) {
+        stats.discarded.orphan += u64::from(self.discard(inbox));
     }
 
-    fn complete(&mut self, head: Head, ppid: u32, data: Bytes, inbox: &mut Inbox, stats: &mut Stats) {
+    /// Nothing more comes of the message that is incomplete, if there is one. Whether there was.
+    pub(crate) fn discard(&mut self, inbox: &mut Inbox) -> bool {
+        let Some((head, _)) = self.head.take() else { return false };
+        if std::mem::take(&mut self.handed_out) > 0 {
+            inbox.incomplete(head.stream);
+        }
+        self.clear_buffer();
+        true
+    }
+
+    fn complete(&mut self, head: Head, ppid: u32, data: Bytes, is_rest: bool, inbox: &mut Inbox, stats: &mut Stats) {
         let Head { stream, ssn, is_unordered } = head;
-        self.order.take_in(Message { stream, number: ssn.into(), ppid, is_unordered, data }, inbox, stats);
+        self.order.take_in(Message { stream, number: ssn.into(), ppid, is_unordered, data, is_rest }, inbox, stats);
     }
 
     /// A chunk beyond a gap.
@@ -195,7 +230,7 @@ impl Reassembly {
             if data.payload.len() > self.message_len_max {
                 return Err(TooLarge);
             }
-            self.complete(head, data.ppid, Bytes::copy_from_slice(data.payload), inbox, stats);
+            self.complete(head, data.ppid, Bytes::copy_from_slice(data.payload), false, inbox, stats);
             return Ok(());
         }
         let payload = self.buffers.copy(data.payload);
@@ -240,7 +275,7 @@ impl Reassembly {
                 self.buffers.give_back(fragment.payload);
             }
         }
-        self.complete(head, ppid, message.into(), inbox, stats);
+        self.complete(head, ppid, message.into(), false, inbox, stats);
         Ok(())
     }
 
@@ -272,9 +307,8 @@ impl Reassembly {
     }
 
     /// Nothing up to `cumulative` will come any more (RFC 3758 §3.6).
-    pub(crate) fn forward(&mut self, cumulative: Tsn) {
-        self.head = None;
-        self.clear_buffer();
+    pub(crate) fn forward(&mut self, cumulative: Tsn, inbox: &mut Inbox) {
+        self.discard(inbox);
         while let Some((_, fragment)) = self.take_first(cumulative) {
             self.buffers.give_back(fragment.payload);
         }
@@ -302,10 +336,9 @@ impl Reassembly {
     }
 
     /// Streams begin anew; none: all of them.
-    pub(crate) fn reset(&mut self, streams: &[u16]) {
+    pub(crate) fn reset(&mut self, streams: &[u16], inbox: &mut Inbox) {
         if self.head.is_some_and(|(head, _)| streams.is_empty() || streams.contains(&head.stream)) {
-            self.head = None;
-            self.clear_buffer();
+            self.discard(inbox);
         }
         if streams.is_empty() {
             self.order.reset_all();
@@ -322,6 +355,6 @@ impl Reassembly {
             self.early.iter().map(|(_, fragment)| fragment.charge()).sum::<usize>(),
             "C8"
         );
-        debug_assert!(self.head.is_some() || self.buffer.is_empty());
+        debug_assert!(self.head.is_some() || self.buffer.is_empty() && self.handed_out == 0);
     }
 }

@@ -78,7 +78,9 @@ pub(crate) struct Reception {
     /// As it is when nothing is kept.
     window_max: usize,
     growth: Growth,
-    message_len_max: usize,
+    /// The longest message that is waited for as a whole.
+    whole_len_max: usize,
+    part_len_min: Option<usize>,
     /// What the peer was told last.
     advertised: usize,
     has_received: bool,
@@ -97,14 +99,20 @@ state!(enum Assembly { 0: Data(reassembly), 1: Interleaved(interleaved) });
 state!(struct Growth { received, until } anew { limit: |from| from.config.receive_window_max as usize });
 state!(struct Reception { tracker, assembly, ack, window_max, growth, advertised, has_received } anew {
     sack_delay: |from| from.config.sack_delay,
-    message_len_max: |from| from.config.message_len_max_receive.min(window_max(from.config)),
+    whole_len_max: |from| from.config.whole_len_max().min(window_max(from.config)),
+    part_len_min: |from| part_len_min(from.config),
     until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, has_data: |_| false, is_urgent: |_| false,
     mtu: |from| from.config.mtu,
 } => then Self::resumed);
 
 /// The window of an association that has nothing to keep.
 pub(crate) fn window_max(config: &Config) -> usize {
-    (config.receive_window as usize).max(config.message_len_max_receive.saturating_mul(4)).min(u32::MAX as usize)
+    (config.receive_window as usize).max(config.whole_len_max().saturating_mul(4)).min(u32::MAX as usize)
+}
+
+/// From how many bytes on messages are handed out in parts, if they are.
+fn part_len_min(config: &Config) -> Option<usize> {
+    config.partial_delivery_from.map(|from| from.max(1))
 }
 
 impl Reception {
@@ -129,7 +137,8 @@ impl Reception {
             sack_delay: config.sack_delay,
             window_max,
             growth: Growth { limit: config.receive_window_max as usize, received: 0, until: None },
-            message_len_max: config.message_len_max_receive.min(window_max),
+            whole_len_max: config.whole_len_max().min(window_max),
+            part_len_min: part_len_min(config),
             advertised: window_max,
             has_received: false,
             until_prepared: PREPARED_AFTER,
@@ -255,9 +264,12 @@ impl Reception {
         let charge = head.len + OVERHEAD;
         self.growth.received = self.growth.received.saturating_add(charge);
         let used = self.used(inbox);
+        if let Some(len) = self.part_len_min {
+            self.set_part_len_min(if used > self.window_max / 2 { 1 } else { len });
+        }
         match self.tracker.look(tsn) {
             // All others wait for it: a whole message finds room, whatever has come early (C7).
-            Arrival::Next if used + charge <= self.limit(tsn, self.early_more() + self.message_len_max + OVERHEAD) => {
+            Arrival::Next if used + charge <= self.limit(tsn, self.early_more() + self.whole_len_max + OVERHEAD) => {
                 // RFC 9260 §7.2.4 relies on it: what closes a gap, or a part of it, is told at once.
                 self.is_urgent |= self.tracker.has_gaps();
                 self.tracker.record(tsn);
@@ -283,6 +295,13 @@ impl Reception {
                 self.tracker.duplicate(tsn);
                 None
             }
+        }
+    }
+
+    const fn set_part_len_min(&mut self, len: usize) {
+        match &mut self.assembly {
+            Assembly::Data(reassembly) => reassembly.set_part_len_min(len),
+            Assembly::Interleaved(interleaved) => interleaved.set_part_len_min(len),
         }
     }
 
@@ -316,7 +335,7 @@ impl Reception {
     ) -> Result<(), TooLarge> {
         let Some(tsn) = self.forward(forward.cumulative_tsn) else { return Ok(()) };
         let Assembly::Data(reassembly) = &mut self.assembly else { return Ok(()) };
-        reassembly.forward(tsn);
+        reassembly.forward(tsn, inbox);
         for (stream, ssn) in forward.skips() {
             reassembly.skip(stream, ssn, inbox);
         }
@@ -416,9 +435,9 @@ impl Reception {
     }
 
     /// The peer goes on with this TSN, and all its streams begin anew.
-    pub(crate) fn restart(&mut self, next: u32) {
+    pub(crate) fn restart(&mut self, next: u32, inbox: &mut Inbox) {
         self.tracker = Tracker::new(Tsn::first(next));
-        self.reset(&[]);
+        self.reset(&[], inbox);
     }
 
     /// Whether everything that has come is in messages.
@@ -427,10 +446,10 @@ impl Reception {
     }
 
     /// Streams begin anew; none: all of them.
-    pub(crate) fn reset(&mut self, streams: &[u16]) {
+    pub(crate) fn reset(&mut self, streams: &[u16], inbox: &mut Inbox) {
         match &mut self.assembly {
-            Assembly::Data(reassembly) => reassembly.reset(streams),
-            Assembly::Interleaved(interleaved) => interleaved.reset(streams),
+            Assembly::Data(reassembly) => reassembly.reset(streams, inbox),
+            Assembly::Interleaved(interleaved) => interleaved.reset(streams, inbox),
         }
     }
 

@@ -1,10 +1,10 @@
 //! What the messages that wait take of the send buffer, and what the user is told of it.
 
-use super::stream::Stream;
+use super::stream::{Message, Stream};
 use crate::migration::state;
 use std::collections::VecDeque;
 
-/// Charged for each message beside its bytes, or tiny ones would be nearly free.
+/// Charged for each message, and for each further part of one that waits, beside its bytes, or tiny ones would be nearly free.
 const MESSAGE_OVERHEAD: usize = 128;
 
 /// Whether somebody waits for room.
@@ -38,8 +38,9 @@ impl Account {
     /// These streams have gone on elsewhere: what they have takes its room here.
     pub(super) fn charge_all<'a>(&mut self, streams: impl Iterator<Item = &'a Stream>) {
         for stream in streams {
+            let pieces: usize = stream.messages.iter().map(|message| 1 + message.parts_waiting()).sum();
             self.buffered += stream.buffered;
-            self.charged += stream.buffered + stream.messages.len() * MESSAGE_OVERHEAD;
+            self.charged += stream.buffered + pieces * MESSAGE_OVERHEAD;
         }
     }
 
@@ -63,7 +64,14 @@ impl Account {
     }
 
     const fn tell_of_room(&mut self) {
-        if matches!(self.writable, Writable::Wanted) && self.charged <= self.capacity / 2 {
+        if self.charged <= self.capacity / 2 {
+            self.tell();
+        }
+    }
+
+    /// Who waits for room is told that there is some, or may be.
+    pub(super) const fn tell(&mut self) {
+        if matches!(self.writable, Writable::Wanted) {
             self.writable = Writable::Owed;
         }
     }
@@ -93,14 +101,22 @@ impl Account {
         stream.buffered += len;
     }
 
-    /// A message has left its stream, with as many bytes as were left of it.
-    pub(super) fn uncharge_message(&mut self, len: usize, id: u16, stream: &mut Stream) {
-        self.charged -= MESSAGE_OVERHEAD;
-        self.uncharge(len, id, stream);
+    /// A part of a message, which does or does not wait behind others.
+    pub(super) const fn charge_part(&mut self, len: usize, is_further: bool, stream: &mut Stream) {
+        self.charged += len + if is_further { MESSAGE_OVERHEAD } else { 0 };
+        self.buffered += len;
+        stream.buffered += len;
     }
 
-    pub(super) fn uncharge(&mut self, len: usize, id: u16, stream: &mut Stream) {
-        self.charged -= len;
+    /// A message has left its stream, with what was left of it.
+    pub(super) fn uncharge_message(&mut self, message: &Message, id: u16, stream: &mut Stream) {
+        self.charged -= MESSAGE_OVERHEAD;
+        self.uncharge(message.unsent(), message.parts_waiting(), id, stream);
+    }
+
+    /// So many bytes wait no more, and so many parts are not behind others any more.
+    pub(super) fn uncharge(&mut self, len: usize, parts: usize, id: u16, stream: &mut Stream) {
+        self.charged -= len + parts * MESSAGE_OVERHEAD;
         self.buffered -= len;
         self.tell_of_room();
         let before = stream.buffered;
@@ -128,11 +144,11 @@ impl Account {
     }
 
     pub(super) fn invariants<'a>(&self, streams: impl Iterator<Item = &'a Stream>) {
-        let (mut buffered, mut bytes, mut messages) = (0, 0, 0);
+        let (mut buffered, mut bytes, mut messages) = (0, 0, 0); // parts that wait behind others among the messages
         for stream in streams {
             buffered += stream.buffered;
-            bytes += stream.messages.iter().map(|message| message.data.len()).sum::<usize>();
-            messages += stream.messages.len();
+            bytes += stream.messages.iter().map(Message::unsent).sum::<usize>();
+            messages += stream.messages.iter().map(|message| 1 + message.parts_waiting()).sum::<usize>();
         }
         debug_assert_eq!(self.buffered, buffered, "C11");
         debug_assert_eq!(self.buffered, bytes, "C11: no byte is lost from the account");

@@ -8,6 +8,7 @@ mod forward;
 mod lines;
 mod outstanding;
 mod pacer;
+mod parts;
 mod queue;
 mod rack;
 mod retransmit;

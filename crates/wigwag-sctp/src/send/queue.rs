@@ -6,6 +6,7 @@
 use super::account::Account;
 use super::lines::{Lines, Next};
 use super::outstanding::{Chunk, ChunkState, Format, Lifetime};
+use super::parts::{InParts, Parts};
 use super::schedule::PRIORITY_DEFAULT;
 use super::stream::{Message, Reset, Stamp, Stream, Streams};
 use crate::chunk::{BEGINNING, ENDING, UNORDERED};
@@ -17,21 +18,32 @@ use crate::{Reliability, SendOptions};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Instant;
+use wigwag_sansio::earliest;
 
 /// Why a message was not queued.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     Full(Bytes),
     Resetting(Bytes),
+    /// A message is open on the stream.
+    Open(Bytes),
+    /// None is.
+    NotOpen(Bytes),
+    /// It was given up.
+    Abandoned,
+    /// It would have so many bytes.
+    TooLarge(usize),
+    /// It has none.
+    Empty,
 }
 
 /// All streams' messages. What has nothing queued is never looked at.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    streams: Streams,
-    account: Account,
+    pub(super) streams: Streams,
+    pub(super) account: Account,
     /// The streams that have messages.
-    lines: Lines,
+    pub(super) lines: Lines,
     arrivals: u64,
     unstamped: Vec<u16>,
     /// How many messages have a lifetime: if none has, none is looked at for it.
@@ -104,14 +116,29 @@ impl Queue {
     }
 
     pub(crate) fn push(&mut self, id: u16, ppid: u32, data: Bytes, options: SendOptions) -> Result<(), Refused> {
+        self.enqueue(id, ppid, data, None, options)
+    }
+
+    /// Takes a message that is whole, or has `parts`.
+    pub(super) fn enqueue(
+        &mut self,
+        id: u16,
+        ppid: u32,
+        data: Bytes,
+        parts: Option<Box<Parts>>,
+        options: SendOptions,
+    ) -> Result<(), Refused> {
         if let Reliability::Priority(priority) = options.reliability
-            && self.streams.get(id).is_none_or(|stream| stream.reset == Reset::Idle)
+            && self.streams.get(id).is_none_or(|stream| stream.reset == Reset::Idle && stream.in_parts != InParts::Open)
         {
             self.displace(data.len(), priority);
         }
         let stream = self.streams.get_or_insert(id);
         if stream.reset != Reset::Idle {
             return Err(Refused::Resetting(data));
+        }
+        if stream.in_parts == InParts::Open {
+            return Err(Refused::Open(data));
         }
         if !self.account.admit(data.len()) {
             return Err(Refused::Full(data));
@@ -137,6 +164,7 @@ impl Queue {
         let message = Message {
             ppid,
             data,
+            parts,
             len,
             is_unordered,
             last_tsn: None,
@@ -164,19 +192,45 @@ impl Queue {
             && least > priority
         {
             self.by_priority.remove(&(least, arrival));
-            let Some(stream) = self.streams.get_mut(id) else { continue };
+            let Some(stream) = self.streams.get(id) else { continue };
             let Ok(index) = stream.messages.binary_search_by_key(&arrival, |message| message.arrival) else { continue };
-            let Some(message) = stream.messages.remove(index) else { continue };
-            stream.unstamped_from -= usize::from(index < stream.unstamped_from);
-            if stream.messages.is_empty() {
-                self.lines.leave(id);
-            }
-            if stream.is_drained() {
-                self.drained.insert(id);
-            }
-            self.account.uncharge_message(message.data.len(), id, stream);
+            self.remove(id, index);
             self.displaced += 1;
         }
+    }
+
+    /// Discards a message that was not begun.
+    pub(super) fn remove(&mut self, id: u16, index: usize) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        let was_starved = index == 0 && self.lines.unstarve(id, stream);
+        let Some(message) = stream.messages.remove(index) else { return };
+        stream.unstamped_from -= usize::from(index < stream.unstamped_from);
+        if index == 0 {
+            self.lines.front_removed(id, was_starved, stream);
+        }
+        Self::forget(&message, id, stream, &mut self.by_priority, &mut self.timed, &mut self.account);
+        if stream.is_drained() {
+            self.drained.insert(id);
+        }
+    }
+
+    /// Takes a message out of the accounts, which has left its stream before it was sent to its end.
+    fn forget(
+        message: &Message,
+        id: u16,
+        stream: &mut Stream,
+        by_priority: &mut Map<(u32, u64), u16>,
+        timed: &mut usize,
+        account: &mut Account,
+    ) {
+        if let Some(priority) = message.priority {
+            by_priority.remove(&(priority, message.arrival));
+        }
+        *timed -= usize::from(message.is_timed());
+        if message.is_open() {
+            stream.in_parts = InParts::Abandoned;
+        }
+        account.uncharge_message(message, id, stream);
     }
 
     /// How many messages gave way to more important ones.
@@ -200,7 +254,11 @@ impl Queue {
     fn stamp_all(&mut self, now: Instant) {
         for id in self.unstamped.drain(..) {
             if let Some(stream) = self.streams.get_mut(id) {
+                let was_starved = self.lines.unstarve(id, stream);
                 stream.stamp(now);
+                if was_starved {
+                    self.lines.starve(id, stream);
+                }
             }
         }
     }
@@ -240,7 +298,7 @@ impl Queue {
     /// How many bytes the next chunk carries, of at most `max`.
     #[inline]
     pub(crate) fn next_len(&self, max: usize) -> Option<usize> {
-        self.next().map(|message| message.data.len().min(max))
+        self.next().map(|message| message.sendable().min(max))
     }
 
     /// When the next message will have lived too long.
@@ -248,18 +306,26 @@ impl Queue {
         if self.timed == 0 {
             return None;
         }
-        self.next()?.expiry.at()
+        let next = self.next().and_then(|message| message.expiry.at());
+        earliest([next, self.lines.next_starved().map(|(at, _)| at)])
+    }
+
+    /// Whose message has lived too long, as far as it is next, or waits aside.
+    fn next_expired(&self, now: Instant) -> Option<Next> {
+        if let Some((_, next)) = self.lines.next_starved().filter(|(at, _)| *at <= now) {
+            return Some(next);
+        }
+        let next = self.lines.next(&self.streams)?;
+        self.message(next.id())?.expiry.at().is_some_and(|at| at <= now).then_some(next)
     }
 
     /// Discards messages that have lived too long, as far as they are next. `Some`: one of them had been begun; the chunk, whose
     /// TSN is `tsn`, stands for the rest of it.
     pub(crate) fn expire(&mut self, now: Instant, tsn: Tsn, abandoned: &mut u64) -> Option<Chunk> {
         while self.timed > 0
-            && let Some(next) = self.lines.next(&self.streams)
-            && let Some(message) = self.message(next.id())
-            && message.expiry.at().is_some_and(|at| at <= now)
+            && let Some(next) = self.next_expired(now)
         {
-            if message.is_begun() {
+            if self.message(next.id()).is_some_and(Message::is_begun) {
                 return self.drop_begun(next.id(), tsn);
             }
             *abandoned += 1;
@@ -275,6 +341,7 @@ impl Queue {
         let (is_unordered, ppid, fsn) = (message.is_unordered, message.ppid, message.fsn);
         let to_previous = message.last_tsn.map_or(0, |last| last.distance_to(tsn));
         let mid = stream.mid(is_unordered, true);
+        self.lines.unstarve(id, stream);
         let next = self.lines.drop_begun(id);
         self.end_message(next);
         let flags = ENDING | if is_unordered { UNORDERED } else { 0 };
@@ -292,8 +359,10 @@ impl Queue {
         let Self { streams, account, lines, by_priority, drained, .. } = self;
         let stream = streams.get_mut(id)?;
         let message = stream.messages.front_mut()?;
-        let is_end = len >= message.data.len();
-        let payload = if is_end { std::mem::take(&mut message.data) } else { message.data.split_to(len) };
+        let is_end = len >= message.unsent();
+        let waiting = message.parts_waiting();
+        let payload = message.cut(len);
+        let parts = waiting - message.parts_waiting();
         let to_previous = message.last_tsn.replace(tsn).map_or(0, |last| last.distance_to(tsn));
         let is_begin = to_previous == 0;
         let (whole_len, is_unordered) = (message.len, message.is_unordered);
@@ -308,17 +377,21 @@ impl Queue {
             by_priority.remove(&(priority, message.arrival));
         }
         let mid = stream.mid(is_unordered, is_end);
-        account.uncharge(payload.len(), id, stream);
+        account.uncharge(payload.len(), parts, id, stream);
         lines.charge(payload.len(), is_begin.then_some(whole_len), stream);
         if is_end {
-            stream.pop_message();
+            let message = stream.pop_message();
             lines.end(next, Some(whole_len), stream);
             if stream.is_drained() {
                 drained.insert(id);
             }
-            account.uncharge_message(0, id, stream);
+            message.iter().for_each(|message| account.uncharge_message(message, id, stream));
         } else {
             lines.put_back(next, stream);
+        }
+        // Whatever fills the buffer may wait for what is refused.
+        if stream.is_starved || lines.is_idle() {
+            account.tell();
         }
         let mut chunk = Chunk::new(payload, id, mid, flags);
         chunk.ppid_or_fsn = ppid_or_fsn;
@@ -332,16 +405,16 @@ impl Queue {
     fn end_message(&mut self, next: Next) {
         let id = next.id();
         let Some(stream) = self.streams.get_mut(id) else { return };
+        self.lines.unstarve(id, stream);
         let Some(message) = stream.pop_message() else { return };
-        if let Some(priority) = message.priority {
-            self.by_priority.remove(&(priority, message.arrival));
-        }
-        self.timed -= usize::from(message.is_timed());
         self.lines.end(next, message.is_begun().then_some(message.len), stream);
+        Self::forget(&message, id, stream, &mut self.by_priority, &mut self.timed, &mut self.account);
         if stream.is_drained() {
             self.drained.insert(id);
         }
-        self.account.uncharge_message(message.data.len(), id, stream);
+        if self.lines.is_idle() {
+            self.account.tell();
+        }
     }
 
     /// The share of the path that a stream gets, or its rank, as the scheduler has it.
@@ -444,10 +517,13 @@ impl Queue {
         self.lines.limit(streams);
         self.by_priority.retain(|_, id| *id < streams);
         self.drained.retain(|id| *id < streams);
-        let Self { streams: all, account, timed, .. } = self;
+        let Self { streams: all, account, timed, lines, .. } = self;
         let refused = all.iter_mut().filter(|(id, _)| *id >= streams);
         let clear = |(id, stream): (u16, &mut Stream)| {
             *timed -= stream.messages.iter().filter(|message| message.is_timed()).count();
+            if stream.is_starved {
+                lines.forget_starved();
+            }
             stream.clear(id, account).then_some(id)
         };
         refused.filter_map(clear).collect()

@@ -405,6 +405,21 @@ impl Transmission {
         }
     }
 
+    /// Whether the peer understands that a message is given up (RFC 3758).
+    pub(crate) const fn may_give_up(&self) -> bool {
+        self.may_give_up
+    }
+
+    /// Gives up the stream's message that more was to come of, and of which something was sent.
+    pub(crate) fn abandon_open(&mut self, stream: u16, now: Instant, queue: &mut Queue, stats: &mut Stats) {
+        let Some(end) = queue.drop_open(stream, self.outstanding.next_tsn()) else { return };
+        stats.messages_abandoned += 1;
+        let tsn = self.outstanding.push(end);
+        self.outstanding.abandon_message(tsn);
+        self.forward_if_abandoned(now);
+        self.arm_if_outstanding(now);
+    }
+
     /// When something will have lived too long that is next.
     pub(crate) fn expiry(&self, queue: &Queue) -> Option<Instant> {
         let lost = self.outstanding.next_lost().and_then(|(_, chunk)| chunk.expires());

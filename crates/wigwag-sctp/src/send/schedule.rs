@@ -44,10 +44,10 @@ impl State for Line {
 
 impl Line {
     /// Exactly these streams wait, each once.
-    pub(super) fn is_of(&self, streams: impl Iterator<Item = u16>) -> bool {
+    pub(super) fn is_of(&self, streams: &[u16]) -> bool {
         let mut ids: Vec<_> = self.0.iter().map(|Reverse(turn)| turn.id).collect();
         ids.sort_unstable();
-        streams.eq(ids)
+        ids == streams
     }
 
     pub(super) fn len(&self) -> usize {

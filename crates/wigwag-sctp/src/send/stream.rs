@@ -1,6 +1,7 @@
 //! What waits on each stream, and how often a stream was looked at.
 
 use super::account::Account;
+use super::parts::{InParts, Parts};
 use crate::migration::{Reader, state};
 use crate::serial::Tsn;
 use bytes::Bytes;
@@ -32,9 +33,10 @@ impl Stamp {
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) ppid: u32,
-    /// What of it was not sent.
+    /// What of it was not sent; of one that is given in parts, the first of them.
     pub(super) data: Bytes,
-    /// How long it is, what was sent included.
+    pub(super) parts: Option<Box<Parts>>,
+    /// How long it is, what was sent included; of one that is given in parts, how much it counts beside others that are begun.
     pub(super) len: usize,
     pub(super) is_unordered: bool,
     /// The TSN of its last fragment, once it was begun, and how many there were.
@@ -79,18 +81,18 @@ pub(super) struct Stream {
     pub(super) unstamped_from: usize,
     pub(super) reset: Reset,
     pub(super) is_low_owed: bool,
+    pub(super) in_parts: InParts,
+    /// Nothing of its first message may be sent: it is in no line.
+    pub(super) is_starved: bool,
 }
 
 state!(enum Stamp { 0: Never, 1: Pending(lifetime), 2: At(at) });
 state!(struct Message {
-    ppid, data, len, is_unordered, last_tsn, fsn, arrival, max_retransmits, expiry, priority,
-} if |message, _| {
-    let is_begun = message.data.len() < message.len;
-    !message.data.is_empty() && message.data.len() <= message.len && message.len < 1 << 40 && is_begun == message.is_begun()
-});
+    ppid, data, parts, len, is_unordered, last_tsn, fsn, arrival, max_retransmits, expiry, priority,
+} if |message, _| message.len < 1 << 40 && message.is_possible());
 state!(enum Reset { 0: Idle, 1: Wanted, 2: UnderWay, 3: UnderWayAndWanted });
-state!(struct Stream { messages, next_mid, next_unordered_mid, priority, virtual_time, threshold, reset } anew {
-    buffered: |_| 0, unstamped_from: |_| 0, is_low_owed: |_| false,
+state!(struct Stream { messages, next_mid, next_unordered_mid, priority, virtual_time, threshold, reset, in_parts } anew {
+    buffered: |_| 0, unstamped_from: |_| 0, is_low_owed: |_| false, is_starved: |_| false,
 } => then Self::resumed);
 state!(struct Streams { by_id, visits });
 
@@ -105,14 +107,17 @@ impl Message {
 }
 
 impl Stream {
-    /// Only the first message may be begun, and they are in the order in which they came. None waits for its time to begin.
+    /// Only the first message may be begun, only the last may be open, and they are in the order in which they came. None waits for
+    /// its time to begin.
     fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
         let is_begun = self.messages.iter().skip(1).any(Message::is_begun);
-        let arrivals = self.messages.iter().map(|message| message.arrival);
-        let is_sorted = arrivals.is_sorted_by(|earlier, later| earlier < later);
-        self.buffered = self.messages.iter().map(|message| message.data.len()).sum();
+        let is_open = self.messages.iter().rev().skip(1).any(Message::is_open);
+        let is_last_open = self.messages.back().is_some_and(Message::is_open);
+        let is_sorted = self.messages.iter().is_sorted_by(|earlier, later| earlier.arrival < later.arrival);
+        self.buffered = self.messages.iter().map(Message::unsent).sum();
         self.unstamped_from = self.messages.len();
-        (!is_begun && is_sorted).then_some(self)
+        let is_in_parts = is_last_open == (self.in_parts == InParts::Open);
+        (!is_begun && !is_open && is_in_parts && is_sorted).then_some(self)
     }
 
     /// Lets the lifetimes of new messages begin.
@@ -163,8 +168,12 @@ impl Stream {
         let has_waited = !self.messages.is_empty() || self.reset != Reset::Idle;
         self.unstamped_from = 0;
         self.reset = Reset::Idle;
+        self.is_starved = false;
+        if self.in_parts == InParts::Open {
+            self.in_parts = InParts::Abandoned;
+        }
         while let Some(message) = self.messages.pop_front() {
-            account.uncharge_message(message.data.len(), id, self);
+            account.uncharge_message(&message, id, self);
         }
         has_waited
     }
@@ -178,6 +187,12 @@ impl Stream {
             && self.reset == Reset::Idle
             && self.messages.is_empty()
             && !self.is_low_owed
+            && self.in_parts == InParts::Idle
+    }
+
+    /// Whether its first message was begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.messages.front().is_some_and(Message::is_begun)
     }
 }
 
@@ -214,6 +229,10 @@ impl Streams {
         self.by_id.remove(&id);
     }
 
+    pub(super) fn ids(&self) -> impl Iterator<Item = u16> {
+        self.by_id.keys().copied()
+    }
+
     pub(super) fn retain_used(&mut self) {
         self.visits += self.by_id.len() as u64;
         self.by_id.retain(|_, stream| !stream.is_unused());
@@ -227,6 +246,10 @@ impl Streams {
     /// For invariants and those that go on elsewhere, who may look at everything.
     pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
         self.numbered().map(|(_, stream)| stream)
+    }
+
+    pub(super) fn numbered_mut(&mut self) -> impl Iterator<Item = (u16, &mut Stream)> {
+        self.by_id.iter_mut().map(|(id, stream)| (*id, stream.as_mut()))
     }
 
     pub(super) fn numbered(&self) -> impl Iterator<Item = (u16, &Stream)> {

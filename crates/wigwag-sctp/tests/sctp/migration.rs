@@ -38,6 +38,9 @@ fn migrate(world: &mut World<Peer>, host: Host, config: &Config, number: u64) {
 enum Step {
     /// On a stream, so long.
     Send(u16, usize),
+    /// Of a message that is given in parts, so long.
+    Give(usize),
+    Finish,
     Migrate,
     /// Of the streams that may be reset.
     Reset,
@@ -48,6 +51,8 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<(u64, bool, Step)>> {
     let len = prop_oneof![4 => 4..200usize, 2 => 1100..1160usize, 1 => 2000..40_000usize];
     let step = prop_oneof![
+        4 => len.clone().prop_map(Step::Give),
+        2 => Just(Step::Finish),
         8 => (0..5u16, len).prop_map(|(stream, len)| Step::Send(stream, len)),
         8 => Just(Step::Migrate),
         1 => Just(Step::Reset),
@@ -66,15 +71,17 @@ fn modes() -> impl Strategy<Value = Config> {
     ];
     let controls =
         prop_oneof![Just(CongestionControl::Rfc9260), Just(CongestionControl::Cubic), Just(CongestionControl::Bbr)];
-    (any::<bool>(), any::<bool>(), any::<bool>(), schedulers, controls).prop_map(
-        |(interleaving, zero_checksum, is_small, scheduler, control)| {
+    let parts = prop_oneof![Just(None), Just(Some(1)), Just(Some(3000))];
+    (any::<bool>(), any::<bool>(), any::<bool>(), schedulers, controls, parts).prop_map(
+        |(interleaving, zero_checksum, is_small, scheduler, control, parts)| {
             config(|config| {
                 config.initial_tsn = Some(u32::MAX - 9);
                 (config.interleaving, config.zero_checksum) = (interleaving, zero_checksum);
                 (config.scheduler, config.congestion_control) = (scheduler, control);
+                config.partial_delivery_from = parts;
                 if is_small {
-                    (config.receive_window, config.receive_window_max) = (0, 0);
-                    config.message_len_max_receive = 40_000;
+                    (config.receive_window, config.receive_window_max) = (30_000, 0);
+                    (config.message_len_max_receive, config.message_len_max_send) = (40_000, 40_000);
                 }
             })
         },
@@ -94,6 +101,15 @@ fn options(stream: u16) -> SendOptions {
 }
 
 const RESET: u16 = 4;
+const IN_PARTS: u16 = 5;
+const STREAMS: usize = 6;
+
+/// What was given on each stream, and of the message that is open.
+#[derive(Default)]
+struct Sent {
+    whole: [Vec<Vec<u8>>; STREAMS],
+    open: Option<Vec<u8>>,
+}
 
 fn message(number: u32, len: usize) -> Bytes {
     let mut bytes = number.to_be_bytes().to_vec();
@@ -101,14 +117,27 @@ fn message(number: u32, len: usize) -> Bytes {
     Bytes::from(bytes)
 }
 
-fn do_step(world: &mut World<Peer>, host: Host, step: Step, mode: &Config, number: u32, sent: &mut [Vec<Vec<u8>>]) {
+fn do_step(world: &mut World<Peer>, host: Host, step: Step, mode: &Config, number: u32, sent: &mut Sent) {
     match step {
         Step::Send(stream, len) => {
             let data = message(number, len);
             if world[host].association.send(stream, 51, data.clone(), options(stream)).is_ok() {
-                sent[usize::from(stream)].push(data.to_vec());
+                sent.whole[usize::from(stream)].push(data.to_vec());
             }
         }
+        Step::Give(len) => {
+            let association = &mut world[host].association;
+            if sent.open.is_none() && association.begin_message(IN_PARTS, 51, SendOptions::default()).is_ok() {
+                sent.open = Some(Vec::new());
+            }
+            let part = message(number, len);
+            if let Some(open) = &mut sent.open
+                && association.append_part(IN_PARTS, part.clone()).is_ok()
+            {
+                open.extend(part);
+            }
+        }
+        Step::Finish => finish(&mut world[host].association, sent),
         Step::Migrate => migrate(world, host, mode, number.into()),
         Step::Reset => _ = world[host].association.reset_stream(RESET),
         Step::ToggleReading => world[host].is_reading ^= true,
@@ -119,12 +148,34 @@ fn do_step(world: &mut World<Peer>, host: Host, step: Step, mode: &Config, numbe
     }
 }
 
+fn finish(association: &mut Association, sent: &mut Sent) {
+    let is_finished = association.finish_message(IN_PARTS).is_ok();
+    sent.whole[usize::from(IN_PARTS)].extend(sent.open.take().filter(|_| is_finished));
+}
+
+/// Messages, put together if they came in parts.
 fn received_on(world: &World<Peer>, host: Host, stream: u16) -> Vec<Vec<u8>> {
-    world[host].received().into_iter().filter(|(on, _)| *on == stream).map(|(_, data)| data).collect()
+    let (mut whole, mut parts) = (Vec::new(), Vec::new());
+    for event in &world[host].events {
+        match event {
+            Event::Message { stream: on, data, .. } if *on == stream => whole.push(data.to_vec()),
+            Event::MessagePart { stream: on, data, is_first, is_last, .. } if *on == stream => {
+                assert_eq!(*is_first, parts.is_empty(), "one of a stream at a time");
+                parts.extend_from_slice(data);
+                if *is_last {
+                    whole.push(std::mem::take(&mut parts));
+                }
+            }
+            Event::MessageIncomplete { stream: on } if *on == stream => parts.clear(),
+            _ => {}
+        }
+    }
+    assert!(parts.is_empty(), "it ends");
+    whole
 }
 
 /// Everything that was promised has arrived, once and in its order, and nothing else.
-fn assert_delivered(world: &World<Peer>, host: Host, sent: &[Vec<Vec<u8>>]) {
+fn assert_delivered(world: &World<Peer>, host: Host, sent: &[Vec<Vec<u8>>; STREAMS]) {
     for (stream, sent) in (0..).zip(sent) {
         let mut received = received_on(world, host, stream);
         let mut sent = sent.clone();
@@ -174,13 +225,16 @@ proptest! {
         let mut world = world(seed, mode.clone(), mode.clone());
         world.links(A, Z, |link| { link.loss(loss.into()).duplication(5.0).jitter(Duration::from_millis(jitter_ms)); });
         world[A].association.connect();
-        let mut sent = [vec![Vec::new(); 5], vec![Vec::new(); 5]];
+        let mut sent = [Sent::default(), Sent::default()];
         for (number, (wait_ms, is_z, step)) in (0..).zip(steps) {
             world.run_for(Duration::from_millis(wait_ms));
             let (host, sent) = if is_z { (Z, &mut sent[1]) } else { (A, &mut sent[0]) };
             do_step(&mut world, host, step, &mode, number, sent);
         }
         [A, Z].into_iter().for_each(|host| world[host].is_reading = true);
+        for (host, sent) in [A, Z].into_iter().zip(&mut sent) {
+            finish(&mut world[host].association, sent);
+        }
         // The end moves, too.
         if ends {
             world[A].association.shutdown();
@@ -192,14 +246,17 @@ proptest! {
         world.links(A, Z, |link| { link.heal(); });
         world.run_until(is_quiet, Duration::from_secs(60));
         world.run();
-        assert_delivered(&world, Z, &sent[0]);
+        assert_delivered(&world, Z, &sent[0].whole);
         if !ends {
-            assert_delivered(&world, A, &sent[1]);
+            assert_delivered(&world, A, &sent[1].whole);
         }
         for host in [A, Z] {
             let notices = world[host].notices();
             prop_assert_eq!(&notices[0], &Event::Connected);
-            let is_quiet = |event: &Event| matches!(event, Event::OutgoingStreamReset { .. } | Event::IncomingStreamReset { .. });
+            let is_quiet = |event: &Event| matches!(
+                event,
+                Event::OutgoingStreamReset { .. } | Event::IncomingStreamReset { .. } | Event::MessagePart { .. } | Event::MessageIncomplete { .. }
+            );
             let rest = if ends { &notices[1..notices.len() - 1] } else { &notices[1..] };
             prop_assert!(rest.iter().all(is_quiet), "{:?}", notices);
             // Whose last answer is lost may hear of the end by an ABORT, if an earlier packet arrives after its association's.

@@ -1,6 +1,7 @@
 //! One data channel.
 
 use super::dcep::{self, Reliability};
+use super::in_parts::OpenMessage;
 use crate::error::ChannelError;
 use std::fmt;
 use std::time::Duration;
@@ -120,7 +121,7 @@ impl DataChannelInit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelStats {
-    /// Messages accepted by `send`.
+    /// Messages accepted by `send`, or finished.
     pub messages_sent: u64,
     /// Their bytes.
     pub bytes_sent: u64,
@@ -128,6 +129,12 @@ pub struct ChannelStats {
     pub messages_received: u64,
     /// Their bytes.
     pub bytes_received: u64,
+}
+
+impl ChannelStats {
+    pub(super) const fn has_sent(&self) -> bool {
+        self.messages_sent > 0 || self.bytes_sent > 0
+    }
 }
 
 #[derive(Debug)]
@@ -146,6 +153,9 @@ pub(crate) struct Channel {
     pub(super) is_acknowledged: bool,
     pub(super) is_incoming_reset: bool,
     pub(super) is_outgoing_reset: bool,
+    /// What is given in parts, and told in parts.
+    pub(super) open_message: Option<OpenMessage>,
+    pub(super) is_receiving: bool,
     pub(crate) low_threshold: usize,
     pub(crate) stats: ChannelStats,
 }
@@ -183,6 +193,8 @@ impl Channel {
             is_acknowledged: true,
             is_incoming_reset: false,
             is_outgoing_reset: false,
+            open_message: None,
+            is_receiving: false,
             low_threshold: 0,
             stats: ChannelStats::default(),
         }

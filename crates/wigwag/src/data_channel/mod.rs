@@ -10,6 +10,7 @@
 mod channel;
 mod dcep;
 mod ids;
+mod in_parts;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +48,8 @@ pub(crate) enum Event {
     Incoming(ChannelId),
     Opened(ChannelId),
     Message { channel: ChannelId, data: Bytes, is_binary: bool },
+    MessagePart { channel: ChannelId, data: Bytes, is_binary: bool, is_first: bool, is_last: bool },
+    MessageIncomplete(ChannelId),
     BufferedAmountLow(ChannelId),
     Writable,
     Closed(ChannelId),
@@ -235,6 +238,7 @@ impl DataChannels {
         match (channel.state, channel.stream, sctp) {
             (ChannelState::Open, Some(stream), Some(sctp)) => {
                 channel.state = ChannelState::Closing;
+                channel.give_up_open_message(sctp);
                 // RFC 8831 §6.7: "Closing of a data channel MUST be signaled by resetting the corresponding outgoing streams".
                 if sctp.reset_stream(stream).is_err() {
                     self.finish(id);
@@ -277,10 +281,13 @@ impl DataChannels {
         match event {
             sctp::Event::Connected => self.connected(sctp),
             sctp::Event::Message { stream, ppid, data, .. } => self.handle_message(stream, ppid, data, sctp),
+            sctp::Event::MessagePart { stream, ppid, data, is_first, is_last, .. } => {
+                self.handle_part(in_parts::Part { stream, ppid, data, is_first, is_last }, sctp);
+            }
+            sctp::Event::MessageIncomplete { stream } => self.handle_incomplete(stream),
             sctp::Event::BufferedAmountLow { stream } => {
                 // W3C counts what the user sent, not what established the channel.
-                let has_sent =
-                    |id: &&ChannelId| self.channels.get(id).is_some_and(|channel| channel.stats.messages_sent > 0);
+                let has_sent = |id: &&ChannelId| self.channels.get(id).is_some_and(|channel| channel.stats.has_sent());
                 let channel = self.by_stream.get(&stream).filter(has_sent);
                 self.events.extend(channel.map(|id| Event::BufferedAmountLow(*id)));
             }
@@ -401,6 +408,7 @@ impl DataChannels {
             // RFC 8831 §6.7: "if one side decides to close the data channel, it resets the corresponding outgoing
             // stream. When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
             channel.state = ChannelState::Closing;
+            channel.give_up_open_message(sctp);
             if sctp.reset_stream(stream).is_err() {
                 return self.finish(id);
             }
@@ -434,6 +442,9 @@ impl DataChannels {
 
     /// The channel is closed and forgotten; its stream may be used again.
     fn finish(&mut self, id: ChannelId) {
+        if let Some(stream) = self.channels.get(&id).and_then(|channel| channel.stream) {
+            self.handle_incomplete(stream);
+        }
         let Some(channel) = self.channels.remove(&id) else { return };
         self.names_len -= channel.names_len();
         if let Some(stream) = channel.stream {

@@ -36,6 +36,47 @@ impl PeerConnection {
         self.channels.send(id, data, is_binary, self.transport.secured.sctp.as_mut())
     }
 
+    /// Begins a message that is given in parts, which W3C does not know: it need not be in memory as a whole, and leaves while the rest is
+    /// still to come. Then [`append_part`](Self::append_part) as often as there are some, and [`finish_message`](Self::finish_message).
+    /// The peer cannot tell such a message from others. The channel takes no other one until then.
+    ///
+    /// Where the peer cannot interleave messages (RFC 8260), one that has begun to leave holds every other channel up until it is finished:
+    /// then give the parts as fast as they are taken.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); and [`SendError::MessageOpen`] if one is.
+    pub fn begin_message(&mut self, id: ChannelId, is_binary: bool) -> Result<(), SendError> {
+        self.channels.begin_message(id, is_binary, self.transport.secured.sctp.as_mut())
+    }
+
+    /// Gives the next part of the channel's open message. Parts of a string may end within a character. The last byte that was given stays
+    /// until it is known whether the message ends with it.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), where `Full` gives the part back, and with `TooLarge` and `NotUtf8` the message stays open without it;
+    /// [`SendError::Abandoned`] once, if the channel's reliability gave the message up; [`SendError::NoMessageOpen`].
+    pub fn append_part(&mut self, id: ChannelId, part: Bytes) -> Result<(), SendError> {
+        self.channels.append_part(id, part, self.transport.secured.sctp.as_mut())
+    }
+
+    /// Ends the channel's open message, also one without any parts, which is an empty message.
+    ///
+    /// # Errors
+    /// As [`append_part`](Self::append_part); `Full` only if the message is empty, and `NotUtf8` if a string ends within a character.
+    pub fn finish_message(&mut self, id: ChannelId) -> Result<(), SendError> {
+        self.channels.finish_message(id, self.transport.secured.sctp.as_mut())
+    }
+
+    /// Gives the channel's open message up: the peer never sees it, or is told that it ends in the middle. So does closing the channel.
+    ///
+    /// # Errors
+    /// [`SendError::NoMessageOpen`], or [`SendError::CannotAbandon`] if the peer would wait for its end for ever.
+    pub fn abandon_message(&mut self, id: ChannelId) -> Result<(), SendError> {
+        let result = self.channels.abandon_message(id, self.transport.secured.sctp.as_mut());
+        self.may_tell = true;
+        result
+    }
+
     /// W3C `bufferedAmount`: the bytes that `send` took and that have not left yet.
     pub fn buffered_amount(&self, id: ChannelId) -> usize {
         let stream = self.channels.channel(id).and_then(|channel| channel.stream);

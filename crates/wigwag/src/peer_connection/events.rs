@@ -119,6 +119,10 @@ impl PeerConnection {
             data_channel::Event::Incoming(id) => Event::DataChannel(id),
             data_channel::Event::Opened(id) => Event::ChannelOpened(id),
             data_channel::Event::Message { channel, data, is_binary } => Event::Message { channel, data, is_binary },
+            data_channel::Event::MessagePart { channel, data, is_binary, is_first, is_last } => {
+                Event::MessagePart { channel, data, is_binary, is_first, is_last }
+            }
+            data_channel::Event::MessageIncomplete(id) => Event::MessageIncomplete(id),
             data_channel::Event::BufferedAmountLow(id) => Event::BufferedAmountLow(id),
             data_channel::Event::Writable => Event::Writable,
             data_channel::Event::Closed(id) => Event::ChannelClosed(id),

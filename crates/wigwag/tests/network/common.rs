@@ -17,6 +17,8 @@ pub(crate) struct Peer {
     pub(crate) state: ConnectionState,
     pub(crate) channels: BTreeMap<String, ChannelId>,
     pub(crate) messages: Vec<(String, Bytes, bool)>,
+    /// Parts of messages; whether a message begins, and ends with each.
+    pub(crate) parts: Vec<(String, Bytes, [bool; 2])>,
     pub(crate) packets: Vec<wigwag::Received>,
     /// Frames, and gaps between them.
     pub(crate) frames: Vec<Told>,
@@ -40,6 +42,7 @@ impl Peer {
             state: ConnectionState::New,
             channels: BTreeMap::new(),
             messages: Vec::new(),
+            parts: Vec::new(),
             packets: Vec::new(),
             frames: Vec::new(),
             closed: None,
@@ -64,6 +67,9 @@ impl Peer {
         }
         match event {
             Event::Message { channel, data, is_binary } => self.messages.push((self.label(channel), data, is_binary)),
+            Event::MessagePart { channel, data, is_first, is_last, .. } => {
+                self.parts.push((self.label(channel), data, [is_first, is_last]));
+            }
             Event::RtpPacket { packet, .. } => self.packets.push(packet),
             Event::Frame { transceiver, ssrc, frame, capture_time } => {
                 self.frames.push(Told { transceiver, ssrc, what: Ok((frame, capture_time)) });

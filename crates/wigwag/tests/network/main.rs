@@ -14,6 +14,7 @@ mod endpoint;
 mod forged_records;
 mod frames;
 mod gathering;
+mod in_parts;
 mod invariants;
 mod long_paths;
 mod media;
