@@ -371,6 +371,15 @@ fn migration() -> Result<()> {
                 peer.send(stream, 51, data, options).expect("room for it");
             }
         }
+        for peer in &mut peers {
+            // Half given, and begun.
+            for stream in [5, 6] {
+                peer.begin_message(stream, 51, SendOptions::default()).expect("a stream");
+            }
+            for len in [700, 20] {
+                peer.append_part(5, Bytes::from(vec![5; len])).expect("room for it");
+            }
+        }
         let (mut now, mut packets, mut out) = (wigwag_sim::origin(), 0, Vec::new());
         for _ in 0..rounds {
             now += Duration::from_millis(30);

@@ -59,6 +59,7 @@ pub fn migration_config(with_everything: bool) -> Config {
     let mut config = if with_everything { small(everything(1)) } else { small(Config::default()) };
     // A state is short, and has messages in pieces nevertheless.
     config.mtu = 512;
+    config.partial_delivery_from = with_everything.then_some(300);
     config
 }
 
