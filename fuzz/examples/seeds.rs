@@ -13,6 +13,7 @@ fn main() -> Result<()> {
     srtp()?;
     dtls()?;
     sctp()?;
+    migration()?;
     rtp()?;
     payload()?;
     ice()?;
@@ -276,6 +277,10 @@ fn sctp() -> Result<()> {
             [&[FORGED, packet.len() as u8], packet.as_slice(), &[FORGED | Z, packet.len() as u8], &packet].concat();
         write("sctp_association", &format!("forged{index}"), script(&[&messages, &[DRAIN], &forged, &[EXCHANGE]]))?;
     }
+    let init = [1, 0, 0, 30].into_iter().chain(init.into_iter().take(26)).collect::<Vec<_>>();
+    for (name, rest) in [("data", [send(1, 100, 6), send(2, 3000, 0)].concat()), ("both", script(&[&messages]))] {
+        write("sctp_init", name, [&[30], init.as_slice(), &rest, &[EXCHANGE]].concat())?;
+    }
     // Begun on streams 1 and 2, of which one is finished and one given up; and one that lives for 10 ms.
     let [begin, append, finish, abandon] = [128, 144, 168, 184];
     let give = |stream, length: u16| {
@@ -338,6 +343,72 @@ fn sctp() -> Result<()> {
         let forged =
             [&[FORGED, packet.len() as u8], packet.as_slice(), &[FORGED | Z, packet.len() as u8], &packet].concat();
         write(target, &format!("forged{index}"), script(&[&messages, &[EXCHANGE], &forged, &[EXCHANGE]]))?;
+    }
+    Ok(())
+}
+
+/// Associations as they go on elsewhere, in the middle of everything.
+fn migration() -> Result<()> {
+    use bytes::Bytes;
+    use std::time::Duration;
+    use wigwag_sansio::Seed;
+    use wigwag_sctp::{Association, Reliability, SendOptions};
+    for (name, with_everything, rounds) in
+        [("begun", false, 1), ("data", false, 5), ("pieces", true, 5), ("end", false, 60)]
+    {
+        let config = wigwag_fuzz::migration_config(with_everything);
+        let mut peers = [1, 2].map(|seed| Association::new(config.clone(), Seed::for_test(seed)));
+        peers[0].connect();
+        for stream in 0..4 {
+            let reliability = match stream {
+                2 => Reliability::MaxRetransmits(1),
+                3 => Reliability::MaxLifetime(Duration::from_millis(100)),
+                _ => Reliability::Reliable,
+            };
+            let options = SendOptions { unordered: stream == 1, reliability };
+            for peer in &mut peers {
+                let data = Bytes::from(vec![stream as u8; if stream < 2 { 1200 } else { 20 }]);
+                peer.send(stream, 51, data, options).expect("room for it");
+            }
+        }
+        for peer in &mut peers {
+            // Half given, and begun.
+            for stream in [5, 6] {
+                peer.begin_message(stream, 51, SendOptions::default()).expect("a stream");
+            }
+            for len in [700, 20] {
+                peer.append_part(5, Bytes::from(vec![5; len])).expect("room for it");
+            }
+        }
+        let (mut now, mut packets, mut out) = (wigwag_sim::origin(), 0, Vec::new());
+        for _ in 0..rounds {
+            now += Duration::from_millis(30);
+            for from in [0, 1] {
+                peers[from].handle_timeout(now);
+                while peers[from].poll_packet(now, 1200, &mut out) {
+                    packets += 1;
+                    if packets < 7 || packets % 3 > 0 {
+                        peers[1 - from].handle_input(&out, now);
+                    }
+                    out.clear();
+                }
+            }
+        }
+        if rounds > 1 {
+            peers[0].reset_stream(0).expect("an association that stands");
+        }
+        if name == "end" {
+            peers[0].shutdown();
+        }
+        let mut seed = vec![u8::from(with_everything)];
+        for association in peers {
+            let state = association.export(now).expect("it goes on");
+            seed.extend(u16::try_from(state.as_bytes().len()).expect("a small one").to_be_bytes());
+            seed.extend(state.as_bytes());
+        }
+        let script = [0, EXCHANGE, COMMAND, 64, 0, 1, 1, 0, 0, WAKE, EXCHANGE, COMMAND, 224, WAKE, PASS, 200, EXCHANGE];
+        seed.extend(script);
+        write("sctp_migration", name, seed)?;
     }
     Ok(())
 }
@@ -538,6 +609,12 @@ fn peer() -> Result<()> {
     write("peer_description", "offer", [&[1], OFFER.as_bytes()].concat())?;
     let answer =
         OFFER.replace("actpass", "active").replace("webrtc-datachannel\r\nc=", "webrtc-datachannel\r\na=x\r\nc=");
+    let telling = OFFER.replace("application 0", "application 9").replace(
+        "webrtc-datachannel\r\n",
+        "webrtc-datachannel\r\na=sctp-init:AQAAHols3R0AUAAA/////+B5ZR3AAAAEgAgABoLA\r\n",
+    );
+    write("sdp_session", "snap", &telling)?;
+    write("peer_description", "snap", [&[9], telling.as_bytes()].concat())?;
     write("peer_description", "answer", [&[7], answer.as_bytes()].concat())?;
     let [channel, offer, read_a, read_z] = [[COMMAND, 0], [COMMAND, 48], [COMMAND, 80], [COMMAND | Z, 80]];
     let mail = |times| [read_a, read_z].concat().repeat(times);

@@ -25,7 +25,7 @@ pub use ice::{ice_agent, ice_peek};
 pub use payload::{rtp_frames, rtp_opus, rtp_vp8};
 pub use peer::{peer_connection, peer_description};
 pub use rtp::{rtcp_compound, rtp_packet, rtp_session};
-pub use sctp::{sctp_association, sctp_interleaved, sctp_tuned};
+pub use sctp::{migration_config, sctp_association, sctp_init, sctp_interleaved, sctp_migration, sctp_tuned};
 pub use sdp::{sdp_candidate, sdp_session};
 pub use srtp::{srtp_packet, srtp_sealed};
 pub use stun::{stun_message, stun_sealed};
@@ -50,7 +50,9 @@ pub const TARGETS: &[Target] = &[
     ("rtp_session", rtp_session),
     ("rtp_vp8", rtp_vp8),
     ("sctp_association", sctp_association),
+    ("sctp_init", sctp_init),
     ("sctp_interleaved", sctp_interleaved),
+    ("sctp_migration", sctp_migration),
     ("sctp_tuned", sctp_tuned),
     ("sdp_candidate", sdp_candidate),
     ("sdp_session", sdp_session),

@@ -16,8 +16,8 @@ use wigwag::{PeerConnection, RtpPacket, SdpType, Seed, SendError, SessionDescrip
 /// Any text as a description of the peer, at any moment of a negotiation.
 pub fn peer_description(data: &[u8]) {
     let script = &mut Script::new(data);
-    let mut connection = connection(0);
     let moment = script.byte();
+    let mut connection = connection(0, moment & 8 != 0);
     if moment & 1 != 0 {
         connection.create_data_channel("fuzz", DataChannelInit::default()).expect("a first channel");
         connection.add_track(MediaKind::Audio).expect("a first track");
@@ -50,12 +50,13 @@ fn play(data: &[u8]) -> [Peer; 2] {
     duel([a, z], data)
 }
 
-fn connection(number: usize) -> PeerConnection {
+fn connection(number: usize, sctp_snap: bool) -> PeerConnection {
     let clock = WallClock::new(wigwag_sim::origin(), Duration::from_secs(1_700_000_000));
     let mut config = Config::new(clock);
     config.certificate = Some(Arc::clone(&CERTIFICATES[number]));
     config.credentials = Some(ice::credentials(number));
     (config.receive_buffer, config.send_buffer) = (1 << 20, 100_000);
+    config.negotiation.sctp_snap = sctp_snap;
     let mut connection = PeerConnection::new(config, Seed::for_test(number as u64));
     connection.add_local_address(ice::address(1 + number as u8)).expect("an address");
     connection
@@ -77,7 +78,7 @@ struct Peer {
 
 impl Peer {
     fn new(number: usize) -> Self {
-        Self::with(connection(number), number)
+        Self::with(connection(number, false), number)
     }
 
     fn with(connection: PeerConnection, number: usize) -> Self {

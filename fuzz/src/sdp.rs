@@ -1,6 +1,6 @@
 //! Session descriptions.
 
-use wigwag_sdp::{Candidate, SessionDescription};
+use wigwag_sdp::{Candidate, SctpInit, SessionDescription};
 
 /// What parses prints, and what was printed parses to the same.
 pub fn sdp_session(data: &[u8]) {
@@ -9,6 +9,9 @@ pub fn sdp_session(data: &[u8]) {
     assert_eq!(SessionDescription::parse(&text).as_ref(), Ok(&session), "{text}");
     for media in &session.media {
         let _ = media.is_rejected();
+        if let Some(chunk) = media.attributes.sctp_init().and_then(SctpInit::chunk) {
+            assert_eq!(media.attributes.sctp_init(), Some(&SctpInit::new(&chunk)), "{text}");
+        }
         media.formats.iter().filter_map(|format| format.payload_type()).for_each(|payload_type| {
             let _ = (media.attributes.rtpmap(payload_type), media.attributes.fmtp(payload_type));
         });

@@ -127,7 +127,9 @@ replays! {
     rtp_session
     rtp_vp8
     sctp_association
+    sctp_init
     sctp_interleaved
+    sctp_migration
     sctp_tuned
     sdp_candidate
     sdp_session

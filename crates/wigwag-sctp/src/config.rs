@@ -11,7 +11,7 @@ const MTU_MAX: usize = 65_532;
 const SACK_DELAY_MAX: Duration = Duration::from_millis(500);
 /// A timer of less would spin; one of more might never end.
 pub(crate) const TIMEOUT_MIN: Duration = Duration::from_millis(1);
-const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// The limits and times of an [`Association`](crate::Association). The defaults are those of WebRTC.
 #[derive(Clone, Debug)]

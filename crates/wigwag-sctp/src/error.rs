@@ -47,6 +47,50 @@ pub enum SendError {
     },
 }
 
+/// Why bytes are not the INIT chunk of a peer (`a=sctp-init`). Without it, the handshake tells the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// They are no chunk, more than one, another one, or its parameters do not decode.
+    #[error("one INIT chunk is expected (RFC 9260 §3.3.2), and nothing else")]
+    Malformed,
+    /// Tag or numbers of streams are 0, or the window is too small (RFC 9260 §3.3.2).
+    #[error("in an INIT chunk, the tag and either number of streams are not 0, and the window is at least 1500 bytes")]
+    Invalid,
+    /// It names a host (RFC 9260 §3.3.2.1).
+    #[error("an INIT chunk with a host name, which nobody may resolve (RFC 9260 §3.3.2.1)")]
+    HostName,
+}
+
+/// Why an association cannot be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// It has ended: nothing of it could go on.
+    #[error("the association has ended")]
+    Ended,
+}
+
+/// Why bytes do not become an association that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// They are of another version of this crate, or of something else.
+    #[error("version {found} of an exported association, but {expected} is expected")]
+    Version {
+        /// What is expected.
+        expected: u8,
+        /// What the bytes say; 0 if there are none.
+        found: u8,
+    },
+    /// No association writes such bytes.
+    #[error("the bytes are not those of an exported association")]
+    Malformed,
+    /// What was agreed on with the peer is not in this [`Config`](crate::Config).
+    #[error("the configuration has not the {0} that the association has")]
+    OtherConfig(&'static str),
+}
+
 /// Why a message cannot be given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,5 +1,6 @@
 //! What an association has to tell.
 
+use crate::migration::{Reader, State, Writer, state};
 use bytes::Bytes;
 
 /// What has happened. [`Closed`](Event::Closed) is the last one.
@@ -91,6 +92,35 @@ pub enum Event {
     Restarted,
     /// The association has ended.
     Closed(CloseReason),
+}
+
+state!(enum Event {
+    0: Connected,
+    1: Message { stream, ppid, unordered, data },
+    2: BufferedAmountLow { stream },
+    3: Writable,
+    4: IncomingStreamReset { streams },
+    5: OutgoingStreamReset { streams },
+    6: OutgoingStreamResetRefused { streams },
+    7: IncomingStreamResetRefused { streams },
+    8: AssociationReset,
+    9: AssociationResetRefused,
+    10: StreamsAdded { outbound, inbound },
+    11: StreamAdditionRefused,
+    12: StreamsRefused { streams },
+    13: Restarted,
+    14: Closed(reason),
+    15: MessagePart { stream, ppid, unordered, data, is_first, is_last },
+    16: MessageIncomplete { stream },
+});
+
+/// Of an association that has ended there is nothing to migrate.
+impl State for CloseReason {
+    fn write(&self, _: &mut Writer) {}
+
+    fn read(_: &mut Reader<'_>) -> Option<Self> {
+        None
+    }
 }
 
 /// Why an association has ended.

@@ -86,6 +86,10 @@ impl<K: Ord + Copy, V> Map<K, V> {
         self.leaves.get(at)?.get(place).or_else(|| self.leaves.get(at + 1)?.first())
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.leaves.iter_mut().flatten().map(|(key, value)| (&*key, value))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(K, V)> {
         self.leaves.iter().flatten()
     }

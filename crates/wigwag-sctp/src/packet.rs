@@ -114,6 +114,10 @@ pub(crate) struct RawChunk<'a> {
 pub(crate) struct Chunks<'a>(Reader<'a>);
 
 impl<'a> Chunks<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(Reader::new(bytes))
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,5 +1,7 @@
 //! TSNs that do not wrap.
 
+use crate::migration::{Reader, State, Writer};
+
 /// A TSN with the turns that it has made in its upper half, so that comparing is plain. Begins at turn one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tsn(u64);
@@ -38,6 +40,17 @@ impl Tsn {
     /// How far this is behind `other`; 0 if it is not.
     pub(crate) const fn distance_to(self, other: Self) -> u64 {
         other.0.saturating_sub(self.0)
+    }
+}
+
+impl State for Tsn {
+    fn write(&self, out: &mut Writer) {
+        self.0.write(out);
+    }
+
+    /// Some turns may go on in either direction.
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        u64::read(from).filter(|tsn| *tsn >= 1 << 31).map(Self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an association has counted.
 
+use crate::migration::state;
 use std::time::Duration;
 
 /// Counters since the association was made, and what it knows of the path.
@@ -91,3 +92,13 @@ pub struct Discarded {
     /// Replies that gave way to a later one before they were asked for.
     pub reply: u64,
 }
+
+// What is no counter is asked for when somebody asks.
+state!(struct Stats {
+    packets_sent, packets_received, messages_sent, messages_received, bytes_sent, bytes_received, retransmitted, timeouts, fast_retransmits, messages_abandoned, discarded,
+} anew {
+    mtu: |_| 0, round_trip: |_| None, rto: |_| Duration::ZERO, congestion_window: |_| 0, slow_start_threshold: |_| 0, in_flight: |_| 0, peer_receive_window: |_| 0, receive_window: |_| 0, receive_window_max: |_| 0, send_buffer: |_| 0, buffered_amount: |_| 0, visits: |_| 0,
+});
+state!(struct Discarded {
+    malformed, checksum, port, verification_tag, unexpected, unknown_chunk, cookie, stale_cookie, duplicate, no_room, invalid_stream, orphan, invalid_sack, heartbeat, reconfig, reply,
+});

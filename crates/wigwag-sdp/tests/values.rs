@@ -187,7 +187,11 @@ fn what_few_write() {
     // RFC 4648 §10
     for (text, bytes) in [("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob"), ("Zm9vYmFy", "foobar")]
     {
-        assert_eq!(read!(SctpInit, &format!("sctp-init:{text}")).chunk(), Some(bytes.as_bytes().to_vec()));
+        let init = read!(SctpInit, &format!("sctp-init:{text}"));
+        assert_eq!(
+            (init.chunk(), wigwag_sdp::SctpInit::new(bytes.as_bytes())),
+            (Some(bytes.as_bytes().to_vec()), init)
+        );
     }
     for wrong in ["Z", "Zg", "Zg=", "Z===", "Zg==Zg==", "Z?==", "Zh=="] {
         assert_eq!(read!(SctpInit, &format!("sctp-init:{wrong}")).chunk(), None, "{wrong}");

@@ -80,6 +80,7 @@ pub(crate) fn local_transport(
     credentials: &ice::Credentials,
     certificate: &dtls::Certificate,
     is_complete: bool,
+    sctp_init: Option<&[u8]>,
 ) -> LocalTransport {
     let own = certificate.fingerprint(dtls::HashAlgorithm::Sha256);
     LocalTransport {
@@ -88,6 +89,7 @@ pub(crate) fn local_transport(
         fingerprints: vec![sdp::Fingerprint { hash: "sha-256".into(), digest: own.digest().to_vec() }],
         candidates: agent.local_candidates().iter().map(|found| candidate(found, &credentials.ufrag)).collect(),
         end_of_candidates: is_complete,
+        sctp_init: sctp_init.map(<[u8]>::to_vec),
     }
 }
 
@@ -137,17 +139,35 @@ pub(crate) fn message_len_max_send(data: &jsep::DataParameters) -> usize {
 /// Of a connection that has received little.
 const RECEIVE_WINDOW: u32 = 1 << 20;
 
-pub(crate) fn sctp_config(config: &Config, data: &jsep::DataParameters) -> sctp::Config {
+/// The association of a connection, before the peer has said anything: its beginning is the same each time.
+fn association(config: sctp::Config, seed: &Seed) -> sctp::Association {
+    sctp::Association::new(config, seed.fork("sctp"))
+}
+
+/// What our descriptions tell of the beginning of our association, if they may.
+pub(crate) fn sctp_init(config: &Config, seed: &Seed) -> Option<Vec<u8>> {
+    config.negotiation.sctp_snap.then(|| association(sctp_config(config), seed).init_chunk())
+}
+
+pub(crate) fn sctp_association(config: &Config, data: &jsep::DataParameters, seed: &Seed) -> sctp::Association {
+    let mut mapped = sctp_config(config);
+    (mapped.local_port, mapped.remote_port) = (data.local_port, data.remote_port);
+    mapped.message_len_max_send = message_len_max_send(data);
+    let mut association = association(mapped, seed);
+    if let Some(peer) = data.peer_init {
+        association.set_peer_init(peer);
+    }
+    association
+}
+
+fn sctp_config(config: &Config) -> sctp::Config {
     let mut mapped = sctp::Config::default();
-    mapped.local_port = data.local_port;
-    mapped.remote_port = data.remote_port;
     // RFC 9260 §3.2: chunks are padded to four bytes, so a limit that is not a multiple of them is never reached.
     mapped.mtu = (config.mtu() - dtls::Connection::OVERHEAD) & !3;
     if config.data_mtu_max() > config.mtu() {
         mapped.mtu_max = (config.data_mtu_max() - dtls::Connection::OVERHEAD) & !3;
     }
     mapped.congestion_control = config.sctp_congestion_control;
-    mapped.message_len_max_send = message_len_max_send(data);
     mapped.message_len_max_receive = match config.negotiation.max_message_size {
         // RFC 8841 §6.1: zero means any size.
         0 => usize::MAX,

@@ -13,7 +13,7 @@ const BUFFERED_MAX: usize = 1 << 20;
 
 macro_rules! stack {
     (
-        $module:ident, $stack:ident, $sized:expr, $reset:expr, $endpoint:expr, $connect:expr, $handle:expr, $payload:ident, $write:expr, $close:expr
+        $module:ident, $stack:ident, $sized:expr, $reset:expr, $endpoint:expr, $connect:expr, $handle:expr, $payload:ident, $write:expr, $close:expr, $init:expr, $introduce:expr
     ) => {
         pub(crate) mod $module {
             use super::*;
@@ -26,6 +26,8 @@ macro_rules! stack {
                 packets: VecDeque<Bytes>,
                 resets: Vec<u16>,
                 state: State,
+                /// Ours and the peer's.
+                inits: (Option<Bytes>, Option<Bytes>),
             }
 
             fn transport() -> Arc<TransportConfig> {
@@ -47,6 +49,7 @@ macro_rules! stack {
                         packets: VecDeque::new(),
                         resets: Vec::new(),
                         state: State::Connecting,
+                        inits: (None, None),
                     }
                 }
 
@@ -96,9 +99,23 @@ macro_rules! stack {
             }
 
             impl End for Peer {
+                fn init(&mut self) -> Option<Bytes> {
+                    let init: fn(&TransportConfig) -> Option<Bytes> = $init;
+                    self.inits.0 = init(&transport());
+                    self.inits.0.clone()
+                }
+
+                fn set_peer_init(&mut self, init: Bytes) {
+                    self.inits.1 = Some(init);
+                }
+
                 fn connect(&mut self, now: Instant) {
                     let mut client = ClientConfig::default();
                     client.transport = transport();
+                    let introduce: fn(ClientConfig, Bytes, Bytes) -> ClientConfig = $introduce;
+                    if let (Some(ours), Some(theirs)) = std::mem::take(&mut self.inits) {
+                        client = introduce(client, ours, theirs);
+                    }
                     let connect: fn(&mut Endpoint, Instant, ClientConfig) -> (AssociationHandle, Association) =
                         $connect;
                     self.association = Some(connect(&mut self.endpoint, now, client));
@@ -230,7 +247,9 @@ stack!(
     |stream, _, data| {
         stream.write_sctp(data, PayloadProtocolIdentifier::Binary).expect("a stream that stands");
     },
-    |stream, _| stream.close().expect("a stream that stands")
+    |stream, _| stream.close().expect("a stream that stands"),
+    |config| Some(generate_snap_token(config).expect("a config that makes sense")),
+    |client, ours, theirs| client.with_snap(ours, theirs)
 );
 
 stack!(
@@ -250,5 +269,7 @@ stack!(
     |stream, now, data| {
         stream.write_sctp(now, data, PayloadProtocolIdentifier::Binary).expect("a stream that stands");
     },
-    |stream, now| stream.close(now).expect("a stream that stands")
+    |stream, now| stream.close(now).expect("a stream that stands"),
+    |_| None,
+    |client, _, _| client
 );

@@ -56,6 +56,11 @@ impl Stack {
         matches!(self, Self::Wigwag | Self::Dcsctp)
     }
 
+    /// Whether INITs may travel in descriptions (draft-hancke-tsvwg-snap).
+    pub const fn has_snap(self) -> bool {
+        matches!(self, Self::Wigwag | Self::SctpProto)
+    }
+
     /// A new association, which has not begun.
     pub fn end(self, options: Options, seed: u64, now: Instant) -> Box<dyn End> {
         match self {
@@ -98,6 +103,12 @@ pub enum State {
 
 /// One end of an association.
 pub trait End {
+    /// Our INIT chunk, for the peer to know before a first packet (draft-hancke-tsvwg-snap), if the stack has this.
+    fn init(&mut self) -> Option<Bytes> {
+        None
+    }
+    /// The peer's INIT chunk, before `connect`, which sends none then.
+    fn set_peer_init(&mut self, _: Bytes) {}
     /// Sends INIT.
     fn connect(&mut self, now: Instant);
     fn handle_input(&mut self, packet: &[u8], now: Instant);

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Instant;
 use wigwag_sansio::Seed;
-use wigwag_sctp::{Association, Config, Event, Reliability, SendError, SendOptions};
+use wigwag_sctp::{Association, Config, Event, PeerInit, Reliability, SendError, SendOptions};
 
 pub(crate) struct Ours {
     association: Association,
@@ -44,6 +44,14 @@ impl Ours {
 }
 
 impl End for Ours {
+    fn init(&mut self) -> Option<Bytes> {
+        Some(self.association.init_chunk().into())
+    }
+
+    fn set_peer_init(&mut self, init: Bytes) {
+        self.association.set_peer_init(PeerInit::decode(&init).expect("an INIT chunk"));
+    }
+
     fn connect(&mut self, _: Instant) {
         self.association.connect();
     }

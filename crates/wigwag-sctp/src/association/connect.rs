@@ -13,25 +13,23 @@ use crate::send::Format;
 use crate::wire::{Malformed, TLV_HEADER_LEN, Tlv, Tlvs};
 use std::time::{Duration, Instant};
 
-// RFC 9260 §3.3.2: "The Advertised Receiver Window Credit MUST NOT be smaller than 1500."
-const A_RWND_MIN: u32 = 1500;
 /// What an INIT ACK reports of unknown parameters, so that it fits into the smallest packet.
 const UNRECOGNIZED_LEN_MAX: usize = 256;
 
 /// What the parameters of an INIT or INIT ACK say.
 #[derive(Debug, Default)]
-struct Parameters<'a> {
-    extensions: Extensions,
+pub(super) struct Parameters<'a> {
+    pub(super) extensions: Extensions,
     cookie: Option<&'a [u8]>,
     /// What the peer asks to be told of: whole parameters, encoded.
     unrecognized: Vec<u8>,
     /// What it takes to tell of these, each in a parameter of its own.
     reported_len: usize,
-    host_name: Option<Tlv<'a>>,
+    pub(super) host_name: Option<Tlv<'a>>,
 }
 
 impl<'a> Parameters<'a> {
-    fn read(parameters: Tlvs<'a>) -> Result<Self, Malformed> {
+    pub(super) fn read(parameters: Tlvs<'a>) -> Result<Self, Malformed> {
         let mut read = Self::default();
         for parameter in parameters {
             let parameter = parameter?;
@@ -89,8 +87,9 @@ impl Association {
         }
     }
 
-    pub(super) fn write_init(&self, out: &mut Vec<u8>) {
-        self.own_init(self.local).write(kind::INIT, out, |out| Extensions::ours(&self.config).write(out));
+    /// Returns the length of the padding.
+    pub(super) fn write_init(&self, out: &mut Vec<u8>) -> usize {
+        self.own_init(self.local).write(kind::INIT, out, |out| Extensions::ours(&self.config).write(out))
     }
 
     pub(super) fn write_init_ack(&self, ack: &InitAck, now: Instant, out: &mut Vec<u8>) {
@@ -136,7 +135,7 @@ impl Association {
             self.stats.discarded.malformed += 1;
             return;
         };
-        if init.inbound_streams == 0 || init.outbound_streams == 0 || init.a_rwnd < A_RWND_MIN {
+        if !init.is_valid() {
             self.reply(Reply::abort(init.initiate_tag, code::INVALID_MANDATORY_PARAMETER, &[]));
             return;
         }
@@ -150,6 +149,12 @@ impl Association {
             Phase::Idle | Phase::CookieWait(_) => (self.local, (0, 0)),
             // RFC 9260 §5.2.1: both began. The same tag as in our INIT, so that either's cookie makes the same association.
             Phase::CookieEchoed { .. } => (self.local, tags),
+            // It does not know that we know it from its description: so with this.
+            Phase::Established | Phase::ShutdownPending
+                if self.block.as_ref().is_some_and(|block| block.is_presumed(&init)) =>
+            {
+                (self.local, tags)
+            }
             Phase::Established | Phase::ShutdownPending | Phase::ShutdownSent { .. } | Phase::ShutdownReceived => {
                 (Identity { tag: self.rng.u32().max(1), tsn: self.rng.u32() }, tags)
             }
@@ -169,7 +174,7 @@ impl Association {
         self.reply(Reply::InitAck(InitAck { local, tie_tags, init, extensions, unrecognized }));
     }
 
-    pub(super) fn handle_init_ack(&mut self, chunk: RawChunk<'_>, now: Instant) {
+    pub(super) fn handle_init_ack(&mut self, chunk: RawChunk<'_>) {
         let Phase::CookieWait(attempt) = &self.phase else {
             self.stats.discarded.unexpected += 1;
             return;
@@ -184,7 +189,7 @@ impl Association {
             Ok(cookie) => cookie.to_vec(),
             Err((cause, value, why)) => return self.refuse(init.initiate_tag, cause, &value, why),
         };
-        let mut block = ControlBlock::new(&self.config, self.local, &init, parameters.extensions, now);
+        let mut block = ControlBlock::new(&self.config, self.local, &init, parameters.extensions, self.clock.seen());
         if !parameters.unrecognized.is_empty() {
             // RFC 9260 §3.3.10.8: in an ERROR chunk beside the COOKIE ECHO.
             block.report(Tlv { kind: code::UNRECOGNIZED_PARAMETERS, value: &parameters.unrecognized });
@@ -207,11 +212,7 @@ impl Association {
             let value = cause::unresolvable_address(host_name);
             return Err((code::UNRESOLVABLE_ADDRESS, value, "an INIT ACK with a host name"));
         }
-        let is_valid = init.initiate_tag != 0
-            && init.inbound_streams > 0
-            && init.outbound_streams > 0
-            && init.a_rwnd >= A_RWND_MIN;
-        if !is_valid {
+        if !init.is_valid() {
             return Err((code::INVALID_MANDATORY_PARAMETER, Vec::new(), "an INIT ACK that makes no sense"));
         }
         let Some(cookie) = parameters.cookie else {
@@ -246,8 +247,8 @@ impl Association {
             return false;
         }
         let is_taken = match tags {
-            None => self.take_first_cookie(&cookie, now),
-            Some(tags) => self.take_second_cookie(&cookie, tags, now),
+            None => self.take_first_cookie(&cookie),
+            Some(tags) => self.take_second_cookie(&cookie, tags),
         };
         if !is_taken {
             self.stats.discarded.cookie += 1;
@@ -255,17 +256,17 @@ impl Association {
         is_taken
     }
 
-    fn take_first_cookie(&mut self, cookie: &Cookie, now: Instant) -> bool {
+    fn take_first_cookie(&mut self, cookie: &Cookie) -> bool {
         let is_for_us = matches!(self.phase, Phase::Idle | Phase::CookieWait(_)) && cookie.local_tag == self.local.tag;
         if is_for_us {
-            self.adopt(cookie, now);
+            self.adopt(cookie);
             self.establish();
         }
         is_for_us
     }
 
     /// RFC 9260 §5.2.4, Table 12: whether the tags of the cookie are those of the association, ours and the peer's.
-    fn take_second_cookie(&mut self, cookie: &Cookie, tags: (u32, u32), now: Instant) -> bool {
+    fn take_second_cookie(&mut self, cookie: &Cookie, tags: (u32, u32)) -> bool {
         match (cookie.local_tag == tags.0, cookie.init.initiate_tag == tags.1) {
             // D: it is the one that there is.
             (true, true) => {
@@ -278,10 +279,10 @@ impl Association {
             // B: both began, and the peer has another tag than its INIT ACK told.
             (true, false) => {
                 if let Phase::CookieEchoed { .. } = self.phase {
-                    self.adopt(cookie, now);
+                    self.adopt(cookie);
                     self.establish();
                 } else {
-                    self.restart(cookie, now);
+                    self.restart(cookie);
                 }
                 true
             }
@@ -294,7 +295,7 @@ impl Association {
                     self.reply(Reply::error(tags.1, code::COOKIE_WHILE_SHUTTING_DOWN, &[]));
                     return true;
                 }
-                self.restart(cookie, now);
+                self.restart(cookie);
                 true
             }
             (false, false) => false,
@@ -302,23 +303,23 @@ impl Association {
     }
 
     /// The association is the one that the cookie tells of.
-    fn adopt(&mut self, cookie: &Cookie, now: Instant) {
+    fn adopt(&mut self, cookie: &Cookie) {
         let local = Identity { tag: cookie.local_tag, tsn: cookie.local_tsn };
-        let block = ControlBlock::new(&self.config, local, &cookie.init, cookie.extensions, now);
+        let block = ControlBlock::new(&self.config, local, &cookie.init, cookie.extensions, self.clock.seen());
         self.begin_block(block, cookie.init.a_rwnd);
         self.owe_cookie_ack();
     }
 
-    fn begin_block(&mut self, block: ControlBlock, peer_window: u32) {
+    pub(super) fn begin_block(&mut self, block: ControlBlock, peer_window: u32) {
         self.queue.set_format(Format::new(block.extensions.has_interleaving), peer_window);
         self.mtu = self.config.mtu;
         self.block = Some(block);
     }
 
-    fn restart(&mut self, cookie: &Cookie, now: Instant) {
+    fn restart(&mut self, cookie: &Cookie) {
         self.queue.clear();
         self.discard_incomplete();
-        self.adopt(cookie, now);
+        self.adopt(cookie);
         self.notices.clear();
         self.inbox.restarted();
         self.phase = if self.is_shutdown_wanted { Phase::ShutdownPending } else { Phase::Established };
@@ -362,7 +363,7 @@ impl Association {
         }
     }
 
-    fn establish(&mut self) {
+    pub(super) fn establish(&mut self) {
         self.phase = if self.is_shutdown_wanted { Phase::ShutdownPending } else { Phase::Established };
         self.is_connected_owed = true;
         self.limit_streams();

@@ -7,6 +7,7 @@ use super::state::Attempt;
 use crate::Config;
 use crate::chunk::Init;
 use crate::config::MTU_MIN;
+use crate::migration::{Reader, state};
 use crate::packet::{CHUNK_HEADER_LEN, HEADER_LEN};
 use crate::parameter::Extensions;
 use crate::receive::Reception;
@@ -37,6 +38,8 @@ pub(crate) struct ControlBlock {
     /// How often in a row the peer did not answer.
     pub(crate) errors: u32,
     pub(crate) is_cookie_ack_owed: bool,
+    /// The peer is known from its description only: no packet of its has come.
+    pub(crate) is_unheard: bool,
     /// Encoded causes that an ERROR chunk is owed for.
     pub(crate) causes: Vec<u8>,
     /// What a HEARTBEAT ACK is owed for.
@@ -50,8 +53,30 @@ pub(crate) struct Identity {
     pub(crate) tsn: u32,
 }
 
+state!(struct Identity { tag, tsn });
+state!(struct ControlBlock {
+    local_tag, peer_tag, extensions, outbound_streams, inbound_streams, path_mtu, transmission, reception, heartbeat, reconfig,
+    errors, is_cookie_ack_owed, is_unheard, causes, heartbeat_ack,
+} => then Self::resumed);
+
 impl ControlBlock {
-    pub(crate) fn new(config: &Config, local: Identity, peer: &Init, extensions: Extensions, now: Instant) -> Self {
+    /// What would never fit into a packet, and what would never have come to be, is none.
+    fn resumed(mut self, from: &mut Reader<'_>) -> Option<Self> {
+        self.transmission.hold(self.reconfig.is_holding());
+        let heartbeat_max = Self::heartbeat_len_max(from.config.mtu);
+        let fits = self.causes.len() <= ERRORS_LEN_MAX
+            && self.heartbeat_ack.as_ref().is_none_or(|ack| ack.len() <= heartbeat_max);
+        let may_be = self.errors < u32::MAX / 2 && (self.transmission.is_done() || !self.reconfig.is_asking_for_tsns());
+        (fits && may_be).then_some(self)
+    }
+
+    pub(crate) fn new(
+        config: &Config,
+        local: Identity,
+        peer: &Init,
+        extensions: Extensions,
+        now: Option<Instant>,
+    ) -> Self {
         let used = extensions.and(Extensions::ours(config));
         Self {
             local_tag: local.tag,
@@ -66,9 +91,16 @@ impl ControlBlock {
             reconfig: Reconfig::new(local.tsn, peer.initial_tsn),
             errors: 0,
             is_cookie_ack_owed: false,
+            is_unheard: false,
             causes: Vec::new(),
             heartbeat_ack: None,
         }
+    }
+
+    /// Whether this is the INIT of the peer, of whom nothing has come but its description.
+    pub(crate) fn is_presumed(&self, init: &Init) -> bool {
+        let initial_tsn = self.reception.cumulative().next().wire();
+        self.is_unheard && (init.initiate_tag, init.initial_tsn) == (self.peer_tag, initial_tsn)
     }
 
     /// Takes note of an error that the peer is to be told, if there is room.

@@ -1,6 +1,7 @@
 //! Probing an idle path (RFC 9260 §8.3).
 
 use crate::chunk::HeartbeatInfo;
+use crate::migration::state;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Timer;
 
@@ -20,9 +21,14 @@ pub(crate) struct Heartbeat {
     phase: Phase,
 }
 
+state!(struct Heartbeat { data_sent, phase } anew { interval: |from| from.config.heartbeat_interval });
+state!(enum Phase { 0: Resting(timer), 1: Owed, 2: Waiting { info, sent, timer } });
+
 impl Heartbeat {
-    pub(crate) fn new(interval: Duration, now: Instant) -> Self {
-        Self { interval, data_sent: None, phase: Phase::Resting(Timer::after(now, interval)) }
+    /// If nobody knows what time it is yet, the interval begins with `set_interval`.
+    pub(crate) fn new(interval: Duration, now: Option<Instant>) -> Self {
+        let timer = now.map_or(Timer::idle(), |now| Timer::after(now, interval));
+        Self { interval, data_sent: None, phase: Phase::Resting(timer) }
     }
 
     /// A probe that is under way is waited for.

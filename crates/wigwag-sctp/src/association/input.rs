@@ -43,6 +43,10 @@ impl Association {
             self.stats.discarded.malformed += 1;
             return;
         };
+        // What comes to the tag of our description shows that the peer has begun.
+        if self.peer_init.is_some() && packet.verification_tag == self.local.tag {
+            self.connect();
+        }
         // RFC 9260 §6.10: "An endpoint MUST NOT bundle INIT, INIT ACK, or SHUTDOWN COMPLETE chunks with any other chunks."
         if matches!(first.kind, kind::INIT_ACK | kind::SHUTDOWN_COMPLETE) && packet.chunks.count() > 1 {
             self.stats.discarded.malformed += 1;
@@ -59,6 +63,7 @@ impl Association {
         }
         self.handle_chunks(&packet, now);
         if let Some(block) = &mut self.block {
+            block.is_unheard = false;
             block.reception.end_packet(now);
             block.reception.tune(block.transmission.rto().smoothed(), &self.inbox, now);
         }
@@ -155,7 +160,7 @@ impl Association {
             kind::FORWARD_TSN => self.handle_forward_tsn(chunk),
             kind::I_DATA if self.is_interleaving() => self.handle_i_data(chunk),
             kind::I_FORWARD_TSN if self.is_interleaving() => self.handle_i_forward_tsn(chunk),
-            kind::INIT_ACK => self.handle_init_ack(chunk, now),
+            kind::INIT_ACK => self.handle_init_ack(chunk),
             // It was looked at before the others.
             kind::COOKIE_ECHO => {}
             // RFC 9260 §6.10: INIT is never bundled.
@@ -180,7 +185,7 @@ impl Association {
     }
 
     fn handle_heartbeat(&mut self, chunk: RawChunk<'_>) {
-        let max = ControlBlock::heartbeat_len_max(self.mtu);
+        let max = ControlBlock::heartbeat_len_max(self.config.mtu);
         match self.block.as_mut().filter(|_| chunk.value.len() <= max) {
             Some(block) => {
                 let ack = block.heartbeat_ack.get_or_insert_default();

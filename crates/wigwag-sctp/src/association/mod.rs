@@ -7,13 +7,18 @@ mod data;
 mod heartbeat;
 mod in_parts;
 mod input;
+mod migrate;
 mod output;
 mod path_mtu;
 mod reconfig;
 mod reconfigure;
 mod reply;
 mod shutdown;
+mod snap;
 mod state;
+
+pub use migrate::ExportedState;
+pub use snap::PeerInit;
 
 use crate::cause::code;
 use crate::config::{Config, SendOptions, TIMEOUT_MIN, bounded_mtu};
@@ -47,6 +52,8 @@ pub struct Association {
     rng: Rng,
     cookie_key: CookieKey,
     local: Identity,
+    /// What the peer's description told, until we begin.
+    peer_init: Option<PeerInit>,
     phase: Phase,
     block: Option<ControlBlock>,
     queue: Queue,
@@ -81,6 +88,7 @@ impl Association {
             rng,
             cookie_key,
             local,
+            peer_init: None,
             phase: Phase::Idle,
             block: None,
             queue: Queue::new(config.send_buffer, config.scheduler),
@@ -98,10 +106,14 @@ impl Association {
 
     // ---- commands
 
-    /// Begins. Both ends may (in WebRTC both do, RFC 8831 §6.2), or one; after the first time this does nothing.
+    /// Begins. Both ends may (in WebRTC both do, RFC 8831 §6.2), or one; after the first time this does nothing. If the peer's INIT
+    /// is [known](Self::set_peer_init), the association is established at once.
     pub fn connect(&mut self) {
         if let Phase::Idle = self.phase {
-            self.phase = Phase::CookieWait(self.new_attempt());
+            match self.peer_init.take() {
+                Some(peer) => self.presume(&peer),
+                None => self.phase = Phase::CookieWait(self.new_attempt()),
+            }
         }
         self.invariants();
     }
@@ -326,7 +338,12 @@ impl Association {
     /// Every call that tells the time begins here.
     fn advance(&mut self, now: Instant) -> Instant {
         let now = self.clock.advance(now);
-        self.began.get_or_insert(now);
+        if self.began.is_none() {
+            self.began = Some(now);
+            if let Some(block) = &mut self.block {
+                block.heartbeat.set_interval(self.config.heartbeat_interval, now);
+            }
+        }
         now
     }
 

@@ -80,7 +80,7 @@ impl Association {
                 if is_due {
                     attempt.sent(now);
                 }
-                is_due && packet::write(self.ports(), 0, Checksum::Crc, out, |out| self.write_init(out))
+                is_due && packet::write(self.ports(), 0, Checksum::Crc, out, |out| _ = self.write_init(out))
             }
             Phase::CookieEchoed { cookie, attempt } => {
                 let len = HEADER_LEN + COOKIE_ECHO_HEADER_LEN + cookie.len();

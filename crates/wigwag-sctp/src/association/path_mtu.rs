@@ -7,6 +7,8 @@
 //!  └────────────────── what is long does not arrive any more: back to the base ──────────┘
 //! ```
 
+use crate::chunk::HeartbeatInfo;
+use crate::migration::{Reader, state};
 use std::time::{Duration, Instant};
 use wigwag_sansio::Timer;
 
@@ -22,7 +24,7 @@ const GRAIN: usize = 16;
 #[derive(Debug)]
 enum Phase {
     Owed { failures: u32 },
-    Waiting { nonce: u64, failures: u32, timer: Timer },
+    Waiting { info: HeartbeatInfo, failures: u32, timer: Timer },
     Found(Timer),
 }
 
@@ -39,7 +41,21 @@ pub(crate) struct PathMtu {
     phase: Phase,
 }
 
+// Of another configuration, it is looked for anew.
+state!(struct PathMtu { base, max, current, too_long, phase } => then Self::resumed);
+state!(enum Phase { 0: Owed { failures }, 1: Waiting { info, failures, timer }, 2: Found(timer) });
+
 impl PathMtu {
+    fn resumed(mut self, from: &mut Reader<'_>) -> Option<Self> {
+        let (base, max) = (from.config.mtu, from.config.path_mtu_max());
+        if (self.base, self.max) != (base, max) {
+            self = Self::new(base, max);
+        }
+        from.mtu = self.current;
+        let may_be_too_long = |len: usize| self.current < len && len <= max;
+        ((base..=max).contains(&self.current) && self.too_long.is_none_or(may_be_too_long)).then_some(self)
+    }
+
     /// If `max` is no more than `base`, there is nothing to look for.
     pub(crate) const fn new(base: usize, max: usize) -> Self {
         let phase = if max > base { Phase::Owed { failures: 0 } } else { Phase::Found(Timer::idle()) };
@@ -65,7 +81,11 @@ impl PathMtu {
 
     pub(crate) fn sent(&mut self, nonce: u64, rto: Duration, now: Instant) {
         if let Phase::Owed { failures } = self.phase {
-            self.phase = Phase::Waiting { nonce, failures, timer: Timer::after(now, rto.max(PROBE_TIME_MIN)) };
+            self.phase = Phase::Waiting {
+                info: HeartbeatInfo { nonce },
+                failures,
+                timer: Timer::after(now, rto.max(PROBE_TIME_MIN)),
+            };
         }
     }
 
@@ -77,7 +97,7 @@ impl PathMtu {
 
     /// True if the answer was to a probe of ours, so packets may be as long now.
     pub(crate) fn handle_ack(&mut self, answered: u64, now: Instant) -> bool {
-        let is_ours = matches!(&self.phase, Phase::Waiting { nonce, .. } if *nonce == answered);
+        let is_ours = matches!(&self.phase, Phase::Waiting { info, .. } if info.nonce == answered);
         if is_ours {
             self.current = self.probe_len();
             self.go_on(now);

@@ -3,6 +3,7 @@
 
 use super::state::Attempt;
 use crate::config::MTU_MIN;
+use crate::migration::state;
 use crate::packet::{CHUNK_HEADER_LEN, HEADER_LEN};
 use crate::parameter::{
     self, ADD_STREAMS_LEN, AddStreams, INCOMING_RESET_HEADER_LEN, IncomingReset, OutgoingReset, RESET_HEADER_LEN,
@@ -42,6 +43,16 @@ pub(crate) enum Wish {
     },
 }
 
+impl Wish {
+    /// Whether a packet has room for it.
+    const fn fits(&self) -> bool {
+        match self {
+            Self::Outgoing { streams, .. } | Self::Incoming { streams } => streams.len() <= STREAMS_MAX,
+            Self::Association | Self::AddOutgoing { .. } | Self::AddIncoming { .. } => true,
+        }
+    }
+}
+
 /// What the peer is being asked.
 #[derive(Debug)]
 struct Request {
@@ -77,7 +88,25 @@ pub(crate) struct Reconfig {
     performed_late: Option<(u32, Vec<u16>)>,
 }
 
+state!(struct Reconfig { next_sequence, request, wishes, last_answer, owed_answer, performed_late } if |reconfig, _| {
+    let asked = reconfig.request.iter().map(|request| &request.wish);
+    reconfig.wishes.len() <= WISHES_MAX && asked.chain(&reconfig.wishes).all(Wish::fits)
+});
+state!(struct Request { sequence, wish, attempt, was_acknowledged, is_deferred });
+state!(enum Wish {
+    0: Outgoing { streams, last_tsn },
+    1: Incoming { streams },
+    2: Association,
+    3: AddOutgoing { count },
+    4: AddIncoming { count },
+});
+
 impl Reconfig {
+    /// Whether the peer is being asked to reset TSNs.
+    pub(crate) fn is_asking_for_tsns(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.wish == Wish::Association)
+    }
+
     // RFC 6525 §4.1: the first sequence numbers are the initial TSNs.
     pub(crate) const fn new(local_tsn: u32, peer_tsn: u32) -> Self {
         Self {

@@ -12,20 +12,28 @@
 //! ```
 
 use crate::State;
+use crate::config::{TIMEOUT_MAX, TIMEOUT_MIN};
+use crate::migration::state;
 use std::time::{Duration, Instant};
-use wigwag_sansio::{Backoff, Timer};
+use wigwag_sansio::Timer;
 
 /// Something that is sent until it is answered: it is owed, or its timer runs.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) failures: u32,
-    backoff: Backoff,
+    /// How long an answer is waited for, and how long at most.
+    rto: Duration,
+    rto_max: Duration,
     timer: Timer,
 }
 
+state!(struct Attempt { failures, rto, rto_max, timer } if |attempt, _| {
+    TIMEOUT_MIN <= attempt.rto && attempt.rto <= attempt.rto_max && attempt.rto_max <= TIMEOUT_MAX
+});
+
 impl Attempt {
-    pub(crate) fn new(rto: Duration, max: Duration) -> Self {
-        Self { failures: 0, backoff: Backoff::new(rto, max), timer: Timer::idle() }
+    pub(crate) fn new(rto: Duration, rto_max: Duration) -> Self {
+        Self { failures: 0, rto: rto.min(rto_max), rto_max, timer: Timer::idle() }
     }
 
     pub(crate) const fn is_owed(&self) -> bool {
@@ -37,7 +45,7 @@ impl Attempt {
     }
 
     pub(crate) fn sent(&mut self, now: Instant) {
-        self.timer = Timer::after(now, self.backoff.current());
+        self.timer = Timer::after(now, self.rto);
     }
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
@@ -49,7 +57,7 @@ impl Attempt {
         let is_expired = self.timer.expire(now);
         if is_expired {
             self.failures = self.failures.saturating_add(1);
-            self.backoff.double();
+            self.rto = self.rto.saturating_mul(2).min(self.rto_max);
         }
         is_expired
     }
@@ -75,6 +83,18 @@ pub(crate) enum Phase {
     ShutdownAckSent(Attempt),
     Ended,
 }
+
+state!(enum Phase {
+    0: Idle,
+    1: CookieWait(attempt),
+    2: CookieEchoed { cookie, attempt },
+    3: Established,
+    4: ShutdownPending,
+    5: ShutdownSent { attempt, guard },
+    6: ShutdownReceived,
+    7: ShutdownAckSent(attempt),
+    8: Ended,
+});
 
 impl Phase {
     pub(crate) const fn state(&self) -> State {

@@ -1,6 +1,7 @@
 //! HEARTBEAT and HEARTBEAT ACK (RFC 9260 §3.3.5, §3.3.6), and PAD, which makes a packet as long as is wished (RFC 4820).
 
 use super::kind;
+use crate::migration::{self, State};
 use crate::packet::{CHUNK_HEADER_LEN, RawChunk};
 use crate::parameter;
 use crate::wire::{Reader, Tlvs, put_framed, put_framed_list, put_u64};
@@ -12,6 +13,18 @@ pub(crate) const HEARTBEAT_LEN: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HeartbeatInfo {
     pub(crate) nonce: u64,
+}
+
+/// Any number is one.
+impl State for HeartbeatInfo {
+    fn write(&self, out: &mut migration::Writer) {
+        out.bytes(&self.nonce.to_be_bytes());
+    }
+
+    fn read(from: &mut migration::Reader<'_>) -> Option<Self> {
+        let (high, low) = <(u32, u32)>::read(from)?;
+        Some(Self { nonce: u64::from(high) << 32 | u64::from(low) })
+    }
 }
 
 impl HeartbeatInfo {

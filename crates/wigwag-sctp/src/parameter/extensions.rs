@@ -3,6 +3,7 @@
 use super::kind;
 use crate::Config;
 use crate::chunk;
+use crate::migration::{Reader, State, Writer};
 use crate::wire::{Tlv, put_framed, put_u32};
 
 /// RFC 9653 §7: the error detection method of SCTP over DTLS (RFC 8261).
@@ -19,6 +20,19 @@ pub(crate) struct Extensions {
     pub(crate) has_interleaving: bool,
     /// Packets need no checksum (RFC 9653).
     pub(crate) accepts_zero_checksum: bool,
+}
+
+/// What is read after it is of chunks as it tells.
+impl State for Extensions {
+    fn write(&self, out: &mut Writer) {
+        self.bits().write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let bits = u8::read(from)?;
+        from.extensions = Self::from_bits(bits);
+        (from.extensions.bits() == bits).then_some(from.extensions)
+    }
 }
 
 impl Extensions {

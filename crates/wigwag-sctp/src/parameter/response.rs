@@ -1,6 +1,7 @@
 //! Re-configuration Response (RFC 6525 §4.4).
 
 use super::kind;
+use crate::migration::state;
 use crate::wire::{Reader, put_framed, put_u32};
 
 /// Parameter header, sequence number, result, and two TSNs that only a reset of TSNs has.
@@ -33,6 +34,12 @@ pub(crate) enum ResponseResult {
     BadSequenceNumber,
     InProgress,
 }
+
+state!(struct Response { sequence, result, next_tsns });
+state!(struct NextTsns { sender, receiver });
+state!(enum ResponseResult {
+    0: NothingToDo, 1: Performed, 2: Denied, 3: WrongSsn, 4: AlreadyInProgress, 5: BadSequenceNumber, 6: InProgress,
+});
 
 impl ResponseResult {
     const ALL: [Self; 7] = [

@@ -1,5 +1,6 @@
 //! Buffers that are used again: what comes in pieces allocates nothing but the message.
 
+use crate::migration::{Reader, State, Writer};
 use bytes::Bytes;
 
 /// A buffer that is lent. Whoever has it gives it back.
@@ -24,7 +25,23 @@ pub(crate) struct Buffers {
     len: usize,
 }
 
+/// What is read is in nobody's account: see [`Buffers::take_over`].
+impl State for Buffer {
+    fn write(&self, out: &mut Writer) {
+        self.bytes.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { bytes: State::read(from)?, lent: 0 })
+    }
+}
+
 impl Buffers {
+    /// Lends a buffer in the place of one that was not lent by these.
+    pub(crate) fn take_over(&mut self, buffer: &Buffer) -> Buffer {
+        self.copy(&buffer.bytes)
+    }
+
     pub(crate) const fn new(capacity_max: usize) -> Self {
         Self { spare: Vec::new(), capacity: 0, capacity_max, lent: 0, len: 0 }
     }

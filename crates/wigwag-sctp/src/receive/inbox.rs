@@ -2,6 +2,7 @@
 
 use super::{EVENTS_EXPECTED, OVERHEAD};
 use crate::Event;
+use crate::migration::state;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -22,6 +23,11 @@ pub(crate) struct Inbox {
     events: VecDeque<Event>,
     charged: usize,
 }
+
+state!(struct Inbox { events } anew { charged: |_| 0 } => then |mut inbox, _| {
+    inbox.charged = inbox.events.iter().map(charge).sum();
+    Some(inbox)
+});
 
 impl Inbox {
     pub(crate) const fn charged(&self) -> usize {

@@ -10,6 +10,7 @@ use super::reassembly::TooLarge;
 use super::{FRAGMENTS_EXPECTED, Inbox, OVERHEAD};
 use crate::chunk::{BEGINNING, ENDING, IData, Skip, UNORDERED};
 use crate::map::Map;
+use crate::migration::{Reader, state};
 use crate::stats::Stats;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -41,6 +42,9 @@ struct Partial {
     early: usize,
     early_len: usize,
 }
+
+state!(struct Key { stream, is_unordered, mid });
+state!(struct Partial { ppid, buffer, handed_out, next_fsn, last_fsn, seen_fsn } anew { early: |_| 0, early_len: |_| 0 });
 
 impl Partial {
     const fn new(buffer: Buffer) -> Self {
@@ -100,7 +104,32 @@ pub(crate) struct Interleaved {
     order: Order,
 }
 
+state!(struct Interleaved { partial, early, order } anew {
+    message_len_max: |from| from.config.message_len_max_receive,
+    part_len_min: |_| usize::MAX, in_parts: |_| BTreeMap::new(), charged: |_| 0, messages: |_| Buffers::new(MESSAGES_KEPT_MAX), fragments: |_| Buffers::new(FRAGMENTS_KEPT_MAX),
+} => then Self::resumed);
+
 impl Interleaved {
+    /// Messages are incomplete, and one of a stream at most is handed out in parts. Early fragments are of them, and not those that are
+    /// waited for.
+    fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
+        let Self { partial, early, messages, fragments, in_parts, .. } = &mut self;
+        for (key, partial) in partial.iter_mut() {
+            partial.buffer = messages.take_over(&partial.buffer);
+            if partial.is_complete() || partial.handed_out > 0 && in_parts.insert(key.stream, *key).is_some() {
+                return None;
+            }
+        }
+        for ((key, fsn), fragment) in early.iter_mut() {
+            let partial = partial.get_mut(key).filter(|partial| partial.next_fsn < *fsn)?;
+            *fragment = fragments.take_over(fragment);
+            partial.early += 1;
+            partial.early_len += fragment.bytes.len();
+        }
+        self.charged = self.partial.iter().map(|(_, partial)| partial.charge()).sum();
+        Some(self)
+    }
+
     pub(crate) fn new(message_len_max: usize) -> Self {
         Self {
             message_len_max,

@@ -3,6 +3,7 @@
 use super::inbox::Part;
 use super::{Inbox, OVERHEAD};
 use crate::map::Map;
+use crate::migration::{Reader, state};
 use crate::stats::Stats;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub(crate) struct Message {
     /// Parts of it have been handed out before.
     pub(crate) is_rest: bool,
 }
+
+state!(struct Message { stream, number, ppid, is_unordered, data, is_rest });
 
 impl Message {
     fn deliver(self, inbox: &mut Inbox) {
@@ -51,7 +54,20 @@ pub(crate) struct Order {
     charged: usize,
 }
 
+state!(struct Order { expected, waiting } anew {
+    bits: |from| if from.extensions.has_interleaving { 32 } else { 16 }, charged: |_| 0,
+} => then Self::resumed);
+
 impl Order {
+    /// What waits is not yet to be delivered.
+    fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
+        let is_early = self.waiting.iter().all(|((stream, number), message)| {
+            *stream == message.stream && !message.is_unordered && *number > self.expected(*stream)
+        });
+        self.charged = self.waiting.iter().map(|(_, message)| message.data.len() + OVERHEAD).sum();
+        is_early.then_some(self)
+    }
+
     pub(crate) const fn new(bits: u32) -> Self {
         Self { bits, expected: BTreeMap::new(), waiting: Map::new(), charged: 0 }
     }

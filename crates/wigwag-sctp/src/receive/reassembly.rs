@@ -10,6 +10,7 @@ use super::ordered::{Message, Order};
 use super::{FRAGMENTS_EXPECTED, Inbox, OVERHEAD};
 use crate::chunk::{BEGINNING, Data, ENDING, UNORDERED};
 use crate::map::Map;
+use crate::migration::{Reader, state};
 use crate::serial::Tsn;
 use crate::stats::Stats;
 use bytes::Bytes;
@@ -56,6 +57,14 @@ impl Fragment {
     }
 }
 
+state!(struct Head { stream, ssn, is_unordered });
+state!(struct Fragment { flags, head, ppid, payload } anew { reach: |_| Tsn::first(0) });
+state!(struct Reassembly { head, buffer, handed_out, early, order } anew {
+    expected_len: |_| 0, part_len_min: |_| usize::MAX,
+    message_len_max: |from| from.config.message_len_max_receive,
+    early_charged: |_| 0, buffers: |_| Buffers::new(BUFFER_KEPT_MAX),
+} => then Self::resumed);
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Reassembly {
@@ -76,6 +85,19 @@ pub(crate) struct Reassembly {
 }
 
 impl Reassembly {
+    fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
+        let mut early = std::mem::replace(&mut self.early, Map::new());
+        while let Some(&(tsn, _)) = early.first()
+            && let Some(fragment) = early.remove(&tsn)
+        {
+            let payload = self.buffers.take_over(&fragment.payload);
+            self.early_charged += fragment.charge();
+            self.early.insert(tsn, Fragment { payload, reach: tsn, ..fragment });
+            self.join(tsn);
+        }
+        (self.head.is_some() || self.buffer.is_empty() && self.handed_out == 0).then_some(self)
+    }
+
     pub(crate) const fn new(message_len_max: usize) -> Self {
         Self {
             message_len_max,

@@ -7,6 +7,7 @@ use super::reassembly::Reassembly;
 use super::tracker::{Arrival, Tracker};
 use crate::Config;
 use crate::chunk::{Data, ForwardTsn, GAP_LEN, IData, IForwardTsn, IMMEDIATE, SACK_HEADER_LEN, write_sack};
+use crate::migration::{Reader, state};
 use crate::serial::Tsn;
 use crate::stats::Stats;
 use std::time::{Duration, Instant};
@@ -93,12 +94,35 @@ pub(crate) struct Reception {
     mtu: usize,
 }
 
+state!(enum Ack { 0: Idle, 1: Delayed(timer), 2: Owed });
+state!(enum Assembly { 0: Data(reassembly), 1: Interleaved(interleaved) });
+state!(struct Growth { received, until } anew { limit: |from| from.config.receive_window_max as usize });
+state!(struct Reception { tracker, assembly, ack, window_max, growth, advertised, has_received } anew {
+    sack_delay: |from| from.config.sack_delay,
+    whole_len_max: |from| from.config.whole_len_max().min(window_max(from.config)),
+    part_len_min: |from| part_len_min(from.config),
+    until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, has_data: |_| false, is_urgent: |_| false,
+    mtu: |from| from.config.mtu,
+} => then Self::resumed);
+
 /// The window of an association that has nothing to keep.
 pub(crate) fn window_max(config: &Config) -> usize {
     (config.receive_window as usize).max(config.whole_len_max().saturating_mul(4)).min(u32::MAX as usize)
 }
 
+/// From how many bytes on messages are handed out in parts, if they are.
+fn part_len_min(config: &Config) -> Option<usize> {
+    config.partial_delivery_from.map(|from| from.max(1))
+}
+
 impl Reception {
+    fn resumed(mut self, from: &mut Reader<'_>) -> Option<Self> {
+        let least = window_max(from.config);
+        self.window_max = self.window_max.clamp(least, self.growth.limit.max(least));
+        self.advertised = self.advertised.min(u32::MAX as usize);
+        (matches!(self.assembly, Assembly::Interleaved(_)) == from.extensions.has_interleaving).then_some(self)
+    }
+
     pub(crate) fn new(config: &Config, initial: Tsn, is_interleaved: bool) -> Self {
         let window_max = window_max(config);
         let len_max = config.message_len_max_receive;
@@ -114,7 +138,7 @@ impl Reception {
             window_max,
             growth: Growth { limit: config.receive_window_max as usize, received: 0, until: None },
             whole_len_max: config.whole_len_max().min(window_max),
-            part_len_min: config.partial_delivery_from.map(|from| from.max(1)),
+            part_len_min: part_len_min(config),
             advertised: window_max,
             has_received: false,
             until_prepared: PREPARED_AFTER,

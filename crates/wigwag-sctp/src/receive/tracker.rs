@@ -1,5 +1,6 @@
 //! Which TSNs have arrived.
 
+use crate::migration::state;
 use crate::serial::Tsn;
 
 /// Ranges that are kept. A SACK of one packet tells of fewer.
@@ -29,6 +30,17 @@ pub(crate) struct Tracker {
     ranges: Vec<(Tsn, Tsn)>,
     duplicates: Vec<u32>,
 }
+
+state!(struct Tracker { cumulative, ranges, duplicates } if |tracker, _| {
+    let mut end = tracker.cumulative;
+    let is_sorted = tracker.ranges.iter().all(|(first, last)| {
+        let is_later = end.next() < *first && first <= last;
+        end = *last;
+        is_later
+    });
+    let is_far = tracker.cumulative.distance_to(end) > SPAN_MAX;
+    is_sorted && !is_far && tracker.ranges.len() <= RANGES_MAX && tracker.duplicates.len() <= DUPLICATES_MAX
+});
 
 impl Tracker {
     pub(crate) const fn new(initial: Tsn) -> Self {

@@ -1,6 +1,7 @@
 //! What the messages that wait take of the send buffer, and what the user is told of it.
 
 use super::stream::{Message, Stream};
+use crate::migration::state;
 use std::collections::VecDeque;
 
 /// Charged for each message, and for each further part of one that waits, beside its bytes, or tiny ones would be nearly free.
@@ -26,7 +27,28 @@ pub(super) struct Account {
     low: VecDeque<u16>,
 }
 
+state!(enum Writable { 0: Idle, 1: Wanted, 2: Owed });
+state!(struct Account { capacity, writable, low } anew { charged: |_| 0, buffered: |_| 0 } => then |mut account, from| {
+    let least = from.config.send_buffer;
+    account.capacity = account.capacity.clamp(least, from.config.send_buffer_max.max(least));
+    Some(account)
+});
+
 impl Account {
+    /// These streams have gone on elsewhere: what they have takes its room here.
+    pub(super) fn charge_all<'a>(&mut self, streams: impl Iterator<Item = &'a Stream>) {
+        for stream in streams {
+            let pieces: usize = stream.messages.iter().map(|message| 1 + message.parts_waiting()).sum();
+            self.buffered += stream.buffered;
+            self.charged += stream.buffered + pieces * MESSAGE_OVERHEAD;
+        }
+    }
+
+    /// Streams of which it is owed to be told that little waits on them.
+    pub(super) fn low(&self) -> impl Iterator<Item = u16> {
+        self.low.iter().copied()
+    }
+
     pub(super) const fn new(capacity: usize) -> Self {
         Self { capacity, charged: 0, buffered: 0, writable: Writable::Idle, low: VecDeque::new() }
     }

@@ -278,7 +278,7 @@ impl Transmission {
     }
 
     /// What is next cannot have arrived: if a block said so, the peer has discarded it since (RFC 9260 §6.2).
-    fn take_back(&mut self, front: Tsn, now: Instant) {
+    pub(super) fn take_back(&mut self, front: Tsn, now: Instant) {
         if self.outstanding.front().is_some_and(|chunk| chunk.state == ChunkState::Acked) {
             self.outstanding.lose(front, now, false);
         }

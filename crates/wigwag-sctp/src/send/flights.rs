@@ -3,6 +3,7 @@
 
 use super::congestion::DeliveryRate;
 use super::outstanding::{Arrived, Outstanding};
+use crate::migration::state;
 use crate::serial::Tsn;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ pub(crate) struct Departure {
     /// When what arrived last had departed.
     first_at: Instant,
 }
+
+state!(struct Departure { tsn, at, is_again, is_user_limited, is_long, delivered, delivered_at, first_at });
 
 /// What arrivals tell.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +61,12 @@ pub(crate) struct Flights {
     round_end: u64,
     round: u64,
 }
+
+state!(struct Flights {
+    first, departures, delivered, delivered_at, first_at, user_limited_until, round_end, round,
+} if |flights, _| {
+    flights.departures.iter().all(|departure| departure.delivered <= flights.delivered)
+});
 
 impl Flights {
     pub(crate) fn next(&self) -> u64 {

@@ -4,6 +4,7 @@ use super::outstanding::{ChunkState, Format, Outstanding};
 use super::retransmit::Transmission;
 use crate::chunk::{FORWARD_TSN_HEADER_LEN, I_SKIP_LEN, SKIP_LEN, Skip, write_forward_tsn, write_i_forward_tsn};
 use crate::map::Map;
+use crate::migration::state;
 use crate::serial::Tsn;
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub(crate) enum Forward {
         up_to: Tsn,
     },
 }
+
+state!(enum Forward { 0: Idle, 1: Owed, 2: Sent { at, up_to } });
 
 impl Outstanding {
     fn is_abandoned(&self, tsn: Tsn) -> bool {
@@ -59,6 +62,13 @@ impl Outstanding {
 }
 
 impl Transmission {
+    /// Nothing is owed that would never be sent.
+    pub(super) fn resume_forward(&mut self) {
+        if !self.outstanding.is_abandoned(self.outstanding.cumulative().next()) {
+            self.forward = Forward::Idle;
+        }
+    }
+
     /// Something was abandoned, or a SACK has come, or T3 has expired.
     //
     // RFC 3758 §3.5 C3: "If, after step C1 and C2, the 'Advanced.Peer.Ack.Point' is greater than the Cumulative TSN ACK

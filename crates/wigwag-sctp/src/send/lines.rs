@@ -5,6 +5,7 @@ use super::outstanding::Format;
 use super::schedule::{Line, Schedule};
 use super::stream::{Message, Stream, Streams};
 use crate::config::Scheduler;
+use crate::migration::state;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -46,7 +47,33 @@ pub(super) struct Lines {
     pub(super) begun_max: usize,
 }
 
+state!(struct Lines { schedule, begun_max, fresh, begun } anew {
+    format: |from| Format::new(from.extensions.has_interleaving), unfinished: |_| None, is_unfinished_starved: |_| false,
+    starved: |_| 0, starved_until: |_| BTreeSet::new(), begun_len: |_| 0,
+});
+
 impl Lines {
+    /// Streams have gone on elsewhere: where each waits follows from what it has. Whether that is so.
+    pub(super) fn resume(&mut self, streams: &mut Streams) -> bool {
+        let (mut fresh, mut begun) = (Vec::new(), Vec::new());
+        for (id, stream) in streams.numbered_mut() {
+            let Some(message) = stream.messages.front() else { continue };
+            let (is_begun, is_ready) = (message.is_begun(), message.is_ready());
+            self.begun_len += if is_begun { message.len } else { 0 };
+            if is_begun && self.format == Format::Data && self.unfinished.replace(id).is_some() {
+                return false;
+            }
+            if !is_ready {
+                self.starve(id, stream);
+            } else if !is_begun {
+                fresh.push(id);
+            } else if self.format == Format::Interleaved {
+                begun.push(id);
+            }
+        }
+        self.fresh.is_of(&fresh) && self.begun.is_of(&begun)
+    }
+
     pub(super) fn new(scheduler: Scheduler) -> Self {
         Self {
             schedule: Schedule::new(scheduler),

@@ -2,6 +2,7 @@
 
 use crate::chunk::{DATA_HEADER_LEN, Data, ENDING, I_DATA_HEADER_LEN, IData, UNORDERED};
 use crate::map::Map;
+use crate::migration::{Reader, state};
 use crate::serial::Tsn;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -10,6 +11,8 @@ use std::time::Instant;
 /// Chunks after which an association is one that carries data, and how many find room then: who says little needs none.
 const PREPARED_AFTER: u32 = 32;
 const CHUNKS_EXPECTED: usize = 64;
+/// What a packet can carry at most.
+const PAYLOAD_MAX: usize = 65_000;
 
 /// When to give up (RFC 3758 §3.5, RFC 7496).
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,6 +76,17 @@ pub(crate) struct Chunk {
     pub(crate) departure: u64,
     pub(crate) lifetime: Lifetime,
 }
+
+state!(struct Lifetime { max_retransmits, expires });
+state!(enum ChunkState { 0: InFlight, 1: Lost, 2: Acked, 3: Abandoned });
+state!(struct Chunk {
+    payload, ppid_or_fsn, stream, flags, state, mid, to_previous, misses, is_fast_retransmitted, retransmits, departure, lifetime,
+} anew {
+    to_next: |_| 0,
+} if |chunk, _| {
+    let is_left_out = chunk.state == ChunkState::Abandoned;
+    chunk.flags < 16 && chunk.len() <= PAYLOAD_MAX && (chunk.len() > 0 || is_left_out)
+});
 
 impl Chunk {
     /// What is to be sent of a message, and which one it is.
@@ -197,7 +211,33 @@ pub(crate) struct Outstanding {
     resend: Map<Tsn, ()>,
 }
 
+state!(struct Outstanding { first, chunks } anew {
+    format: |from| Format::new(from.extensions.has_interleaving),
+    len: |_| 0, flight: |_| Flight::default(), until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, resend: |_| Map::new(),
+} => then Self::resumed);
+
 impl Outstanding {
+    fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
+        for chunk in std::mem::take(&mut self.chunks) {
+            let tsn = self.next_tsn();
+            let previous = tsn.minus(chunk.to_previous.into());
+            if chunk.to_previous > 0 && !self.may_follow(previous, chunk.stream) {
+                return None;
+            }
+            if chunk.state == ChunkState::Lost {
+                self.resend.insert(tsn, ());
+            }
+            self.push(chunk);
+        }
+        Some(self)
+    }
+
+    /// Whether a fragment of the stream may be the next one of the message that this one is of, as far as it is known.
+    pub(crate) fn may_follow(&self, previous: Tsn, stream: u16) -> bool {
+        let is_open = |chunk: &Chunk| chunk.to_next == 0 && !chunk.is(ENDING) && chunk.stream == stream;
+        previous < self.next_tsn() && self.get(previous).is_none_or(is_open)
+    }
+
     pub(crate) const fn new(initial: Tsn, format: Format) -> Self {
         let flight = Flight { chunks: 0, len: 0 };
         Self {

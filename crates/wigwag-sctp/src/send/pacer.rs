@@ -1,6 +1,7 @@
 //! When the next packets may leave: a burst of a millisecond at a time, so that neither a queue on the way overflows nor
 //! anybody is woken for each packet.
 
+use crate::migration::state;
 use std::time::{Duration, Instant};
 
 /// How much leaves at once, in time.
@@ -14,6 +15,8 @@ pub(crate) struct Pacer {
     /// Nothing leaves before.
     closed_until: Option<Instant>,
 }
+
+state!(struct Pacer { paid_until, closed_until });
 
 impl Pacer {
     pub(crate) fn is_open(&self, now: Instant) -> bool {

@@ -6,6 +6,7 @@
 use super::queue::{Queue, Refused};
 use super::stream::{Message, Stream};
 use crate::SendOptions;
+use crate::migration::state;
 use crate::serial::Tsn;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -32,7 +33,21 @@ pub(super) enum InParts {
     Abandoned,
 }
 
+state!(struct Parts { waiting, total, is_finished } anew { waiting_len: |_| 0 } => then |mut parts, _| {
+    parts.waiting_len = parts.waiting.iter().map(Bytes::len).sum();
+    parts.waiting.iter().all(|part| !part.is_empty()).then_some(parts)
+});
+state!(enum InParts { 0: Idle, 1: Open, 2: Abandoned });
+
 impl Message {
+    /// Whether it may be so: what waits is behind something, and of one that was begun or is whole something is left.
+    pub(super) fn is_possible(&self) -> bool {
+        let (len, unsent) = (self.total(), self.unsent());
+        let is_behind = !self.data.is_empty() || unsent == 0;
+        let is_left = unsent > 0 || self.is_open() && !self.is_begun();
+        is_behind && is_left && unsent <= len && self.is_begun() == (unsent < len) && (self.len > 0 || len == 0)
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.parts.as_ref().is_some_and(|parts| !parts.is_finished)
     }

@@ -12,6 +12,7 @@ use super::stream::{Message, Reset, Stamp, Stream, Streams};
 use crate::chunk::{BEGINNING, ENDING, UNORDERED};
 use crate::config::Scheduler;
 use crate::map::Map;
+use crate::migration::{Reader, state};
 use crate::serial::Tsn;
 use crate::{Reliability, SendOptions};
 use bytes::Bytes;
@@ -54,7 +55,38 @@ pub(crate) struct Queue {
     displaced: u64,
 }
 
+state!(struct Queue { streams, account, lines, arrivals, displaced } anew {
+    unstamped: |_| Vec::new(), timed: |_| 0, drained: |_| BTreeSet::new(), by_priority: |_| Map::new(),
+} => then Self::resumed);
+
 impl Queue {
+    /// What follows from the streams.
+    fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
+        let Self { streams, account, lines, arrivals, timed, drained, by_priority, .. } = &mut self;
+        account.charge_all(streams.all());
+        let mut displaceable = Vec::new();
+        for (id, stream) in streams.numbered() {
+            drained.extend(stream.is_drained().then_some(id));
+            for message in &stream.messages {
+                *timed += usize::from(message.is_timed());
+                let priority = message.priority.filter(|_| !message.is_begun());
+                displaceable.extend(priority.map(|priority| ((priority, message.arrival), id)));
+            }
+            if stream.messages.back().is_some_and(|last| last.arrival >= *arrivals) {
+                return None;
+            }
+        }
+        displaceable.sort_unstable();
+        displaceable.into_iter().for_each(|(key, id)| by_priority.insert(key, id));
+        (account.low().all(|id| streams.owe_low(id)) && lines.resume(streams)).then_some(self)
+    }
+
+    /// The messages that are begun: the TSN of the last fragment of each, and its stream.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = (u16, Tsn)> {
+        let firsts = self.streams.numbered().filter_map(|(id, stream)| Some((id, stream.messages.front()?)));
+        firsts.filter_map(|(id, message)| Some((id, message.last_tsn?)))
+    }
+
     pub(crate) fn new(capacity: usize, scheduler: Scheduler) -> Self {
         Self {
             streams: Streams::default(),

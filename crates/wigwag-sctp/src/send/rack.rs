@@ -2,6 +2,7 @@
 //! when nothing comes back, a probe tells earlier than T3 would (RFC 8985, RACK-TLP).
 
 use super::flights::Departure;
+use crate::migration::state;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Timer;
 
@@ -56,6 +57,11 @@ pub(crate) enum Verdict {
     /// Nothing later has arrived.
     Open,
 }
+
+state!(enum Probe { 0: Idle, 1: Armed(timer), 2: Owed, 3: Sent { departure, is_again } });
+state!(struct Rack {
+    latest, round_trip, round_trip_min, is_reordering, window, persistence, widened, timer, probe,
+});
 
 impl Rack {
     pub(crate) const fn new() -> Self {

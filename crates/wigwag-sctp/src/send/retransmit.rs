@@ -10,6 +10,7 @@ use super::rack::{Probe, Rack};
 use super::rto::Rto;
 use crate::Config;
 use crate::chunk::ENDING;
+use crate::migration::{Reader, state};
 use crate::packet::HEADER_LEN;
 use crate::parameter::Extensions;
 use crate::serial::Tsn;
@@ -25,7 +26,7 @@ const TSN_SPAN_MAX: usize = 60_000;
 const LONG_LOSSES_MAX: usize = 3;
 
 /// RFC 9260 §2.3: the PMDCS, what the DATA chunks of one packet have room for, their headers included.
-const fn pmdcs(mtu: usize) -> usize {
+pub(super) const fn pmdcs(mtu: usize) -> usize {
     mtu - HEADER_LEN
 }
 
@@ -103,7 +104,54 @@ pub(crate) struct Transmission {
     pub(super) long_losses: usize,
 }
 
+state!(struct Block { first, last } anew { news: |_| 0 });
+state!(struct Transmission {
+    outstanding, congestion, flights, rack, pacer, lost, rto, t3, recovery, is_fast_packet_owed, measuring, peer_window, forward,
+    reset_barrier, last_sent, has_heard, gaps,
+} anew {
+    loss_detection: |from| from.config.congestion_control.loss_detection(),
+    skips: |_| Skips::new(),
+    buffer: |from| buffer(from.config),
+    may_give_up: |from| from.extensions.has_forward_tsn,
+    is_held: |_| false,
+    gaps_before: |_| Vec::new(),
+    mtu: |from| from.mtu,
+    mtu_base: |from| from.config.mtu,
+    payload_max: |from| payload_max(from.mtu, from.config.mtu, Format::new(from.extensions.has_interleaving)),
+    long_losses: |_| 0,
+} => then Self::resumed);
+
+/// Bytes of user data that are kept at least and at most.
+fn buffer(config: &Config) -> [usize; 2] {
+    let least = config.send_buffer.max(config.mtu);
+    [least, config.send_buffer_max.max(least)]
+}
+
 impl Transmission {
+    /// Blocks are in order and of what was sent. What is on its way is waited for.
+    fn resumed(mut self, from: &mut Reader<'_>) -> Option<Self> {
+        let mut last = self.outstanding.cumulative();
+        for block in &self.gaps {
+            if block.first <= last || block.last < block.first || block.last >= self.outstanding.next_tsn() {
+                return None;
+            }
+            last = block.last;
+        }
+        self.peer_window = self.peer_window.min(u32::MAX as usize);
+        self.take_back(self.outstanding.cumulative().next(), from.now);
+        self.resume_forward();
+        let is_waited_for = self.t3.is_armed() || self.outstanding.next_lost().is_some() || self.owes_forward();
+        if self.outstanding.flight().chunks > 0 || !is_waited_for {
+            self.arm_if_outstanding(from.now);
+        }
+        Some(self)
+    }
+
+    /// Whether a message of this stream, whose last fragment is this one, may go on.
+    pub(crate) fn may_go_on(&self, last: Tsn, stream: u16) -> bool {
+        last.distance_to(self.outstanding.next_tsn()) <= u32::MAX.into() && self.outstanding.may_follow(last, stream)
+    }
+
     pub(crate) fn new(config: &Config, initial: Tsn, peer_window: u32, extensions: Extensions) -> Self {
         let mtu = config.mtu;
         let format = Format::new(extensions.has_interleaving);
@@ -126,7 +174,7 @@ impl Transmission {
             reset_barrier: None,
             last_sent: None,
             has_heard: true,
-            buffer: [config.send_buffer.max(mtu), config.send_buffer_max.max(config.send_buffer).max(mtu)],
+            buffer: buffer(config),
             may_give_up: extensions.has_forward_tsn,
             is_held: false,
             gaps: Vec::new(),

@@ -1,6 +1,8 @@
 //! The retransmission timeout (RFC 9260 §6.3.1).
 
 use crate::Config;
+use crate::config::TIMEOUT_MIN;
+use crate::migration::state;
 use std::time::Duration;
 
 /// What round trips have taught.
@@ -12,6 +14,13 @@ pub(crate) struct Rto {
     variation: Duration,
     current: Duration,
 }
+
+state!(struct Rto { smoothed, variation, current } anew {
+    min: |from| from.config.rto_min, max: |from| from.config.rto_max,
+} => then |mut rto, _| {
+    rto.current = rto.current.clamp(TIMEOUT_MIN, rto.max);
+    Some(rto)
+});
 
 impl Rto {
     pub(crate) fn new(config: &Config) -> Self {

@@ -5,6 +5,7 @@
 
 use super::stream::Stream;
 use crate::config::Scheduler;
+use crate::migration::{Reader, State, Writer, state};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -24,7 +25,31 @@ struct Turn {
 #[derive(Debug, Default)]
 pub(super) struct Line(BinaryHeap<Reverse<Turn>>);
 
+state!(struct Turn { key, number, id });
+state!(struct Schedule { turns, virtual_time } anew { scheduler: |from| from.config.scheduler });
+
+/// In the order of their turns.
+impl State for Line {
+    fn write(&self, out: &mut Writer) {
+        let mut turns: Vec<_> = self.0.iter().map(|Reverse(turn)| *turn).collect();
+        turns.sort_unstable();
+        turns.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let turns = Vec::<Turn>::read(from)?;
+        Some(Self(turns.into_iter().map(Reverse).collect()))
+    }
+}
+
 impl Line {
+    /// Exactly these streams wait, each once.
+    pub(super) fn is_of(&self, streams: &[u16]) -> bool {
+        let mut ids: Vec<_> = self.0.iter().map(|Reverse(turn)| turn.id).collect();
+        ids.sort_unstable();
+        ids == streams
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::parts::{InParts, Parts};
+use crate::migration::{Reader, state};
 use crate::serial::Tsn;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
@@ -85,6 +86,16 @@ pub(super) struct Stream {
     pub(super) is_starved: bool,
 }
 
+state!(enum Stamp { 0: Never, 1: Pending(lifetime), 2: At(at) });
+state!(struct Message {
+    ppid, data, parts, len, is_unordered, last_tsn, fsn, arrival, max_retransmits, expiry, priority,
+} if |message, _| message.len < 1 << 40 && message.is_possible());
+state!(enum Reset { 0: Idle, 1: Wanted, 2: UnderWay, 3: UnderWayAndWanted });
+state!(struct Stream { messages, next_mid, next_unordered_mid, priority, virtual_time, threshold, reset, in_parts } anew {
+    buffered: |_| 0, unstamped_from: |_| 0, is_low_owed: |_| false, is_starved: |_| false,
+} => then Self::resumed);
+state!(struct Streams { by_id, visits });
+
 impl Message {
     pub(super) fn is_timed(&self) -> bool {
         self.expiry != Stamp::Never
@@ -96,6 +107,19 @@ impl Message {
 }
 
 impl Stream {
+    /// Only the first message may be begun, only the last may be open, and they are in the order in which they came. None waits for
+    /// its time to begin.
+    fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
+        let is_begun = self.messages.iter().skip(1).any(Message::is_begun);
+        let is_open = self.messages.iter().rev().skip(1).any(Message::is_open);
+        let is_last_open = self.messages.back().is_some_and(Message::is_open);
+        let is_sorted = self.messages.iter().is_sorted_by(|earlier, later| earlier.arrival < later.arrival);
+        self.buffered = self.messages.iter().map(Message::unsent).sum();
+        self.unstamped_from = self.messages.len();
+        let is_in_parts = is_last_open == (self.in_parts == InParts::Open);
+        (!is_begun && !is_open && is_in_parts && is_sorted).then_some(self)
+    }
+
     /// Lets the lifetimes of new messages begin.
     pub(super) fn stamp(&mut self, now: Instant) {
         let from = self.unstamped_from.min(self.messages.len());
@@ -214,8 +238,21 @@ impl Streams {
         self.by_id.retain(|_, stream| !stream.is_unused());
     }
 
-    /// For invariants only, which may look at everything.
+    /// The stream has gone on elsewhere, where it was owed to be told that little waits on it. `false`: it is already, or is none.
+    pub(super) fn owe_low(&mut self, id: u16) -> bool {
+        self.by_id.get_mut(&id).is_some_and(|stream| !std::mem::replace(&mut stream.is_low_owed, true))
+    }
+
+    /// For invariants and those that go on elsewhere, who may look at everything.
     pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
-        self.by_id.values().map(Box::as_ref)
+        self.numbered().map(|(_, stream)| stream)
+    }
+
+    pub(super) fn numbered_mut(&mut self) -> impl Iterator<Item = (u16, &mut Stream)> {
+        self.by_id.iter_mut().map(|(id, stream)| (*id, stream.as_mut()))
+    }
+
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u16, &Stream)> {
+        self.by_id.iter().map(|(id, stream)| (*id, stream.as_ref()))
     }
 }

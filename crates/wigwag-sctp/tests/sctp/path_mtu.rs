@@ -1,6 +1,7 @@
 //! How long packets may be, over paths that carry more, or less than they did (RFC 8899, RFC 4820).
 
 use crate::common::{Peer, chunks, config, world};
+use crate::hostile::packet;
 use std::time::Duration;
 use wigwag_sctp::{Config, CongestionControl};
 use wigwag_sim::{A, Fate, Host, World, Z, address};
@@ -50,6 +51,28 @@ fn what_the_path_carries_is_found_in_a_round_trip_and_used() {
         world.run();
         assert_eq!(world[Z].received(), [(0, vec![7; 100_000])]);
         assert!(longest_since(&world, Duration::ZERO) > 1390);
+    }
+}
+
+/// It would be owed for ever: answers are no longer than every path carries.
+#[test]
+fn a_heartbeat_longer_than_every_path_carries_is_not_answered() {
+    for (len, is_answered) in [(1144, true), (1145, false), (1300, false)] {
+        let mut world = over(1400, CONTROLS[0]);
+        world.run_for(Duration::from_millis(200));
+        assert_eq!(mtu(&world, A), 1400);
+        let to_a =
+            world.trace().records().iter().rfind(|record| record.from == address(Z)).expect("a packet").payload.clone();
+        let tag = u32::from_be_bytes([to_a[4], to_a[5], to_a[6], to_a[7]]);
+        let mut heartbeat = vec![4, 0];
+        heartbeat.extend((len as u16 + 4).to_be_bytes());
+        heartbeat.resize(len + 4, 7);
+        let now = world.now();
+        world[A].association.handle_input(&packet(tag, &heartbeat), now);
+        let mut out = Vec::new();
+        assert_eq!(world[A].association.poll_packet(now, 1500, &mut out), is_answered, "{len}");
+        assert!(world[A].association.poll_timeout(now).is_none_or(|at| at > now), "{len}: nothing is owed any more");
+        assert_eq!(world[A].association.stats().discarded.heartbeat, u64::from(!is_answered));
     }
 }
 

@@ -1,8 +1,8 @@
 //! The attributes of a session or section, in their order, and the questions asked of them.
 
 use super::{
-    Attribute, Candidate, Direction, Extmap, Fingerprint, Fmtp, IceOptions, Msid, RtcpFb, Rtpmap, Setup, Ssrc,
-    SsrcGroup,
+    Attribute, Candidate, Direction, Extmap, Fingerprint, Fmtp, IceOptions, Msid, RtcpFb, Rtpmap, SctpInit, Setup,
+    Ssrc, SsrcGroup,
 };
 use crate::media::Format;
 use std::ops::{Deref, DerefMut};
@@ -45,6 +45,8 @@ first! {
     sctp_port: SctpPort -> u16 = port => *port;
     /// `a=max-message-size`
     max_message_size: MaxMessageSize -> u64 = size => *size;
+    /// `a=sctp-init`
+    sctp_init: SctpInit -> &SctpInit = init => init;
     /// `a=tls-id`
     tls_id: TlsId -> &str = id => id.as_str();
 }

@@ -39,11 +39,28 @@ impl fmt::Display for Sctpmap {
     }
 }
 
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// The writer's INIT chunk in Base64, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SctpInit(String);
 
 impl SctpInit {
+    /// Says this chunk.
+    #[must_use]
+    pub fn new(chunk: &[u8]) -> Self {
+        let encode = |bytes: &[u8]| {
+            let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+            let bits = u32::from_be_bytes([0, at(0), at(1), at(2)]);
+            let digits = [bits >> 18, bits >> 12, bits >> 6, bits].map(|digit| DIGITS.get(digit as usize & 63));
+            // As many digits as there are bytes, and one more.
+            let len = bytes.len();
+            let digits = digits.into_iter().enumerate().map(move |(place, digit)| digit.filter(|_| place <= len));
+            digits.map(|digit| digit.map_or('=', |digit| char::from(*digit)))
+        };
+        Self(chunk.chunks(3).flat_map(encode).collect())
+    }
+
     /// The chunk's bytes; `None` if they are not Base64 (RFC 4648 §4).
     #[must_use]
     pub fn chunk(&self) -> Option<Vec<u8>> {
@@ -64,7 +81,6 @@ impl SctpInit {
 
 /// The first `len` bytes of a group; the others must be 0.
 fn decode(group: &[u8; 4], len: usize) -> Option<impl Iterator<Item = u8>> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |byte: &u8| DIGITS.iter().position(|digit| digit == byte).and_then(|at| u32::try_from(at).ok());
     let bits = group.iter().try_fold(0, |bits, byte| Some(bits << 6 | digit(byte)?))?;
     let [_, bytes @ ..] = bits.to_be_bytes();

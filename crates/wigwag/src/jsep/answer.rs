@@ -72,7 +72,10 @@ fn live(
 ) -> MediaDescription {
     let protocol = &offered.section.protocol;
     match now.transceiver(place.part) {
-        None => section::data(config, transport, &place.mid, protocol),
+        None => {
+            let says_init = offered.sctp_init().is_some() && now.may_say_init();
+            section::data(config, transport, &place.mid, protocol, says_init)
+        }
         Some(transceiver) => {
             let media = Media {
                 mid: &place.mid,

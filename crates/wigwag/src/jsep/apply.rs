@@ -8,6 +8,7 @@ use super::transceiver::{MediaParameters, Transceiver, TransceiverId};
 use super::transport::{DataParameters, RemoteTransport, are_same};
 use super::view::{View, bundle, tagged};
 use std::collections::BTreeSet;
+use wigwag_sctp::PeerInit;
 use wigwag_sdp::{Attribute, Direction, SessionDescription, Setup};
 
 /// Applies the peer's offer: finds or makes what its sections are for.
@@ -20,6 +21,9 @@ pub(super) fn remote_offer(now: &mut Negotiation, config: &Config, offer: &Sessi
     let acceptable = acceptable(config, offer);
     for (index, view) in View::all(offer).enumerate() {
         let accepted = acceptable.contains(&index);
+        if accepted && now.data.is_none() {
+            peer_init(config, index, view)?;
+        }
         place(now, index, view, accepted);
     }
     let lives =
@@ -201,6 +205,23 @@ fn bundled(answer: &SessionDescription, tagged: Option<usize>) -> Result<(), Err
     }
 }
 
+/// What the peer tells of the beginning of its association.
+///
+/// draft-hancke-tsvwg-snap §5.3, §5.5: what is no Base64, or no INIT, "results in an error".
+fn peer_init(config: &Config, index: usize, remote: View<'_>) -> Result<Option<PeerInit>, Error> {
+    const PROBLEM: &str = "a=sctp-init is not the INIT chunk of an association in Base64: without the line, the handshake of SCTP is made";
+    let Some(line) = remote.sctp_init().filter(|_| config.sctp_snap) else { return Ok(None) };
+    let init = line.chunk().and_then(|chunk| PeerInit::decode(&chunk).ok());
+    init.map(Some).ok_or(Error::section(index, PROBLEM))
+}
+
+/// The beginning of the peer's association, if each has told the other. Some who know nothing of it answer with the offer's line:
+/// they have not told.
+fn agreed_init(config: &Config, index: usize, local: View<'_>, remote: View<'_>) -> Result<Option<PeerInit>, Error> {
+    let init = peer_init(config, index, remote)?;
+    Ok(init.filter(|_| local.sctp_init().is_some_and(|ours| Some(ours) != remote.sctp_init())))
+}
+
 fn settle(
     now: &mut Negotiation,
     config: &Config,
@@ -222,7 +243,12 @@ fn settle(
                 Some(0) => u64::MAX,
                 Some(size) => size,
             };
-            now.data = Some(DataParameters { local_port: config.sctp_port, remote_port, max_message_size });
+            // How an association has begun, it goes on.
+            let peer_init = match now.data {
+                Some(before) => before.peer_init,
+                None => agreed_init(config, index, local, remote)?,
+            };
+            now.data = Some(DataParameters { local_port: config.sctp_port, remote_port, max_message_size, peer_init });
             Ok(())
         }
         Part::Media(id) => {

@@ -52,6 +52,10 @@ pub struct Config {
     pub max_message_size: u64,
     /// Our SCTP port (RFC 8841 §5).
     pub sctp_port: u16,
+    /// Whether data channels may begin without SCTP's handshake, which takes up to two round trips: both sides tell one another what it
+    /// would have told in their descriptions (SNAP, draft-hancke-tsvwg-snap). With a peer that does not, there is the handshake. By
+    /// default not, for it is a draft.
+    pub sctp_snap: bool,
     /// Whether an offer's sections but the first say `a=bundle-only` and port 0, as RFC 9143 §7.2.1 has it for those who
     /// would bundle or not talk at all. Without it they say what browsers say by default, which every peer reads.
     pub bundle_only: bool,
@@ -65,6 +69,7 @@ impl Default for Config {
             dtls_role: None,
             max_message_size: 262_144,
             sctp_port: 5000,
+            sctp_snap: false,
             bundle_only: false,
         }
     }

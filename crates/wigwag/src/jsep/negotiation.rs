@@ -61,6 +61,12 @@ impl Negotiation {
         }
     }
 
+    /// draft-hancke-tsvwg-snap §5.6: "Subsequent offers and answers MUST include the "a=sctp-init" line in the negotiated SDP with
+    /// the same value as in the initial negotiation.", and where there was none, none is added.
+    pub(super) fn may_say_init(&self) -> bool {
+        self.data.is_none_or(|data| data.peer_init.is_some())
+    }
+
     pub(super) fn has_data(&self) -> bool {
         self.sections.iter().any(|section| section.part == Part::Data)
     }

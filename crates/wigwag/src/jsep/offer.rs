@@ -67,7 +67,7 @@ pub(super) fn build(
         let mut section = match (now.ends(place.part), now.transceiver(place.part)) {
             (true, _) => section::rejected(&place.media, &place.protocol, None, &place.mid),
             (false, Some(transceiver)) => media(config, &mut numbers, transport, place, transceiver),
-            (false, None) => section::data(config, transport, &place.mid, &place.protocol),
+            (false, None) => section::data(config, transport, &place.mid, &place.protocol, now.may_say_init()),
         };
         if !section.is_rejected() {
             match mids.is_empty() {

@@ -6,7 +6,7 @@ use super::transceiver::SendStream;
 use super::transport::LocalTransport;
 use wigwag_sdp::{
     AddressType, Attribute, Candidate, CandidateKind, Connection, Direction, Extmap, Format, IcePwd, MediaDescription,
-    Msid, Rtcp, Setup, Ssrc, SsrcGroup,
+    Msid, Rtcp, SctpInit, Setup, Ssrc, SsrcGroup,
 };
 
 /// What a section says of the transport.
@@ -116,7 +116,14 @@ fn ssrcs(send: &SendStream, has_rtx: bool) -> Vec<Attribute> {
 }
 
 /// The section of data channels (RFC 8841). In drafts before it, the port was the format (`legacy`).
-pub(super) fn data(config: &Config, transport: Transport<'_>, mid: &str, protocol: &str) -> MediaDescription {
+/// `says_init`: with the beginning of our association, if we may tell it (SNAP).
+pub(super) fn data(
+    config: &Config,
+    transport: Transport<'_>,
+    mid: &str,
+    protocol: &str,
+    says_init: bool,
+) -> MediaDescription {
     let legacy = protocol == "DTLS/SCTP";
     let name = "webrtc-datachannel".to_owned();
     let format = if legacy { Format::Name(config.sctp_port.to_string()) } else { Format::Name(name.clone()) };
@@ -129,6 +136,8 @@ pub(super) fn data(config: &Config, transport: Transport<'_>, mid: &str, protoco
         Attribute::SctpPort(config.sctp_port)
     });
     section.attributes.push(Attribute::MaxMessageSize(config.max_message_size));
+    let init = transport.local.sctp_init.as_ref().filter(|_| says_init && !legacy);
+    section.attributes.extend(init.map(|chunk| Attribute::SctpInit(SctpInit::new(chunk))));
     section
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use wigwag_sctp::PeerInit;
 use wigwag_sdp::{Candidate, Fingerprint};
 
 /// Our end of the transport, as the caller knows it.
@@ -17,6 +18,8 @@ pub struct LocalTransport {
     pub candidates: Vec<Candidate>,
     /// Whether no other follows.
     pub end_of_candidates: bool,
+    /// The INIT chunk of our SCTP association, if it may be told (`a=sctp-init`): the same for as long as there is one association.
+    pub sctp_init: Option<Vec<u8>>,
 }
 
 /// The peer's end of the transport.
@@ -55,6 +58,8 @@ pub struct DataParameters {
     pub remote_port: u16,
     /// The largest message that the peer takes, in bytes; `u64::MAX` if any.
     pub max_message_size: u64,
+    /// The INIT chunk of the peer's SCTP association, if each side has told the other its own.
+    pub(crate) peer_init: Option<PeerInit>,
 }
 
 /// Whether these are the same fingerprints, in whatever order.

@@ -2,7 +2,9 @@
 
 use super::config::MediaKind;
 use std::collections::BTreeSet;
-use wigwag_sdp::{Attribute, Attributes, Direction, Fingerprint, Format, MediaDescription, SessionDescription, Setup};
+use wigwag_sdp::{
+    Attribute, Attributes, Direction, Fingerprint, Format, MediaDescription, SctpInit, SessionDescription, Setup,
+};
 
 /// A section within its session.
 #[derive(Clone, Copy)]
@@ -75,6 +77,12 @@ impl<'a> View<'a> {
             ),
             None => self.section.media == "application" && self.remote_sctp_port().is_some(),
         }
+    }
+
+    /// draft-hancke-tsvwg-snap §4.1: only where the protocol is RFC 8841's.
+    pub(super) fn sctp_init(self) -> Option<&'a SctpInit> {
+        let is_known = matches!(self.section.protocol.as_str(), "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP");
+        self.attributes().sctp_init().filter(|_| is_known)
     }
 
     /// RFC 8841 §5; before it had its name, the port was the section's format and explained by `a=sctpmap`.

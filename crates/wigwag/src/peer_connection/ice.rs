@@ -148,7 +148,8 @@ impl PeerConnection {
 
     fn transport_with(&self, credentials: &ice::Credentials) -> LocalTransport {
         let is_complete = self.gathering.state() == IceGatheringState::Complete;
-        mapping::local_transport(&self.transport.ice, credentials, &self.certificate, is_complete)
+        let init = self.sctp_init.as_deref();
+        mapping::local_transport(&self.transport.ice, credentials, &self.certificate, is_complete, init)
     }
 
     /// Whether our next offer is to begin anew.

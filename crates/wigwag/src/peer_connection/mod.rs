@@ -35,6 +35,8 @@ pub struct PeerConnection {
     config: Config,
     seed: Seed,
     certificate: Arc<dtls::Certificate>,
+    /// The beginning of our SCTP association, if our descriptions tell it.
+    sctp_init: Option<Vec<u8>>,
     cname: String,
     jsep: Jsep,
     gathering: Gathering,
@@ -85,6 +87,7 @@ impl PeerConnection {
         ice_config.credentials = config.credentials.clone();
         let agent = wigwag_ice::Agent::new(ice_config, seed.fork("ice"));
         let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
+        let sctp_init = mapping::sctp_init(&config, &seed);
         let jsep = Jsep::new(config.negotiation.clone(), seed.fork("jsep"));
         // Nobody else asks for these.
         (config.negotiation.codecs, config.negotiation.header_extensions) = (Vec::new(), Vec::new());
@@ -105,6 +108,7 @@ impl PeerConnection {
                 Tap::new(config.tap, config.clock),
             ),
             certificate,
+            sctp_init,
             cname,
             jsep,
             gathering: Gathering::default(),

@@ -8,7 +8,6 @@ use crate::mapping;
 use std::sync::Arc;
 use wigwag_dtls as dtls;
 use wigwag_ice as ice;
-use wigwag_sctp as sctp;
 
 impl PeerConnection {
     /// W3C `createOffer`. Nothing changes until it is set.
@@ -147,7 +146,6 @@ impl PeerConnection {
         if self.jsep.dtls_role().is_none() {
             return;
         }
-        let config = mapping::sctp_config(&self.config, data);
-        self.transport.start_sctp(sctp::Association::new(config, self.seed.fork("sctp")));
+        self.transport.start_sctp(mapping::sctp_association(&self.config, data, &self.seed));
     }
 }

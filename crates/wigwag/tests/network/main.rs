@@ -25,6 +25,7 @@ mod roaming;
 mod roles;
 mod security;
 mod setup;
+mod snap;
 mod stats;
 mod swarm;
 mod taps;

@@ -293,6 +293,10 @@ impl CongestionController for Bbr {
         self.cwnd = self.packet_len;
     }
 
+    fn resumed(&mut self, window: usize, _slow_start_threshold: usize) {
+        self.cwnd = window;
+    }
+
     fn idled(&mut self, _timeouts: u32) {
         self.cwnd = self.cwnd.min(self.packet_len.saturating_mul(INITIAL_PACKETS));
     }

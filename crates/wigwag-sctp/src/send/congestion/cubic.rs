@@ -205,6 +205,10 @@ impl CongestionController for Cubic {
         self.cwnd = self.packet_len;
     }
 
+    fn resumed(&mut self, window: usize, slow_start_threshold: usize) {
+        (self.cwnd, self.ssthresh) = (window, slow_start_threshold);
+    }
+
     fn idled(&mut self, timeouts: u32) {
         let floor = self.cwnd.min(self.packet_len.saturating_mul(INITIAL_PACKETS));
         self.cwnd = self.cwnd.checked_shr(timeouts).unwrap_or(0).max(floor);

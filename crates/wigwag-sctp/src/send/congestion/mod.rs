@@ -10,6 +10,8 @@ mod prr;
 mod queueing;
 mod reno;
 
+use super::retransmit::pmdcs;
+use crate::migration::{Reader, State, Writer};
 use bbr::Bbr;
 use cubic::Cubic;
 use reno::Reno;
@@ -18,6 +20,8 @@ use std::time::{Duration, Instant};
 
 const INITIAL_PACKETS: usize = 10;
 const MIN_SSTHRESH_PACKETS: usize = 4;
+/// More than any path holds.
+const WINDOW_MAX: usize = u32::MAX as usize;
 
 /// Who decides how much may be on its way.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,6 +67,21 @@ impl CongestionControl {
     }
 }
 
+/// How far it has come; what else it knew of the path it learns again.
+impl State for Box<dyn CongestionController> {
+    fn write(&self, out: &mut Writer) {
+        self.window().write(out);
+        Some(self.slow_start_threshold()).filter(|threshold| *threshold < WINDOW_MAX).write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let (window, threshold) = <(usize, Option<usize>)>::read(from)?;
+        let mut controller = from.config.congestion_control.controller(pmdcs(from.mtu));
+        controller.resumed(window.min(WINDOW_MAX), threshold.unwrap_or(usize::MAX));
+        Some(controller)
+    }
+}
+
 /// Decides how much may be on its way. It has no clock: time comes with what it is told.
 ///
 /// Bytes are those of DATA chunks with their headers. The association never sends more than the peer's window takes, and always
@@ -101,6 +120,10 @@ pub trait CongestionController: fmt::Debug + Send {
 
     /// Nothing is on its way any more (RFC 9260 §7.2.2).
     fn drained(&mut self) {}
+
+    /// It was made anew for an association that goes on elsewhere, where its predecessor had come so far: what
+    /// [`window`](Self::window) and [`slow_start_threshold`](Self::slow_start_threshold) told. By default nothing.
+    fn resumed(&mut self, _window: usize, _slow_start_threshold: usize) {}
 }
 
 /// What a SACK tells of the path.

@@ -84,6 +84,10 @@ impl CongestionController for Reno {
         self.cwnd = self.cwnd.checked_shr(timeouts).unwrap_or(0).max(floor);
     }
 
+    fn resumed(&mut self, window: usize, slow_start_threshold: usize) {
+        (self.cwnd, self.ssthresh) = (window, slow_start_threshold);
+    }
+
     fn drained(&mut self) {
         self.partial_bytes_acked = 0;
     }

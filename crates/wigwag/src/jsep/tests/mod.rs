@@ -33,6 +33,7 @@ impl Peer {
             fingerprints: vec![Fingerprint { hash: "sha-256".into(), digest: vec![name as u8; 32] }],
             candidates: vec![candidate],
             end_of_candidates: false,
+            sctp_init: None,
         };
         Self { jsep: Jsep::new(config, Seed::for_test(name as u64)), local }
     }
