@@ -135,6 +135,10 @@ impl End for Dcsctp {
 
     fn agreed(&self) -> Options {
         let metrics = self.socket.get_metrics().expect("an association");
-        Options { zero_checksum: metrics.uses_zero_checksum, interleaving: metrics.uses_message_interleaving }
+        Options {
+            zero_checksum: metrics.uses_zero_checksum,
+            interleaving: metrics.uses_message_interleaving,
+            in_parts: false,
+        }
     }
 }

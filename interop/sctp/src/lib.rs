@@ -80,6 +80,8 @@ pub struct Options {
     pub zero_checksum: bool,
     /// RFC 8260.
     pub interleaving: bool,
+    /// Whether wigwag gives and takes messages in parts, with buffers that hold no long one.
+    pub in_parts: bool,
 }
 
 /// How a message travels.

@@ -115,9 +115,25 @@ fn interleaved_messages_and_packets_without_checksum_arrive() {
     for stacks in pairs_that(Stack::has_extensions) {
         for (interleaving, zero_checksum) in [(true, false), (false, true), (true, true)] {
             for unordered in [false, true] {
-                carries(stacks, Options { zero_checksum, interleaving }, How { unordered, ..How::default() });
+                let options = Options { zero_checksum, interleaving, ..Options::default() };
+                carries(stacks, options, How { unordered, ..How::default() });
             }
         }
+    }
+}
+
+/// The longest has four times the room that there is, on either side.
+#[test]
+fn messages_in_parts_are_messages_to_the_others_whoever_sends_them() {
+    for stacks in pairs() {
+        for unordered in [false, true] {
+            let options = Options { in_parts: true, ..Options::default() };
+            carries(stacks, options, How { unordered, ..How::default() });
+        }
+    }
+    for stacks in modern() {
+        let options = Options { in_parts: true, interleaving: true, ..Options::default() };
+        carries(stacks, options, How::default());
     }
 }
 

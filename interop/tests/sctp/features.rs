@@ -7,17 +7,28 @@ use wigwag_sim::{A, Fate, Z};
 
 #[test]
 fn messages_that_may_be_lost_are_skipped_and_what_follows_arrives() {
+    skips_what_is_lost(Options::default());
+}
+
+#[test]
+fn messages_in_parts_that_may_be_lost_are_skipped_and_what_follows_arrives() {
+    skips_what_is_lost(Options { in_parts: true, ..Options::default() });
+}
+
+fn skips_what_is_lost(options: Options) {
     let none = How { retransmits_max: Some(0), ..How::default() };
     let short = How { lifetime: Some(Duration::from_millis(30)), ..How::default() };
     for stacks in pairs() {
         for how in [none, short, How { unordered: true, ..none }, How { unordered: true, ..short }] {
-            let mut world = connected(3, stacks, Options::default());
+            let mut world = connected(3, stacks, options);
             world.links(A, Z, |link| {
                 link.latency(Duration::from_millis(20)).loss(20.0);
             });
             for number in 0..200 {
                 for host in [A, Z] {
-                    assert!(send(&mut world, host, 1, &message(number, 600 + number % 3 * 1000), how));
+                    // Of messages in parts one is given after another.
+                    let is_sent = send(&mut world, host, 1, &message(number, 600 + number % 3 * 1000), how);
+                    assert!(is_sent || options.in_parts);
                 }
                 world.run_for(Duration::from_millis(20));
             }
