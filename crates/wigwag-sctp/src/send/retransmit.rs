@@ -3,13 +3,13 @@
 use super::congestion::{CongestionController, LossDetection};
 use super::flights::Flights;
 use super::forward::{Forward, Skips};
-use super::outstanding::{ChunkState, Format, Outstanding};
+use super::outstanding::{Chunk, ChunkState, Format, Outstanding};
 use super::pacer::Pacer;
 use super::queue::Queue;
 use super::rack::{Probe, Rack};
 use super::rto::Rto;
 use crate::Config;
-use crate::chunk::ENDING;
+use crate::chunk::{ENDING, IMMEDIATE};
 use crate::migration::{Reader, state};
 use crate::packet::HEADER_LEN;
 use crate::parameter::Extensions;
@@ -21,6 +21,9 @@ use wigwag_sansio::{Timer, earliest};
 
 /// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
 const TSN_SPAN_MAX: usize = 60_000;
+
+/// Of more packets than these a peer acknowledges some before it delays a SACK.
+const FEW_PACKETS: usize = 3;
 
 /// So many long packets lost in a row make a black hole.
 const LONG_LOSSES_MAX: usize = 3;
@@ -93,6 +96,8 @@ pub(crate) struct Transmission {
     buffer: [usize; 2],
     may_give_up: bool,
     is_held: bool,
+    /// What is queued is the last there will be.
+    is_ending: bool,
     pub(super) gaps: Vec<Block>,
     /// The blocks of the SACK before. Only here to keep its capacity and to tell what is new.
     pub(super) gaps_before: Vec<Block>,
@@ -177,6 +182,7 @@ impl Transmission {
             buffer: buffer(config),
             may_give_up: extensions.has_forward_tsn,
             is_held: false,
+            is_ending: false,
             gaps: Vec::new(),
             gaps_before: Vec::new(),
             mtu,
@@ -226,6 +232,11 @@ impl Transmission {
     /// Whether nothing new is sent for the time being.
     pub(crate) const fn hold(&mut self, is_held: bool) {
         self.is_held = is_held;
+    }
+
+    /// Whether all that comes is queued, and a shutdown waits for it.
+    pub(crate) const fn end(&mut self, is_ending: bool) {
+        self.is_ending = is_ending;
     }
 
     /// Nothing is outstanding, and this is the next TSN.
@@ -505,7 +516,7 @@ impl Transmission {
         while let Some(size) = self.may_resend(now).filter(|size| fits(*size, out)) {
             let Some((tsn, chunk)) = self.outstanding.next_lost() else { break };
             debug_assert_eq!(size, chunk.size(format));
-            chunk.write(tsn, format, out);
+            chunk.write(tsn, format, self.urgency(chunk, queue), out);
             let departure = self.flights.depart(tsn, true, self.outstanding.flight().chunks == 0, now);
             self.outstanding.resent(tsn, departure);
             stats.retransmitted += 1;
@@ -522,7 +533,7 @@ impl Transmission {
             let Some(mut chunk) = queue.cut(len, tsn) else { break };
             stats.bytes_sent += len as u64;
             stats.messages_sent += u64::from(chunk.is(ENDING));
-            chunk.write(tsn, format, out);
+            chunk.write(tsn, format, self.urgency(&chunk, queue), out);
             chunk.departure = self.flights.depart(tsn, false, self.outstanding.flight().chunks == 0, now);
             self.outstanding.push(chunk);
             self.measuring.get_or_insert((tsn, now));
@@ -532,6 +543,25 @@ impl Transmission {
         } else if self.fits_path(now) {
             self.flights.limit_by_user(self.outstanding.flight_size());
         }
+    }
+
+    /// The I bit, if what is to come waits for the SACK of this chunk, and not enough is on its way for others to come. A probe of a closed
+    /// window needs none: it is answered at once (§6.2).
+    //
+    // RFC 9260 §6.1: "Whenever the sender of a DATA chunk can benefit from the corresponding SACK chunk being sent back without
+    // delay, the sender MAY set the I bit in the DATA chunk header."
+    fn urgency(&self, chunk: &Chunk, queue: &Queue) -> u8 {
+        let flight = self.outstanding.flight();
+        let size = flight.size(self.outstanding.format()) + chunk.size(self.outstanding.format());
+        if size > FEW_PACKETS * pmdcs(self.mtu) || self.peer_window < chunk.len() {
+            return 0;
+        }
+        let len = flight.len + chunk.len();
+        let is_waited_for = match queue.next_len(self.payload_max()) {
+            Some(next) => size >= self.window() || (len..len + next).contains(&self.peer_window),
+            None => self.is_ending || queue.has_drained(),
+        };
+        if is_waited_for { IMMEDIATE } else { 0 }
     }
 
     /// A packet has left, with this departure as its first.
