@@ -3,13 +3,13 @@
 use super::congestion::{CongestionController, LossDetection};
 use super::flights::Flights;
 use super::forward::{Forward, Skips};
-use super::outstanding::{Chunk, ChunkState, Format, Outstanding};
+use super::outstanding::{ChunkState, Format, Outstanding};
 use super::pacer::Pacer;
 use super::queue::Queue;
 use super::rack::{Probe, Rack};
 use super::rto::Rto;
 use crate::Config;
-use crate::chunk::{ENDING, IMMEDIATE};
+use crate::chunk::ENDING;
 use crate::migration::{Reader, state};
 use crate::packet::HEADER_LEN;
 use crate::parameter::Extensions;
@@ -21,9 +21,6 @@ use wigwag_sansio::{Timer, earliest};
 
 /// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
 const TSN_SPAN_MAX: usize = 60_000;
-
-/// Of more packets than these a peer acknowledges some before it delays a SACK.
-const FEW_PACKETS: usize = 3;
 
 /// So many long packets lost in a row make a black hole.
 const LONG_LOSSES_MAX: usize = 3;
@@ -97,14 +94,14 @@ pub(crate) struct Transmission {
     may_give_up: bool,
     is_held: bool,
     /// What is queued is the last there will be.
-    is_ending: bool,
+    pub(super) is_ending: bool,
     pub(super) gaps: Vec<Block>,
     /// The blocks of the SACK before. Only here to keep its capacity and to tell what is new.
     pub(super) gaps_before: Vec<Block>,
     pub(super) mtu: usize,
     /// The longest packet that every path carries: each chunk fits one.
     mtu_base: usize,
-    payload_max: usize,
+    pub(super) payload_max: usize,
     /// Chunks lost one after another that were in packets which are longer.
     pub(super) long_losses: usize,
 }
@@ -119,6 +116,7 @@ state!(struct Transmission {
     buffer: |from| buffer(from.config),
     may_give_up: |from| from.extensions.has_forward_tsn,
     is_held: |_| false,
+    is_ending: |_| false,
     gaps_before: |_| Vec::new(),
     mtu: |from| from.mtu,
     mtu_base: |from| from.config.mtu,
@@ -263,7 +261,7 @@ impl Transmission {
     }
 
     /// Whatever a controller says, a packet may be on its way.
-    fn window(&self) -> usize {
+    pub(super) fn window(&self) -> usize {
         self.congestion.window().max(pmdcs(self.mtu))
     }
 
@@ -543,25 +541,6 @@ impl Transmission {
         } else if self.fits_path(now) {
             self.flights.limit_by_user(self.outstanding.flight_size());
         }
-    }
-
-    /// The I bit, if what is to come waits for the SACK of this chunk, and not enough is on its way for others to come. A probe of a closed
-    /// window needs none: it is answered at once (§6.2).
-    //
-    // RFC 9260 §6.1: "Whenever the sender of a DATA chunk can benefit from the corresponding SACK chunk being sent back without
-    // delay, the sender MAY set the I bit in the DATA chunk header."
-    fn urgency(&self, chunk: &Chunk, queue: &Queue) -> u8 {
-        let flight = self.outstanding.flight();
-        let size = flight.size(self.outstanding.format()) + chunk.size(self.outstanding.format());
-        if size > FEW_PACKETS * pmdcs(self.mtu) || self.peer_window < chunk.len() {
-            return 0;
-        }
-        let len = flight.len + chunk.len();
-        let is_waited_for = match queue.next_len(self.payload_max()) {
-            Some(next) => size >= self.window() || (len..len + next).contains(&self.peer_window),
-            None => self.is_ending || queue.has_drained(),
-        };
-        if is_waited_for { IMMEDIATE } else { 0 }
     }
 
     /// A packet has left, with this departure as its first.
