@@ -540,6 +540,33 @@ fn a_peer_that_understands_no_giving_up_gets_an_end_of_the_association_at_worst(
     assert!(common::has_chunk(&poll(&mut a).unwrap(), 6));
 }
 
+/// A message whose number another one had while it was on its way.
+#[test]
+fn what_a_peer_numbers_twice_is_told_incomplete() {
+    let mut z = in_parts(1000);
+    z.initial_tsn = Some(1000);
+    let mut world = connected_with(1, plain(), z);
+    let tag = hostile::tag_for(&world, Z);
+    let forged = [
+        hostile::data(2, 1000, 5, 0, &part(1100)),
+        hostile::data(3, 1002, 5, 0, b"of the same number"),
+        hostile::data(1, 1001, 5, 0, &part(10)),
+        hostile::data(3, 1003, 5, 1, b"next"),
+    ];
+    for chunk in forged {
+        let now = world.now();
+        world[Z].association.handle_input(&hostile::packet(tag, &chunk), now);
+    }
+    world.run();
+    let expected = [
+        Event::Message { stream: 5, ppid: 51, unordered: false, data: Bytes::from_static(b"of the same number") },
+        Event::MessageIncomplete { stream: 5 },
+        Event::Message { stream: 5, ppid: 51, unordered: false, data: Bytes::from_static(b"next") },
+    ];
+    assert!(matches!(&world[Z].events[0], Event::MessagePart { data, is_first: true, .. } if data.len() == 1100));
+    assert_eq!(world[Z].events[1..], expected);
+}
+
 #[test]
 fn a_peer_that_asks_for_a_reset_gets_it_when_the_message_is_finished() {
     let mut mode = in_parts(1000);
