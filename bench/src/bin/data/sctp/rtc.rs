@@ -35,7 +35,7 @@ impl Rtc {
             self.is_connected |= matches!(event, Event::Connected);
         }
         while let Some(event) = association.poll_endpoint_event() {
-            let _ = self.endpoint.handle_event(*handle, event);
+            self.endpoint.handle_event(*handle, event);
         }
     }
 }
@@ -50,11 +50,8 @@ impl End for Rtc {
         let mut server = ServerConfig::default();
         server.transport = transport.clone();
         let mut endpoint = Endpoint::new(REMOTE, TransportProtocol::UDP, Arc::new(config), Some(Arc::new(server)));
-        let association = is_client.then(|| {
-            let mut client = ClientConfig::default();
-            client.transport = transport;
-            endpoint.connect(now, client, REMOTE).expect("a place for it")
-        });
+        let association =
+            is_client.then(|| endpoint.connect(now, ClientConfig { transport }, REMOTE).expect("a place for it"));
         let message = vec![0; 1 << 18];
         Self { endpoint, association, packets: VecDeque::new(), is_connected: false, has_stream: false, message }
     }
