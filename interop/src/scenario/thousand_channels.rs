@@ -15,6 +15,9 @@ use wigwag::{ChannelId, ChannelState, DataChannelInit};
 
 /// Half of them are opened by each side: with the call's first channel, nobody needs more than 1,024 streams.
 const HALF: usize = 500;
+/// So many are closed at once. Chromium puts all streams that it wants to reset into one request, and drops it if that makes a packet
+/// longer than its MTU, so that nothing more is ever closed: some 580 are as many as it can.
+const BATCH: usize = 100;
 /// How much more may be held after the second round than after the first, in percent of what this process holds for the call.
 const GROWTH_MAX: usize = 5;
 /// After two heartbeats without data, nothing is kept for more (RFC 9260 §15: each 30 s).
@@ -138,27 +141,38 @@ impl Flock {
 
     /// In turn by the browser, by wigwag and by both.
     fn close(&self, call: &mut Call<'_>) -> Result<()> {
-        let of = |closer| {
-            let closers = [Closer::Browser, Closer::Wigwag, Closer::Both].into_iter().cycle();
-            self.channels.iter().zip(closers).filter(move |(_, it)| *it == closer).map(|(channel, _)| channel)
-        };
-        let labels = |closer| json!(of(closer).map(|(label, _)| label).collect::<Vec<_>>());
-        let names = |closer| of(closer).map(|(_, channel)| *channel).collect::<Vec<_>>();
-        call.browser.evaluate(&format!("peer.closeEach({})", labels(Closer::Browser)))?;
-        let ours = names(Closer::Wigwag);
-        call.peer.run(move |connection| ours.into_iter().for_each(|name| connection.close_data_channel(name)))?;
-        let both = names(Closer::Both);
-        let (count, script) = (both.len(), format!("peer.closeEach({})", labels(Closer::Both)));
-        let were_open = deafened(&call.peer, || call.browser.evaluate(&script), both)?;
-        ensure!(were_open == (json!(count), count), "of {count} channels that both close, {were_open:?} were open");
-        call.browser.evaluate(&format!("peer.closedEach({})", self.labels()))?;
-        let all = self.closed + self.channels.len();
-        call.peer.wait("ChannelClosed on each", PATIENCE, |seen| (seen.closed_channels >= all).then_some(()))?;
+        let closers = [Closer::Browser, Closer::Wigwag, Closer::Both].into_iter().cycle();
+        let mut closed = self.closed;
+        for (batch, closer) in self.channels.chunks(BATCH).zip(closers) {
+            close_batch(call, batch, closer)?;
+            closed += batch.len();
+            call.peer.wait("ChannelClosed on each", PATIENCE, |seen| (seen.closed_channels >= closed).then_some(()))?;
+        }
         let left = call.peer.run(|connection| connection.data_channels().count())?;
-        let closed = call.peer.wait("", PATIENCE, |seen| Some(seen.closed_channels))?;
-        ensure!((left, closed) == (1, all), "{left} channels are left, of {closed} it is said that they are closed");
+        let told = call.peer.wait("", PATIENCE, |seen| Some(seen.closed_channels))?;
+        ensure!((left, told) == (1, closed), "{left} channels are left, of {told} it is said that they are closed");
         Ok(())
     }
+}
+
+/// Returns when the browser says of each that it is closed.
+fn close_batch(call: &mut Call<'_>, batch: &[(String, ChannelId)], closer: Closer) -> Result<()> {
+    let labels = json!(batch.iter().map(|(label, _)| label).collect::<Vec<_>>());
+    let names: Vec<_> = batch.iter().map(|(_, name)| *name).collect();
+    let script = format!("peer.closeEach({labels})");
+    match closer {
+        Closer::Browser => _ = call.browser.evaluate(&script)?,
+        Closer::Wigwag => {
+            call.peer.run(move |connection| names.into_iter().for_each(|name| connection.close_data_channel(name)))?;
+        }
+        Closer::Both => {
+            let were_open = deafened(&call.peer, || call.browser.evaluate(&script), names)?;
+            let all = (json!(batch.len()), batch.len());
+            ensure!(were_open == all, "of {} channels that both close, {were_open:?} were open", batch.len());
+        }
+    }
+    call.browser.evaluate(&format!("peer.closedEach({labels})"))?;
+    Ok(())
 }
 
 /// While wigwag hears nothing, the browser closes its ends; then wigwag closes `names`, before it has heard of that. How many were

@@ -229,6 +229,6 @@ fn bad_networks_only_delay() {
                 .reordering(20.0, Duration::from_millis(90))
                 .jitter(Duration::from_millis(50));
         });
-        world.run_until(connected, Duration::from_secs(120));
+        world.run_until(connected, Duration::from_secs(600));
     }
 }

@@ -150,6 +150,7 @@ impl Association {
                 write_heartbeat(info, out);
                 block.heartbeat.sent(info, now, block.transmission.rto().current());
             }
+            block.transmission.end(matches!(phase, Phase::ShutdownPending));
             let data_start = out.len();
             block.transmission.write(now, end, out, queue, stats);
             if out.len() > data_start {

@@ -115,6 +115,9 @@ impl Order {
             self.waiting.insert((stream, number), message);
         } else {
             stats.discarded.orphan += 1;
+            if message.is_rest {
+                inbox.incomplete(stream);
+            }
         }
     }
 

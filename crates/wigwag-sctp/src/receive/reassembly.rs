@@ -180,7 +180,7 @@ impl Reassembly {
     /// Hands out what is there of the message that is incomplete, if it is its turn.
     //
     // RFC 9260 §6.9: "If the data receiver runs out of buffer space while still waiting for more fragments to complete the
-    // reassembly of the message, it SHOULD dispatch part of its inbound message through a partial delivery API".
+    // reassembly of the message, it SHOULD dispatch part of its inbound message through a partial delivery API […]"
     fn hand_out(&mut self, inbox: &mut Inbox) {
         let Some((Head { stream, ssn, is_unordered: unordered }, ppid)) = self.head else { return };
         if unordered || self.order.is_next(stream, ssn.into()) {

@@ -5,6 +5,7 @@ mod acknowledge;
 mod congestion;
 mod flights;
 mod forward;
+mod immediate;
 mod lines;
 mod outstanding;
 mod pacer;

@@ -134,8 +134,10 @@ impl Chunk {
             || self.lifetime.max_retransmits.is_some_and(|times| self.retransmits >= times)
     }
 
-    pub(crate) fn write(&self, tsn: Tsn, format: Format, out: &mut Vec<u8>) {
-        let Self { flags, stream, mid, ppid_or_fsn, .. } = *self;
+    /// Appends the chunk, with these flags beside its own.
+    pub(crate) fn write(&self, tsn: Tsn, format: Format, flags: u8, out: &mut Vec<u8>) {
+        let Self { stream, mid, ppid_or_fsn, .. } = *self;
+        let flags = self.flags | flags;
         let (tsn, payload) = (tsn.wire(), self.payload.as_ref());
         match format {
             // RFC 9260 §3.3.1: the SSN of an unordered message says nothing.

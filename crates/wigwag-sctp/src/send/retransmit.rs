@@ -93,13 +93,15 @@ pub(crate) struct Transmission {
     buffer: [usize; 2],
     may_give_up: bool,
     is_held: bool,
+    /// What is queued is the last there will be.
+    pub(super) is_ending: bool,
     pub(super) gaps: Vec<Block>,
     /// The blocks of the SACK before. Only here to keep its capacity and to tell what is new.
     pub(super) gaps_before: Vec<Block>,
     pub(super) mtu: usize,
     /// The longest packet that every path carries: each chunk fits one.
     mtu_base: usize,
-    payload_max: usize,
+    pub(super) payload_max: usize,
     /// Chunks lost one after another that were in packets which are longer.
     pub(super) long_losses: usize,
 }
@@ -114,6 +116,7 @@ state!(struct Transmission {
     buffer: |from| buffer(from.config),
     may_give_up: |from| from.extensions.has_forward_tsn,
     is_held: |_| false,
+    is_ending: |_| false,
     gaps_before: |_| Vec::new(),
     mtu: |from| from.mtu,
     mtu_base: |from| from.config.mtu,
@@ -177,6 +180,7 @@ impl Transmission {
             buffer: buffer(config),
             may_give_up: extensions.has_forward_tsn,
             is_held: false,
+            is_ending: false,
             gaps: Vec::new(),
             gaps_before: Vec::new(),
             mtu,
@@ -228,6 +232,11 @@ impl Transmission {
         self.is_held = is_held;
     }
 
+    /// Whether all that comes is queued, and a shutdown waits for it.
+    pub(crate) const fn end(&mut self, is_ending: bool) {
+        self.is_ending = is_ending;
+    }
+
     /// Nothing is outstanding, and this is the next TSN.
     pub(crate) fn restart(&mut self, next: u32) {
         debug_assert!(self.is_done());
@@ -252,7 +261,7 @@ impl Transmission {
     }
 
     /// Whatever a controller says, a packet may be on its way.
-    fn window(&self) -> usize {
+    pub(super) fn window(&self) -> usize {
         self.congestion.window().max(pmdcs(self.mtu))
     }
 
@@ -505,7 +514,7 @@ impl Transmission {
         while let Some(size) = self.may_resend(now).filter(|size| fits(*size, out)) {
             let Some((tsn, chunk)) = self.outstanding.next_lost() else { break };
             debug_assert_eq!(size, chunk.size(format));
-            chunk.write(tsn, format, out);
+            chunk.write(tsn, format, self.urgency(chunk, queue), out);
             let departure = self.flights.depart(tsn, true, self.outstanding.flight().chunks == 0, now);
             self.outstanding.resent(tsn, departure);
             stats.retransmitted += 1;
@@ -522,7 +531,7 @@ impl Transmission {
             let Some(mut chunk) = queue.cut(len, tsn) else { break };
             stats.bytes_sent += len as u64;
             stats.messages_sent += u64::from(chunk.is(ENDING));
-            chunk.write(tsn, format, out);
+            chunk.write(tsn, format, self.urgency(&chunk, queue), out);
             chunk.departure = self.flights.depart(tsn, false, self.outstanding.flight().chunks == 0, now);
             self.outstanding.push(chunk);
             self.measuring.get_or_insert((tsn, now));

@@ -235,6 +235,38 @@ fn an_open_message_holds_other_streams_up_unless_chunks_are_interleaved() {
     }
 }
 
+/// Half of the window is for what is incomplete; but who takes so long a message takes it in parts.
+#[test]
+fn open_messages_longer_than_the_window_let_others_begin_where_they_are_interleaved() {
+    let mut mode = interleaved(in_parts(10_000));
+    (mode.message_len_max_receive, mode.receive_window_max) = (usize::MAX, 0);
+    let mut world = connected_with(1, mode.clone(), mode);
+    a(&mut world).set_remote_max_message_size(0);
+    for stream in [0, 1] {
+        a(&mut world).begin_message(stream, 53, ORDERED).unwrap();
+        for _ in 0..60 {
+            a(&mut world).append_part(stream, part(100_000)).unwrap();
+        }
+    }
+    world.run_for(Duration::from_millis(60));
+    assert!(a(&mut world).buffered_amount(0) > 0 && a(&mut world).buffered_amount(1) > 0);
+    world[A].send(2, &part(5000));
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world[Z].received(), [(2, part(5000).to_vec())], "while both are on their way");
+    world.run();
+    world[A].send(2, &part(5000));
+    world.run();
+    assert_eq!(world[Z].received().len(), 2, "while both wait for more");
+    for stream in [0, 1] {
+        a(&mut world).finish_message(stream).unwrap();
+    }
+    world.run();
+    let whole = vec![part(100_000); 60].concat();
+    for stream in [0, 1] {
+        assert_eq!(come(&world[Z].events)[&stream][0].clone().data().unwrap(), whole);
+    }
+}
+
 #[test]
 fn a_long_message_is_handed_out_in_parts_and_later_ones_wait() {
     for interleaving in [false, true] {
@@ -506,6 +538,33 @@ fn a_peer_that_understands_no_giving_up_gets_an_end_of_the_association_at_worst(
     a.shutdown();
     assert_eq!(a.poll_event(), Some(Event::Closed(CloseReason::Aborted)));
     assert!(common::has_chunk(&poll(&mut a).unwrap(), 6));
+}
+
+/// A message whose number another one had while it was on its way.
+#[test]
+fn what_a_peer_numbers_twice_is_told_incomplete() {
+    let mut z = in_parts(1000);
+    z.initial_tsn = Some(1000);
+    let mut world = connected_with(1, plain(), z);
+    let tag = hostile::tag_for(&world, Z);
+    let forged = [
+        hostile::data(2, 1000, 5, 0, &part(1100)),
+        hostile::data(3, 1002, 5, 0, b"of the same number"),
+        hostile::data(1, 1001, 5, 0, &part(10)),
+        hostile::data(3, 1003, 5, 1, b"next"),
+    ];
+    for chunk in forged {
+        let now = world.now();
+        world[Z].association.handle_input(&hostile::packet(tag, &chunk), now);
+    }
+    world.run();
+    let expected = [
+        Event::Message { stream: 5, ppid: 51, unordered: false, data: Bytes::from_static(b"of the same number") },
+        Event::MessageIncomplete { stream: 5 },
+        Event::Message { stream: 5, ppid: 51, unordered: false, data: Bytes::from_static(b"next") },
+    ];
+    assert!(matches!(&world[Z].events[0], Event::MessagePart { data, is_first: true, .. } if data.len() == 1100));
+    assert_eq!(world[Z].events[1..], expected);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod contract;
 mod controllers;
 mod goodput;
 mod hostile;
+mod immediate;
 mod in_parts;
 mod interleaving;
 mod limits;

@@ -25,7 +25,7 @@ fn a_stream_is_reset_after_what_was_queued_and_begins_with_ssn_0() {
          20 ms  A ← Z  INIT ACK
          40 ms  A → Z  COOKIE ECHO
          60 ms  A ← Z  COOKIE ACK
-         80 ms  A → Z  DATA 0 BE 3:0 (3), DATA 1 BE 3:1 (3)
+         80 ms  A → Z  DATA 0 BE 3:0 (3), DATA 1 IBE 3:1 (3)
          80 ms  A → Z  RE-CONFIG reset [3]
         100 ms  A ← Z  SACK 1
         100 ms  A ← Z  RE-CONFIG result 1
@@ -53,7 +53,7 @@ fn a_reset_that_overtakes_data_is_tried_again() {
          40 ms  A → Z  COOKIE ECHO
          60 ms  A ← Z  COOKIE ACK
          80 ms  A ✗ Z  DATA 0 BE 3:0 (1000)  lost
-         80 ms  A → Z  DATA 1 BE 3:1 (1000)
+         80 ms  A → Z  DATA 1 IBE 3:1 (1000)
          80 ms  A → Z  RE-CONFIG reset [3]
         100 ms  A ← Z  SACK -1 +2..2
         100 ms  A ← Z  RE-CONFIG result 6
@@ -142,7 +142,7 @@ fn shutting_down_delivers_everything_first() {
          60 ms  A ← Z  COOKIE ACK
          80 ms  A → Z  DATA 0 B 0:0 (1132)
          80 ms  A → Z  DATA 1  0:0 (1132)
-         80 ms  A → Z  DATA 2 E 0:0 (736)
+         80 ms  A → Z  DATA 2 IE 0:0 (736)
          80 ms  A ← Z  DATA 0 BE 0:0 (6)
         100 ms  A ← Z  SACK 0
         100 ms  A ← Z  SACK 2
