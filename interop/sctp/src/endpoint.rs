@@ -101,7 +101,8 @@ macro_rules! stack {
             impl End for Peer {
                 fn init(&mut self) -> Option<Bytes> {
                     let init: fn(&TransportConfig) -> Option<Bytes> = $init;
-                    self.inits.0 = init(&transport());
+                    let transport = transport();
+                    self.inits.0 = init(&transport);
                     self.inits.0.clone()
                 }
 
