@@ -133,7 +133,7 @@ fn messages_in_parts_are_messages_to_the_others_whoever_sends_them() {
             carries(stacks, options, How { unordered, ..How::default() });
         }
     }
-    for stacks in modern() {
+    for stacks in pairs_that(Stack::has_extensions) {
         let options = Options { in_parts: true, interleaving: true, ..Options::default() };
         carries(stacks, options, How::default());
     }
