@@ -35,3 +35,20 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     }
     Ok(format!("{largest} bytes"))
 }
+
+/// Firefox sends a piece of each in turn, so that none is whole before all have come in part.
+pub(super) fn at_once(stage: &mut Stage<'_>) -> Result<String> {
+    const LEN: usize = 262_144;
+    let mut call = Call::new(stage.browser, stage.page, stage.role, |_| {})?;
+    call.open_by_offerer("first")?;
+    call.connect()?;
+    let labels: Vec<_> = (0..10).map(|n| format!("echo {n}")).collect();
+    for label in &labels {
+        call.open_in_browser(label, &serde_json::json!({}))?;
+    }
+    let labels = serde_json::json!(labels);
+    call.browser.evaluate(&format!("peer.openedEach({labels})"))?;
+    call.browser
+        .evaluate(&format!("Promise.all({labels}.map((label, n) => peer.roundTrip(label, {LEN}, false, n)))"))?;
+    Ok(format!("10 x {LEN} bytes"))
+}

@@ -203,9 +203,19 @@ impl Reception {
     /// slow.
     #[inline]
     pub(crate) fn tune(&mut self, round_trip: Option<Duration>, inbox: &Inbox, now: Instant) {
-        if self.growth.is_due(self.window_max, round_trip, now) && self.used(inbox) < self.window_max / 2 {
+        let is_due = self.growth.is_due(self.window_max, round_trip, now) && self.used(inbox) < self.window_max / 2;
+        if is_due || self.is_stuck(inbox) {
             self.window_max = self.window_max.saturating_mul(2).min(self.growth.limit);
         }
+    }
+
+    /// The window is closed by messages that have come in part: where a peer has begun that many at once, none would ever be whole.
+    #[inline]
+    fn is_stuck(&self, inbox: &Inbox) -> bool {
+        matches!(self.assembly, Assembly::Interleaved(_))
+            && self.window_max < self.growth.limit
+            && self.window(inbox) == 0
+            && inbox.charged() < self.window_max / 2
     }
 
     /// The window if nothing were kept.

@@ -251,11 +251,38 @@ fn i_data(flags: u8, tsn: u32, stream: u16, mid: u32, ppid_or_fsn: u32, payload:
     chunk(I_DATA, flags, &value)
 }
 
+/// As a peer does that sends a piece of each in turn, whatever the window.
+#[test]
+fn more_messages_begun_at_once_than_the_window_holds_become_whole() {
+    const COUNT: u16 = 300;
+    let small = config(|config| {
+        config.interleaving = true;
+        config.receive_window = 0;
+        config.message_len_max_receive = 10_000;
+        config.receive_window_max = 1 << 20;
+    });
+    let mut world = connected_with(1, interleaving(Scheduler::RoundRobin), small);
+    let (tag, now) = (tag_for(&world, Z), world.now());
+    let pieces = [2, 1].into_iter().flat_map(|flags| (0..COUNT).map(move |stream| (flags, stream)));
+    for (tsn, (flags, stream)) in (1000..).zip(pieces) {
+        // What finds no room is sent again.
+        for _ in 0..2 {
+            let piece = i_data(flags, tsn, stream, 0, if flags == 2 { 51 } else { 1 }, &[7; 1000]);
+            world[Z].association.handle_input(&packet(tag, &piece), now);
+        }
+    }
+    world.run();
+    assert_eq!(world[Z].received().len(), usize::from(COUNT));
+    assert!(world[Z].association.stats().discarded.no_room < 10);
+}
+
 #[test]
 fn pieces_of_messages_without_end_stay_within_the_window() {
     // First fragments, others, and the last ones of which there should be no more; of one stream and of all.
     for (flags, fsn, spread) in [(2, 51, 65_535), (0, 1, 65_535), (1, 9, 65_535), (4, 1, 1), (6, 51, 1)] {
-        let mut world = pair(Scheduler::RoundRobin);
+        let mut fixed = interleaving(Scheduler::RoundRobin);
+        fixed.receive_window_max = fixed.receive_window;
+        let mut world = connected_with(1, interleaving(Scheduler::RoundRobin), fixed);
         let (tag, now) = (tag_for(&world, Z), world.now());
         let z = &mut world[Z].association;
         let held = allocation_counter::measure(|| {
