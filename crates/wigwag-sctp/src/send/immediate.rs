@@ -23,6 +23,7 @@ impl Transmission {
         let len = flight.len + chunk.len();
         let is_waited_for = match queue.next_len(self.payload_max) {
             Some(next) => size >= self.window() || (len..len + next).contains(&self.peer_window),
+            None if self.outstanding.has_more_lost() => size >= self.window(),
             None => self.is_ending || queue.has_drained(),
         };
         if is_waited_for { IMMEDIATE } else { 0 }

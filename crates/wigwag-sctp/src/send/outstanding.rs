@@ -431,6 +431,11 @@ impl Outstanding {
         Some((tsn, self.get(tsn)?))
     }
 
+    /// Whether another one waits behind it.
+    pub(crate) const fn has_more_lost(&self) -> bool {
+        self.resend.len() > 1
+    }
+
     pub(crate) fn is_over(&self, tsn: Tsn, now: Instant) -> bool {
         self.get(tsn).is_some_and(|chunk| chunk.lifetime.expires.is_some_and(|at| at <= now))
     }

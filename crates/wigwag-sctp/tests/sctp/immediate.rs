@@ -57,7 +57,7 @@ fn a_chunk_that_fills_the_window_of_a_peer_asks_for_its_sack() {
 fn a_chunk_that_fills_a_small_congestion_window_asks_for_its_sack() {
     let mut world = connected(lazy());
     for _ in 0..10 {
-        world[A].send(0, &[7; 1100]);
+        world[A].send(0, &[7; 1132]);
     }
     // All of them are lost, so that one packet at a time goes out.
     let [first, last] = [4, 13];
@@ -69,7 +69,7 @@ fn a_chunk_that_fills_a_small_congestion_window_asks_for_its_sack() {
     let before = world.age();
     world.run_until(|world| world[Z].received().len() == 11, Duration::from_secs(5));
     // A timeout, and no SACK that is delayed.
-    assert!(world.age() - before < Duration::from_millis(600 + 300), "{:?}", world.age() - before);
+    assert!(world.age() - before < Duration::from_millis(500), "{:?}", world.age() - before);
 }
 
 #[test]

@@ -133,6 +133,28 @@ fn sixty_four_megabytes_go_through_buffers_of_a_quarter_of_one_despite_loss() {
     }
 }
 
+/// Each of them is too short to be handed out, and together they fill the window.
+#[test]
+fn pieces_of_many_messages_are_handed_out_before_they_close_the_window() {
+    let mut mode = in_parts(15_000);
+    (mode.interleaving, mode.receive_window, mode.receive_window_max) = (true, 60_000, 0);
+    let mut world = connected_with(1, mode.clone(), mode);
+    for stream in 0..4 {
+        world[A].association.begin_message(stream, 53, ORDERED).unwrap();
+        world[A].association.append_part(stream, numbered(1, 0, 14_000)).unwrap();
+    }
+    world.run();
+    assert_eq!(world[A].association.stats().timeouts, 0);
+    assert!(world[Z].association.stats().receive_window > 30_000, "{:?}", world[Z].association.stats());
+    for stream in 0..4 {
+        world[A].association.finish_message(stream).unwrap();
+    }
+    world.run();
+    for (_, messages) in come(&world[Z].events) {
+        assert_eq!(messages[0].clone().data().unwrap(), numbered(1, 0, 14_000));
+    }
+}
+
 /// What is done on a stream of A's, and in what pieces.
 #[derive(Clone, Debug)]
 enum Deed {
