@@ -33,7 +33,7 @@ pub struct Config {
     pub outbound_streams_max: Option<u16>,
     /// How many bytes may wait here until they are read, an overhead for each message and each fragment included. 5 MiB;
     /// never less than four times `message_len_max_receive`, or one message could close the window for ever (but see
-    /// `partial_delivery_from`).
+    /// `partial_delivery_from`), nor than 1,500.
     pub receive_window: u32,
     /// Up to how many bytes that number grows: it doubles after a round trip in which the peer has filled half of it and the user has
     /// fetched as much. 32 MiB; no less than `receive_window`, so 0 is: it stays.

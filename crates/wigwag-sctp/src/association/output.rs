@@ -68,7 +68,7 @@ impl Association {
             || self.phase.carries_data()
                 && (block.heartbeat.is_owed()
                     || block.path_mtu.is_owed()
-                    || block.reconfig.is_owed(&self.queue, block.is_quiet(&self.queue))
+                    || block.reconfig.is_owed(&self.queue, block.is_quiet(&self.queue), &block.transmission)
                     || block.transmission.is_owed(now, &self.queue))
     }
 
@@ -200,7 +200,7 @@ impl ControlBlock {
         if self.reconfig.answer_len().is_some_and(|len| out.len() + len <= end) {
             self.reconfig.write_answer(out);
         }
-        if self.reconfig.request_len().is_some_and(|len| out.len() + len <= end) {
+        if self.reconfig.request_len(&self.transmission).is_some_and(|len| out.len() + len <= end) {
             self.reconfig.write_request(now, self.transmission.cumulative(), out);
         }
     }

@@ -9,7 +9,7 @@ use crate::parameter::{
     self, ADD_STREAMS_LEN, AddStreams, INCOMING_RESET_HEADER_LEN, IncomingReset, OutgoingReset, RESET_HEADER_LEN,
     RESPONSE_LEN, Response, ResponseResult, TSN_RESET_LEN, write_tsn_reset,
 };
-use crate::send::Queue;
+use crate::send::{Queue, Transmission};
 use crate::serial::Tsn;
 use crate::wire::padding;
 use std::collections::VecDeque;
@@ -136,12 +136,21 @@ impl Reconfig {
     }
 
     /// `is_quiet`: all that was sent is acknowledged, and no message is begun.
-    pub(crate) fn is_owed(&self, queue: &Queue, is_quiet: bool) -> bool {
+    pub(crate) fn is_owed(&self, queue: &Queue, is_quiet: bool, transmission: &Transmission) -> bool {
         self.owed_answer.is_some()
             || match &self.request {
-                Some(request) => request.attempt.is_owed(),
+                Some(_) => self.owed_request(transmission).is_some(),
                 None => self.may_begin(is_quiet) || queue.has_drained(),
             }
+    }
+
+    /// What the peer is to be asked now.
+    fn owed_request(&self, transmission: &Transmission) -> Option<&Request> {
+        let may_go = |request: &&Request| match &request.wish {
+            Wish::Outgoing { streams, .. } => !streams.iter().any(|stream| transmission.is_skipping(*stream)),
+            Wish::Incoming { .. } | Wish::Association | Wish::AddOutgoing { .. } | Wish::AddIncoming { .. } => true,
+        };
+        self.request.as_ref().filter(|request| request.attempt.is_owed()).filter(may_go)
     }
 
     /// Whether there is anything to ask or to answer, now or later.
@@ -203,8 +212,8 @@ impl Reconfig {
         sequence
     }
 
-    pub(crate) fn request_len(&self) -> Option<usize> {
-        let request = self.request.as_ref().filter(|request| request.attempt.is_owed())?;
+    pub(crate) fn request_len(&self, transmission: &Transmission) -> Option<usize> {
+        let request = self.owed_request(transmission)?;
         let len = match &request.wish {
             Wish::Outgoing { streams, .. } => RESET_HEADER_LEN + 2 * streams.len(),
             Wish::Incoming { streams } => INCOMING_RESET_HEADER_LEN + 2 * streams.len(),

@@ -105,9 +105,15 @@ state!(struct Reception { tracker, assembly, ack, window_max, growth, advertised
     mtu: |from| from.config.mtu,
 } => then Self::resumed);
 
+/// A smaller window has no room for a packet.
+///
+/// RFC 9260 §3.3.2: "The Advertised Receiver Window Credit MUST NOT be smaller than 1500."
+const WINDOW_MIN: usize = 1500;
+
 /// The window of an association that has nothing to keep.
 pub(crate) fn window_max(config: &Config) -> usize {
-    (config.receive_window as usize).max(config.whole_len_max().saturating_mul(4)).min(u32::MAX as usize)
+    let least = config.whole_len_max().saturating_mul(4).max(WINDOW_MIN);
+    (config.receive_window as usize).max(least).min(u32::MAX as usize)
 }
 
 /// From how many bytes on messages are handed out in parts, if they are.

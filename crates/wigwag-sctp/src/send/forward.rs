@@ -120,6 +120,16 @@ impl Transmission {
         self.arm(now);
     }
 
+    /// Whether a FORWARD TSN that tells of this stream may be on its way still: what begins anew on the stream must not come before it,
+    /// or it would skip that.
+    pub(crate) fn is_skipping(&self, stream: u16) -> bool {
+        let is_unanswered = match self.forward {
+            Forward::Sent { up_to, .. } => up_to > self.outstanding.cumulative(),
+            Forward::Idle | Forward::Owed => false,
+        };
+        is_unanswered && [false, true].iter().any(|is_unordered| self.skips.get(&(stream, *is_unordered)).is_some())
+    }
+
     pub(super) const fn owes_forward(&self) -> bool {
         matches!(self.forward, Forward::Owed)
     }
