@@ -341,27 +341,6 @@ fn a_message_longer_than_the_window_comes_as_it_is_fetched() {
     }
 }
 
-/// However little is configured to be kept, a packet must fit, or nothing would ever come.
-#[test]
-fn the_smallest_window_lets_messages_come() {
-    for interleaving in [false, true] {
-        let tiny = || {
-            config(|config| {
-                config.partial_delivery_from = Some(1);
-                (config.receive_window, config.receive_window_max) = (0, 0);
-                config.interleaving = interleaving;
-            })
-        };
-        let mut world = connected_with(1, tiny(), tiny());
-        a(&mut world).send(0, 51, part(20_000), ORDERED).unwrap();
-        world.run_for(Duration::from_secs(60));
-        let come = come(&world[Z].events);
-        assert!(
-            matches!(come.get(&0).map(|come| &come[..]), Some([Come::InParts(bytes, _)]) if *bytes == part(20_000))
-        );
-    }
-}
-
 #[test]
 fn what_is_too_long_ends_the_association_however_it_is_handed_out() {
     for interleaving in [false, true] {

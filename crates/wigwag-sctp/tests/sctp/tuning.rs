@@ -1,6 +1,7 @@
 //! Buffers that grow where the path needs them, and no further.
 
 use crate::common::{config, connected_with};
+use crate::in_parts::{Come, come, part};
 use crate::path::{Network, Path};
 use std::time::Duration;
 use wigwag_sctp::{Config, CongestionControl, Stats};
@@ -87,4 +88,23 @@ fn whoever_was_refused_is_told_when_the_buffer_grows() {
         events.into_iter().find(|event| *event == wigwag_sctp::Event::Writable).unwrap();
     }
     assert!(world[A].association.stats().send_buffer > 100_000);
+}
+
+/// However little is configured to be kept, a packet must fit, or nothing would ever come.
+#[test]
+fn the_smallest_window_lets_messages_come() {
+    for interleaving in [false, true] {
+        let tiny = || {
+            config(|config| {
+                config.partial_delivery_from = Some(1);
+                (config.receive_window, config.receive_window_max) = (0, 0);
+                config.interleaving = interleaving;
+            })
+        };
+        let mut world = connected_with(1, tiny(), tiny());
+        world[A].send(0, &part(20_000));
+        world.run_for(Duration::from_secs(60));
+        let come = come(&world[Z].events);
+        assert!(matches!(&come[&0][..], [Come::InParts(bytes, _)] if *bytes == part(20_000)));
+    }
 }
