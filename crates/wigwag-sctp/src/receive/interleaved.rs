@@ -199,10 +199,11 @@ impl Interleaved {
             return;
         }
         self.charged -= partial.charge();
-        let data = Bytes::copy_from_slice(&partial.buffer.bytes);
+        let data = self.messages.take(std::mem::take(&mut partial.buffer));
         let is_first = partial.handed_out == 0;
         partial.handed_out = partial.handed_out.saturating_add(data.len());
-        partial.buffer.bytes.clear();
+        // Not the one that the part was in: what a peer is not charged for, it must not be able to have kept.
+        partial.buffer = self.messages.lend();
         self.charged += partial.charge();
         inbox.part(Part { stream, ppid: partial.ppid, unordered, data, is_first, is_last: false });
     }
