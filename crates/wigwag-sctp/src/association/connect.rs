@@ -150,7 +150,7 @@ impl Association {
             // RFC 9260 §5.2.1: both began. The same tag as in our INIT, so that either's cookie makes the same association.
             Phase::CookieEchoed { .. } => (self.local, tags),
             // It does not know that we know it from its description: so with this.
-            Phase::Established | Phase::ShutdownPending
+            Phase::Established | Phase::ShutdownPending | Phase::ShutdownSent { .. }
                 if self.block.as_ref().is_some_and(|block| block.is_presumed(&init)) =>
             {
                 (self.local, tags)
