@@ -314,6 +314,15 @@ impl Reassembly {
         }
     }
 
+    /// TSNs go on elsewhere: what is early is so no more.
+    pub(crate) fn forget_early(&mut self) {
+        while let Some(&(tsn, _)) = self.early.first()
+            && let Some(fragment) = self.remove_early(tsn)
+        {
+            self.buffers.give_back(fragment.payload);
+        }
+    }
+
     /// Gives back what is kept though nothing is in it.
     pub(crate) fn release(&mut self) {
         self.early.release();

@@ -453,6 +453,9 @@ impl Reception {
     /// The peer goes on with this TSN, and all its streams begin anew.
     pub(crate) fn restart(&mut self, next: u32, inbox: &mut Inbox) {
         self.tracker = Tracker::new(Tsn::first(next));
+        if let Assembly::Data(reassembly) = &mut self.assembly {
+            reassembly.forget_early();
+        }
         self.reset(&[], inbox);
     }
 

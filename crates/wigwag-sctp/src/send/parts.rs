@@ -198,8 +198,9 @@ impl Queue {
     }
 
     /// The streams that have an open message.
-    pub(crate) fn all_open(&self) -> Vec<u16> {
-        self.streams.ids().filter(|id| self.open(*id).is_some()).collect()
+    pub(crate) fn all_open(&mut self) -> Vec<u16> {
+        let is_open = |stream: &Stream| stream.messages.back().is_some_and(Message::is_open);
+        self.streams.iter_mut().filter(|(_, stream)| is_open(stream)).map(|(id, _)| id).collect()
     }
 
     /// Discards the stream's open message, of which nothing was sent.

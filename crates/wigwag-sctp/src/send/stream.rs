@@ -229,10 +229,6 @@ impl Streams {
         self.by_id.remove(&id);
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = u16> {
-        self.by_id.keys().copied()
-    }
-
     pub(super) fn retain_used(&mut self) {
         self.visits += self.by_id.len() as u64;
         self.by_id.retain(|_, stream| !stream.is_unused());
