@@ -170,6 +170,20 @@ fn both_limit_streams_and_a_shutdown_follows_what_is_queued() {
     assert_eq!(handshake_chunks(&world), 0);
 }
 
+/// Some say again what they were told.
+#[test]
+fn our_own_init_is_nobody_elses() {
+    let mut world = world(1, plain(), plain());
+    let ours = init(&world[A]);
+    world[A].association.set_peer_init(ours);
+    connect_both(&mut world);
+    (world[A].send(0, b"a"), world[Z].send(0, b"z"));
+    world.run();
+    for host in [A, Z] {
+        assert_eq!((world[host].notices(), world[host].received().len()), (vec![Event::Connected], 1));
+    }
+}
+
 /// Who has nothing to say shuts down before anything has come of a peer that must make the handshake first.
 #[test]
 fn a_peer_that_knows_nothing_of_an_association_that_is_over_already_comes_to_its_end() {
