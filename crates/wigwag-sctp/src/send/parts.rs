@@ -197,6 +197,11 @@ impl Queue {
         Some(message.is_begun())
     }
 
+    /// Whether more is to come of any message.
+    pub(crate) fn has_open(&self) -> bool {
+        self.streams.all().any(|stream| stream.messages.back().is_some_and(Message::is_open))
+    }
+
     /// The streams that have an open message.
     pub(crate) fn all_open(&mut self) -> Vec<u16> {
         let is_open = |stream: &Stream| stream.messages.back().is_some_and(Message::is_open);
