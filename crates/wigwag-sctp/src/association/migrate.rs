@@ -94,6 +94,7 @@ impl Association {
     ///
     /// # Errors
     /// The bytes are no exported association, or not with this configuration: see [`ResumeError`].
+    #[expect(clippy::needless_pass_by_value, reason = "a seed is given away: nobody else uses it")]
     pub fn resume(config: Config, seed: Seed, bytes: &[u8], now: Instant) -> Result<Self, ResumeError> {
         let mut reader = wire::Reader::new(bytes);
         match reader.u8() {
@@ -107,7 +108,9 @@ impl Association {
         if ports != (config.local_port, config.remote_port) {
             return Err(ResumeError::OtherConfig("ports"));
         }
-        let mut association = Self::read(&mut from, CookieKey::resume(&key), seed).ok_or(ResumeError::Malformed)?;
+        // What an association of this seed has drawn at first does not come again.
+        let rng = Rng::new(seed.fork("resumed"));
+        let mut association = Self::read(&mut from, CookieKey::resume(&key), rng).ok_or(ResumeError::Malformed)?;
         let agreed = association.block.as_ref().map(|block| block.extensions).unwrap_or_default();
         if agreed != agreed.and(Extensions::ours(&config)) {
             return Err(ResumeError::OtherConfig("extensions"));
@@ -116,7 +119,7 @@ impl Association {
         Ok(association)
     }
 
-    fn read(from: &mut Reader<'_>, cookie_key: CookieKey, seed: Seed) -> Option<Self> {
+    fn read(from: &mut Reader<'_>, cookie_key: CookieKey, rng: Rng) -> Option<Self> {
         let (began, local) = State::read(from)?;
         let peer_init = State::read(from)?;
         let phase = State::read(from)?;
@@ -133,8 +136,7 @@ impl Association {
             mtu: block.as_ref().map_or(from.config.mtu, |block| block.path_mtu.current()),
             clock,
             began,
-            // What an association of this seed has drawn at first does not come again.
-            rng: Rng::new(seed.fork("resumed")),
+            rng,
             cookie_key,
             local,
             peer_init,
@@ -197,7 +199,7 @@ mod tests {
             let packet = packet(&mut both[turn % 2], now);
             both[1 - turn % 2].handle_input(&packet, now);
         }
-        assert!(both.iter().all(|association| association.takes_messages()));
+        assert!(both.iter().all(Association::takes_messages));
         (both, now)
     }
 

@@ -177,7 +177,8 @@ fn our_own_init_is_nobody_elses() {
     let ours = init(&world[A]);
     world[A].association.set_peer_init(ours);
     connect_both(&mut world);
-    (world[A].send(0, b"a"), world[Z].send(0, b"z"));
+    world[A].send(0, b"a");
+    world[Z].send(0, b"z");
     world.run();
     for host in [A, Z] {
         assert_eq!((world[host].notices(), world[host].received().len()), (vec![Event::Connected], 1));

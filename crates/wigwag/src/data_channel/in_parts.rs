@@ -243,7 +243,7 @@ pub(super) struct Part {
 }
 
 /// What the beginning of an establishment message takes of the room for names.
-const fn gathered(bytes: &Vec<u8>) -> usize {
+const fn gathered(bytes: &[u8]) -> usize {
     const OVERHEAD: usize = 128; // or short ones would be nearly free
     bytes.len() + OVERHEAD
 }

@@ -189,8 +189,7 @@ mod tests {
     fn whatever_window_was_told_controllers_go_on() {
         let now = wigwag_sim::origin();
         for control in [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr] {
-            let mut config = Config::default();
-            config.congestion_control = control;
+            let config = Config { congestion_control: control, ..Config::default() };
             for (window, threshold) in [(0, 0), (1, 0), (1 << 20, 0), (WINDOW_MAX, WINDOW_MAX)] {
                 let mut out = Writer::new(now);
                 (window, Some::<usize>(threshold)).write(&mut out);
