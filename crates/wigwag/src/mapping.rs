@@ -139,21 +139,28 @@ pub(crate) fn message_len_max_send(data: &jsep::DataParameters) -> usize {
 /// Of a connection that has received little.
 const RECEIVE_WINDOW: u32 = 1 << 20;
 
-/// The association of a connection, before the peer has said anything: its beginning is the same each time.
-fn association(config: sctp::Config, seed: &Seed) -> sctp::Association {
-    sctp::Association::new(config, seed.fork("sctp"))
+/// The association of a connection that had so many before, as long as the peer has said nothing: its beginning is the same each time.
+/// Two associations have no tag in common: what is under way of the first is not for the second.
+fn association(config: sctp::Config, seed: &Seed, before: u32) -> sctp::Association {
+    let seed = if before == 0 { seed.fork("sctp") } else { seed.fork(&format!("sctp {before}")) };
+    sctp::Association::new(config, seed)
 }
 
 /// What our descriptions tell of the beginning of our association, if they may.
-pub(crate) fn sctp_init(config: &Config, seed: &Seed) -> Option<Vec<u8>> {
-    config.negotiation.sctp_snap.then(|| association(sctp_config(config), seed).init_chunk())
+pub(crate) fn sctp_init(config: &Config, seed: &Seed, before: u32) -> Option<Vec<u8>> {
+    config.negotiation.sctp_snap.then(|| association(sctp_config(config), seed, before).init_chunk())
 }
 
-pub(crate) fn sctp_association(config: &Config, data: &jsep::DataParameters, seed: &Seed) -> sctp::Association {
+pub(crate) fn sctp_association(
+    config: &Config,
+    data: &jsep::DataParameters,
+    seed: &Seed,
+    before: u32,
+) -> sctp::Association {
     let mut mapped = sctp_config(config);
     (mapped.local_port, mapped.remote_port) = (data.local_port, data.remote_port);
     mapped.message_len_max_send = message_len_max_send(data);
-    let mut association = association(mapped, seed);
+    let mut association = association(mapped, seed, before);
     if let Some(peer) = data.peer_init {
         association.set_peer_init(peer);
     }

@@ -150,7 +150,7 @@ impl Association {
             // RFC 9260 §5.2.1: both began. The same tag as in our INIT, so that either's cookie makes the same association.
             Phase::CookieEchoed { .. } => (self.local, tags),
             // It does not know that we know it from its description: so with this.
-            Phase::Established | Phase::ShutdownPending
+            Phase::Established | Phase::ShutdownPending | Phase::ShutdownSent { .. }
                 if self.block.as_ref().is_some_and(|block| block.is_presumed(&init)) =>
             {
                 (self.local, tags)
@@ -219,11 +219,15 @@ impl Association {
             let missing = cause::missing_parameter(parameter::kind::STATE_COOKIE);
             return Err((code::MISSING_MANDATORY_PARAMETER, missing.to_vec(), "an INIT ACK without a cookie"));
         };
-        let len_max = self.mtu - HEADER_LEN - COOKIE_ECHO_HEADER_LEN;
-        if cookie.len() > len_max {
+        if cookie.len() > self.cookie_len_max() {
             return Err((code::OUT_OF_RESOURCE, Vec::new(), "a cookie that no packet holds"));
         }
         Ok(cookie)
+    }
+
+    /// Of a cookie that a packet holds.
+    pub(super) const fn cookie_len_max(&self) -> usize {
+        self.mtu - HEADER_LEN - COOKIE_ECHO_HEADER_LEN
     }
 
     /// A COOKIE ECHO. `true`: it was taken, and what follows in the packet is for the association.

@@ -94,6 +94,7 @@ impl Association {
     ///
     /// # Errors
     /// The bytes are no exported association, or not with this configuration: see [`ResumeError`].
+    #[expect(clippy::needless_pass_by_value, reason = "a seed is given away: nobody else uses it")]
     pub fn resume(config: Config, seed: Seed, bytes: &[u8], now: Instant) -> Result<Self, ResumeError> {
         let mut reader = wire::Reader::new(bytes);
         match reader.u8() {
@@ -107,7 +108,9 @@ impl Association {
         if ports != (config.local_port, config.remote_port) {
             return Err(ResumeError::OtherConfig("ports"));
         }
-        let mut association = Self::read(&mut from, CookieKey::resume(&key), seed).ok_or(ResumeError::Malformed)?;
+        // What an association of this seed has drawn at first does not come again.
+        let rng = Rng::new(seed.fork("resumed"));
+        let mut association = Self::read(&mut from, CookieKey::resume(&key), rng).ok_or(ResumeError::Malformed)?;
         let agreed = association.block.as_ref().map(|block| block.extensions).unwrap_or_default();
         if agreed != agreed.and(Extensions::ours(&config)) {
             return Err(ResumeError::OtherConfig("extensions"));
@@ -116,7 +119,7 @@ impl Association {
         Ok(association)
     }
 
-    fn read(from: &mut Reader<'_>, cookie_key: CookieKey, seed: Seed) -> Option<Self> {
+    fn read(from: &mut Reader<'_>, cookie_key: CookieKey, rng: Rng) -> Option<Self> {
         let (began, local) = State::read(from)?;
         let peer_init = State::read(from)?;
         let phase = State::read(from)?;
@@ -133,7 +136,7 @@ impl Association {
             mtu: block.as_ref().map_or(from.config.mtu, |block| block.path_mtu.current()),
             clock,
             began,
-            rng: Rng::new(seed),
+            rng,
             cookie_key,
             local,
             peer_init,
@@ -157,9 +160,9 @@ impl Association {
         let is_drained = |block: &ControlBlock| self.queue.is_empty() && block.transmission.is_done();
         let is_state_possible = match &self.phase {
             Phase::Idle | Phase::CookieWait(_) => self.block.is_none(),
-            Phase::CookieEchoed { .. } | Phase::Established | Phase::ShutdownPending | Phase::ShutdownReceived => {
-                self.block.is_some()
-            }
+            // Longer than any that was taken, it might fit no packet.
+            Phase::CookieEchoed { cookie, .. } => self.block.is_some() && cookie.len() <= self.cookie_len_max(),
+            Phase::Established | Phase::ShutdownPending | Phase::ShutdownReceived => self.block.is_some(),
             Phase::ShutdownSent { .. } | Phase::ShutdownAckSent(_) => self.block.as_ref().is_some_and(is_drained),
             Phase::Ended => false,
         };
@@ -168,6 +171,69 @@ impl Association {
                 .as_ref()
                 .is_some_and(|block| block.transmission.may_go_on(last, stream) && !block.reconfig.is_asking_for_tsns())
         };
-        is_state_possible && self.queue.begun().all(goes_on)
+        let is_ended_by_somebody = self.takes_messages() || !self.queue.has_open();
+        is_state_possible && is_ended_by_somebody && self.queue.begun().all(goes_on)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SendOptions;
+    use crate::association::state::Attempt;
+    use bytes::Bytes;
+
+    /// The tag of the packet that is owed, and the one that its chunk tells, if it is an INIT or INIT ACK.
+    fn packet(association: &mut Association, now: Instant) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert!(association.poll_packet(now, 1200, &mut out));
+        out
+    }
+
+    /// Two that are connected, and when.
+    fn connected() -> ([Association; 2], Instant) {
+        let now = wigwag_sim::origin();
+        let mut both = [1, 2].map(|seed| Association::new(Config::default(), Seed::for_test(seed)));
+        both[0].connect();
+        for turn in 0..4 {
+            let packet = packet(&mut both[turn % 2], now);
+            both[1 - turn % 2].handle_input(&packet, now);
+        }
+        assert!(both.iter().all(Association::takes_messages));
+        (both, now)
+    }
+
+    fn resumed(association: Association, now: Instant) -> Result<Association, ResumeError> {
+        let state = association.export(now).expect("it lives");
+        Association::resume(Config::default(), Seed::for_test(1), state.as_bytes(), now)
+    }
+
+    #[test]
+    fn what_would_never_be_sent_or_never_end_is_refused() {
+        for is_possible in [true, false] {
+            let ([mut a, mut z], now) = connected();
+            let cookie = vec![7; if is_possible { 1000 } else { 2000 }];
+            a.phase = Phase::CookieEchoed { cookie, attempt: Attempt::new(a.config.rto_initial, a.config.rto_max) };
+            assert_eq!(resumed(a, now).is_ok(), is_possible, "a cookie that no packet holds");
+
+            z.begin_message(0, 51, SendOptions::default()).expect("there is room");
+            z.append_part(0, Bytes::from_static(b"part")).expect("there is room");
+            if !is_possible {
+                z.phase = Phase::ShutdownPending;
+            }
+            assert_eq!(resumed(z, now).is_ok(), is_possible, "a message that nobody can finish");
+        }
+    }
+
+    /// The seed is to be another one; if it is the same, the tag of before does not come again.
+    #[test]
+    fn whoever_goes_on_with_the_same_seed_has_another_tag_for_a_peer_that_begins_anew() {
+        let ([a, _], now) = connected();
+        let before = a.local.tag.to_be_bytes();
+        let mut a = resumed(a, now).expect("it goes on");
+        let mut z = Association::new(Config::default(), Seed::for_test(3));
+        z.connect();
+        a.handle_input(&packet(&mut z, now), now);
+        assert_ne!(packet(&mut a, now)[16..20], before);
     }
 }

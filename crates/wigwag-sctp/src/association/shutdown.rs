@@ -52,7 +52,10 @@ impl Association {
                     SackOutcome::News => block.errors = 0,
                     SackOutcome::Nothing => {}
                 }
-                self.give_up_all_open();
+                // Before, there may be such messages; since then nothing was begun.
+                if let Phase::Established = self.phase {
+                    self.give_up_all_open();
+                }
                 if self.is_ended() {
                     return;
                 }

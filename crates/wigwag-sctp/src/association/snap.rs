@@ -51,9 +51,11 @@ impl Association {
     }
 
     /// Takes note of the INIT that the peer's description told, if the peer has ours: then [`connect`](Self::connect) needs no
-    /// handshake. Later than that it does nothing.
+    /// handshake. Later than that it does nothing, nor if the peer has our tag: then it has told us our own INIT, or the handshake parts us.
     pub const fn set_peer_init(&mut self, peer: PeerInit) {
-        if let Phase::Idle = self.phase {
+        if let Phase::Idle = self.phase
+            && peer.init.initiate_tag != self.local.tag
+        {
             self.peer_init = Some(peer);
         }
     }

@@ -110,8 +110,8 @@ state!(struct Interleaved { partial, early, order } anew {
 } => then Self::resumed);
 
 impl Interleaved {
-    /// Messages are incomplete, and one of a stream at most is handed out in parts. Early fragments are of them, and not those that are
-    /// waited for.
+    /// Messages are incomplete, and one of a stream at most is handed out in parts. Early fragments are of them, none of them those that
+    /// are waited for, nor behind the last one, and it is known which one is the last of those that have come.
     fn resumed(mut self, _: &mut Reader<'_>) -> Option<Self> {
         let Self { partial, early, messages, fragments, in_parts, .. } = &mut self;
         for (key, partial) in partial.iter_mut() {
@@ -121,7 +121,10 @@ impl Interleaved {
             }
         }
         for ((key, fsn), fragment) in early.iter_mut() {
-            let partial = partial.get_mut(key).filter(|partial| partial.next_fsn < *fsn)?;
+            let may_be = |partial: &&mut Partial| {
+                partial.next_fsn < *fsn && *fsn <= partial.seen_fsn && partial.last_fsn.is_none_or(|last| *fsn <= last)
+            };
+            let partial = partial.get_mut(key).filter(may_be)?;
             *fragment = fragments.take_over(fragment);
             partial.early += 1;
             partial.early_len += fragment.bytes.len();
@@ -199,10 +202,11 @@ impl Interleaved {
             return;
         }
         self.charged -= partial.charge();
-        let data = Bytes::copy_from_slice(&partial.buffer.bytes);
+        let data = self.messages.take(std::mem::take(&mut partial.buffer));
         let is_first = partial.handed_out == 0;
         partial.handed_out = partial.handed_out.saturating_add(data.len());
-        partial.buffer.bytes.clear();
+        // Not the one that the part was in: what a peer is not charged for, it must not be able to have kept.
+        partial.buffer = self.messages.lend();
         self.charged += partial.charge();
         inbox.part(Part { stream, ppid: partial.ppid, unordered, data, is_first, is_last: false });
     }
@@ -319,5 +323,35 @@ impl Interleaved {
         let handed_out = self.partial.iter().filter(|(_, partial)| partial.handed_out > 0);
         debug_assert!(handed_out.map(|(key, _)| (&key.stream, key)).eq(&self.in_parts), "one of a stream in parts");
         debug_assert_eq!(self.early.len(), self.partial.iter().map(|(_, partial)| partial.early).sum::<usize>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use crate::migration::{State, Writer};
+    use crate::wire;
+
+    #[test]
+    fn no_early_fragment_is_behind_the_last_one_of_its_message_or_the_last_that_has_come() {
+        let (config, now) = (Config::default(), wigwag_sim::origin());
+        for (last_fsn, seen_fsn, is_possible) in
+            [(None, 7, true), (Some(9), 7, true), (Some(5), 7, false), (None, 6, false)]
+        {
+            let mut interleaved = Interleaved::new(1000);
+            for (flags, fsn) in [(BEGINNING, 51), (0, 7)] {
+                let data = IData { flags, tsn: fsn, stream: 0, mid: 0, ppid_or_fsn: fsn, payload: b"piece" };
+                assert_eq!(interleaved.push(&data, &mut Inbox::default(), &mut Stats::default()), Ok(()));
+            }
+            for (_, partial) in interleaved.partial.iter_mut() {
+                (partial.last_fsn, partial.seen_fsn) = (last_fsn, seen_fsn);
+            }
+            let mut out = Writer::new(now);
+            interleaved.write(&mut out);
+            let bytes = out.into_bytes();
+            let read = Interleaved::read(&mut Reader::new(wire::Reader::new(&bytes), now, &config));
+            assert_eq!(read.is_some(), is_possible, "{last_fsn:?}, {seen_fsn}");
+        }
     }
 }

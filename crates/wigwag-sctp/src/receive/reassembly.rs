@@ -314,6 +314,20 @@ impl Reassembly {
         }
     }
 
+    /// The fragments that are early.
+    pub(crate) fn early(&self) -> impl Iterator<Item = Tsn> {
+        self.early.iter().map(|(tsn, _)| *tsn)
+    }
+
+    /// TSNs go on elsewhere: what is early is so no more.
+    pub(crate) fn forget_early(&mut self) {
+        while let Some(&(tsn, _)) = self.early.first()
+            && let Some(fragment) = self.remove_early(tsn)
+        {
+            self.buffers.give_back(fragment.payload);
+        }
+    }
+
     /// Gives back what is kept though nothing is in it.
     pub(crate) fn release(&mut self) {
         self.early.release();

@@ -126,7 +126,11 @@ impl Reception {
         let least = window_max(from.config);
         self.window_max = self.window_max.clamp(least, self.growth.limit.max(least));
         self.advertised = self.advertised.min(u32::MAX as usize);
-        (matches!(self.assembly, Assembly::Interleaved(_)) == from.extensions.has_interleaving).then_some(self)
+        let (is_interleaved, has_arrived) = match &self.assembly {
+            Assembly::Data(reassembly) => (false, reassembly.early().all(|tsn| self.tracker.has_beyond_a_gap(tsn))),
+            Assembly::Interleaved(_) => (true, true),
+        };
+        (has_arrived && is_interleaved == from.extensions.has_interleaving).then_some(self)
     }
 
     pub(crate) fn new(config: &Config, initial: Tsn, is_interleaved: bool) -> Self {
@@ -453,6 +457,9 @@ impl Reception {
     /// The peer goes on with this TSN, and all its streams begin anew.
     pub(crate) fn restart(&mut self, next: u32, inbox: &mut Inbox) {
         self.tracker = Tracker::new(Tsn::first(next));
+        if let Assembly::Data(reassembly) = &mut self.assembly {
+            reassembly.forget_early();
+        }
         self.reset(&[], inbox);
     }
 
@@ -476,6 +483,32 @@ impl Reception {
                 Assembly::Data(reassembly) => reassembly.invariants(),
                 Assembly::Interleaved(interleaved) => interleaved.invariants(),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::BEGINNING;
+    use crate::migration::{State, Writer};
+    use crate::wire;
+
+    #[test]
+    fn fragments_that_are_early_are_among_those_that_have_arrived() {
+        let (config, now) = (Config::default(), wigwag_sim::origin());
+        for (arrived, is_possible) in [(12, true), (11, false), (0, false)] {
+            let mut reception = Reception::new(&config, Tsn::first(10), false);
+            let data = Data { flags: BEGINNING, tsn: 12, stream: 0, ssn: 0, ppid: 51, payload: b"first" };
+            let taken = reception.handle_data(&data, &mut Inbox::default(), &mut Stats::default());
+            assert_eq!(taken, Ok(()));
+            reception.tracker = Tracker::new(Tsn::first(10));
+            reception.tracker.record(Tsn::first(arrived));
+            let mut out = Writer::new(now);
+            reception.write(&mut out);
+            let bytes = out.into_bytes();
+            let read = Reception::read(&mut Reader::new(wire::Reader::new(&bytes), now, &config));
+            assert_eq!(read.is_some(), is_possible, "{arrived}");
         }
     }
 }

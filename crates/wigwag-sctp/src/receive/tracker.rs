@@ -81,6 +81,11 @@ impl Tracker {
         self.ranges.get(position.checked_sub(1)?).copied()
     }
 
+    /// Whether this one has arrived, and something before it has not.
+    pub(crate) fn has_beyond_a_gap(&self, tsn: Tsn) -> bool {
+        self.range_before(self.position(tsn)).is_some_and(|(_, last)| tsn <= last)
+    }
+
     pub(crate) fn look(&self, tsn: Tsn) -> Arrival {
         if tsn <= self.cumulative {
             return Arrival::Duplicate;

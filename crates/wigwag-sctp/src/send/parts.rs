@@ -197,9 +197,15 @@ impl Queue {
         Some(message.is_begun())
     }
 
+    /// Whether more is to come of any message.
+    pub(crate) fn has_open(&self) -> bool {
+        self.streams.all().any(|stream| stream.messages.back().is_some_and(Message::is_open))
+    }
+
     /// The streams that have an open message.
-    pub(crate) fn all_open(&self) -> Vec<u16> {
-        self.streams.ids().filter(|id| self.open(*id).is_some()).collect()
+    pub(crate) fn all_open(&mut self) -> Vec<u16> {
+        let is_open = |stream: &Stream| stream.messages.back().is_some_and(Message::is_open);
+        self.streams.iter_mut().filter(|(_, stream)| is_open(stream)).map(|(id, _)| id).collect()
     }
 
     /// Discards the stream's open message, of which nothing was sent.

@@ -89,7 +89,7 @@ pub(super) struct Stream {
 state!(enum Stamp { 0: Never, 1: Pending(lifetime), 2: At(at) });
 state!(struct Message {
     ppid, data, parts, len, is_unordered, last_tsn, fsn, arrival, max_retransmits, expiry, priority,
-} if |message, _| message.len < 1 << 40 && message.is_possible());
+} if |message, _| (message.len as u64) < 1 << 40 && message.is_possible());
 state!(enum Reset { 0: Idle, 1: Wanted, 2: UnderWay, 3: UnderWayAndWanted });
 state!(struct Stream { messages, next_mid, next_unordered_mid, priority, virtual_time, threshold, reset, in_parts } anew {
     buffered: |_| 0, unstamped_from: |_| 0, is_low_owed: |_| false, is_starved: |_| false,
@@ -227,10 +227,6 @@ impl Streams {
 
     pub(super) fn remove(&mut self, id: u16) {
         self.by_id.remove(&id);
-    }
-
-    pub(super) fn ids(&self) -> impl Iterator<Item = u16> {
-        self.by_id.keys().copied()
     }
 
     pub(super) fn retain_used(&mut self) {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 use wigwag_sansio::Seed;
 use wigwag_sctp::{Association, Config, Event, State};
-use wigwag_sim::Z;
+use wigwag_sim::{A, Z};
 
 /// usrsctp #352: a parameter of no length was read for ever.
 #[test]
@@ -92,4 +92,47 @@ fn ten_thousand_associations_have_no_tag_and_no_tsn_in_common() {
     }
     // Two of 32 bits among ten thousand meet once in a hundred such tests.
     assert!(tags.len() >= 9_998 && tsns.len() >= 9_998, "{} tags, {} TSNs", tags.len(), tsns.len());
+}
+
+/// A SHUTDOWN is answered in the end, and until then it costs no look at every stream.
+#[test]
+fn shutdowns_that_come_again_and_again_do_not_look_at_every_stream() {
+    let mut world = connected_with(1, plain(), plain());
+    for stream in 0..1000 {
+        world[Z].send(stream, b"used");
+        world.run();
+    }
+    let (tag, now) = (tag_for(&world, Z), world.now());
+    // What is not acknowledged keeps it from answering.
+    world[Z].send(0, b"the last");
+    let z = &mut world[Z].association;
+    assert!(z.poll_packet(now, 1200, &mut Vec::new()));
+    let before = z.stats().visits;
+    let shutdowns = chunk(7, 0, &1999u32.to_be_bytes()).repeat(100);
+    (0..10).for_each(|_| z.handle_input(&packet(tag, &shutdowns), now));
+    assert_eq!(z.state(), State::ShutdownReceived);
+    let visits = z.stats().visits - before;
+    assert!(visits < 3000, "{visits} visits of streams by 1000 SHUTDOWN chunks");
+}
+
+/// Fragments beyond a gap, and then the consent to begin anew: a peer that has sent them has not all of what it has sent.
+#[test]
+fn fragments_of_before_a_reset_of_tsns_are_none_after_it() {
+    let mut world = connected_with(1, plain(), plain());
+    let (tag, now) = (tag_for(&world, A), world.now());
+    let a = &mut world[A].association;
+    let early = packet(tag, &data(2, 1005, 0, 0, &[7; 1000]));
+    a.handle_input(&early, now);
+    let window = a.stats().receive_window;
+    a.reset_association().unwrap();
+    while a.poll_packet(now, 1200, &mut Vec::new()) {}
+    // Performed; the peer goes on with TSN 1000, and we with 5000.
+    let response = [[0, 16, 0, 20], 1000u32.to_be_bytes(), [0, 0, 0, 1], 1000u32.to_be_bytes(), 5000u32.to_be_bytes()];
+    a.handle_input(&packet(tag, &chunk(130, 0, &response.concat())), now);
+    let is_reset = |event| event == Event::AssociationReset;
+    assert!(std::iter::from_fn(|| a.poll_event()).any(is_reset));
+    assert!(a.stats().receive_window > window, "they are held no more");
+    a.handle_input(&early, now);
+    (0..128).for_each(|_| a.handle_timeout(now));
+    assert_eq!(a.stats().receive_window, window);
 }

@@ -296,6 +296,31 @@ fn pieces_of_messages_without_end_stay_within_the_window() {
     }
 }
 
+/// What was fetched is not held, though more is to come of it.
+#[test]
+fn messages_that_were_handed_out_in_parts_hold_no_more_than_the_window() {
+    let mut mode = interleaving(Scheduler::RoundRobin);
+    mode.partial_delivery_from = Some(16_000);
+    mode.message_len_max_receive = usize::MAX;
+    let mut world = connected_with(1, interleaving(Scheduler::RoundRobin), mode);
+    let (tag, now) = (tag_for(&world, Z), world.now());
+    let z = &mut world[Z].association;
+    let (mut tsns, mut fetched) = (1000.., 0);
+    let held = allocation_counter::measure(|| {
+        for stream in 0..1500 {
+            for (fsn, tsn) in (0..17).zip(&mut tsns) {
+                let (flags, ppid_or_fsn) = if fsn == 0 { (2, 51) } else { (0, fsn) };
+                z.handle_input(&packet(tag, &i_data(flags, tsn, stream, 0, ppid_or_fsn, &[7; 1000])), now);
+                while let Some(event) = z.poll_event() {
+                    fetched += usize::from(matches!(event, Event::MessagePart { is_first: true, .. }));
+                }
+            }
+        }
+    });
+    assert_eq!(fetched, 1500);
+    assert!(held.bytes_current < 5 * 1024 * 1024, "{} bytes", held.bytes_current);
+}
+
 #[test]
 fn fragments_that_make_no_sense_beside_others_are_counted_and_harm_nothing() {
     let mut world = pair(Scheduler::RoundRobin);

@@ -5,7 +5,7 @@ use expect_test::expect;
 use proptest::prelude::*;
 use std::time::Duration;
 use wigwag_sansio::Seed;
-use wigwag_sctp::{Association, Config, Event, InitError, PeerInit, State};
+use wigwag_sctp::{Association, CloseReason, Config, Event, InitError, PeerInit, State};
 use wigwag_sim::{A, Host, World, Z};
 
 /// The INITs of the draft's example (§7): of the offer, and of the answer.
@@ -168,6 +168,35 @@ fn both_limit_streams_and_a_shutdown_follows_what_is_queued() {
     assert_eq!(world[Z].received(), [(3, b"taken".to_vec())]);
     assert_eq!([A, Z].map(|host| world[host].association.state()), [State::Closed; 2]);
     assert_eq!(handshake_chunks(&world), 0);
+}
+
+/// Some say again what they were told.
+#[test]
+fn our_own_init_is_nobody_elses() {
+    let mut world = world(1, plain(), plain());
+    let ours = init(&world[A]);
+    world[A].association.set_peer_init(ours);
+    connect_both(&mut world);
+    world[A].send(0, b"a");
+    world[Z].send(0, b"z");
+    world.run();
+    for host in [A, Z] {
+        assert_eq!((world[host].notices(), world[host].received().len()), (vec![Event::Connected], 1));
+    }
+}
+
+/// Who has nothing to say shuts down before anything has come of a peer that must make the handshake first.
+#[test]
+fn a_peer_that_knows_nothing_of_an_association_that_is_over_already_comes_to_its_end() {
+    let mut world = world(1, plain(), plain());
+    introduce(&mut world, &[A]);
+    connect_both(&mut world);
+    world[A].association.shutdown();
+    assert_eq!(world[A].association.state(), State::ShutdownSent);
+    world.run_for(Duration::from_secs(10));
+    for host in [A, Z] {
+        assert_eq!(world[host].notices(), [Event::Connected, Event::Closed(CloseReason::Shutdown)]);
+    }
 }
 
 #[test]

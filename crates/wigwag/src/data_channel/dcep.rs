@@ -9,6 +9,8 @@ const MESSAGE_TYPE_OPEN: u8 = 0x03;
 /// The bit of a channel type that says "unordered".
 const UNORDERED: u8 = 0x80;
 const OPEN_HEADER_LEN: usize = 12;
+/// With the longest of both names.
+pub(super) const MESSAGE_LEN_MAX: usize = OPEN_HEADER_LEN + 2 * 65_535;
 
 /// How hard a channel tries to deliver a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Messages that are given, or told, in parts: they need not be in memory as a whole. W3C has nothing like it.
 
 use super::channel::{Channel, ChannelState};
-use super::{ChannelId, DataChannels, EMPTY, Event, ppid};
+use super::{ChannelId, DataChannels, EMPTY, Event, NAMES_LEN_MAX, dcep, ppid};
 use crate::error::SendError;
 use bytes::Bytes;
 use wigwag_sctp as sctp;
@@ -91,12 +91,13 @@ impl DataChannels {
         if let Some(sctp) = sctp.as_deref_mut() {
             self.send_owed(sctp);
         }
+        let owes = self.owed.iter().any(|(owed, _)| *owed == id);
         let (channel, stream, sctp) = self.open_channel(id, sctp)?;
         if channel.open_message.is_some() {
             return Err(SendError::MessageOpen(Bytes::new()));
         }
-        if !channel.is_announced {
-            return Err(SendError::Full(Bytes::new())); // nothing overtakes the message that opens the channel
+        if owes || !channel.is_announced {
+            return Err(SendError::Full(Bytes::new())); // nothing overtakes the message that opens the channel, nor holds up its ACK
         }
         let mut open = OpenMessage { is_binary, len: 0, is_begun: false, utf8: Utf8::default() };
         begin(&mut open, channel, stream, sctp).map_err(|error| channel.refused(error))?;
@@ -162,20 +163,13 @@ impl DataChannels {
     }
 
     pub(super) fn handle_part(&mut self, event: Part, sctp: &mut sctp::Association) {
-        let Part { stream, ppid, data, is_first, is_last } = event;
         self.visits += 1;
+        let Part { stream, ppid, is_first, is_last, .. } = event;
         let id = self.by_stream.get(&stream).copied();
         let is_binary = match ppid {
             ppid::STRING => false,
             ppid::BINARY => true,
-            // No name is so long that a peer would not wait for it.
-            ppid::DCEP => {
-                self.drops.bad_dcep += u64::from(is_first);
-                if id.is_none() && is_first {
-                    let _ = sctp.reset_stream(stream);
-                }
-                return;
-            }
+            ppid::DCEP => return self.handle_dcep_part(&event, sctp),
             _ => return self.drops.unknown_ppid += u64::from(is_first),
         };
         let channel = id.and_then(|id| self.channels.get_mut(&id));
@@ -194,8 +188,40 @@ impl DataChannels {
         channel.is_acknowledged = true;
         channel.is_receiving = !is_last;
         channel.stats.messages_received += u64::from(is_last);
+        let data = event.data;
         channel.stats.bytes_received += data.len() as u64;
         self.events.push_back(Event::MessagePart { channel: id, data, is_binary, is_first, is_last });
+    }
+
+    /// Names may be long, and while the window is half full parts are as short as fragments: they are gathered, as far as there is room
+    /// for names.
+    fn handle_dcep_part(&mut self, part: &Part, sctp: &mut sctp::Association) {
+        let before = self.forget_gathered(part.stream);
+        let mut bytes = match before {
+            _ if part.is_first => Vec::new(),
+            Some(bytes) => bytes,
+            None => return, // it was refused
+        };
+        bytes.extend_from_slice(&part.data);
+        let room = NAMES_LEN_MAX.saturating_sub(self.names_len + self.gathered_len);
+        if bytes.len() > dcep::MESSAGE_LEN_MAX || gathered(&bytes) > room {
+            self.drops.bad_dcep += 1;
+            if !self.by_stream.contains_key(&part.stream) {
+                let _ = sctp.reset_stream(part.stream);
+            }
+        } else if part.is_last {
+            self.handle_dcep(part.stream, &bytes, sctp);
+        } else {
+            self.gathered_len += gathered(&bytes);
+            self.gathered.insert(part.stream, bytes);
+        }
+    }
+
+    /// What has been gathered of an establishment message on the stream is none, or goes on.
+    pub(super) fn forget_gathered(&mut self, stream: u16) -> Option<Vec<u8>> {
+        let bytes = self.gathered.remove(&stream)?;
+        self.gathered_len -= gathered(&bytes);
+        Some(bytes)
     }
 
     /// Nothing more comes of what was told in parts.
@@ -214,6 +240,12 @@ pub(super) struct Part {
     pub(super) data: Bytes,
     pub(super) is_first: bool,
     pub(super) is_last: bool,
+}
+
+/// What the beginning of an establishment message takes of the room for names.
+const fn gathered(bytes: &[u8]) -> usize {
+    const OVERHEAD: usize = 128; // or short ones would be nearly free
+    bytes.len() + OVERHEAD
 }
 
 fn begin(

@@ -78,6 +78,9 @@ pub(crate) struct DataChannels {
     next_id: u32,
     /// The bytes of all names.
     names_len: usize,
+    /// The beginnings of establishment messages that come in parts, by their streams, and how much they take.
+    gathered: BTreeMap<u16, Vec<u8>>,
+    gathered_len: usize,
     ids: StreamIds,
     is_connected: bool,
     /// Establishment messages that the association had no room for.
@@ -98,6 +101,8 @@ impl DataChannels {
             by_stream: BTreeMap::new(),
             next_id: 0,
             names_len: 0,
+            gathered: BTreeMap::new(),
+            gathered_len: 0,
             ids: StreamIds::default(),
             is_connected: false,
             owed: VecDeque::new(),
@@ -253,6 +258,7 @@ impl DataChannels {
     pub(crate) fn close_all(&mut self) {
         self.is_connected = false;
         self.owed.clear();
+        (self.gathered, self.gathered_len) = (BTreeMap::new(), 0);
         let ids: Vec<_> = self.channels.keys().copied().collect();
         for id in ids {
             self.finish(id);
@@ -284,7 +290,10 @@ impl DataChannels {
             sctp::Event::MessagePart { stream, ppid, data, is_first, is_last, .. } => {
                 self.handle_part(in_parts::Part { stream, ppid, data, is_first, is_last }, sctp);
             }
-            sctp::Event::MessageIncomplete { stream } => self.handle_incomplete(stream),
+            sctp::Event::MessageIncomplete { stream } => {
+                self.forget_gathered(stream);
+                self.handle_incomplete(stream);
+            }
             sctp::Event::BufferedAmountLow { stream } => {
                 // W3C counts what the user sent, not what established the channel.
                 let has_sent = |id: &&ChannelId| self.channels.get(id).is_some_and(|channel| channel.stats.has_sent());

@@ -37,6 +37,8 @@ pub struct PeerConnection {
     certificate: Arc<dtls::Certificate>,
     /// The beginning of our SCTP association, if our descriptions tell it.
     sctp_init: Option<Vec<u8>>,
+    /// Associations that have been given up.
+    associations_before: u32,
     cname: String,
     jsep: Jsep,
     gathering: Gathering,
@@ -87,7 +89,7 @@ impl PeerConnection {
         ice_config.credentials = config.credentials.clone();
         let agent = wigwag_ice::Agent::new(ice_config, seed.fork("ice"));
         let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
-        let sctp_init = mapping::sctp_init(&config, &seed);
+        let sctp_init = mapping::sctp_init(&config, &seed, 0);
         let jsep = Jsep::new(config.negotiation.clone(), seed.fork("jsep"));
         // Nobody else asks for these.
         (config.negotiation.codecs, config.negotiation.header_extensions) = (Vec::new(), Vec::new());
@@ -109,6 +111,7 @@ impl PeerConnection {
             ),
             certificate,
             sctp_init,
+            associations_before: 0,
             cname,
             jsep,
             gathering: Gathering::default(),

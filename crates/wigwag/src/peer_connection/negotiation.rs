@@ -137,7 +137,10 @@ impl PeerConnection {
     pub(super) fn apply_sctp(&mut self) {
         if self.jsep.is_without_data() {
             self.channels.close_all();
-            self.transport.secured.sctp = None;
+            if self.transport.secured.sctp.take().is_some() {
+                self.associations_before = self.associations_before.saturating_add(1);
+                self.sctp_init = mapping::sctp_init(&self.config, &self.seed, self.associations_before);
+            }
         }
         let Some(data) = self.jsep.data() else { return };
         if let Some(sctp) = &mut self.transport.secured.sctp {
@@ -146,6 +149,6 @@ impl PeerConnection {
         if self.jsep.dtls_role().is_none() {
             return;
         }
-        self.transport.start_sctp(mapping::sctp_association(&self.config, data, &self.seed));
+        self.transport.start_sctp(mapping::sctp_association(&self.config, data, &self.seed, self.associations_before));
     }
 }

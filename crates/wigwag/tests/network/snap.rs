@@ -1,6 +1,7 @@
 //! Data channels without a handshake of SCTP: descriptions tell what it would have (SNAP, draft-hancke-tsvwg-snap).
 
 use crate::common::{Peer, VERSIONS, answer, connect_with_channel, negotiate, offer, pair_with};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use wigwag::{ConnectionState, DataChannelInit, MediaKind, PacketKind, SessionDescription, Tapped};
 use wigwag_sim::{A, Host, World, Z};
@@ -41,6 +42,25 @@ fn handshake_packets(world: &mut World<Peer>) -> usize {
         }
     }
     count
+}
+
+/// The tags of the packets with data that were sent, and the lines that tell of an INIT.
+fn beginnings(world: &mut World<Peer>) -> [BTreeSet<String>; 2] {
+    let mut found = [BTreeSet::new(), BTreeSet::new()];
+    for host in [A, Z] {
+        let description = world[host].connection.local_description().unwrap();
+        found[1].extend(line(&description).map(str::to_owned));
+        while let Some(tapped) = world[host].connection.poll_tap() {
+            if let Tapped::Packet(packet) = tapped
+                && packet.kind == PacketKind::Sctp
+                && packet.direction == wigwag::pcapng::Direction::Sent
+                && matches!(packet.payload[12], 0 | 64)
+            {
+                found[0].insert(format!("{:?}", &packet.payload[4..8]));
+            }
+        }
+    }
+    found
 }
 
 fn open(world: &mut World<Peer>) {
@@ -236,4 +256,35 @@ fn there_is_a_line_where_there_are_data_channels() {
     assert!(line(&world[Z].connection.local_description().unwrap()).is_some());
     chat(&mut world);
     assert_eq!(handshake_packets(&mut world), 0);
+}
+
+/// Who has given data channels up begins another association: what is still under way of the one before is not for it.
+#[test]
+fn another_association_has_another_beginning() {
+    for tells in [&[A, Z][..], &[]] {
+        let mut world = pair_telling(13, tells);
+        world[A].connection.add_track(MediaKind::Audio).unwrap();
+        connect_with_channel(&mut world, "chat", DataChannelInit::default());
+        chat(&mut world);
+        let [tags, lines] = beginnings(&mut world);
+        let refused = offer(&mut world, A);
+        let refused =
+            SessionDescription { sdp: refused.sdp.replace("m=application 9 ", "m=application 0 "), ..refused };
+        let bundled: Vec<_> = refused.sdp.lines().filter(|line| line.starts_with("a=group:BUNDLE")).collect();
+        let refused = SessionDescription { sdp: refused.sdp.replace(bundled[0], "a=group:BUNDLE 0"), ..refused };
+        let answer = answer(&mut world, Z, refused);
+        world[A].connection.set_remote_description(answer).unwrap();
+        world.run_for(Duration::from_secs(1));
+        for host in [A, Z] {
+            world[host].channels.clear();
+            assert_eq!(world[host].connection.data_channels().count(), 0);
+        }
+        connect_with_channel(&mut world, "chat", DataChannelInit::default());
+        chat(&mut world);
+        let [tags_after, lines_after] = beginnings(&mut world);
+        assert_eq!((tags.len(), tags_after.len()), (2, 2));
+        assert!(tags.iter().all(|tag| !tags_after.contains(tag)), "{tags:?}, {tags_after:?}");
+        assert_eq!(lines.len(), tells.len());
+        assert!(lines.iter().all(|line| !lines_after.contains(line)));
+    }
 }

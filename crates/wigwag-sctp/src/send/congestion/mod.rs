@@ -11,6 +11,7 @@ mod queueing;
 mod reno;
 
 use super::retransmit::pmdcs;
+use crate::config::MTU_MIN;
 use crate::migration::{Reader, State, Writer};
 use bbr::Bbr;
 use cubic::Cubic;
@@ -20,7 +21,8 @@ use std::time::{Duration, Instant};
 
 const INITIAL_PACKETS: usize = 10;
 const MIN_SSTHRESH_PACKETS: usize = 4;
-/// More than any path holds.
+/// No more than any packet carries, and more than any path holds.
+const WINDOW_MIN: usize = pmdcs(MTU_MIN);
 const WINDOW_MAX: usize = u32::MAX as usize;
 
 /// Who decides how much may be on its way.
@@ -70,14 +72,14 @@ impl CongestionControl {
 /// How far it has come; what else it knew of the path it learns again.
 impl State for Box<dyn CongestionController> {
     fn write(&self, out: &mut Writer) {
-        self.window().write(out);
+        self.window().max(WINDOW_MIN).write(out);
         Some(self.slow_start_threshold()).filter(|threshold| *threshold < WINDOW_MAX).write(out);
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         let (window, threshold) = <(usize, Option<usize>)>::read(from)?;
         let mut controller = from.config.congestion_control.controller(pmdcs(from.mtu));
-        controller.resumed(window.min(WINDOW_MAX), threshold.unwrap_or(usize::MAX));
+        controller.resumed(window.clamp(WINDOW_MIN, WINDOW_MAX), threshold.unwrap_or(usize::MAX));
         Some(controller)
     }
 }
@@ -174,4 +176,44 @@ pub struct Loss {
     pub in_flight_before: usize,
     /// Bytes on their way still.
     pub in_flight: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use crate::wire;
+
+    /// Bytes that were exported may be anybody's: a window of nothing is none to divide by.
+    #[test]
+    fn whatever_window_was_told_controllers_go_on() {
+        let now = wigwag_sim::origin();
+        for control in [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr] {
+            let config = Config { congestion_control: control, ..Config::default() };
+            for (window, threshold) in [(0, 0), (1, 0), (1 << 20, 0), (WINDOW_MAX, WINDOW_MAX)] {
+                let mut out = Writer::new(now);
+                (window, Some::<usize>(threshold)).write(&mut out);
+                let bytes = out.into_bytes();
+                let mut reader = Reader::new(wire::Reader::new(&bytes), now, &config);
+                let mut controller = <Box<dyn CongestionController>>::read(&mut reader).expect("two numbers");
+                for second in 0..3 {
+                    controller.acknowledged(&Acknowledgement {
+                        now: now + Duration::from_secs(second),
+                        acked: 1000,
+                        lost: 0,
+                        in_flight_before: window + 1000,
+                        in_flight: window,
+                        is_cumulative: true,
+                        is_recovering: false,
+                        round_trip: None,
+                        round_trip_smoothed: None,
+                        round: second,
+                        delivery_rate: None,
+                    });
+                    controller.congested(&Loss { now, in_flight_before: window, in_flight: 0 });
+                }
+                assert!(controller.window() > 0, "{control:?}");
+            }
+        }
+    }
 }
