@@ -249,6 +249,23 @@ impl Interleaved {
     fn complete(&mut self, key: Key, ppid: u32, data: Bytes, is_rest: bool, inbox: &mut Inbox, stats: &mut Stats) {
         let Key { stream, is_unordered, mid } = key;
         self.order.take_in(Message { stream, number: mid, ppid, is_unordered, data, is_rest }, inbox, stats);
+        self.hand_out_next(stream, inbox);
+    }
+
+    /// A message of the stream is out of the way: what is there of the next one is handed out, or its rest would have to wait for the
+    /// room that it takes itself.
+    fn hand_out_next(&mut self, stream: u16, inbox: &mut Inbox) {
+        if self.part_len_min == usize::MAX || self.partial.is_empty() {
+            return;
+        }
+        let ordered = Key { stream, is_unordered: false, mid: self.order.next(stream) };
+        let unordered = self.partial.first_from(&Key { stream, is_unordered: true, mid: 0 });
+        let unordered = unordered.map(|(key, _)| *key).filter(|key| key.stream == stream);
+        for key in std::iter::once(ordered).chain(unordered) {
+            if self.partial.get(&key).is_some_and(|partial| partial.buffer.bytes.len() >= self.part_len_min) {
+                self.hand_out(key, inbox);
+            }
+        }
     }
 
     /// Messages up to this one that are not complete never will be (RFC 8260 §2.3.1).
@@ -264,6 +281,7 @@ impl Interleaved {
         if !is_unordered {
             self.order.skip(stream, mid, inbox);
         }
+        self.hand_out_next(stream, inbox);
     }
 
     fn discard(&mut self, first: Key, last: Key, inbox: &mut Inbox) {

@@ -92,6 +92,11 @@ impl Order {
         nearest(self.bits, expected, wire) == expected
     }
 
+    /// The number of the message that is delivered next, as it is in a packet.
+    pub(crate) fn next(&self, stream: u16) -> u32 {
+        self.expected(stream) as u32
+    }
+
     /// Delivers the message, and what waited for it, or keeps it.
     #[inline]
     pub(crate) fn take_in(&mut self, message: Message, inbox: &mut Inbox, stats: &mut Stats) {
