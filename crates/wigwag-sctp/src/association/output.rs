@@ -68,7 +68,7 @@ impl Association {
             || self.phase.carries_data()
                 && (block.heartbeat.is_owed()
                     || block.path_mtu.is_owed()
-                    || block.reconfig.is_owed(&self.queue, block.is_quiet(&self.queue), &block.transmission)
+                    || block.reconfig.is_owed(&self.queue, block.is_quiet(&self.queue))
                     || block.transmission.is_owed(now, &self.queue))
     }
 
@@ -141,7 +141,9 @@ impl Association {
             if block.reconfig.is_busy(queue) {
                 let attempt = Attempt::new(block.transmission.rto().current(), config.rto_max);
                 let is_quiet = block.is_quiet(queue);
-                block.reconfig.begin(queue, block.transmission.last_tsn(), is_quiet, || attempt);
+                if let Some(last) = block.reconfig.begin(queue, block.transmission.last_tsn(), is_quiet, || attempt) {
+                    block.transmission.add_reset_barrier(last);
+                }
                 block.write_reconfig(now, control_end, out);
             }
             block.transmission.hold(block.reconfig.is_holding());
@@ -200,7 +202,7 @@ impl ControlBlock {
         if self.reconfig.answer_len().is_some_and(|len| out.len() + len <= end) {
             self.reconfig.write_answer(out);
         }
-        if self.reconfig.request_len(&self.transmission).is_some_and(|len| out.len() + len <= end) {
+        if self.reconfig.request_len().is_some_and(|len| out.len() + len <= end) {
             self.reconfig.write_request(now, self.transmission.cumulative(), out);
         }
     }

@@ -9,7 +9,7 @@ use crate::parameter::{
     self, ADD_STREAMS_LEN, AddStreams, INCOMING_RESET_HEADER_LEN, IncomingReset, OutgoingReset, RESET_HEADER_LEN,
     RESPONSE_LEN, Response, ResponseResult, TSN_RESET_LEN, write_tsn_reset,
 };
-use crate::send::{Queue, Transmission};
+use crate::send::Queue;
 use crate::serial::Tsn;
 use crate::wire::padding;
 use std::collections::VecDeque;
@@ -136,21 +136,12 @@ impl Reconfig {
     }
 
     /// `is_quiet`: all that was sent is acknowledged, and no message is begun.
-    pub(crate) fn is_owed(&self, queue: &Queue, is_quiet: bool, transmission: &Transmission) -> bool {
+    pub(crate) fn is_owed(&self, queue: &Queue, is_quiet: bool) -> bool {
         self.owed_answer.is_some()
             || match &self.request {
-                Some(_) => self.owed_request(transmission).is_some(),
+                Some(request) => request.attempt.is_owed(),
                 None => self.may_begin(is_quiet) || queue.has_drained(),
             }
-    }
-
-    /// What the peer is to be asked now.
-    fn owed_request(&self, transmission: &Transmission) -> Option<&Request> {
-        let may_go = |request: &&Request| match &request.wish {
-            Wish::Outgoing { streams, .. } => !streams.iter().any(|stream| transmission.is_skipping(*stream)),
-            Wish::Incoming { .. } | Wish::Association | Wish::AddOutgoing { .. } | Wish::AddIncoming { .. } => true,
-        };
-        self.request.as_ref().filter(|request| request.attempt.is_owed()).filter(may_go)
     }
 
     /// Whether there is anything to ask or to answer, now or later.
@@ -181,16 +172,17 @@ impl Reconfig {
         }
     }
 
-    /// Makes a request of what is wished for, or of the streams that have nothing left to send, as many as go into one.
+    /// Makes a request of what is wished for, or of the streams that have nothing left to send, as many as go into one. Returns the last
+    /// TSN of such streams.
     pub(crate) fn begin(
         &mut self,
         queue: &mut Queue,
         last_tsn: Tsn,
         is_quiet: bool,
         attempt: impl FnOnce() -> Attempt,
-    ) {
+    ) -> Option<Tsn> {
         if self.request.is_some() {
-            return;
+            return None;
         }
         let wish = if queue.has_drained() {
             Wish::Outgoing { streams: queue.take_drained(STREAMS_MAX), last_tsn }
@@ -199,11 +191,13 @@ impl Reconfig {
         {
             wish
         } else {
-            return;
+            return None;
         };
+        let last_tsn = if let Wish::Outgoing { last_tsn, .. } = wish { Some(last_tsn) } else { None };
         let sequence = self.take_sequence();
         self.request =
             Some(Request { sequence, wish, attempt: attempt(), was_acknowledged: false, is_deferred: false });
+        last_tsn
     }
 
     const fn take_sequence(&mut self) -> u32 {
@@ -212,8 +206,8 @@ impl Reconfig {
         sequence
     }
 
-    pub(crate) fn request_len(&self, transmission: &Transmission) -> Option<usize> {
-        let request = self.owed_request(transmission)?;
+    pub(crate) fn request_len(&self) -> Option<usize> {
+        let request = self.request.as_ref().filter(|request| request.attempt.is_owed())?;
         let len = match &request.wish {
             Wish::Outgoing { streams, .. } => RESET_HEADER_LEN + 2 * streams.len(),
             Wish::Incoming { streams } => INCOMING_RESET_HEADER_LEN + 2 * streams.len(),

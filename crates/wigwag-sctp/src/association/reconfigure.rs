@@ -235,12 +235,7 @@ impl Association {
 
     fn granted(&mut self, wish: Wish, next_tsns: Option<NextTsns>) {
         match wish {
-            Wish::Outgoing { streams, last_tsn } => {
-                if let Some(block) = &mut self.block {
-                    block.transmission.set_reset_barrier(last_tsn);
-                }
-                self.end_resets(streams, true);
-            }
+            Wish::Outgoing { streams, .. } => self.end_resets(streams, true),
             // The peer's own request follows, or has come.
             Wish::Incoming { .. } | Wish::AddIncoming { .. } => {}
             Wish::Association => match next_tsns {

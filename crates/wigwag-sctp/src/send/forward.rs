@@ -102,7 +102,9 @@ impl Transmission {
 
     fn write_owed_forward(&mut self, now: Instant, end: usize, out: &mut Vec<u8>) {
         let room = end.saturating_sub(out.len());
-        let up_to = self.outstanding.abandoned(self.reset_barrier, room, &mut self.skips);
+        self.drop_passed_barriers();
+        let barrier = self.reset_barriers.front().copied();
+        let up_to = self.outstanding.abandoned(barrier, room, &mut self.skips);
         if up_to == self.outstanding.cumulative() || FORWARD_TSN_HEADER_LEN > room {
             return;
         }
@@ -118,16 +120,6 @@ impl Transmission {
         }
         self.forward = Forward::Sent { at: now, up_to };
         self.arm(now);
-    }
-
-    /// Whether a FORWARD TSN that tells of this stream may be on its way still: what begins anew on the stream must not come before it,
-    /// or it would skip that.
-    pub(crate) fn is_skipping(&self, stream: u16) -> bool {
-        let is_unanswered = match self.forward {
-            Forward::Sent { up_to, .. } => up_to > self.outstanding.cumulative(),
-            Forward::Idle | Forward::Owed => false,
-        };
-        is_unanswered && [false, true].iter().any(|is_unordered| self.skips.get(&(stream, *is_unordered)).is_some())
     }
 
     pub(super) const fn owes_forward(&self) -> bool {

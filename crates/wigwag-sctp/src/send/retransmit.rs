@@ -16,6 +16,7 @@ use crate::parameter::Extensions;
 use crate::serial::Tsn;
 use crate::stats::Stats;
 use crate::wire::padding;
+use std::collections::VecDeque;
 use std::time::Instant;
 use wigwag_sansio::{Timer, earliest};
 
@@ -85,7 +86,7 @@ pub(crate) struct Transmission {
     /// What a FORWARD TSN tells of. Only here to keep its capacity.
     pub(super) skips: Skips,
     /// The last TSN before a stream was reset: SSNs on both sides of it are told of in different FORWARD TSNs.
-    pub(super) reset_barrier: Option<Tsn>,
+    pub(super) reset_barriers: VecDeque<Tsn>,
     last_sent: Option<Instant>,
     /// A SACK has come since T3 expired last.
     pub(super) has_heard: bool,
@@ -109,7 +110,7 @@ pub(crate) struct Transmission {
 state!(struct Block { first, last } anew { news: |_| 0 });
 state!(struct Transmission {
     outstanding, congestion, flights, rack, pacer, lost, rto, t3, recovery, is_fast_packet_owed, measuring, peer_window, forward,
-    reset_barrier, last_sent, has_heard, gaps,
+    reset_barriers, last_sent, has_heard, gaps,
 } anew {
     loss_detection: |from| from.config.congestion_control.loss_detection(),
     skips: |_| Skips::new(),
@@ -174,7 +175,7 @@ impl Transmission {
             peer_window: peer_window as usize,
             forward: Forward::Idle,
             skips: Skips::new(),
-            reset_barrier: None,
+            reset_barriers: VecDeque::new(),
             last_sent: None,
             has_heard: true,
             buffer: buffer(config),
@@ -241,14 +242,25 @@ impl Transmission {
     pub(crate) fn restart(&mut self, next: u32) {
         debug_assert!(self.is_done());
         self.outstanding = Outstanding::new(Tsn::first(next), self.outstanding.format());
-        (self.recovery, self.measuring, self.reset_barrier) = (None, None, None);
+        (self.recovery, self.measuring) = (None, None);
+        self.reset_barriers.clear();
         self.gaps.clear();
         self.t3.stop();
         self.rack.stop();
     }
 
-    pub(crate) const fn set_reset_barrier(&mut self, tsn: Tsn) {
-        self.reset_barrier = Some(tsn);
+    /// The peer is asked to let streams begin anew behind this TSN.
+    pub(crate) fn add_reset_barrier(&mut self, tsn: Tsn) {
+        self.drop_passed_barriers();
+        if self.reset_barriers.back() != Some(&tsn) {
+            self.reset_barriers.push_back(tsn);
+        }
+    }
+
+    pub(super) fn drop_passed_barriers(&mut self) {
+        while self.reset_barriers.front().is_some_and(|tsn| *tsn <= self.outstanding.cumulative()) {
+            self.reset_barriers.pop_front();
+        }
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
