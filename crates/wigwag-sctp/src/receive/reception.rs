@@ -288,8 +288,12 @@ impl Reception {
             self.set_part_len_min(if used > self.window_max / 2 { 1 } else { len });
         }
         match self.tracker.look(tsn) {
-            // All others wait for it: a whole message finds room, whatever has come early (C7).
-            Arrival::Next if used + charge <= self.limit(tsn, self.early_more() + self.whole_len_max + OVERHEAD) => {
+            // All others wait for it: a whole message finds room, whatever has come early (C7), or a packet if messages are handed out
+            // in parts.
+            Arrival::Next
+                if used + charge
+                    <= self.limit(tsn, self.early_more() + self.whole_len_max.max(WINDOW_MIN) + OVERHEAD) =>
+            {
                 // RFC 9260 §7.2.4 relies on it: what closes a gap, or a part of it, is told at once.
                 self.is_urgent |= self.tracker.has_gaps();
                 self.tracker.record(tsn);

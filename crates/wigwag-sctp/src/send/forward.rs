@@ -69,6 +69,20 @@ impl Transmission {
         }
     }
 
+    /// The peer is asked to let streams begin anew behind this TSN.
+    pub(crate) fn add_reset_barrier(&mut self, tsn: Tsn) {
+        self.drop_passed_barriers();
+        if self.reset_barriers.back() != Some(&tsn) {
+            self.reset_barriers.push_back(tsn);
+        }
+    }
+
+    fn drop_passed_barriers(&mut self) {
+        while self.reset_barriers.front().is_some_and(|tsn| *tsn <= self.outstanding.cumulative()) {
+            self.reset_barriers.pop_front();
+        }
+    }
+
     /// Something was abandoned, or a SACK has come, or T3 has expired.
     //
     // RFC 3758 §3.5 C3: "If, after step C1 and C2, the 'Advanced.Peer.Ack.Point' is greater than the Cumulative TSN ACK

@@ -249,20 +249,6 @@ impl Transmission {
         self.rack.stop();
     }
 
-    /// The peer is asked to let streams begin anew behind this TSN.
-    pub(crate) fn add_reset_barrier(&mut self, tsn: Tsn) {
-        self.drop_passed_barriers();
-        if self.reset_barriers.back() != Some(&tsn) {
-            self.reset_barriers.push_back(tsn);
-        }
-    }
-
-    pub(super) fn drop_passed_barriers(&mut self) {
-        while self.reset_barriers.front().is_some_and(|tsn| *tsn <= self.outstanding.cumulative()) {
-            self.reset_barriers.pop_front();
-        }
-    }
-
     pub(crate) fn deadline(&self) -> Option<Instant> {
         earliest([self.t3.deadline(), self.rack.deadline()])
     }
