@@ -99,7 +99,7 @@ state!(enum Assembly { 0: Data(reassembly), 1: Interleaved(interleaved) });
 state!(struct Growth { received, until } anew { limit: |from| from.config.receive_window_max as usize });
 state!(struct Reception { tracker, assembly, ack, window_max, growth, advertised, has_received } anew {
     sack_delay: |from| from.config.sack_delay,
-    whole_len_max: |from| from.config.whole_len_max().min(window_max(from.config)),
+    whole_len_max: |from| whole_len_max(from.config),
     part_len_min: |from| part_len_min(from.config),
     until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, has_data: |_| false, is_urgent: |_| false,
     mtu: |from| from.config.mtu,
@@ -114,6 +114,11 @@ const WINDOW_MIN: usize = 1500;
 pub(crate) fn window_max(config: &Config) -> usize {
     let least = config.whole_len_max().saturating_mul(4).max(WINDOW_MIN);
     (config.receive_window as usize).max(least).min(u32::MAX as usize)
+}
+
+/// The longest message that must come as a whole, or a packet if that is longer: messages in parts come by packets.
+fn whole_len_max(config: &Config) -> usize {
+    config.whole_len_max().clamp(WINDOW_MIN, window_max(config))
 }
 
 /// From how many bytes on messages are handed out in parts, if they are.
@@ -147,7 +152,7 @@ impl Reception {
             sack_delay: config.sack_delay,
             window_max,
             growth: Growth { limit: config.receive_window_max as usize, received: 0, until: None },
-            whole_len_max: config.whole_len_max().min(window_max),
+            whole_len_max: whole_len_max(config),
             part_len_min: part_len_min(config),
             advertised: window_max,
             has_received: false,
@@ -288,12 +293,8 @@ impl Reception {
             self.set_part_len_min(if used > self.window_max / 2 { 1 } else { len });
         }
         match self.tracker.look(tsn) {
-            // All others wait for it: a whole message finds room, whatever has come early (C7), or a packet if messages are handed out
-            // in parts.
-            Arrival::Next
-                if used + charge
-                    <= self.limit(tsn, self.early_more() + self.whole_len_max.max(WINDOW_MIN) + OVERHEAD) =>
-            {
+            // All others wait for it: a whole message finds room, whatever has come early (C7).
+            Arrival::Next if used + charge <= self.limit(tsn, self.early_more() + self.whole_len_max + OVERHEAD) => {
                 // RFC 9260 §7.2.4 relies on it: what closes a gap, or a part of it, is told at once.
                 self.is_urgent |= self.tracker.has_gaps();
                 self.tracker.record(tsn);
