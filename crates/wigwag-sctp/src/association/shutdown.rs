@@ -5,7 +5,7 @@ use super::state::Phase;
 use super::{Association, Reply};
 use crate::Config;
 use crate::cause::code;
-use crate::chunk::{Abort, SHUTDOWN_LEN, read_shutdown, write_shutdown, write_shutdown_ack};
+use crate::chunk::{Abort, REFLECTED, SHUTDOWN_LEN, read_shutdown, write_shutdown, write_shutdown_ack};
 use crate::event::CloseReason;
 use crate::packet::{CHUNK_HEADER_LEN, RawChunk};
 use crate::send::SackOutcome;
@@ -108,6 +108,13 @@ impl Association {
     }
 
     pub(super) fn handle_abort(&mut self, chunk: RawChunk<'_>) {
+        // All that either has sent is acknowledged, and whoever reflects a tag has nothing left (RFC 9260 §8.4): its SHUTDOWN COMPLETE
+        // is late or lost.
+        if let Phase::ShutdownAckSent(_) = self.phase
+            && chunk.flags & REFLECTED != 0
+        {
+            return self.end(CloseReason::Shutdown);
+        }
         let cause = Abort::decode(chunk).causes.next().and_then(Result::ok);
         let text = cause.map(|cause| cause.value).unwrap_or_default();
         let reason = Bytes::copy_from_slice(text.get(..REASON_LEN_MAX).unwrap_or(text));

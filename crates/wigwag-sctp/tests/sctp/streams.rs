@@ -160,6 +160,24 @@ fn shutting_down_delivers_everything_first() {
     assert_eq!(world[A].received(), [(0, b"from Z".to_vec())]);
 }
 
+/// The SHUTDOWN COMPLETE is lost, and a packet of before comes late: it is answered by who has nothing left.
+#[test]
+fn whoever_has_all_acknowledged_and_hears_that_the_peer_is_gone_has_shut_down() {
+    let mut world = connected_with(1, plain(), plain());
+    world[Z].send(0, b"from Z");
+    world[A].association.shutdown();
+    world.link(A, Z).drop_if(|passing| passing.payload[12] == 14);
+    world.run_for(Duration::from_millis(200));
+    assert_eq!(world[Z].association.state(), State::ShutdownAckSent);
+    let is_late = |record: &&wigwag_sim::Record| record.from == wigwag_sim::address(Z) && record.payload[12] == 0;
+    let late = world.trace().records().iter().find(is_late).unwrap().payload.clone();
+    let now = world.now();
+    world[A].association.handle_input(&late, now);
+    world.run_for(Duration::from_millis(100));
+    assert!(ladder(&world).lines().last().unwrap().ends_with("A → Z  ABORT"));
+    assert_eq!(world[Z].notices(), [Event::Closed(CloseReason::Shutdown)]);
+}
+
 #[test]
 fn shutting_down_delivers_everything_whatever_is_lost_and_whoever_begins() {
     for seed in wigwag_sim::seeds(100) {
