@@ -54,7 +54,10 @@ fn skips_what_is_lost(options: Options) {
                 places.sort_unstable();
                 places.dedup();
                 assert_eq!(places.len(), received.len(), "{what}: twice");
-                assert!((50..190).contains(&received.len()), "{what}: {} of 200", received.len());
+                // rtc-sctp does not send what has waited for its congestion window: in 30 ms, a loss or two are enough.
+                let sender = if host == A { stacks[1] } else { stacks[0] };
+                let least = if sender == Stack::RtcSctp && how.lifetime.is_some() { 20 } else { 50 };
+                assert!((least..190).contains(&received.len()), "{what}: {} of 200", received.len());
             }
         }
     }
@@ -88,7 +91,8 @@ fn streams_are_reset_by_either_side_and_begin_anew() {
                     [1, 7].iter().all(|stream| resets.iter().filter(|reset| *reset == stream).count() > round)
                 });
             }
-            world.run_for(Duration::from_secs(2));
+            // Until what was lost of the acknowledgements was repeated: who is not sure of all does not open the stream again.
+            world.run_for(Duration::from_secs(10));
         }
         for host in [A, Z] {
             assert!((0..8).all(|n| world[host].received[n].1 == message(n / 2, 3000)), "{what}");
