@@ -356,7 +356,7 @@ fn migration() -> Result<()> {
     for (name, with_everything, rounds) in
         [("begun", false, 1), ("data", false, 5), ("pieces", true, 5), ("end", false, 60)]
     {
-        let config = wigwag_fuzz::migration_config(with_everything);
+        let config = wigwag_fuzz::migration_config(with_everything.into());
         let mut peers = [1, 2].map(|seed| Association::new(config.clone(), Seed::for_test(seed)));
         peers[0].connect();
         for stream in 0..4 {

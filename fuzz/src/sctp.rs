@@ -37,7 +37,7 @@ pub fn sctp_migration(data: &[u8]) {
 /// Whether associations came of them.
 fn resumed_and_played(data: &[u8]) -> bool {
     let script = &mut Script::new(data);
-    let config = migration_config(script.byte() & 1 != 0);
+    let config = migration_config(script.byte());
     let mut states = [(); 2].map(|()| {
         let len = script.u16().into();
         script.take(len).to_vec()
@@ -54,9 +54,12 @@ fn resumed_and_played(data: &[u8]) -> bool {
     true
 }
 
-/// Of the associations in the corpus.
-pub fn migration_config(with_everything: bool) -> Config {
+/// Of the associations in the corpus, with the controller of RFC 9260; they may go on with another one.
+pub fn migration_config(kind: u8) -> Config {
+    let with_everything = kind & 1 != 0;
     let mut config = if with_everything { small(everything(1)) } else { small(Config::default()) };
+    config.congestion_control =
+        [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr][usize::from(kind >> 1) % 3];
     // A state is short, and has messages in pieces nevertheless.
     config.mtu = 512;
     config.partial_delivery_from = with_everything.then_some(300);
@@ -398,6 +401,7 @@ mod tests {
             let (first, end) = (len(1), 5 + len(1) + len(3 + len(1)));
             let patches = 1 + rng.below(3);
             let mut patched = data[..end].to_vec();
+            patched[0] |= (rng.below(3) as u8) << 1;
             patched.push(patches as u8);
             for _ in 0..patches {
                 let at = rng.below(first as u64) as u16;

@@ -15,8 +15,7 @@ use wigwag::{ChannelId, ChannelState, DataChannelInit};
 
 /// Half of them are opened by each side: with the call's first channel, nobody needs more than 1,024 streams.
 const HALF: usize = 500;
-/// So many are closed at once. Chromium puts all streams that it wants to reset into one request, and drops it if that makes a packet
-/// longer than its MTU, so that nothing more is ever closed: some 580 are as many as it can.
+/// So many are closed at once: of more than it can, Chromium leaves some open, and all that are closed later (`docs/interop.md`).
 const BATCH: usize = 100;
 /// How much more may be held after the second round than after the first, in percent of what this process holds for the call.
 const GROWTH_MAX: usize = 5;
