@@ -21,26 +21,20 @@ pub(crate) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
+    /// `None` if there is no room for a chunk.
+    #[inline]
     pub(crate) fn decode(bytes: &'a [u8], accepts_zero_checksum: bool) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
-        let source_port = reader.u16()?;
-        let destination_port = reader.u16()?;
-        let verification_tag = reader.u32()?;
-        let is_zero = reader.take::<4>()? == [0; 4];
+        let (begin, rest) = bytes.split_first_chunk::<BEGIN_LEN>()?;
+        let chunks = Chunks(Reader::new(bytes.get(HEADER_LEN..)?));
+        let begin = u128::from_be_bytes(*begin);
+        let is_zero = begin & CHECKSUM == 0;
         Some(Self {
-            source_port,
-            destination_port,
-            verification_tag,
-            has_valid_checksum: accepts_zero_checksum && is_zero || has_valid_checksum(bytes),
-            chunks: Chunks(reader),
+            source_port: (begin >> 112) as u16,
+            destination_port: (begin >> 96) as u16,
+            verification_tag: (begin >> 64) as u32,
+            has_valid_checksum: accepts_zero_checksum && is_zero || has_valid_checksum(begin, rest),
+            chunks,
         })
-    }
-}
-
-impl<'a> Packet<'a> {
-    /// The first chunk, if it decodes.
-    pub(crate) fn first(mut self) -> Option<RawChunk<'a>> {
-        self.chunks.next()?.ok()
     }
 }
 
@@ -53,6 +47,7 @@ pub(crate) enum Checksum {
 
 /// Appends a packet of whatever chunks `write` appends; the checksum is put where it belongs afterwards.
 /// If nothing was written, nothing is changed and this says `false`.
+#[inline(always)]
 pub(crate) fn write(
     ports: (u16, u16),
     tag: u32,
@@ -73,7 +68,7 @@ pub(crate) fn write(
         && let Some(packet) = out.get_mut(start..)
     {
         let checksum = crc32c::crc32c(packet).to_le_bytes();
-        if let Some(field) = packet.get_mut(CHECKSUM) {
+        if let Some(field) = packet.get_mut(CHECKSUM_FIELD) {
             field.copy_from_slice(&checksum);
         }
     }
@@ -81,22 +76,17 @@ pub(crate) fn write(
 }
 
 /// Where the checksum is.
-const CHECKSUM: Range<usize> = 8..HEADER_LEN;
-/// Header and a little more: the rest begins where the checksum is computed fast, eight bytes at once.
-const ALIGNED_LEN: usize = 16;
+const CHECKSUM_FIELD: Range<usize> = 8..HEADER_LEN;
+/// The common header and the first chunk's: the rest begins where the checksum is computed fast, eight bytes at once.
+const BEGIN_LEN: usize = HEADER_LEN + CHUNK_HEADER_LEN;
+/// The bits of the checksum in the beginning.
+const CHECKSUM: u128 = (u32::MAX as u128) << 32;
 
 /// CRC-32C of the packet with zeros for the checksum itself (RFC 9260 §6.8, Appendix A): least significant byte first.
-fn has_valid_checksum(packet: &[u8]) -> bool {
-    let (begin, rest) = packet.split_at_checked(ALIGNED_LEN).unwrap_or((packet, &[]));
-    let mut zeroed = [0; ALIGNED_LEN];
-    for (place, byte) in zeroed.iter_mut().zip(begin) {
-        *place = *byte;
-    }
-    for byte in zeroed.iter_mut().take(CHECKSUM.end).skip(CHECKSUM.start) {
-        *byte = 0;
-    }
-    let begin_crc = crc32c::crc32c(zeroed.get(..begin.len()).unwrap_or_default());
-    packet.get(CHECKSUM) == Some(crc32c::crc32c_append(begin_crc, rest).to_le_bytes().as_slice())
+#[inline]
+fn has_valid_checksum(begin: u128, rest: &[u8]) -> bool {
+    let begin_crc = crc32c::crc32c(&(begin & !CHECKSUM).to_be_bytes());
+    crc32c::crc32c_append(begin_crc, rest).swap_bytes() == (begin >> 32) as u32
 }
 
 /// A chunk of any kind.
@@ -124,8 +114,8 @@ impl<'a> Chunks<'a> {
 
     fn read(&mut self) -> Option<RawChunk<'a>> {
         let mut header = self.0;
-        let (kind, flags) = (header.u8()?, header.u8()?);
-        let len = usize::from(header.u16()?);
+        let [kind, flags, len @ ..] = header.take::<CHUNK_HEADER_LEN>()?;
+        let len = usize::from(u16::from_be_bytes(len));
         let bytes = self.0.bytes(len)?;
         let value = bytes.get(CHUNK_HEADER_LEN..)?;
         self.0.skip_padding(len);
@@ -175,7 +165,7 @@ mod tests {
         let packet = Packet::decode(&bytes, false).unwrap();
         assert!(packet.has_valid_checksum);
         assert_eq!((packet.source_port, packet.destination_port, packet.verification_tag), (5000, 5000, 0x0fc0_f8a1));
-        let chunk = packet.first().unwrap();
+        let chunk = packet.chunks.into_iter().next().unwrap().unwrap();
         assert_eq!((chunk.kind, chunk.flags, chunk.value.len()), (0, 3, 16));
         let mut out = vec![9];
         assert!(write((5000, 5000), 0x0fc0_f8a1, Checksum::Crc, &mut out, |out| out.extend_from_slice(chunk.bytes)));

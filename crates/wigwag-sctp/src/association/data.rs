@@ -39,7 +39,7 @@ impl Association {
     }
 
     /// Whether user data is taken now, on this stream, in this kind of chunk. If not, whatever is owed for it is.
-    #[inline]
+    #[inline(always)]
     fn may_take(&mut self, tsn: u32, stream: u16, payload: &[u8], format: Format) -> bool {
         let Some(block) = self.block.as_mut().filter(|_| self.phase.takes_data()) else {
             self.stats.discarded.unexpected += 1;

@@ -5,7 +5,8 @@ use super::state::Phase;
 use super::{Association, Reply};
 use crate::cause::code;
 use crate::chunk::{HeartbeatInfo, REFLECTED, Unrecognized, kind};
-use crate::packet::{Packet, RawChunk};
+use crate::packet::{Chunks, Packet, RawChunk};
+use crate::wire::Malformed;
 use std::time::Instant;
 
 /// Whether the rest of a packet is looked at.
@@ -26,8 +27,7 @@ impl Association {
     }
 
     fn handle_packet(&mut self, bytes: &[u8], now: Instant) {
-        let Some(packet) = Packet::decode(bytes, self.config.zero_checksum).filter(|packet| !packet.chunks.is_empty())
-        else {
+        let Some(packet) = Packet::decode(bytes, self.config.zero_checksum) else {
             self.stats.discarded.malformed += 1;
             return;
         };
@@ -39,7 +39,8 @@ impl Association {
             self.stats.discarded.port += 1;
             return;
         }
-        let Some(first) = packet.first() else {
+        let mut rest = packet.chunks;
+        let Some(Ok(first)) = rest.next() else {
             self.stats.discarded.malformed += 1;
             return;
         };
@@ -48,7 +49,7 @@ impl Association {
             self.connect();
         }
         // RFC 9260 §6.10: "An endpoint MUST NOT bundle INIT, INIT ACK, or SHUTDOWN COMPLETE chunks with any other chunks."
-        if matches!(first.kind, kind::INIT_ACK | kind::SHUTDOWN_COMPLETE) && packet.chunks.count() > 1 {
+        if matches!(first.kind, kind::INIT_ACK | kind::SHUTDOWN_COMPLETE) && !rest.is_empty() {
             self.stats.discarded.malformed += 1;
             return;
         }
@@ -61,7 +62,7 @@ impl Association {
             _ if !self.is_for_us(&packet, first) => return,
             _ => {}
         }
-        self.handle_chunks(&packet, now);
+        self.handle_chunks(first, rest, now);
         if let Some(block) = &mut self.block {
             block.is_unheard = false;
             block.reception.end_packet(now);
@@ -69,14 +70,13 @@ impl Association {
         }
     }
 
-    fn handle_chunks(&mut self, packet: &Packet<'_>, now: Instant) {
-        for chunk in packet.chunks {
-            let Ok(chunk) = chunk else {
-                self.stats.discarded.malformed += 1;
-                return;
-            };
-            if self.handle_chunk(chunk, now) == Next::Stop {
-                return;
+    fn handle_chunks(&mut self, first: RawChunk<'_>, mut rest: Chunks<'_>, now: Instant) {
+        let mut chunk = first;
+        while self.handle_chunk(chunk, now) == Next::Continue {
+            match rest.next() {
+                Some(Ok(next)) => chunk = next,
+                Some(Err(Malformed)) => return self.stats.discarded.malformed += 1,
+                None => return,
             }
         }
     }

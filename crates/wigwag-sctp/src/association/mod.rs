@@ -421,6 +421,7 @@ impl Association {
         event
     }
 
+    #[inline(always)]
     fn next_event(&mut self) -> Option<Event> {
         if std::mem::take(&mut self.is_connected_owed) {
             return Some(Event::Connected);

@@ -19,7 +19,14 @@ impl Association {
     /// Goes on once everything was sent and acknowledged.
     //
     // RFC 9260 §9.2: "remains there until all outstanding data has been acknowledged by its peer"
+    #[inline(always)]
     pub(super) fn progress_shutdown(&mut self) {
+        if let Phase::ShutdownPending | Phase::ShutdownReceived = self.phase {
+            self.progress_shutdown_if_done();
+        }
+    }
+
+    fn progress_shutdown_if_done(&mut self) {
         let is_done = self.queue.is_empty() && self.block.as_ref().is_some_and(|block| block.transmission.is_done());
         match self.phase {
             Phase::ShutdownPending if is_done => {

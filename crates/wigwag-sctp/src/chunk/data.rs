@@ -29,20 +29,16 @@ pub(crate) struct Data<'a> {
 impl<'a> Data<'a> {
     pub(crate) fn decode(chunk: RawChunk<'a>) -> Option<Self> {
         let mut reader = Reader::new(chunk.value);
-        Some(Self {
-            flags: chunk.flags,
-            tsn: reader.u32()?,
-            stream: reader.u16()?,
-            ssn: reader.u16()?,
-            ppid: reader.u32()?,
-            payload: reader.rest(),
-        })
+        let (head, ppid) = (reader.u64()?, reader.u32()?);
+        let (tsn, stream, ssn) = ((head >> 32) as u32, (head >> 16) as u16, head as u16);
+        Some(Self { flags: chunk.flags, tsn, stream, ssn, ppid, payload: reader.rest() })
     }
 
     pub(crate) const fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 
+    #[inline(always)]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let start = out.len();
         let len = u16::try_from(self.payload.len().saturating_add(DATA_HEADER_LEN)).unwrap_or(u16::MAX);

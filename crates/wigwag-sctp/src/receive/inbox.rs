@@ -77,6 +77,7 @@ impl Inbox {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         self.charged -= charge(&event);

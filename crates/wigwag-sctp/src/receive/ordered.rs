@@ -24,6 +24,7 @@ pub(crate) struct Message {
 state!(struct Message { stream, number, ppid, is_unordered, data, is_rest });
 
 impl Message {
+    #[inline(always)]
     fn deliver(self, inbox: &mut Inbox) {
         let Self { stream, ppid, is_unordered: unordered, data, is_rest, .. } = self;
         if is_rest {
@@ -114,7 +115,9 @@ impl Order {
         if number == *expected {
             *expected = number.saturating_add(1);
             message.deliver(inbox);
-            self.deliver_waiting(stream, inbox);
+            if !self.waiting.is_empty() {
+                self.deliver_waiting(stream, inbox);
+            }
         } else if number > *expected && !self.waiting.contains_key(&(stream, number)) {
             self.charged += message.data.len() + OVERHEAD;
             self.waiting.insert((stream, number), message);
@@ -127,9 +130,6 @@ impl Order {
     }
 
     fn deliver_waiting(&mut self, stream: u16, inbox: &mut Inbox) {
-        if self.waiting.is_empty() {
-            return;
-        }
         let mut expected = self.expected(stream);
         while let Some(message) = self.take_waiting(stream, expected) {
             expected = expected.saturating_add(1);

@@ -198,8 +198,11 @@ impl Reassembly {
         }
     }
 
+    #[inline]
     fn discard_incomplete(&mut self, inbox: &mut Inbox, stats: &mut Stats) {
-        stats.discarded.orphan += u64::from(self.discard(inbox));
+        if self.head.is_some() {
+            stats.discarded.orphan += u64::from(self.discard(inbox));
+        }
     }
 
     /// Nothing more comes of the message that is incomplete, if there is one. Whether there was.
@@ -294,9 +297,11 @@ impl Reassembly {
     /// The gap before fragments up to `cumulative` has closed.
     #[inline]
     pub(crate) fn close_up(&mut self, cumulative: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
-        while !self.early.is_empty()
-            && let Some((tsn, Fragment { flags, head, ppid, payload, .. })) = self.take_first(cumulative)
-        {
+        if self.early.is_empty() { Ok(()) } else { self.close_up_early(cumulative, inbox, stats) }
+    }
+
+    fn close_up_early(&mut self, cumulative: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
+        while let Some((tsn, Fragment { flags, head, ppid, payload, .. })) = self.take_first(cumulative) {
             let Head { stream, ssn, .. } = head;
             let data = Data { flags, tsn: tsn.wire(), stream, ssn, ppid, payload: &payload.bytes };
             let result = self.push_next(&data, inbox, stats);

@@ -57,7 +57,7 @@ struct Growth {
 
 impl Growth {
     /// True, once a round trip, if the window of so many bytes should be larger.
-    #[inline]
+    #[inline(always)]
     fn is_due(&mut self, window: usize, round_trip: Option<Duration>, now: Instant) -> bool {
         if window >= self.limit || self.until.is_some_and(|until| now < until) {
             return false;
@@ -216,7 +216,7 @@ impl Reception {
 
     /// A packet was read, `round_trip` being known: makes the window larger if that is what holds the peer up, but not for a user who is
     /// slow.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tune(&mut self, round_trip: Option<Duration>, inbox: &Inbox, now: Instant) {
         let is_due = self.growth.is_due(self.window_max, round_trip, now) && self.used(inbox) < self.window_max / 2;
         if is_due || self.is_stuck(inbox) {
@@ -245,6 +245,7 @@ impl Reception {
         self.window_max.saturating_add(if self.tracker.is_beyond_all(tsn) { 0 } else { more })
     }
 
+    #[inline(always)]
     pub(crate) fn handle_data(
         &mut self,
         data: &Data<'_>,
@@ -277,7 +278,7 @@ impl Reception {
     }
 
     /// Takes note of a chunk, if there is room for it and it is new; `true`: nothing is missing before it.
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self, head: Head, inbox: &mut Inbox, stats: &mut Stats) -> Option<(Tsn, bool)> {
         let tsn = self.tracker.cumulative().nearest(head.tsn);
         self.has_data = true;
@@ -330,6 +331,7 @@ impl Reception {
         }
     }
 
+    #[inline(always)]
     fn close_up(&mut self, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
         match &mut self.assembly {
             Assembly::Data(reassembly) => reassembly.close_up(self.tracker.cumulative(), inbox, stats),
@@ -390,6 +392,7 @@ impl Reception {
     //
     // RFC 9260 §6.2: "Specifically, an acknowledgement SHOULD be generated for at least every second packet (not every
     // second DATA chunk) received and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk."
+    #[inline(always)]
     pub(crate) fn end_packet(&mut self, now: Instant) {
         let is_urgent = std::mem::take(&mut self.is_urgent) || self.tracker.has_gaps();
         if !std::mem::take(&mut self.has_data) {

@@ -86,12 +86,14 @@ impl Tracker {
         self.range_before(self.position(tsn)).is_some_and(|(_, last)| tsn <= last)
     }
 
+    #[inline]
     pub(crate) fn look(&self, tsn: Tsn) -> Arrival {
+        if tsn == self.cumulative.next() { Arrival::Next } else { self.look_around(tsn) }
+    }
+
+    fn look_around(&self, tsn: Tsn) -> Arrival {
         if tsn <= self.cumulative {
             return Arrival::Duplicate;
-        }
-        if tsn == self.cumulative.next() {
-            return Arrival::Next;
         }
         let position = self.position(tsn);
         let before = self.range_before(position);
@@ -105,6 +107,7 @@ impl Tracker {
     }
 
     /// Takes note of a TSN that is `Next` or `Early`.
+    #[inline(always)]
     pub(crate) fn record(&mut self, tsn: Tsn) {
         if tsn == self.cumulative.next() {
             self.cumulative = tsn;
@@ -126,7 +129,14 @@ impl Tracker {
     }
 
     /// The first range may have become adjacent, or have been passed.
+    #[inline]
     fn close_up(&mut self) {
+        if !self.ranges.is_empty() {
+            self.close_up_ranges();
+        }
+    }
+
+    fn close_up_ranges(&mut self) {
         let passed = self.ranges.partition_point(|(first, _)| *first <= self.cumulative.next());
         if let Some((_, last)) = self.range_before(passed) {
             self.cumulative = self.cumulative.max(last);

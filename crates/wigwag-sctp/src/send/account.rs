@@ -108,9 +108,15 @@ impl Account {
         stream.buffered += len;
     }
 
+    /// A message has left its stream, and nothing of it waits.
+    pub(super) const fn end_message(&mut self) {
+        self.charged -= MESSAGE_OVERHEAD;
+        self.tell_of_room();
+    }
+
     /// A message has left its stream, with what was left of it.
     pub(super) fn uncharge_message(&mut self, message: &Message, id: u16, stream: &mut Stream) {
-        self.charged -= MESSAGE_OVERHEAD;
+        self.end_message();
         self.uncharge(message.unsent(), message.parts_waiting(), id, stream);
     }
 

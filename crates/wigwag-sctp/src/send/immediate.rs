@@ -14,6 +14,7 @@ impl Transmission {
     //
     // RFC 9260 §6.1: "Whenever the sender of a DATA chunk can benefit from the corresponding SACK chunk being sent back without
     // delay, the sender MAY set the I bit in the DATA chunk header."
+    #[inline(always)]
     pub(super) fn urgency(&self, chunk: &Chunk, queue: &Queue) -> u8 {
         let flight = self.outstanding.flight();
         let size = flight.size(self.outstanding.format()) + chunk.size(self.outstanding.format());

@@ -201,6 +201,7 @@ impl Lines {
     }
 
     /// The turn is over, and the message is not.
+    #[inline(always)]
     pub(super) fn put_back(&mut self, next: Next, stream: &mut Stream) {
         let id = next.id();
         let is_ready = stream.messages.front().is_some_and(Message::is_ready);
@@ -225,6 +226,7 @@ impl Lines {
     }
 
     /// The turn is over, and so is the message, which is not of the stream any more; `begun`: how long it was, if it was begun.
+    #[inline(always)]
     pub(super) fn end(&mut self, next: Next, begun: Option<usize>, stream: &mut Stream) {
         self.begun_len -= begun.unwrap_or_default();
         match next {

@@ -135,6 +135,7 @@ impl Chunk {
     }
 
     /// Appends the chunk, with these flags beside its own.
+    #[inline(always)]
     pub(crate) fn write(&self, tsn: Tsn, format: Format, flags: u8, out: &mut Vec<u8>) {
         let Self { stream, mid, ppid_or_fsn, .. } = *self;
         let flags = self.flags | flags;

@@ -88,6 +88,7 @@ impl Message {
     }
 
     /// Cuts off the next `len` bytes. Copies them if they are of several parts, and nothing else.
+    #[inline(always)]
     pub(super) fn cut(&mut self, len: usize) -> Bytes {
         let Some(parts) = &mut self.parts else {
             return if len >= self.data.len() { std::mem::take(&mut self.data) } else { self.data.split_to(len) };

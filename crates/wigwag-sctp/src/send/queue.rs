@@ -133,7 +133,10 @@ impl Queue {
         {
             self.displace(data.len(), priority);
         }
-        let stream = self.streams.get_or_insert(id);
+        let stream = match self.streams.get_mut(id) {
+            Some(stream) => stream,
+            None => self.streams.get_or_insert(id),
+        };
         if stream.reset != Reset::Idle {
             return Err(Refused::Resetting(data));
         }
@@ -291,6 +294,7 @@ impl Queue {
         self.streams.get(id)?.messages.front()
     }
 
+    #[inline(always)]
     fn next(&self) -> Option<&Message> {
         self.message(self.lines.next(&self.streams)?.id())
     }
@@ -353,6 +357,7 @@ impl Queue {
     }
 
     /// Cuts off the next chunk, of `len` bytes, which `next_len` has told; its TSN is `tsn`.
+    #[inline(always)]
     pub(crate) fn cut(&mut self, len: usize, tsn: Tsn) -> Option<Chunk> {
         let next = self.lines.next(&self.streams)?;
         let id = next.id();
@@ -380,12 +385,12 @@ impl Queue {
         account.uncharge(payload.len(), parts, id, stream);
         lines.charge(payload.len(), is_begin.then_some(whole_len), stream);
         if is_end {
-            let message = stream.pop_message();
+            drop(stream.pop_message());
+            account.end_message();
             lines.end(next, Some(whole_len), stream);
             if stream.is_drained() {
                 drained.insert(id);
             }
-            message.iter().for_each(|message| account.uncharge_message(message, id, stream));
         } else {
             lines.put_back(next, stream);
         }

@@ -479,16 +479,19 @@ impl Transmission {
             .then_some(chunk.size(self.outstanding.format()))
     }
 
-    #[inline]
+    /// How long the next new chunk is, if it may be sent.
     fn may_send(&self, now: Instant, queue: &Queue) -> Option<usize> {
-        let fits_path = self.fits_path(now) || matches!(self.rack.probe, Probe::Owed);
-        if self.is_held && !queue.has_begun() || !fits_path || self.outstanding.next_lost().is_some() {
-            return None;
-        }
-        let len = queue.next_len(self.payload_max)?;
-        let has_room = self.outstanding.is_empty()
+        queue.next_len(self.payload_max).filter(|len| self.has_room(*len, now, queue))
+    }
+
+    /// Whether there is room for so much that is new, wherever it has to pass.
+    #[inline(always)]
+    fn has_room(&self, len: usize, now: Instant, queue: &Queue) -> bool {
+        let is_free = self.outstanding.next_lost().is_none() && (!self.is_held || queue.has_begun());
+        let has_buffer = self.outstanding.is_empty()
             || self.has_buffer(self.outstanding.len() + len) && self.outstanding.count() < TSN_SPAN_MAX;
-        (has_room && self.fits_peer(len)).then_some(len)
+        let fits_path = || self.fits_path(now) || matches!(self.rack.probe, Probe::Owed);
+        is_free && has_buffer && self.fits_peer(len) && fits_path()
     }
 
     /// Whether `write` would write something, if there is room.
@@ -522,7 +525,8 @@ impl Transmission {
             self.is_fast_packet_owed = false;
         }
         while fits(format.header_len() + 1, out)
-            && let Some(len) = self.may_send(now, queue).filter(|len| fits(len + format.header_len(), out))
+            && let Some(len) = queue.next_len(self.payload_max).filter(|len| fits(len + format.header_len(), out))
+            && self.has_room(len, now, queue)
         {
             self.decay(now);
             let tsn = self.outstanding.next_tsn();

@@ -132,6 +132,7 @@ impl Stream {
         self.unstamped_from = self.messages.len();
     }
 
+    #[inline(always)]
     pub(super) fn push_message(&mut self, message: Message) {
         // A stream that is used much has room for what waits while a window is closed.
         if self.next_mid.max(self.next_unordered_mid) == USED_MUCH_AFTER {
