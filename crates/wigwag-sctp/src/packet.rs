@@ -162,10 +162,10 @@ mod tests {
     #[test]
     fn a_packet_of_another_stack_is_read_and_written_the_same() {
         let bytes = hex(PING);
-        let packet = Packet::decode(&bytes, false).unwrap();
+        let mut packet = Packet::decode(&bytes, false).unwrap();
         assert!(packet.has_valid_checksum);
         assert_eq!((packet.source_port, packet.destination_port, packet.verification_tag), (5000, 5000, 0x0fc0_f8a1));
-        let chunk = packet.chunks.into_iter().next().unwrap().unwrap();
+        let chunk = packet.chunks.next().unwrap().unwrap();
         assert_eq!((chunk.kind, chunk.flags, chunk.value.len()), (0, 3, 16));
         let mut out = vec![9];
         assert!(write((5000, 5000), 0x0fc0_f8a1, Checksum::Crc, &mut out, |out| out.extend_from_slice(chunk.bytes)));

@@ -12,10 +12,10 @@ fn hex(text: &str) -> Vec<u8> {
 /// Checks the checksum, gives the first chunk to `read`, and compares what it writes with the bytes.
 fn agrees(packet: &str, read: impl FnOnce(RawChunk<'_>, &mut Vec<u8>)) {
     let bytes = hex(packet);
-    let packet = Packet::decode(&bytes, false).unwrap();
+    let mut packet = Packet::decode(&bytes, false).unwrap();
     assert!(packet.has_valid_checksum);
     let mut out = Vec::new();
-    read(packet.first().unwrap(), &mut out);
+    read(packet.chunks.next().unwrap().unwrap(), &mut out);
     assert_eq!(out, bytes[12..]);
 }
 
@@ -34,9 +34,9 @@ fn init_with_the_extensions_of_usrsctp() {
     let packet = "1388138800000000ae5f854d010000562452170300020000010008003092614bc000000480080009c00fc1808200000080020024\
                   89992738156ca469abf5a11ac89dc274af07e51ab3fa38045017da1e3390f17780040006000100008003000680c10000";
     let bytes = hex(&packet.replace(' ', ""));
-    let packet = Packet::decode(&bytes, false).unwrap();
+    let mut packet = Packet::decode(&bytes, false).unwrap();
     assert!(packet.has_valid_checksum);
-    let (init, parameters) = Init::decode(packet.first().unwrap()).unwrap();
+    let (init, parameters) = Init::decode(packet.chunks.next().unwrap().unwrap()).unwrap();
     let expected = Init {
         initiate_tag: 0x2452_1703,
         a_rwnd: 131_072,
@@ -127,9 +127,9 @@ fn an_error_and_an_abort_with_their_causes() {
     let packet = "13881388e05957c2143effc00600003b000d0037457870656374656420422d62697420666f722054534e3d3463653166313766\
                   2c205349443d303030312c2053534e3d3030303000";
     let bytes = hex(&packet.replace(' ', ""));
-    let packet = Packet::decode(&bytes, false).unwrap();
+    let mut packet = Packet::decode(&bytes, false).unwrap();
     assert!(packet.has_valid_checksum);
-    let cause = Abort::decode(packet.first().unwrap()).causes.next().unwrap().unwrap();
+    let cause = Abort::decode(packet.chunks.next().unwrap().unwrap()).causes.next().unwrap().unwrap();
     assert_eq!((cause.kind, cause.value), (13, b"Expected B-bit for TSN=4ce1f17f, SID=0001, SSN=0000".as_slice()));
 }
 

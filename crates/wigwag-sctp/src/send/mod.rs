@@ -16,6 +16,7 @@ mod retransmit;
 mod rto;
 mod schedule;
 mod stream;
+mod transmit;
 
 pub use congestion::{Acknowledgement, CongestionControl, CongestionController, DeliveryRate, Loss};
 pub(crate) use outstanding::Format;

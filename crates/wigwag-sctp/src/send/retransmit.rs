@@ -1,4 +1,4 @@
-//! What is sent, when it counts as lost, and the one timer T3 (RFC 9260 §6.1, §6.2.1, §6.3, §7.2.4).
+//! What was sent, when it counts as lost, and the one timer T3 (RFC 9260 §6.2.1, §6.3, §7.2.4).
 
 use super::congestion::{CongestionController, LossDetection};
 use super::flights::Flights;
@@ -9,19 +9,14 @@ use super::queue::Queue;
 use super::rack::{Probe, Rack};
 use super::rto::Rto;
 use crate::Config;
-use crate::chunk::ENDING;
 use crate::migration::{Reader, state};
 use crate::packet::HEADER_LEN;
 use crate::parameter::Extensions;
 use crate::serial::Tsn;
 use crate::stats::Stats;
-use crate::wire::padding;
 use std::collections::VecDeque;
 use std::time::Instant;
 use wigwag_sansio::{Timer, earliest};
-
-/// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
-const TSN_SPAN_MAX: usize = 60_000;
 
 /// So many long packets lost in a row make a black hole.
 const LONG_LOSSES_MAX: usize = 3;
@@ -70,7 +65,7 @@ pub(crate) struct Transmission {
     pub(super) loss_detection: LossDetection,
     pub(super) flights: Flights,
     pub(super) rack: Rack,
-    pacer: Pacer,
+    pub(super) pacer: Pacer,
     /// Bytes that were found to be lost, and that the controller was not told of.
     pub(super) lost: usize,
     pub(super) rto: Rto,
@@ -87,13 +82,13 @@ pub(crate) struct Transmission {
     pub(super) skips: Skips,
     /// The last TSN before a stream was reset: SSNs on both sides of it are told of in different FORWARD TSNs.
     pub(super) reset_barriers: VecDeque<Tsn>,
-    last_sent: Option<Instant>,
+    pub(super) last_sent: Option<Instant>,
     /// A SACK has come since T3 expired last.
     pub(super) has_heard: bool,
     /// Bytes of user data, acknowledged by gap blocks or not, that are kept at least and at most.
-    buffer: [usize; 2],
-    may_give_up: bool,
-    is_held: bool,
+    pub(super) buffer: [usize; 2],
+    pub(super) may_give_up: bool,
+    pub(super) is_held: bool,
     /// What is queued is the last there will be.
     pub(super) is_ending: bool,
     pub(super) gaps: Vec<Block>,
@@ -101,7 +96,7 @@ pub(crate) struct Transmission {
     pub(super) gaps_before: Vec<Block>,
     pub(super) mtu: usize,
     /// The longest packet that every path carries: each chunk fits one.
-    mtu_base: usize,
+    pub(super) mtu_base: usize,
     pub(super) payload_max: usize,
     /// Chunks lost one after another that were in packets which are longer.
     pub(super) long_losses: usize,
@@ -384,8 +379,6 @@ impl Transmission {
         self.peer_window < self.mtu
     }
 
-    // ---- what goes out
-
     /// Gives up what has lived too long, as far as it is next.
     #[inline]
     pub(crate) fn expire(&mut self, now: Instant, queue: &mut Queue, stats: &mut Stats) {
@@ -449,126 +442,6 @@ impl Transmission {
     pub(crate) fn buffer_len(&self) -> usize {
         let [least, most] = self.buffer;
         self.window().saturating_mul(2).clamp(least, most)
-    }
-
-    /// Whether so many bytes may be outstanding.
-    fn has_buffer(&self, len: usize) -> bool {
-        let [least, _] = self.buffer;
-        len <= least || len <= self.buffer_len()
-    }
-
-    // RFC 9260 §6.1 A: "At any given time, the data sender MUST NOT transmit new data to any destination transport
-    // address if its peer's rwnd indicates that the peer has no buffer space". But one chunk may always be in flight:
-    // the zero window probe.
-    fn fits_peer(&self, len: usize) -> bool {
-        let flight = self.outstanding.flight();
-        flight.chunks == 0 || flight.len + len <= self.peer_window
-    }
-
-    // RFC 9260 §6.1 B: "At any given time, the sender MUST NOT transmit new data to a given transport address if it has
-    // cwnd + (PMDCS - 1) or more bytes of data outstanding to that transport address."
-    fn fits_path(&self, now: Instant) -> bool {
-        self.outstanding.flight_size() < self.window() && self.pacer.is_open(now)
-    }
-
-    /// How much room the first chunk takes that is to be sent again, if it may be.
-    #[inline]
-    pub(crate) fn may_resend(&self, now: Instant) -> Option<usize> {
-        let (_, chunk) = self.outstanding.next_lost()?;
-        ((self.is_fast_packet_owed || self.fits_path(now)) && self.fits_peer(chunk.len()))
-            .then_some(chunk.size(self.outstanding.format()))
-    }
-
-    /// How long the next new chunk is, if it may be sent.
-    fn may_send(&self, now: Instant, queue: &Queue) -> Option<usize> {
-        queue.next_len(self.payload_max).filter(|len| self.has_room(*len, now, queue))
-    }
-
-    /// Whether there is room for so much that is new, wherever it has to pass.
-    #[inline(always)]
-    fn has_room(&self, len: usize, now: Instant, queue: &Queue) -> bool {
-        let is_free = self.outstanding.next_lost().is_none() && (!self.is_held || queue.has_begun());
-        let has_buffer = self.outstanding.is_empty()
-            || self.has_buffer(self.outstanding.len() + len) && self.outstanding.count() < TSN_SPAN_MAX;
-        let fits_path = || self.fits_path(now) || matches!(self.rack.probe, Probe::Owed);
-        is_free && has_buffer && self.fits_peer(len) && fits_path()
-    }
-
-    /// Whether `write` would write something, if there is room.
-    pub(crate) fn is_owed(&self, now: Instant, queue: &Queue) -> bool {
-        self.owes_forward() || self.may_resend(now).is_some() || self.may_send(now, queue).is_some()
-    }
-
-    /// How much room the next DATA chunk takes, if one may be sent.
-    pub(crate) fn next_size(&self, now: Instant, queue: &Queue) -> Option<usize> {
-        self.may_resend(now)
-            .or_else(|| self.may_send(now, queue).map(|len| len + self.outstanding.format().header_len()))
-    }
-
-    /// Appends what may be sent and fits before `end`: FORWARD TSN, what was lost, what is new.
-    pub(crate) fn write(&mut self, now: Instant, end: usize, out: &mut Vec<u8>, queue: &mut Queue, stats: &mut Stats) {
-        self.write_forward(now, end, out);
-        let start = out.len();
-        let format = self.outstanding.format();
-        let departure = self.flights.next();
-        let fits = |size: usize, out: &Vec<u8>| out.len() + size + padding(size) <= end;
-        while let Some(size) = self.may_resend(now).filter(|size| fits(*size, out)) {
-            let Some((tsn, chunk)) = self.outstanding.next_lost() else { break };
-            debug_assert_eq!(size, chunk.size(format));
-            chunk.write(tsn, format, self.urgency(chunk, queue), out);
-            let departure = self.flights.depart(tsn, true, self.outstanding.flight().chunks == 0, now);
-            self.outstanding.resent(tsn, departure);
-            stats.retransmitted += 1;
-        }
-        let is_again = out.len() > start;
-        if is_again {
-            self.is_fast_packet_owed = false;
-        }
-        while fits(format.header_len() + 1, out)
-            && let Some(len) = queue.next_len(self.payload_max).filter(|len| fits(len + format.header_len(), out))
-            && self.has_room(len, now, queue)
-        {
-            self.decay(now);
-            let tsn = self.outstanding.next_tsn();
-            let Some(mut chunk) = queue.cut(len, tsn) else { break };
-            stats.bytes_sent += len as u64;
-            stats.messages_sent += u64::from(chunk.is(ENDING));
-            chunk.write(tsn, format, self.urgency(&chunk, queue), out);
-            chunk.departure = self.flights.depart(tsn, false, self.outstanding.flight().chunks == 0, now);
-            self.outstanding.push(chunk);
-            self.measuring.get_or_insert((tsn, now));
-        }
-        if out.len() > start {
-            self.has_sent(out.len() - start, departure, is_again, now);
-        } else if self.fits_path(now) {
-            self.flights.limit_by_user(self.outstanding.flight_size());
-        }
-    }
-
-    /// A packet has left, with this departure as its first.
-    fn has_sent(&mut self, len: usize, departure: u64, is_again: bool, now: Instant) {
-        self.last_sent = Some(now);
-        if len > pmdcs(self.mtu_base) {
-            self.flights.mark_long(departure);
-        }
-        self.congestion.sent(len, now);
-        self.pacer.sent(len, self.congestion.pacing_rate(), now);
-        self.arm(now);
-        if matches!(self.rack.probe, Probe::Owed) {
-            self.rack.probe = Probe::Sent { departure, is_again };
-        }
-        self.rearm_probe(!is_again, now);
-    }
-
-    // RFC 9260 §7.2.1: "While the endpoint does not transmit data on a given transport address, the cwnd of the transport
-    // address SHOULD be adjusted to max(cwnd / 2, 4 * PMDCS) once per RTO."
-    fn decay(&mut self, now: Instant) {
-        let Some(sent) = self.last_sent.filter(|_| self.outstanding.is_empty()) else { return };
-        let idle = now.saturating_duration_since(sent).as_millis();
-        let timeouts = idle.checked_div(self.rto.current().as_millis()).unwrap_or(0);
-        if timeouts > 0 {
-            self.congestion.idled(u32::try_from(timeouts).unwrap_or(u32::MAX));
-        }
     }
 
     pub(crate) fn invariants(&self, is_thorough: bool) {

@@ -3,8 +3,8 @@
 //! The work is the same for all: packets of at most 1,188 bytes, a receive window of 1 MiB, up to 1 MiB that waits to be sent (which
 //! rtc-sctp counts with what is in flight, so that a larger window would be one for the others alone). All make checksums; ours and
 //! dcsctp once more without (RFC 9653), as above DTLS. Whatever is owed leaves; up to 16 packets arrive in each direction before the
-//! other end is asked again, as a driver reads them. A packet is one of either direction: a stack that acknowledges more often has
-//! cheaper ones, so messages are told too.
+//! other end is asked again, as a driver reads them. A packet is one of the end that sends messages, and costs what both ends do for
+//! it: how often it is acknowledged is up to the stack.
 
 mod dcsctp;
 mod ours;
@@ -66,14 +66,15 @@ struct Pair<E: End> {
     ends: [E; 2],
     ways: [VecDeque<E::Packet>; 2],
     now: Instant,
-    packets: usize,
+    /// How many each has sent.
+    packets: [usize; 2],
 }
 
 impl<E: End> Pair<E> {
     fn new(checksum: Checksum) -> Self {
         let now = Instant::now();
         let ends = [true, false].map(|is_client| E::new(is_client, checksum, now));
-        let mut pair = Self { ends, ways: Default::default(), now, packets: 0 };
+        let mut pair = Self { ends, ways: Default::default(), now, packets: [0; 2] };
         while !pair.ends.iter().all(E::is_connected) {
             pair.exchange();
         }
@@ -84,7 +85,7 @@ impl<E: End> Pair<E> {
     fn exchange(&mut self) {
         let Self { ends, ways, now, packets } = self;
         let mut is_quiet = true;
-        for (end, way) in ends.iter_mut().zip(&mut *ways) {
+        for ((end, way), packets) in ends.iter_mut().zip(&mut *ways).zip(packets) {
             while let Some(packet) = end.poll_packet(*now) {
                 assert!(packet.as_ref().len() <= MTU, "a packet of {} bytes", packet.as_ref().len());
                 *packets += 1;
@@ -111,9 +112,9 @@ impl<E: End> Pair<E> {
         }
     }
 
-    /// Carries so many messages from the first end to the second. Returns how many packets it took.
+    /// Carries so many messages from the first end to the second. Returns how many packets of the first it took.
     fn carry(&mut self, message: &Bytes, count: usize) -> usize {
-        let before = self.packets;
+        let [before, _] = self.packets;
         let (mut sent, mut received) = (0, 0);
         while received < count {
             while sent < count && self.ends[0].buffered() + message.len() <= BUFFERED_MAX {
@@ -126,7 +127,7 @@ impl<E: End> Pair<E> {
                 received += 1;
             }
         }
-        self.packets - before
+        self.packets[0] - before
     }
 }
 
