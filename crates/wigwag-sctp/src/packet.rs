@@ -183,6 +183,15 @@ mod tests {
     }
 
     #[test]
+    fn without_room_for_a_chunk_it_is_no_packet() {
+        let bytes = hex(PING);
+        for len in 0..BEGIN_LEN {
+            assert!(Packet::decode(&bytes[..len], true).is_none(), "{len} bytes");
+        }
+        assert!(Packet::decode(&bytes[..BEGIN_LEN], true).is_some());
+    }
+
+    #[test]
     fn a_packet_without_chunks_is_not_written() {
         let mut out = vec![1, 2];
         assert!(!write((1, 2), 3, Checksum::Crc, &mut out, |_| ()));
