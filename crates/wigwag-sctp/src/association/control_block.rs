@@ -14,7 +14,7 @@ use crate::receive::Reception;
 use crate::send::{Queue, Transmission};
 use crate::serial::Tsn;
 use crate::wire::{TLV_HEADER_LEN, Tlv};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wigwag_sansio::earliest;
 
 /// The causes of one ERROR chunk, and no more: in a packet of its own it always fits.
@@ -35,8 +35,7 @@ pub(crate) struct ControlBlock {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) path_mtu: PathMtu,
     pub(crate) reconfig: Reconfig,
-    /// How often in a row the peer did not answer.
-    pub(crate) errors: u32,
+    pub(crate) silence: Silence,
     pub(crate) is_cookie_ack_owed: bool,
     /// The peer is known from its description only: no packet of its has come.
     pub(crate) is_unheard: bool,
@@ -44,6 +43,36 @@ pub(crate) struct ControlBlock {
     pub(crate) causes: Vec<u8>,
     /// What a HEARTBEAT ACK is owed for.
     pub(crate) heartbeat_ack: Option<Vec<u8>>,
+}
+
+/// How often in a row the peer did not answer (RFC 9260 §8.1, RFC 6525 §5.1.1).
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    errors: u32,
+    counted_at: Option<Instant>,
+}
+
+state!(struct Silence { errors } anew { counted_at: |_| None });
+
+impl Silence {
+    /// A timer has expired. Of those that run beside each other, one is counted in the time of one.
+    pub(crate) fn count(&mut self, rto: Duration, now: Instant) {
+        // It may have been doubled since the timer was started.
+        let is_new = self.counted_at.is_none_or(|at| now.saturating_duration_since(at) >= rto / 2);
+        if is_new {
+            self.errors += 1;
+            self.counted_at = Some(now);
+        }
+    }
+
+    /// Whether the peer failed to answer more often than this.
+    pub(crate) const fn exceeds(&self, max: u32) -> bool {
+        self.errors > max
+    }
+
+    pub(crate) const fn end(&mut self) {
+        (self.errors, self.counted_at) = (0, None);
+    }
 }
 
 /// What identifies our side.
@@ -56,7 +85,7 @@ pub(crate) struct Identity {
 state!(struct Identity { tag, tsn });
 state!(struct ControlBlock {
     local_tag, peer_tag, extensions, outbound_streams, inbound_streams, path_mtu, transmission, reception, heartbeat, reconfig,
-    errors, is_cookie_ack_owed, is_unheard, causes, heartbeat_ack,
+    silence, is_cookie_ack_owed, is_unheard, causes, heartbeat_ack,
 } => then Self::resumed);
 
 impl ControlBlock {
@@ -66,7 +95,8 @@ impl ControlBlock {
         let heartbeat_max = Self::heartbeat_len_max(from.config.mtu);
         let fits = self.causes.len() <= ERRORS_LEN_MAX
             && self.heartbeat_ack.as_ref().is_none_or(|ack| ack.len() <= heartbeat_max);
-        let may_be = self.errors < u32::MAX / 2 && (self.transmission.is_done() || !self.reconfig.is_asking_for_tsns());
+        let may_be =
+            self.silence.errors < u32::MAX / 2 && (self.transmission.is_done() || !self.reconfig.is_asking_for_tsns());
         (fits && may_be).then_some(self)
     }
 
@@ -89,7 +119,7 @@ impl ControlBlock {
             heartbeat: Heartbeat::new(config.heartbeat_interval, now),
             path_mtu: PathMtu::new(config.mtu, config.path_mtu_max()),
             reconfig: Reconfig::new(local.tsn, peer.initial_tsn),
-            errors: 0,
+            silence: Silence::default(),
             is_cookie_ack_owed: false,
             is_unheard: false,
             causes: Vec::new(),

@@ -99,7 +99,7 @@ impl Association {
             // RFC 9260 §8.1: "The counter used for endpoint failure detection MUST be reset each time a DATA chunk sent to
             // that peer endpoint is acknowledged (by the reception of a SACK chunk)."
             SackOutcome::News => {
-                block.errors = 0;
+                block.silence.end();
                 if self.config.send_buffer_max > self.config.send_buffer {
                     self.queue.set_capacity(block.transmission.buffer_len());
                 }

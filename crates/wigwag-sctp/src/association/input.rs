@@ -203,13 +203,13 @@ impl Association {
         };
         let info = HeartbeatInfo::decode(chunk);
         if info.is_some_and(|info| block.path_mtu.handle_ack(info.nonce, now)) {
-            block.errors = 0;
+            block.silence.end();
             return self.follow_path_mtu();
         }
         match info.and_then(|info| block.heartbeat.handle_ack(info, now)) {
             Some(round_trip) => {
                 block.transmission.rto_mut().measure(round_trip);
-                block.errors = 0;
+                block.silence.end();
             }
             None => self.stats.discarded.heartbeat += 1,
         }

@@ -388,27 +388,24 @@ impl Association {
     fn time_out_block(&mut self, now: Instant) {
         let Some(block) = &mut self.block else { return };
         block.reception.handle_timeout(now);
-        let mut failures = 0;
-        if block.transmission.handle_timeout(now, &mut self.queue, &mut self.stats) {
-            failures += 1;
-        }
+        let mut is_silent = block.transmission.handle_timeout(now, &mut self.queue, &mut self.stats);
         if self.phase.carries_data() {
             let was_owed = block.heartbeat.is_owed();
             block.path_mtu.handle_timeout(now);
             if block.heartbeat.handle_timeout(now) {
                 block.transmission.rto_mut().back_off();
-                failures += 1;
+                is_silent = true;
             }
             if block.heartbeat.is_owed() && !was_owed {
                 block.transmission.rest();
                 block.reception.rest(&mut self.inbox);
             }
-            if block.reconfig.attempt_mut().is_some_and(|attempt| attempt.expire(now)) {
-                failures += 1;
-            }
+            is_silent |= block.reconfig.attempt_mut().is_some_and(|attempt| attempt.expire(now));
         }
-        block.errors += failures;
-        if self.config.retransmits_max.is_some_and(|max| block.errors > max) {
+        if is_silent {
+            block.silence.count(block.transmission.rto().current(), now);
+        }
+        if self.config.retransmits_max.is_some_and(|max| block.silence.exceeds(max)) {
             self.give_up();
         }
         self.leave_black_hole(now);

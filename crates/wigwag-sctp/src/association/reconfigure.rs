@@ -221,7 +221,7 @@ impl Association {
         if answer == Answer::Unknown {
             return None;
         }
-        block.errors = 0;
+        block.silence.end();
         match answer {
             Answer::Unknown | Answer::Later => {}
             Answer::Done(wish) => self.granted(wish, response.next_tsns),

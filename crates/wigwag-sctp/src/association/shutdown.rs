@@ -56,7 +56,7 @@ impl Association {
                 match block.transmission.handle_cumulative(cumulative, now) {
                     // A SACK may have overtaken it; the peer shuts down all the same.
                     SackOutcome::Invalid => self.stats.discarded.invalid_sack += 1,
-                    SackOutcome::News => block.errors = 0,
+                    SackOutcome::News => block.silence.end(),
                     SackOutcome::Nothing => {}
                 }
                 // Before, there may be such messages; since then nothing was begun.

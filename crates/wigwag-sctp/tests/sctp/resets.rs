@@ -4,7 +4,7 @@ use crate::common::{self, ORDERED, Peer, config, connected_with, has_chunk, plai
 use crate::hostile::{chunk, packet, tag_for};
 use bytes::Bytes;
 use std::time::Duration;
-use wigwag_sctp::{Config, Event, SendError};
+use wigwag_sctp::{CloseReason, Config, Event, SendError};
 use wigwag_sim::{A, Host, World, Z};
 
 fn incoming_resets(world: &World<Peer>, host: Host) -> usize {
@@ -120,4 +120,31 @@ fn a_request_out_of_sequence_is_told_so_and_changes_nothing() {
     assert_eq!(world[Z].association.stats().discarded.reconfig, 2);
     assert_eq!(answer(&mut world, &request(1000, 999, &[3])), "RE-CONFIG result 1");
     assert_eq!(incoming_resets(&world, Z), 1);
+}
+
+/// How long A, who has sent something and is to reset its streams so much later, waits for a peer who is gone.
+fn patience(resets_after: Option<Duration>) -> Duration {
+    let mut world = connected_with(1, Config::default(), Config::default());
+    world.link(A, Z).loss(100.0);
+    let begin = world.now();
+    world[A].send(0, b"data");
+    if let Some(after) = resets_after {
+        world[A].association.reset_stream(1).expect("a stream");
+        world.run_for(after);
+        world[A].association.reset_stream(0).expect("a stream");
+    }
+    let is_closed = |event: &Event| matches!(event, Event::Closed(CloseReason::Unreachable));
+    world.run_until(|world| world[A].events.iter().any(is_closed), Duration::from_secs(120));
+    world.now() - begin
+}
+
+/// ICE gives the path up after 30 s: an association that ends before would end calls that live (RFC 7675).
+#[test]
+fn who_resets_streams_waits_as_long_for_an_answer_as_who_only_sends() {
+    let sends = patience(None);
+    assert!(sends > Duration::from_secs(50), "{sends:?}");
+    for after_ms in [0, 1, 100, 700, 1500, 2900] {
+        let resets = patience(Some(Duration::from_millis(after_ms)));
+        assert!(resets > sends * 9 / 10, "{resets:?} instead of {sends:?}");
+    }
 }
