@@ -36,7 +36,10 @@ pub struct Config {
     /// `partial_delivery_from`), nor than 1,500.
     pub receive_window: u32,
     /// Up to how many bytes that number grows: it doubles after a round trip in which the peer has filled half of it and the user has
-    /// fetched as much. 32 MiB; no less than `receive_window`, so 0 is: it stays.
+    /// fetched as much, or where messages in pieces close it ([`interleaving`](field@Self::interleaving)). 32 MiB; no less than `receive_window`, so
+    /// 0 is: it stays. As many messages as it holds when they are whole may be in pieces at once, for which it grows by an eighth and a
+    /// message more at most. A peer that begins more of them than can become whole, and gives none up, ends the association after 10 s
+    /// ([`CloseReason::OutOfResource`](crate::CloseReason::OutOfResource)); with `partial_delivery_from` there may be any number.
     pub receive_window_max: u32,
     /// How many bytes may wait to be sent for the first time, an overhead for each message included, and how many that were sent
     /// wait for what is missing before them. 16 MiB.

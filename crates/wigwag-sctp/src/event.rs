@@ -144,4 +144,7 @@ pub enum CloseReason {
     ShutdownTimedOut,
     /// The peer broke the protocol.
     ProtocolViolation(&'static str),
+    /// The peer has begun more messages at once, in pieces (RFC 8260), than there is room for: none of them could ever become whole
+    /// ([`Config::receive_window_max`](crate::Config::receive_window_max)).
+    OutOfResource,
 }

@@ -5,6 +5,7 @@ use super::state::Phase;
 use super::{Association, Reply};
 use crate::cause::code;
 use crate::chunk::{HeartbeatInfo, REFLECTED, Unrecognized, kind};
+use crate::event::CloseReason;
 use crate::packet::{Chunks, Packet, RawChunk};
 use crate::wire::Malformed;
 use std::time::Instant;
@@ -66,7 +67,9 @@ impl Association {
         if let Some(block) = &mut self.block {
             block.is_unheard = false;
             block.reception.end_packet(now);
-            block.reception.tune(block.transmission.rto().smoothed(), &self.inbox, now);
+            if block.reception.tune(block.transmission.rto().smoothed(), &self.inbox, now) {
+                self.end_by_abort(code::OUT_OF_RESOURCE, &[], CloseReason::OutOfResource);
+            }
         }
     }
 

@@ -21,6 +21,9 @@ const PREPARED_AFTER: u32 = 32;
 /// Who has not sent yet has not measured.
 const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);
 
+/// How long a peer may take to give up one of the messages that close the window: longer than lifetimes usually are.
+const STUCK_MAX: Duration = Duration::from_secs(10);
+
 /// When the peer is told what has arrived.
 #[derive(Debug, Default)]
 enum Ack {
@@ -78,6 +81,8 @@ pub(crate) struct Reception {
     /// As it is when nothing is kept.
     window_max: usize,
     growth: Growth,
+    /// Since when messages have closed the window of which none can become whole.
+    stuck_since: Option<Instant>,
     /// The longest message that is waited for as a whole.
     whole_len_max: usize,
     part_len_min: Option<usize>,
@@ -96,12 +101,12 @@ pub(crate) struct Reception {
 
 state!(enum Ack { 0: Idle, 1: Delayed(timer), 2: Owed });
 state!(enum Assembly { 0: Data(reassembly), 1: Interleaved(interleaved) });
-state!(struct Growth { received, until } anew { limit: |from| from.config.receive_window_max as usize });
+state!(struct Growth { received, until } anew { limit: |from| growth_limit(from.config) });
 state!(struct Reception { tracker, assembly, ack, window_max, growth, advertised, has_received } anew {
     sack_delay: |from| from.config.sack_delay,
     whole_len_max: |from| whole_len_max(from.config),
     part_len_min: |from| part_len_min(from.config),
-    until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, has_data: |_| false, is_urgent: |_| false,
+    stuck_since: |_| None, until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, has_data: |_| false, is_urgent: |_| false,
     mtu: |from| from.config.mtu,
 } => then Self::resumed);
 
@@ -116,6 +121,10 @@ pub(crate) fn window_max(config: &Config) -> usize {
     (config.receive_window as usize).max(least).min(u32::MAX as usize)
 }
 
+fn growth_limit(config: &Config) -> usize {
+    window_max(config).max(config.receive_window_max as usize)
+}
+
 /// The longest message that must come as a whole, or a packet if that is longer: messages in parts come by packets.
 fn whole_len_max(config: &Config) -> usize {
     config.whole_len_max().clamp(WINDOW_MIN, window_max(config))
@@ -128,8 +137,7 @@ fn part_len_min(config: &Config) -> Option<usize> {
 
 impl Reception {
     fn resumed(mut self, from: &mut Reader<'_>) -> Option<Self> {
-        let least = window_max(from.config);
-        self.window_max = self.window_max.clamp(least, self.growth.limit.max(least));
+        self.window_max = self.window_max.clamp(window_max(from.config), self.window_limit());
         self.advertised = self.advertised.min(u32::MAX as usize);
         let (is_interleaved, has_arrived) = match &self.assembly {
             Assembly::Data(reassembly) => (false, reassembly.early().all(|tsn| self.tracker.has_beyond_a_gap(tsn))),
@@ -151,7 +159,8 @@ impl Reception {
             ack: Ack::Idle,
             sack_delay: config.sack_delay,
             window_max,
-            growth: Growth { limit: config.receive_window_max as usize, received: 0, until: None },
+            growth: Growth { limit: growth_limit(config), received: 0, until: None },
+            stuck_since: None,
             whole_len_max: whole_len_max(config),
             part_len_min: part_len_min(config),
             advertised: window_max,
@@ -214,23 +223,51 @@ impl Reception {
         self.window_max / 8
     }
 
+    /// As far as a window grows that is closed by pieces: messages of which it holds so many when they are whole must not close it, though
+    /// each of them is charged for. No message that is longer than a packet is charged for with more than an eighth of it. Those that are
+    /// handed out in parts need not be held.
+    const fn window_limit(&self) -> usize {
+        let limit = self.growth.limit;
+        match self.part_len_min {
+            Some(_) => limit,
+            None => limit.saturating_add(limit / 8).saturating_add(self.whole_len_max),
+        }
+    }
+
     /// A packet was read, `round_trip` being known: makes the window larger if that is what holds the peer up, but not for a user who is
-    /// slow.
+    /// slow. True if nothing will ever happen again.
     #[inline(always)]
-    pub(crate) fn tune(&mut self, round_trip: Option<Duration>, inbox: &Inbox, now: Instant) {
+    pub(crate) fn tune(&mut self, round_trip: Option<Duration>, inbox: &Inbox, now: Instant) -> bool {
         let is_due = self.growth.is_due(self.window_max, round_trip, now) && self.used(inbox) < self.window_max / 2;
-        if is_due || self.is_stuck(inbox) {
+        if is_due {
             self.window_max = self.window_max.saturating_mul(2).min(self.growth.limit);
         }
+        if !self.is_closed_by_pieces(inbox) {
+            self.stuck_since = None;
+            return false;
+        }
+        self.is_stuck(inbox, now)
     }
 
     /// The window is closed by messages that have come in part: where a peer has begun that many at once, none would ever be whole.
     #[inline]
-    fn is_stuck(&self, inbox: &Inbox) -> bool {
+    fn is_closed_by_pieces(&self, inbox: &Inbox) -> bool {
         matches!(self.assembly, Assembly::Interleaved(_))
-            && self.window_max < self.growth.limit
             && self.window(inbox) == 0
             && inbox.charged() < self.window_max / 2
+    }
+
+    /// Makes a window that is closed by pieces larger, up to its limit. True if it has been closed at its limit for so long that it will be
+    /// for ever: neither the user nor what is missing can open it, and the peer gives nothing up.
+    #[inline(never)]
+    fn is_stuck(&mut self, inbox: &Inbox, now: Instant) -> bool {
+        let limit = self.window_limit();
+        if self.window_max < limit || !inbox.is_empty() || self.tracker.has_gaps() {
+            self.window_max = self.window_max.saturating_mul(2).min(limit);
+            self.stuck_since = None;
+            return false;
+        }
+        now.saturating_duration_since(*self.stuck_since.get_or_insert(now)) >= STUCK_MAX
     }
 
     /// The window if nothing were kept.

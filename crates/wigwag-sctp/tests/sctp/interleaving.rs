@@ -241,7 +241,7 @@ fn less_important_messages_give_way_when_the_buffer_is_full() {
 }
 
 /// An I-DATA chunk.
-fn i_data(flags: u8, tsn: u32, stream: u16, mid: u32, ppid_or_fsn: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn i_data(flags: u8, tsn: u32, stream: u16, mid: u32, ppid_or_fsn: u32, payload: &[u8]) -> Vec<u8> {
     let mut value = tsn.to_be_bytes().to_vec();
     value.extend_from_slice(&stream.to_be_bytes());
     value.extend_from_slice(&[0, 0]);

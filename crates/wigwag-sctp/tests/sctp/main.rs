@@ -6,6 +6,7 @@ mod bursts;
 mod common;
 mod contract;
 mod controllers;
+mod crowded;
 mod goodput;
 mod hostile;
 mod immediate;
