@@ -55,17 +55,20 @@ impl Channel {
         SendError::from_sctp(error, false, self.state)
     }
 
-    /// Nothing more is given of the open message, if there is one. A peer that cannot be told that it is given up gets what there was.
-    pub(super) fn give_up_open_message(&mut self, sctp: &mut sctp::Association) {
-        if let (Some(OpenMessage { is_begun: true, .. }), Some(stream)) = (self.open_message.take(), self.stream)
+    /// Nothing more is given of the open message, if there is one. False: the peer has some of it, and cannot be told that there is no more.
+    /// Were it ended there, the peer would take it for a whole one: it stays open.
+    pub(super) fn give_up_open_message(&mut self, sctp: &mut sctp::Association) -> bool {
+        if let (Some(OpenMessage { is_begun: true, .. }), Some(stream)) = (&self.open_message, self.stream)
             && sctp.abandon_message(stream) == Err(sctp::AbandonError::NotSupported)
         {
-            let _ = sctp.finish_message(stream);
+            return false;
         }
+        self.open_message = None;
+        true
     }
 }
 
-/// A channel that is open, its stream, and the association.
+/// A channel on which something can be said, its stream, and the association.
 type OpenChannel<'a, 'b> = (&'a mut Channel, u16, &'b mut sctp::Association);
 
 impl DataChannels {
@@ -78,7 +81,18 @@ impl DataChannels {
         let channel = self.channels.get_mut(&id).ok_or(SendError::UnknownChannel)?;
         match (channel.state, channel.stream, sctp) {
             (ChannelState::Open, Some(stream), Some(sctp)) => Ok((channel, stream, sctp)),
+            (ChannelState::Closing, Some(stream), Some(sctp)) if channel.open_message.is_some() => {
+                Ok((channel, stream, sctp))
+            }
             _ => Err(SendError::NotOpen(channel.state)),
+        }
+    }
+
+    /// What a channel that closes has waited for has come, if its message is not open any more.
+    fn go_on_closing(&mut self, id: ChannelId, stream: u16, sctp: &mut sctp::Association) {
+        let is_over = |channel: &&Channel| channel.state == ChannelState::Closing && channel.open_message.is_none();
+        if self.channel(id).filter(is_over).is_some() {
+            self.reset(id, stream, sctp);
         }
     }
 
@@ -94,7 +108,10 @@ impl DataChannels {
         let owes = self.owed.iter().any(|(owed, _)| *owed == id);
         let (channel, stream, sctp) = self.open_channel(id, sctp)?;
         if channel.open_message.is_some() {
-            return Err(SendError::MessageOpen(Bytes::new()));
+            return Err(match channel.state {
+                ChannelState::Open => SendError::MessageOpen(Bytes::new()),
+                state => SendError::NotOpen(state),
+            });
         }
         if owes || !channel.is_announced {
             return Err(SendError::Full(Bytes::new())); // nothing overtakes the message that opens the channel, nor holds up its ACK
@@ -116,6 +133,7 @@ impl DataChannels {
         let result = open.append(part, channel, stream, sctp);
         let is_open = !matches!(result, Err(SendError::Abandoned));
         channel.open_message = Some(open).filter(|_| is_open);
+        self.go_on_closing(id, stream, sctp);
         result
     }
 
@@ -139,13 +157,17 @@ impl DataChannels {
         } else {
             sctp.finish_message(stream)
         };
-        if let Err(error) = result {
-            let error = channel.refused(error);
-            return Err(if let SendError::Full(_) = error { SendError::Full(Bytes::new()) } else { error });
-        }
-        channel.open_message = None;
-        channel.stats.messages_sent += 1;
-        Ok(())
+        let result = match result.map_err(|error| channel.refused(error)) {
+            Ok(()) => {
+                channel.open_message = None;
+                channel.stats.messages_sent += 1;
+                Ok(())
+            }
+            Err(SendError::Full(_)) => Err(SendError::Full(Bytes::new())),
+            Err(error) => Err(error),
+        };
+        self.go_on_closing(id, stream, sctp);
+        result
     }
 
     pub(crate) fn abandon_message(
@@ -154,11 +176,13 @@ impl DataChannels {
         sctp: Option<&mut sctp::Association>,
     ) -> Result<(), SendError> {
         let (channel, stream, sctp) = self.open_channel(id, sctp)?;
-        let Some(open) = &channel.open_message else { return Err(SendError::NoMessageOpen(Bytes::new())) };
-        if open.is_begun && sctp.abandon_message(stream) == Err(sctp::AbandonError::NotSupported) {
+        if channel.open_message.is_none() {
+            return Err(SendError::NoMessageOpen(Bytes::new()));
+        }
+        if !channel.give_up_open_message(sctp) {
             return Err(SendError::CannotAbandon);
         }
-        channel.open_message = None;
+        self.go_on_closing(id, stream, sctp);
         Ok(())
     }
 

@@ -199,6 +199,14 @@ impl DataChannels {
         }
     }
 
+    /// A stream on which something may have been owed is not being reset any more: what could not be sent can be.
+    fn retry_owed(&mut self, sctp: &mut sctp::Association) {
+        if !self.owed.is_empty() {
+            self.send_owed(sctp);
+            self.events.push_back(Event::Writable);
+        }
+    }
+
     pub(crate) fn send(
         &mut self,
         id: ChannelId,
@@ -243,14 +251,21 @@ impl DataChannels {
         match (channel.state, channel.stream, sctp) {
             (ChannelState::Open, Some(stream), Some(sctp)) => {
                 channel.state = ChannelState::Closing;
-                channel.give_up_open_message(sctp);
-                // RFC 8831 §6.7: "Closing of a data channel MUST be signaled by resetting the corresponding outgoing streams".
-                if sctp.reset_stream(stream).is_err() {
-                    self.finish(id);
+                if channel.give_up_open_message(sctp) {
+                    self.reset(id, stream, sctp);
                 }
             }
             (ChannelState::Closing | ChannelState::Closed, ..) => {}
             (ChannelState::Connecting | ChannelState::Open, ..) => self.finish(id),
+        }
+    }
+
+    /// Our direction of a channel that closes ends.
+    ///
+    /// RFC 8831 §6.7: "Closing of a data channel MUST be signaled by resetting the corresponding outgoing streams".
+    fn reset(&mut self, id: ChannelId, stream: u16, sctp: &mut sctp::Association) {
+        if sctp.reset_stream(stream).is_err() {
+            self.finish(id);
         }
     }
 
@@ -313,16 +328,20 @@ impl DataChannels {
                 for stream in streams {
                     self.handle_outgoing_reset(stream, sctp);
                 }
-                if !self.owed.is_empty() {
-                    self.send_owed(sctp);
-                    self.events.push_back(Event::Writable);
-                }
+                self.retry_owed(sctp);
             }
-            // The peer takes no such streams, or keeps its end of them open: either way they carry nothing more.
-            sctp::Event::StreamsRefused { streams } | sctp::Event::OutgoingStreamResetRefused { streams } => {
+            // The peer takes no such streams: they carry nothing more.
+            sctp::Event::StreamsRefused { streams } => {
                 for stream in streams {
                     self.finish_stream(stream);
                 }
+                self.retry_owed(sctp);
+            }
+            sctp::Event::OutgoingStreamResetRefused { streams } => {
+                for stream in streams {
+                    self.handle_refused_reset(stream);
+                }
+                self.retry_owed(sctp);
             }
             // RFC 8831 knows no restart: whoever began anew has forgotten every channel. The association itself is up.
             sctp::Event::Restarted => {
@@ -388,7 +407,9 @@ impl DataChannels {
     /// A peer that opens a stream again knows that both directions were reset, though we have not heard its answer yet.
     fn finish_if_used_again(&mut self, stream: u16) {
         let id = self.by_stream.get(&stream).copied();
-        let is_over = |channel: &Channel| channel.state == ChannelState::Closing && channel.is_incoming_reset;
+        let is_over = |channel: &Channel| {
+            channel.state == ChannelState::Closing && channel.is_incoming_reset && channel.open_message.is_none()
+        };
         if let Some(id) = id.filter(|id| self.channel(*id).is_some_and(is_over)) {
             self.finish(id);
         }
@@ -417,9 +438,8 @@ impl DataChannels {
             // RFC 8831 §6.7: "if one side decides to close the data channel, it resets the corresponding outgoing
             // stream. When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
             channel.state = ChannelState::Closing;
-            channel.give_up_open_message(sctp);
-            if sctp.reset_stream(stream).is_err() {
-                return self.finish(id);
+            if channel.give_up_open_message(sctp) {
+                self.reset(id, stream, sctp);
             }
         }
         self.finish_if_both_reset(id);
@@ -435,6 +455,16 @@ impl DataChannels {
             }
         }
         self.finish_if_both_reset(id);
+    }
+
+    /// The peer keeps its end of the stream open: the channel that closes carries nothing more. An open one is another, for which the stream
+    /// goes on.
+    fn handle_refused_reset(&mut self, stream: u16) {
+        let id = self.by_stream.get(&stream).copied();
+        let is_closing = |channel: &Channel| channel.state == ChannelState::Closing;
+        if let Some(id) = id.filter(|id| self.channel(*id).is_some_and(is_closing)) {
+            self.finish(id);
+        }
     }
 
     fn finish_if_both_reset(&mut self, id: ChannelId) {

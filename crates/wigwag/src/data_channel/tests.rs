@@ -38,6 +38,34 @@ fn two_with(config: &sctp::Config) -> Two {
     two
 }
 
+/// With a peer that knows nothing of what these types of chunks are for: its INIT, which its description tells, says so.
+fn two_without(kinds: &[u8]) -> Two {
+    let [mut ours, mut theirs] = [1, 2].map(|seed| sctp::Association::new(in_parts::in_parts(), Seed::for_test(seed)));
+    know_each_other(&mut ours, &mut theirs, kinds);
+    theirs.connect();
+    ours.connect();
+    let mut channels = DataChannels::new();
+    channels.set_dtls_role(true);
+    let mut two = Two { channels, ours, theirs, told: Vec::new(), heard: Vec::new(), now: wigwag_sim::origin() };
+    two.run();
+    assert!(two.channels.is_connected);
+    two
+}
+
+fn know_each_other(ours: &mut sctp::Association, theirs: &mut sctp::Association, kinds: &[u8]) {
+    const FORWARD_TSN: u8 = 192;
+    let mut init = theirs.init_chunk();
+    let extensions = init.windows(2).rposition(|kind| kind == [0x80, 0x08]).unwrap();
+    init[extensions + 4..].iter_mut().filter(|kind| kinds.contains(kind)).for_each(|kind| *kind = 0xbf);
+    if kinds.contains(&FORWARD_TSN) {
+        let supported = init.windows(4).rposition(|parameter| parameter == [0xc0, 0, 0, 4]).unwrap();
+        init[supported] = 0x80; // some parameter that is to be skipped
+        init[supported + 1] = 0xff;
+    }
+    theirs.set_peer_init(sctp::PeerInit::decode(&ours.init_chunk()).unwrap());
+    ours.set_peer_init(sctp::PeerInit::decode(&init).unwrap());
+}
+
 impl Two {
     fn run(&mut self) {
         for _ in 0..200 {
@@ -207,6 +235,45 @@ fn a_stream_that_comes_again_before_we_know_that_it_may_is_a_new_channel() {
     two.run();
     assert!(two.heard.iter().any(|event| matches!(event, sctp::Event::Message { ppid: ppid::STRING, .. })));
     assert!(two.heard.iter().any(|event| matches!(event, sctp::Event::Message { ppid: ppid::DCEP, .. })), "the ACK");
+}
+
+/// What is owed on a stream waits for its reset, and goes on when the peer refuses that, as what is owed behind it does.
+#[test]
+fn what_is_owed_leaves_though_the_peer_refuses_to_reset_the_stream() {
+    let [mut ours, mut theirs] =
+        [1, 2].map(|seed| sctp::Association::new(sctp::Config::default(), Seed::for_test(seed)));
+    let mut channels = DataChannels::new();
+    channels.set_dtls_role(true);
+    channels.handle_message(1, ppid::DCEP, open("first").into(), &mut ours);
+    let first = ChannelId(0);
+    channels.close(first, Some(&mut ours));
+    channels.handle_incoming_reset(1, &mut ours);
+    for stream in [1, 3] {
+        channels.handle_message(stream, ppid::DCEP, open("again").into(), &mut ours);
+    }
+    let [second, third] = [1, 3].map(|stream| channels.by_stream[&stream]);
+    assert_eq!(channels.owed.len(), 2);
+    // Only now it is known that the peer resets no streams.
+    know_each_other(&mut ours, &mut theirs, &[130]);
+    theirs.connect();
+    ours.connect();
+    let mut two = Two { channels, ours, theirs, told: Vec::new(), heard: Vec::new(), now: wigwag_sim::origin() };
+    two.run();
+    let acks = |of: u16| {
+        let is_ack = |event: &&sctp::Event| matches!(event, sctp::Event::Message { stream, ppid: ppid::DCEP, .. } if *stream == of);
+        two.heard.iter().filter(is_ack).count()
+    };
+    assert_eq!((acks(1), acks(3)), (2, 1), "{:?}", two.heard);
+    assert!(two.channels.owed.is_empty());
+    let closed: Vec<_> = two.told.iter().filter(|event| matches!(event, Event::Closed(_))).collect();
+    assert_eq!(closed, [&Event::Closed(first)]);
+    assert!(two.told.contains(&Event::Writable), "{:?}", two.told);
+    for id in [second, third] {
+        two.channels.send(id, "hello".into(), false, Some(&mut two.ours)).unwrap();
+    }
+    two.run();
+    let is_hello = |event: &&sctp::Event| matches!(event, sctp::Event::Message { ppid: ppid::STRING, .. });
+    assert_eq!(two.heard.iter().filter(is_hello).count(), 2);
 }
 
 /// The peer's association begins anew: it knows no channel, and new ones can be opened by both.

@@ -56,7 +56,9 @@ impl PeerConnection {
     /// As [`send`](Self::send), where `Full` gives the part back, and with `TooLarge` and `NotUtf8` the message stays open without it;
     /// [`SendError::Abandoned`] once, if the channel's reliability gave the message up; [`SendError::NoMessageOpen`].
     pub fn append_part(&mut self, id: ChannelId, part: Bytes) -> Result<(), SendError> {
-        self.channels.append_part(id, part, self.transport.secured.sctp.as_mut())
+        let result = self.channels.append_part(id, part, self.transport.secured.sctp.as_mut());
+        self.may_tell |= result.is_err();
+        result
     }
 
     /// Ends the channel's open message, also one without any parts, which is an empty message.
@@ -64,13 +66,16 @@ impl PeerConnection {
     /// # Errors
     /// As [`append_part`](Self::append_part); `Full` only if the message is empty, and `NotUtf8` if a string ends within a character.
     pub fn finish_message(&mut self, id: ChannelId) -> Result<(), SendError> {
-        self.channels.finish_message(id, self.transport.secured.sctp.as_mut())
+        let result = self.channels.finish_message(id, self.transport.secured.sctp.as_mut());
+        self.may_tell = true;
+        result
     }
 
     /// Gives the channel's open message up: the peer never sees it, or is told that it ends in the middle. So does closing the channel.
     ///
     /// # Errors
-    /// [`SendError::NoMessageOpen`], or [`SendError::CannotAbandon`] if the peer would wait for its end for ever.
+    /// [`SendError::NoMessageOpen`], or [`SendError::CannotAbandon`] if the peer would wait for its end for ever (it does not know RFC 3758,
+    /// which all that RFC 8831 is about do): then the message stays open, and has to be finished.
     pub fn abandon_message(&mut self, id: ChannelId) -> Result<(), SendError> {
         let result = self.channels.abandon_message(id, self.transport.secured.sctp.as_mut());
         self.may_tell = true;
@@ -92,6 +97,10 @@ impl PeerConnection {
 
     /// W3C `close` of a data channel: what is buffered is sent, then the peer closes too, then
     /// [`Event::ChannelClosed`](crate::Event::ChannelClosed) comes.
+    ///
+    /// An open message is given up. If it cannot be ([`abandon_message`](Self::abandon_message)), it stays open, whoever closes the
+    /// channel: the peer would take what has come of it for a whole message. Its parts are still taken, and the channel closes when it is
+    /// finished.
     pub fn close_data_channel(&mut self, id: ChannelId) {
         self.channels.close(id, self.transport.secured.sctp.as_mut());
         self.may_tell = true;

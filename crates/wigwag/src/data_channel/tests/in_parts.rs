@@ -69,7 +69,7 @@ fn a_channel_has_one_open_message_and_says_what_is_wrong_with_it() {
     assert_eq!(heard_on(&two, 0), [(ppid::STRING, "\u{f8}".as_bytes().to_vec())]);
 }
 
-fn in_parts() -> sctp::Config {
+pub(super) fn in_parts() -> sctp::Config {
     let mut config = sctp::Config::default();
     config.partial_delivery_from = Some(1000);
     config
@@ -98,6 +98,70 @@ fn a_channel_that_closes_gives_its_open_message_up_whoever_closes_it() {
         let told = two.heard.iter().filter(|event| matches!(event, sctp::Event::MessageIncomplete { stream: 0 }));
         assert_eq!(told.count(), 1);
         assert_eq!(two.has_reset(0), who < 2);
+    }
+}
+
+/// RFC 3758 is optional: such a peer takes every message that ends for a whole one. So it ends with its last part, and the channel after it.
+#[test]
+fn a_channel_closes_behind_its_open_message_if_the_peer_understands_no_giving_up() {
+    const FORWARD_TSN: u8 = 192;
+    const I_FORWARD_TSN: u8 = 194;
+    for (is_ours, is_sent) in [(true, true), (false, true), (true, false), (false, false)] {
+        let mut two = two_without(&[FORWARD_TSN, I_FORWARD_TSN]);
+        let init = DataChannelInit::default().negotiated(0);
+        let id = two.channels.create("ours", &init, Some(&mut two.ours)).unwrap();
+        two.run();
+        two.channels.begin_message(id, true, Some(&mut two.ours)).unwrap();
+        two.channels.append_part(id, vec![7; if is_sent { 5000 } else { 1 }].into(), Some(&mut two.ours)).unwrap();
+        two.run();
+        if is_sent {
+            let refused = two.channels.abandon_message(id, Some(&mut two.ours));
+            assert_eq!(refused, Err(SendError::CannotAbandon));
+        }
+        if is_ours {
+            two.channels.close(id, Some(&mut two.ours));
+        } else {
+            two.theirs.reset_stream(0).unwrap();
+        }
+        two.run();
+        assert_eq!(
+            two.channels.channel(id).map(|channel| channel.state),
+            (is_ours || is_sent).then_some(ChannelState::Closing)
+        );
+        assert_eq!(two.has_reset(0), !is_sent, "there is nothing to wait for");
+        let refused = two.channels.begin_message(id, true, Some(&mut two.ours));
+        let again = two.channels.send(id, Bytes::from_static(b"another"), true, Some(&mut two.ours));
+        let part = Bytes::from(vec![8; 3000]);
+        let given = two.channels.append_part(id, part.clone(), Some(&mut two.ours));
+        if is_sent {
+            assert_eq!(refused, Err(SendError::NotOpen(ChannelState::Closing)));
+            assert_eq!(again, Err(SendError::NotOpen(ChannelState::Closing)));
+            assert_eq!(given, Ok(()));
+            two.run();
+            assert!(!two.has_reset(0) && !two.told.contains(&Event::Closed(id)));
+            let refused = two.channels.abandon_message(id, Some(&mut two.ours));
+            assert_eq!(refused, Err(SendError::CannotAbandon));
+            two.channels.finish_message(id, Some(&mut two.ours)).unwrap();
+        } else {
+            assert!(given.is_err());
+        }
+        two.run();
+        if is_ours {
+            two.theirs.reset_stream(0).unwrap();
+            two.run();
+        }
+        assert!(two.has_reset(0) && two.told.contains(&Event::Closed(id)), "{:?}", two.told);
+        let mut came = Vec::new();
+        for event in &two.heard {
+            match event {
+                sctp::Event::MessagePart { data, .. } | sctp::Event::Message { data, .. } => {
+                    came.extend_from_slice(data);
+                }
+                _ => {}
+            }
+        }
+        let whole = [vec![7; 5000], vec![8; 3000]].concat();
+        assert_eq!(came, if is_sent { whole } else { Vec::new() });
     }
 }
 
