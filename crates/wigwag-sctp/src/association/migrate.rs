@@ -90,7 +90,8 @@ impl Association {
 
     /// Goes on with an association that was exported, as if no time had passed since. `config` is as it was there (but for limits and times,
     /// which count from now on; a controller of congestion is made anew and told how far the last one had come), `seed` is another
-    /// one. The bytes may be anybody's.
+    /// one. What is in flight is not cut anew, so packets must be allowed to be as long as they were there
+    /// ([`Config::mtu`](field@Config::mtu), [`set_mtu`](Self::set_mtu)). The bytes may be anybody's.
     ///
     /// # Errors
     /// The bytes are no exported association, or not with this configuration: see [`ResumeError`].
@@ -114,6 +115,11 @@ impl Association {
         let agreed = association.block.as_ref().map(|block| block.extensions).unwrap_or_default();
         if agreed != agreed.and(Extensions::ours(&config)) {
             return Err(ResumeError::OtherConfig("extensions"));
+        }
+        // It would be owed for ever.
+        let packet_len_max = association.block.as_ref().map_or(0, |block| block.transmission.packet_len_max());
+        if packet_len_max > association.config.path_mtu_max() {
+            return Err(ResumeError::OtherConfig("mtu"));
         }
         association.invariants();
         Ok(association)

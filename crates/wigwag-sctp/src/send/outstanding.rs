@@ -11,8 +11,6 @@ use std::time::Instant;
 /// Chunks after which an association is one that carries data, and how many find room then: who says little needs none.
 const PREPARED_AFTER: u32 = 32;
 const CHUNKS_EXPECTED: usize = 64;
-/// What a packet can carry at most.
-const PAYLOAD_MAX: usize = 65_000;
 
 /// When to give up (RFC 3758 §3.5, RFC 7496).
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,7 +83,7 @@ state!(struct Chunk {
     to_next: |_| 0,
 } if |chunk, _| {
     let is_left_out = chunk.state == ChunkState::Abandoned;
-    chunk.flags < 16 && chunk.len() <= PAYLOAD_MAX && (chunk.len() > 0 || is_left_out)
+    chunk.flags < 16 && (chunk.len() > 0 || is_left_out)
 });
 
 impl Chunk {
@@ -239,6 +237,11 @@ impl Outstanding {
     pub(crate) fn may_follow(&self, previous: Tsn, stream: u16) -> bool {
         let is_open = |chunk: &Chunk| chunk.to_next == 0 && !chunk.is(ENDING) && chunk.stream == stream;
         previous < self.next_tsn() && self.get(previous).is_none_or(is_open)
+    }
+
+    /// What the longest chunk takes of a packet, padding apart.
+    pub(crate) fn size_max(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.size(self.format)).max().unwrap_or(0)
     }
 
     pub(crate) const fn new(initial: Tsn, format: Format) -> Self {

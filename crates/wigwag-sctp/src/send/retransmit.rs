@@ -14,6 +14,7 @@ use crate::packet::HEADER_LEN;
 use crate::parameter::Extensions;
 use crate::serial::Tsn;
 use crate::stats::Stats;
+use crate::wire::padding;
 use std::collections::VecDeque;
 use std::time::Instant;
 use wigwag_sansio::{Timer, earliest};
@@ -149,6 +150,12 @@ impl Transmission {
     /// Whether a message of this stream, whose last fragment is this one, may go on.
     pub(crate) fn may_go_on(&self, last: Tsn, stream: u16) -> bool {
         last.distance_to(self.outstanding.next_tsn()) <= u32::MAX.into() && self.outstanding.may_follow(last, stream)
+    }
+
+    /// How long a packet is that has room for any of the chunks in flight, which are not cut anew.
+    pub(crate) fn packet_len_max(&self) -> usize {
+        let size = self.outstanding.size_max();
+        HEADER_LEN + size + padding(size)
     }
 
     pub(crate) fn new(config: &Config, initial: Tsn, peer_window: u32, extensions: Extensions) -> Self {

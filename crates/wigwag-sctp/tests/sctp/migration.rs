@@ -444,6 +444,46 @@ fn a_configuration_that_cannot_go_on_is_told() {
     assert_eq!(resume(|config| config.rto_max = Duration::from_millis(1)), Ok(()), "limits and times are new");
     assert_eq!(resume(|config| config.congestion_control = CongestionControl::Bbr), Ok(()));
     assert_eq!(resume(|config| config.mtu = 1300), Ok(()));
+    assert_eq!(
+        resume(|config| config.mtu = 1156),
+        Err(ResumeError::OtherConfig("mtu")),
+        "what is in flight would not fit"
+    );
+    assert_eq!(resume(|config| (config.mtu, config.mtu_max) = (1156, 1160)), Ok(()), "there is room for it");
+}
+
+/// What fits no packet would be owed for ever.
+#[test]
+fn a_chunk_in_flight_that_fits_no_packet_is_refused() {
+    for interleaving in [false, true] {
+        let mut mode = config(|config| config.interleaving = interleaving);
+        let (state, now) = busy(&mode);
+        mode.mtu_max = 1400;
+        let header_len = if interleaving { 20 } else { 16 };
+        let full = 1160 - 12 - header_len;
+        let at = state.windows(4).position(|len| len == (full as u32).to_be_bytes()).unwrap();
+        for len in [1, full, 1400 - 12 - header_len, 1400 - 12 - header_len + 1, 2000, 65_000, 65_001] {
+            let chunk = [&(len as u32).to_be_bytes()[..], &vec![7; len]].concat();
+            let bytes = [&state[..at], &chunk, &state[at + 4 + full..]].concat();
+            let resumed = Association::resume(mode.clone(), Seed::for_test(1), &bytes, now);
+            if len > 1400 - 12 - header_len {
+                assert_eq!(resumed.map(drop), Err(ResumeError::OtherConfig("mtu")), "{len}");
+                continue;
+            }
+            let mut association = resumed.unwrap();
+            let (mut now, mut out) = (now, Vec::new());
+            for _ in 0..10 {
+                association.handle_timeout(now);
+                while association.poll_packet(now, 1400, &mut out) {
+                    assert!(out.len() <= 1400);
+                    out.clear();
+                }
+                while association.poll_event().is_some() {}
+                assert!(association.poll_timeout(now).unwrap() > now, "{len} bytes are owed for ever");
+                now += Duration::from_secs(1);
+            }
+        }
+    }
 }
 
 #[test]
