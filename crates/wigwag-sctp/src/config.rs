@@ -6,6 +6,10 @@ use std::time::Duration;
 /// No packet is shorter: whatever is not data must go into one.
 pub(crate) const MTU_MIN: usize = 512;
 const MTU_MAX: usize = 65_532;
+/// What browsers take.
+const MESSAGE_LEN_MAX: usize = 262_144;
+/// No window holds four longer messages.
+const WHOLE_MESSAGE_MAX: usize = 1 << 30;
 // RFC 9260 §6.2: "An implementation MUST NOT allow the maximum delay (protocol parameter 'SACK.Delay') to be configured
 // to be more than 500 ms."
 const SACK_DELAY_MAX: Duration = Duration::from_millis(500);
@@ -49,7 +53,9 @@ pub struct Config {
     pub send_buffer_max: usize,
     /// The longest message that the peer takes, in bytes (`a=max-message-size` of the remote description). 262,144.
     pub message_len_max_send: usize,
-    /// The longest message taken, in bytes; a longer one ends the association. 262,144.
+    /// The longest message taken, in bytes; a longer one ends the association. 262,144. More than 1 GiB needs
+    /// `partial_delivery_from`: without it, it is a quarter of `receive_window` or `receive_window_max`, whichever is more, and at least the
+    /// default.
     pub message_len_max_receive: usize,
     /// From so many bytes on, of which none is missing, an incomplete message is handed out in parts of at least that length
     /// ([`Event::MessagePart`](crate::Event::MessagePart)), and in shorter ones while half of the window is in use (RFC 9260 §6.9). A message may
@@ -100,6 +106,10 @@ impl Config {
     /// What is out of its bounds is brought into them.
     pub(crate) fn bounded(mut self) -> Self {
         self.mtu = bounded_mtu(self.mtu);
+        if self.partial_delivery_from.is_none() && self.message_len_max_receive > WHOLE_MESSAGE_MAX {
+            let quarter = self.receive_window.max(self.receive_window_max) as usize / 4;
+            self.message_len_max_receive = quarter.max(MESSAGE_LEN_MAX);
+        }
         self.streams_max = self.streams_max.max(1);
         self.outbound_streams_max = self.outbound_streams_max.map(|streams| streams.max(1));
         self.shutdown_guard = self.shutdown_guard.max(TIMEOUT_MIN);
@@ -144,8 +154,8 @@ impl Default for Config {
             receive_window_max: 32 * 1024 * 1024,
             send_buffer: 16 * 1024 * 1024,
             send_buffer_max: 64 * 1024 * 1024,
-            message_len_max_send: 262_144,
-            message_len_max_receive: 262_144,
+            message_len_max_send: MESSAGE_LEN_MAX,
+            message_len_max_receive: MESSAGE_LEN_MAX,
             partial_delivery_from: None,
             rto_initial: Duration::from_millis(500),
             rto_min: Duration::from_millis(220),

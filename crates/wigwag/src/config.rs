@@ -13,6 +13,8 @@ use wigwag_sctp::CongestionControl;
 
 const MTU_MIN: usize = 576;
 const MTU_MAX: usize = 65_507;
+/// SCTP has no window for four longer messages (RFC 9260 §3.3.2: 32 bits).
+const WHOLE_MESSAGE_MAX: u64 = 1 << 30;
 
 /// How a [`PeerConnection`](crate::PeerConnection) behaves.
 ///
@@ -107,12 +109,32 @@ impl Config {
             (!self.dtls_versions.is_empty(), "dtls_versions", "write the older version first"),
             (self.receive_buffer > 0, "receive_buffer", "choose more than 0 bytes"),
             (self.send_buffer > 0, "send_buffer", "choose more than 0 bytes"),
+            (
+                self.can_hold_messages(),
+                "negotiation.max_message_size",
+                "any (0), or more than 1 GiB, only with partial_delivery_from",
+            ),
         ] {
             if !is_right {
                 return Err(EndpointError::InvalidConfig { field, problem });
             }
         }
         Ok(())
+    }
+
+    /// Messages that are told whole must be held as a whole, and four of them at once.
+    const fn can_hold_messages(&self) -> bool {
+        let size = self.negotiation.max_message_size;
+        self.partial_delivery_from.is_some() || 0 < size && size <= WHOLE_MESSAGE_MAX
+    }
+
+    /// What is told of the longest message that we take: messages that nobody limits have the limit of what is held.
+    pub(crate) fn max_message_size(&self) -> u64 {
+        if self.can_hold_messages() {
+            self.negotiation.max_message_size
+        } else {
+            (self.receive_buffer as u64 / 4).clamp(jsep::Config::default().max_message_size, WHOLE_MESSAGE_MAX)
+        }
     }
 
     pub(crate) fn mtu(&self) -> usize {

@@ -5,7 +5,7 @@ use crate::hostile::{chunk, data, packet, still_works, tag_for};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
-use wigwag_sctp::{Association, Config, Reliability, SendOptions, State};
+use wigwag_sctp::{Association, CloseReason, Config, Event, Reliability, SendOptions, State};
 use wigwag_sim::{A, World, Z};
 
 /// Everything owed, in packets of at most `limit` bytes.
@@ -390,4 +390,33 @@ fn what_came_early_does_not_take_the_room_of_what_it_waits_for() {
     }
     world.run();
     assert_eq!(world[Z].received().len(), 312);
+}
+
+/// Four of them would be four gigabytes, which nobody has said that there are.
+#[test]
+fn messages_of_any_length_do_not_make_a_window_of_any_length_unless_they_come_in_parts() {
+    for (len, window_max, in_parts, expected) in [
+        (usize::MAX, 32 << 20, None, 32 << 20),
+        ((1 << 30) + 1, 6 << 20, None, 6 << 20),
+        (usize::MAX, 0, None, 5 << 20),
+        (1 << 30, 0, None, u32::MAX),
+        (10 << 20, 0, None, 40 << 20),
+        (usize::MAX, 32 << 20, Some(65_536), 5 << 20),
+    ] {
+        let mode = config(|config| {
+            (config.message_len_max_receive, config.receive_window_max) = (len, window_max);
+            config.partial_delivery_from = in_parts;
+        });
+        let association = Association::new(mode, Seed::for_test(1));
+        assert_eq!(association.stats().receive_window_max, expected, "{len}");
+    }
+    let any = config(|config| (config.message_len_max_receive, config.receive_window_max) = (usize::MAX, 0));
+    let mut world = connected_with(1, config(|config| config.message_len_max_send = usize::MAX), any);
+    let max = (5 << 20) / 4;
+    world[A].send(0, &vec![7; max]);
+    world.run();
+    assert_eq!(world[Z].received().len(), 1);
+    world[A].send(0, &vec![7; max + 1]);
+    world.run();
+    assert!(matches!(world[Z].notices()[..], [Event::Closed(CloseReason::ProtocolViolation(_))]));
 }

@@ -47,8 +47,10 @@ pub struct Config {
     /// Our role when we answer an offer that leaves the choice; without it, the client's, which saves a round trip
     /// (RFC 5763 §5). When we offer, the peer chooses.
     pub dtls_role: Option<DtlsRole>,
-    /// The largest data channel message that we take, in bytes (RFC 8841 §6); 0: any, which only
-    /// [`partial_delivery_from`](field@crate::Config::partial_delivery_from) makes bearable.
+    /// The largest data channel message that we take, in bytes (RFC 8841 §6), for which memory is held
+    /// ([`receive_buffer`](field@crate::Config::receive_buffer)); 0: any. That, and more than 1 GiB, needs
+    /// [`partial_delivery_from`](field@crate::Config::partial_delivery_from): without it an endpoint refuses the configuration, and a connection by
+    /// itself takes, and tells, a quarter of `receive_buffer`, but no less than the default, 262,144.
     pub max_message_size: u64,
     /// Our SCTP port (RFC 8841 §5).
     pub sctp_port: u16,

@@ -82,6 +82,7 @@ enum End {
 impl PeerConnection {
     /// A connection that nobody has negotiated yet.
     pub fn new(mut config: Config, seed: Seed) -> Self {
+        config.negotiation.max_message_size = config.max_message_size();
         let certificate =
             config.certificate.clone().unwrap_or_else(|| Arc::new(mapping::new_certificate(&config, &seed)));
         let cname = mapping::cname(&seed);

@@ -4,7 +4,8 @@ use crate::common::{Peer, config, connection, negotiate, pair_with};
 use bytes::Bytes;
 use std::time::Duration;
 use wigwag::{
-    AddressError, Credentials, DataChannelInit, Endpoint, EndpointConfig, EndpointError, Seed, SendError, Version,
+    AddressError, Credentials, DataChannelInit, Endpoint, EndpointConfig, EndpointError, PeerConnection, Seed,
+    SendError, Version,
 };
 use wigwag_sim::{A, World, Z};
 
@@ -54,10 +55,38 @@ fn a_configuration_with_which_nothing_works_is_refused_by_the_name_of_its_field(
     assert_eq!(refused(&|config| config.dtls_versions = Version::Dtls13..=Version::Dtls12), "dtls_versions");
     assert_eq!(refused(&|config| config.receive_buffer = 0), "receive_buffer");
     assert_eq!(refused(&|config| config.send_buffer = 0), "send_buffer");
+    for size in [0, (1 << 30) + 1, u64::MAX] {
+        assert_eq!(refused(&|config| config.negotiation.max_message_size = size), "negotiation.max_message_size");
+    }
+    for size in [0, (1 << 30) + 1, u64::MAX] {
+        let mut config = config();
+        (config.negotiation.max_message_size, config.partial_delivery_from) = (size, Some(65_536));
+        assert!(endpoint.create(config).is_ok());
+    }
     for mtu in [576, 65_507] {
         let mut config = config();
         config.mtu = mtu;
         assert!(endpoint.create(config).is_ok());
+    }
+}
+
+/// Whoever makes a connection without an endpoint is not asked: what would be held of messages without a limit has the one of what is held.
+#[test]
+fn a_connection_that_would_hold_any_message_says_how_long_they_may_be() {
+    for (size, buffer, in_parts, expected) in [
+        (0, 8 << 20, None, 2 << 20),
+        (u64::MAX, 4 << 20, None, 1 << 20),
+        (0, 1000, None, 262_144),
+        (0, 8 << 20, Some(65_536), 0),
+        (1 << 20, 1000, None, 1 << 20),
+    ] {
+        let mut config = config();
+        config.negotiation.max_message_size = size;
+        (config.receive_buffer, config.partial_delivery_from) = (buffer, in_parts);
+        let mut connection = PeerConnection::new(config, Seed::for_test(1));
+        connection.create_data_channel("c", DataChannelInit::default()).unwrap();
+        let offer = connection.create_offer().unwrap().sdp;
+        assert!(offer.contains(&format!("a=max-message-size:{expected}\r\n")), "{offer}");
     }
 }
 
