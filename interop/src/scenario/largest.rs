@@ -42,7 +42,7 @@ pub(super) fn at_once(stage: &mut Stage<'_>) -> Result<String> {
     let mut call = Call::new(stage.browser, stage.page, stage.role, |_| {})?;
     call.open_by_offerer("first")?;
     call.connect()?;
-    let labels: Vec<_> = (0..10).map(|n| format!("echo {n}")).collect();
+    let labels: Vec<_> = (0..16).map(|n| format!("echo {n}")).collect();
     for label in &labels {
         call.open_in_browser(label, &serde_json::json!({}))?;
     }
@@ -50,5 +50,5 @@ pub(super) fn at_once(stage: &mut Stage<'_>) -> Result<String> {
     call.browser.evaluate(&format!("peer.openedEach({labels})"))?;
     call.browser
         .evaluate(&format!("Promise.all({labels}.map((label, n) => peer.roundTrip(label, {LEN}, false, n)))"))?;
-    Ok(format!("10 x {LEN} bytes"))
+    Ok(format!("16 x {LEN} bytes"))
 }

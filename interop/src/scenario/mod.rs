@@ -57,7 +57,7 @@ const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> 
 pub(crate) const ALL: &[Scenario] = &[
     Scenario { is_smoke: true, ..data("messages of 0, 1, 1,200 and 65,536 bytes", sizes::run) },
     data("the largest message, and one byte more", largest::run),
-    data("ten messages of 262,144 bytes at once", largest::at_once),
+    data("sixteen messages of 262,144 bytes at once", largest::at_once),
     data("unordered and unreliable", unreliable::run),
     data("every mode, opened by either side, with the largest message", modes::run),
     data("every mode through a loss of 20 %", lossy::run),
