@@ -6,6 +6,7 @@
 use crate::common::{chunks, config, plain};
 use crate::hostile::{chunk, packet};
 use crate::interleaving::i_data;
+use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Rng, Seed};
@@ -286,4 +287,33 @@ fn a_peer_that_gives_messages_up_in_time_goes_on() {
     assert_eq!((turns.window, turns.abort), (0, None));
     turns.run_for(Duration::from_secs(5));
     assert_eq!(turns.told.last(), Some(&Event::Closed(CloseReason::OutOfResource)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    /// What the window holds when it is whole arrives. Of more, all arrives or the association ends: nobody waits for ever.
+    #[test]
+    fn whatever_is_begun_at_once_arrives_or_ends_the_association(
+        lens in prop::collection::vec(1..30_000usize, 1..100), messages in 4..40u32, loss_percent in 0..20u32, in_parts in prop::option::of(1..30_000usize),
+        full in prop::option::of(4..400usize),
+    ) {
+        let mut room = room_for(messages, 30_000);
+        room.partial_delivery_from = in_parts;
+        let limit = room.receive_window_max as usize;
+        let lens = full.filter(|count| *count >= messages as usize).map_or(lens, |count| vec![limit / count; count]);
+        let mut turns = Turns::new(room, loss_percent);
+        turns.give(&lens);
+        turns.run();
+        let mut come = 0;
+        for event in &turns.told {
+            match event {
+                Event::Message { data, .. } | Event::MessagePart { data, .. } => come += data.len(),
+                _ => {}
+            }
+        }
+        let sum = lens.iter().sum::<usize>();
+        let is_ended = turns.told.last() == Some(&Event::Closed(CloseReason::OutOfResource));
+        prop_assert!(come == sum && !is_ended || is_ended && sum > limit && in_parts.is_none(), "{come} of {sum} within {limit}");
+    }
 }
