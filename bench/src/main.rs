@@ -27,7 +27,8 @@ struct Row<'a> {
     peer: Box<dyn FnMut() + 'a>,
 }
 
-/// Measures the parts that are named, or all; with `--only=TEXT` the rows whose work and peer are called so.
+/// Measures the parts that are named, or all; with `--only=TEXT` the rows whose work and peer are called so. With `--ours=N` or
+/// `--peer=N` nothing is measured: that side's work is done so often, for profilers.
 fn main() {
     let (options, parts): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|named| named == part);
@@ -47,8 +48,17 @@ fn main() {
     if is_wanted("srtp") {
         rows.extend(srtp::rows());
     }
-    if let Some(text) = options.iter().find_map(|option| option.strip_prefix("--only=")) {
+    let value_of = |name: &str| options.iter().find_map(|option| option.strip_prefix(name));
+    if let Some(text) = value_of("--only=") {
         rows.retain(|row| format!("{} {}", row.work, row.peer_name).contains(text));
+    }
+    if options.iter().any(|option| option.starts_with("--ours=") || option.starts_with("--peer=")) {
+        let calls = |name: &str| value_of(name).map_or(0, |calls| calls.parse().expect("a number of calls"));
+        for mut row in rows {
+            (0..calls("--ours=")).for_each(|_| (row.ours)());
+            (0..calls("--peer=")).for_each(|_| (row.peer)());
+        }
+        return;
     }
     let measured: Vec<_> = rows.into_iter().map(report).collect();
     if options.iter().any(|option| option == "--json") {
