@@ -4,16 +4,21 @@
 //! of P-256 and P-384: those that it is given it multiplies twice.
 
 use super::aead::{Algorithm, NONCE_LEN, TAG_LEN};
+use super::hash;
 use super::kx::{CIPHERTEXT_LEN, Curve, ENCAPSULATION_KEY_LEN, SharedSecret};
 use super::signature::{PrivateKey, SignatureScheme, Signed, VerifyingKey};
 use crate::HashAlgorithm;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, UnparsedPublicKey, X25519};
 use aws_lc_rs::digest::{Digest, SHA256, SHA384, SHA512};
+use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, RsaEncoding, VerificationAlgorithm};
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, EcdsaVerificationAlgorithm, Ed25519KeyPair, ParsedPublicKey, RsaEncoding,
+    UnparsedPublicKey as VerifyingBytes, VerificationAlgorithm,
+};
 use rsa::pkcs1::EncodeRsaPublicKey;
 use std::sync::Arc;
 use wigwag_sansio::Rng;
@@ -149,10 +154,7 @@ impl KeyPair {
         let message = signed.message;
         match self {
             Self::Ecdsa(pair, theirs) if *theirs == scheme => {
-                let signature = match digest(scheme, signed) {
-                    Some(digest) => pair.sign_digest(&digest),
-                    None => pair.sign(&SystemRandom::new(), message),
-                };
+                let signature = pair.sign_digest(&digest(scheme.ecdsa_hash()?, signed)?);
                 signature.ok().map(|signature| signature.as_ref().to_vec())
             }
             Self::Ed25519(pair) if scheme == SignatureScheme::Ed25519 => {
@@ -183,42 +185,86 @@ fn encoding(scheme: SignatureScheme) -> Option<&'static dyn RsaEncoding> {
     })
 }
 
-/// The hash that ECDSA signs, where there is one.
-fn digest(scheme: SignatureScheme, signed: Signed<'_>) -> Option<Digest> {
-    let algorithm = scheme.ecdsa_hash()?;
+/// What ECDSA signs. Hashed by ourselves, for AWS-LC takes a hash with less ado than a message.
+fn digest(algorithm: HashAlgorithm, signed: Signed<'_>) -> Option<Digest> {
     let digest_algorithm = match algorithm {
         HashAlgorithm::Sha256 => &SHA256,
         HashAlgorithm::Sha384 => &SHA384,
         HashAlgorithm::Sha512 => &SHA512,
     };
-    Digest::import_less_safe(signed.hash(algorithm)?, digest_algorithm).ok()
+    let digest = match signed.hash(algorithm) {
+        Some(hash) => Digest::import_less_safe(hash, digest_algorithm),
+        None => Digest::import_less_safe(&hash::hash(algorithm, signed.message), digest_algorithm),
+    };
+    digest.ok()
 }
+
+/// A public key of ECDSA: a point of its curve.
+#[derive(Clone, Debug)]
+pub(crate) struct EcdsaKey {
+    /// For the hash that is as long as the curve's.
+    key: ParsedPublicKey,
+    /// Its own hash, and the other one, which 1.2 has with it too.
+    hashes: [(HashAlgorithm, &'static EcdsaVerificationAlgorithm); 2],
+}
+
+pub(crate) type P256Key = EcdsaKey;
+pub(crate) type P384Key = EcdsaKey;
+
+pub(super) fn p256_key(point: &[u8]) -> Option<P256Key> {
+    let own = (HashAlgorithm::Sha256, &signature::ECDSA_P256_SHA256_ASN1);
+    EcdsaKey::new(point, [own, (HashAlgorithm::Sha384, &signature::ECDSA_P256_SHA384_ASN1)])
+}
+
+pub(super) fn p384_key(point: &[u8]) -> Option<P384Key> {
+    let own = (HashAlgorithm::Sha384, &signature::ECDSA_P384_SHA384_ASN1);
+    EcdsaKey::new(point, [own, (HashAlgorithm::Sha256, &signature::ECDSA_P384_SHA256_ASN1)])
+}
+
+impl EcdsaKey {
+    fn new(point: &[u8], hashes: [(HashAlgorithm, &'static EcdsaVerificationAlgorithm); 2]) -> Option<Self> {
+        // It would take a whole SubjectPublicKeyInfo too.
+        let is_point = matches!(point.first(), Some(2..=4));
+        let [(_, algorithm), _] = hashes;
+        let key = is_point.then(|| ParsedPublicKey::new(algorithm, point).ok()).flatten()?;
+        Some(Self { key, hashes })
+    }
+
+    fn verify(&self, algorithm: HashAlgorithm, signed: Signed<'_>, signature: &[u8]) -> bool {
+        let [(own, _), (other, with_other)] = self.hashes;
+        let Some(digest) = digest(algorithm, signed) else { return false };
+        if algorithm == own {
+            return self.key.verify_digest_sig(&digest, signature).is_ok();
+        }
+        algorithm == other && VerifyingBytes::new(with_other, &self.key).verify_digest(&digest, signature).is_ok()
+    }
+}
+
+impl PartialEq for EcdsaKey {
+    fn eq(&self, other: &Self) -> bool {
+        // However the points were written.
+        match (self.key.as_der(), other.key.as_der()) {
+            (Ok(key), Ok(other)) => key.as_ref() == other.as_ref(),
+            (Err(_), _) | (_, Err(_)) => false,
+        }
+    }
+}
+
+impl Eq for EcdsaKey {}
 
 /// Whether the key's owner has signed it so.
 pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, signed: Signed<'_>, signature: &[u8]) -> bool {
     let is_signed = |algorithm: &'static dyn VerificationAlgorithm, key: &[u8]| {
-        let key = signature::UnparsedPublicKey::new(algorithm, key);
-        let is_verified = match digest(scheme, signed) {
-            Some(digest) => key.verify_digest(&digest, signature),
-            None => key.verify(signed.message, signature),
-        };
-        is_verified.is_ok()
+        VerifyingBytes::new(algorithm, key).verify(signed.message, signature).is_ok()
     };
-    match (key, scheme) {
-        (VerifyingKey::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
-            is_signed(&signature::ECDSA_P256_SHA256_ASN1, key.to_sec1_point(false).as_bytes())
+    match key {
+        VerifyingKey::P256(key) | VerifyingKey::P384(key) => {
+            scheme.ecdsa_hash().is_some_and(|algorithm| key.verify(algorithm, signed, signature))
         }
-        (VerifyingKey::P256(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
-            is_signed(&signature::ECDSA_P256_SHA384_ASN1, key.to_sec1_point(false).as_bytes())
+        VerifyingKey::Ed25519(key) => {
+            scheme == SignatureScheme::Ed25519 && is_signed(&signature::ED25519, key.as_bytes())
         }
-        (VerifyingKey::P384(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
-            is_signed(&signature::ECDSA_P384_SHA256_ASN1, key.to_sec1_point(false).as_bytes())
-        }
-        (VerifyingKey::P384(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
-            is_signed(&signature::ECDSA_P384_SHA384_ASN1, key.to_sec1_point(false).as_bytes())
-        }
-        (VerifyingKey::Ed25519(key), SignatureScheme::Ed25519) => is_signed(&signature::ED25519, key.as_bytes()),
-        (VerifyingKey::Rsa(key), _) => {
+        VerifyingKey::Rsa(key) => {
             let algorithm: &'static dyn VerificationAlgorithm = match scheme {
                 SignatureScheme::RsaPssRsaeSha256 => &signature::RSA_PSS_2048_8192_SHA256,
                 SignatureScheme::RsaPssRsaeSha384 => &signature::RSA_PSS_2048_8192_SHA384,
@@ -232,6 +278,5 @@ pub(super) fn verify(key: &VerifyingKey, scheme: SignatureScheme, signed: Signed
             };
             key.to_pkcs1_der().is_ok_and(|key| is_signed(algorithm, key.as_bytes()))
         }
-        (VerifyingKey::P256(_) | VerifyingKey::P384(_) | VerifyingKey::Ed25519(_), _) => false,
     }
 }

@@ -187,6 +187,18 @@ impl KeyPair {
     }
 }
 
+/// Public keys of ECDSA.
+pub(crate) type P256Key = p256::ecdsa::VerifyingKey;
+pub(crate) type P384Key = p384::ecdsa::VerifyingKey;
+
+pub(super) fn p256_key(point: &[u8]) -> Option<P256Key> {
+    P256Key::from_sec1_bytes(point).ok()
+}
+
+pub(super) fn p384_key(point: &[u8]) -> Option<P384Key> {
+    P384Key::from_sec1_bytes(point).ok()
+}
+
 /// What ECDSA signs; `None` for what is not of ECDSA.
 fn ecdsa_hash<'a>(scheme: SignatureScheme, signed: Signed<'a>) -> Option<Cow<'a, [u8]>> {
     let algorithm = scheme.ecdsa_hash()?;

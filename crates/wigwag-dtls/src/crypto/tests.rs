@@ -88,8 +88,7 @@ fn signatures_are_those_of_rfc_6979() {
     assert_eq!(signature, bytes(&format!("3046022100{r}022100{s}")));
     let public = "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
                   7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
-    let public = VerifyingKey::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(&bytes(public)).unwrap());
-    assert_eq!(*key.verifying_key(), public);
+    assert_eq!(Some(key.verifying_key()), VerifyingKey::p256(&bytes(public)).as_ref());
 }
 
 macro_rules! pem {
@@ -131,6 +130,33 @@ fn each_scheme_verifies_what_openssl_has_signed_and_nothing_else() {
         }
         for other in SignatureScheme::ALL.iter().filter(|other| *other != scheme) {
             assert!(!public.verify(version, *other, b"sample"[..].into(), signature), "{scheme:?} as {other:?}");
+        }
+    }
+}
+
+/// A certificate whose key is none is refused where it is read, not where a signature is verified.
+#[test]
+fn keys_that_are_no_points_are_refused_with_their_certificate() {
+    for (_, pem) in [pem!("p256"), pem!("p384")] {
+        let certificate = Certificate::from_pem(pem, pem).unwrap();
+        let der = certificate.der();
+        // A BIT STRING without unused bits, and in it an uncompressed point.
+        let begins = |at: usize, len: u8| der[at..].starts_with(&[3, len, 0, 4]);
+        let (at, len) = [66, 98]
+            .into_iter()
+            .find_map(|len| (0..der.len()).find(|at| begins(*at, len)).map(|at| (at + 3, usize::from(len) - 1)))
+            .unwrap();
+        assert!(x509::public_key(der).is_ok());
+        // Off the curve, beyond the field, in a form that is none.
+        for (place, byte) in
+            [(at + len - 1, der[at + len - 1] ^ 1), (at + 1, 0xFF), (at, 0), (at, 5), (at, 6), (at, 0x30)]
+        {
+            let mut wrong = der.to_vec();
+            wrong[place] = byte;
+            if place == at + 1 {
+                wrong[place..place + len / 2].fill(0xFF);
+            }
+            assert!(x509::public_key(&wrong).is_err(), "{place}: {byte}");
         }
     }
 }

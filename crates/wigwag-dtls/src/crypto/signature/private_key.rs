@@ -50,12 +50,12 @@ impl PrivateKey {
 
     /// `None` for an RSA key that is shorter or longer than those that are verified.
     fn verifying_key(&self) -> Option<VerifyingKey> {
-        Some(match self {
-            Self::P256(key) => VerifyingKey::P256(*key.verifying_key()),
-            Self::P384(key) => VerifyingKey::P384(Box::new(*key.verifying_key())),
-            Self::Ed25519(key) => VerifyingKey::Ed25519(Box::new(key.verifying_key())),
-            Self::Rsa(key) => VerifyingKey::rsa(key.to_public_key())?,
-        })
+        match self {
+            Self::P256(key) => VerifyingKey::p256(key.verifying_key().to_sec1_point(false).as_bytes()),
+            Self::P384(key) => VerifyingKey::p384(key.verifying_key().to_sec1_point(false).as_bytes()),
+            Self::Ed25519(key) => Some(VerifyingKey::Ed25519(Box::new(key.verifying_key()))),
+            Self::Rsa(key) => VerifyingKey::rsa(key.to_public_key()),
+        }
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::{SignatureScheme, Signed};
 use crate::Version;
-use crate::crypto::backend;
-use p256::pkcs8::DecodePublicKey;
+use crate::crypto::backend::{self, P256Key, P384Key};
+use p256::NistP256;
+use p256::elliptic_curve::ALGORITHM_OID;
+use p256::pkcs8::{AssociatedOid, ObjectIdentifier, SubjectPublicKeyInfoRef};
+use p384::NistP384;
 use rsa::traits::PublicKeyParts;
 
 /// The lengths of RSA keys that are believed, in bits: shorter ones prove too little, longer ones cost too much.
@@ -12,8 +15,8 @@ const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
 /// A peer's public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum VerifyingKey {
-    P256(p256::ecdsa::VerifyingKey),
-    P384(Box<p384::ecdsa::VerifyingKey>),
+    P256(Box<P256Key>),
+    P384(Box<P384Key>),
     Ed25519(Box<ed25519_dalek::VerifyingKey>),
     Rsa(Box<rsa::PublicKey>),
 }
@@ -30,12 +33,27 @@ impl VerifyingKey {
 
     /// From a SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7), if it is one that we verify with.
     pub(crate) fn from_spki(der: &[u8]) -> Option<Self> {
-        let p256 = || p256::ecdsa::VerifyingKey::from_public_key_der(der).ok().map(Self::P256);
-        let p384 = || p384::ecdsa::VerifyingKey::from_public_key_der(der).ok().map(|key| Self::P384(Box::new(key)));
+        let spki = SubjectPublicKeyInfoRef::try_from(der).ok()?;
+        let point = |curve: ObjectIdentifier| {
+            spki.algorithm.assert_oids(ALGORITHM_OID, curve).ok()?;
+            spki.subject_public_key.as_bytes()
+        };
+        let p256 = || Self::p256(point(NistP256::OID)?);
+        let p384 = || Self::p384(point(NistP384::OID)?);
         let ed25519 =
-            || ed25519_dalek::VerifyingKey::from_public_key_der(der).ok().map(|key| Self::Ed25519(Box::new(key)));
-        let rsa = || rsa::PublicKey::from_public_key_der(der).ok().and_then(Self::rsa);
+            || ed25519_dalek::VerifyingKey::try_from(spki.clone()).ok().map(|key| Self::Ed25519(Box::new(key)));
+        let rsa = || rsa::PublicKey::try_from(spki.clone()).ok().and_then(Self::rsa);
         p256().or_else(p384).or_else(ed25519).or_else(rsa)
+    }
+
+    /// A point as SEC 1 writes it (§2.3.3); `None` if it is none of the curve.
+    pub(in crate::crypto) fn p256(point: &[u8]) -> Option<Self> {
+        backend::p256_key(point).map(|key| Self::P256(Box::new(key)))
+    }
+
+    /// Likewise.
+    pub(in crate::crypto) fn p384(point: &[u8]) -> Option<Self> {
+        backend::p384_key(point).map(|key| Self::P384(Box::new(key)))
     }
 
     /// `None` if it is too short or too long.
