@@ -31,9 +31,8 @@ impl VerifyingKey {
         SignatureScheme::RsaPkcs1Sha512,
     ];
 
-    /// From a SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7), if it is one that we verify with.
-    pub(crate) fn from_spki(der: &[u8]) -> Option<Self> {
-        let spki = SubjectPublicKeyInfoRef::try_from(der).ok()?;
+    /// From a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), if it is one that we verify with.
+    pub(in crate::crypto) fn from_spki(spki: SubjectPublicKeyInfoRef<'_>) -> Option<Self> {
         let point = |curve: ObjectIdentifier| {
             spki.algorithm.assert_oids(ALGORITHM_OID, curve).ok()?;
             spki.subject_public_key.as_bytes()
