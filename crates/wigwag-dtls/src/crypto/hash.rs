@@ -22,19 +22,50 @@ pub(crate) fn hash(algorithm: HashAlgorithm, bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// HMAC (RFC 2104) of a message in parts.
-pub(crate) fn hmac(algorithm: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    match algorithm {
-        HashAlgorithm::Sha256 => hmac_with::<Hmac<Sha256>>(key, parts),
-        HashAlgorithm::Sha384 => hmac_with::<Hmac<Sha384>>(key, parts),
-        HashAlgorithm::Sha512 => hmac_with::<Hmac<Sha512>>(key, parts),
-    }
+/// The longest of the hashes, in bytes.
+pub(super) const DIGEST_LEN_MAX: usize = 64;
+
+/// A key of HMAC (RFC 2104), mixed in once: each message starts from a copy. Wiped when dropped.
+#[derive(Clone)]
+pub(crate) enum HmacKey {
+    Sha256(Hmac<Sha256>),
+    Sha384(Hmac<Sha384>),
+    Sha512(Hmac<Sha512>),
 }
 
-fn hmac_with<M: KeyInit + Mac>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of every length");
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize().into_bytes().to_vec()
+impl HmacKey {
+    pub(crate) fn new(algorithm: HashAlgorithm, key: &[u8]) -> Self {
+        fn with<M: KeyInit>(key: &[u8]) -> M {
+            M::new_from_slice(key).expect("HMAC takes keys of every length")
+        }
+        match algorithm {
+            HashAlgorithm::Sha256 => Self::Sha256(with(key)),
+            HashAlgorithm::Sha384 => Self::Sha384(with(key)),
+            HashAlgorithm::Sha512 => Self::Sha512(with(key)),
+        }
+    }
+
+    pub(crate) const fn algorithm(&self) -> HashAlgorithm {
+        match self {
+            Self::Sha256(_) => HashAlgorithm::Sha256,
+            Self::Sha384(_) => HashAlgorithm::Sha384,
+            Self::Sha512(_) => HashAlgorithm::Sha512,
+        }
+    }
+
+    /// The code of a message in parts: as much of it as `out` takes.
+    pub(crate) fn code<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>, out: &mut [u8]) {
+        fn with<'a, M: Mac + Clone>(keyed: &M, parts: impl IntoIterator<Item = &'a [u8]>, out: &mut [u8]) {
+            let mut mac = keyed.clone();
+            parts.into_iter().for_each(|part| mac.update(part));
+            out.iter_mut().zip(mac.finalize().as_bytes()).for_each(|(to, from)| *to = *from);
+        }
+        match self {
+            Self::Sha256(keyed) => with(keyed, parts, out),
+            Self::Sha384(keyed) => with(keyed, parts, out),
+            Self::Sha512(keyed) => with(keyed, parts, out),
+        }
+    }
 }
 
 /// A hash of what comes bit by bit, which can be asked for at any time.

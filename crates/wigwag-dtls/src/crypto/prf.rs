@@ -1,48 +1,49 @@
 //! The pseudorandom function of TLS 1.2 (RFC 5246 §5).
 
+use super::hash::{DIGEST_LEN_MAX, HmacKey};
 use crate::HashAlgorithm;
-use hmac::digest::CtOutput;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Sha256, Sha384, Sha512};
+use std::iter;
+use zeroize::Zeroizing;
 
-/// Fills `out` with `PRF(secret, label, seed)`, where the seed comes in parts.
-pub(crate) fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let mut labelled = Vec::with_capacity(label.len() + seed.iter().map(|part| part.len()).sum::<usize>());
-    labelled.extend_from_slice(label);
-    seed.iter().for_each(|part| labelled.extend_from_slice(part));
-    match hash {
-        HashAlgorithm::Sha256 => p_hash::<Hmac<Sha256>>(secret, &labelled, out),
-        HashAlgorithm::Sha384 => p_hash::<Hmac<Sha384>>(secret, &labelled, out),
-        HashAlgorithm::Sha512 => p_hash::<Hmac<Sha512>>(secret, &labelled, out),
+/// The function with its secret. Wiped when dropped.
+pub(crate) struct Prf(HmacKey);
+
+impl Prf {
+    pub(crate) fn new(hash: HashAlgorithm, secret: &[u8]) -> Self {
+        Self(HmacKey::new(hash, secret))
     }
-}
 
-/// RFC 5246 §5: "P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + …
-/// A(0) = seed, A(i) = HMAC_hash(secret, A(i-1)) … PRF(secret, label, seed) = P_<hash>(secret, label + seed)"
-fn p_hash<M: KeyInit + Mac + Clone>(secret: &[u8], seed: &[u8], out: &mut [u8]) {
-    // The secret is mixed in once: each hash starts from a copy.
-    let keyed = <M as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of every length");
-    let mut a = hmac(&keyed, &[seed]);
-    let mut chunks = out.chunks_mut(M::output_size()).peekable();
-    while let Some(chunk) = chunks.next() {
-        let block = hmac(&keyed, &[a.as_bytes(), seed]);
-        chunk.iter_mut().zip(block.as_bytes()).for_each(|(to, from)| *to = *from);
-        if chunks.peek().is_some() {
-            a = hmac(&keyed, &[a.as_bytes()]);
+    pub(crate) const fn hash(&self) -> HashAlgorithm {
+        self.0.algorithm()
+    }
+
+    /// Fills `out` with `PRF(secret, label, seed)`, where the seed comes in parts.
+    ///
+    /// RFC 5246 §5: "P_hash(secret, seed) = HMAC_hash(secret, A(1) + seed) + HMAC_hash(secret, A(2) + seed) + …
+    /// A(0) = seed, A(i) = HMAC_hash(secret, A(i-1)) … PRF(secret, label, seed) = P_<hash>(secret, label + seed)"
+    pub(crate) fn fill(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        let seed = || iter::once(label).chain(seed.iter().copied());
+        let mut buffers = Zeroizing::new([[0; DIGEST_LEN_MAX]; 2]);
+        let [a, next] = buffers.each_mut().map(|buffer| buffer.split_at_mut(self.hash().digest_len()).0);
+        self.0.code(seed(), a);
+        let mut chunks = out.chunks_mut(a.len()).peekable();
+        while let Some(chunk) = chunks.next() {
+            self.0.code(iter::once(&*a).chain(seed()), chunk);
+            if chunks.peek().is_some() {
+                self.0.code([&*a], next);
+                a.copy_from_slice(next);
+            }
         }
     }
-}
-
-/// Wiped when dropped.
-fn hmac<M: Mac + Clone>(keyed: &M, parts: &[&[u8]]) -> CtOutput<M> {
-    let mut mac = keyed.clone();
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn prf(hash: HashAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        Prf::new(hash, secret).fill(label, seed, out);
+    }
 
     fn bytes(hex: &str) -> Vec<u8> {
         (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()

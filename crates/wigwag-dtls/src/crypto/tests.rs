@@ -4,7 +4,7 @@ use super::aead::Aead;
 use super::backend::EcdhKey;
 use super::hash;
 use super::kx::Curve;
-use super::prf::prf;
+use super::prf::Prf;
 #[cfg(not(feature = "aws-lc-rs"))]
 use super::signature::{PrivateKey, SigningKey, VerifyingKey};
 use super::signature::{SignatureScheme, Signed};
@@ -224,10 +224,14 @@ fn keys_are_those_of_another_stack() {
     let vector = |name: &str| bytes(file["tls12_prf_sha256"][name].as_str().unwrap());
     let (client, server) = (vector("client_random"), vector("server_random"));
     let mut master = [0; 48];
-    prf(HashAlgorithm::Sha256, &vector("pre_master_secret"), b"master secret", &[&client, &server], &mut master);
+    Prf::new(HashAlgorithm::Sha256, &vector("pre_master_secret")).fill(
+        b"master secret",
+        &[&client, &server],
+        &mut master,
+    );
     assert_eq!(master[..], vector("master_secret"));
     let mut block = [0; 40];
-    prf(HashAlgorithm::Sha256, &master, b"key expansion", &[&server, &client], &mut block);
+    Prf::new(HashAlgorithm::Sha256, &master).fill(b"key expansion", &[&server, &client], &mut block);
     assert_eq!(block[..], vector("key_block_40"));
 }
 
@@ -245,7 +249,11 @@ fn verify_data_is_that_of_another_stack() {
     ];
     let transcript = hash::hash(HashAlgorithm::Sha256, &names.map(message).concat());
     let mut verify_data = [0; 12];
-    prf(HashAlgorithm::Sha256, &message("masterSecret"), b"client finished", &[&transcript], &mut verify_data);
+    Prf::new(HashAlgorithm::Sha256, &message("masterSecret")).fill(
+        b"client finished",
+        &[&transcript],
+        &mut verify_data,
+    );
     assert_eq!(verify_data[..], message("expectedVerifyData"));
 }
 

@@ -39,7 +39,7 @@ impl Expect {
 /// What is left of a handshake that is complete.
 #[derive(Debug)]
 pub(crate) enum Secrets {
-    Dtls12(v12::key_schedule::Secrets),
+    Dtls12(Box<v12::key_schedule::Secrets>),
     Dtls13(Box<v13::Established>),
 }
 

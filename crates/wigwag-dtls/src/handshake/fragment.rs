@@ -3,7 +3,6 @@
 use crate::codec::{Length, Reader, put_u16, put_vec};
 use crate::error::DecodeError;
 use crate::message::HandshakeType;
-use std::collections::BTreeMap;
 
 /// msg_type 1, length 3, message_seq 2, fragment_offset 3, fragment_length 3
 pub(crate) const HEADER_LEN: usize = 12;
@@ -195,14 +194,15 @@ pub(crate) struct Reassembly {
     next: u32,
     /// Epochs before this one no longer count.
     epoch_min: u16,
-    partials: BTreeMap<u16, Partial>,
+    /// In their order; few, for none is farther ahead than a flight is long.
+    partials: Vec<(u16, Partial)>,
 }
 
 impl Reassembly {
     /// Takes messages whose bodies are no longer than that.
     pub(crate) fn new(message_len_max: usize) -> Self {
         let message_len_max = message_len_max.min(LONGEST_LEN);
-        Self { message_len_max, next: 0, epoch_min: 0, partials: BTreeMap::new() }
+        Self { message_len_max, next: 0, epoch_min: 0, partials: Vec::new() }
     }
 
     pub(crate) const fn message_len_max(&self) -> usize {
@@ -234,7 +234,9 @@ impl Reassembly {
         if ahead >= AHEAD_MAX || fragment.message_len > self.message_len_max {
             return Err(FragmentDiscard::Excessive);
         }
-        let contradicts = match self.partials.get_mut(&seq) {
+        let place = self.partials.binary_search_by_key(&seq, |(seq, _)| *seq);
+        let held = place.ok().and_then(|place| self.partials.get_mut(place)).map(|(_, partial)| partial);
+        let contradicts = match held {
             Some(partial) if partial.message.epoch == epoch && partial.agrees(fragment) => {
                 if partial.missing == 0 {
                     return Err(FragmentDiscard::Repeated);
@@ -249,19 +251,23 @@ impl Reassembly {
         };
         // Of two that are protected alike, the later one is believed: the peer sends again what is true, whereas somebody
         // who forged one fragment in time would otherwise be believed for ever.
-        self.partials.remove(&seq);
+        if let Ok(place) = place {
+            self.partials.remove(place);
+        }
         self.make_room(seq, fragment.message_len)?;
-        self.partials.insert(seq, Partial::new(epoch, fragment));
+        // What made room was behind it.
+        let (Ok(place) | Err(place)) = place;
+        self.partials.insert(place, (seq, Partial::new(epoch, fragment)));
         if contradicts { Err(FragmentDiscard::Contradicting) } else { Ok(()) }
     }
 
     /// The next message, if it is complete.
     pub(crate) fn pop(&mut self) -> Option<Message> {
-        let entry = self
-            .partials
-            .first_entry()
-            .filter(|entry| u32::from(*entry.key()) == self.next && entry.get().missing == 0)?;
-        let message = entry.remove().message;
+        let (seq, first) = self.partials.first()?;
+        if u32::from(*seq) != self.next || first.missing > 0 {
+            return None;
+        }
+        let (_, Partial { message, .. }) = self.partials.remove(0);
         self.next = self.next.saturating_add(1);
         Some(message)
     }
@@ -269,7 +275,7 @@ impl Reassembly {
     /// From now on, messages come in this epoch; what came before in others is forgotten.
     pub(crate) fn require(&mut self, epoch: u16) {
         self.epoch_min = epoch;
-        self.partials.retain(|_, partial| partial.message.epoch >= epoch);
+        self.partials.retain(|(_, partial)| partial.message.epoch >= epoch);
     }
 
     /// Whether anything of a message came for which it is not time yet.
@@ -279,19 +285,19 @@ impl Reassembly {
 
     /// Forgets what is incomplete.
     pub(crate) fn clear(&mut self) {
-        self.partials.clear();
+        self.partials = Vec::new();
     }
 
     /// Bytes held, with what it costs to hold them.
     pub(crate) fn held_len(&self) -> usize {
-        self.partials.values().map(|partial| Partial::cost(partial.message.body().len())).sum()
+        self.partials.iter().map(|(_, partial)| Partial::cost(partial.message.body().len())).sum()
     }
 
     /// Nearer messages come first: those farther ahead make room for them, and come again.
     fn make_room(&mut self, seq: u16, body_len: usize) -> Result<(), FragmentDiscard> {
         while self.held_len() + Partial::cost(body_len) > HELD_LEN_MAX {
-            let farthest = self.partials.last_entry().filter(|entry| *entry.key() > seq);
-            farthest.ok_or(FragmentDiscard::Excessive)?.remove();
+            let farthest = self.partials.pop_if(|(farthest, _)| *farthest > seq);
+            farthest.ok_or(FragmentDiscard::Excessive)?;
         }
         Ok(())
     }

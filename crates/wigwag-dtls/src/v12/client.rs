@@ -147,7 +147,7 @@ impl ExpectServerHelloDone {
             ClientKeyExchange { public_key: &public_key }.encode(out);
         });
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
-        let secrets = key_schedule::Secrets::new(&secret, &session_hash, self.hellos);
+        let secrets = Box::new(key_schedule::Secrets::new(&secret, &session_hash, self.hellos));
         handshake.log_key(|| secrets.key_log_line());
         if let Some(scheme) = self.signs_with {
             let signature = handshake.sign_messages(scheme)?;
@@ -168,7 +168,7 @@ impl ExpectServerHelloDone {
 
 #[derive(Debug)]
 pub(crate) struct ExpectFinished {
-    secrets: key_schedule::Secrets,
+    secrets: Box<key_schedule::Secrets>,
 }
 
 impl ExpectFinished {

@@ -1,7 +1,7 @@
 //! From a shared secret to keys (RFC 5246 §6.3, §8.1, RFC 7627 §4, RFC 5705 §4).
 
 use crate::crypto::aead::Aead;
-use crate::crypto::prf::prf;
+use crate::crypto::prf::Prf;
 use crate::error::Error;
 use crate::handshake::exporter;
 use crate::handshake::hello::Random;
@@ -9,7 +9,7 @@ use crate::handshake::transcript::Transcript;
 use crate::message::VERIFY_DATA_LEN;
 use crate::{CipherSuite, Role};
 use std::fmt;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 const MASTER_SECRET_LEN: usize = 48;
 
@@ -22,11 +22,10 @@ pub(crate) struct Hellos {
 }
 
 /// The master secret, and what keys are made of beside it. Wiped when dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Secrets {
-    master_secret: [u8; MASTER_SECRET_LEN],
-    key_block: Vec<u8>,
-    #[zeroize(skip)]
+    master_secret: Zeroizing<[u8; MASTER_SECRET_LEN]>,
+    prf: Prf,
+    key_block: Zeroizing<Vec<u8>>,
     hellos: Hellos,
 }
 
@@ -37,16 +36,13 @@ impl Secrets {
     /// SecurityParameters.server_random + SecurityParameters.client_random);"
     pub(crate) fn new(pre_master_secret: &[u8], session_hash: &[u8], hellos: Hellos) -> Self {
         let suite = hellos.cipher_suite;
-        let key_block = vec![0; 2 * (suite.key_len() + suite.iv_len())];
-        let mut secrets = Self { master_secret: [0; MASTER_SECRET_LEN], key_block, hellos };
-        let Self { master_secret, key_block, hellos: Hellos { client_random, server_random, .. } } = &mut secrets;
-        prf(suite.hash(), pre_master_secret, b"extended master secret", &[session_hash], master_secret);
-        prf(suite.hash(), master_secret, b"key expansion", &[&*server_random, &*client_random], key_block);
-        secrets
-    }
-
-    fn prf(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-        prf(self.hellos.cipher_suite.hash(), &self.master_secret, label, seed, out);
+        let mut master_secret = Zeroizing::new([0; MASTER_SECRET_LEN]);
+        let mut key_block = Zeroizing::new(vec![0; 2 * (suite.key_len() + suite.iv_len())]);
+        let before = Prf::new(suite.hash(), pre_master_secret);
+        before.fill(b"extended master secret", &[session_hash], &mut *master_secret);
+        let prf = Prf::new(suite.hash(), &*master_secret);
+        prf.fill(b"key expansion", &[&hellos.server_random, &hellos.client_random], &mut key_block);
+        Self { master_secret, prf, key_block, hellos }
     }
 
     /// What protects the records that `writer` writes.
@@ -72,7 +68,7 @@ impl Secrets {
             Role::Server => b"server finished",
         };
         let mut verify_data = [0; VERIFY_DATA_LEN];
-        self.prf(label, &[&transcript.hash(self.hellos.cipher_suite.hash())], &mut verify_data);
+        self.prf.fill(label, &[&transcript.hash(self.prf.hash())], &mut verify_data);
         verify_data
     }
 
@@ -82,13 +78,13 @@ impl Secrets {
         let len = exporter::check(label, context)?;
         let len = len.as_ref().map_or(&[][..], |len| len);
         let seed = [&self.hellos.client_random, &self.hellos.server_random, len, context.unwrap_or_default()];
-        self.prf(label.as_bytes(), &seed, out);
+        self.prf.fill(label.as_bytes(), &seed, out);
         Ok(())
     }
 
     /// The line of a key log that lets a packet analyser read this connection.
     pub(crate) fn key_log_line(&self) -> Zeroizing<String> {
-        let hex = [&self.hellos.client_random[..], &self.master_secret].map(|bytes| {
+        let hex = [&self.hellos.client_random[..], &*self.master_secret].map(|bytes| {
             let mut hex = Zeroizing::new(String::with_capacity(2 * bytes.len()));
             bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xF]).for_each(|nibble| {
                 hex.extend(char::from_digit(nibble.into(), 16));

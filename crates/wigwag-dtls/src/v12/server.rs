@@ -125,7 +125,7 @@ impl ExpectClientKeyExchange {
         let secret = self.share.agree(exchange.public_key).ok_or_else(bad_key_share)?;
         handshake.transcript.add(message.bytes());
         let session_hash = handshake.transcript.hash(self.hellos.cipher_suite.hash());
-        let secrets = key_schedule::Secrets::new(&secret, &session_hash, self.hellos);
+        let secrets = Box::new(key_schedule::Secrets::new(&secret, &session_hash, self.hellos));
         handshake.log_key(|| secrets.key_log_line());
         let theirs = secrets.aead(Role::Client).ok_or_else(super::no_cipher)?;
         handshake.read = Some(ReadEpoch::protected(1, theirs));
@@ -142,7 +142,7 @@ impl ExpectClientKeyExchange {
 
 #[derive(Debug)]
 pub(crate) struct ExpectCertificateVerify {
-    secrets: key_schedule::Secrets,
+    secrets: Box<key_schedule::Secrets>,
     client_key: VerifyingKey,
 }
 
@@ -162,7 +162,7 @@ impl ExpectCertificateVerify {
 
 #[derive(Debug)]
 pub(crate) struct ExpectFinished {
-    secrets: key_schedule::Secrets,
+    secrets: Box<key_schedule::Secrets>,
 }
 
 impl ExpectFinished {

@@ -1,8 +1,8 @@
 //! From a shared secret to keys (RFC 8446 §7, RFC 9147 §5.9).
 
 use crate::crypto::aead::Aead;
-use crate::crypto::derivation::{self, DTLS13, Secret};
-use crate::crypto::hash;
+use crate::crypto::derivation::{DTLS13, Secret, Source};
+use crate::crypto::hash::{self, HmacKey};
 use crate::crypto::mask::Mask;
 use crate::error::Error;
 use crate::handshake::exporter;
@@ -14,17 +14,19 @@ use zeroize::Zeroizing;
 
 /// RFC 5869 §2.3: no more than that many hashes come of a secret.
 const EXPORT_HASHES_MAX: usize = 255;
+/// The longest key of a cipher, in bytes.
+const KEY_LEN_MAX: usize = 32;
 
-fn expand(hash: HashAlgorithm, secret: &[u8], label: &str, context: &[u8], len: usize) -> Secret {
-    let mut out = Zeroizing::new(vec![0; len]);
-    derivation::expand_label(hash, DTLS13, secret, label, context, &mut out);
-    out
+fn expand(source: &Source, label: &str, context: &[u8], out: &mut [u8]) {
+    source.expand_label(DTLS13, label, context, out);
 }
 
 /// RFC 8446 §7.1: "Derive-Secret(Secret, Label, Messages) = HKDF-Expand-Label(Secret, Label, Transcript-Hash(Messages),
 /// Hash.length)"
-fn derive(hash: HashAlgorithm, secret: &[u8], label: &str, transcript_hash: &[u8]) -> Secret {
-    expand(hash, secret, label, transcript_hash, hash.digest_len())
+fn derive(source: &Source, label: &str, transcript_hash: &[u8]) -> Secret {
+    let mut out = Zeroizing::new(vec![0; source.hash().digest_len()]);
+    expand(source, label, transcript_hash, &mut out);
+    out
 }
 
 /// The secret from which the keys of one direction and epoch are made. Wiped when dropped.
@@ -40,25 +42,35 @@ impl TrafficSecret {
     ///
     /// `None` if they do not fit the cipher, which cannot be.
     pub(crate) fn keys(&self) -> Option<Keys> {
-        let of = |label, len| expand(self.suite.hash(), &self.secret, label, &[], len);
-        let (key_len, iv_len) = (self.suite.key_len(), self.suite.iv_len());
-        let aead = Aead::new(self.suite, &of("key", key_len), &of("iv", iv_len))?;
-        Some(Keys { aead, mask: Mask::new(self.suite, &of("sn", key_len))? })
+        let source = self.source();
+        let mut buffers = Zeroizing::new([[0; KEY_LEN_MAX]; 3]);
+        let [key, iv, number_key] = buffers.each_mut();
+        let (key, _) = key.split_at_mut_checked(self.suite.key_len())?;
+        let (iv, _) = iv.split_at_mut_checked(self.suite.iv_len())?;
+        let (number_key, _) = number_key.split_at_mut_checked(self.suite.key_len())?;
+        for (label, out) in [("key", &mut *key), ("iv", &mut *iv), ("sn", &mut *number_key)] {
+            expand(&source, label, &[], out);
+        }
+        Some(Keys { aead: Aead::new(self.suite, key, iv)?, mask: Mask::new(self.suite, number_key)? })
     }
 
     /// RFC 8446 §4.4.4: "finished_key = HKDF-Expand-Label(BaseKey, "finished", "", Hash.length) … verify_data =
     /// HMAC(finished_key, Transcript-Hash(Handshake Context, Certificate*, CertificateVerify*))"
     pub(crate) fn verify_data(&self, transcript_hash: &[u8]) -> Vec<u8> {
-        let hash = self.suite.hash();
-        let key = expand(hash, &self.secret, "finished", &[], hash.digest_len());
-        hash::hmac(hash, &key, &[transcript_hash])
+        let key = derive(&self.source(), "finished", &[]);
+        let mut verify_data = vec![0; key.len()];
+        HmacKey::new(self.suite.hash(), &key).code([transcript_hash], &mut verify_data);
+        verify_data
+    }
+
+    fn source(&self) -> Source {
+        Source::new(self.suite.hash(), &self.secret)
     }
 
     /// RFC 8446 §7.2: "application_traffic_secret_N+1 = HKDF-Expand-Label(application_traffic_secret_N, "traffic upd", "",
     /// Hash.length)"
     pub(crate) fn next(&self) -> Self {
-        let hash = self.suite.hash();
-        Self { suite: self.suite, secret: expand(hash, &self.secret, "traffic upd", &[], hash.digest_len()) }
+        Self { suite: self.suite, secret: derive(&self.source(), "traffic upd", &[]) }
     }
 
     /// A line of a key log (RFC 9850).
@@ -82,7 +94,7 @@ fn key_log_line(label: &str, client_random: &Random, secret: &[u8]) -> Zeroizing
 /// The secrets of epoch 2, and that of what comes after them.
 pub(crate) struct HandshakeSecrets {
     suite: CipherSuite,
-    secret: Secret,
+    secret: Source,
     pub(crate) client: TrafficSecret,
     pub(crate) server: TrafficSecret,
 }
@@ -95,9 +107,9 @@ impl HandshakeSecrets {
     pub(crate) fn new(suite: CipherSuite, shared: &[u8], transcript_hash: &[u8]) -> Self {
         let hash = suite.hash();
         let zeros = vec![0; hash.digest_len()];
-        let early = derivation::extract(hash, &[], &zeros);
-        let secret = derivation::extract(hash, &derive(hash, &early, "derived", &hash::hash(hash, &[])), shared);
-        let traffic = |label| TrafficSecret { suite, secret: derive(hash, &secret, label, transcript_hash) };
+        let early = Source::extract(hash, &[], &zeros);
+        let secret = Source::extract(hash, &derive(&early, "derived", &hash::hash(hash, &[])), shared);
+        let traffic = |label| TrafficSecret { suite, secret: derive(&secret, label, transcript_hash) };
         Self { suite, client: traffic("c hs traffic"), server: traffic("s hs traffic"), secret }
     }
 
@@ -112,9 +124,9 @@ impl HandshakeSecrets {
     pub(crate) fn application(&self, transcript_hash: &[u8]) -> ApplicationSecrets {
         let (suite, hash) = (self.suite, self.suite.hash());
         let zeros = vec![0; hash.digest_len()];
-        let master = derivation::extract(hash, &derive(hash, &self.secret, "derived", &hash::hash(hash, &[])), &zeros);
-        let traffic = |label| TrafficSecret { suite, secret: derive(hash, &master, label, transcript_hash) };
-        let exporter = Exporter { hash, secret: derive(hash, &master, "exp master", transcript_hash) };
+        let master = Source::extract(hash, &derive(&self.secret, "derived", &hash::hash(hash, &[])), &zeros);
+        let traffic = |label| TrafficSecret { suite, secret: derive(&master, label, transcript_hash) };
+        let exporter = Exporter { hash, secret: derive(&master, "exp master", transcript_hash) };
         ApplicationSecrets { client: traffic("c ap traffic"), server: traffic("s ap traffic"), exporter }
     }
 }
@@ -151,9 +163,9 @@ impl Exporter {
         if !fits {
             return Err(Error::InvalidExporter);
         }
-        let secret = derive(self.hash, &self.secret, label, &hash::hash(self.hash, &[]));
+        let secret = derive(&Source::new(self.hash, &self.secret), label, &hash::hash(self.hash, &[]));
         let context = hash::hash(self.hash, context.unwrap_or_default());
-        derivation::expand_label(self.hash, DTLS13, &secret, "exporter", &context, out);
+        expand(&Source::new(self.hash, &secret), "exporter", &context, out);
         Ok(())
     }
 

@@ -89,7 +89,7 @@ impl Expect {
 pub(crate) struct Hellos {
     cipher_suite: CipherSuite,
     client_random: Random,
-    secrets: HandshakeSecrets,
+    secrets: Box<HandshakeSecrets>,
 }
 
 impl Hellos {
@@ -111,7 +111,7 @@ impl Hellos {
         handshake.write.push(WriteEpoch::dtls13(HANDSHAKE_EPOCH, keys(secrets.of(role))?));
         handshake.readers.push(Reader::new(HANDSHAKE_EPOCH, keys(secrets.of(role.other()))?));
         handshake.received.require(HANDSHAKE_EPOCH);
-        Ok(Self { cipher_suite, client_random, secrets })
+        Ok(Self { cipher_suite, client_random, secrets: Box::new(secrets) })
     }
 
     /// After the server's Finished.
