@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use wigwag_dtls::{
     Certificate, CipherSuite, Config, Connection, Event, Group, HashAlgorithm, Role, SrtpProfile, Version,
 };
-use wigwag_sansio::Seed;
+use wigwag_sansio::{Rng, Seed};
 
 /// Of the certificates, since 1970.
 const MADE_AT: Duration = Duration::from_secs(1_790_000_000);
 
 pub(super) struct Setup {
     configs: [Config; 2],
-    seeds: u64,
+    /// As fast as the others' are.
+    randomness: Rng,
 }
 
 struct Ends {
@@ -36,19 +37,17 @@ impl Setup {
             config.srtp_profiles = vec![SrtpProfile::AeadAes128Gcm];
             config
         });
-        Self { configs, seeds: 0 }
+        Self { configs, randomness: Rng::new(Seed::for_test(3)) }
     }
 }
 
 impl Connect for Setup {
     fn connect(&mut self) -> Box<dyn Pair> {
-        let [client, server] = self.configs.clone().map(|config| {
-            self.seeds += 1;
-            Connection::new(config, Seed::for_test(self.seeds))
-        });
-        let mut ends = Ends { client, server, now: Instant::now(), datagram: Vec::with_capacity(MTU) };
+        let [client, server] =
+            self.configs.each_ref().map(|config| Connection::new(config.clone(), self.randomness.seed()));
+        let mut ends = Box::new(Ends { client, server, now: Instant::now(), datagram: Vec::with_capacity(MTU) });
         ends.shake_hands();
-        Box::new(ends)
+        ends
     }
 }
 

@@ -107,8 +107,8 @@ pub(crate) fn put_vec(out: &mut Vec<u8>, length: Length, write: impl FnOnce(&mut
         len.iter().rev().skip(width).all(|byte| *byte == 0),
         "we write no vector that is longer than its length can say"
     );
-    for (to, from) in out.iter_mut().skip(start).zip(len.iter().skip(len.len() - width)) {
-        *to = *from;
+    if let (Some(to), Some(from)) = (out.get_mut(start..start + width), len.get(len.len() - width..)) {
+        to.copy_from_slice(from);
     }
 }
 

@@ -469,7 +469,8 @@ fn write_fragment(
     // type, length and message_seq
     out.extend_from_slice(header.get(..6)?);
     for number in [offset, len] {
-        out.extend(u32::try_from(number).ok()?.to_be_bytes().into_iter().skip(1));
+        let [_, bytes @ ..] = u32::try_from(number).ok()?.to_be_bytes();
+        out.extend_from_slice(&bytes);
     }
     out.extend_from_slice(fragment);
     Some(len)

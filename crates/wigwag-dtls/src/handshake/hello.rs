@@ -9,7 +9,7 @@ use crate::message::extension::{
     Extensions, cookie, ec_point_formats, extended_master_secret, psk_key_exchange_modes, renegotiation_info,
     signature_algorithms, supported_groups, supported_versions, use_srtp,
 };
-use crate::message::{ClientHello, ServerHello};
+use crate::message::{ClientHello, ServerHello, extension};
 use crate::{CipherSuite, Config, Group, SrtpProfile, Version};
 
 pub(crate) type Random = [u8; 32];
@@ -39,7 +39,8 @@ pub(crate) fn write_client_hello(offer: &Offer<'_>, config: &Config, out: &mut V
     let suites = config.versions().flat_map(|version| config.suites(version));
     let cipher_suites: Vec<u8> = suites.flat_map(|suite| suite.wire().to_be_bytes()).collect();
     let Ok(cipher_suites) = Numbers::new(&cipher_suites) else { return };
-    let mut extensions = Vec::new();
+    let shares_len: usize = offer.shares.iter().map(|share| share.key_exchange.len()).sum();
+    let mut extensions = Vec::with_capacity(extension::USUAL_LEN + shares_len);
     if config.speaks(Version::Dtls12) {
         extended_master_secret::encode(&mut extensions);
         renegotiation_info::encode(&mut extensions);
@@ -168,7 +169,7 @@ impl Selection {
 
     /// Writes the body of a ServerHello. There is no session to come back to, so it has no name.
     pub(crate) fn write_server_hello(&self, random: Random, out: &mut Vec<u8>) {
-        let mut extensions = Vec::new();
+        let mut extensions = Vec::with_capacity(extension::USUAL_LEN);
         extended_master_secret::encode(&mut extensions);
         if self.has_renegotiation_info {
             renegotiation_info::encode(&mut extensions);
