@@ -74,7 +74,7 @@ fn time(since_1970: Duration) -> Result<Time, Error> {
 /// The public key of a certificate, if it is one that we verify with. Nothing else of it is looked at: who the peer is, its
 /// fingerprint says.
 pub(crate) fn public_key(der: &[u8]) -> Result<VerifyingKey, DecodeError> {
-    decode(der).ok().and_then(VerifyingKey::from_spki).ok_or(DecodeError)
+    decode(der).ok().and_then(|key| VerifyingKey::from_spki(&key)).ok_or(DecodeError)
 }
 
 /// Whether it is a certificate, and nothing behind it.
@@ -112,7 +112,7 @@ fn decode_to_be_signed<'a>(fields: &mut SliceReader<'a>) -> der::Result<SubjectP
 
 /// Whatever is in it.
 fn skip(reader: &mut SliceReader<'_>, tag: Tag) -> der::Result<()> {
-    AnyRef::decode(reader)?.tag().assert_eq(tag).map(drop).map_err(Into::into)
+    AnyRef::decode(reader)?.tag().assert_eq(tag).map(drop)
 }
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
 
     fn by_another(der: &[u8]) -> Option<&[u8]> {
         let (rest, certificate) = X509Certificate::from_der(der).ok()?;
-        rest.is_empty().then(|| certificate.tbs_certificate.subject_pki.raw)
+        rest.is_empty().then_some(certificate.tbs_certificate.subject_pki.raw)
     }
 
     /// Each of both takes what the other does not: this one looks at more, and is less strict with tags and lengths.

@@ -5,8 +5,8 @@ use crate::error::DecodeError;
 
 /// ECCurveType named_curve.
 const NAMED_CURVE: u8 = 3;
-/// What comes before the public key: type and number of the curve, length.
-const PARAMETERS_HEADER_LEN: usize = 4;
+/// As long as what is signed is with the longest point of our curves, that of P-384: randoms, curve, length, point.
+const SIGNED_LEN: usize = 2 * 32 + 3 + 1 + 97;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerKeyExchange<'a> {
@@ -48,7 +48,7 @@ impl<'a> ServerKeyExchange<'a> {
     ///
     /// RFC 8422 §5.4: both randoms, the client's first, and then the parameters.
     pub(crate) fn signed(client: &[u8; 32], server: &[u8; 32], group: u16, public_key: &[u8]) -> Vec<u8> {
-        let mut signed = Vec::with_capacity(client.len() + server.len() + PARAMETERS_HEADER_LEN + public_key.len());
+        let mut signed = Vec::with_capacity(SIGNED_LEN);
         signed.extend_from_slice(client);
         signed.extend_from_slice(server);
         Self::encode_parameters(group, public_key, &mut signed);

@@ -32,7 +32,7 @@ impl VerifyingKey {
     ];
 
     /// From a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), if it is one that we verify with.
-    pub(in crate::crypto) fn from_spki(spki: SubjectPublicKeyInfoRef<'_>) -> Option<Self> {
+    pub(in crate::crypto) fn from_spki(spki: &SubjectPublicKeyInfoRef<'_>) -> Option<Self> {
         let point = |curve: ObjectIdentifier| {
             spki.algorithm.assert_oids(ALGORITHM_OID, curve).ok()?;
             spki.subject_public_key.as_bytes()
