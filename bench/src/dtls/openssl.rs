@@ -8,7 +8,8 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
-    Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslStream, SslVerifyMode,
+    Error, ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslStream,
+    SslVerifyMode,
 };
 use openssl::x509::{X509, X509Name};
 use std::cell::RefCell;
@@ -61,7 +62,8 @@ impl Setup {
     pub(super) fn new(group: Group) -> Self {
         let group = match group {
             Group::Secp256r1 => "P-256",
-            Group::Secp384r1 => "P-384",
+            // It wants the certificate's curve to be among them.
+            Group::Secp384r1 => "P-384:P-256",
             _ => "X25519:P-256",
         };
         Self { contexts: [(); 2].map(|()| context(group).expect("a configuration")) }
@@ -111,13 +113,22 @@ impl Connect for Setup {
         let (mut client, mut server) = (end(a, &down, &up), end(z, &up, &down));
         let [mut is_client_done, mut is_server_done] = [false; 2];
         while !(is_client_done && is_server_done) {
-            is_client_done = is_client_done || client.connect().is_ok();
-            is_server_done = is_server_done || server.accept().is_ok();
+            is_client_done = is_client_done || is_done(client.connect());
+            is_server_done = is_server_done || is_done(server.accept());
         }
         for end in [&client, &server] {
             end.ssl().export_keying_material(&mut [0; 56], "EXTRACTOR-dtls_srtp", None).expect("keys");
         }
         Box::new(Ends { client, server, opened: vec![0; MTU] })
+    }
+}
+
+/// Whether it waits for nothing more.
+fn is_done(outcome: Result<(), Error>) -> bool {
+    match outcome {
+        Ok(()) => true,
+        Err(error) if error.code() == ErrorCode::WANT_READ => false,
+        Err(error) => panic!("{error}"),
     }
 }
 
