@@ -223,11 +223,9 @@ pub(super) fn p384_key(point: &[u8]) -> Option<P384Key> {
 
 impl EcdsaKey {
     fn new(point: &[u8], hashes: [(HashAlgorithm, &'static EcdsaVerificationAlgorithm); 2]) -> Option<Self> {
-        // It would take a whole SubjectPublicKeyInfo too.
-        let is_point = matches!(point.first(), Some(2..=4));
         let [(_, algorithm), _] = hashes;
-        let key = is_point.then(|| ParsedPublicKey::new(algorithm, point).ok()).flatten()?;
-        Some(Self { key, hashes })
+        // It would take a whole SubjectPublicKeyInfo too, whose first byte is another.
+        ParsedPublicKey::new(algorithm, point).ok().map(|key| Self { key, hashes })
     }
 
     fn verify(&self, algorithm: HashAlgorithm, signed: Signed<'_>, signature: &[u8]) -> bool {

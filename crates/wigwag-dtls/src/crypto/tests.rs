@@ -6,8 +6,8 @@ use super::hash;
 use super::kx::Curve;
 use super::prf::Prf;
 #[cfg(not(feature = "aws-lc-rs"))]
-use super::signature::{PrivateKey, SigningKey, VerifyingKey};
-use super::signature::{SignatureScheme, Signed};
+use super::signature::{PrivateKey, SigningKey};
+use super::signature::{SignatureScheme, Signed, VerifyingKey};
 use super::x509;
 use crate::{Certificate, CipherSuite, HashAlgorithm, Version};
 use serde_json::Value;
@@ -157,6 +157,31 @@ fn keys_that_are_no_points_are_refused_with_their_certificate() {
                 wrong[place..place + len / 2].fill(0xFF);
             }
             assert!(x509::public_key(&wrong).is_err(), "{place}: {byte}");
+        }
+    }
+}
+
+/// RFC 5480 §2.2: "The public key MUST be rejected if any other value is included in the first octet." However a point is written, the
+/// key is the same.
+#[test]
+fn points_are_compressed_or_not_and_nothing_else() {
+    type Read = fn(&[u8]) -> Option<VerifyingKey>;
+    let p256 = "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
+                7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
+    let p384 = "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc13\
+                8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720";
+    for (read, coordinates) in [(VerifyingKey::p256 as Read, p256), (VerifyingKey::p384, p384)] {
+        let coordinates = bytes(coordinates);
+        let (x, y) = coordinates.split_at(coordinates.len() / 2);
+        let key = read(&[&[4], x, y].concat());
+        assert!(key.is_some());
+        for first in 0..=u8::MAX {
+            let is_key = first == 2 + (y[y.len() - 1] & 1);
+            let compressed = read(&[&[first], x].concat());
+            assert_eq!(compressed.is_some(), matches!(first, 2 | 3), "{first}");
+            assert_eq!(compressed == key, is_key, "{first}");
+            assert_eq!(read(&[&[first], x, y].concat()).is_some(), first == 4, "{first}");
+            assert_eq!(read(&[first]), None);
         }
     }
 }

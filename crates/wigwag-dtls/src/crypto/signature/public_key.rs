@@ -12,6 +12,12 @@ use rsa::traits::PublicKeyParts;
 /// The lengths of RSA keys that are believed, in bits: shorter ones prove too little, longer ones cost too much.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
 
+/// RFC 5480 §2.2: "The uncompressed form is indicated by 0x04 and the compressed form is indicated by either 0x02 or 0x03 […]. The
+/// public key MUST be rejected if any other value is included in the first octet."
+fn known_form(point: &[u8]) -> Option<&[u8]> {
+    matches!(point.first(), Some(2..=4)).then_some(point)
+}
+
 /// A peer's public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum VerifyingKey {
@@ -47,12 +53,12 @@ impl VerifyingKey {
 
     /// A point as SEC 1 writes it (§2.3.3); `None` if it is none of the curve.
     pub(in crate::crypto) fn p256(point: &[u8]) -> Option<Self> {
-        backend::p256_key(point).map(|key| Self::P256(Box::new(key)))
+        backend::p256_key(known_form(point)?).map(|key| Self::P256(Box::new(key)))
     }
 
     /// Likewise.
     pub(in crate::crypto) fn p384(point: &[u8]) -> Option<Self> {
-        backend::p384_key(point).map(|key| Self::P384(Box::new(key)))
+        backend::p384_key(known_form(point)?).map(|key| Self::P384(Box::new(key)))
     }
 
     /// `None` if it is too short or too long.
