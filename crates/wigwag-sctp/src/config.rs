@@ -42,8 +42,9 @@ pub struct Config {
     /// Up to how many bytes that number grows: it doubles after a round trip in which the peer has filled half of it and the user has
     /// fetched as much, or where messages in pieces close it ([`interleaving`](field@Self::interleaving)). 32 MiB; no less than `receive_window`, so
     /// 0 is: it stays. As many messages as it holds when they are whole may be in pieces at once, for which it grows by an eighth and a
-    /// message more at most. A peer that begins more of them than can become whole, and gives none up, ends the association after 10 s
-    /// ([`CloseReason::OutOfResource`](crate::CloseReason::OutOfResource)); with `partial_delivery_from` there may be any number.
+    /// message more at most. A peer that begins more of them than can become whole, and gives none up, ends the association after 10 s in
+    /// which it is heard ([`CloseReason::OutOfResource`](crate::CloseReason::OutOfResource)); with `partial_delivery_from` there may be one for each
+    /// 256 bytes, however long.
     pub receive_window_max: u32,
     /// How many bytes may wait to be sent for the first time, an overhead for each message included, and how many that were sent
     /// wait for what is missing before them. 16 MiB.

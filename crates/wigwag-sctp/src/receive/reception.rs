@@ -23,6 +23,8 @@ const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);
 
 /// How long a peer may take to give up one of the messages that close the window: longer than lifetimes usually are.
 const STUCK_MAX: Duration = Duration::from_secs(10);
+/// How much of the time between two packets counts as such: a peer that is not heard may have given something up all the same.
+const STUCK_STEP_MAX: Duration = Duration::from_secs(2);
 
 /// When the peer is told what has arrived.
 #[derive(Debug, Default)]
@@ -81,8 +83,8 @@ pub(crate) struct Reception {
     /// As it is when nothing is kept.
     window_max: usize,
     growth: Growth,
-    /// Since when messages have closed the window of which none can become whole.
-    stuck_since: Option<Instant>,
+    /// How long messages have closed the window of which none can become whole, and when that was noted.
+    stuck: Option<(Duration, Instant)>,
     /// The longest message that is waited for as a whole.
     whole_len_max: usize,
     part_len_min: Option<usize>,
@@ -106,7 +108,7 @@ state!(struct Reception { tracker, assembly, ack, window_max, growth, advertised
     sack_delay: |from| from.config.sack_delay,
     whole_len_max: |from| whole_len_max(from.config),
     part_len_min: |from| part_len_min(from.config),
-    stuck_since: |_| None, until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, has_data: |_| false, is_urgent: |_| false,
+    stuck: |_| None, until_prepared: |_| PREPARED_AFTER, is_busy: |_| true, has_data: |_| false, is_urgent: |_| false,
     mtu: |from| from.config.mtu,
 } => then Self::resumed);
 
@@ -160,7 +162,7 @@ impl Reception {
             sack_delay: config.sack_delay,
             window_max,
             growth: Growth { limit: growth_limit(config), received: 0, until: None },
-            stuck_since: None,
+            stuck: None,
             whole_len_max: whole_len_max(config),
             part_len_min: part_len_min(config),
             advertised: window_max,
@@ -243,7 +245,7 @@ impl Reception {
             self.window_max = self.window_max.saturating_mul(2).min(self.growth.limit);
         }
         if !self.is_closed_by_pieces(inbox) {
-            self.stuck_since = None;
+            self.stuck = None;
             return false;
         }
         self.is_stuck(inbox, now)
@@ -264,10 +266,13 @@ impl Reception {
         let limit = self.window_limit();
         if self.window_max < limit || !inbox.is_empty() || self.tracker.has_gaps() {
             self.window_max = self.window_max.saturating_mul(2).min(limit);
-            self.stuck_since = None;
+            self.stuck = None;
             return false;
         }
-        now.saturating_duration_since(*self.stuck_since.get_or_insert(now)) >= STUCK_MAX
+        let (before, at) = self.stuck.unwrap_or((Duration::ZERO, now));
+        let time = before.saturating_add(now.saturating_duration_since(at).min(STUCK_STEP_MAX));
+        self.stuck = Some((time, now));
+        time >= STUCK_MAX
     }
 
     /// The window if nothing were kept.

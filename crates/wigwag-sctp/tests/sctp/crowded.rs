@@ -247,6 +247,20 @@ fn more_messages_at_once_than_can_ever_be_whole_all_come_in_parts() {
     }
 }
 
+/// To know of one takes room too, though all of it is handed out.
+#[test]
+fn of_messages_in_parts_there_may_be_as_many_as_half_the_window_knows_of() {
+    const KNOWN: usize = 128;
+    for (count, is_ended) in [(80_000 / 2 / KNOWN, false), (80_000 / KNOWN, true)] {
+        let mut room = room_for(4, 20_000);
+        room.partial_delivery_from = Some(5_000);
+        let mut turns = Turns::new(room, 0);
+        turns.give(&vec![2_500; count]);
+        turns.run();
+        assert_eq!(turns.abort, is_ended.then_some(4), "{count}");
+    }
+}
+
 /// However many are begun, by whoever does not look at the window.
 #[test]
 fn pieces_of_more_messages_than_can_become_whole_hold_no_more_than_is_said() {
@@ -286,6 +300,36 @@ fn a_peer_that_gives_messages_up_in_time_goes_on() {
     turns.run_for(Duration::from_secs(9));
     assert_eq!((turns.window, turns.abort), (0, None));
     turns.run_for(Duration::from_secs(5));
+    assert_eq!(turns.told.last(), Some(&Event::Closed(CloseReason::OutOfResource)));
+}
+
+/// While the path is cut the peer cannot say that it gives messages up. What it says first afterwards may be something else.
+#[test]
+fn a_peer_that_was_not_heard_for_a_while_may_still_give_messages_up() {
+    const HEARTBEAT: u8 = 4;
+    let mut turns = Turns::new(room_for(4, 100_000), 0);
+    turns.give(&[100_000; 7]);
+    turns.run_for(Duration::from_secs(5));
+    assert_eq!((turns.window, turns.abort), (0, None));
+    turns.now += Duration::from_secs(30);
+    turns.z.handle_timeout(turns.now);
+    turns.send(&chunk(HEARTBEAT, 0, &[0, 1, 0, 8, 1, 2, 3, 4]));
+    turns.hear();
+    turns.give_up(3);
+    turns.run();
+    assert_eq!((turns.lens(), turns.abort), (vec![100_000; 4], None));
+}
+
+/// However seldom it is heard.
+#[test]
+fn a_peer_that_is_heard_seldom_and_gives_nothing_up_ends_the_association() {
+    let mut turns = Turns::new(room_for(4, 100_000), 0);
+    turns.give(&[100_000; 7]);
+    turns.run_for(Duration::from_secs(1));
+    for _ in 0..5 {
+        turns.now += Duration::from_secs(60);
+        turns.round_trip();
+    }
     assert_eq!(turns.told.last(), Some(&Event::Closed(CloseReason::OutOfResource)));
 }
 
