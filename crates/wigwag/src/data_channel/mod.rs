@@ -461,7 +461,8 @@ impl DataChannels {
     /// goes on.
     fn handle_refused_reset(&mut self, stream: u16) {
         let id = self.by_stream.get(&stream).copied();
-        let is_closing = |channel: &Channel| channel.state == ChannelState::Closing;
+        // One that has yet to finish a message has not asked for its reset: that was another's.
+        let is_closing = |channel: &Channel| channel.state == ChannelState::Closing && channel.open_message.is_none();
         if let Some(id) = id.filter(|id| self.channel(*id).is_some_and(is_closing)) {
             self.finish(id);
         }
