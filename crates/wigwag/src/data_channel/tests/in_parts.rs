@@ -165,6 +165,23 @@ fn a_channel_closes_behind_its_open_message_if_the_peer_understands_no_giving_up
     }
 }
 
+/// A peer may refuse the reset that an earlier channel of the stream has asked for, and that is heard late.
+#[test]
+fn a_refused_reset_is_not_that_of_a_channel_that_has_yet_to_finish_a_message() {
+    let mut two = two_without(&[192, 194]);
+    let id = two.channels.create("ours", &DataChannelInit::default().negotiated(0), Some(&mut two.ours)).unwrap();
+    two.run();
+    two.channels.begin_message(id, true, Some(&mut two.ours)).unwrap();
+    two.channels.append_part(id, vec![7; 5000].into(), Some(&mut two.ours)).unwrap();
+    two.run();
+    two.channels.close(id, Some(&mut two.ours));
+    two.channels.handle_refused_reset(0);
+    assert_eq!(two.channels.channel(id).map(|channel| channel.state), Some(ChannelState::Closing));
+    two.channels.finish_message(id, Some(&mut two.ours)).unwrap();
+    two.run();
+    assert!(two.has_reset(0));
+}
+
 #[test]
 fn a_message_that_lived_too_long_is_given_up_and_the_channel_goes_on() {
     let mut two = two_with(&in_parts());
