@@ -56,8 +56,8 @@ pub struct Config {
     /// less than four of the longest messages that [`negotiation`](field@Self::negotiation) takes, or of `partial_delivery_from` if that is
     /// less. A message counts with about 100 bytes more than it has. Where messages come in pieces side by side, as Firefox sends those of
     /// several channels, it holds as many at once as it does when they are whole: a peer that sends more of them at once, 17 of 256 KiB
-    /// with the defaults, may end the connection ([`sctp::CloseReason::OutOfResource`](wigwag_sctp::CloseReason::OutOfResource)), unless
-    /// `partial_delivery_from` is set.
+    /// with the defaults, may end the connection ([`sctp::CloseReason::OutOfResource`](wigwag_sctp::CloseReason::OutOfResource)). With
+    /// `partial_delivery_from` it may send one for each 256 bytes of this at once, 16,384 with the default, however long they are.
     pub receive_buffer: usize,
     /// From so many bytes on, messages are told in parts of about that length ([`Event::MessagePart`](crate::Event::MessagePart)), of which
     /// a message may have any number: then [`jsep::Config::max_message_size`](crate::jsep::Config::max_message_size) may be more than memory

@@ -133,6 +133,7 @@ impl Queue {
         {
             self.displace(data.len(), priority);
         }
+        // Nearly always it is there, and an entry takes longer to find.
         let stream = match self.streams.get_mut(id) {
             Some(stream) => stream,
             None => self.streams.get_or_insert(id),

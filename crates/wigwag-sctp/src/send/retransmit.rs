@@ -88,7 +88,7 @@ pub(crate) struct Transmission {
     pub(super) has_heard: bool,
     /// Bytes of user data, acknowledged by gap blocks or not, that are kept at least and at most.
     pub(super) buffer: [usize; 2],
-    pub(super) may_give_up: bool,
+    may_give_up: bool,
     pub(super) is_held: bool,
     /// What is queued is the last there will be.
     pub(super) is_ending: bool,
