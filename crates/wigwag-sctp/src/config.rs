@@ -35,7 +35,8 @@ pub struct Config {
     pub streams_max: u16,
     /// How many outgoing streams are offered, if not `streams_max`. `None`.
     pub outbound_streams_max: Option<u16>,
-    /// How many bytes may wait here until they are read, an overhead for each message and each fragment included. 5 MiB;
+    /// How many bytes may wait here until they are read, an overhead for each message and each fragment included, for which the peer is told
+    /// of less. 5 MiB;
     /// never less than four times `message_len_max_receive`, or one message could close the window for ever (but see
     /// `partial_delivery_from`), nor than 1,500.
     pub receive_window: u32,

@@ -43,8 +43,11 @@ pub struct Stats {
     pub peer_receive_window: u32,
     /// The receive window that the peer would be told of now, in bytes.
     pub receive_window: u32,
-    /// What it would be if all that was received were fetched, in bytes: it grows up to [`Config::receive_window_max`](crate::Config::receive_window_max).
+    /// How many received bytes may be kept now, an overhead for each message and each fragment included: it grows up to
+    /// [`Config::receive_window_max`](crate::Config::receive_window_max). The peer is told of less, for it counts no overhead.
     pub receive_window_max: u32,
+    /// How many are kept, because they were not fetched or because something is missing.
+    pub receive_buffered: usize,
     /// How many bytes may wait to be sent now: it grows up to [`Config::send_buffer_max`](crate::Config::send_buffer_max).
     pub send_buffer: usize,
     /// Bytes of user data accepted and not yet sent, of all streams.
@@ -97,7 +100,7 @@ pub struct Discarded {
 state!(struct Stats {
     packets_sent, packets_received, messages_sent, messages_received, bytes_sent, bytes_received, retransmitted, timeouts, fast_retransmits, messages_abandoned, discarded,
 } anew {
-    mtu: |_| 0, round_trip: |_| None, rto: |_| Duration::ZERO, congestion_window: |_| 0, slow_start_threshold: |_| 0, in_flight: |_| 0, peer_receive_window: |_| 0, receive_window: |_| 0, receive_window_max: |_| 0, send_buffer: |_| 0, buffered_amount: |_| 0, visits: |_| 0,
+    mtu: |_| 0, round_trip: |_| None, rto: |_| Duration::ZERO, congestion_window: |_| 0, slow_start_threshold: |_| 0, in_flight: |_| 0, peer_receive_window: |_| 0, receive_window: |_| 0, receive_window_max: |_| 0, receive_buffered: |_| 0, send_buffer: |_| 0, buffered_amount: |_| 0, visits: |_| 0,
 });
 state!(struct Discarded {
     malformed, checksum, port, verification_tag, unexpected, unknown_chunk, cookie, stale_cookie, duplicate, no_room, invalid_stream, orphan, invalid_sack, heartbeat, reconfig, reply,

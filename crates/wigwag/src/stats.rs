@@ -67,7 +67,6 @@ impl TransportStats {
     pub(crate) fn of(transport: &Transport, channels: &DataChannels, media: &Media) -> Self {
         let dtls = transport.secured.dtls.as_ref();
         let sctp = transport.secured.sctp.as_ref().map(wigwag_sctp::Association::stats).unwrap_or_default();
-        let receive_buffered = sctp.receive_window_max.saturating_sub(sctp.receive_window);
         Self {
             path: transport.ice.selected_path(),
             round_trip_time: transport.ice.round_trip_time(),
@@ -79,7 +78,7 @@ impl TransportStats {
                 + dtls.map_or(0, |dtls| dtls.stats().retransmissions)
                 + sctp.retransmitted,
             send_buffered: sctp.buffered_amount + sctp.in_flight,
-            receive_buffered: usize::try_from(receive_buffered).unwrap_or(usize::MAX),
+            receive_buffered: sctp.receive_buffered,
             visits: channels.visits() + transport.secured.rtp.stats().visits + media.visits(),
         }
     }

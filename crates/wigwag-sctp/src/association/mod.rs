@@ -303,8 +303,10 @@ impl Association {
         stats.receive_window = self.initial_window();
         stats.receive_window_max = u32::try_from(crate::receive::window_max(&self.config)).unwrap_or(u32::MAX);
         stats.send_buffer = self.queue.capacity();
+        stats.receive_buffered = self.inbox.charged();
         if let Some(block) = &self.block {
             block.transmission.report(&mut stats);
+            stats.receive_buffered = block.reception.used(&self.inbox);
             stats.receive_window = block.reception.window(&self.inbox);
             stats.receive_window_max = block.reception.window_max();
         }
@@ -326,8 +328,7 @@ impl Association {
     }
 
     fn initial_window(&self) -> u32 {
-        let free = crate::receive::window_max(&self.config).saturating_sub(self.inbox.charged());
-        u32::try_from(free).unwrap_or(u32::MAX).max(1500)
+        crate::receive::initial_window(&self.config, self.inbox.charged())
     }
 
     fn age_ms(&self, now: Instant) -> u64 {

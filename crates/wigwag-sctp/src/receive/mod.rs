@@ -9,7 +9,7 @@ mod reception;
 mod tracker;
 
 pub(crate) use inbox::Inbox;
-pub(crate) use reception::{Reception, TooLarge, window_max};
+pub(crate) use reception::{Reception, TooLarge, initial_window, window_max};
 
 /// Charged for each message and each fragment that is kept, beside its bytes: what it takes to keep it.
 pub(crate) const OVERHEAD: usize = 128;

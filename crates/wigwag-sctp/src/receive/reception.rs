@@ -123,6 +123,19 @@ pub(crate) fn window_max(config: &Config) -> usize {
     (config.receive_window as usize).max(least).min(u32::MAX as usize)
 }
 
+/// The window that INIT and INIT ACK tell of, where so many bytes wait already.
+pub(crate) fn initial_window(config: &Config, charged: usize) -> u32 {
+    let free = window_max(config).saturating_sub(charged);
+    told(free, config.mtu).max(WINDOW_MIN as u32)
+}
+
+/// What the peer is told of so many free bytes. It counts user data alone, we what each chunk costs beside it: less is told, so that
+/// whole packets of what it may send find room. Were they refused, it would take that for loss.
+fn told(free: usize, mtu: usize) -> u32 {
+    let less = free as u64 * mtu as u64 / (mtu + OVERHEAD + OVERHEAD / 4) as u64;
+    u32::try_from(less).unwrap_or(u32::MAX)
+}
+
 fn growth_limit(config: &Config) -> usize {
     window_max(config).max(config.receive_window_max as usize)
 }
@@ -206,7 +219,8 @@ impl Reception {
         }
     }
 
-    fn used(&self, inbox: &Inbox) -> usize {
+    /// The bytes that are kept, as `window_max` counts them.
+    pub(crate) fn used(&self, inbox: &Inbox) -> usize {
         let incomplete = match &self.assembly {
             Assembly::Data(reassembly) => reassembly.charged(),
             Assembly::Interleaved(interleaved) => interleaved.charged(),
@@ -217,7 +231,7 @@ impl Reception {
     /// What the peer would be told now. Less than a packet or two is nothing: RFC 9260 §6.1's silly windows.
     pub(crate) fn window(&self, inbox: &Inbox) -> u32 {
         let free = self.window_max.saturating_sub(self.used(inbox));
-        if free < 2 * self.mtu { 0 } else { u32::try_from(free).unwrap_or(u32::MAX) }
+        if free < 2 * self.mtu { 0 } else { told(free, self.mtu) }
     }
 
     /// How much more than the window may be kept to fill gaps.

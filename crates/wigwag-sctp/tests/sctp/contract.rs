@@ -103,7 +103,7 @@ impl<const CONTROL: usize> Subject for Contracted<CONTROL> {
 
     fn load(&self) -> Option<Load> {
         let stats = self.0.association.stats();
-        let held = stats.buffered_amount + stats.in_flight + (WINDOW - stats.receive_window) as usize;
+        let held = stats.buffered_amount + stats.in_flight + stats.receive_buffered;
         Some(Load { held, bound: SEND_BUFFER + 2 * SEND_BUFFER + WINDOW as usize })
     }
 

@@ -42,7 +42,7 @@ fn the_last_chunk_before_a_shutdown_asks_for_its_sack() {
 fn a_chunk_that_fills_the_window_of_a_peer_asks_for_its_sack() {
     // Room for two packets, and not for three.
     let narrow = config(|config| {
-        (config.receive_window, config.receive_window_max) = (2500, 0);
+        (config.receive_window, config.receive_window_max) = (2800, 0);
         config.message_len_max_receive = 500;
     });
     let mut world = connected(narrow);

@@ -57,6 +57,36 @@ fn who_does_not_fetch_gets_no_more_window() {
     assert!(stats.receive_window_max as usize <= 2 * SMALL, "{}", stats.receive_window_max);
 }
 
+/// A user who fetches late is not loss: a peer that keeps to what it was told is refused nothing, and so repeats nothing.
+#[test]
+fn a_window_that_fills_refuses_nothing_of_a_peer_that_keeps_to_it() {
+    for (window, len, burst) in [(SMALL, 65_536, 8), (SMALL, 1100, 300), (2 * SMALL, 200_000, 3), (300_000, 16_000, 5)]
+    {
+        let fixed = config(|config| {
+            (config.receive_window, config.receive_window_max) = (window as u32, 0);
+            config.message_len_max_receive = window / 4;
+        });
+        let mut world: World<_> = connected_with(1, Config::default(), fixed);
+        world[Z].is_reading = false;
+        for _ in 0..8 * window / len {
+            world[A].send(0, &vec![7; len]);
+        }
+        for _ in 0..200 {
+            world.run_for(Duration::from_millis(50));
+            let fetched = std::iter::from_fn(|| world[Z].association.poll_event()).take(burst);
+            assert!(fetched.count() <= burst);
+        }
+        let (sent, taken) = (world[A].association.stats(), world[Z].association.stats());
+        assert_eq!(taken.discarded.no_room, 0, "{len} bytes at a time through {window}");
+        assert_eq!((sent.retransmitted, sent.timeouts), (0, 0), "{len} bytes at a time through {window}");
+        assert!(
+            sent.bytes_sent as usize > 3 * window,
+            "{len} bytes at a time through {window}: {} sent",
+            sent.bytes_sent
+        );
+    }
+}
+
 #[test]
 fn a_send_buffer_follows_the_congestion_window() {
     let (fixed, _) = run(400, |config| config.send_buffer = SMALL);
