@@ -137,6 +137,15 @@ impl ChannelStats {
     }
 }
 
+/// What the peer has to be told of a channel (RFC 8832 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// DATA_CHANNEL_OPEN.
+    Open,
+    /// DATA_CHANNEL_ACK.
+    Ack,
+}
+
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) label: String,
@@ -147,8 +156,8 @@ pub(crate) struct Channel {
     pub(crate) is_negotiated: bool,
     pub(crate) stream: Option<u16>,
     pub(crate) state: ChannelState,
-    /// What tells the peer of the channel, if anything must, is on its way.
-    pub(super) is_announced: bool,
+    /// The establishment message that has yet to leave.
+    pub(super) owed: Option<Owed>,
     /// The peer knows of the channel, so nothing can arrive before it does.
     pub(super) is_acknowledged: bool,
     pub(super) is_incoming_reset: bool,
@@ -173,7 +182,7 @@ impl Channel {
         Self {
             state: ChannelState::Connecting,
             is_negotiated,
-            is_announced: is_negotiated,
+            owed: (!is_negotiated).then_some(Owed::Open),
             is_acknowledged: is_negotiated,
             ..Self::theirs(open)
         }
@@ -189,7 +198,7 @@ impl Channel {
             is_negotiated: false,
             stream: None,
             state: ChannelState::Open,
-            is_announced: true,
+            owed: Some(Owed::Ack),
             is_acknowledged: true,
             is_incoming_reset: false,
             is_outgoing_reset: false,
@@ -202,6 +211,18 @@ impl Channel {
 
     pub(super) fn names_len(&self) -> usize {
         self.label.len() + self.protocol.len()
+    }
+
+    /// The peer knows of the channel, or will before anything else comes that leaves now.
+    pub(super) fn is_announced(&self) -> bool {
+        self.owed != Some(Owed::Open)
+    }
+
+    pub(super) fn establishment(&self, owed: Owed) -> dcep::Message {
+        match owed {
+            Owed::Open => dcep::Message::Open(self.open()),
+            Owed::Ack => dcep::Message::Ack,
+        }
     }
 
     pub(super) fn open(&self) -> dcep::Open {

@@ -105,7 +105,6 @@ impl DataChannels {
         if let Some(sctp) = sctp.as_deref_mut() {
             self.send_owed(sctp);
         }
-        let owes = self.owed.iter().any(|(owed, _)| *owed == id);
         let (channel, stream, sctp) = self.open_channel(id, sctp)?;
         if channel.open_message.is_some() {
             return Err(match channel.state {
@@ -113,7 +112,7 @@ impl DataChannels {
                 state => SendError::NotOpen(state),
             });
         }
-        if owes || !channel.is_announced {
+        if channel.owed.is_some() {
             return Err(SendError::Full(Bytes::new())); // nothing overtakes the message that opens the channel, nor holds up its ACK
         }
         let mut open = OpenMessage { is_binary, len: 0, is_begun: false, utf8: Utf8::default() };

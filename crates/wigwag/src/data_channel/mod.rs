@@ -83,8 +83,9 @@ pub(crate) struct DataChannels {
     gathered_len: usize,
     ids: StreamIds,
     is_connected: bool,
-    /// Establishment messages that the association had no room for.
-    owed: VecDeque<(ChannelId, dcep::Message)>,
+    /// The channels whose establishment message leaves as soon as the association has room for it. Those whose stream is being reset
+    /// come here when it is not any more.
+    owing: VecDeque<ChannelId>,
     /// Each call that fills this takes one event of the association, and none is taken while it is not empty.
     events: VecDeque<Event>,
     drops: DataChannelDrops,
@@ -105,7 +106,7 @@ impl DataChannels {
             gathered_len: 0,
             ids: StreamIds::default(),
             is_connected: false,
-            owed: VecDeque::new(),
+            owing: VecDeque::new(),
             events: VecDeque::new(),
             drops: DataChannelDrops::default(),
             visits: 0,
@@ -168,8 +169,8 @@ impl DataChannels {
         self.opened += 1;
         sctp.set_buffered_amount_low_threshold(stream, channel.low_threshold);
         sctp.set_stream_priority(stream, channel.priority);
-        if !channel.is_announced {
-            self.owed.push_back((id, dcep::Message::Open(channel.open())));
+        if !channel.is_announced() {
+            self.owing.push_back(id);
             self.send_owed(sctp);
         }
         if self.channels.contains_key(&id) {
@@ -179,29 +180,34 @@ impl DataChannels {
 
     /// Hands what is owed to the association as far as it has room.
     fn send_owed(&mut self, sctp: &mut sctp::Association) {
-        while let Some((id, message)) = self.owed.front() {
-            let id = *id;
+        while let Some(id) = self.owing.front().copied() {
             self.visits += 1;
             if let Some(channel) = self.channels.get_mut(&id)
-                && let Some(stream) = channel.stream
+                && let (Some(stream), Some(owed)) = (channel.stream, channel.owed)
             {
-                let bytes = Bytes::from(message.write());
+                let bytes = Bytes::from(channel.establishment(owed).write());
                 // RFC 8832 §6: "All Data Channel Establishment Protocol messages MUST be sent using ordered delivery and
                 // reliable transmission."
                 match sctp.send(stream, ppid::DCEP, bytes, sctp::SendOptions::default()) {
-                    Ok(()) => channel.is_announced = true,
-                    Err(sctp::SendError::Full(_) | sctp::SendError::StreamResetting(_)) => return,
+                    Ok(()) => channel.owed = None,
+                    Err(sctp::SendError::Full(_)) => return,
+                    Err(sctp::SendError::StreamResetting(_)) => {} // what is told of its end takes it up
                     // Longer than the peer takes, or on a stream that it does not have: it will never know the channel.
                     Err(_) => self.finish(id),
                 }
             }
-            self.owed.pop_front();
+            self.owing.pop_front();
         }
     }
 
-    /// A stream on which something may have been owed is not being reset any more: what could not be sent can be.
-    fn retry_owed(&mut self, sctp: &mut sctp::Association) {
-        if !self.owed.is_empty() {
+    /// These streams are not being reset any more: what was owed on them, or refused to the user, can be sent.
+    fn retry_owed(&mut self, streams: &[u16], sctp: &mut sctp::Association) {
+        let channels = streams.iter().filter_map(|stream| self.by_stream.get(stream));
+        let open =
+            channels.filter(|id| self.channels.get(id).is_some_and(|channel| channel.state == ChannelState::Open));
+        let before = self.owing.len();
+        self.owing.extend(open.copied());
+        if self.owing.len() > before {
             self.send_owed(sctp);
             self.events.push_back(Event::Writable);
         }
@@ -222,11 +228,11 @@ impl DataChannels {
         if !is_binary && std::str::from_utf8(&data).is_err() {
             return Err(SendError::NotUtf8(data));
         }
-        if !self.owed.is_empty() {
+        if !self.owing.is_empty() {
             self.send_owed(sctp);
         }
         let Some(channel) = self.channels.get_mut(&id) else { return Err(SendError::UnknownChannel) };
-        if !channel.is_announced {
+        if !channel.is_announced() {
             return Err(SendError::Full(data)); // nothing overtakes the message that opens the channel
         }
         let (len, is_empty) = (data.len(), data.is_empty());
@@ -245,7 +251,7 @@ impl DataChannels {
 
     pub(crate) fn close(&mut self, id: ChannelId, sctp: Option<&mut sctp::Association>) {
         let Some(channel) = self.channels.get_mut(&id) else { return };
-        if !channel.is_announced {
+        if !channel.is_announced() {
             return self.finish(id); // the peer will never know of it, and so never close it
         }
         match (channel.state, channel.stream, sctp) {
@@ -272,7 +278,7 @@ impl DataChannels {
     /// The association is over, and so is every channel.
     pub(crate) fn close_all(&mut self) {
         self.is_connected = false;
-        self.owed.clear();
+        self.owing.clear();
         (self.gathered, self.gathered_len) = (BTreeMap::new(), 0);
         let ids: Vec<_> = self.channels.keys().copied().collect();
         for id in ids {
@@ -325,23 +331,22 @@ impl DataChannels {
                 }
             }
             sctp::Event::OutgoingStreamReset { streams } => {
-                for stream in streams {
-                    self.handle_outgoing_reset(stream, sctp);
+                for stream in &streams {
+                    self.handle_outgoing_reset(*stream, sctp);
                 }
-                self.retry_owed(sctp);
+                self.retry_owed(&streams, sctp);
             }
             // The peer takes no such streams: they carry nothing more.
             sctp::Event::StreamsRefused { streams } => {
                 for stream in streams {
                     self.finish_stream(stream);
                 }
-                self.retry_owed(sctp);
             }
             sctp::Event::OutgoingStreamResetRefused { streams } => {
-                for stream in streams {
-                    self.handle_refused_reset(stream);
+                for stream in &streams {
+                    self.handle_refused_reset(*stream);
                 }
-                self.retry_owed(sctp);
+                self.retry_owed(&streams, sctp);
             }
             // RFC 8831 knows no restart: whoever began anew has forgotten every channel. The association itself is up.
             sctp::Event::Restarted => {
@@ -425,7 +430,7 @@ impl DataChannels {
         let id = self.insert(Channel::theirs(open));
         self.bind(id, stream);
         self.opened += 1;
-        self.owed.push_back((id, dcep::Message::Ack));
+        self.owing.push_back(id);
         self.send_owed(sctp);
         self.events.extend([Event::Incoming(id), Event::Opened(id)]);
     }
@@ -498,9 +503,9 @@ impl DataChannels {
     /// What is owed for channels that are gone is not sent. It is thrown away when it is more than the rest, so that a
     /// peer who opens and closes while nothing can leave makes the list neither long nor costly.
     fn forget_owed(&mut self) {
-        if self.owed.len() > 2 * self.channels.len() + 16 {
-            self.visits += self.owed.len() as u64;
-            self.owed.retain(|(id, _)| self.channels.contains_key(id));
+        if self.owing.len() > 2 * self.channels.len() + 16 {
+            self.visits += self.owing.len() as u64;
+            self.owing.retain(|id| self.channels.contains_key(id));
         }
     }
 
