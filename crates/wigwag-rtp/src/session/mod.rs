@@ -238,6 +238,7 @@ impl Session {
         if sender.has_sent() && self.owed.goodbyes.len() < GOODBYES_MAX {
             self.owed.goodbyes.push_back(sender.config.ssrc);
         }
+        self.go_on_reporting();
         self.invariants();
     }
 
@@ -475,6 +476,16 @@ impl Session {
         self.owed.nacks.remove(ssrc);
         self.owed.key_frames.remove(&ssrc);
         self.owed.blocks.retain(|owed| *owed != ssrc);
+        self.go_on_reporting();
+    }
+
+    /// What happened while reports were owed is reported next time: none is owed any more, if these were the last.
+    fn go_on_reporting(&mut self) {
+        if let Some(now) = self.now.seen()
+            && !self.unreported.is_empty()
+        {
+            self.arm_report(now);
+        }
     }
 
     /// There is something to report: it will be, about one interval from now.

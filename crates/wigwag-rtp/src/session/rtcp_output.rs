@@ -61,10 +61,7 @@ impl Session {
         if compound.is_empty() {
             return false;
         }
-        if !self.unreported.is_empty() {
-            // What happened while reports were owed is reported next time.
-            self.arm_report(now);
-        }
+        self.go_on_reporting();
         true
     }
 

@@ -1,11 +1,11 @@
 //! How streams are named, begin, are timed, and end: SDES, SR, FIR and BYE.
 
-use crate::common::{Link, VIDEO, at, packet, receiver};
+use crate::common::{Link, VIDEO, at, packet, receiver, sender, session};
 use std::time::Duration;
 use wigwag_rtp::payload::{Format, Frame, Packetizer};
 use wigwag_rtp::rtcp::{Compound, Message};
-use wigwag_rtp::{Config, Event, SendError};
-use wigwag_sansio::WallClock;
+use wigwag_rtp::{Config, Event, SendError, Session};
+use wigwag_sansio::{Ecn, WallClock};
 
 /// A, which knows the wall time, sends packets to Z for some seconds.
 fn talk() -> Link {
@@ -122,4 +122,46 @@ fn the_end_of_a_stream_is_told_between_the_packets_before_and_after_it() {
     let told = std::iter::from_fn(|| link.z.poll_event()).map(|event| matches!(event, Event::Ended { .. }));
     assert_eq!(told.collect::<Vec<_>>(), [false, false, true].repeat(3));
     assert_eq!(link.z.poll_timeout(at(0)).filter(|next| *next <= at(0)), None);
+}
+
+/// A stream that begins while a report about another is owed waits for the next one, and gets it though the other ends before.
+#[test]
+fn what_begins_while_a_report_is_owed_is_reported_though_what_was_owed_is_gone() {
+    let [mut a, mut z] = [1, 2].map(|seed| session("x", seed));
+    let senders = [10, 20].map(|ssrc| a.add_sender(sender(ssrc)).expect("added"));
+    z.add_receiver(receiver()).expect("added");
+    let mut out = Vec::new();
+    let mut say = |a: &mut Session, z: &mut Session, of: usize, now| {
+        a.send(senders[of], packet(0)).expect("room");
+        assert!(a.poll_rtp(now, 1180, &mut out));
+        z.handle_rtp(&out, Ecn::default(), now);
+        out.clear();
+    };
+    say(&mut a, &mut z, 0, at(0));
+    for session in [&mut a, &mut z] {
+        let due = session.poll_timeout(at(0)).expect("reports");
+        session.handle_timeout(due.max(at(2_000)));
+    }
+    say(&mut a, &mut z, 1, at(2_010));
+    a.remove_sender(senders[0]);
+    let mut bye = Vec::new();
+    assert!(a.poll_rtcp(at(2_020), 1180, &mut bye));
+    z.handle_rtcp(&bye, at(2_020));
+    let mut reported = Vec::new();
+    for session in [&mut a, &mut z] {
+        let mut compound = Vec::new();
+        for now in (2_030..8_000).step_by(10).map(at) {
+            session.handle_timeout(now);
+            while session.poll_rtcp(now, 1180, &mut compound) {
+                reported.push(std::mem::take(&mut compound));
+            }
+        }
+    }
+    let is_about = |message: Result<Message<'_>, _>| match message {
+        Ok(Message::SenderReport(report)) => report.ssrc == 20,
+        Ok(Message::ReceiverReport(report)) => report.blocks().any(|block| block.ssrc == 20),
+        _ => false,
+    };
+    let about = reported.iter().filter(|compound| Compound::new(compound).any(is_about));
+    assert_eq!(about.count(), 2, "{reported:02x?}");
 }
