@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
 use wigwag_sctp::{
-    Association, Config, CongestionControl, Event, PeerInit, Reliability, Scheduler, SendError, SendOptions, State,
+    Association, Config, CongestionControl, Event, PeerInit, Reliability, ResumeError, Scheduler, SendError,
+    SendOptions, State,
 };
 
 /// Any packets, with right checksum and tag or without, between two associations.
@@ -174,12 +175,20 @@ impl Peer {
             self.receiving.clear();
             return self.association.abort();
         };
-        let resume = |bytes: &[u8]| {
-            Association::resume(self.config.clone(), Seed::for_test(4), bytes, self.now).expect("its own")
-        };
-        let again = resume(state.as_bytes()).export(self.now).expect("it goes on");
-        assert!(state.as_bytes() == again.as_bytes() || self.is_anybody, "exported again, it is the same");
-        self.association = resume(again.as_bytes());
+        let (mut config, mtu) = (self.config.clone(), self.config.mtu);
+        let resume =
+            |bytes: &[u8], config: &Config| Association::resume(config.clone(), Seed::for_test(4), bytes, self.now);
+        if let Err(ResumeError::Mtu { needed, .. }) = resume(state.as_bytes(), &config) {
+            // It was told of a shorter MTU while longer packets were in flight: it is told again.
+            config.mtu = needed;
+        }
+        let again = resume(state.as_bytes(), &config).expect("its own").export(self.now).expect("it goes on");
+        let is_same = config.mtu == mtu && !self.is_anybody;
+        assert!(state.as_bytes() == again.as_bytes() || !is_same, "exported again, it is the same");
+        self.association = resume(again.as_bytes(), &config).expect("its own");
+        if config.mtu != mtu {
+            self.association.set_mtu(mtu);
+        }
     }
 
     /// It knows the peer before a first packet.

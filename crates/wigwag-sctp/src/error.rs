@@ -89,6 +89,16 @@ pub enum ResumeError {
     /// What was agreed on with the peer is not in this [`Config`](crate::Config).
     #[error("the configuration has not the {0} that the association has")]
     OtherConfig(&'static str),
+    /// A packet in flight is longer than this [`Config`](crate::Config) allows: the association had a larger `mtu`, now or when that left.
+    #[error(
+        "a packet in flight has {needed} bytes, {allowed} are allowed: choose an mtu or mtu_max of {needed}, and set_mtu afterwards"
+    )]
+    Mtu {
+        /// How long it is, in bytes, SCTP header included.
+        needed: usize,
+        /// What `mtu` and `mtu_max` allow.
+        allowed: usize,
+    },
 }
 
 /// Why a message cannot be given up.

@@ -90,8 +90,8 @@ impl Association {
 
     /// Goes on with an association that was exported, as if no time had passed since. `config` is as it was there (but for limits and times,
     /// which count from now on; a controller of congestion is made anew and told how far the last one had come), `seed` is another
-    /// one. What is in flight is not cut anew, so packets must be allowed to be as long as they were there
-    /// ([`Config::mtu`](field@Config::mtu), [`set_mtu`](Self::set_mtu)). The bytes may be anybody's.
+    /// one. What is in flight is not cut anew, so packets must be allowed to be as long as when they left: where [`set_mtu`](Self::set_mtu) has
+    /// made them shorter since, resume with the [`Config::mtu`](field@Config::mtu) of before, and call it again. The bytes may be anybody's.
     ///
     /// # Errors
     /// The bytes are no exported association, or not with this configuration: see [`ResumeError`].
@@ -117,9 +117,10 @@ impl Association {
             return Err(ResumeError::OtherConfig("extensions"));
         }
         // It would be owed for ever.
-        let packet_len_max = association.block.as_ref().map_or(0, |block| block.transmission.packet_len_max());
-        if packet_len_max > association.config.path_mtu_max() {
-            return Err(ResumeError::OtherConfig("mtu"));
+        let needed = association.block.as_ref().map_or(0, |block| block.transmission.packet_len_max());
+        let allowed = association.config.path_mtu_max();
+        if needed > allowed {
+            return Err(ResumeError::Mtu { needed, allowed });
         }
         association.invariants();
         Ok(association)

@@ -446,10 +446,35 @@ fn a_configuration_that_cannot_go_on_is_told() {
     assert_eq!(resume(|config| config.mtu = 1300), Ok(()));
     assert_eq!(
         resume(|config| config.mtu = 1156),
-        Err(ResumeError::OtherConfig("mtu")),
+        Err(ResumeError::Mtu { needed: 1160, allowed: 1156 }),
         "what is in flight would not fit"
     );
     assert_eq!(resume(|config| (config.mtu, config.mtu_max) = (1156, 1160)), Ok(()), "there is room for it");
+}
+
+/// A path that carries less since: what had left before is as long as it was, and arrives all the same.
+#[test]
+fn an_association_whose_packets_were_longer_before_says_how_long() {
+    let mut world = connected_with(1, Config::default(), Config::default());
+    world.link(A, Z).loss(100.0);
+    world[A].send(0, &[7; 5000]);
+    world.run_for(Duration::from_millis(10));
+    world[A].association.set_mtu(600);
+    world[A].send(0, &[8; 5000]);
+    let now = world.now();
+    let placeholder = Association::new(Config::default(), Seed::for_test(0));
+    let state = std::mem::replace(&mut world[A].association, placeholder).export(now).unwrap();
+    let resume =
+        |configure: fn(&mut Config)| Association::resume(config(configure), Seed::for_test(9), state.as_bytes(), now);
+    let refused = resume(|config| config.mtu = 600).map(drop).unwrap_err();
+    let ResumeError::Mtu { needed, allowed: 600 } = refused else { panic!("{refused}") };
+    assert_eq!(needed, Config::default().mtu & !3);
+    assert!(refused.to_string().contains("600"), "{refused}");
+    world[A].association = resume(|_| {}).unwrap();
+    world[A].association.set_mtu(600);
+    world.link(A, Z).heal();
+    world.run();
+    assert_eq!(world[Z].received(), [(0, vec![7; 5000]), (0, vec![8; 5000])]);
 }
 
 /// What fits no packet would be owed for ever.
@@ -467,7 +492,10 @@ fn a_chunk_in_flight_that_fits_no_packet_is_refused() {
             let bytes = [&state[..at], &chunk, &state[at + 4 + full..]].concat();
             let resumed = Association::resume(mode.clone(), Seed::for_test(1), &bytes, now);
             if len > 1400 - 12 - header_len {
-                assert_eq!(resumed.map(drop), Err(ResumeError::OtherConfig("mtu")), "{len}");
+                assert!(
+                    matches!(resumed.map(drop), Err(ResumeError::Mtu { needed, allowed: 1400 }) if needed > 1400),
+                    "{len}"
+                );
                 continue;
             }
             let mut association = resumed.unwrap();
