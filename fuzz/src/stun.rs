@@ -8,7 +8,9 @@ use wigwag_stun::{
 /// Any bytes: what decodes can be read to its end.
 pub fn stun_message(data: &[u8]) {
     let Ok(message) = Message::decode(data) else { return };
-    assert!(Message::is_likely(data), "what decodes looked like a message");
+    // RFC 7983 §5 keeps methods from 0x100 on for others on the same port.
+    let is_for_us = message.method().number() < 0x100;
+    assert_eq!(Message::is_likely(data), is_for_us, "what decodes looked like a message");
     read(&message);
     for source in [crate::ice_address(1), crate::ice_address(7)] {
         let mut out = Vec::new();

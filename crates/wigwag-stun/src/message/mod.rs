@@ -34,7 +34,8 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Whether these bytes may be STUN, by the first of them only (RFC 7983 §7).
+    /// Whether these bytes may be STUN among other protocols, by the first of them only (RFC 7983 §7). Methods from 0x100 on, which
+    /// nobody uses, look like the others, though they [decode](Self::decode).
     pub const fn is_likely(payload: &[u8]) -> bool {
         matches!(payload, [0..=3, ..]) && payload.len() >= HEADER_LEN
     }
