@@ -41,7 +41,6 @@ impl Connection {
     fn gather_hello(&mut self, number: RecordNumber, fragment: &Fragment<'_>, now: Instant) {
         let received = &mut self.handshake.received;
         if received.next() != u32::from(fragment.message_seq) {
-            received.clear();
             received.resume(fragment.message_seq);
         }
         if received.insert(number.epoch, fragment).is_err() {
