@@ -105,7 +105,9 @@ impl Connection {
                     self.handle_fragment(number, &fragment, now)
                 }
             };
-            if !is_taken && !is_repeated {
+            if is_repeated {
+                self.handshake.acks.repeated(number.epoch);
+            } else if !is_taken {
                 self.handshake.acks.forget(number);
             }
         }
