@@ -169,7 +169,10 @@ impl Connection {
             self.stats.malformed_acks += 1;
             return;
         };
-        numbers.for_each(|number| self.handshake.flight.acknowledge_record(number));
+        // Whoever acknowledges a part of what was sent lives, however long the rest takes.
+        if numbers.filter(|number| self.handshake.flight.acknowledge_record(*number)).count() > 0 {
+            self.handshake.flight.hear();
+        }
         self.acknowledged(now, true);
     }
 
@@ -182,7 +185,9 @@ impl Connection {
             // Nothing of our flight can be read where it came: as if the flight before it came again.
             self.stats.repetitions += u64::from(self.handshake.flight.repeat(now));
         }
-        numbers.filter(|number| number.epoch == 0).for_each(|number| self.handshake.flight.acknowledge_record(number));
+        numbers.filter(|number| number.epoch == 0).for_each(|number| {
+            self.handshake.flight.acknowledge_record(number);
+        });
         self.acknowledged(now, false);
     }
 

@@ -318,6 +318,23 @@ fn a_long_chain_on_a_path_for_almost_nothing_is_acknowledged_in_little_time() {
     }
 }
 
+/// D5. Who acknowledges anything new lives, however little it is.
+#[test]
+fn a_peer_that_acknowledges_little_at_a_time_is_not_dead() {
+    let mut pair = pair_with_a_long_chain(150);
+    let is_settled = (0..200).any(|_| {
+        // Of the server's acknowledgements, one arrives at a time.
+        let mut has_arrived = false;
+        pair.exchange(|to, datagram| {
+            let is_ack = to == A && datagram[0] == 0x2F;
+            if is_ack && std::mem::replace(&mut has_arrived, true) { vec![] } else { vec![datagram] }
+        });
+        !pair.advance()
+    });
+    assert!(is_settled && pair.peers[A].stats().retransmissions > 10, "{:?}", pair.peers[A].stats());
+    pair.assert_alive();
+}
+
 /// Nobody says that a datagram was too long; so, after three retransmissions, they are shorter.
 #[test]
 fn a_path_that_swallows_long_datagrams_only_delays() {
