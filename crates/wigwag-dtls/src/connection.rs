@@ -108,9 +108,9 @@ impl Connection {
     /// by record, before this returns.
     pub fn handle_input(&mut self, datagram: &mut [u8], now: Instant, mut deliver: impl FnMut(&[u8])) {
         let now = self.clock.advance(now);
-        let mut rest = datagram;
+        let (mut rest, mut is_doubtful) = (datagram, false);
         while !rest.is_empty() {
-            if let Some(data) = self.handle_record(&mut rest, now) {
+            if let Some(data) = self.handle_record(&mut rest, &mut is_doubtful, now) {
                 deliver(data);
             }
         }
