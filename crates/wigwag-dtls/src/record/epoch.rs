@@ -239,9 +239,6 @@ impl ReadEpoch {
 
     /// Decrypts a record where it lies.
     pub(crate) fn open<'a>(&mut self, header: &Header, body: &'a mut [u8]) -> Result<&'a mut [u8], Discard> {
-        if header.version != Version::Dtls12.wire() {
-            return Err(Discard::WrongVersion);
-        }
         let record_len = body.len();
         let (explicit, rest) = body.split_at_mut_checked(self.aead.explicit_nonce_len()).ok_or(Discard::Malformed)?;
         let unique = explicit.first_chunk().copied().unwrap_or(header.number.to_bytes());
