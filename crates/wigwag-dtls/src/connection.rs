@@ -150,8 +150,8 @@ impl Connection {
     }
 
     /// Appends one record of at most `limit` bytes around the application data that `write` appends, of which it is told
-    /// how long it may be; or changes nothing and says `false`, when not connected, or when `write` appends nothing and
-    /// says so. A sequence number is spent on success only.
+    /// how long it may be; or changes nothing and says `false`, when not connected, when `write` appends nothing and says so,
+    /// or when it appends more than it may. A sequence number is spent on success only.
     pub fn protect(
         &mut self,
         limit: usize,

@@ -355,6 +355,11 @@ fn a_record_that_does_not_fit_or_is_empty_handed_changes_nothing() {
         out.extend_from_slice(b"half");
         false
     }));
+    assert!(!peer.protect(Connection::OVERHEAD + 3, &mut out, |room, out| {
+        assert_eq!(room, 3);
+        out.extend_from_slice(b"more");
+        true
+    }));
     assert_eq!(out, [1, 2, 3]);
     assert!(peer.protect(Connection::OVERHEAD + 4, &mut out, |_, out| {
         out.extend_from_slice(b"full");
