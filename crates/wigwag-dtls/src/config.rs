@@ -79,8 +79,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// Whether a server asks its client for a cookie (RFC 6347 §4.2.1, RFC 9147 §5.1), so that nothing is kept of a client before
     /// it has shown that it is where it says, and no more bytes are sent to it than came; in DTLS 1.3, to the smallest
-    /// ClientHello that there can be, less than twice as many. None by default: ICE has shown it. A server of 1.2 alone
-    /// wants the ClientHello in one fragment then. A client answers every server that asks.
+    /// ClientHello that there can be, less than twice as many. None by default: ICE has shown it. Of a ClientHello in several
+    /// datagrams, what has come is kept. A client answers every server that asks.
     pub cookie_exchange: Option<CookieExchange>,
     /// Whether a client of DTLS 1.3 says that it takes session tickets (RFC 8446 §4.2.9), as browsers do: to look as they do,
     /// or to try what a server sends after the handshake. They are thrown away: no session is resumed. Off by default.

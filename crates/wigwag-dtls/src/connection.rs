@@ -108,9 +108,9 @@ impl Connection {
     /// by record, before this returns.
     pub fn handle_input(&mut self, datagram: &mut [u8], now: Instant, mut deliver: impl FnMut(&[u8])) {
         let now = self.clock.advance(now);
-        let mut rest = datagram;
+        let (mut rest, mut is_doubtful) = (datagram, false);
         while !rest.is_empty() {
-            if let Some(data) = self.handle_record(&mut rest, now) {
+            if let Some(data) = self.handle_record(&mut rest, &mut is_doubtful, now) {
                 deliver(data);
             }
         }
@@ -150,8 +150,8 @@ impl Connection {
     }
 
     /// Appends one record of at most `limit` bytes around the application data that `write` appends, of which it is told
-    /// how long it may be; or changes nothing and says `false`, when not connected, or when `write` appends nothing and
-    /// says so. A sequence number is spent on success only.
+    /// how long it may be; or changes nothing and says `false`, when not connected, when `write` appends nothing and says so,
+    /// or when it appends more than it may. A sequence number is spent on success only.
     pub fn protect(
         &mut self,
         limit: usize,

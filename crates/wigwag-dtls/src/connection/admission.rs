@@ -24,9 +24,7 @@ impl Connection {
         let begins = fragment.message_type == HandshakeType::CLIENT_HELLO
             && fragment.message_seq <= MESSAGE_SEQ_MAX
             && number.sequence <= RecordNumber::SEQUENCE_MAX / 2;
-        // With a share of a post-quantum group, a hello is longer than a datagram.
-        let may_be_cut = self.handshake.config.speaks(Version::Dtls13);
-        if !begins || !fragment.is_whole() && !may_be_cut {
+        if !begins {
             self.stats.malformed_fragments += 1;
             return false;
         }
@@ -37,11 +35,11 @@ impl Connection {
         false
     }
 
-    /// Of a hello in several fragments, what has come of it is held; no more than of any other.
+    /// Of a hello in several fragments, what has come of it is held; no more than of any other. With a share of a post-quantum
+    /// group, it is longer than a datagram.
     fn gather_hello(&mut self, number: RecordNumber, fragment: &Fragment<'_>, now: Instant) {
         let received = &mut self.handshake.received;
         if received.next() != u32::from(fragment.message_seq) {
-            received.clear();
             received.resume(fragment.message_seq);
         }
         if received.insert(number.epoch, fragment).is_err() {

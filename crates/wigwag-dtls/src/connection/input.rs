@@ -18,10 +18,20 @@ use std::time::Instant;
 const PATIENCE: u32 = 2;
 
 impl Connection {
-    /// Takes the next record off the datagram and returns the application data in it, if that is what it carries.
-    pub(super) fn handle_record<'a>(&mut self, datagram: &mut &'a mut [u8], now: Instant) -> Option<&'a [u8]> {
+    /// Takes the next record off the datagram and returns the application data in it, if that is what it carries. It is
+    /// doubtful whether it is one at all, if what came before it says where it begins and did not open.
+    pub(super) fn handle_record<'a>(
+        &mut self,
+        datagram: &mut &'a mut [u8],
+        is_doubtful: &mut bool,
+        now: Instant,
+    ) -> Option<&'a [u8]> {
         if datagram.first().is_some_and(|first| unified::is_unified(*first)) {
-            return self.handle_unified(datagram, now);
+            return self.handle_unified(datagram, is_doubtful, now);
+        }
+        if *is_doubtful {
+            *datagram = &mut [];
+            return None;
         }
         let (header, body) = match plaintext::split(datagram) {
             Ok(record) => record,

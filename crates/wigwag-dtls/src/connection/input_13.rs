@@ -15,7 +15,12 @@ use crate::{CloseReason, Role, Version};
 use std::time::Instant;
 
 impl Connection {
-    pub(super) fn handle_unified<'a>(&mut self, datagram: &mut &'a mut [u8], now: Instant) -> Option<&'a [u8]> {
+    pub(super) fn handle_unified<'a>(
+        &mut self,
+        datagram: &mut &'a mut [u8],
+        is_doubtful: &mut bool,
+        now: Instant,
+    ) -> Option<&'a [u8]> {
         let record = unified::split(datagram);
         if self.is_closed() {
             self.stats.after_close += 1;
@@ -27,14 +32,18 @@ impl Connection {
         let opened = match record.and_then(|record| self.handshake.readers.open(record)) {
             Ok(opened) => opened,
             Err(discard) => {
-                // One datagram of noise in eight looks like a record of 1.3; only of who has sealed it is known how long it is.
-                *datagram = &mut [];
-                self.discard(discard);
-                self.note_early(discard, now);
+                // One datagram of noise in eight looks like a record of 1.3, and is counted once; only of who has sealed it is
+                // known how long it is.
+                let is_sealed = discard == Discard::Replayed;
+                if !std::mem::replace(is_doubtful, !is_sealed) || is_sealed {
+                    self.discard(discard);
+                    self.note_early(discard, now);
+                }
                 self.end_forgeries();
                 return None;
             }
         };
+        *is_doubtful = false;
         self.handshake.readers.age(now);
         if opened.text.len() > PLAINTEXT_LEN_MAX {
             self.failed(Failure::overflow());
@@ -105,7 +114,9 @@ impl Connection {
                     self.handle_fragment(number, &fragment, now)
                 }
             };
-            if !is_taken && !is_repeated {
+            if is_repeated {
+                self.handshake.acks.repeated(number.epoch);
+            } else if !is_taken {
                 self.handshake.acks.forget(number);
             }
         }
@@ -167,7 +178,10 @@ impl Connection {
             self.stats.malformed_acks += 1;
             return;
         };
-        numbers.for_each(|number| self.handshake.flight.acknowledge_record(number));
+        // Whoever acknowledges a part of what was sent lives, however long the rest takes.
+        if numbers.filter(|number| self.handshake.flight.acknowledge_record(*number)).count() > 0 {
+            self.handshake.flight.hear();
+        }
         self.acknowledged(now, true);
     }
 
@@ -180,7 +194,9 @@ impl Connection {
             // Nothing of our flight can be read where it came: as if the flight before it came again.
             self.stats.repetitions += u64::from(self.handshake.flight.repeat(now));
         }
-        numbers.filter(|number| number.epoch == 0).for_each(|number| self.handshake.flight.acknowledge_record(number));
+        numbers.filter(|number| number.epoch == 0).for_each(|number| {
+            self.handshake.flight.acknowledge_record(number);
+        });
         self.acknowledged(now, false);
     }
 

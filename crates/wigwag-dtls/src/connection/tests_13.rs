@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::handshake::fragment::whole;
+use crate::message::NewSessionTicket;
 use crate::record::plaintext::RecordNumber;
 use crate::{Certificate, HashAlgorithm};
 use std::sync::Arc;
@@ -62,6 +63,13 @@ fn events(connection: &mut Connection) -> Vec<String> {
     std::iter::from_fn(|| connection.poll_event()).map(|event| format!("{event:?}")).collect()
 }
 
+/// The body of a NewSessionTicket with this in it.
+fn ticket(ticket: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    NewSessionTicket { lifetime: 1, age_add: 2, nonce: &[3], ticket }.encode(&mut body);
+    body
+}
+
 /// The next number of a handshake message of the peer's.
 fn next_seq(to: &Connection) -> u16 {
     to.handshake.received.next().try_into().unwrap()
@@ -72,7 +80,7 @@ fn a_ticket_is_acknowledged_and_thrown_away() {
     let [mut a, mut z] = connected();
     let held = a.held_len();
     for n in 0..100 {
-        let ticket = whole(HandshakeType::NEW_SESSION_TICKET, next_seq(&a), &[n; 300]);
+        let ticket = whole(HandshakeType::NEW_SESSION_TICKET, next_seq(&a), &ticket(&[n; 300]));
         give(&mut a, record(&mut z, ContentType::Handshake, &ticket));
         assert_eq!(carry(&mut a, &mut z), 0, "more may come");
         a.handshake.acks.owe();
@@ -93,7 +101,7 @@ fn messages_that_do_not_belong_after_a_handshake_end_it() {
     for message_type in types.map(HandshakeType) {
         for to in [0, 1] {
             let mut peers = connected();
-            let message = whole(message_type, next_seq(&peers[to]), &[0; 40]);
+            let message = whole(message_type, next_seq(&peers[to]), &ticket(&[0; 26]));
             let record = record(&mut peers[1 - to], ContentType::Handshake, &message);
             give(&mut peers[to], record);
             let is_ticket = message_type == HandshakeType::NEW_SESSION_TICKET && to == 0;
@@ -151,11 +159,29 @@ fn records_that_nobody_may_seal_are_the_end() {
 
 #[test]
 fn a_key_update_that_is_none_ends_it() {
-    for body in [&[2][..], &[], &[0, 0]] {
+    for (body, alert) in [(&[2][..], "IllegalParameter"), (&[], "DecodeError"), (&[0, 0], "DecodeError")] {
         let [mut a, mut z] = connected();
         let message = whole(HandshakeType::KEY_UPDATE, next_seq(&z), body);
         give(&mut z, record(&mut a, ContentType::Handshake, &message));
         assert!(!z.is_connected());
+        let refused = format!("{:?}", events(&mut z));
+        assert!(refused.contains(alert), "{body:?}: {refused}");
+    }
+}
+
+/// RFC 8446 §6: "Peers which receive a message which cannot be parsed according to the syntax … MUST terminate the connection
+/// with a "decode_error" alert."
+#[test]
+fn a_ticket_that_is_none_ends_it() {
+    let genuine = ticket(&[7; 100]);
+    let empty = ticket(&[]);
+    let cut = (0..genuine.len()).map(|len| genuine[..len].to_vec());
+    for body in cut.chain([[&*genuine, &[0]].concat(), empty]) {
+        let [mut a, mut z] = connected();
+        let message = whole(HandshakeType::NEW_SESSION_TICKET, next_seq(&a), &body);
+        give(&mut a, record(&mut z, ContentType::Handshake, &message));
+        let refused = format!("{:?}", events(&mut a));
+        assert!(refused.contains("DecodeError"), "{body:?}: {refused}");
     }
 }
 
@@ -165,7 +191,7 @@ fn a_key_update_that_is_none_ends_it() {
 fn a_key_update_is_held_until_what_comes_before_it_has_come() {
     let [mut a, mut z] = connected();
     let next = next_seq(&a);
-    let ticket = whole(HandshakeType::NEW_SESSION_TICKET, next, &[7; 100]);
+    let ticket = whole(HandshakeType::NEW_SESSION_TICKET, next, &ticket(&[7; 86]));
     let update = whole(HandshakeType::KEY_UPDATE, next + 1, &[0]);
     give(&mut a, record(&mut z, ContentType::Handshake, &update));
     assert_eq!((a.stats.key_updates_received, a.stats.excessive_fragments), (0, 0));

@@ -172,12 +172,16 @@ impl Flight {
     ///
     /// RFC 9147 §7.2: "When an implementation receives an ACK, it SHOULD record that the messages or message fragments sent in
     /// the records being ACKed were received and omit them from any future retransmissions."
-    pub(crate) fn acknowledge_record(&mut self, number: RecordNumber) {
-        for part in self.records.remove(&number).into_iter().flatten() {
+    ///
+    /// Says whether that is news.
+    pub(crate) fn acknowledge_record(&mut self, number: RecordNumber) -> bool {
+        let Some(parts) = self.records.remove(&number) else { return false };
+        for part in parts {
             if let Some(item) = self.items.get_mut(part.item) {
                 item.acknowledged.insert(part.range);
             }
         }
+        true
     }
 
     /// Whether the peer has all of the flight, and there is one.

@@ -214,8 +214,9 @@ impl Reassembly {
         self.next
     }
 
-    /// The message of this number is the first.
+    /// The message of this number is the first; what came of another one is forgotten, or it would be in the way.
     pub(crate) fn resume(&mut self, next: u16) {
+        self.clear();
         self.next = next.into();
     }
 

@@ -10,15 +10,16 @@ pub(crate) struct KeyUpdate {
 }
 
 impl KeyUpdate {
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+    /// `None` if it says what nobody knows.
+    pub(crate) fn decode(body: &[u8]) -> Result<Option<Self>, DecodeError> {
         let mut reader = Reader::new(body);
         let request = reader.u8()?;
         reader.end()?;
-        match request {
-            0 => Ok(Self { is_requested: false }),
-            1 => Ok(Self { is_requested: true }),
-            _ => Err(DecodeError),
-        }
+        Ok(match request {
+            0 => Some(Self { is_requested: false }),
+            1 => Some(Self { is_requested: true }),
+            _ => None,
+        })
     }
 
     pub(crate) fn encode(self, out: &mut Vec<u8>) {

@@ -1,6 +1,8 @@
-//! NewSessionTicket of DTLS 1.3 (RFC 8446 §4.6.1). What comes is thrown away unread, so this is only written.
+//! NewSessionTicket of DTLS 1.3 (RFC 8446 §4.6.1). What comes is read, and thrown away.
 
-use crate::codec::{Length, put_vec};
+use super::extension::Extensions;
+use crate::codec::{Length, Reader, put_vec};
+use crate::error::DecodeError;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewSessionTicket<'a> {
@@ -14,7 +16,18 @@ pub(crate) struct NewSessionTicket<'a> {
     pub(crate) ticket: &'a [u8],
 }
 
-impl NewSessionTicket<'_> {
+impl<'a> NewSessionTicket<'a> {
+    /// Without what its extensions say.
+    pub(crate) fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(body);
+        let [lifetime, age_add] = [reader.array()?, reader.array()?].map(u32::from_be_bytes);
+        let ticket = Self { lifetime, age_add, nonce: reader.vec8()?, ticket: reader.vec16()? };
+        Extensions::decode(&mut reader)?;
+        reader.end()?;
+        // opaque ticket<1..2^16-1>;
+        if ticket.ticket.is_empty() { Err(DecodeError) } else { Ok(ticket) }
+    }
+
     /// Without extensions.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.lifetime.to_be_bytes());

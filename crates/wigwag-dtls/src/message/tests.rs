@@ -116,6 +116,11 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Decode)> {
             }),
             |body| Certificate13::decode(body).is_ok(),
         ),
+        (
+            "NewSessionTicket",
+            written(|out| NewSessionTicket { lifetime: 1, age_add: 2, nonce: &[3], ticket: &[4; 9] }.encode(out)),
+            |body| NewSessionTicket::decode(body).is_ok(),
+        ),
         ("KeyUpdate", vec![1], |body| KeyUpdate::decode(body).is_ok()),
         (
             "CertificateVerify",

@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use super::{ContentType, Discard};
+use crate::Version;
 use crate::codec::Reader;
 
 /// type 1, version 2, epoch 2, sequence number 6, length 2
@@ -89,11 +90,13 @@ pub(crate) fn split<'a>(datagram: &mut &'a mut [u8]) -> Result<(Header, &'a mut 
     }
     let (body, rest) = rest.split_at_mut_checked(len.into()).ok_or(Discard::Malformed)?;
     *datagram = rest;
-    // 1.0 (of a first ClientHello, or of an alert to it) and 1.2.
-    if !matches!(version, 0xFEFF | 0xFEFD) {
+    let number = RecordNumber::from_bytes(number);
+    // Without protection it says nothing: a first ClientHello is of any version, and so is an alert to it.
+    // RFC 9147 §4: "It MUST be ignored for all purposes."
+    if number.epoch > 0 && version != Version::Dtls12.wire() {
         return Err(Discard::WrongVersion);
     }
-    Ok((Header { content_type, version, number: RecordNumber::from_bytes(number) }, body))
+    Ok((Header { content_type, version, number }, body))
 }
 
 #[cfg(test)]

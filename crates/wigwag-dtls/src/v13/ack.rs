@@ -16,8 +16,12 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Timer;
 
-/// How many records are told at most, the latest of them: a flight is a few.
-const RECORDS_MAX: usize = 32;
+/// Of how many records that are to be told it is remembered that they came, the latest of them: a flight is a few, and more only
+/// on paths for almost nothing.
+const RECORDS_MAX: usize = 128;
+/// How many are told at first, the latest, as BoringSSL does and its suite expects; and how many of those that were told may be
+/// told again.
+const TOLD_MAX: usize = 32;
 /// Epoch and sequence number, of 64 bits each.
 const RECORD_NUMBER_LEN: usize = 16;
 
@@ -31,36 +35,47 @@ enum State {
 
 #[derive(Debug, Default)]
 pub(crate) struct Acks {
-    received: BTreeSet<RecordNumber>,
+    /// What came, and was not told yet.
+    untold: BTreeSet<RecordNumber>,
+    /// The latest of what was: an acknowledgement may be lost.
+    told: BTreeSet<RecordNumber>,
+    /// In which epoch the peer has sent something again.
+    repeated: Option<u16>,
     state: State,
 }
 
 impl Acks {
-    /// What a record costs that is remembered.
-    pub(crate) const HELD_LEN_MAX: usize = RECORDS_MAX * size_of::<RecordNumber>();
+    /// What the records cost that are remembered.
+    pub(crate) const HELD_LEN_MAX: usize = (RECORDS_MAX + TOLD_MAX) * size_of::<RecordNumber>();
 
     /// A record of the current flight came. It is to be [forgotten](Self::forget) if anything in it was not taken.
     pub(crate) fn received(&mut self, number: RecordNumber) {
-        self.received.insert(number);
-        if self.received.len() > RECORDS_MAX {
-            self.received.pop_first();
+        self.untold.insert(number);
+        if self.untold.len() > RECORDS_MAX {
+            self.untold.pop_first();
         }
     }
 
     /// RFC 9147 §7: "Implementations MUST NOT acknowledge records containing handshake messages or fragments which have not
     /// been processed or buffered. Otherwise, deadlock can ensue."
     pub(crate) fn forget(&mut self, number: RecordNumber) {
-        self.received.remove(&number);
+        self.untold.remove(&number);
     }
 
     /// Whether this record is among those that would be acknowledged now.
     pub(crate) fn has(&self, number: RecordNumber) -> bool {
-        self.received.contains(&number)
+        self.untold.contains(&number)
     }
 
     /// Whether there is anything to acknowledge.
     pub(crate) fn has_any(&self) -> bool {
-        !self.received.is_empty()
+        !self.untold.is_empty() || !self.told.is_empty()
+    }
+
+    /// The peer has sent again what had come: it has not been told, or not of all, and is told of all of that epoch, in as many
+    /// acknowledgements as that takes.
+    pub(crate) const fn repeated(&mut self, epoch: u16) {
+        self.repeated = Some(epoch);
     }
 
     /// A part of a flight came; the rest, or our answer to it, makes it superfluous to say so.
@@ -114,23 +129,56 @@ impl Acks {
     }
 
     pub(crate) fn held_len(&self) -> usize {
-        self.received.len() * size_of::<RecordNumber>()
+        (self.untold.len() + self.told.len()) * size_of::<RecordNumber>()
     }
 
     /// Appends a record that acknowledges as many as fit in `limit`, the latest.
     pub(crate) fn write(&mut self, epoch: &mut WriteEpoch, limit: usize, out: &mut Vec<u8>) -> bool {
-        let received = &self.received;
+        let mut chosen = BTreeSet::new();
         let has_written = self.is_owed()
             && epoch.append(ContentType::Ack, limit, out, |room, out| {
-                let n = received.len().min(room.saturating_sub(2) / RECORD_NUMBER_LEN);
-                let latest = received.iter().skip(received.len() - n);
-                put_vec(out, Length::U16, |out| latest.for_each(|number| put(*number, out)));
-                n > 0 || received.is_empty() && room >= 2
+                chosen = self.choose(room.saturating_sub(2) / RECORD_NUMBER_LEN);
+                put_vec(out, Length::U16, |out| chosen.iter().for_each(|number| put(*number, out)));
+                !chosen.is_empty() || !self.has_any() && room >= 2
             });
         if has_written {
-            self.state = State::Idle;
+            self.wrote(chosen);
         }
         has_written
+    }
+
+    /// At most `n` of those that came, in their order.
+    ///
+    /// RFC 9147 §7.1: "if space is limited, implementations SHOULD favor including records which have not yet been
+    /// acknowledged."
+    fn choose(&self, n: usize) -> BTreeSet<RecordNumber> {
+        let mut chosen: BTreeSet<_> = self.wanted().rev().take(n).copied().collect();
+        let mut others: BTreeSet<_> =
+            self.untold.union(&self.told).filter(|number| !chosen.contains(number)).copied().collect();
+        while others.len() > n.min(TOLD_MAX).saturating_sub(chosen.len()) {
+            others.pop_first();
+        }
+        chosen.append(&mut others);
+        chosen
+    }
+
+    /// What the peer has to be told, lest it repeat itself once more.
+    fn wanted(&self) -> impl DoubleEndedIterator<Item = &RecordNumber> {
+        self.untold.iter().filter(|number| Some(number.epoch) == self.repeated)
+    }
+
+    fn wrote(&mut self, chosen: BTreeSet<RecordNumber>) {
+        for number in chosen {
+            self.untold.remove(&number);
+            self.told.insert(number);
+        }
+        while self.told.len() > TOLD_MAX {
+            self.told.pop_first();
+        }
+        self.state = if self.wanted().next().is_some() { State::Owed } else { State::Idle };
+        if !self.is_owed() {
+            self.repeated = None;
+        }
     }
 }
 
@@ -179,17 +227,43 @@ mod tests {
         assert_eq!(written(&mut acks, 13 + 2 + 47), Some(vec![number(2, 0), number(2, 1)]));
         acks.owe();
         assert_eq!(written(&mut acks, 1200), Some(vec![number(0, 0), number(2, 0), number(2, 1)]));
-        acks.forget(number(2, 0));
+        acks.received(number(2, 2));
+        acks.received(number(2, 3));
+        acks.forget(number(2, 2));
         acks.owe();
-        assert_eq!(written(&mut acks, 1200), Some(vec![number(0, 0), number(2, 1)]));
+        let rest = [number(2, 0), number(2, 1), number(2, 3)];
+        assert_eq!(written(&mut acks, 1200), Some([&[number(0, 0)], &rest[..]].concat()));
+    }
+
+    fn numbers(range: std::ops::Range<u64>) -> Option<Vec<RecordNumber>> {
+        Some(range.map(|n| number(2, n)).collect())
     }
 
     #[test]
-    fn the_last_32_are_remembered() {
+    fn the_last_32_are_told() {
         let mut acks = Acks::default();
         (0..1000).for_each(|n| acks.received(number(2, n)));
         acks.owe();
-        assert_eq!(written(&mut acks, 1200), Some((968..1000).map(|n| number(2, n)).collect()));
+        assert_eq!(written(&mut acks, 1200), numbers(968..1000));
+        assert_eq!(written(&mut acks, 1200), None);
+        acks.received(number(2, 1000));
+        acks.owe();
+        assert_eq!(written(&mut acks, 1200), numbers(969..1001));
+        assert!(acks.held_len() <= Acks::HELD_LEN_MAX);
+    }
+
+    #[test]
+    fn a_peer_that_repeats_itself_is_told_of_the_last_128() {
+        let mut acks = Acks::default();
+        (0..1000).for_each(|n| acks.received(number(2, n)));
+        acks.repeated(2);
+        acks.owe();
+        assert_eq!(written(&mut acks, 1200), numbers(926..1000), "as many as fit");
+        assert_eq!(written(&mut acks, 1200), numbers(872..926), "and the others");
+        assert_eq!(written(&mut acks, 1200), None);
+        acks.received(number(2, 1000));
+        acks.owe();
+        assert_eq!(written(&mut acks, 1200), numbers(969..1001), "and what it may not know of, but not for ever");
         assert!(acks.held_len() <= Acks::HELD_LEN_MAX);
     }
 

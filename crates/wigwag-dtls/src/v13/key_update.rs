@@ -11,7 +11,7 @@ use crate::Role;
 use crate::alert::AlertDescription;
 use crate::handshake::fragment::Message;
 use crate::handshake::{Failure, Handshake};
-use crate::message::{HandshakeType, KeyUpdate};
+use crate::message::{HandshakeType, KeyUpdate, NewSessionTicket};
 use crate::record::epoch::WriteEpoch;
 use crate::record::unified::Reader;
 
@@ -110,7 +110,9 @@ impl Established {
         match (message.message_type(), self.role) {
             (HandshakeType::KEY_UPDATE, _) => self.handle_key_update(message, handshake),
             // Sessions are not resumed.
-            (HandshakeType::NEW_SESSION_TICKET, Role::Client) => Ok(()),
+            (HandshakeType::NEW_SESSION_TICKET, Role::Client) => {
+                Ok(NewSessionTicket::decode(message.body()).map(drop)?)
+            }
             _ => Err(Failure::refused(AlertDescription::UnexpectedMessage, "a handshake message came after the end")),
         }
     }
@@ -118,9 +120,9 @@ impl Established {
     // RFC 9147 §8: "As with other handshake messages with no built-in response, KeyUpdates MUST be acknowledged." That is done
     // for every message.
     fn handle_key_update(&mut self, message: &Message, handshake: &mut Handshake) -> Result<(), Failure> {
-        let update = KeyUpdate::decode(message.body()).map_err(|_| {
-            Failure::refused(AlertDescription::IllegalParameter, "a KeyUpdate neither requests nor does not")
-        })?;
+        let why = "a KeyUpdate neither requests nor does not";
+        let update = KeyUpdate::decode(message.body())?;
+        let update = update.ok_or(Failure::refused(AlertDescription::IllegalParameter, why))?;
         let epoch = handshake.readers.epoch();
         if epoch == EPOCH_MAX {
             return Err(Failure::refused(AlertDescription::UnexpectedMessage, "all epochs are used"));

@@ -3,7 +3,7 @@
 use crate::common::{A, MTU, Pair, Z, as_it_is, configs, dropped, records};
 use std::sync::Arc;
 use std::time::Duration;
-use wigwag_dtls::{Config, Connection, CookieExchange, CookieSecret};
+use wigwag_dtls::{Config, Connection, CookieExchange, CookieSecret, Version};
 use wigwag_sansio::Seed;
 
 const LIMIT: Duration = Duration::from_secs(100);
@@ -108,6 +108,20 @@ fn a_secret_takes_the_cookies_of_the_one_before_it_but_of_none_before_that() {
     let hello = hello_with_cookie(server(&first, b"here"));
     assert!(!is_verify_request(&first_answer(server(&second, b"here"), &hello)));
     assert!(is_verify_request(&first_answer(server(&third, b"here"), &hello)));
+}
+
+/// Of a client that speaks 1.3 as well, with a share of a post-quantum group.
+#[test]
+fn a_hello_in_several_datagrams_is_put_together() {
+    let [mut client, mut server] = configs();
+    client.max_version = Version::Dtls13;
+    server.cookie_exchange = Some(CookieExchange::new(secret(1), b"here".to_vec()));
+    let mut pair = Pair::with([client, server], 1);
+    assert_eq!((pair.poll(A), pair.peers[Z].version()), (2, None), "the hello takes two datagrams");
+    pair.run(LIMIT, as_it_is);
+    pair.assert_alive();
+    assert_eq!(pair.peers[Z].stats().hello_verify_requests_sent, 1);
+    assert_eq!(pair.peers[A].version(), Some(Version::Dtls12));
 }
 
 /// Row 10 of docs/security.md.

@@ -1,6 +1,8 @@
 //! Two of ours, and a wire that loses, repeats and cuts.
 
-use crate::common::{self, A, Pair, Z, as_it_is, assert_same_keys, configs, established, plaintext, records};
+use crate::common::{
+    self, A, Pair, Z, as_it_is, assert_same_keys, configs, configs_of, established, plaintext, records,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use wigwag_dtls::{
@@ -353,6 +355,11 @@ fn a_record_that_does_not_fit_or_is_empty_handed_changes_nothing() {
         out.extend_from_slice(b"half");
         false
     }));
+    assert!(!peer.protect(Connection::OVERHEAD + 3, &mut out, |room, out| {
+        assert_eq!(room, 3);
+        out.extend_from_slice(b"more");
+        true
+    }));
     assert_eq!(out, [1, 2, 3]);
     assert!(peer.protect(Connection::OVERHEAD + 4, &mut out, |_, out| {
         out.extend_from_slice(b"full");
@@ -388,6 +395,25 @@ fn only_the_records_before_the_version_is_settled_say_1_0() {
     pair.assert_alive();
     assert_eq!(versions[A][0], [0xFE, 0xFF]);
     assert!(versions[A][1..].iter().chain(&versions[Z]).all(|version| *version == [0xFE, 0xFD]), "{versions:?}");
+}
+
+/// RFC 9147 §4: "legacy_record_version: … It MUST be ignored for all purposes." RFC 5246 §E.1 says so of a ClientHello.
+#[test]
+fn what_a_record_without_protection_says_of_versions_is_ignored() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for minor in [0x00, 0x01, 0xFC, 0xFE] {
+            let mut pair = Pair::with(configs_of(version), 1);
+            pair.run(LIMIT, |_, mut datagram| {
+                let mut at = 0;
+                while datagram[at..].len() >= 13 && datagram[at] == 22 && datagram[at + 3..at + 5] == [0, 0] {
+                    datagram[at + 2] = minor;
+                    at += 13 + usize::from(u16::from_be_bytes([datagram[at + 11], datagram[at + 12]]));
+                }
+                vec![datagram]
+            });
+            pair.assert_alive();
+        }
+    }
 }
 
 /// The peer has not yet waited for our answer, when its flight comes twice at once.

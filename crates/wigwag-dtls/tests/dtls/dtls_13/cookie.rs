@@ -50,6 +50,21 @@ fn loss_only_delays_it() {
     }
 }
 
+/// What came of it is nothing that the second hello has to wait for.
+#[test]
+fn a_part_of_a_first_hello_may_come_again_before_the_second() {
+    let mut pair = pair(1, [ALL, OTHER]);
+    pair.poll(A);
+    let first: Vec<_> = pair.wire.drain(..).collect();
+    assert_eq!(first.len(), 2, "the hello takes two datagrams");
+    for (to, datagram) in first.iter().chain(&first[..1]) {
+        pair.deliver(*to, datagram);
+    }
+    pair.run(LIMIT, as_it_is);
+    pair.assert_alive();
+    assert_same_keys(&pair);
+}
+
 fn is_retry(answer: &[u8]) -> bool {
     answer[0] == 22 && answer[13] == 2 && answer[27..29] == [0xCF, 0x21]
 }

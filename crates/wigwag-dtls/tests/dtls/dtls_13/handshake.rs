@@ -2,8 +2,9 @@
 
 use super::{LIMIT, configs, established, pair};
 use crate::common::{A, Pair, Z, as_it_is, assert_same_keys, configs_of, plaintext};
+use std::sync::Arc;
 use std::time::Duration;
-use wigwag_dtls::{CipherSuite, CloseReason, Connection, Group, SrtpProfile, Version};
+use wigwag_dtls::{Certificate, CipherSuite, CloseReason, Connection, Group, HashAlgorithm, SrtpProfile, Version};
 use wigwag_sansio::{Rng, Seed};
 
 #[test]
@@ -289,6 +290,49 @@ fn a_path_for_almost_nothing_is_enough() {
     settle(&mut pair);
     pair.assert_alive();
     assert!(pair.sent[Z] > 30, "{:?}", pair.sent);
+}
+
+/// A client whose last flight is long.
+fn pair_with_a_long_chain(mtu: usize) -> Pair {
+    let [p256, rsa] = [include_str!("../certificates/p256.pem"), include_str!("../certificates/rsa4096.pem")]
+        .map(|pem| Certificate::from_pem(pem, pem).expect("a certificate"));
+    let certificate = p256.with_intermediates(vec![rsa.der().to_vec(); 15]).expect("not too long");
+    let mut configs = configs();
+    configs[Z].remote_fingerprints = vec![certificate.fingerprint(HashAlgorithm::Sha256)];
+    configs[A].certificate = Arc::new(certificate);
+    let mut pair = Pair::with(configs, 1);
+    pair.mtu = mtu;
+    pair
+}
+
+/// D5. Of a last flight of more records than an acknowledgement has room for, all are acknowledged.
+#[test]
+fn a_long_chain_on_a_path_for_almost_nothing_is_acknowledged_in_little_time() {
+    for mtu in [80, 200, 500] {
+        let mut pair = pair_with_a_long_chain(mtu);
+        let begin = pair.now;
+        pair.run(LIMIT, as_it_is);
+        settle(&mut pair);
+        pair.assert_alive();
+        assert!(pair.now - begin < Duration::from_secs(10), "{mtu}: {:?}", pair.now - begin);
+    }
+}
+
+/// D5. Who acknowledges anything new lives, however little it is.
+#[test]
+fn a_peer_that_acknowledges_little_at_a_time_is_not_dead() {
+    let mut pair = pair_with_a_long_chain(150);
+    let is_settled = (0..200).any(|_| {
+        // Of the server's acknowledgements, one arrives at a time.
+        let mut has_arrived = false;
+        pair.exchange(|to, datagram| {
+            let is_ack = to == A && datagram[0] == 0x2F;
+            if is_ack && std::mem::replace(&mut has_arrived, true) { vec![] } else { vec![datagram] }
+        });
+        !pair.advance()
+    });
+    assert!(is_settled && pair.peers[A].stats().retransmissions > 10, "{:?}", pair.peers[A].stats());
+    pair.assert_alive();
 }
 
 /// Nobody says that a datagram was too long; so, after three retransmissions, they are shorter.
