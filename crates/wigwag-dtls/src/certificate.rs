@@ -111,7 +111,8 @@ impl Certificate {
         Ok(self)
     }
 
-    /// A certificate whose private key somebody else keeps.
+    /// A certificate, in DER, whose private key somebody else keeps. That it is this certificate's, nobody checks before a peer
+    /// does, who says [`AlertDescription::DecryptError`](crate::AlertDescription::DecryptError) if it is another.
     ///
     /// # Errors
     /// [`Error::InvalidCertificate`].

@@ -25,15 +25,15 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retransmission {
-    /// The first waiting time; it doubles with every retransmission.
+    /// The first waiting time; it doubles with every retransmission. 200 ms by default.
     pub initial: Duration,
-    /// The longest waiting time. RFC 6347 §4.2.4.1 wants no less than 60 seconds.
+    /// The longest waiting time. RFC 6347 §4.2.4.1 wants no less than 60 seconds, the default.
     pub max: Duration,
     /// How often a flight is repeated before the peer is taken for dead. Every message of the peer starts it anew,
-    /// and in DTLS 1.3 its application data.
+    /// and in DTLS 1.3 its application data. 10 by default: a peer that is not there is given up after 222 seconds.
     pub limit: u32,
     /// How long a peer that has acknowledged all that it was sent may take for its answer, before it is taken for dead
-    /// (DTLS 1.3, where nothing is repeated then).
+    /// (DTLS 1.3, where nothing is repeated then). 60 seconds by default.
     pub patience: Duration,
 }
 
@@ -49,6 +49,9 @@ impl Default for Retransmission {
 }
 
 /// What a [`Connection`](crate::Connection) is made of.
+///
+/// Nobody checks that it makes sense: a client whose lists leave nothing for any version that it speaks sends a ClientHello
+/// that peers refuse, as with [`AlertDescription::DecodeError`](crate::AlertDescription::DecodeError).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -65,9 +68,9 @@ pub struct Config {
     pub client_authentication: ClientAuthentication,
     /// What the peer may sign with, the preferred one first.
     pub signature_schemes: Vec<SignatureScheme>,
-    /// The oldest version to speak.
+    /// The oldest version to speak. DTLS 1.2 by default.
     pub min_version: Version,
-    /// The newest version to speak, which is preferred. Not less than the oldest.
+    /// The newest version to speak, which is preferred. Not less than the oldest. DTLS 1.2 by default.
     pub max_version: Version,
     /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
     pub srtp_profiles: Vec<SrtpProfile>,

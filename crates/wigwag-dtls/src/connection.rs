@@ -83,7 +83,7 @@ impl Connection {
     /// What a record adds to application data at most, in bytes: header, explicit nonce and tag. It is 22 in DTLS 1.3.
     pub const OVERHEAD: usize = HEADER_LEN + EXPLICIT_NONCE_LEN + TAG_LEN;
 
-    /// A client owes its ClientHello at once; a server awaits one.
+    /// A client owes its ClientHello at once; a server awaits one, as long as it takes.
     pub fn new(config: Config, seed: Seed) -> Self {
         let role = config.role;
         let mut handshake = Handshake::new(config, Rng::new(seed));
@@ -134,7 +134,8 @@ impl Connection {
     }
 
     /// Appends one datagram of at most `limit` bytes, of the handshake or with an alert; or changes nothing and says
-    /// `false`. What does not fit stays owed.
+    /// `false`. What does not fit stays owed: give it 200 bytes or more, for with fewer than 50 nothing may ever fit, and
+    /// [`poll_timeout`](Self::poll_timeout) says `now` without end.
     pub fn poll_packet(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let now = self.clock.advance(now);
         self.retire();
@@ -152,6 +153,9 @@ impl Connection {
     /// Appends one record of at most `limit` bytes around the application data that `write` appends, of which it is told
     /// how long it may be; or changes nothing and says `false`, when not connected, when `write` appends nothing and says so,
     /// or when it appends more than it may. A sequence number is spent on success only.
+    ///
+    /// What [`poll_packet`](Self::poll_packet) owes goes first: the peer cannot read a record that overtakes the end of our
+    /// handshake, and drops it.
     pub fn protect(
         &mut self,
         limit: usize,

@@ -28,8 +28,9 @@ pub enum CloseReason {
     /// The peer gave up, with this alert.
     #[error("the peer gave up: {0}")]
     Alert(AlertDescription),
-    /// The peer's certificate has none of the fingerprints of the session description (RFC 8122 §6.2).
-    #[error("the peer's certificate does not have the fingerprint that was signalled")]
+    /// The peer's certificate has none of [`Config::remote_fingerprints`](crate::Config::remote_fingerprints), those of the
+    /// session description (RFC 8122 §6.2); as when there are none.
+    #[error("the peer's certificate has none of the fingerprints that were signalled, or none were")]
     FingerprintMismatch,
     /// We gave up, because of something that the peer did or did not offer.
     #[error("refused: {why} ({alert})")]

@@ -26,24 +26,25 @@ impl Role {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Who nominates; two agents with the same role settle it between them.
+    /// Who nominates; two agents with the same role settle it between them. Controlling by default.
     pub role: Role,
     /// Whether the agent is lite: it answers checks and sends none (RFC 8445 §2.5), and the peer controls. Only for hosts
-    /// whose address everybody can reach.
+    /// whose address everybody can reach. Off by default.
     pub lite: bool,
     /// The local credentials; drawn from the seed if there are none. Those given must be unpredictable and of at least
     /// 4 and 22 characters (RFC 8445 §5.3).
     pub credentials: Option<Credentials>,
-    /// So many candidates are kept of each side, those learned from checks included.
+    /// So many candidates are kept of each side, those learned from checks included. 100 by default.
     pub candidates_max: usize,
-    /// So many pairs are kept; of more, those of the lowest priority are given up (RFC 8445 §6.1.2.5).
+    /// So many pairs are kept; of more, those of the lowest priority are given up (RFC 8445 §6.1.2.5). 100 by default.
     pub pairs_max: usize,
-    /// The time between two new checks, Ta; at least 5 ms (RFC 8445 §14.2).
+    /// The time between two new checks, Ta; at least 5 ms (RFC 8445 §14.2). 50 ms by default.
     pub pacing: Duration,
-    /// How long to go on without any pair that works, counted from when the peer's credentials are known (RFC 8863).
+    /// How long to go on without any pair that works, counted from when the peer's credentials are known (RFC 8863). 39.5 s by
+    /// default.
     pub patience: Duration,
     /// After so much silence on the selected path the agent says that it is disconnected. What the peer's checks and
-    /// our own, every 4 to 6 seconds, bring in ends a silence.
+    /// our own, every 4 to 6 seconds, bring in ends a silence. 8 s by default.
     pub silence_max: Duration,
 }
 

@@ -53,7 +53,8 @@ impl Previous {
 /// Beginning anew.
 impl Agent {
     /// Begins anew: with the credentials that were [prepared](Self::prepare_restart) or else new ones, without remote
-    /// candidates, in the same role. Returns the new credentials, which are to be signalled; checks begin when the peer's
+    /// candidates, in the same role. Returns the new credentials, which are to be signalled, and with them once more the
+    /// [local candidates](Self::local_candidates), which stay as they were; checks begin when the peer's
     /// new credentials are known too. Until a new pair is nominated, data goes on where it went, as long as the peer
     /// consents.
     ///

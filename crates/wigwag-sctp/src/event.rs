@@ -90,7 +90,8 @@ pub enum Event {
     },
     /// The peer began anew (RFC 9260 §5.2.2). What was queued, in flight or half received is discarded; every stream begins anew.
     Restarted,
-    /// The association has ended.
+    /// The association has ended. A last packet that tells the peer so may still be owed
+    /// ([`poll_packet`](crate::Association::poll_packet)).
     Closed(CloseReason),
 }
 

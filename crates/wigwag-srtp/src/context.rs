@@ -69,7 +69,8 @@ impl Context {
     /// Appends the RTP packet that `write` appends, sealed where it lies and at most `limit` bytes long.
     ///
     /// `write(limit, out)` is offered what is left for the packet itself; it appends one, or changes nothing and says
-    /// `false`. So does this, also when the packet must not be sealed, which is counted: such a packet is lost.
+    /// `false`. So does this, also when the packet must not be sealed, which is counted: such a packet is lost. A packet that
+    /// is longer than was offered is taken back, and it is `false`; with debug assertions, a panic.
     ///
     /// A packet may be sealed again while it is among its source's last 1,024 (as the answer to a NACK), if it is the
     /// same to the last bit, header extensions included: then its sealed form is the same too. Other bytes with a
@@ -169,7 +170,8 @@ impl fmt::Debug for Context {
     }
 }
 
-/// Where the packet begins that `write` appended, leaving room for `overhead`.
+/// Where the packet begins that `write` appended, leaving room for `overhead`. What is too long is taken back, and so is what
+/// it says it has not written: neither may leave.
 fn write_within(
     limit: usize,
     overhead: usize,
@@ -180,6 +182,11 @@ fn write_within(
     let start = out.len();
     let has_written = write(room, out);
     debug_assert_eq!(has_written, out.len() > start, "write says whether it wrote");
-    debug_assert!(out.len() - start <= room, "write keeps to its limit");
-    has_written.then_some(start)
+    let len = out.len().saturating_sub(start);
+    debug_assert!(len <= room, "write keeps to its limit");
+    if !has_written || len > room {
+        out.truncate(start);
+        return None;
+    }
+    Some(start)
 }

@@ -405,6 +405,21 @@ fn what_does_not_fit_is_not_asked_for() {
     }
 }
 
+/// Were it left, it would be sent: longer than the path carries, or not sealed at all.
+#[test]
+#[cfg_attr(debug_assertions, should_panic(expected = "write"))]
+fn what_is_written_beyond_the_limit_or_disowned_is_taken_back() {
+    let (mut a, _) = pair(Profile::AeadAes128Gcm);
+    let packet = rtp(1, 1, &[0; 100]);
+    let mut out = vec![0xee; 3];
+    assert!(!a.protect_rtp(packet.len(), &mut out, append(&packet)), "it is longer with its tag");
+    assert!(!a.protect_rtp(2000, &mut out, |_, out| {
+        out.extend_from_slice(&packet);
+        false
+    }));
+    assert_eq!((out, a.stats()), (vec![0xee; 3], Stats::default()));
+}
+
 #[test]
 fn keys_of_another_length_are_refused() {
     for &profile in PROFILES {

@@ -38,10 +38,14 @@ pub(crate) struct Args {
     #[arg(long)]
     tls: bool,
     /// The UDP port of the calls, on each address of this machine; 0 takes free ones
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(long, value_name = "PORT", default_value_t = 0, value_parser = parse_media_port)]
     media_port: u16,
     #[command(flatten)]
     recording: recording::Files,
+}
+
+fn parse_media_port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "write a port from 1 to 65535, or 0 for free ones".to_owned())
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
@@ -165,6 +169,14 @@ mod tests {
         }
         for text in ["127.0.0.1:99999", "65536", "[::1]:70000"] {
             assert!(parse_listen(text).unwrap_err().contains("65535"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_for_the_calls_is_a_number_with_bounds() {
+        assert_eq!(["0", "65535"].map(parse_media_port), [Ok(0), Ok(65_535)]);
+        for text in ["", "abc", "-1", "65536", "127.0.0.1:80"] {
+            assert!(parse_media_port(text).unwrap_err().contains("from 1 to 65535"), "{text}");
         }
     }
 

@@ -307,7 +307,8 @@ impl Endpoint {
         is_due(connection)
     }
 
-    /// What shall be sent? Replaces what is in `out`. Connections take turns, a batch a turn.
+    /// What shall be sent? Replaces what is in `out`: one datagram, or several of one connection if
+    /// [`EndpointConfig::max_segments`] allows, cut by [`Transmit::segment_size`]. Connections take turns, a batch a turn.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
         self.admit(now);

@@ -155,7 +155,7 @@ impl PeerConnection {
         }
     }
 
-    /// What shall be sent? Replaces what is in `out`.
+    /// What shall be sent? One datagram, which replaces what is in `out`.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
         self.pump();
