@@ -73,9 +73,13 @@ impl Agent {
 
     /// What was prepared does not happen: the offer was taken back.
     pub fn cancel_restart(&mut self) {
-        if self.prepared.take().is_some() {
-            self.touch();
+        if self.prepared.take().is_none() {
+            return;
         }
+        if self.has_ended() {
+            self.end(self.state()); // it has asked servers for what does not begin
+        }
+        self.touch();
     }
 
     /// The credentials that the peer was told last: those prepared, or else those in effect.

@@ -159,7 +159,7 @@ impl Agent {
     }
 
     /// Nothing is kept that could be sent.
-    pub(super) fn end(&mut self, state: State) {
+    pub(crate) fn end(&mut self, state: State) {
         self.enter(state);
         self.list.clear();
         self.transactions.clear();

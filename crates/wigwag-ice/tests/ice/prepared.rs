@@ -166,6 +166,29 @@ fn what_has_failed_answers_those_who_begin_anew_and_nobody_else() {
     assert_eq!(script.agent.selected_path(), Some(path(7)));
 }
 
+/// What it asks of a server for the beginning that does not come is not waited for: nothing is owed for ever, and nothing asked.
+#[test]
+fn what_has_failed_and_does_not_begin_anew_rests() {
+    for millis in [0, 5, 10, 60, 600, 3000] {
+        let mut script = connected(Role::Controlling);
+        for last in 1..4 {
+            script.agent.add_stun_server(std::net::SocketAddr::from(([192, 0, 2, last], 3478)));
+        }
+        script.answer(&[], 60 * S);
+        assert_eq!(script.agent.state(), State::Failed);
+        prepare(&mut script);
+        for _ in 0..=millis / 5 {
+            _ = script.sent();
+            script.pass(5 * MS);
+        }
+        script.agent.cancel_restart();
+        assert!(script.sent().is_empty(), "after {millis} ms");
+        while script.agent.poll_event().is_some() {}
+        script.agent.handle_timeout(script.now);
+        assert_eq!(script.agent.poll_timeout(script.now), None, "after {millis} ms");
+    }
+}
+
 /// The network has changed, all has failed, and then there is an address again.
 #[test]
 fn what_has_failed_takes_an_address_for_when_it_begins_anew() {
