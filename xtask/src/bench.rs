@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 /// What can be measured, and in which builds of which program: what encrypts, with each backend, beside peers that are compiled
 /// for it.
-const PARTS: [(&str, &[Build]); 6] = [
+const PARTS: [(&str, &[Build]); 7] = [
     ("sdp", &[PURE]),
     ("stun", &[PURE]),
     ("dtls", &[RUST_CRYPTO, AWS_LC_RS]),
     ("srtp", &[RUST_CRYPTO, AWS_LC_RS]),
     ("data", &[DATA, DATA_AWS_LC_RS]),
-    ("memory", &[MEMORY]),
+    ("connect", &[PAIRS, PAIRS_AWS_LC_RS]),
+    ("memory", &[PAIRS, PAIRS_AWS_LC_RS]),
 ];
 
 /// A program of the workspace, and its features.
@@ -26,7 +27,8 @@ const RUST_CRYPTO: Build = Build { program: "bench", features: "compiled" };
 const AWS_LC_RS: Build = Build { program: "bench", features: "compiled,aws-lc-rs" };
 const DATA: Build = Build { program: "data", features: "data" };
 const DATA_AWS_LC_RS: Build = Build { program: "data", features: "data,aws-lc-rs" };
-const MEMORY: Build = Build { program: "memory", features: "memory" };
+const PAIRS: Build = Build { program: "pairs", features: "pairs" };
+const PAIRS_AWS_LC_RS: Build = Build { program: "pairs", features: "pairs,aws-lc-rs" };
 
 /// Measure wigwag beside other stacks in one run (the program of the workspace in bench/).
 ///
@@ -43,7 +45,7 @@ impl Args {
     pub(crate) fn run(&self, json: bool) -> Result<Tally, Error> {
         let mut rows = Vec::new();
         let mut tally = Tally::default();
-        for build in [PURE, RUST_CRYPTO, AWS_LC_RS, DATA, DATA_AWS_LC_RS, MEMORY] {
+        for build in [PURE, RUST_CRYPTO, AWS_LC_RS, DATA, DATA_AWS_LC_RS, PAIRS, PAIRS_AWS_LC_RS] {
             let parts = PARTS.iter().filter(|(name, builds)| self.wants(name) && builds.contains(&build));
             let parts: Vec<_> = parts.map(|(name, _)| *name).collect();
             if !parts.is_empty() {
