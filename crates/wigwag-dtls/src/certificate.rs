@@ -31,7 +31,8 @@ pub struct Certificate {
 /// It is asked while a handshake message is handled, which waits for the answer.
 pub trait Signer: Send + Sync {
     /// The signature of `message`, which is not hashed yet, as `scheme` says; or `None`, and the handshake fails with
-    /// `internal_error`. Asked for schemes of the certificate's key only.
+    /// `internal_error`. Asked for schemes of the certificate's key only. In DTLS 1.2 those of ECDSA name a hash, and the curve is
+    /// the key's: one of P-384 may be asked for [`SignatureScheme::EcdsaSecp256r1Sha256`], which then is its signature with SHA-256.
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>>;
 }
 

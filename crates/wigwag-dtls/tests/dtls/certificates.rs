@@ -1,12 +1,12 @@
 //! Certificates of each kind, on either side.
 
-use crate::common::{A, Pair, Z, as_it_is, configs};
+use crate::common::{A, Pair, Z, as_it_is, configs, configs_of};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use wigwag_dtls::{
-    AlertDescription, Certificate, CloseReason, Config, Error, HashAlgorithm, SignatureScheme, Signer, Verifier,
-    Version,
+    AlertDescription, Certificate, ClientAuthentication, CloseReason, Config, Error, HashAlgorithm, SignatureScheme,
+    Signer, Verifier, Version,
 };
 use wigwag_sansio::Seed;
 
@@ -45,6 +45,43 @@ fn each_kind_of_certificate_works_on_both_sides_with_each_hash() {
             let pair = connected(who, from_pem(pem).unwrap(), hashes[i % 3]);
             let suite = pair.peers[A].cipher_suite().unwrap().to_string();
             assert_eq!(suite.contains("ECDHE_RSA"), who == Z && name.starts_with("rsa"), "{name}: {suite}");
+        }
+    }
+}
+
+/// In DTLS 1.2 the number of a signature names a hash, in 1.3 a curve with it.
+#[test]
+fn a_peer_that_verifies_one_hash_of_ecdsa_gets_it_from_a_key_of_either_curve_in_1_2() {
+    let others = [SignatureScheme::EcdsaSecp384r1Sha384, SignatureScheme::EcdsaSecp256r1Sha256];
+    for ((name, pem), other) in pem!["p256", "p384"].into_iter().zip(others) {
+        for (version, works) in [(Version::Dtls12, true), (Version::Dtls13, false)] {
+            for who in [A, Z] {
+                let mut configs = with_certificate(who, from_pem(pem).unwrap(), HashAlgorithm::Sha256);
+                for config in &mut configs {
+                    (config.min_version, config.max_version) = (version, version);
+                }
+                configs[1 - who].signature_schemes = vec![other];
+                let mut pair = Pair::with(configs, 1);
+                pair.run(LIMIT, as_it_is);
+                assert_eq!(pair.connected, [works; 2], "{name} {version:?} {who}: {:?}", pair.closed);
+            }
+        }
+    }
+}
+
+/// As BoringSSL does: a client that has a certificate does not become anybody without being asked.
+#[test]
+fn a_client_whose_certificate_the_server_does_not_take_gives_up_and_says_so() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for authentication in [ClientAuthentication::Required, ClientAuthentication::Requested] {
+            let mut configs = configs_of(version);
+            configs[Z].signature_schemes = vec![SignatureScheme::Ed25519, SignatureScheme::RsaPssRsaeSha256];
+            configs[Z].client_authentication = authentication;
+            let mut pair = Pair::with(configs, 1);
+            pair.run(LIMIT, as_it_is);
+            let alert = AlertDescription::HandshakeFailure;
+            let why = "the server does not take our certificate";
+            assert_eq!(pair.closed, [Some(CloseReason::Refused { alert, why }), Some(CloseReason::Alert(alert))]);
         }
     }
 }
