@@ -99,6 +99,8 @@ pub(crate) struct Flight {
     backoff: Backoff,
     limit: u32,
     patience: Duration,
+    /// The same where anybody can have said that the peer has the flight: it is sent again then.
+    doubtful_patience: Duration,
     /// Since the peer was heard of.
     retransmissions: u32,
     /// Since the timer last expired.
@@ -121,6 +123,7 @@ impl Flight {
             backoff: Backoff::new(config.initial, config.max),
             limit: config.limit,
             patience: config.patience,
+            doubtful_patience: config.patience.min(config.max),
             retransmissions: 0,
             has_repeated: false,
             sent_at: None,
@@ -201,7 +204,7 @@ impl Flight {
                 if is_authentic {
                     self.clear();
                 }
-                self.state = State::Acknowledged { patience: Timer::after(now, self.patience) };
+                self.state = self.awaiting(now);
             }
             State::Idle | State::Kept => {}
         }
@@ -264,7 +267,7 @@ impl Flight {
         self.backoff.reset();
         match &mut self.state {
             State::Waiting { retransmit } => *retransmit = Timer::after(now, self.backoff.current()),
-            State::Acknowledged { patience } => *patience = Timer::after(now, self.patience),
+            State::Acknowledged { .. } => self.state = self.awaiting(now),
             State::Idle | State::Sending { .. } | State::Kept => {}
         }
     }
@@ -418,6 +421,12 @@ impl Flight {
 
     fn send(&mut self) {
         self.state = State::Sending { next: 0, offset: 0 };
+    }
+
+    /// For an answer to what the peer has; or for its copy of it, if the flight is kept.
+    fn awaiting(&self, now: Instant) -> State {
+        let patience = if self.items.is_empty() { self.patience } else { self.doubtful_patience };
+        State::Acknowledged { patience: Timer::after(now, patience) }
     }
 
     fn sent(&mut self, now: Instant) -> State {
