@@ -200,6 +200,8 @@ impl Flight {
     /// peer repeats its own, or patience ends.
     pub(crate) fn await_answer(&mut self, now: Instant, is_authentic: bool) {
         match self.state {
+            // Who says so again and again would put off for ever what was lost.
+            State::Acknowledged { .. } if !is_authentic => {}
             State::Sending { .. } | State::Waiting { .. } | State::Acknowledged { .. } => {
                 if is_authentic {
                     self.clear();

@@ -103,6 +103,30 @@ fn forged_acknowledgements_of_what_was_lost_only_delay() {
     }
 }
 
+/// Row 5: however often it is said.
+#[test]
+fn an_acknowledgement_that_is_forged_again_and_again_delays_a_lost_hello_no_longer() {
+    let mut configs = configs();
+    configs[A].groups = vec![Group::X25519, Group::Secp256r1];
+    configs[Z].groups = vec![Group::Secp256r1];
+    // A server that keeps nothing, so that nobody but the client repeats itself.
+    let secret = Arc::new(CookieSecret::new(Seed::for_test(1)));
+    configs[Z].cookie_exchange = Some(CookieExchange::new(secret, b"here".to_vec()));
+    let mut pair = Pair::with(configs, 1);
+    let (begin, mut n) = (pair.now, 0);
+    pair.exchange(|_, datagram| {
+        n += 1;
+        if n < 3 { vec![datagram] } else { vec![] }
+    });
+    while pair.now - begin < Duration::from_secs(90) {
+        pair.deliver(A, &forged_ack());
+        pair.exchange(as_it_is);
+        pair.now += Duration::from_secs(1);
+        pair.peers.iter_mut().for_each(|peer| peer.handle_timeout(pair.now));
+    }
+    assert_eq!((pair.connected, pair.closed), ([true; 2], [None; 2]));
+}
+
 /// Rows 10 and 12: who acknowledges and asks again by turns gets one answer at a time.
 #[test]
 fn acknowledgements_and_repetitions_by_turns_provoke_one_answer() {
