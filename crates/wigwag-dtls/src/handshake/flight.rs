@@ -105,7 +105,9 @@ pub(crate) struct Flight {
     retransmissions: u32,
     /// Since the timer last expired.
     has_repeated: bool,
-    /// When all of it was last sent.
+    /// Whether all of it was sent once.
+    is_sent: bool,
+    /// When all of it, or of one before it, was last sent.
     sent_at: Option<Instant>,
     /// When an acknowledgement was last [doubted](Self::doubt_acknowledgements).
     doubted_at: Option<Instant>,
@@ -126,6 +128,7 @@ impl Flight {
             doubtful_patience: config.patience.min(config.max),
             retransmissions: 0,
             has_repeated: false,
+            is_sent: false,
             sent_at: None,
             doubted_at: None,
             repeat_after: config.initial / REPEAT_AFTER,
@@ -136,6 +139,7 @@ impl Flight {
     pub(crate) fn begin(&mut self, is_last: bool) {
         self.clear();
         self.is_last = is_last;
+        self.is_sent = false;
         self.retransmissions = 0;
         self.has_repeated = false;
         self.backoff.reset();
@@ -225,6 +229,17 @@ impl Flight {
 
     pub(crate) const fn is_owed(&self) -> bool {
         matches!(self.state, State::Sending { .. })
+    }
+
+    /// Whether what is written in this epoch would overtake what leads to it, of which no copy has left yet.
+    pub(crate) fn leads_to(&self, epoch: u16) -> bool {
+        self.is_owed() && !self.is_sent && self.items.first().is_some_and(|item| item.epoch < epoch)
+    }
+
+    /// In 1.3, the last epoch that the peer can read, if that is less than we write in: what leads to later ones has not left yet.
+    pub(crate) fn readable(&self) -> Option<u16> {
+        let State::Sending { next, .. } = self.state else { return None };
+        self.items.get(next).filter(|_| self.has_acks && !self.is_sent).map(|item| item.epoch)
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
@@ -432,6 +447,7 @@ impl Flight {
     }
 
     fn sent(&mut self, now: Instant) -> State {
+        self.is_sent = true;
         self.sent_at = Some(now);
         if self.is_last {
             State::Kept
