@@ -163,6 +163,19 @@ fn a_verifier_is_shown_the_whole_chain_in_its_order_and_a_fingerprint_is_of_the_
     }
 }
 
+/// The certificate with another signature, of so many bytes, which proves nothing.
+fn signed_with(pem: &str, signature_len: usize) -> Vec<u8> {
+    let certificate = from_pem(pem).unwrap();
+    // SEQUENCE { SEQUENCE (what is signed), SEQUENCE (how), BIT STRING }, the first two of 256 bytes and more.
+    let der = certificate.der();
+    let signed_len = 4 + usize::from(u16::from_be_bytes([der[6], der[7]]));
+    let how_len = 2 + usize::from(der[4 + signed_len + 1]);
+    let header = |tag: u8, len: usize| [&[tag, 0x82][..], &u16::try_from(len).unwrap().to_be_bytes()].concat();
+    let signature = [header(3, 1 + signature_len), vec![0; 1 + signature_len]].concat();
+    let content = [&der[4..4 + signed_len + how_len], &signature].concat();
+    [header(0x30, content.len()), content].concat()
+}
+
 #[test]
 fn a_chain_is_made_of_certificates_and_no_longer_than_others_take() {
     let [(_, leaf), (_, other)] = pem!["p256", "rsa2048"];
@@ -173,7 +186,16 @@ fn a_chain_is_made_of_certificates_and_no_longer_than_others_take() {
     for bad in [b"no certificate".to_vec(), [&*der, &[0]].concat(), der[1..].to_vec(), vec![]] {
         assert_eq!(with(vec![der.clone(), bad]), Err(Error::InvalidCertificate));
     }
-    assert_eq!(with(vec![der; 32 * 1024 / 500]), Err(Error::InvalidCertificate));
+    let too_long = Err(Error::ChainTooLong);
+    assert_eq!(with(vec![der; 32 * 1024 / 500]), too_long);
+    let short = signed_with(leaf, 1);
+    assert_eq!(with(vec![short.clone(); 99]), Ok(()));
+    assert_eq!(with(vec![short; 100]), too_long);
+    let long = signed_with(leaf, 40_000);
+    let key = from_pem(leaf).unwrap().private_key().unwrap();
+    let module = Arc::new(Module { asked: AtomicU16::default(), answer: None });
+    assert_eq!(Certificate::from_der(&long, key.secret_bytes()).map(|_| ()), too_long);
+    assert_eq!(Certificate::with_signer(&long, module).map(|_| ()), too_long);
     let torn = format!("{leaf}-----BEGIN CERTIFICATE-----\nMII!\n-----END CERTIFICATE-----\n");
     assert_eq!(from_pem(&torn).map(|_| ()), Err(Error::InvalidCertificate));
 }
