@@ -4,6 +4,7 @@ use crate::crypto::signature::SigningKey;
 use crate::crypto::{pem, x509};
 use crate::error::Error;
 use crate::handshake::fragment::MESSAGE_LEN_MAX;
+use crate::message::certificate::CHAIN_LEN_MAX;
 use crate::{Fingerprint, HashAlgorithm, SignatureScheme};
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// How private keys are called in PEM (RFC 7468 §10, RFC 5915 §4; that of PKCS #1 is a custom).
 const PEM_LABELS: [&str; 3] = ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"];
 /// The longest chain, in bytes, behind a message's context and its own length.
-const CHAIN_LEN_MAX: usize = MESSAGE_LEN_MAX - 1 - 3;
+const CHAIN_BYTES_MAX: usize = MESSAGE_LEN_MAX - 1 - 3;
 
 /// A certificate with its private key, shared by connections in an `Arc`.
 ///
@@ -31,7 +32,8 @@ pub struct Certificate {
 /// It is asked while a handshake message is handled, which waits for the answer.
 pub trait Signer: Send + Sync {
     /// The signature of `message`, which is not hashed yet, as `scheme` says; or `None`, and the handshake fails with
-    /// `internal_error`. Asked for schemes of the certificate's key only.
+    /// `internal_error`. Asked for schemes of the certificate's key only. In DTLS 1.2 those of ECDSA name a hash, and the curve is
+    /// the key's: one of P-384 may be asked for [`SignatureScheme::EcdsaSecp256r1Sha256`], which then is its signature with SHA-256.
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Option<Vec<u8>>;
 }
 
@@ -69,14 +71,15 @@ impl Certificate {
     /// (RFC 5958), or in the form that keys of its kind had before, SEC 1 (RFC 5915) and PKCS #1 (RFC 8017 §A.1.2).
     ///
     /// # Errors
-    /// [`Error::InvalidCertificate`], [`Error::InvalidKey`], or [`Error::KeyMismatch`] if they do not belong together.
+    /// [`Error::InvalidCertificate`], [`Error::InvalidKey`], [`Error::KeyMismatch`] if they do not belong together, or
+    /// [`Error::ChainTooLong`] if it is longer than a message that others take.
     pub fn from_der(certificate: &[u8], private_key: &[u8]) -> Result<Self, Error> {
         let key = SigningKey::from_der(private_key).ok_or(Error::InvalidKey)?;
         let public = x509::public_key(certificate).map_err(|_| Error::InvalidCertificate)?;
         if public != *key.verifying_key() {
             return Err(Error::KeyMismatch);
         }
-        Ok(Self { der: certificate.to_vec(), intermediates: Vec::new(), key })
+        Self { der: certificate.to_vec(), intermediates: Vec::new(), key }.fits()
     }
 
     /// The same in PEM (RFC 7468): the first `CERTIFICATE` of one text, with all that follow as its
@@ -97,29 +100,33 @@ impl Certificate {
     /// do not know its fingerprint and have a [`Verifier`](crate::Verifier). They replace those that it had.
     ///
     /// # Errors
-    /// [`Error::InvalidCertificate`] if one of them is no certificate, or all together are longer than the message of 32,768
-    /// bytes that others take by default.
+    /// [`Error::InvalidCertificate`] if one of them is no certificate; [`Error::ChainTooLong`] if they are more than 99, or all together
+    /// are longer than the message of 32,768 bytes that others take by default.
     pub fn with_intermediates(mut self, intermediates: impl IntoIterator<Item = Vec<u8>>) -> Result<Self, Error> {
         self.intermediates.clear();
         for der in intermediates {
             x509::check(&der).map_err(|_| Error::InvalidCertificate)?;
             self.intermediates.push(der);
-            if self.chain_len() > CHAIN_LEN_MAX {
-                return Err(Error::InvalidCertificate);
-            }
+            self = self.fits()?;
         }
         Ok(self)
+    }
+
+    /// In a message that others take, with as many certificates as we take of them.
+    fn fits(self) -> Result<Self, Error> {
+        let fits = self.chain().count() <= CHAIN_LEN_MAX && self.chain_len() <= CHAIN_BYTES_MAX;
+        if fits { Ok(self) } else { Err(Error::ChainTooLong) }
     }
 
     /// A certificate, in DER, whose private key somebody else keeps. That it is this certificate's, nobody checks before a peer
     /// does, who says [`AlertDescription::DecryptError`](crate::AlertDescription::DecryptError) if it is another.
     ///
     /// # Errors
-    /// [`Error::InvalidCertificate`].
+    /// [`Error::InvalidCertificate`] or [`Error::ChainTooLong`].
     pub fn with_signer(certificate: &[u8], signer: Arc<dyn Signer>) -> Result<Self, Error> {
         let public = x509::public_key(certificate).map_err(|_| Error::InvalidCertificate)?;
         let key = SigningKey::External { signer, public };
-        Ok(Self { der: certificate.to_vec(), intermediates: Vec::new(), key })
+        Self { der: certificate.to_vec(), intermediates: Vec::new(), key }.fits()
     }
 
     /// The certificate in DER.

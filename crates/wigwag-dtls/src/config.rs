@@ -33,7 +33,8 @@ pub struct Retransmission {
     /// and in DTLS 1.3 its application data. 10 by default: a peer that is not there is given up after 222 seconds.
     pub limit: u32,
     /// How long a peer that has acknowledged all that it was sent may take for its answer, before it is taken for dead
-    /// (DTLS 1.3, where nothing is repeated then). 60 seconds by default.
+    /// (DTLS 1.3, where nothing is repeated then). 150 seconds by default: a peer may wait [60 seconds](Self::max) until it sends
+    /// again what was lost, and that may be lost once more. 60 seconds or less would end handshakes whose next copy is due.
     pub patience: Duration,
 }
 
@@ -43,7 +44,7 @@ impl Default for Retransmission {
             initial: Duration::from_millis(200),
             max: Duration::from_secs(60),
             limit: 10,
-            patience: Duration::from_secs(60),
+            patience: Duration::from_secs(150),
         }
     }
 }

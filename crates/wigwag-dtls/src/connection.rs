@@ -154,8 +154,8 @@ impl Connection {
     /// how long it may be; or changes nothing and says `false`, when not connected, when `write` appends nothing and says so,
     /// or when it appends more than it may. A sequence number is spent on success only.
     ///
-    /// What [`poll_packet`](Self::poll_packet) owes goes first: the peer cannot read a record that overtakes the end of our
-    /// handshake, and drops it.
+    /// As long as [`poll_packet`](Self::poll_packet) owes the end of our handshake, it says `false` as well: the peer could not
+    /// read a record that overtakes it.
     pub fn protect(
         &mut self,
         limit: usize,
@@ -165,6 +165,9 @@ impl Connection {
         self.retire();
         let State::Connected(secrets) = &mut self.state else { return false };
         let Some(epoch) = self.handshake.write.last_mut() else { return false };
+        if self.handshake.flight.leads_to(epoch.epoch()) {
+            return false;
+        }
         let has_written = epoch.append(ContentType::ApplicationData, limit, out, write);
         self.stats.application_records_sent += u64::from(has_written);
         if let Secrets::Dtls13(established) = secrets {
@@ -352,6 +355,10 @@ impl Connection {
         self.alert = alert;
         self.verify_request = None;
         self.doubt = None;
+        // An alert is no use to who cannot read it.
+        if let Some(readable) = self.handshake.flight.readable() {
+            self.handshake.write.retain(|epoch| epoch.epoch() <= readable);
+        }
         self.handshake.flight.clear();
         self.handshake.forget();
         self.handshake.read = None;

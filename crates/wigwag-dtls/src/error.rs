@@ -12,6 +12,9 @@ pub enum Error {
     /// Not a certificate, or one with a key other than of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits.
     #[error("not an X.509 certificate with a key of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits")]
     InvalidCertificate,
+    /// The certificate and its intermediates are more, or longer together, than a message that others take.
+    #[error("a certificate and its intermediates are at most 100, with at most 32,764 bytes together")]
+    ChainTooLong,
     /// Not a private key in PKCS #8, SEC 1 or PKCS #1, of P-256, P-384, Ed25519, or RSA with 2048 to 4096 bits; or one that is
     /// encrypted.
     #[error(

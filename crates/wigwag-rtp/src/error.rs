@@ -61,7 +61,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// Why a packet was not queued; the payload is given back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
     /// The sender's queue is full: poll, then send again.
@@ -72,6 +72,19 @@ pub enum SendError {
     TooLong(Bytes),
     /// The payload type was not negotiated for this sender.
     PayloadType(Bytes),
+}
+
+/// What a user sends stands in no log.
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, payload) = match self {
+            Self::Full(payload) => ("Full", payload),
+            Self::UnknownSender(payload) => ("UnknownSender", payload),
+            Self::TooLong(payload) => ("TooLong", payload),
+            Self::PayloadType(payload) => ("PayloadType", payload),
+        };
+        write!(f, "{name}({} bytes)", payload.len())
+    }
 }
 
 impl fmt::Display for SendError {
@@ -86,3 +99,17 @@ impl fmt::Display for SendError {
 }
 
 impl std::error::Error for SendError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_that_is_given_back_is_printed_by_its_length() {
+        let of = [SendError::Full, SendError::UnknownSender, SendError::TooLong, SendError::PayloadType];
+        for error in of.map(|error| error(Bytes::from_static(b"secret"))) {
+            let text = format!("{error:?}");
+            assert!(text.ends_with("(6 bytes)") && !text.contains("secret"), "{text}");
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! What the caller, or the bytes, did wrong.
 
 use bytes::Bytes;
+use std::fmt;
 
 /// Why a message was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// Longer than the peer takes.
@@ -45,6 +46,25 @@ pub enum SendError {
         /// How many streams there are.
         streams: u16,
     },
+}
+
+/// What a user sends stands in no log.
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { len, max } => f.debug_struct("TooLarge").field("len", len).field("max", max).finish(),
+            Self::Full(data) => write!(f, "Full({} bytes)", data.len()),
+            Self::Empty => f.write_str("Empty"),
+            Self::Closed => f.write_str("Closed"),
+            Self::StreamResetting(data) => write!(f, "StreamResetting({} bytes)", data.len()),
+            Self::MessageOpen(data) => write!(f, "MessageOpen({} bytes)", data.len()),
+            Self::NoMessageOpen(data) => write!(f, "NoMessageOpen({} bytes)", data.len()),
+            Self::Abandoned => f.write_str("Abandoned"),
+            Self::NoSuchStream { stream, streams } => {
+                f.debug_struct("NoSuchStream").field("stream", stream).field("streams", streams).finish()
+            }
+        }
+    }
 }
 
 /// Why bytes are not the INIT chunk of a peer (`a=sctp-init`). Without it, the handshake tells the same.
@@ -140,4 +160,25 @@ pub enum ResetError {
         /// How many streams there are.
         streams: u16,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_given_back_is_printed_by_its_length() {
+        let secret = || Bytes::from_static(b"secret");
+        for error in [
+            SendError::Full(secret()),
+            SendError::StreamResetting(secret()),
+            SendError::MessageOpen(secret()),
+            SendError::NoMessageOpen(secret()),
+        ] {
+            let text = format!("{error:?}");
+            assert!(text.ends_with("(6 bytes)") && !text.contains("secret"), "{text}");
+        }
+        let of = SendError::NoSuchStream { stream: 7, streams: 5 };
+        assert_eq!(format!("{of:?}"), "NoSuchStream { stream: 7, streams: 5 }");
+    }
 }

@@ -137,7 +137,6 @@ impl Connection {
     fn handle_post_handshake(&mut self, number: RecordNumber, fragment: &Fragment<'_>) -> bool {
         // What comes after a KeyUpdate comes with the keys after it.
         if number.epoch != self.handshake.readers.epoch() {
-            self.take_back_keys();
             let why = "a handshake message came with keys that were replaced before";
             self.failed(Failure::refused(AlertDescription::UnexpectedMessage, why));
             return false;
@@ -163,14 +162,6 @@ impl Connection {
             }
         }
         true
-    }
-
-    /// The server has nothing of our last flight yet: it reads an alert with the keys of the handshake only.
-    fn take_back_keys(&mut self) {
-        let is_unsent = self.handshake.flight.is_owed() && self.handshake.config.role == Role::Client;
-        if is_unsent && self.handshake.write.last().is_some_and(|epoch| !epoch.is_used()) {
-            self.handshake.write.pop();
-        }
     }
 
     fn handle_ack(&mut self, body: &[u8], now: Instant) {

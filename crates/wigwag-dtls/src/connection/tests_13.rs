@@ -217,6 +217,28 @@ fn a_message_with_keys_that_were_replaced_before_it_ends_it() {
     assert!(!a.is_connected());
 }
 
+/// The same of a client that owes one KeyUpdate after another, and has sent nothing yet with the keys of the first.
+#[test]
+fn whoever_is_told_so_with_keys_that_it_has_not_used_says_why_it_ends() {
+    let [mut a, mut z] = connected();
+    a.update_keys(false);
+    a.update_keys(false);
+    carry(&mut a, &mut z);
+    let next = next_seq(&a);
+    give(&mut a, record(&mut z, ContentType::Handshake, &whole(HandshakeType::KEY_UPDATE, next, &[0])));
+    z.handshake.acks.owe();
+    let mut ack = Vec::new();
+    assert!(z.poll_packet(wigwag_sim::origin(), 1200, &mut ack));
+    give(&mut a, ack);
+    assert_eq!(a.handshake.epoch(), 4);
+    give(&mut a, record(&mut z, ContentType::Handshake, &whole(HandshakeType::NEW_SESSION_TICKET, next + 1, &[0; 40])));
+    assert!(!a.is_connected());
+    assert_eq!(carry(&mut a, &mut z), 1, "an alert");
+    events(&mut a);
+    assert_eq!(a.poll_timeout(wigwag_sim::origin()), None);
+    assert!(format!("{:?}", events(&mut z)).contains("UnexpectedMessage"));
+}
+
 /// Row 12 of docs/security.md, with numbers that never were, and as many as there is room for.
 #[test]
 fn acknowledgements_of_anything_end_nothing_and_hold_nothing() {

@@ -121,7 +121,8 @@ pub(super) fn encapsulate(key: &[u8], _rng: &mut Rng) -> Option<(Vec<u8>, Shared
 /// A private key as AWS-LC has it. Wiped when dropped.
 #[derive(Clone)]
 pub(crate) enum KeyPair {
-    Ecdsa(Arc<EcdsaKeyPair>, SignatureScheme),
+    /// And the hash that is as long as the curve's numbers, with which alone AWS-LC signs.
+    Ecdsa(Arc<EcdsaKeyPair>, HashAlgorithm),
     Ed25519(Arc<Ed25519KeyPair>),
     Rsa(Arc<RsaKeyPair>),
 }
@@ -133,11 +134,11 @@ impl KeyPair {
         Some(match key {
             PrivateKey::P256(_) => {
                 let pair = ecdsa(&signature::ECDSA_P256_SHA256_ASN1_SIGNING)?;
-                Self::Ecdsa(pair, SignatureScheme::EcdsaSecp256r1Sha256)
+                Self::Ecdsa(pair, HashAlgorithm::Sha256)
             }
             PrivateKey::P384(_) => {
                 let pair = ecdsa(&signature::ECDSA_P384_SHA384_ASN1_SIGNING)?;
-                Self::Ecdsa(pair, SignatureScheme::EcdsaSecp384r1Sha384)
+                Self::Ecdsa(pair, HashAlgorithm::Sha384)
             }
             PrivateKey::Ed25519(_) => Self::Ed25519(Arc::new(Ed25519KeyPair::from_pkcs8(&der).ok()?)),
             PrivateKey::Rsa(_) => Self::Rsa(Arc::new(RsaKeyPair::from_pkcs8(&der).ok()?)),
@@ -153,8 +154,8 @@ impl KeyPair {
     ) -> Option<Vec<u8>> {
         let message = signed.message;
         match self {
-            Self::Ecdsa(pair, theirs) if *theirs == scheme => {
-                let signature = pair.sign_digest(&digest(scheme.ecdsa_hash()?, signed)?);
+            Self::Ecdsa(pair, curve) => {
+                let signature = pair.sign_digest(&fitted(scheme.ecdsa_hash()?, signed, *curve)?);
                 signature.ok().map(|signature| signature.as_ref().to_vec())
             }
             Self::Ed25519(pair) if scheme == SignatureScheme::Ed25519 => {
@@ -165,7 +166,7 @@ impl KeyPair {
                 pair.sign(encoding(scheme)?, &SystemRandom::new(), message, &mut signature).ok()?;
                 Some(signature)
             }
-            Self::Ecdsa(..) | Self::Ed25519(_) => None,
+            Self::Ed25519(_) => None,
         }
     }
 }
@@ -187,16 +188,33 @@ fn encoding(scheme: SignatureScheme) -> Option<&'static dyn RsaEncoding> {
 
 /// What ECDSA signs. Hashed by ourselves, for AWS-LC takes a hash with less ado than a message.
 fn digest(algorithm: HashAlgorithm, signed: Signed<'_>) -> Option<Digest> {
-    let digest_algorithm = match algorithm {
+    match signed.hash(algorithm) {
+        Some(hash) => import(algorithm, hash),
+        None => import(algorithm, &hash::hash(algorithm, signed.message)),
+    }
+}
+
+fn import(algorithm: HashAlgorithm, hash: &[u8]) -> Option<Digest> {
+    let algorithm = match algorithm {
         HashAlgorithm::Sha256 => &SHA256,
         HashAlgorithm::Sha384 => &SHA384,
         HashAlgorithm::Sha512 => &SHA512,
     };
-    let digest = match signed.hash(algorithm) {
-        Some(hash) => Digest::import_less_safe(hash, digest_algorithm),
-        None => Digest::import_less_safe(&hash::hash(algorithm, signed.message), digest_algorithm),
-    };
-    digest.ok()
+    Digest::import_less_safe(hash, algorithm).ok()
+}
+
+/// The same as if it were of the hash that is as long as the curve's numbers.
+///
+/// To ECDSA, a hash is a number, of as many of its leftmost bits as those have (FIPS 186-5 §6.4.1): a longer one is cut, and
+/// a shorter one has zeros before it.
+fn fitted(algorithm: HashAlgorithm, signed: Signed<'_>, curve: HashAlgorithm) -> Option<Digest> {
+    let digest = digest(algorithm, signed)?;
+    if algorithm == curve {
+        return Some(digest);
+    }
+    let (hash, len) = (digest.as_ref(), curve.digest_len());
+    let number = hash.get(..len).unwrap_or(hash);
+    import(curve, &[&vec![0; len.saturating_sub(number.len())], number].concat())
 }
 
 /// A public key of ECDSA: a point of its curve.

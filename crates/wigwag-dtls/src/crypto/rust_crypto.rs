@@ -172,17 +172,17 @@ impl KeyPair {
         rng: &mut Rng,
     ) -> Option<Vec<u8>> {
         match (key, scheme) {
-            (PrivateKey::P256(key), SignatureScheme::EcdsaSecp256r1Sha256) => {
+            (PrivateKey::P256(key), _) => {
                 let signature: p256::ecdsa::DerSignature = key.sign_prehash(&ecdsa_hash(scheme, signed)?).ok()?;
                 Some(signature.as_bytes().to_vec())
             }
-            (PrivateKey::P384(key), SignatureScheme::EcdsaSecp384r1Sha384) => {
+            (PrivateKey::P384(key), _) => {
                 let signature: p384::ecdsa::DerSignature = key.sign_prehash(&ecdsa_hash(scheme, signed)?).ok()?;
                 Some(signature.as_bytes().to_vec())
             }
             (PrivateKey::Ed25519(key), SignatureScheme::Ed25519) => Some(key.try_sign(signed.message).ok()?.to_vec()),
             (PrivateKey::Rsa(key), _) => sign_rsa(key, scheme, signed.message, rng),
-            (PrivateKey::P256(_) | PrivateKey::P384(_) | PrivateKey::Ed25519(_), _) => None,
+            (PrivateKey::Ed25519(_), _) => None,
         }
     }
 }

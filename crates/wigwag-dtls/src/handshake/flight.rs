@@ -99,11 +99,15 @@ pub(crate) struct Flight {
     backoff: Backoff,
     limit: u32,
     patience: Duration,
+    /// The same where anybody can have said that the peer has the flight: it is sent again then.
+    doubtful_patience: Duration,
     /// Since the peer was heard of.
     retransmissions: u32,
     /// Since the timer last expired.
     has_repeated: bool,
-    /// When all of it was last sent.
+    /// Whether all of it was sent once.
+    is_sent: bool,
+    /// When all of it, or of one before it, was last sent.
     sent_at: Option<Instant>,
     /// When an acknowledgement was last [doubted](Self::doubt_acknowledgements).
     doubted_at: Option<Instant>,
@@ -121,8 +125,10 @@ impl Flight {
             backoff: Backoff::new(config.initial, config.max),
             limit: config.limit,
             patience: config.patience,
+            doubtful_patience: config.patience.min(config.max),
             retransmissions: 0,
             has_repeated: false,
+            is_sent: false,
             sent_at: None,
             doubted_at: None,
             repeat_after: config.initial / REPEAT_AFTER,
@@ -133,6 +139,7 @@ impl Flight {
     pub(crate) fn begin(&mut self, is_last: bool) {
         self.clear();
         self.is_last = is_last;
+        self.is_sent = false;
         self.retransmissions = 0;
         self.has_repeated = false;
         self.backoff.reset();
@@ -197,11 +204,13 @@ impl Flight {
     /// peer repeats its own, or patience ends.
     pub(crate) fn await_answer(&mut self, now: Instant, is_authentic: bool) {
         match self.state {
+            // Who says so again and again would put off for ever what was lost.
+            State::Acknowledged { .. } if !is_authentic => {}
             State::Sending { .. } | State::Waiting { .. } | State::Acknowledged { .. } => {
                 if is_authentic {
                     self.clear();
                 }
-                self.state = State::Acknowledged { patience: Timer::after(now, self.patience) };
+                self.state = self.awaiting(now);
             }
             State::Idle | State::Kept => {}
         }
@@ -220,6 +229,17 @@ impl Flight {
 
     pub(crate) const fn is_owed(&self) -> bool {
         matches!(self.state, State::Sending { .. })
+    }
+
+    /// Whether what is written in this epoch would overtake what leads to it, of which no copy has left yet.
+    pub(crate) fn leads_to(&self, epoch: u16) -> bool {
+        self.is_owed() && !self.is_sent && self.items.first().is_some_and(|item| item.epoch < epoch)
+    }
+
+    /// In 1.3, the last epoch that the peer can read, if that is less than we write in: what leads to later ones has not left yet.
+    pub(crate) fn readable(&self) -> Option<u16> {
+        let State::Sending { next, .. } = self.state else { return None };
+        self.items.get(next).filter(|_| self.has_acks && !self.is_sent).map(|item| item.epoch)
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
@@ -264,7 +284,7 @@ impl Flight {
         self.backoff.reset();
         match &mut self.state {
             State::Waiting { retransmit } => *retransmit = Timer::after(now, self.backoff.current()),
-            State::Acknowledged { patience } => *patience = Timer::after(now, self.patience),
+            State::Acknowledged { .. } => self.state = self.awaiting(now),
             State::Idle | State::Sending { .. } | State::Kept => {}
         }
     }
@@ -420,7 +440,14 @@ impl Flight {
         self.state = State::Sending { next: 0, offset: 0 };
     }
 
+    /// For an answer to what the peer has; or for its copy of it, if the flight is kept.
+    fn awaiting(&self, now: Instant) -> State {
+        let patience = if self.items.is_empty() { self.patience } else { self.doubtful_patience };
+        State::Acknowledged { patience: Timer::after(now, patience) }
+    }
+
     fn sent(&mut self, now: Instant) -> State {
+        self.is_sent = true;
         self.sent_at = Some(now);
         if self.is_last {
             State::Kept

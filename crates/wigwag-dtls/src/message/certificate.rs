@@ -4,7 +4,7 @@ use crate::codec::{Length, Reader, put_vec};
 use crate::error::DecodeError;
 
 /// How many certificates a list may have: as many as OpenSSL takes by default.
-pub(super) const CHAIN_LEN_MAX: usize = 100;
+pub(crate) const CHAIN_LEN_MAX: usize = 100;
 
 /// The sender's certificate comes first; what follows it proves nothing to us, and something to others.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Certificates of each kind, on either side.
 
-use crate::common::{A, Pair, Z, as_it_is, configs};
+use crate::common::{A, Pair, Z, as_it_is, configs, configs_of};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use wigwag_dtls::{
-    AlertDescription, Certificate, CloseReason, Config, Error, HashAlgorithm, SignatureScheme, Signer, Verifier,
-    Version,
+    AlertDescription, Certificate, ClientAuthentication, CloseReason, Config, Error, HashAlgorithm, SignatureScheme,
+    Signer, Verifier, Version,
 };
 use wigwag_sansio::Seed;
 
@@ -45,6 +45,43 @@ fn each_kind_of_certificate_works_on_both_sides_with_each_hash() {
             let pair = connected(who, from_pem(pem).unwrap(), hashes[i % 3]);
             let suite = pair.peers[A].cipher_suite().unwrap().to_string();
             assert_eq!(suite.contains("ECDHE_RSA"), who == Z && name.starts_with("rsa"), "{name}: {suite}");
+        }
+    }
+}
+
+/// In DTLS 1.2 the number of a signature names a hash, in 1.3 a curve with it.
+#[test]
+fn a_peer_that_verifies_one_hash_of_ecdsa_gets_it_from_a_key_of_either_curve_in_1_2() {
+    let others = [SignatureScheme::EcdsaSecp384r1Sha384, SignatureScheme::EcdsaSecp256r1Sha256];
+    for ((name, pem), other) in pem!["p256", "p384"].into_iter().zip(others) {
+        for (version, works) in [(Version::Dtls12, true), (Version::Dtls13, false)] {
+            for who in [A, Z] {
+                let mut configs = with_certificate(who, from_pem(pem).unwrap(), HashAlgorithm::Sha256);
+                for config in &mut configs {
+                    (config.min_version, config.max_version) = (version, version);
+                }
+                configs[1 - who].signature_schemes = vec![other];
+                let mut pair = Pair::with(configs, 1);
+                pair.run(LIMIT, as_it_is);
+                assert_eq!(pair.connected, [works; 2], "{name} {version:?} {who}: {:?}", pair.closed);
+            }
+        }
+    }
+}
+
+/// As BoringSSL does: a client that has a certificate does not become anybody without being asked.
+#[test]
+fn a_client_whose_certificate_the_server_does_not_take_gives_up_and_says_so() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for authentication in [ClientAuthentication::Required, ClientAuthentication::Requested] {
+            let mut configs = configs_of(version);
+            configs[Z].signature_schemes = vec![SignatureScheme::Ed25519, SignatureScheme::RsaPssRsaeSha256];
+            configs[Z].client_authentication = authentication;
+            let mut pair = Pair::with(configs, 1);
+            pair.run(LIMIT, as_it_is);
+            let alert = AlertDescription::HandshakeFailure;
+            let why = "the server does not take our certificate";
+            assert_eq!(pair.closed, [Some(CloseReason::Refused { alert, why }), Some(CloseReason::Alert(alert))]);
         }
     }
 }
@@ -126,6 +163,19 @@ fn a_verifier_is_shown_the_whole_chain_in_its_order_and_a_fingerprint_is_of_the_
     }
 }
 
+/// The certificate with another signature, of so many bytes, which proves nothing.
+fn signed_with(pem: &str, signature_len: usize) -> Vec<u8> {
+    let certificate = from_pem(pem).unwrap();
+    // SEQUENCE { SEQUENCE (what is signed), SEQUENCE (how), BIT STRING }, the first two of 256 bytes and more.
+    let der = certificate.der();
+    let signed_len = 4 + usize::from(u16::from_be_bytes([der[6], der[7]]));
+    let how_len = 2 + usize::from(der[4 + signed_len + 1]);
+    let header = |tag: u8, len: usize| [&[tag, 0x82][..], &u16::try_from(len).unwrap().to_be_bytes()].concat();
+    let signature = [header(3, 1 + signature_len), vec![0; 1 + signature_len]].concat();
+    let content = [&der[4..4 + signed_len + how_len], &signature].concat();
+    [header(0x30, content.len()), content].concat()
+}
+
 #[test]
 fn a_chain_is_made_of_certificates_and_no_longer_than_others_take() {
     let [(_, leaf), (_, other)] = pem!["p256", "rsa2048"];
@@ -136,7 +186,16 @@ fn a_chain_is_made_of_certificates_and_no_longer_than_others_take() {
     for bad in [b"no certificate".to_vec(), [&*der, &[0]].concat(), der[1..].to_vec(), vec![]] {
         assert_eq!(with(vec![der.clone(), bad]), Err(Error::InvalidCertificate));
     }
-    assert_eq!(with(vec![der; 32 * 1024 / 500]), Err(Error::InvalidCertificate));
+    let too_long = Err(Error::ChainTooLong);
+    assert_eq!(with(vec![der; 32 * 1024 / 500]), too_long);
+    let short = signed_with(leaf, 1);
+    assert_eq!(with(vec![short.clone(); 99]), Ok(()));
+    assert_eq!(with(vec![short; 100]), too_long);
+    let long = signed_with(leaf, 40_000);
+    let key = from_pem(leaf).unwrap().private_key().unwrap();
+    let module = Arc::new(Module { asked: AtomicU16::default(), answer: None });
+    assert_eq!(Certificate::from_der(&long, key.secret_bytes()).map(|_| ()), too_long);
+    assert_eq!(Certificate::with_signer(&long, module).map(|_| ()), too_long);
     let torn = format!("{leaf}-----BEGIN CERTIFICATE-----\nMII!\n-----END CERTIFICATE-----\n");
     assert_eq!(from_pem(&torn).map(|_| ()), Err(Error::InvalidCertificate));
 }

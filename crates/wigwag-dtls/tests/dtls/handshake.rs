@@ -478,3 +478,53 @@ fn a_verifier_decides_in_place_of_fingerprints() {
         assert_eq!(pair.closed[1 - who], Some(CloseReason::Alert(AlertDescription::UnknownCa)));
     }
 }
+
+/// Carries one datagram after the other, and shows each of both to `look` after each that has come, before it is polled.
+fn step_by_step(version: Version, mut look: impl FnMut(&mut Pair, usize)) -> Pair {
+    let mut pair = Pair::with(configs_of(version), 1);
+    for _ in 0..40 {
+        pair.poll(A);
+        pair.poll(Z);
+        if let Some((to, datagram)) = pair.wire.pop_front() {
+            pair.deliver(to, &datagram);
+            look(&mut pair, to);
+        }
+    }
+    pair
+}
+
+/// Law 4: whoever is connected may send at once, before what is left of its handshake was asked for.
+#[test]
+fn nothing_that_is_sealed_overtakes_the_end_of_the_handshake() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let (mut sealed, mut refused) = ([0; 2], 0);
+        let pair = step_by_step(version, |pair, who| {
+            let Some(record) = pair.protect(who, b"at once") else {
+                refused += usize::from(pair.peers[who].is_connected());
+                return;
+            };
+            if sealed[who] < 3 {
+                pair.wire.push_back((1 - who, record));
+                sealed[who] += 1;
+            }
+        });
+        assert_eq!(pair.data.each_ref().map(Vec::len), [sealed[Z], sealed[A]], "{version:?}");
+        assert!(refused > 0 && sealed.iter().all(|n| *n > 0), "{version:?}: {sealed:?}");
+    }
+}
+
+/// Law 4: nor need the end of a handshake have been asked for when it is closed.
+#[test]
+fn whoever_closes_as_soon_as_it_is_connected_is_heard() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        for closes in [A, Z] {
+            let pair = step_by_step(version, |pair, who| {
+                if who == closes && pair.peers[who].is_connected() {
+                    pair.peers[who].close();
+                }
+            });
+            let (ours, theirs) = (pair.closed[closes], pair.closed[1 - closes]);
+            assert_eq!((ours, theirs), (Some(CloseReason::Local), Some(CloseReason::CloseNotify)), "{version:?}");
+        }
+    }
+}

@@ -115,14 +115,10 @@ impl SigningKey {
         }
     }
 
-    /// What it can sign with, the preferred one first.
-    pub(crate) const fn schemes(&self) -> &'static [SignatureScheme] {
-        self.verifying_key().schemes()
-    }
-
     /// What to sign with for a peer that verifies these.
     pub(crate) fn choose(&self, version: Version, offered: Numbers<'_>) -> Option<SignatureScheme> {
-        let mut schemes = self.schemes().iter().copied().filter(|scheme| scheme.is_for(version));
+        let schemes = self.verifying_key().schemes(version);
+        let mut schemes = schemes.iter().copied().filter(|scheme| scheme.is_for(version));
         schemes.find(|scheme| offered.contains(scheme.wire()))
     }
 
@@ -136,7 +132,8 @@ impl SigningKey {
         match self {
             Self::Own { key, pair, .. } => pair.sign(key, scheme, signed, rng),
             Self::External { signer, public } => {
-                public.schemes().contains(&scheme).then(|| signer.sign(scheme, signed.message)).flatten()
+                // What the key is for in 1.3, it is for in 1.2.
+                public.can_sign(Version::Dtls12, scheme).then(|| signer.sign(scheme, signed.message)).flatten()
             }
         }
     }

@@ -67,12 +67,19 @@ impl VerifyingKey {
     }
 
     /// What it verifies, the preferred one first.
-    pub(crate) const fn schemes(&self) -> &'static [SignatureScheme] {
-        match self {
-            Self::P256(_) => &[SignatureScheme::EcdsaSecp256r1Sha256],
-            Self::P384(_) => &[SignatureScheme::EcdsaSecp384r1Sha384],
-            Self::Ed25519(_) => &[SignatureScheme::Ed25519],
-            Self::Rsa(_) => Self::RSA_SCHEMES,
+    ///
+    /// The numbers of ECDSA name a hash and a curve in DTLS 1.3 (RFC 8446 §4.2.3); in 1.2 a hash alone, and the curve is that
+    /// of the key (RFC 5246 §7.4.1.4.1).
+    pub(crate) const fn schemes(&self, version: Version) -> &'static [SignatureScheme] {
+        const SHA256: SignatureScheme = SignatureScheme::EcdsaSecp256r1Sha256;
+        const SHA384: SignatureScheme = SignatureScheme::EcdsaSecp384r1Sha384;
+        match (self, version) {
+            (Self::P256(_), Version::Dtls12) => &[SHA256, SHA384],
+            (Self::P256(_), Version::Dtls13) => &[SHA256],
+            (Self::P384(_), Version::Dtls12) => &[SHA384, SHA256],
+            (Self::P384(_), Version::Dtls13) => &[SHA384],
+            (Self::Ed25519(_), _) => &[SignatureScheme::Ed25519],
+            (Self::Rsa(_), _) => Self::RSA_SCHEMES,
         }
     }
 
@@ -82,16 +89,8 @@ impl VerifyingKey {
     }
 
     /// Whether a signature of this scheme can be its own.
-    ///
-    /// The numbers of ECDSA name a hash and a curve in DTLS 1.3 (RFC 8446 §4.2.3); in 1.2 a hash alone, and the curve is that
-    /// of the key (RFC 5246 §7.4.1.4.1).
     pub(crate) fn can_sign(&self, version: Version, scheme: SignatureScheme) -> bool {
-        const ECDSA: [SignatureScheme; 2] =
-            [SignatureScheme::EcdsaSecp256r1Sha256, SignatureScheme::EcdsaSecp384r1Sha384];
-        match self {
-            Self::P256(_) | Self::P384(_) if version == Version::Dtls12 => ECDSA.contains(&scheme),
-            Self::P256(_) | Self::P384(_) | Self::Ed25519(_) | Self::Rsa(_) => self.schemes().contains(&scheme),
-        }
+        self.schemes(version).contains(&scheme)
     }
 
     /// Whether this is its signature.

@@ -395,6 +395,26 @@ fn a_peer_that_falls_silent_in_between_is_given_up() {
     }
 }
 
+/// A peer may wait a minute until it repeats itself (RFC 9147 §5.8.2), and what it repeats may be lost once.
+#[test]
+fn whoever_has_the_beginning_of_a_flight_outwaits_two_of_the_longest_waits_of_its_peer() {
+    for lost in [0, 1] {
+        let mut configs = configs();
+        configs[A].groups = vec![Group::X25519];
+        configs[Z].retransmission.initial = Duration::from_secs(60);
+        let mut pair = Pair::with(configs, 1);
+        pair.mtu = 400;
+        let (begin, mut first) = (pair.now, true);
+        // Of the server's flight, only the first datagram comes at first.
+        while pair.now - begin < Duration::from_secs(60 * (1 + lost)) {
+            pair.exchange(|to, datagram| if to == Z || std::mem::take(&mut first) { vec![datagram] } else { vec![] });
+            assert!(pair.advance());
+        }
+        pair.run(Duration::from_secs(1), as_it_is);
+        assert_eq!((pair.connected, pair.closed), ([true; 2], [None; 2]), "{lost}");
+    }
+}
+
 #[test]
 fn both_can_close_and_the_other_learns_of_it() {
     for who in [A, Z] {

@@ -49,6 +49,8 @@ fn data_that_come_before_the_proof_are_not_delivered() {
         pair.deliver(to, &datagram);
         pair.poll_events(A);
     }
+    assert!(pair.protect(A, b"earlier").is_none(), "the end of the handshake goes first");
+    pair.poll(A);
     let early = pair.protect(A, b"early").unwrap();
     pair.deliver(Z, &early);
     assert!(pair.data[Z].is_empty() && !pair.connected[Z]);
@@ -101,6 +103,30 @@ fn forged_acknowledgements_of_what_was_lost_only_delay() {
             pair.assert_alive();
         }
     }
+}
+
+/// Row 5: however often it is said.
+#[test]
+fn an_acknowledgement_that_is_forged_again_and_again_delays_a_lost_hello_no_longer() {
+    let mut configs = configs();
+    configs[A].groups = vec![Group::X25519, Group::Secp256r1];
+    configs[Z].groups = vec![Group::Secp256r1];
+    // A server that keeps nothing, so that nobody but the client repeats itself.
+    let secret = Arc::new(CookieSecret::new(Seed::for_test(1)));
+    configs[Z].cookie_exchange = Some(CookieExchange::new(secret, b"here".to_vec()));
+    let mut pair = Pair::with(configs, 1);
+    let (begin, mut n) = (pair.now, 0);
+    pair.exchange(|_, datagram| {
+        n += 1;
+        if n < 3 { vec![datagram] } else { vec![] }
+    });
+    while pair.now - begin < Duration::from_secs(90) {
+        pair.deliver(A, &forged_ack());
+        pair.exchange(as_it_is);
+        pair.now += Duration::from_secs(1);
+        pair.peers.iter_mut().for_each(|peer| peer.handle_timeout(pair.now));
+    }
+    assert_eq!((pair.connected, pair.closed), ([true; 2], [None; 2]));
 }
 
 /// Rows 10 and 12: who acknowledges and asks again by turns gets one answer at a time.
