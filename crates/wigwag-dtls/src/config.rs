@@ -17,6 +17,9 @@ pub enum Role {
     Server,
 }
 
+/// A timer of less would spin.
+pub(crate) const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+
 /// How long to wait for an answer, and how often.
 ///
 /// RFC 6347 §4.2.4.1 recommends one second to begin with, and lets an implementation that knows better choose. A path
@@ -25,7 +28,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retransmission {
-    /// The first waiting time; it doubles with every retransmission. 200 ms by default; more than 0, and no more than [`max`](field@Self::max).
+    /// The first waiting time; it doubles with every retransmission. 200 ms by default; 1 ms at least, and no more than [`max`](field@Self::max).
     pub initial: Duration,
     /// The longest waiting time. RFC 6347 §4.2.4.1 wants no less than 60 seconds, the default.
     pub max: Duration,
@@ -158,11 +161,11 @@ impl Config {
             }
         }
         let Retransmission { initial, max, patience, .. } = self.retransmission;
-        if initial.is_zero() || initial > max {
-            return invalid("retransmission.initial", "choose more than 0, and no more than retransmission.max");
+        if !(TIMEOUT_MIN..=max).contains(&initial) {
+            return invalid("retransmission.initial", "choose 1 ms at least, and no more than retransmission.max");
         }
-        if patience.is_zero() {
-            return invalid("retransmission.patience", "choose more than 0");
+        if patience < TIMEOUT_MIN {
+            return invalid("retransmission.patience", "choose 1 ms at least");
         }
         Ok(())
     }

@@ -218,7 +218,7 @@ impl Connection {
     }
 
     /// Waits this long for an answer from now on, before anything is sent again; what is waited for now is waited for as if it
-    /// had been so from the beginning, doubled as often as it was.
+    /// had been so from the beginning, doubled as often as it was. At least 1 ms, and at most [`Retransmission::max`](crate::Retransmission::max).
     pub fn set_initial_timeout(&mut self, initial: Duration) {
         let before = self.handshake.flight.period();
         self.handshake.flight.set_initial(initial);

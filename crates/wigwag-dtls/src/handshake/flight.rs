@@ -12,7 +12,7 @@
 
 use super::fragment::HEADER_LEN;
 use super::ranges::Ranges;
-use crate::config::Retransmission;
+use crate::config::{Retransmission, TIMEOUT_MIN};
 use crate::record::ContentType;
 use crate::record::epoch::WriteEpoch;
 use crate::record::plaintext::RecordNumber;
@@ -255,7 +255,7 @@ impl Flight {
 
     /// Waits so long at first, and now for as long as it would have doubled to.
     pub(crate) fn set_initial(&mut self, initial: Duration) {
-        let before = self.backoff.current();
+        let (before, initial) = (self.backoff.current(), initial.max(TIMEOUT_MIN));
         self.backoff.set_initial(initial);
         self.repeat_after = initial / REPEAT_AFTER;
         if let State::Waiting { retransmit } = &mut self.state {

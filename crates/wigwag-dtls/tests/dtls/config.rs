@@ -1,6 +1,6 @@
 //! What a connection may be made of.
 
-use crate::common::{A, Z, default_configs};
+use crate::common::{A, Pair, Z, configs_of, default_configs};
 use std::time::Duration;
 use wigwag_dtls::{
     CipherSuite, ClientAuthentication, CloseReason, Config, Connection, Event, Group, SignatureScheme, Version,
@@ -33,7 +33,7 @@ fn a_configuration_that_contradicts_itself_is_refused_by_the_name_of_the_field_a
             config.min_version = Version::Dtls13;
             config.signature_schemes = vec![SignatureScheme::RsaPkcs1Sha256];
         }),
-        ("retransmission.initial", |config| config.retransmission.initial = Duration::ZERO),
+        ("retransmission.initial", |config| config.retransmission.initial = Duration::from_micros(999)),
         ("retransmission.initial", |config| config.retransmission.max = Duration::from_millis(199)),
         ("retransmission.patience", |config| config.retransmission.patience = Duration::ZERO),
     ];
@@ -87,4 +87,24 @@ fn a_configuration_that_some_peer_can_answer_is_taken() {
     config.client_authentication = ClientAuthentication::None;
     config.signature_schemes.clear();
     assert!(!Connection::new(config, Seed::for_test(1)).is_closed());
+}
+
+/// Law 5, and no time that cannot be told: the shortest and the longest timeout that anybody can choose.
+#[test]
+fn any_initial_timeout_is_one() {
+    for (version, initial) in [Version::Dtls12, Version::Dtls13]
+        .into_iter()
+        .flat_map(|version| [Duration::ZERO, Duration::from_nanos(1), Duration::MAX].map(|initial| (version, initial)))
+    {
+        let mut configs = configs_of(version);
+        configs.iter_mut().for_each(|config| config.retransmission.max = Duration::MAX);
+        let mut pair = Pair::with(configs, 1);
+        pair.peers.iter_mut().for_each(|peer| peer.set_initial_timeout(initial));
+        // Whatever comes, comes twice.
+        pair.exchange(|_, datagram| vec![datagram.clone(), datagram]);
+        pair.assert_alive();
+        pair.peers.iter_mut().for_each(|peer| peer.set_initial_timeout(initial));
+        pair.poll(A);
+        pair.poll(Z);
+    }
 }
