@@ -52,6 +52,9 @@ impl Default for Retransmission {
     }
 }
 
+/// A field, what is right for it, and whether it is so for a version.
+type Need = (&'static str, &'static str, fn(&Config, Version) -> bool);
+
 /// What a [`Connection`](crate::Connection) is made of.
 ///
 /// One that contradicts itself ([`check`](Self::check)) makes a connection that is closed from the beginning, for that reason
@@ -141,7 +144,7 @@ impl Config {
     pub fn check(&self) -> Result<(), Error> {
         let invalid = |field, problem| Err(Error::InvalidConfig { field, problem });
         let mut versions = vec![Version::Dtls12, Version::Dtls13];
-        let needs: [(&str, &str, fn(&Self, Version) -> bool); 5] = [
+        let needs: [Need; 5] = [
             ("min_version", "choose none newer than max_version", Self::allows),
             ("cipher_suites", "name one of a version that is spoken", |of, version| {
                 of.suites(version).next().is_some()
