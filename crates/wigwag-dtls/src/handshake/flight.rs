@@ -28,6 +28,8 @@ const FRAGMENT_LEN_MIN: usize = 64;
 // RFC 6347 §4.1.1.1: "If repeated retransmissions do not result in a response, and the PMTU is unknown, subsequent
 // retransmissions SHOULD back off to a smaller record size, fragmenting the handshake message as appropriate."
 const SMALLER_AFTER: u32 = 3;
+/// After how many retransmissions in vain an acknowledgement that anybody can have sent counts no longer.
+const DOUBT_AFTER: u32 = 3;
 /// What part of our first waiting time a peer waits at least before it repeats itself. Ours may be longer than its.
 const REPEAT_AFTER: u32 = 8;
 /// What every path of IPv4 carries (RFC 1122 §3.3.3), less the headers of IP and UDP.
@@ -300,6 +302,9 @@ impl Flight {
                 if !retransmit.expire(now) {
                     return Expiry::None;
                 }
+                if self.retransmissions >= DOUBT_AFTER {
+                    self.doubt_acknowledgements();
+                }
             }
             State::Acknowledged { patience } => {
                 if !patience.expire(now) {
@@ -431,7 +436,8 @@ impl Flight {
         self.items.iter().any(|item| item.epoch == 0 && item.acknowledged != Ranges::default())
     }
 
-    /// Whoever repeats itself has not got what nobody protected, whatever an ACK said that nobody protected either.
+    /// Whoever repeats itself, or does not answer, has not got what nobody protected, whatever an ACK said that nobody protected
+    /// either.
     fn doubt_acknowledgements(&mut self) {
         self.items.iter_mut().filter(|item| item.epoch == 0).for_each(|item| item.acknowledged = Ranges::default());
     }

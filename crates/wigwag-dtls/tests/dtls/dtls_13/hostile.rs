@@ -133,6 +133,26 @@ fn a_forged_alert_does_not_end_a_handshake_whose_peer_has_used_its_keys() {
     }
 }
 
+/// D9: the same of a part of a hello, the other part of which has come.
+#[test]
+fn a_forged_acknowledgement_of_a_part_that_was_lost_only_delays() {
+    let mut configs = configs();
+    let secret = Arc::new(CookieSecret::new(Seed::for_test(1)));
+    configs[Z].cookie_exchange = Some(CookieExchange::new(secret, b"here".to_vec()));
+    let mut pair = Pair::with(configs, 1);
+    // Two datagrams of the first hello, a HelloRetryRequest, and of the second hello the second datagram.
+    let mut n = 0;
+    pair.exchange(|_, datagram| {
+        n += 1;
+        if n == 4 { vec![] } else { vec![datagram] }
+    });
+    assert_eq!((n, pair.connected), (5, [false; 2]));
+    let number = [0u64.to_be_bytes(), 2u64.to_be_bytes()].concat();
+    pair.deliver(A, &plaintext(26, 0, 7, &[&[0, 16][..], &number].concat()));
+    pair.run(LIMIT, as_it_is);
+    assert_eq!((pair.connected, pair.closed), ([true; 2], [None; 2]));
+}
+
 /// Row 5: however often it is said.
 #[test]
 fn an_acknowledgement_that_is_forged_again_and_again_delays_a_lost_hello_no_longer() {
