@@ -2,8 +2,8 @@
 
 use crate::handshake::fragment::MESSAGE_LEN_MAX;
 use crate::{
-    Certificate, CipherSuite, ClientAuthentication, CookieExchange, Fingerprint, Group, SignatureScheme, SrtpProfile,
-    Verifier, Version,
+    Certificate, CipherSuite, ClientAuthentication, CookieExchange, Error, Fingerprint, Group, SignatureScheme,
+    SrtpProfile, Verifier, Version,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,9 @@ pub enum Role {
     Server,
 }
 
+/// A timer of less would spin.
+pub(crate) const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+
 /// How long to wait for an answer, and how often.
 ///
 /// RFC 6347 §4.2.4.1 recommends one second to begin with, and lets an implementation that knows better choose. A path
@@ -25,7 +28,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retransmission {
-    /// The first waiting time; it doubles with every retransmission. 200 ms by default.
+    /// The first waiting time; it doubles with every retransmission. 200 ms by default; 1 ms at least, and no more than [`max`](field@Self::max).
     pub initial: Duration,
     /// The longest waiting time. RFC 6347 §4.2.4.1 wants no less than 60 seconds, the default.
     pub max: Duration,
@@ -49,10 +52,13 @@ impl Default for Retransmission {
     }
 }
 
+/// A field, what is right for it, and whether it is so for a version.
+type Need = (&'static str, &'static str, fn(&Config, Version) -> bool);
+
 /// What a [`Connection`](crate::Connection) is made of.
 ///
-/// Nobody checks that it makes sense: a client whose lists leave nothing for any version that it speaks sends a ClientHello
-/// that peers refuse, as with [`AlertDescription::DecodeError`](crate::AlertDescription::DecodeError).
+/// One that contradicts itself ([`check`](Self::check)) makes a connection that is closed from the beginning, for that reason
+/// ([`CloseReason::InvalidConfig`](crate::CloseReason::InvalidConfig)), and sends nothing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -130,10 +136,71 @@ impl Config {
 }
 
 impl Config {
+    /// Whether some peer could be talked to: one version at least has all that a handshake of it needs. Without fingerprints and a
+    /// verifier nobody is believed, which is not looked at here.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] names the field that leaves no version, or no time.
+    pub fn check(&self) -> Result<(), Error> {
+        let invalid = |field, problem| Err(Error::InvalidConfig { field, problem });
+        let mut versions = vec![Version::Dtls12, Version::Dtls13];
+        let needs: [Need; 5] = [
+            ("min_version", "choose none newer than max_version", Self::allows),
+            ("cipher_suites", "name one of a version that is spoken", |of, version| {
+                of.suites(version).next().is_some()
+            }),
+            ("groups", "name one for a version that is spoken", |of, version| of.groups(version).next().is_some()),
+            (
+                "signature_schemes",
+                "name one for a version that is spoken and, in DTLS 1.2, for a cipher suite of its kind of key",
+                Self::can_verify,
+            ),
+            ("certificate", "in DTLS 1.2, a server needs a cipher suite for its kind of key", Self::can_show),
+        ];
+        for (field, problem, has) in needs {
+            versions.retain(|version| has(self, *version));
+            if versions.is_empty() {
+                return invalid(field, problem);
+            }
+        }
+        let Retransmission { initial, max, patience, .. } = self.retransmission;
+        if !(TIMEOUT_MIN..=max).contains(&initial) {
+            return invalid("retransmission.initial", "choose 1 ms at least, and no more than retransmission.max");
+        }
+        if patience < TIMEOUT_MIN {
+            return invalid("retransmission.patience", "choose 1 ms at least");
+        }
+        Ok(())
+    }
+
+    fn allows(&self, version: Version) -> bool {
+        self.min_version <= version && version <= self.max_version
+    }
+
+    /// Whether a signature of the peer's can be verified, or none is asked for. In 1.2, the suite says what a server signs with.
+    fn can_verify(&self, version: Version) -> bool {
+        let mut schemes = self.signature_schemes.iter().filter(|scheme| scheme.is_for(version));
+        match (self.role, version, self.client_authentication) {
+            (Role::Server, _, ClientAuthentication::None) => true,
+            (Role::Client, Version::Dtls12, _) => {
+                schemes.any(|scheme| self.suites(version).any(|suite| suite.is_rsa() == scheme.is_rsa()))
+            }
+            (Role::Client, Version::Dtls13, _) | (Role::Server, ..) => schemes.next().is_some(),
+        }
+    }
+
+    /// Whether a server's certificate has a suite; a client's needs none.
+    fn can_show(&self, version: Version) -> bool {
+        let is_rsa = self.certificate.key().is_rsa();
+        match (self.role, version) {
+            (Role::Server, Version::Dtls12) => self.suites(version).any(|suite| suite.is_rsa() == is_rsa),
+            (Role::Client, _) | (Role::Server, Version::Dtls13) => true,
+        }
+    }
+
     /// Whether this version is spoken.
     pub(crate) fn speaks(&self, version: Version) -> bool {
-        let has_suites = self.suites(version).next().is_some();
-        has_suites && self.min_version <= version && version <= self.max_version
+        self.allows(version) && self.suites(version).next().is_some()
     }
 
     /// The versions that are spoken, the newest first.

@@ -83,17 +83,27 @@ impl Connection {
     /// What a record adds to application data at most, in bytes: header, explicit nonce and tag. It is 22 in DTLS 1.3.
     pub const OVERHEAD: usize = HEADER_LEN + EXPLICIT_NONCE_LEN + TAG_LEN;
 
-    /// A client owes its ClientHello at once; a server awaits one, as long as it takes.
+    /// A client owes its ClientHello at once; a server awaits one, as long as it takes. A configuration that contradicts itself
+    /// ([`Config::check`]) is the end.
     pub fn new(config: Config, seed: Seed) -> Self {
+        if let Err(Error::InvalidConfig { field, problem }) = config.check() {
+            let mut refused = Self::with(Handshake::new(config, Rng::new(seed)), State::Closed);
+            refused.end(CloseReason::InvalidConfig { field, problem }, None);
+            return refused;
+        }
         let role = config.role;
         let mut handshake = Handshake::new(config, Rng::new(seed));
         let expect = match role {
             Role::Client => first_flight::start(&mut handshake),
             Role::Server => Expect::ClientHello(ExpectClientHello { retried: None }),
         };
+        Self::with(handshake, State::Handshaking(expect))
+    }
+
+    fn with(handshake: Handshake, state: State) -> Self {
         Self {
             clock: Monotonic::default(),
-            state: State::Handshaking(expect),
+            state,
             handshake,
             alert: None,
             verify_request: None,
@@ -208,7 +218,7 @@ impl Connection {
     }
 
     /// Waits this long for an answer from now on, before anything is sent again; what is waited for now is waited for as if it
-    /// had been so from the beginning, doubled as often as it was.
+    /// had been so from the beginning, doubled as often as it was. At least 1 ms, and at most [`Retransmission::max`](crate::Retransmission::max).
     pub fn set_initial_timeout(&mut self, initial: Duration) {
         let before = self.handshake.flight.period();
         self.handshake.flight.set_initial(initial);

@@ -27,6 +27,14 @@ pub enum Error {
     /// The time cannot be written in a certificate.
     #[error("the time cannot be written in a certificate")]
     InvalidTime,
+    /// A field of a [`Config`](crate::Config) contradicts others, or itself: no connection can be made with it.
+    #[error("Config::{field}: {problem}")]
+    InvalidConfig {
+        /// Its name.
+        field: &'static str,
+        /// What would be right.
+        problem: &'static str,
+    },
     /// There are no keys before the handshake is complete.
     #[error("the connection has no keys")]
     NotConnected,

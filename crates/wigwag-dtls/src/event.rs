@@ -40,6 +40,14 @@ pub enum CloseReason {
         /// What was wrong.
         why: &'static str,
     },
+    /// The configuration contradicts itself ([`Config::check`](crate::Config::check)), so that no connection can be made: nothing was sent.
+    #[error("Config::{field}: {problem}")]
+    InvalidConfig {
+        /// The name of the field.
+        field: &'static str,
+        /// What would be right.
+        problem: &'static str,
+    },
     /// The peer did not answer.
     #[error("the peer did not answer")]
     TimedOut,

@@ -165,7 +165,7 @@ impl Connection {
             |alert: &Alert| alert.level == AlertLevel::Fatal || alert.description == AlertDescription::CloseNotify;
         // Only while an answer is awaited can silence be told from patience; and a peer that has keys would have used them.
         let waits = matches!(self.state, State::Handshaking(_)) && self.handshake.flight.deadline().is_some();
-        let waits = waits && self.doubt.is_none();
+        let waits = waits && self.doubt.is_none() && !self.handshake.readers.has_opened();
         if let Some(alert) = Alert::decode(body).ok().filter(|alert| waits && is_end(alert)) {
             self.doubt = Some(Doubt { description: alert.description, patience: PATIENCE });
         }

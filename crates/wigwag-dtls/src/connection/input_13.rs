@@ -44,6 +44,7 @@ impl Connection {
             }
         };
         *is_doubtful = false;
+        self.doubt = None;
         self.handshake.readers.age(now);
         if opened.text.len() > PLAINTEXT_LEN_MAX {
             self.failed(Failure::overflow());

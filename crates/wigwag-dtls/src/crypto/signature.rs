@@ -70,6 +70,11 @@ impl SignatureScheme {
         }
     }
 
+    /// Whether it is of keys of RSA.
+    pub(crate) fn is_rsa(self) -> bool {
+        VerifyingKey::RSA_SCHEMES.contains(&self)
+    }
+
     /// All that are verified and made, the preferred one first.
     pub const ALL: &'static [Self] = &[
         Self::EcdsaSecp256r1Sha256,

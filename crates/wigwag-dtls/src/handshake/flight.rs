@@ -12,7 +12,7 @@
 
 use super::fragment::HEADER_LEN;
 use super::ranges::Ranges;
-use crate::config::Retransmission;
+use crate::config::{Retransmission, TIMEOUT_MIN};
 use crate::record::ContentType;
 use crate::record::epoch::WriteEpoch;
 use crate::record::plaintext::RecordNumber;
@@ -28,6 +28,8 @@ const FRAGMENT_LEN_MIN: usize = 64;
 // RFC 6347 §4.1.1.1: "If repeated retransmissions do not result in a response, and the PMTU is unknown, subsequent
 // retransmissions SHOULD back off to a smaller record size, fragmenting the handshake message as appropriate."
 const SMALLER_AFTER: u32 = 3;
+/// After how many retransmissions in vain an acknowledgement that anybody can have sent counts no longer.
+const DOUBT_AFTER: u32 = 3;
 /// What part of our first waiting time a peer waits at least before it repeats itself. Ours may be longer than its.
 const REPEAT_AFTER: u32 = 8;
 /// What every path of IPv4 carries (RFC 1122 §3.3.3), less the headers of IP and UDP.
@@ -255,7 +257,7 @@ impl Flight {
 
     /// Waits so long at first, and now for as long as it would have doubled to.
     pub(crate) fn set_initial(&mut self, initial: Duration) {
-        let before = self.backoff.current();
+        let (before, initial) = (self.backoff.current(), initial.max(TIMEOUT_MIN));
         self.backoff.set_initial(initial);
         self.repeat_after = initial / REPEAT_AFTER;
         if let State::Waiting { retransmit } = &mut self.state {
@@ -299,6 +301,9 @@ impl Flight {
             State::Waiting { retransmit } => {
                 if !retransmit.expire(now) {
                     return Expiry::None;
+                }
+                if self.retransmissions >= DOUBT_AFTER {
+                    self.doubt_acknowledgements();
                 }
             }
             State::Acknowledged { patience } => {
@@ -431,7 +436,8 @@ impl Flight {
         self.items.iter().any(|item| item.epoch == 0 && item.acknowledged != Ranges::default())
     }
 
-    /// Whoever repeats itself has not got what nobody protected, whatever an ACK said that nobody protected either.
+    /// Whoever repeats itself, or does not answer, has not got what nobody protected, whatever an ACK said that nobody protected
+    /// either.
     fn doubt_acknowledgements(&mut self) {
         self.items.iter_mut().filter(|item| item.epoch == 0).for_each(|item| item.acknowledged = Ranges::default());
     }

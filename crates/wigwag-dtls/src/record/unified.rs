@@ -235,6 +235,11 @@ impl Readers {
         }
     }
 
+    /// Whether anything of the peer was read.
+    pub(crate) fn has_opened(&self) -> bool {
+        self.readers.iter().any(|reader| reader.seen.highest().is_some())
+    }
+
     /// Whether so much was forged that the next forgery might succeed.
     pub(crate) fn is_worn(&self) -> bool {
         self.readers.iter().any(|reader| reader.forgeries > FORGERIES_MAX)

@@ -165,12 +165,13 @@ fn a_verifier_is_shown_the_whole_chain_in_its_order_and_a_fingerprint_is_of_the_
 
 /// The certificate with another signature, of so many bytes, which proves nothing.
 fn signed_with(pem: &str, signature_len: usize) -> Vec<u8> {
-    let certificate = from_pem(pem).unwrap();
+    let certificate = from_pem(pem).expect("it is ours");
     // SEQUENCE { SEQUENCE (what is signed), SEQUENCE (how), BIT STRING }, the first two of 256 bytes and more.
     let der = certificate.der();
     let signed_len = 4 + usize::from(u16::from_be_bytes([der[6], der[7]]));
     let how_len = 2 + usize::from(der[4 + signed_len + 1]);
-    let header = |tag: u8, len: usize| [&[tag, 0x82][..], &u16::try_from(len).unwrap().to_be_bytes()].concat();
+    let header =
+        |tag: u8, len: usize| [&[tag, 0x82][..], &u16::try_from(len).expect("it is short").to_be_bytes()].concat();
     let signature = [header(3, 1 + signature_len), vec![0; 1 + signature_len]].concat();
     let content = [&der[4..4 + signed_len + how_len], &signature].concat();
     [header(0x30, content.len()), content].concat()

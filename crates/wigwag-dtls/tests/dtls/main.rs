@@ -3,6 +3,7 @@
 mod allocations;
 mod certificates;
 mod common;
+mod config;
 mod cookie;
 mod corpora;
 mod dtls_13;

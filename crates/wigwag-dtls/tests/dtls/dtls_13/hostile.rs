@@ -105,6 +105,54 @@ fn forged_acknowledgements_of_what_was_lost_only_delay() {
     }
 }
 
+/// Row 5: whoever has used its keys would say it with them, and is there though what it waits for is lost.
+#[test]
+fn a_forged_alert_does_not_end_a_handshake_whose_peer_has_used_its_keys() {
+    for is_early in [true, false] {
+        let mut configs = configs();
+        configs[A].groups = vec![Group::X25519];
+        let mut pair = Pair::with(configs, 1);
+        pair.mtu = 400;
+        let (begin, mut first) = (pair.now, true);
+        let alert = plaintext(21, 0, 9, &[2, 40]);
+        if is_early {
+            pair.exchange(|to, datagram| if to == Z { vec![datagram] } else { vec![] });
+            pair.peers[Z].handle_timeout(pair.now);
+            pair.deliver(Z, &alert);
+        }
+        // Of the server's flight, only the first datagram comes, which the client acknowledges.
+        while pair.now - begin < Duration::from_millis(1500) {
+            pair.exchange(|to, datagram| if to == Z || std::mem::take(&mut first) { vec![datagram] } else { vec![] });
+            if !is_early && pair.sent[A] == 2 {
+                pair.deliver(Z, &alert);
+            }
+            assert!(pair.advance());
+        }
+        pair.run(LIMIT, as_it_is);
+        assert_eq!((pair.connected, pair.closed), ([true; 2], [None; 2]), "{is_early}");
+    }
+}
+
+/// D9: the same of a part of a hello, the other part of which has come.
+#[test]
+fn a_forged_acknowledgement_of_a_part_that_was_lost_only_delays() {
+    let mut configs = configs();
+    let secret = Arc::new(CookieSecret::new(Seed::for_test(1)));
+    configs[Z].cookie_exchange = Some(CookieExchange::new(secret, b"here".to_vec()));
+    let mut pair = Pair::with(configs, 1);
+    // Two datagrams of the first hello, a HelloRetryRequest, and of the second hello the second datagram.
+    let mut n = 0;
+    pair.exchange(|_, datagram| {
+        n += 1;
+        if n == 4 { vec![] } else { vec![datagram] }
+    });
+    assert_eq!((n, pair.connected), (5, [false; 2]));
+    let number = [0u64.to_be_bytes(), 2u64.to_be_bytes()].concat();
+    pair.deliver(A, &plaintext(26, 0, 7, &[&[0, 16][..], &number].concat()));
+    pair.run(LIMIT, as_it_is);
+    assert_eq!((pair.connected, pair.closed), ([true; 2], [None; 2]));
+}
+
 /// Row 5: however often it is said.
 #[test]
 fn an_acknowledgement_that_is_forged_again_and_again_delays_a_lost_hello_no_longer() {
