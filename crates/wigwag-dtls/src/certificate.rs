@@ -40,7 +40,8 @@ pub trait Signer: Send + Sync {
 impl Certificate {
     /// Makes a key of P-256 and a certificate for it, valid from a day before `now`, the time since 1970, for 30 days.
     ///
-    /// Peers of WebRTC compare fingerprints and do not look at the dates, as we do not.
+    /// Peers of WebRTC compare fingerprints and do not look at the dates, as we do not. The same time and seed make the same
+    /// certificate, with every backend.
     ///
     /// # Errors
     /// [`Error::InvalidTime`] if a certificate cannot tell that time.
@@ -196,6 +197,8 @@ impl fmt::Debug for PrivateKeyDer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Version;
+    use x509_cert::der::{Decode, Encode};
 
     const NOW: Duration = Duration::from_secs(1_790_000_000);
 
@@ -212,6 +215,33 @@ mod tests {
         let [one, same, other] = [1, 1, 2].map(|n| Certificate::generate(NOW, Seed::for_test(n)).unwrap());
         assert_eq!(one.der(), same.der());
         assert_ne!(one.der(), other.der());
+    }
+
+    #[test]
+    fn every_backend_makes_the_same_of_a_seed() {
+        let certificate = Certificate::generate(NOW, Seed::for_test(1)).unwrap();
+        let fingerprint = certificate.fingerprint(HashAlgorithm::Sha256).to_string();
+        expect_test::expect![[r#"
+            sha-256 19:D3:ED:FC:4E:5A:19:85:92:80:BA:52:06:89:68:17:C6:BF:99:41:87:E2:97:85:24:92:28:90:36:CB:A9:D3
+        "#]]
+        .assert_eq(&format!("{fingerprint}\n"));
+    }
+
+    /// Nobody else has to have signed it, but some libraries look whether its owner has.
+    #[test]
+    fn what_is_made_is_signed_with_its_own_key() {
+        for made in [Certificate::generate(NOW, Seed::for_test(1)), Certificate::generate_rsa(NOW, Seed::for_test(1))] {
+            let certificate = made.unwrap();
+            let parsed = x509_cert::Certificate::from_der(certificate.der()).unwrap();
+            assert_eq!(parsed.signature_algorithm(), parsed.tbs_certificate().signature());
+            let scheme = match certificate.key().is_rsa() {
+                true => SignatureScheme::RsaPkcs1Sha256,
+                false => SignatureScheme::EcdsaSecp256r1Sha256,
+            };
+            let (signed, signature) = (parsed.tbs_certificate().to_der().unwrap(), parsed.signature().raw_bytes());
+            let public = x509::public_key(certificate.der()).unwrap();
+            assert!(public.verify(Version::Dtls12, scheme, signed[..].into(), signature));
+        }
     }
 
     #[test]

@@ -153,13 +153,31 @@ pub(super) fn encapsulate(key: &[u8], rng: &mut Rng) -> Option<(Vec<u8>, SharedS
     Some((ciphertext.to_vec(), Zeroizing::new(shared.to_vec())))
 }
 
-/// What is prepared of a private key for its signatures: nothing.
+/// What is prepared of a private key for its signatures: those of ECDSA have their public keys at hand. Wiped when dropped.
 #[derive(Clone)]
-pub(crate) struct KeyPair;
+pub(crate) enum KeyPair {
+    P256(p256::ecdsa::SigningKey),
+    P384(p384::ecdsa::SigningKey),
+    /// Nothing.
+    Unprepared,
+}
 
 impl KeyPair {
-    pub(super) fn new(_key: &PrivateKey) -> Option<Self> {
-        Some(Self)
+    pub(super) fn new(key: &PrivateKey) -> Option<Self> {
+        Some(match key {
+            PrivateKey::P256(secret) => Self::P256(secret.into()),
+            PrivateKey::P384(secret) => Self::P384(secret.into()),
+            PrivateKey::Ed25519(_) | PrivateKey::Rsa(_) => Self::Unprepared,
+        })
+    }
+
+    /// The public key, if it is a point of P-256 or P-384: in the uncompressed form.
+    pub(super) fn point(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::P256(key) => Some(key.verifying_key().to_sec1_point(false).as_bytes().to_vec()),
+            Self::P384(key) => Some(key.verifying_key().to_sec1_point(false).as_bytes().to_vec()),
+            Self::Unprepared => None,
+        }
     }
 
     /// ECDSA (RFC 6979) and Ed25519 need no randomness. RSA takes the salt of PSS, and in every scheme the factors by which
@@ -171,18 +189,20 @@ impl KeyPair {
         signed: Signed<'_>,
         rng: &mut Rng,
     ) -> Option<Vec<u8>> {
-        match (key, scheme) {
-            (PrivateKey::P256(key), _) => {
+        match (self, key) {
+            (Self::P256(key), _) => {
                 let signature: p256::ecdsa::DerSignature = key.sign_prehash(&ecdsa_hash(scheme, signed)?).ok()?;
                 Some(signature.as_bytes().to_vec())
             }
-            (PrivateKey::P384(key), _) => {
+            (Self::P384(key), _) => {
                 let signature: p384::ecdsa::DerSignature = key.sign_prehash(&ecdsa_hash(scheme, signed)?).ok()?;
                 Some(signature.as_bytes().to_vec())
             }
-            (PrivateKey::Ed25519(key), SignatureScheme::Ed25519) => Some(key.try_sign(signed.message).ok()?.to_vec()),
-            (PrivateKey::Rsa(key), _) => sign_rsa(key, scheme, signed.message, rng),
-            (PrivateKey::Ed25519(_), _) => None,
+            (Self::Unprepared, PrivateKey::Ed25519(key)) if scheme == SignatureScheme::Ed25519 => {
+                Some(key.try_sign(signed.message).ok()?.to_vec())
+            }
+            (Self::Unprepared, PrivateKey::Rsa(key)) => sign_rsa(key, scheme, signed.message, rng),
+            (Self::Unprepared, _) => None,
         }
     }
 }

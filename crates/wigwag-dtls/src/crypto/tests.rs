@@ -80,7 +80,7 @@ fn p256_agrees_and_refuses_what_is_not_a_point() {
 #[test]
 fn signatures_are_those_of_rfc_6979() {
     let secret = bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
-    let key = SigningKey::new(PrivateKey::P256(p256::ecdsa::SigningKey::from_slice(&secret).unwrap())).unwrap();
+    let key = SigningKey::new(PrivateKey::P256(p256::SecretKey::from_slice(&secret).unwrap())).unwrap();
     let scheme = SignatureScheme::EcdsaSecp256r1Sha256;
     let signature = key.sign(scheme, b"sample"[..].into(), &mut Rng::new(Seed::for_test(1))).unwrap();
     let r = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716";

@@ -1,22 +1,33 @@
 //! Certificates: ours is written, the peer's is read; ASN.1 itself is left to others (RFC 5280, RFC 5480).
 
-use super::random::Randomness;
-use super::signature::{PrivateKey, SigningKey, VerifyingKey};
+use super::signature::{PrivateKey, SignatureScheme, SigningKey, VerifyingKey};
 use crate::error::{DecodeError, Error};
+use ecdsa::hazmat::sign_prehashed_rfc6979;
+use ecdsa::signature::Keypair;
+use p256::NistP256;
+use sha2::{Digest, Sha256};
 use std::time::Duration;
 use wigwag_sansio::Rng;
 use x509_cert::TbsCertificate;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder};
+use x509_cert::der::asn1::{Any, BitString, ObjectIdentifier};
 use x509_cert::der::{DateTime, Decode, Encode};
 use x509_cert::ext::pkix::BasicConstraints;
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
+use x509_cert::spki::{
+    self, AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey, SubjectPublicKeyInfoOwned,
+    SubjectPublicKeyInfoRef,
+};
 use x509_cert::time::{Time, Validity};
 use x509_parser::nom::Parser;
 use x509_parser::prelude::{X509Certificate, X509CertificateParser};
+
+/// How they are signed (RFC 5758 §3.2, RFC 8017 §A.2.4).
+const ECDSA_WITH_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const SHA_256_WITH_RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -43,29 +54,72 @@ impl BuilderProfile for Anonymous {
     }
 }
 
+/// Who signs a certificate for their own public key, as they say.
+struct Issuer<P> {
+    public: P,
+    algorithm: AlgorithmIdentifierOwned,
+}
+
+impl<P: Clone> Keypair for Issuer<P> {
+    type VerifyingKey = P;
+
+    fn verifying_key(&self) -> P {
+        self.public.clone()
+    }
+}
+
+impl<P> DynSignatureAlgorithmIdentifier for Issuer<P> {
+    fn signature_algorithm_identifier(&self) -> spki::Result<AlgorithmIdentifierOwned> {
+        Ok(self.algorithm.clone())
+    }
+}
+
 /// A certificate for `key`, signed with it. Those are made for keys that we make: of P-256 and of RSA.
 pub(crate) fn self_signed(key: &SigningKey, serial: [u8; 8], now: Duration, rng: &mut Rng) -> Result<Vec<u8>, Error> {
     let not_after = now.checked_add(30 * DAY).ok_or(Error::InvalidTime)?;
     let validity = Validity::new(time(now.saturating_sub(DAY))?, time(not_after)?);
-    let builder = |public| {
-        let name: Name = "CN=WebRTC".parse()?;
-        CertificateBuilder::new(Anonymous(name), SerialNumber::new(&serial)?, validity, public)
+    let SigningKey::Own { key: secret, pair, .. } = key else { return Err(Error::InvalidKey) };
+    let der = match secret {
+        PrivateKey::P256(secret) => {
+            let public = pair.point().and_then(|point| p256::PublicKey::from_sec1_bytes(&point).ok());
+            let issuer =
+                Issuer { public: public.ok_or(Error::InvalidKey)?, algorithm: algorithm(ECDSA_WITH_SHA_256, None) };
+            build(&issuer, serial, validity, |tbs| sign_rfc6979(secret, tbs))
+        }
+        PrivateKey::Rsa(secret) => {
+            let algorithm = algorithm(SHA_256_WITH_RSA_ENCRYPTION, Some(Any::null()));
+            let sign = |tbs: &[u8]| key.sign(SignatureScheme::RsaPkcs1Sha256, tbs.into(), rng);
+            build(&Issuer { public: secret.to_public_key(), algorithm }, serial, validity, sign)
+        }
+        PrivateKey::P384(_) | PrivateKey::Ed25519(_) => return Err(Error::InvalidKey),
     };
-    let mut build = || {
-        let SigningKey::Own { key, .. } = key else { return Ok(None) };
-        let certificate = match key {
-            PrivateKey::P256(key) => builder(SubjectPublicKeyInfoOwned::from_key(key.verifying_key())?)?
-                .build::<_, p256::ecdsa::DerSignature>(key)?,
-            PrivateKey::Rsa(key) => builder(SubjectPublicKeyInfoOwned::from_key(&key.to_public_key())?)?
-                .build_with_rng::<_, rsa::pkcs1v15::Signature, _>(
-                &rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new((**key).clone()),
-                &mut Randomness(rng),
-            )?,
-            PrivateKey::P384(_) | PrivateKey::Ed25519(_) => return Ok(None),
-        };
-        x509_cert::builder::Result::Ok(Some(certificate.to_der()?))
-    };
-    build().ok().flatten().ok_or(Error::InvalidCertificate)
+    der.ok().flatten().ok_or(Error::InvalidCertificate)
+}
+
+/// Not by the backend: what a seed makes has the same fingerprint with each of them. The key's own point is not needed for it.
+fn sign_rfc6979(secret: &p256::SecretKey, message: &[u8]) -> Option<Vec<u8>> {
+    let (hash, secret) = (Sha256::digest(message), secret.to_nonzero_scalar());
+    let (signature, _) = sign_prehashed_rfc6979::<NistP256, Sha256>(&secret, &hash, &[]);
+    Some(signature.to_der().as_bytes().to_vec())
+}
+
+const fn algorithm(oid: ObjectIdentifier, parameters: Option<Any>) -> AlgorithmIdentifierOwned {
+    AlgorithmIdentifierOwned { oid, parameters }
+}
+
+/// The certificate in DER; `None` if it could not be signed.
+fn build<P: Clone + EncodePublicKey>(
+    issuer: &Issuer<P>,
+    serial: [u8; 8],
+    validity: Validity,
+    sign: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> x509_cert::builder::Result<Option<Vec<u8>>> {
+    let (name, serial) = ("CN=WebRTC".parse()?, SerialNumber::new(&serial)?);
+    let public = SubjectPublicKeyInfoOwned::from_key(&issuer.public)?;
+    let mut builder = CertificateBuilder::new(Anonymous(name), serial, validity, public)?;
+    let Some(signature) = sign(&builder.finalize(issuer)?) else { return Ok(None) };
+    let certificate = builder.assemble(BitString::from_bytes(&signature)?, issuer)?;
+    Ok(Some(certificate.to_der()?))
 }
 
 fn time(since_1970: Duration) -> Result<Time, Error> {

@@ -19,8 +19,8 @@ const RSA_BITS: usize = 2048;
 /// A private key as RustCrypto has it, which makes, reads and writes them for every backend. Wiped when dropped.
 #[derive(Clone)]
 pub(crate) enum PrivateKey {
-    P256(p256::ecdsa::SigningKey),
-    P384(p384::ecdsa::SigningKey),
+    P256(p256::SecretKey),
+    P384(p384::SecretKey),
     Ed25519(Box<ed25519_dalek::SigningKey>),
     Rsa(Box<rsa::PrivateKey>),
 }
@@ -28,8 +28,8 @@ pub(crate) enum PrivateKey {
 impl PrivateKey {
     /// In PKCS #8, or as keys of its kind were written before: in SEC 1, in PKCS #1.
     fn from_der(der: &[u8]) -> Option<Self> {
-        let p256 = || p256::SecretKey::from_der(der).ok().map(|secret| Self::P256(secret.into()));
-        let p384 = || p384::SecretKey::from_der(der).ok().map(|secret| Self::P384(secret.into()));
+        let p256 = || p256::SecretKey::from_der(der).ok().map(Self::P256);
+        let p384 = || p384::SecretKey::from_der(der).ok().map(Self::P384);
         let ed25519 = || ed25519_dalek::SigningKey::from_pkcs8_der(der).ok().map(|key| Self::Ed25519(Box::new(key)));
         let rsa = || {
             let pkcs1 = |_| rsa::PrivateKey::from_pkcs1_der(der);
@@ -49,10 +49,10 @@ impl PrivateKey {
     }
 
     /// `None` for an RSA key that is shorter or longer than those that are verified.
-    fn verifying_key(&self) -> Option<VerifyingKey> {
+    fn verifying_key(&self, pair: &KeyPair) -> Option<VerifyingKey> {
         match self {
-            Self::P256(key) => VerifyingKey::p256(key.verifying_key().to_sec1_point(false).as_bytes()),
-            Self::P384(key) => VerifyingKey::p384(key.verifying_key().to_sec1_point(false).as_bytes()),
+            Self::P256(_) => VerifyingKey::p256(&pair.point()?),
+            Self::P384(_) => VerifyingKey::p384(&pair.point()?),
             Self::Ed25519(key) => Some(VerifyingKey::Ed25519(Box::new(key.verifying_key()))),
             Self::Rsa(key) => VerifyingKey::rsa(key.to_public_key()),
         }
@@ -77,15 +77,16 @@ pub(crate) enum SigningKey {
 impl SigningKey {
     /// `None` for a key whose length is not ours to use.
     pub(in crate::crypto) fn new(key: PrivateKey) -> Option<Self> {
-        let public = key.verifying_key()?;
-        Some(Self::Own { pair: KeyPair::new(&key)?, key, public })
+        let pair = KeyPair::new(&key)?;
+        let public = key.verifying_key(&pair)?;
+        Some(Self::Own { key, pair, public })
     }
 
     /// Bytes that are zero or not below the order are drawn again. `None` if the key is not usable, which cannot be.
     pub(crate) fn generate_p256(rng: &mut Rng) -> Option<Self> {
         loop {
             let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(rng.bytes());
-            if let Ok(key) = p256::ecdsa::SigningKey::from_slice(&*bytes) {
+            if let Ok(key) = p256::SecretKey::from_slice(&*bytes) {
                 return Self::new(PrivateKey::P256(key));
             }
         }
