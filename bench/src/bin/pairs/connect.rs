@@ -1,17 +1,27 @@
-//! What a processor does until both sides of a pair have their data channel open: certificates, descriptions, ICE, DTLS and SCTP.
+//! How much time passes until both sides of a pair have their data channel open, and what a processor does meanwhile:
+//! certificates, descriptions, ICE, DTLS and SCTP.
 
 use super::{BACKEND, Peer, USES, connect, ours, row, rtc, str0m};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Turns of each side, taken alternately; the median of them counts.
 const TURNS: usize = 41;
 /// Pairs that a turn connects.
 const PAIRS: usize = 8;
 
+/// How long a datagram takes where time is measured.
+const DELAY: Duration = Duration::from_millis(50);
+
 pub(super) fn rows() -> Vec<Value> {
     let mut rows = Vec::new();
+    for (what, uses) in USES {
+        let work = format!("time until a channel is open, at {} ms of round trip: {what}", 2 * DELAY.as_millis());
+        let ours = passes(|now| ours::pair(uses, now));
+        rows.push(row(&work, "ms", ours, str0m::NAME, passes(|now| str0m::pair(uses, now))));
+        rows.push(row(&work, "ms", ours, rtc::NAME, passes(|now| rtc::pair(uses, now))));
+    }
     for (what, uses) in USES {
         let work = format!("connecting a pair: {what}, {BACKEND}");
         let ours = || turn(|now| ours::pair(uses, now));
@@ -33,12 +43,19 @@ fn alternate(ours: impl Fn() -> f64, peer: impl Fn() -> f64) -> (f64, f64) {
     (median(0), median(1))
 }
 
+/// Milliseconds that pass until both sides have their channel open, when each has had the other's description at once.
+fn passes<P: Peer>(make: impl Fn(Instant) -> [P; 2]) -> f64 {
+    let begin = Instant::now();
+    let end = connect(&mut make(begin), begin, DELAY);
+    (end - begin).as_secs_f64() * 1e3
+}
+
 /// Microseconds of this thread for each pair that is made, connected and dropped.
 fn turn<P: Peer>(make: impl Fn(Instant) -> [P; 2]) -> f64 {
     let begin = thread_time_us();
     for _ in 0..PAIRS {
         let now = Instant::now();
-        connect(&mut make(now), now);
+        connect(&mut make(now), now, Duration::ZERO);
     }
     (thread_time_us() - begin) / PAIRS as f64
 }

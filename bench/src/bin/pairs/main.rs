@@ -57,7 +57,7 @@ fn main() {
 
 /// Prints what was measured, of which less is better.
 fn row(work: &str, unit: &str, ours: f64, peer_name: &str, peer: f64) -> serde_json::Value {
-    println!("{work:72} {ours:9.0} {unit:5}   {peer_name:12} {peer:9.0} {unit:5}   ratio {:.2}", ours / peer);
+    println!("{work:84} {ours:9.0} {unit:5}   {peer_name:12} {peer:9.0} {unit:5}   ratio {:.2}", ours / peer);
     serde_json::json!({
         "work": work, "unit": unit, "better": "lower", "ours": ours, "peer": peer, "peer_name": peer_name,
     })
@@ -68,29 +68,41 @@ fn address(side: usize) -> SocketAddr {
 }
 
 /// Lets the two sides open their data channel, and tells when they had.
-fn connect<P: Peer>(pair: &mut [P; 2], begin: Instant) -> Instant {
+fn connect<P: Peer>(pair: &mut [P; 2], begin: Instant, delay: Duration) -> Instant {
     let is_open = |pair: &[P; 2]| pair.iter().all(P::is_open);
-    let now = run(pair, begin, begin + CONNECTING_MAX, is_open);
+    let now = run(pair, begin, begin + CONNECTING_MAX, delay, is_open);
     assert!(is_open(pair), "not connected after {CONNECTING_MAX:?}");
     now
 }
 
-/// Carries datagrams, and skips the time between them, until `is_over` or `until`; tells what time it is then.
-fn run<P: Peer>(pair: &mut [P; 2], begin: Instant, until: Instant, is_over: impl Fn(&[P; 2]) -> bool) -> Instant {
+/// Carries datagrams, each of which takes `delay`, and skips the time between them, until `is_over` or `until`; tells what time
+/// it is then.
+fn run<P: Peer>(
+    pair: &mut [P; 2],
+    begin: Instant,
+    until: Instant,
+    delay: Duration,
+    is_over: impl Fn(&[P; 2]) -> bool,
+) -> Instant {
     let mut now = begin;
     let mut leaving = VecDeque::new();
+    let mut under_way = VecDeque::new();
     while now < until && !is_over(pair) {
         let mut is_quiet = true;
         for side in [0, 1] {
             pair[side].poll(now, &mut leaving);
-            while let Some(datagram) = leaving.pop_front() {
-                is_quiet = false;
-                pair[1 - side].handle_input(datagram, now);
-            }
+            is_quiet &= leaving.is_empty();
+            under_way.extend(leaving.drain(..).map(|datagram| (now + delay, 1 - side, datagram)));
+        }
+        while under_way.front().is_some_and(|(at, ..)| *at <= now) {
+            let (_, side, datagram): (_, usize, _) = under_way.pop_front().expect("it is there");
+            pair[side].handle_input(datagram, now);
+            is_quiet = false;
         }
         if is_quiet {
-            let next = pair[0].timeout().min(pair[1].timeout());
-            now = next.max(now + Duration::from_millis(1)).min(until);
+            let timeouts = pair.iter().map(|peer| peer.timeout().max(now + Duration::from_millis(1)));
+            let next = timeouts.chain(under_way.front().map(|(at, ..)| *at)).min().expect("there are two");
+            now = next.min(until);
         }
     }
     now

@@ -28,8 +28,8 @@ fn held<P: Peer>(make: impl Fn(Instant) -> [P; 2]) -> f64 {
     let counted = measure(|| {
         for _ in 0..CONNECTIONS / 2 {
             let mut pair = make(begin);
-            let now = connect(&mut pair, begin);
-            run(&mut pair, now, now + IDLE, |_| false);
+            let now = connect(&mut pair, begin, Duration::ZERO);
+            run(&mut pair, now, now + IDLE, Duration::ZERO, |_| false);
             assert!(pair.iter().all(P::is_open));
             pairs.push(Box::new(pair));
         }
