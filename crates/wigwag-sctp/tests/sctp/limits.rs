@@ -100,6 +100,20 @@ fn a_heartbeat_that_no_longer_fits_is_not_answered() {
     still_works(&mut world);
 }
 
+/// Chunks are padded to four bytes: a packet of another length has room for less than it seems.
+#[test]
+fn a_heartbeat_as_long_as_a_packet_of_any_length_is_answered_or_counted() {
+    for mtu in 512..=516 {
+        for len in mtu - 24..=mtu {
+            let mut world = connected_with(1, plain(), config(|config| config.mtu = mtu));
+            let (tag, now) = (tag_for(&world, Z), world.now());
+            world[Z].association.handle_input(&packet(tag, &chunk(4, 0, &vec![1; len])), now);
+            let answers = drain(&mut world[Z].association, now, mtu).len() as u64;
+            assert_eq!(answers + world[Z].association.stats().discarded.heartbeat, 1, "{len} of {mtu}");
+        }
+    }
+}
+
 // ---- what ends
 
 #[test]
