@@ -315,6 +315,27 @@ fn after_a_restart_old_channels_are_closed_and_new_ones_open() {
     assert!(two.channels.by_stream.contains_key(&1));
 }
 
+/// RFC 6525 §4.1: a peer that closes all of its channels may do so without a list.
+#[test]
+fn a_reset_of_all_streams_closes_every_channel_and_looks_at_each_once() {
+    let mut two = two();
+    let ours = two.channels.create("ours", &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+    for stream in [1, 3] {
+        two.say(stream, ppid::DCEP, &open("theirs"));
+    }
+    two.told.clear();
+    let reset_all = || sctp::Event::IncomingStreamReset { streams: Vec::new() };
+    two.channels.handle_association_event(reset_all(), &mut two.ours);
+    let visits = two.channels.visits();
+    for _ in 0..1000 {
+        two.channels.handle_association_event(reset_all(), &mut two.ours);
+    }
+    assert_eq!(two.channels.visits(), visits);
+    two.run();
+    assert_eq!(two.told, [ours, ChannelId(1), ChannelId(2)].map(Event::Closed));
+    assert!([0, 1, 3].iter().all(|stream| two.has_reset(*stream)));
+}
+
 /// RFC 8832 §6: the numbers of channels that are closed are free; those that are not are not enough for a long call.
 #[test]
 fn a_stream_is_used_again_when_its_channel_is_closed() {
