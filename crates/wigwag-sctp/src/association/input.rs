@@ -56,11 +56,8 @@ impl Association {
         }
         match first.kind {
             kind::INIT => return self.handle_init(&packet, first),
-            kind::COOKIE_ECHO if !self.is_ended() => {
-                if !self.handle_cookie_echo(&packet, first, now) {
-                    return;
-                }
-            }
+            kind::COOKIE_ECHO if !self.handle_cookie_echo(&packet, first, now) => return,
+            kind::COOKIE_ECHO => {}
             // Nearly all are.
             kind::DATA | kind::SACK if self.expected_tag() == Some(packet.verification_tag) => {}
             _ if !self.is_for_us(&packet, first) => return,
@@ -97,7 +94,7 @@ impl Association {
         }
     }
 
-    fn is_for_us(&mut self, packet: &Packet<'_>, first: RawChunk<'_>) -> bool {
+    pub(super) fn is_for_us(&mut self, packet: &Packet<'_>, first: RawChunk<'_>) -> bool {
         let tag = packet.verification_tag;
         // RFC 9260 §8.5.1: an ABORT or SHUTDOWN COMPLETE may carry the peer's tag instead, and says so by its T bit.
         let may_be_reflected = matches!(first.kind, kind::ABORT | kind::SHUTDOWN_COMPLETE);
