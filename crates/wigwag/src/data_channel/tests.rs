@@ -237,6 +237,23 @@ fn a_stream_that_comes_again_before_we_know_that_it_may_is_a_new_channel() {
     assert!(two.heard.iter().any(|event| matches!(event, sctp::Event::Message { ppid: ppid::DCEP, .. })), "the ACK");
 }
 
+/// The channel is open, as the user was told: what cannot leave yet is given back, and `Writable` tells when it can.
+#[test]
+fn what_is_sent_while_the_stream_is_still_being_reset_is_given_back() {
+    let mut two = two();
+    two.say(1, ppid::DCEP, &open("first"));
+    two.channels.close(ChannelId(0), Some(&mut two.ours));
+    two.channels.handle_incoming_reset(1, &mut two.ours);
+    two.channels.handle_message(1, ppid::DCEP, open("second").into(), &mut two.ours);
+    let (id, hello) = (two.channels.by_stream[&1], Bytes::from_static(b"hello"));
+    let sent = two.channels.send(id, hello.clone(), true, Some(&mut two.ours));
+    assert_eq!(sent, Err(SendError::Full(hello.clone())));
+    two.told.clear();
+    two.run();
+    assert!(two.told.contains(&Event::Writable));
+    assert_eq!(two.channels.send(id, hello, true, Some(&mut two.ours)), Ok(()));
+}
+
 /// A peer that is slow to answer a reset, for its reader sleeps, holds up that stream alone.
 #[test]
 fn what_is_owed_on_a_stream_that_is_being_reset_holds_no_other_channel_up() {
