@@ -25,7 +25,8 @@ pub struct Config {
     pub local_port: u16,
     /// The port of the peer (`a=sctp-port` of the remote description). 5000.
     pub remote_port: u16,
-    /// The longest packet in bytes, SCTP header included; at least 512. 1160: what DTLS 1.2 leaves of 1200, rounded down to four.
+    /// The longest packet in bytes, SCTP header included; at least 512, and rounded down to four, to which chunks are padded. 1160: what DTLS 1.2
+    /// leaves of 1200.
     pub mtu: usize,
     /// The longest packet in bytes that the path may turn out to carry (RFC 8899): it is looked for by probes in HEARTBEAT and PAD
     /// chunks. [`poll_packet`](crate::Association::poll_packet) must be given as much room. Messages are cut so that every chunk fits a packet
@@ -124,9 +125,9 @@ impl Config {
         self
     }
 
-    /// No less than `mtu`, and what padding makes of it.
+    /// No less than `mtu`.
     pub(crate) fn path_mtu_max(&self) -> usize {
-        (bounded_mtu(self.mtu_max) & !3).max(self.mtu)
+        bounded_mtu(self.mtu_max).max(self.mtu)
     }
 
     /// The longest message that is waited for as a whole.
@@ -139,8 +140,9 @@ impl Config {
     }
 }
 
+/// RFC 9260 §3.2: chunks are padded to four bytes. What no packet has for its last ones is not room.
 pub(crate) fn bounded_mtu(mtu: usize) -> usize {
-    mtu.clamp(MTU_MIN, MTU_MAX)
+    mtu.clamp(MTU_MIN, MTU_MAX) & !3
 }
 
 impl Default for Config {

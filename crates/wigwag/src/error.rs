@@ -54,7 +54,8 @@ pub enum SendError {
     /// A string is UTF-8 (RFC 8831 §6.6). The message is given back.
     #[error("the message is no UTF-8, which a string must be: send it as binary")]
     NotUtf8(Bytes),
-    /// The send buffer is full. The message, or the part, is given back; `Event::Writable` tells when to try again.
+    /// The send buffer is full, or the stream still ends the channel that it carried before. The message, or the part, is given back;
+    /// `Event::Writable` tells when to try again.
     #[error("the send buffer is full: try again after Event::Writable")]
     Full(Bytes),
     /// A message is given in parts on this channel. What was to be sent is given back.
@@ -91,7 +92,10 @@ impl fmt::Debug for SendError {
 impl SendError {
     pub(crate) fn from_sctp(error: sctp::SendError, was_empty: bool, state: ChannelState) -> Self {
         match error {
-            sctp::SendError::Full(data) => Self::Full(if was_empty { Bytes::new() } else { data }),
+            // The stream carried another channel before: `Writable` tells when that is over, too.
+            sctp::SendError::Full(data) | sctp::SendError::StreamResetting(data) => {
+                Self::Full(if was_empty { Bytes::new() } else { data })
+            }
             sctp::SendError::TooLarge { len, max } => Self::TooLarge { len, max },
             sctp::SendError::MessageOpen(data) => Self::MessageOpen(if was_empty { Bytes::new() } else { data }),
             sctp::SendError::NoMessageOpen(data) => Self::NoMessageOpen(data),

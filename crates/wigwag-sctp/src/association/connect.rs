@@ -232,6 +232,9 @@ impl Association {
 
     /// A COOKIE ECHO. `true`: it was taken, and what follows in the packet is for the association.
     pub(super) fn handle_cookie_echo(&mut self, packet: &Packet<'_>, chunk: RawChunk<'_>, now: Instant) -> bool {
+        if self.is_ended() {
+            return self.is_for_us(packet, chunk);
+        }
         let Some(cookie) = Cookie::open(chunk.value, &self.cookie_key).filter(|cookie| cookie.ports == self.ports())
         else {
             self.stats.discarded.cookie += 1;

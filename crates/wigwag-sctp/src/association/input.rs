@@ -94,13 +94,13 @@ impl Association {
         }
     }
 
-    fn is_for_us(&mut self, packet: &Packet<'_>, first: RawChunk<'_>) -> bool {
+    pub(super) fn is_for_us(&mut self, packet: &Packet<'_>, first: RawChunk<'_>) -> bool {
         let tag = packet.verification_tag;
         // RFC 9260 §8.5.1: an ABORT or SHUTDOWN COMPLETE may carry the peer's tag instead, and says so by its T bit.
         let may_be_reflected = matches!(first.kind, kind::ABORT | kind::SHUTDOWN_COMPLETE);
         let is_right = match self.expected_tag() {
             None => {
-                self.answer_out_of_the_blue(tag, first);
+                self.answer_out_of_the_blue(packet);
                 self.stats.discarded.unexpected += 1;
                 return false;
             }
@@ -123,13 +123,17 @@ impl Association {
     }
 
     /// RFC 9260 §8.4: a packet for an association that does not exist.
-    fn answer_out_of_the_blue(&mut self, tag: u32, first: RawChunk<'_>) {
-        match first.kind {
-            kind::ABORT | kind::SHUTDOWN_COMPLETE | kind::COOKIE_ACK | kind::ERROR | kind::INIT_ACK => {}
-            kind::SHUTDOWN_ACK => self.reply(Reply::Reflected { tag, is_shutdown_complete: true }),
-            // What ends the association is told first; it is not told again to each packet that was on its way.
-            _ if self.reply.is_none() => self.reply(Reply::Reflected { tag, is_shutdown_complete: false }),
-            _ => {}
+    fn answer_out_of_the_blue(&mut self, packet: &Packet<'_>) {
+        let tag = packet.verification_tag;
+        let has = |kinds: &[u8]| packet.chunks.flatten().any(|chunk| kinds.contains(&chunk.kind));
+        // "If the OOTB packet contains an ABORT chunk, the receiver MUST silently discard the OOTB packet and take no further action."
+        if has(&[kind::ABORT, kind::SHUTDOWN_COMPLETE, kind::COOKIE_ACK, kind::ERROR, kind::INIT_ACK]) {
+            return;
+        }
+        // What ends the association is told first; it is not told again to each packet that was on its way.
+        let is_shutdown_complete = has(&[kind::SHUTDOWN_ACK]);
+        if is_shutdown_complete || self.reply.is_none() {
+            self.reply(Reply::Reflected { tag, is_shutdown_complete });
         }
     }
 

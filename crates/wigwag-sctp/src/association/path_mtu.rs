@@ -74,7 +74,7 @@ impl PathMtu {
     /// what was not.
     pub(crate) const fn probe_len(&self) -> usize {
         match self.too_long {
-            None => self.max & !3,
+            None => self.max,
             Some(too_long) => (self.current + (too_long - self.current) / 2) & !3,
         }
     }
@@ -107,7 +107,7 @@ impl PathMtu {
 
     fn go_on(&mut self, now: Instant) {
         let is_found = match self.too_long {
-            None => self.current >= self.max & !3,
+            None => self.current >= self.max,
             Some(too_long) => too_long <= self.current + GRAIN,
         };
         self.phase = match (is_found, self.too_long) {

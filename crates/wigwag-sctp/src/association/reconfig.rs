@@ -6,8 +6,8 @@ use crate::config::MTU_MIN;
 use crate::migration::state;
 use crate::packet::{CHUNK_HEADER_LEN, HEADER_LEN};
 use crate::parameter::{
-    self, ADD_STREAMS_LEN, AddStreams, INCOMING_RESET_HEADER_LEN, IncomingReset, OutgoingReset, RESET_HEADER_LEN,
-    RESPONSE_LEN, Response, ResponseResult, TSN_RESET_LEN, write_tsn_reset,
+    self, ADD_STREAMS_LEN, AddStreams, INCOMING_RESET_HEADER_LEN, IncomingReset, NextTsns, OutgoingReset,
+    RESET_HEADER_LEN, RESPONSE_LEN, Response, ResponseResult, TSN_RESET_LEN, write_tsn_reset,
 };
 use crate::send::Queue;
 use crate::serial::Tsn;
@@ -63,6 +63,8 @@ struct Request {
     was_acknowledged: bool,
     /// The peer has answered that not everything before has arrived.
     is_deferred: bool,
+    /// TSNs were reset as the peer asked for while it was asked for the same.
+    is_crossed: bool,
 }
 
 /// What became of our request.
@@ -86,13 +88,15 @@ pub(crate) struct Reconfig {
     owed_answer: Option<Response>,
     /// A reset of the peer's, its TSN and streams, that was performed after the peer had been told to try again.
     performed_late: Option<(u32, Vec<u16>)>,
+    /// The same of a reset of TSNs.
+    reset_late: Option<NextTsns>,
 }
 
-state!(struct Reconfig { next_sequence, request, wishes, last_answer, owed_answer, performed_late } if |reconfig, _| {
+state!(struct Reconfig { next_sequence, request, wishes, last_answer, owed_answer, performed_late } anew { reset_late: |_| None } if |reconfig, _| {
     let asked = reconfig.request.iter().map(|request| &request.wish);
     reconfig.wishes.len() <= WISHES_MAX && asked.chain(&reconfig.wishes).all(Wish::fits)
 });
-state!(struct Request { sequence, wish, attempt, was_acknowledged, is_deferred });
+state!(struct Request { sequence, wish, attempt, was_acknowledged, is_deferred } anew { is_crossed: |_| false });
 state!(enum Wish {
     0: Outgoing { streams, last_tsn },
     1: Incoming { streams },
@@ -116,6 +120,7 @@ impl Reconfig {
             last_answer: Response::new(peer_tsn.wrapping_sub(1), ResponseResult::NothingToDo),
             owed_answer: None,
             performed_late: None,
+            reset_late: None,
         }
     }
 
@@ -195,8 +200,14 @@ impl Reconfig {
         };
         let last_tsn = if let Wish::Outgoing { last_tsn, .. } = wish { Some(last_tsn) } else { None };
         let sequence = self.take_sequence();
-        self.request =
-            Some(Request { sequence, wish, attempt: attempt(), was_acknowledged: false, is_deferred: false });
+        self.request = Some(Request {
+            sequence,
+            wish,
+            attempt: attempt(),
+            was_acknowledged: false,
+            is_deferred: false,
+            is_crossed: false,
+        });
         last_tsn
     }
 
@@ -295,8 +306,40 @@ impl Reconfig {
         before.is_none_or(|(last_tsn, before)| last_tsn != request.last_tsn || before != streams)
     }
 
+    /// Whether TSNs may be reset as the peer asks for, though it may be asked for the same. Once, for it may have done that before it asked, and
+    /// its answer, which is on its way, is of these TSNs then; after another time it would be of those of long ago.
+    pub(crate) fn may_reset(&mut self) -> bool {
+        match &mut self.request {
+            Some(Request { wish: Wish::Association, is_crossed, .. }) => !std::mem::replace(is_crossed, true),
+            _ => true,
+        }
+    }
+
+    /// The same of a reset of TSNs as `perform` of one of streams, as long as the peer has sent nothing since: what it was told then.
+    pub(crate) fn reset_before(&self, next: u32) -> Option<NextTsns> {
+        self.reset_late.filter(|tsns| tsns.receiver == next)
+    }
+
+    /// TSNs are reset at the peer's request.
+    pub(crate) fn reset(&mut self, sequence: u32, next_tsns: NextTsns) {
+        let is_tried_again = self.last_answer.sequence == sequence;
+        self.respond(Response { sequence, result: ResponseResult::Performed, next_tsns: Some(next_tsns) });
+        self.reset_late = is_tried_again.then_some(next_tsns);
+    }
+
+    /// TSNs go on elsewhere, ours behind this one and the peer's behind that: what is asked is about what was before.
+    pub(crate) const fn begin_anew(&mut self, ours: Tsn, theirs: u32) {
+        if let Some(Request { wish: Wish::Outgoing { last_tsn, .. }, .. }) = &mut self.request {
+            *last_tsn = ours;
+        }
+        if let Some((last_tsn, _)) = &mut self.performed_late {
+            *last_tsn = theirs;
+        }
+    }
+
     pub(crate) const fn answer(&mut self, sequence: u32, result: ResponseResult) {
         self.respond(Response::new(sequence, result));
+        self.reset_late = None;
     }
 
     pub(crate) const fn respond(&mut self, response: Response) {

@@ -155,8 +155,12 @@ impl Association {
         let sequence = read_tsn_reset(value)?;
         self.asked(sequence)?;
         let Self { block: Some(block), queue, config, inbox, .. } = self else { return None };
+        if let Some(next_tsns) = block.reconfig.reset_before(block.reception.cumulative().next().wire()) {
+            block.reconfig.reset(sequence, next_tsns);
+            return Some(());
+        }
         let is_quiet = block.is_quiet(queue) && !block.reception.has_gaps() && block.reception.window(inbox) > 0;
-        if !config.takes_association_resets || !is_quiet {
+        if !config.takes_association_resets || !is_quiet || !block.reconfig.may_reset() {
             let may_come = config.takes_association_resets;
             block.reconfig.answer(sequence, if may_come { ResponseResult::InProgress } else { ResponseResult::Denied });
             return Some(());
@@ -165,7 +169,7 @@ impl Association {
             sender: block.transmission.last_tsn().wire().wrapping_add(TSN_JUMP),
             receiver: block.reception.cumulative().wire().wrapping_add(TSN_JUMP),
         };
-        block.reconfig.respond(Response { sequence, result: ResponseResult::Performed, next_tsns: Some(next_tsns) });
+        block.reconfig.reset(sequence, next_tsns);
         self.begin_anew(next_tsns.sender, next_tsns.receiver);
         Some(())
     }
@@ -174,6 +178,7 @@ impl Association {
     fn begin_anew(&mut self, ours: u32, theirs: u32) {
         if let Some(block) = &mut self.block {
             block.transmission.restart(ours);
+            block.reconfig.begin_anew(block.transmission.last_tsn(), theirs.wrapping_sub(1));
             block.reception.restart(theirs, &mut self.inbox);
             self.queue.begin_anew();
             self.inbox.association_reset();

@@ -21,10 +21,13 @@ pub(crate) struct Part {
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     events: VecDeque<Event>,
+    /// Bytes of user data, and what they and the rest are charged with.
+    len: usize,
     charged: usize,
 }
 
-state!(struct Inbox { events } anew { charged: |_| 0 } => then |mut inbox, _| {
+state!(struct Inbox { events } anew { len: |_| 0, charged: |_| 0 } => then |mut inbox, _| {
+    inbox.len = inbox.events.iter().map(data_len).sum();
     inbox.charged = inbox.events.iter().map(charge).sum();
     Some(inbox)
 });
@@ -32,6 +35,14 @@ state!(struct Inbox { events } anew { charged: |_| 0 } => then |mut inbox, _| {
 impl Inbox {
     pub(crate) const fn charged(&self) -> usize {
         self.charged
+    }
+
+    /// How many bytes of user data find room in so many free bytes, if they come in messages as long as those that wait.
+    pub(crate) const fn fit(&self, free: usize) -> u64 {
+        match (free as u64 * self.len as u64).checked_div(self.charged as u64) {
+            Some(fitting) => fitting,
+            None => free as u64,
+        }
     }
 
     /// Makes room for what comes at once when a gap closes.
@@ -80,6 +91,7 @@ impl Inbox {
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
+        self.len -= data_len(&event);
         self.charged -= charge(&event);
         if self.events.is_empty() && self.events.capacity() > 1024 {
             self.events.shrink_to(EVENTS_EXPECTED);
@@ -88,33 +100,22 @@ impl Inbox {
     }
 
     fn push(&mut self, event: Event) {
+        self.len += data_len(&event);
         self.charged += charge(&event);
         self.events.push_back(event);
     }
 
     pub(crate) fn invariants(&self) {
         debug_assert_eq!(self.charged, self.events.iter().map(charge).sum::<usize>(), "C8");
+        debug_assert_eq!(self.len, self.events.iter().map(data_len).sum::<usize>());
     }
 }
 
+const fn data_len(event: &Event) -> usize {
+    if let Event::Message { data, .. } | Event::MessagePart { data, .. } = event { data.len() } else { 0 }
+}
+
 fn charge(event: &Event) -> usize {
-    let len = match event {
-        Event::Message { data, .. } | Event::MessagePart { data, .. } => data.len(),
-        Event::IncomingStreamReset { streams } => 2 * streams.len(),
-        Event::Connected
-        | Event::MessageIncomplete { .. }
-        | Event::BufferedAmountLow { .. }
-        | Event::Writable
-        | Event::OutgoingStreamReset { .. }
-        | Event::OutgoingStreamResetRefused { .. }
-        | Event::StreamsRefused { .. }
-        | Event::IncomingStreamResetRefused { .. }
-        | Event::AssociationReset
-        | Event::AssociationResetRefused
-        | Event::StreamsAdded { .. }
-        | Event::StreamAdditionRefused
-        | Event::Restarted
-        | Event::Closed(_) => 0,
-    };
-    len + OVERHEAD
+    let streams = if let Event::IncomingStreamReset { streams } = event { 2 * streams.len() } else { 0 };
+    data_len(event) + streams + OVERHEAD
 }

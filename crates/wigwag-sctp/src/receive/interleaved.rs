@@ -96,6 +96,8 @@ pub(crate) struct Interleaved {
     part_len_min: usize,
     in_parts: BTreeMap<u16, Key>,
     partial: Map<Key, Partial>,
+    /// Of streams of which unordered messages were given up: the first that was not. Pieces of those before it may come late.
+    given_up_before: BTreeMap<u16, u32>,
     /// Fragments by their messages and FSNs.
     early: Map<(Key, u32), Buffer>,
     charged: usize,
@@ -106,7 +108,7 @@ pub(crate) struct Interleaved {
 
 state!(struct Interleaved { partial, early, order } anew {
     message_len_max: |from| from.config.message_len_max_receive,
-    part_len_min: |_| usize::MAX, in_parts: |_| BTreeMap::new(), charged: |_| 0, messages: |_| Buffers::new(MESSAGES_KEPT_MAX), fragments: |_| Buffers::new(FRAGMENTS_KEPT_MAX),
+    part_len_min: |_| usize::MAX, in_parts: |_| BTreeMap::new(), given_up_before: |_| BTreeMap::new(), charged: |_| 0, messages: |_| Buffers::new(MESSAGES_KEPT_MAX), fragments: |_| Buffers::new(FRAGMENTS_KEPT_MAX),
 } => then Self::resumed);
 
 impl Interleaved {
@@ -139,6 +141,7 @@ impl Interleaved {
             part_len_min: usize::MAX,
             in_parts: BTreeMap::new(),
             partial: Map::new(),
+            given_up_before: BTreeMap::new(),
             early: Map::new(),
             charged: 0,
             messages: Buffers::new(MESSAGES_KEPT_MAX),
@@ -159,7 +162,8 @@ impl Interleaved {
     pub(crate) fn push(&mut self, data: &IData<'_>, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
         let is_unordered = data.is(UNORDERED);
         let key = Key { stream: data.stream, is_unordered, mid: data.mid };
-        if !is_unordered && self.order.is_past(key.stream, key.mid) {
+        let is_past = if is_unordered { self.is_given_up(key) } else { self.order.is_past(key.stream, key.mid) };
+        if is_past {
             stats.discarded.orphan += 1;
             return Ok(());
         }
@@ -191,6 +195,15 @@ impl Interleaved {
             self.hand_out(key, inbox);
         }
         Ok(())
+    }
+
+    /// Whether the message, which is unordered, was given up.
+    fn is_given_up(&mut self, key: Key) -> bool {
+        let Some(first) = self.given_up_before.get_mut(&key.stream) else { return false };
+        let ahead = key.mid.wrapping_sub(*first).cast_signed();
+        // Numbers come round: none is taken for one of half a turn before. Those that are on their way at once are far closer.
+        *first = first.wrapping_add_signed(ahead.saturating_sub(1 << 30).max(0));
+        ahead < 0
     }
 
     /// Hands out what is there of an incomplete message, if it is its turn, and no other of its stream is being handed out.
@@ -278,7 +291,10 @@ impl Interleaved {
             let key = |mid| Key { stream, is_unordered, mid };
             self.discard(key(first), key(last), inbox);
         }
-        if !is_unordered {
+        if is_unordered {
+            let first = self.given_up_before.entry(stream).or_insert(mid);
+            *first = first.wrapping_add_signed(mid.wrapping_add(1).wrapping_sub(*first).cast_signed().max(0));
+        } else {
             self.order.skip(stream, mid, inbox);
         }
         self.hand_out_next(stream, inbox);
@@ -309,11 +325,13 @@ impl Interleaved {
             let key = |stream, is_unordered, mid| Key { stream, is_unordered, mid };
             self.discard(key(0, false, 0), key(u16::MAX, true, u32::MAX), inbox);
             self.order.reset_all();
+            self.given_up_before.clear();
         }
         for &stream in streams {
             let key = |is_unordered, mid| Key { stream, is_unordered, mid };
             self.discard(key(false, 0), key(true, u32::MAX), inbox);
             self.order.reset(stream);
+            self.given_up_before.remove(&stream);
         }
     }
 

@@ -88,7 +88,7 @@ pub(crate) struct Reception {
     /// The longest message that is waited for as a whole.
     whole_len_max: usize,
     part_len_min: Option<usize>,
-    /// What the peer was told last.
+    /// What was free when the peer was told of it last.
     advertised: usize,
     has_received: bool,
     /// Chunks of user data until there will be room for what loss brings: who says little needs none.
@@ -230,8 +230,21 @@ impl Reception {
 
     /// What the peer would be told now. Less than a packet or two is nothing: RFC 9260 §6.1's silly windows.
     pub(crate) fn window(&self, inbox: &Inbox) -> u32 {
-        let free = self.window_max.saturating_sub(self.used(inbox));
-        if free < 2 * self.mtu { 0 } else { told(free, self.mtu) }
+        let free = self.free(inbox);
+        if free < 2 * self.mtu {
+            return 0;
+        }
+        let told = told(free, self.mtu);
+        // What a user leaves lying tells what else will come: short messages cost more than full packets.
+        if inbox.charged() < self.window_max / 8 {
+            told
+        } else {
+            told.min(u32::try_from(inbox.fit(free)).unwrap_or(told))
+        }
+    }
+
+    fn free(&self, inbox: &Inbox) -> usize {
+        self.window_max.saturating_sub(self.used(inbox))
     }
 
     /// How much more than the window may be kept to fill gaps.
@@ -499,7 +512,7 @@ impl Reception {
     /// Something was fetched: tells the peer if it had reason to wait.
     pub(crate) fn fetched(&mut self, inbox: &Inbox) {
         let is_narrow = self.advertised < self.window_max / 2;
-        if is_narrow && self.window(inbox) as usize >= self.advertised + self.window_max / 4 {
+        if is_narrow && self.free(inbox) >= self.advertised + self.window_max / 4 {
             self.ack = Ack::Owed;
         }
     }
@@ -513,7 +526,7 @@ impl Reception {
         let duplicates = self.tracker.duplicates().iter().copied().take(room);
         write_sack(self.tracker.cumulative().wire(), a_rwnd, gaps, duplicates, out);
         self.tracker.clear_duplicates();
-        self.advertised = a_rwnd as usize;
+        self.advertised = self.free(inbox);
         self.ack = Ack::Idle;
         true
     }

@@ -330,6 +330,7 @@ impl Transmission {
     pub(crate) fn handle_timeout(&mut self, now: Instant, queue: &mut Queue, stats: &mut Stats) -> bool {
         if self.rack.timer.expire(now) {
             self.find_late(self.outstanding.flight_size(), now, queue, stats);
+            self.forward_if_abandoned(now);
         }
         if self.rack.expire_probe(now) {
             self.owe_probe(now, queue);

@@ -2,7 +2,7 @@
 
 use crate::common::{Peer, config, connected_with, has_chunk, ladder, plain};
 use std::time::{Duration, Instant};
-use wigwag_sctp::{Acknowledgement, Config, CongestionControl, CongestionController, Loss};
+use wigwag_sctp::{Acknowledgement, Config, CongestionControl, CongestionController, Loss, Reliability, SendOptions};
 use wigwag_sim::{A, World, Z, address};
 
 fn with(control: CongestionControl) -> Config {
@@ -141,4 +141,27 @@ fn a_window_of_nothing_lets_one_packet_through() {
     world.run();
     assert_eq!(world[Z].received().len(), 1);
     assert!(world[A].association.stats().congestion_window > 0);
+}
+
+/// RFC 3758 §3.5 A5 and C3: the peer is told at once, whatever found the loss.
+#[test]
+fn what_is_given_up_when_its_time_has_come_is_told_at_once() {
+    let mut world = acquainted(CongestionControl::Cubic);
+    let number = world.link(A, Z).counts().values().sum::<u64>();
+    world.link(A, Z).drop_nth(number + 1);
+    let once = SendOptions { unordered: false, reliability: Reliability::MaxRetransmits(0) };
+    for message in ["lost", "next"] {
+        world[A].association.send(0, 51, message.into(), once).unwrap();
+        world.run_for(Duration::from_millis(1));
+    }
+    world.run_for(Duration::from_secs(2));
+    expect_test::expect![[r#"
+        1080 ms  A ✗ Z  DATA 1 BE 0:1 (4)  lost
+        1081 ms  A → Z  DATA 2 BE 0:2 (4)
+        1101 ms  A ← Z  SACK 0 +2..2
+        1130 ms  A → Z  FORWARD TSN 1 0:1
+        1150 ms  A ← Z  SACK 2
+    "#]]
+    .assert_eq(&ladder_from(&world, 1000));
+    assert_eq!(world[A].association.stats().timeouts, 0);
 }

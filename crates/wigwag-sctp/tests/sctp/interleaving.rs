@@ -9,6 +9,9 @@ use wigwag_sctp::{CloseReason, Config, Event, Reliability, Scheduler, SendOption
 use wigwag_sim::{A, World, Z};
 
 const I_DATA: u8 = 64;
+const ENDING: u8 = 1;
+const BEGINNING: u8 = 2;
+const UNORDERED: u8 = 4;
 const ONCE: SendOptions = SendOptions { unordered: false, reliability: Reliability::MaxRetransmits(0) };
 
 fn interleaving(scheduler: Scheduler) -> Config {
@@ -339,6 +342,40 @@ fn fragments_that_make_no_sense_beside_others_are_counted_and_harm_nothing() {
     world.run_for(Duration::from_millis(1));
     assert_eq!(world[Z].received(), [(0, b"abc".to_vec())]);
     assert_eq!(world[Z].association.stats().discarded.orphan, 4);
+}
+
+/// A piece may overtake the word that its message is given up, or be overtaken by it; the sender tells that once.
+#[test]
+fn late_pieces_of_what_was_given_up_are_not_kept_and_those_of_others_are() {
+    for flag in [0, UNORDERED] {
+        let mut world = pair(Scheduler::RoundRobin);
+        let tag = tag_for(&world, Z);
+        let mut tsns = 1000..;
+        let mut say = |world: &mut World<Peer>, chunk: &dyn Fn(u32) -> Vec<u8>| {
+            let now = world.now();
+            world[Z].association.handle_input(&packet(tag, &chunk(tsns.next().unwrap())), now);
+            world.run_for(Duration::from_millis(1));
+        };
+        let skip = |tsn: u32, mid: u32| {
+            let value = [&tsn.to_be_bytes()[..], &[0, 0, 0, flag / UNORDERED], &mid.to_be_bytes()].concat();
+            chunk(194, 0, &value)
+        };
+        let piece = |flags: u8, mid: u32, fsn: u32| move |tsn| i_data(flag | flags, tsn, 0, mid, fsn, b"piece");
+        say(&mut world, &piece(BEGINNING, 0, 51));
+        say(&mut world, &|tsn| skip(tsn, 0));
+        say(&mut world, &piece(0, 0, 2));
+        say(&mut world, &piece(ENDING, 0, 3));
+        assert_eq!(world[Z].association.stats().receive_buffered, 0);
+        assert_eq!(world[Z].association.stats().discarded.orphan, 2);
+        // All others are as before, however far the numbers go: they come round.
+        let far = if flag == UNORDERED { 1 << 29 } else { 1 };
+        for mid in (0..12u32).map(|number| 1u32.wrapping_add(number.wrapping_mul(far))) {
+            say(&mut world, &piece(BEGINNING, mid, 51));
+            say(&mut world, &piece(ENDING, mid, 1));
+        }
+        assert_eq!(world[Z].received(), vec![(0, b"piecepiece".to_vec()); 12]);
+        assert_eq!(world[Z].association.stats().receive_buffered, 0);
+    }
 }
 
 #[test]

@@ -100,6 +100,20 @@ fn a_heartbeat_that_no_longer_fits_is_not_answered() {
     still_works(&mut world);
 }
 
+/// Chunks are padded to four bytes: a packet of another length has room for less than it seems.
+#[test]
+fn a_heartbeat_as_long_as_a_packet_of_any_length_is_answered_or_counted() {
+    for mtu in 512..=516 {
+        for len in mtu - 24..=mtu {
+            let mut world = connected_with(1, plain(), config(|config| config.mtu = mtu));
+            let (tag, now) = (tag_for(&world, Z), world.now());
+            world[Z].association.handle_input(&packet(tag, &chunk(4, 0, &vec![1; len])), now);
+            let answers = drain(&mut world[Z].association, now, mtu).len() as u64;
+            assert_eq!(answers + world[Z].association.stats().discarded.heartbeat, 1, "{len} of {mtu}");
+        }
+    }
+}
+
 // ---- what ends
 
 #[test]
@@ -130,6 +144,34 @@ fn who_begins_with_an_association_that_has_ended_is_told_so() {
     let packets = drain(&mut z, now, 1200);
     assert_eq!(packets.iter().map(|packet| dissect(packet)).collect::<Vec<_>>(), ["ABORT cause 12"]);
     assert_eq!((&packets[0][4..8], packets[0][13]), (&[0, 0, 0, 7][..], 0), "with the tag that it chose");
+}
+
+/// RFC 9260 §8.4: its cookie belongs to no association any more, and it would ask for a minute.
+#[test]
+fn whose_cookie_comes_after_the_end_is_told_so() {
+    let [mut a, mut z] = [1, 2].map(|seed| Association::new(Config::default(), Seed::for_test(seed)));
+    let now = wigwag_sim::origin();
+    a.connect();
+    drain(&mut a, now, 1200).iter().for_each(|init| z.handle_input(init, now));
+    drain(&mut z, now, 1200).iter().for_each(|init_ack| a.handle_input(init_ack, now));
+    z.abort();
+    drain(&mut z, now, 1200);
+    drain(&mut a, now, 1200).iter().for_each(|cookie_echo| z.handle_input(cookie_echo, now));
+    let answers = drain(&mut z, now, 1200);
+    assert_eq!(answers.iter().map(|packet| dissect(packet)).collect::<Vec<_>>(), ["ABORT"]);
+    a.handle_input(&answers[0], now);
+    assert_eq!(a.poll_event(), Some(Event::Closed(CloseReason::PeerAborted { cause: None, reason: Bytes::new() })));
+}
+
+/// RFC 9260 §8.4, 2: "If the OOTB packet contains an ABORT chunk, the receiver MUST silently discard the OOTB packet".
+#[test]
+fn an_abort_of_nobody_is_not_answered_whatever_is_before_it() {
+    let mut z = Association::new(Config::default(), Seed::for_test(1));
+    let now = wigwag_sim::origin();
+    z.handle_input(&packet(7, &[chunk(9, 0, &[0, 1, 0, 8, 0, 0, 0, 0]), chunk(6, 0, &[])].concat()), now);
+    z.handle_input(&packet(7, &[chunk(5, 0, &[0, 1, 0, 8, 0, 0, 0, 0]), chunk(6, 0, &[])].concat()), now);
+    assert!(drain(&mut z, now, 1200).is_empty());
+    assert_eq!(z.stats().discarded.unexpected, 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What one side may ask of the other while the association lives (RFC 6525).
 
-use crate::common::{Peer, config, connected_with, plain};
+use crate::common::{Peer, chunks, config, connected_with, plain};
+use crate::hostile::{chunk, data, packet, tag_for};
 use std::time::Duration;
 use wigwag_sctp::{Config, Event, ResetError, SendOptions};
 use wigwag_sim::{A, Host, World, Z};
@@ -144,4 +145,77 @@ fn requests_that_pile_up_are_refused() {
     assert!(results[..50].iter().all(Result::is_ok));
     assert_eq!(results.last(), Some(&Err(ResetError::TooMany)));
     assert_eq!(world[A].association.request_reset(&[10]), Err(ResetError::NoSuchStream { stream: 10, streams: 10 }));
+}
+
+/// Whether a packet has a RE-CONFIG chunk that begins with this parameter.
+fn has_parameter(packet: &[u8], kind: u8) -> bool {
+    chunks(packet).iter().any(|chunk| chunk[0] == 130 && chunk[5] == kind)
+}
+
+/// Each jump of the TSNs is a quarter of a turn: what is said of those of before would be of those to come.
+#[test]
+fn a_stream_is_reset_whatever_became_of_the_tsns_meanwhile() {
+    let mut world = pair();
+    let mut requests = 0;
+    world.link(A, Z).drop_if(move |passing| {
+        requests += u32::from(has_parameter(passing.payload, 13));
+        has_parameter(passing.payload, 13) && requests <= 2
+    });
+    world[A].association.reset_stream(3).unwrap();
+    for _ in 0..3 {
+        world.run_for(Duration::from_millis(60));
+        world[Z].association.reset_association().unwrap();
+    }
+    world.run_for(Duration::from_secs(10));
+    for host in [A, Z] {
+        assert_eq!(count(&world, host, |event| *event == Event::AssociationReset), 3, "{host:?}");
+    }
+    let is_reset = |event: &Event| matches!(event, Event::OutgoingStreamReset { .. });
+    assert_eq!(count(&world, A, is_reset), 1);
+    talks(&mut world, 1);
+}
+
+/// The answer that comes at last is of TSNs that were left long ago.
+#[test]
+fn a_reset_of_all_that_was_done_and_not_heard_of_is_not_done_again_after_those_of_the_peer() {
+    let mut world = pair();
+    let mut answers = 0;
+    world.link(Z, A).drop_if(move |passing| {
+        answers += u32::from(has_parameter(passing.payload, 16));
+        has_parameter(passing.payload, 16) && answers <= 2
+    });
+    world[A].association.reset_association().unwrap();
+    for _ in 0..3 {
+        world.run_for(Duration::from_millis(60));
+        world[Z].association.reset_association().unwrap();
+    }
+    world.run_for(Duration::from_secs(10));
+    let resets = [A, Z].map(|host| count(&world, host, |event| *event == Event::AssociationReset));
+    assert_eq!(resets[0], resets[1]);
+    talks(&mut world, 1);
+}
+
+/// What was told to try again may be done under the number of before, when that comes twice, and be asked for under the next.
+#[test]
+fn a_reset_of_all_that_was_deferred_is_done_once_under_whatever_number_it_is_tried_again() {
+    let mut world = connected_with(1, plain(), willing());
+    let tag = tag_for(&world, Z);
+    let mut say = |chunks: &[u8]| {
+        let (now, mut out) = (world.now(), Vec::new());
+        world[Z].association.handle_input(&packet(tag, chunks), now);
+        while world[Z].association.poll_packet(now, 1200, &mut out) {}
+        while world[Z].association.poll_event().is_some() {}
+        out
+    };
+    let request = |sequence: u32| chunk(130, 0, &[&[0, 15, 0, 8][..], &sequence.to_be_bytes()].concat());
+    let result = |packet: &[u8]| chunks(packet).iter().find(|chunk| chunk[0] == 130).map(|chunk| chunk[12..].to_vec());
+    say(&data(3, 1001, 0, 1, b"early"));
+    assert_eq!(result(&say(&request(1000))).unwrap(), [0, 0, 0, 6]);
+    say(&data(3, 1000, 0, 0, b"late"));
+    let done = result(&say(&request(1000))).unwrap();
+    assert_eq!(done[..4], [0, 0, 0, 1]);
+    assert_eq!(result(&say(&request(1001))).unwrap(), done);
+    // Whoever goes on from there, and asks once more, means it.
+    say(&data(3, u32::from_be_bytes(done[8..12].try_into().unwrap()), 0, 0, b"new"));
+    assert_ne!(result(&say(&request(1002))).unwrap(), done);
 }

@@ -87,6 +87,31 @@ fn a_window_that_fills_refuses_nothing_of_a_peer_that_keeps_to_it() {
     }
 }
 
+/// They cost more than what the peer counts, and it is told of as many as find room.
+#[test]
+fn a_window_that_fills_with_short_messages_refuses_none() {
+    for (window, len, burst) in [(SMALL, 1, 3000), (SMALL, 10, 3000), (SMALL, 300, 2000), (300_000, 100, 300)] {
+        let fixed = config(|config| {
+            (config.receive_window, config.receive_window_max) = (window as u32, 0);
+            config.message_len_max_receive = window / 4;
+        });
+        let mut world: World<_> = connected_with(1, Config::default(), fixed);
+        world[Z].is_reading = false;
+        let mut rest = 4 * window / (len + 128);
+        (0..rest).for_each(|_| world[A].send(0, &vec![7; len]));
+        let mut rounds = 0;
+        while rest > 0 {
+            world.run_for(Duration::from_millis(50));
+            rest -= std::iter::from_fn(|| world[Z].association.poll_event()).take(burst).count();
+            rounds += 1;
+            assert!(rounds < 40, "{len} bytes at a time through {window}: {rest} are left");
+        }
+        let (sent, taken) = (world[A].association.stats(), world[Z].association.stats());
+        let wasted = (taken.discarded.no_room, sent.retransmitted, sent.timeouts);
+        assert_eq!(wasted, (0, 0, 0), "{len} bytes at a time through {window}");
+    }
+}
+
 #[test]
 fn a_send_buffer_follows_the_congestion_window() {
     let (fixed, _) = run(400, |config| config.send_buffer = SMALL);

@@ -297,7 +297,7 @@ impl OpenMessage {
         let Some(utf8) = utf8 else { return Err(SendError::NotUtf8(part)) };
         match begin(self, channel, stream, sctp) {
             Ok(()) => {}
-            Err(sctp::SendError::Full(_)) => return Err(SendError::Full(part)),
+            Err(sctp::SendError::Full(_) | sctp::SendError::StreamResetting(_)) => return Err(SendError::Full(part)),
             Err(error) => return Err(channel.refused(error)),
         }
         let len = part.len();

@@ -21,7 +21,7 @@ use crate::error::{ChannelError, SendError};
 use bytes::Bytes;
 use channel::Channel;
 use ids::StreamIds;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wigwag_sctp as sctp;
 
 /// Payload protocol identifiers (RFC 8831 §8).
@@ -75,6 +75,8 @@ pub struct DataChannelDrops {
 pub(crate) struct DataChannels {
     channels: BTreeMap<ChannelId, Box<Channel>>,
     by_stream: BTreeMap<u16, ChannelId>,
+    /// Those of these streams that the peer has not reset since.
+    incoming: BTreeSet<u16>,
     next_id: u32,
     /// The bytes of all names.
     names_len: usize,
@@ -100,6 +102,7 @@ impl DataChannels {
         Self {
             channels: BTreeMap::new(),
             by_stream: BTreeMap::new(),
+            incoming: BTreeSet::new(),
             next_id: 0,
             names_len: 0,
             gathered: BTreeMap::new(),
@@ -325,7 +328,11 @@ impl DataChannels {
                 self.send_owed(sctp);
                 self.events.push_back(Event::Writable);
             }
-            sctp::Event::IncomingStreamReset { streams } => {
+            sctp::Event::IncomingStreamReset { mut streams } => {
+                // RFC 6525 §4.1: "If no streams are listed, then all streams are to be reset."
+                if streams.is_empty() {
+                    streams.extend(&self.incoming);
+                }
                 for stream in streams {
                     self.handle_incoming_reset(stream, sctp);
                 }
@@ -436,6 +443,8 @@ impl DataChannels {
     }
 
     fn handle_incoming_reset(&mut self, stream: u16, sctp: &mut sctp::Association) {
+        self.visits += 1;
+        self.incoming.remove(&stream);
         let Some(id) = self.by_stream.get(&stream).copied() else { return };
         let Some(channel) = self.channels.get_mut(&id) else { return };
         channel.is_incoming_reset = true;
@@ -494,6 +503,7 @@ impl DataChannels {
         self.names_len -= channel.names_len();
         if let Some(stream) = channel.stream {
             self.by_stream.remove(&stream);
+            self.incoming.remove(&stream);
             self.ids.release(stream);
         }
         self.forget_owed();
@@ -521,6 +531,7 @@ impl DataChannels {
         if let Some(channel) = self.channels.get_mut(&id) {
             channel.stream = Some(stream);
             self.by_stream.insert(stream, id);
+            self.incoming.insert(stream);
         }
     }
 

@@ -237,6 +237,23 @@ fn a_stream_that_comes_again_before_we_know_that_it_may_is_a_new_channel() {
     assert!(two.heard.iter().any(|event| matches!(event, sctp::Event::Message { ppid: ppid::DCEP, .. })), "the ACK");
 }
 
+/// The channel is open, as the user was told: what cannot leave yet is given back, and `Writable` tells when it can.
+#[test]
+fn what_is_sent_while_the_stream_is_still_being_reset_is_given_back() {
+    let mut two = two();
+    two.say(1, ppid::DCEP, &open("first"));
+    two.channels.close(ChannelId(0), Some(&mut two.ours));
+    two.channels.handle_incoming_reset(1, &mut two.ours);
+    two.channels.handle_message(1, ppid::DCEP, open("second").into(), &mut two.ours);
+    let (id, hello) = (two.channels.by_stream[&1], Bytes::from_static(b"hello"));
+    let sent = two.channels.send(id, hello.clone(), true, Some(&mut two.ours));
+    assert_eq!(sent, Err(SendError::Full(hello.clone())));
+    two.told.clear();
+    two.run();
+    assert!(two.told.contains(&Event::Writable));
+    assert_eq!(two.channels.send(id, hello, true, Some(&mut two.ours)), Ok(()));
+}
+
 /// A peer that is slow to answer a reset, for its reader sleeps, holds up that stream alone.
 #[test]
 fn what_is_owed_on_a_stream_that_is_being_reset_holds_no_other_channel_up() {
@@ -313,6 +330,27 @@ fn after_a_restart_old_channels_are_closed_and_new_ones_open() {
     assert!(two.told.contains(&Event::Opened(new)), "{:?}", two.told);
     two.say(1, ppid::DCEP, &open("theirs"));
     assert!(two.channels.by_stream.contains_key(&1));
+}
+
+/// RFC 6525 §4.1: a peer that closes all of its channels may do so without a list.
+#[test]
+fn a_reset_of_all_streams_closes_every_channel_and_looks_at_each_once() {
+    let mut two = two();
+    let ours = two.channels.create("ours", &DataChannelInit::default(), Some(&mut two.ours)).unwrap();
+    for stream in [1, 3] {
+        two.say(stream, ppid::DCEP, &open("theirs"));
+    }
+    two.told.clear();
+    let reset_all = || sctp::Event::IncomingStreamReset { streams: Vec::new() };
+    two.channels.handle_association_event(reset_all(), &mut two.ours);
+    let visits = two.channels.visits();
+    for _ in 0..1000 {
+        two.channels.handle_association_event(reset_all(), &mut two.ours);
+    }
+    assert_eq!(two.channels.visits(), visits);
+    two.run();
+    assert_eq!(two.told, [ours, ChannelId(1), ChannelId(2)].map(Event::Closed));
+    assert!([0, 1, 3].iter().all(|stream| two.has_reset(*stream)));
 }
 
 /// RFC 8832 §6: the numbers of channels that are closed are free; those that are not are not enough for a long call.
