@@ -368,6 +368,13 @@ fn secured(index: usize, view: View<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// The first section of the bundle, if it is not that of the transport: then we refuse it.
+fn refused_first(session: &SessionDescription, tagged: usize) -> Option<(usize, View<'_>)> {
+    let mid = session.bundled().next()?;
+    let mut sections = View::all(session).enumerate();
+    sections.find(|(index, view)| view.attributes().mid() == Some(mid) && *index != tagged)
+}
+
 fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {
     let (ufrag, pwd) = (view.ufrag().to_owned(), view.pwd().to_owned());
     let generation = match &now.remote {
@@ -376,18 +383,22 @@ fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {
         None => 0,
     };
     let mid = view.attributes().mid().map(str::to_owned);
+    // Some tell candidates in the first section alone (pion), as if it could not be refused.
+    let first = refused_first(view.session, index).filter(|(_, first)| first.ufrag() == ufrag && first.pwd() == pwd);
+    let views = [Some(view), first.map(|(_, first)| first)].into_iter().flatten();
     // Component 2 is RTCP's without rtcp-mux.
-    let candidates = view.attributes().candidates().filter(|candidate| candidate.component == 1);
-    let mut candidates: Vec<_> = candidates.cloned().collect();
+    let candidates = views.clone().flat_map(|view| view.attributes().candidates());
+    let mut candidates: Vec<_> = candidates.filter(|candidate| candidate.component == 1).cloned().collect();
     candidates.shrink_to_fit();
     RemoteTransport {
         mid: mid.or_else(|| now.sections.get(index).map(|section| section.mid.clone())).unwrap_or_default(),
         m_line_index: index,
+        refused_first: first.map(|(index, first)| (first.attributes().mid().unwrap_or_default().to_owned(), index)),
         ufrag,
         pwd,
         fingerprints: view.fingerprints(),
         candidates,
-        end_of_candidates: view.has(&Attribute::EndOfCandidates),
+        end_of_candidates: views.clone().any(|view| view.has(&Attribute::EndOfCandidates)),
         ice_lite: view.session.attributes.contains(&Attribute::IceLite),
         trickle: view.ice_option("trickle"),
         generation,

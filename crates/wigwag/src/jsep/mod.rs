@@ -502,16 +502,20 @@ impl Jsep {
     }
 
     /// Whether a candidate that the peer trickles for this section is one of the transport's: peers that do not count on
-    /// the bundle trickle for each section, until they know.
+    /// the bundle trickle for each section, until they know. An empty name is none.
     #[must_use]
     pub fn takes_candidate(&self, mid: Option<&str>, m_line_index: Option<usize>, ufrag: Option<&str>) -> bool {
+        let [mid, ufrag] = [mid, ufrag].map(|name| name.filter(|name| !name.is_empty()));
         self.now.remote.as_ref().is_some_and(|remote| {
-            let section = match (mid, m_line_index) {
-                (Some(mid), _) => mid == remote.mid,
-                (None, Some(index)) => index == remote.m_line_index,
+            let own = [(remote.mid.as_str(), remote.m_line_index)];
+            let mut sections =
+                own.into_iter().chain(remote.refused_first.iter().map(|(mid, index)| (mid.as_str(), *index)));
+            let is_its = sections.any(|(its_mid, its_index)| match (mid, m_line_index) {
+                (Some(mid), _) => mid == its_mid,
+                (None, Some(index)) => index == its_index,
                 (None, None) => true,
-            };
-            section && ufrag.is_none_or(|ufrag| ufrag == remote.ufrag)
+            });
+            is_its && ufrag.is_none_or(|ufrag| ufrag == remote.ufrag)
         })
     }
 
