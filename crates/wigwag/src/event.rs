@@ -79,7 +79,8 @@ pub enum Event {
     Writable,
     /// A data channel is closed; its id names nothing any more.
     ChannelClosed(ChannelId),
-    /// The peer begins to send on a transceiver, or ceases to: look at its current direction.
+    /// The peer begins to send on a transceiver, or ceases to: look at its current direction. If there is no such transceiver any more,
+    /// the peer has ended it.
     Track(TransceiverId),
     /// A packet of media arrived, of a transceiver that is not received as frames.
     RtpPacket {

@@ -353,3 +353,28 @@ fn a_full_queue_gives_the_packet_back_and_tells_when_there_is_room() {
     world.run_for(Duration::from_secs(1));
     assert_eq!(world[Z].packets.len() as u32, n + 1);
 }
+
+/// `Event::Track` says that the peer ceases to send, also if it does so by ending the transceiver.
+#[test]
+fn a_transceiver_that_the_peer_ends_is_told() {
+    for (offerer, by_refusal) in [(A, false), (Z, false), (A, true)] {
+        let other = if offerer == A { Z } else { A };
+        let (mut world, ids) = call(52, &[MediaKind::Audio, MediaKind::Video]);
+        let [of_offerer, of_other] = if offerer == A { ids[1] } else { [ids[1][1], ids[1][0]] };
+        let told = |world: &World<Peer>, host: Host, id: TransceiverId| {
+            world[host].events.iter().filter(|event| **event == format!("Track({id:?})")).count()
+        };
+        assert_eq!((told(&world, offerer, of_offerer), told(&world, other, of_other)), (1, 1));
+        world[if by_refusal { other } else { offerer }]
+            .connection
+            .stop_transceiver(if by_refusal { of_other } else { of_offerer })
+            .unwrap();
+        negotiate_from(&mut world, offerer);
+        world.run_for(Duration::from_secs(1));
+        assert!(world[offerer].connection.transceiver(of_offerer).is_none());
+        assert!(world[other].connection.transceiver(of_other).is_none());
+        // Whoever stops it knows.
+        let expected = if by_refusal { (2, 1) } else { (1, 2) };
+        assert_eq!((told(&world, offerer, of_offerer), told(&world, other, of_other)), expected);
+    }
+}
