@@ -37,6 +37,10 @@ pub enum Event {
     /// Why no path works (any more): an advice, and the last decisions that led here, for people (as text) and programs
     /// ([`to_json`](ice::Failure::to_json)). The state `failed` follows.
     IceFailed(ice::Failure),
+    /// Both sides have agreed, and no address of ours is known: nothing leaves and nothing comes until
+    /// [`add_local_address`](crate::PeerConnection::add_local_address) is called. If nobody does in time, the connection
+    /// [fails](ConnectionState::Failed). Told again if all addresses vanish.
+    NoLocalAddress,
     /// W3C `iceconnectionstatechange`.
     IceConnectionStateChanged(IceConnectionState),
     /// W3C `connectionstatechange`.

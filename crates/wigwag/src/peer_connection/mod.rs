@@ -64,6 +64,7 @@ struct Told {
     gathering: IceGatheringState,
     ice: IceConnectionState,
     failure: bool,
+    no_address: bool,
     connection: ConnectionState,
     negotiation_needed: bool,
 }
@@ -100,6 +101,7 @@ impl PeerConnection {
                 gathering: IceGatheringState::New,
                 ice: IceConnectionState::New,
                 failure: false,
+                no_address: false,
                 connection: ConnectionState::New,
                 negotiation_needed: false,
             },
