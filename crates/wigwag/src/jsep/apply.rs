@@ -6,7 +6,7 @@ use super::error::Error;
 use super::negotiation::{Negotiation, Part, Section};
 use super::transceiver::{MediaParameters, Transceiver, TransceiverId};
 use super::transport::{DataParameters, RemoteTransport, are_same};
-use super::view::{View, bundle, tagged};
+use super::view::{View, bundle, describing, refused_first, tagged};
 use std::collections::BTreeSet;
 use wigwag_sctp::PeerInit;
 use wigwag_sdp::{Attribute, Direction, SessionDescription, Setup};
@@ -317,7 +317,7 @@ fn transport(
     tagged: Option<usize>,
     is_answer: bool,
 ) -> Result<(), Error> {
-    let Some((index, view)) = tagged.and_then(|index| Some((index, View::all(remote).nth(index)?))) else {
+    let Some((index, view)) = tagged.and_then(|index| Some((index, describing(remote, index)?))) else {
         now.remote = None;
         return Ok(());
     };
@@ -368,13 +368,6 @@ fn secured(index: usize, view: View<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first section of the bundle, if it is not that of the transport: then we refuse it.
-fn refused_first(session: &SessionDescription, tagged: usize) -> Option<(usize, View<'_>)> {
-    let mid = session.bundled().next()?;
-    let mut sections = View::all(session).enumerate();
-    sections.find(|(index, view)| view.attributes().mid() == Some(mid) && *index != tagged)
-}
-
 fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {
     let (ufrag, pwd) = (view.ufrag().to_owned(), view.pwd().to_owned());
     let generation = match &now.remote {
@@ -382,10 +375,11 @@ fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {
         Some(before) => before.generation.wrapping_add(1),
         None => 0,
     };
-    let mid = view.attributes().mid().map(str::to_owned);
+    let own = View::all(view.session).nth(index);
+    let mid = own.and_then(|own| own.attributes().mid()).map(str::to_owned);
     // Some tell candidates in the first section alone (pion), as if it could not be refused.
     let first = refused_first(view.session, index).filter(|(_, first)| first.ufrag() == ufrag && first.pwd() == pwd);
-    let views = [Some(view), first.map(|(_, first)| first)].into_iter().flatten();
+    let views = [own, first.map(|(_, first)| first)].into_iter().flatten();
     // Component 2 is RTCP's without rtcp-mux.
     let candidates = views.clone().flat_map(|view| view.attributes().candidates());
     let mut candidates: Vec<_> = candidates.filter(|candidate| candidate.component == 1).cloned().collect();

@@ -342,6 +342,42 @@ fn candidates_for_a_section_that_we_refuse_are_those_of_the_bundle() {
     }
 }
 
+/// RFC 9143 §7.1.3: of a bundle, its first section alone describes the transport; it does so also if we refuse that section.
+#[test]
+fn a_section_that_we_refuse_describes_the_transport_of_the_others() {
+    // What stands in each section, but in the first of later offers alone: as Firefox writes them.
+    let once = |offer: &SessionDescription| {
+        let (first, rest) =
+            offer.to_string().split_once("m=application").map(|(a, z)| (a.to_owned(), z.to_owned())).expect("two");
+        let of_transport = ["a=ice-", "a=fingerprint:", "a=setup:"];
+        let lines = rest.lines().filter(|line| !of_transport.iter().any(|start| line.starts_with(start)));
+        let rest: String = lines.map(|line| format!("{line}\r\n")).collect();
+        let rest = rest.replacen(" 9 ", " 0 ", 1).replacen("a=mid:1\r\n", "a=mid:1\r\na=bundle-only\r\n", 1);
+        SessionDescription::parse(&format!("{first}m=application{rest}")).expect("an offer")
+    };
+    for has_begun in [false, true] {
+        let (mut a, mut z) =
+            (Peer::new('A'), Peer::with('Z', Config { codecs: vec![Codec::opus()], ..Config::default() }));
+        a.add(if has_begun { MediaKind::Audio } else { MediaKind::Video }, Direction::Sendrecv, 1);
+        a.jsep.want_data_channels();
+        if has_begun {
+            negotiate(&mut a, &mut z);
+            let id = z.jsep.transceivers().next().expect("made by the offer").id;
+            z.jsep.stop(id).expect("a transceiver");
+        }
+        let offer = once(&a.describe());
+        z.set_remote(offer);
+        let answer = z.describe();
+        assert_eq!(answer.bundled().collect::<Vec<_>>(), ["1"]);
+        assert!(answer.to_string().contains("a=setup:active\r\n"), "{answer}");
+        let remote = z.jsep.remote_transport().expect("a transport");
+        assert_eq!((remote.ufrag.as_str(), remote.mid.as_str(), remote.m_line_index), ("ufragA", "1", 1));
+        assert_eq!((remote.candidates.len(), remote.fingerprints.len(), remote.generation), (1, 1, 0));
+        assert!(z.jsep.data().is_some());
+        a.set_remote(answer);
+    }
+}
+
 /// Firefox answers so, whatever its role: the association stays, and its roles with it.
 #[test]
 fn the_answer_to_a_restart_changes_no_role_whatever_it_says() {
