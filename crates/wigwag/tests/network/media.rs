@@ -378,3 +378,32 @@ fn a_transceiver_that_the_peer_ends_is_told() {
         assert_eq!((told(&world, offerer, of_offerer), told(&world, other, of_other)), expected);
     }
 }
+
+/// A peer with which retransmissions of their own (RFC 4588) were agreed upon sends again in no other way, and nobody here reads them.
+#[test]
+fn retransmissions_that_nobody_reads_are_not_agreed_upon() {
+    let mut world = pair_with(53, |_, config| {
+        for codec in &mut config.negotiation.codecs {
+            codec.rtx = (codec.kind == MediaKind::Video).then_some(97);
+        }
+    });
+    let id = world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendrecv).unwrap();
+    let described = offer(&mut world, A);
+    assert!(
+        !described.sdp.contains("rtx/90000") && described.sdp.contains("a=rtcp-fb:96 nack\r\n"),
+        "{}",
+        described.sdp
+    );
+    // As a browser offers it.
+    let mut theirs = described;
+    let (rtpmap, with_rtx) =
+        ("a=rtpmap:96 VP8/90000\r\n", "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n");
+    theirs.sdp =
+        theirs.sdp.replace("UDP/TLS/RTP/SAVPF 96\r\n", "UDP/TLS/RTP/SAVPF 96 97\r\n").replace(rtpmap, with_rtx);
+    assert!(theirs.sdp.contains("SAVPF 96 97"));
+    let answer = answer(&mut world, Z, theirs);
+    assert!(!answer.sdp.contains("rtx/90000"), "{}", answer.sdp);
+    world[A].connection.set_remote_description(answer).unwrap();
+    let negotiated = world[A].connection.transceiver(id).and_then(|found| found.negotiated.clone()).unwrap();
+    assert_eq!(negotiated.receive_codecs.iter().map(|codec| codec.rtx).collect::<Vec<_>>(), [None]);
+}

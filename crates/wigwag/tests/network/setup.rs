@@ -6,7 +6,7 @@ use crate::common::{
 use expect_test::expect;
 use std::time::Duration;
 use wigwag::sansio::Rng;
-use wigwag::{ConnectionState, DataChannelInit, Version};
+use wigwag::{ConnectionState, DataChannelInit, IceCandidate, Version};
 use wigwag_sim::{A, Fate, Host, World, Z, address};
 
 /// Nothing is lost and no timer need fire, so nothing is masked by sending again.
@@ -201,6 +201,23 @@ fn two_that_negotiate_with_no_way_between_them_fail_in_due_time() {
     world.run_until(|world| world[A].state == ConnectionState::Failed, Duration::from_secs(60));
     // RFC 8863 §4: the agent is patient for 39.5 s.
     assert!(world.age() >= Duration::from_millis(39_500), "{:?}", world.age());
+}
+
+/// W3C `addIceCandidate` is no error then: candidates are on their way while a call fails, and whoever hands them in need not know.
+#[test]
+fn a_candidate_that_comes_after_the_failure_is_no_error() {
+    let mut world = pair(7);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    world.links(A, Z, |link| {
+        link.loss(100.0);
+    });
+    negotiate(&mut world);
+    world.run_until(|world| world[A].state == ConnectionState::Failed, Duration::from_secs(60));
+    let candidate = IceCandidate::new("candidate:7 1 udp 2130706431 192.0.2.77 7000 typ host");
+    world[A].connection.add_ice_candidate(Some(&candidate)).unwrap();
+    world[A].connection.add_ice_candidate(None).unwrap();
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world[A].state, ConnectionState::Failed, "only a restart helps, and that has candidates of its own");
 }
 
 /// Nothing can come of it, and nobody should have to wait 39.5 s to hear that.
