@@ -46,7 +46,8 @@ impl PeerConnection {
     /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.
     ///
     /// # Errors
-    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
+    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0; or it is of IPv4 and written
+    /// as one of IPv6.
     pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
         AddressError::check(address)?;
         let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
