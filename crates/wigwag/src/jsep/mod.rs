@@ -493,11 +493,11 @@ impl Jsep {
         self.descriptions.pending_remote.as_deref()
     }
 
-    /// The section that a trickled candidate of ours belongs to: its mid and place.
+    /// The section that a trickled candidate of ours belongs to: its mid and place. The first one, unless the peer has refused that.
     #[must_use]
     pub fn candidate_section(&self) -> Option<(&str, usize)> {
         let sdp = &self.local_description()?.sdp;
-        let index = view::tagged(sdp, |_| true)?;
+        let index = candidate_section(&self.now, sdp)?;
         Some((sdp.media.get(index)?.attributes.mid().unwrap_or_default(), index))
     }
 
@@ -523,7 +523,7 @@ impl Jsep {
     pub fn update_candidates(&mut self, local: &LocalTransport) {
         let descriptions = [&mut self.descriptions.pending_local, &mut self.descriptions.current_local];
         for description in descriptions.into_iter().flatten() {
-            let tagged = view::tagged(&description.sdp, |_| true);
+            let tagged = candidate_section(&self.now, &description.sdp);
             let section = tagged.and_then(|index| description.sdp.media.get_mut(index));
             if let Some(section) = section.filter(|section| section.attributes.ice_ufrag() == Some(&local.ufrag)) {
                 section::put_candidates(section, &local.candidates, local.end_of_candidates);
@@ -549,6 +549,12 @@ impl Descriptions {
             self.current_remote = self.pending_remote.take();
         }
     }
+}
+
+/// The section of our description that tells of candidates.
+fn candidate_section(now: &Negotiation, sdp: &SessionDescription) -> Option<usize> {
+    let lives = |index: usize| now.sections.get(index).is_none_or(|section| section.part != Part::Nothing);
+    view::tagged(sdp, lives).or_else(|| view::tagged(sdp, |_| true))
 }
 
 /// What all sections have in common (RFC 9429 §5.2.1).
