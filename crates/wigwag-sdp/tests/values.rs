@@ -230,3 +230,47 @@ fn a_port_of_zero_rejects_unless_it_waits_for_its_bundle() {
     assert_eq!(session.section("b").map(|section| section.media.as_str()), Some("video"));
     assert_eq!(session.bundled().collect::<Vec<_>>(), ["a", "b"]);
 }
+
+/// Whoever writes descriptions by hand leaves spaces behind, which nobody sees: a name with one would be another name, and
+/// `a=rtcp-mux` with one no `a=rtcp-mux`.
+#[test]
+fn spaces_at_the_end_of_a_line_are_nothing() {
+    for line in [
+        "mid:0",
+        "ice-ufrag:abcd",
+        "ice-pwd:0123456789012345678901",
+        "setup:actpass",
+        "rtcp-mux",
+        "end-of-candidates",
+        "bundle-only",
+        "sendonly",
+        "rtcp-fb:96 nack",
+        "rtcp-fb:96 nack pli",
+        "ssrc:1 cname:c",
+        "fmtp:96 apt=97",
+        "rid:1 send",
+        "framerate:30",
+        "sctpmap:5000 webrtc-datachannel 256",
+        "msid:s t",
+        "group:BUNDLE 0 1",
+    ] {
+        for spaces in [" ", "   "] {
+            let text = format!("v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nt=0 0\na={line}{spaces}\n");
+            let session = SessionDescription::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(session.attributes.last(), Some(&read(line)), "{line}");
+        }
+    }
+    assert_eq!(read!(MsidSemantic, "msid-semantic: "), " ");
+    // What nobody here knows is kept as it came.
+    assert_eq!(read("x-unknown "), Attribute::unknown("x-unknown ", None));
+    assert_eq!(read("x-unknown:1 "), Attribute::unknown("x-unknown", Some("1 ")));
+}
+
+/// RFC 8866 §6.4, §6.5: times of packets are "non-zero-int-or-real"; frames of Opus may last 2.5 ms.
+#[test]
+fn times_of_packets_need_not_be_whole() {
+    assert_eq!(read!(Ptime, "ptime:20"), 20);
+    for (name, value) in [("ptime", "2.5"), ("maxptime", "22.5"), ("maxptime", "120.0")] {
+        assert_eq!(read(&format!("{name}:{value}")), Attribute::unknown(name, Some(value)));
+    }
+}

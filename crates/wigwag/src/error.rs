@@ -187,9 +187,16 @@ pub enum AddressError {
     /// The port is 0.
     #[error("{0} has no port: bind the socket first, and add the port that it got")]
     NoPort(SocketAddr),
+    /// It is of IPv4, as a socket of both families writes it (RFC 8445 §5.1.1.1 has no such candidates).
+    #[error("{0} is an IPv4 address within IPv6: write it, and those of datagrams, as {canonical}", canonical = canonical(*.0))]
+    MappedIpv4(SocketAddr),
     /// There are as many as an agent takes, or the connection is over.
     #[error("{0} is one address too many, or the connection is over")]
     NotTaken(SocketAddr),
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl AddressError {
@@ -201,6 +208,7 @@ impl AddressError {
             _ if ip.is_unspecified() => Err(Self::Unspecified(address)),
             _ if ip.is_multicast() || is_everybody => Err(Self::NotUnicast(address)),
             _ if address.port() == 0 => Err(Self::NoPort(address)),
+            SocketAddr::V6(_) if ip.is_ipv4() => Err(Self::MappedIpv4(address)),
             _ => Ok(()),
         }
     }

@@ -37,6 +37,10 @@ pub enum Event {
     /// Why no path works (any more): an advice, and the last decisions that led here, for people (as text) and programs
     /// ([`to_json`](ice::Failure::to_json)). The state `failed` follows.
     IceFailed(ice::Failure),
+    /// Both sides have agreed, and no address of ours is known: nothing leaves and nothing comes until
+    /// [`add_local_address`](crate::PeerConnection::add_local_address) is called. If nobody does in time, the connection
+    /// [fails](ConnectionState::Failed). Told again if all addresses vanish.
+    NoLocalAddress,
     /// W3C `iceconnectionstatechange`.
     IceConnectionStateChanged(IceConnectionState),
     /// W3C `connectionstatechange`.
@@ -79,7 +83,8 @@ pub enum Event {
     Writable,
     /// A data channel is closed; its id names nothing any more.
     ChannelClosed(ChannelId),
-    /// The peer begins to send on a transceiver, or ceases to: look at its current direction.
+    /// The peer begins to send on a transceiver, or ceases to: look at its current direction. If there is no such transceiver any more,
+    /// the peer has ended it.
     Track(TransceiverId),
     /// A packet of media arrived, of a transceiver that is not received as frames.
     RtpPacket {

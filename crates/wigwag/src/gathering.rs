@@ -42,6 +42,21 @@ impl Gathering {
         }
         self.ufrag.clone_from(ufrag);
         (self.has_begun, self.has_ended) = (true, false);
+        self.owe_all(agent);
+    }
+
+    /// An answer of the peer's was set. If it has refused the section that was told of, it is told of another.
+    pub(crate) fn answered(&mut self, mid: &str, index: usize, agent: &ice::Agent) {
+        let new = Some((mid.to_owned(), index));
+        if self.section.is_some() && self.section != new {
+            self.section = new;
+            self.owe_all(agent);
+            self.owed.extend(self.has_ended.then_some(Event::IceCandidate(None)));
+        }
+    }
+
+    fn owe_all(&mut self, agent: &ice::Agent) {
+        let ufrag = &agent.offered_credentials().ufrag;
         for candidate in agent.local_candidates().iter().filter(|known| known.kind != ice::Kind::PeerReflexive) {
             self.owe(candidate, ufrag);
         }

@@ -202,15 +202,19 @@ attributes! {
 }
 
 impl Attribute {
-    /// Reads what follows `a=`. A name that is known with another form, as a flag with a value, is unknown.
+    /// Reads what follows `a=`. A name that is known with another form, as a flag with a value, is unknown. Spaces at the end
+    /// mean nothing to names that are known, and are left out, unless there is nothing else.
     pub(crate) fn parse(text: &str) -> Result<Self, Expected> {
-        let unknown = |name: &str, value: Option<&str>| {
-            Self::Unknown(Unknown { name: name.to_owned(), value: value.map(str::to_owned) })
-        };
+        let trimmed = |text| Some(str::trim_end_matches(text, ' ')).filter(|text| !text.is_empty()).unwrap_or(text);
         match text.split_once(':') {
             _ if text.is_empty() => Err(Expected("a= with the name of an attribute")),
-            Some((name, value)) => Self::parse_value(name, value).unwrap_or_else(|| Ok(unknown(name, Some(value)))),
-            None => Ok(Self::parse_flag(text).unwrap_or_else(|| unknown(text, None))),
+            Some((name @ ("ptime" | "maxptime"), value)) if is_real(trimmed(value)) => {
+                Ok(Self::unknown(name, Some(value)))
+            }
+            Some((name, value)) => {
+                Self::parse_value(name, trimmed(value)).unwrap_or_else(|| Ok(Self::unknown(name, Some(value))))
+            }
+            None => Ok(Self::parse_flag(trimmed(text)).unwrap_or_else(|| Self::unknown(text, None))),
         }
     }
 
@@ -219,6 +223,13 @@ impl Attribute {
     pub fn unknown(name: &str, value: Option<&str>) -> Self {
         Self::Unknown(Unknown { name: name.to_owned(), value: value.map(str::to_owned) })
     }
+}
+
+/// RFC 8866 §6.4 allows times that are not whole; nobody here asks for them.
+fn is_real(value: &str) -> bool {
+    value
+        .split_once('.')
+        .is_some_and(|(whole, fraction)| [whole, fraction].iter().all(|part| number::<u64>(part).is_some()))
 }
 
 impl Value for String {

@@ -6,7 +6,7 @@ use super::negotiation::{Negotiation, Section};
 use super::section::{self, Media, Transport};
 use super::transceiver::Transceiver;
 use super::transport::LocalTransport;
-use super::view::{View, tagged};
+use super::view::{View, describing, tagged};
 use wigwag_sdp::{Attribute, MediaDescription, SessionDescription, Setup};
 
 /// Fills `answer`, a description without sections, in answer to an offer that was applied.
@@ -20,10 +20,9 @@ pub(super) fn build(
     let lives = |index: usize| now.sections.get(index).is_some_and(|section| !now.ends(section.part));
     let tagged = tagged(offer, lives);
     for (index, (view, place)) in View::all(offer).zip(&now.sections).enumerate() {
-        let mut section = match tagged.and_then(|tagged| offer.media.get(tagged)) {
-            Some(tagged) if lives(index) => {
-                let view_of_tagged = View { session: offer, section: tagged };
-                let transport = Transport { local, setup: setup(config, now, view_of_tagged.setup(Setup::Active)) };
+        let mut section = match tagged.and_then(|tagged| describing(offer, tagged)) {
+            Some(described) if lives(index) => {
+                let transport = Transport { local, setup: setup(config, now, described.setup(Setup::Active)) };
                 live(config, now, transport, view, place)
             }
             Some(_) | None => {

@@ -6,7 +6,7 @@ use super::error::Error;
 use super::negotiation::{Negotiation, Part, Section};
 use super::transceiver::{MediaParameters, Transceiver, TransceiverId};
 use super::transport::{DataParameters, RemoteTransport, are_same};
-use super::view::{View, bundle, tagged};
+use super::view::{View, bundle, describing, refused_first, tagged};
 use std::collections::BTreeSet;
 use wigwag_sctp::PeerInit;
 use wigwag_sdp::{Attribute, Direction, SessionDescription, Setup};
@@ -317,7 +317,7 @@ fn transport(
     tagged: Option<usize>,
     is_answer: bool,
 ) -> Result<(), Error> {
-    let Some((index, view)) = tagged.and_then(|index| Some((index, View::all(remote).nth(index)?))) else {
+    let Some((index, view)) = tagged.and_then(|index| Some((index, describing(remote, index)?))) else {
         now.remote = None;
         return Ok(());
     };
@@ -375,19 +375,24 @@ fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {
         Some(before) => before.generation.wrapping_add(1),
         None => 0,
     };
-    let mid = view.attributes().mid().map(str::to_owned);
+    let own = View::all(view.session).nth(index);
+    let mid = own.and_then(|own| own.attributes().mid()).map(str::to_owned);
+    // Some tell candidates in the first section alone (pion), as if it could not be refused.
+    let first = refused_first(view.session, index).filter(|(_, first)| first.ufrag() == ufrag && first.pwd() == pwd);
+    let views = [own, first.map(|(_, first)| first)].into_iter().flatten();
     // Component 2 is RTCP's without rtcp-mux.
-    let candidates = view.attributes().candidates().filter(|candidate| candidate.component == 1);
-    let mut candidates: Vec<_> = candidates.cloned().collect();
+    let candidates = views.clone().flat_map(|view| view.attributes().candidates());
+    let mut candidates: Vec<_> = candidates.filter(|candidate| candidate.component == 1).cloned().collect();
     candidates.shrink_to_fit();
     RemoteTransport {
         mid: mid.or_else(|| now.sections.get(index).map(|section| section.mid.clone())).unwrap_or_default(),
         m_line_index: index,
+        refused_first: first.map(|(index, first)| (first.attributes().mid().unwrap_or_default().to_owned(), index)),
         ufrag,
         pwd,
         fingerprints: view.fingerprints(),
         candidates,
-        end_of_candidates: view.has(&Attribute::EndOfCandidates),
+        end_of_candidates: views.clone().any(|view| view.has(&Attribute::EndOfCandidates)),
         ice_lite: view.session.attributes.contains(&Attribute::IceLite),
         trickle: view.ice_option("trickle"),
         generation,

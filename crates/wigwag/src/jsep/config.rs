@@ -96,6 +96,9 @@ pub struct Codec {
     /// Feedback that we send and understand.
     pub feedback: Vec<Feedback>,
     /// The payload type of retransmissions (RFC 4588) when we offer; without it there are none.
+    ///
+    /// A [`PeerConnection`](crate::PeerConnection) leaves it out: what is missing is asked for, and sent again, under its own number
+    /// ([`Feedback::Nack`]).
     pub rtx: Option<u8>,
 }
 

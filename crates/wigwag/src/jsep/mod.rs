@@ -493,25 +493,29 @@ impl Jsep {
         self.descriptions.pending_remote.as_deref()
     }
 
-    /// The section that a trickled candidate of ours belongs to: its mid and place.
+    /// The section that a trickled candidate of ours belongs to: its mid and place. The first one, unless the peer has refused that.
     #[must_use]
     pub fn candidate_section(&self) -> Option<(&str, usize)> {
         let sdp = &self.local_description()?.sdp;
-        let index = view::tagged(sdp, |_| true)?;
+        let index = candidate_section(&self.now, sdp)?;
         Some((sdp.media.get(index)?.attributes.mid().unwrap_or_default(), index))
     }
 
     /// Whether a candidate that the peer trickles for this section is one of the transport's: peers that do not count on
-    /// the bundle trickle for each section, until they know.
+    /// the bundle trickle for each section, until they know. An empty name is none.
     #[must_use]
     pub fn takes_candidate(&self, mid: Option<&str>, m_line_index: Option<usize>, ufrag: Option<&str>) -> bool {
+        let [mid, ufrag] = [mid, ufrag].map(|name| name.filter(|name| !name.is_empty()));
         self.now.remote.as_ref().is_some_and(|remote| {
-            let section = match (mid, m_line_index) {
-                (Some(mid), _) => mid == remote.mid,
-                (None, Some(index)) => index == remote.m_line_index,
+            let own = [(remote.mid.as_str(), remote.m_line_index)];
+            let mut sections =
+                own.into_iter().chain(remote.refused_first.iter().map(|(mid, index)| (mid.as_str(), *index)));
+            let is_its = sections.any(|(its_mid, its_index)| match (mid, m_line_index) {
+                (Some(mid), _) => mid == its_mid,
+                (None, Some(index)) => index == its_index,
                 (None, None) => true,
-            };
-            section && ufrag.is_none_or(|ufrag| ufrag == remote.ufrag)
+            });
+            is_its && ufrag.is_none_or(|ufrag| ufrag == remote.ufrag)
         })
     }
 
@@ -519,7 +523,7 @@ impl Jsep {
     pub fn update_candidates(&mut self, local: &LocalTransport) {
         let descriptions = [&mut self.descriptions.pending_local, &mut self.descriptions.current_local];
         for description in descriptions.into_iter().flatten() {
-            let tagged = view::tagged(&description.sdp, |_| true);
+            let tagged = candidate_section(&self.now, &description.sdp);
             let section = tagged.and_then(|index| description.sdp.media.get_mut(index));
             if let Some(section) = section.filter(|section| section.attributes.ice_ufrag() == Some(&local.ufrag)) {
                 section::put_candidates(section, &local.candidates, local.end_of_candidates);
@@ -545,6 +549,12 @@ impl Descriptions {
             self.current_remote = self.pending_remote.take();
         }
     }
+}
+
+/// The section of our description that tells of candidates.
+fn candidate_section(now: &Negotiation, sdp: &SessionDescription) -> Option<usize> {
+    let lives = |index: usize| now.sections.get(index).is_none_or(|section| section.part != Part::Nothing);
+    view::tagged(sdp, lives).or_else(|| view::tagged(sdp, |_| true))
 }
 
 /// What all sections have in common (RFC 9429 §5.2.1).

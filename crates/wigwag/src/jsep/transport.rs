@@ -26,10 +26,13 @@ pub struct LocalTransport {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoteTransport {
-    /// The section that it is described in: only candidates for it, or for none in particular, are ours to take.
+    /// The section that it is described in: only candidates for it, for the bundle's first section, or for none in particular, are
+    /// ours to take.
     pub mid: String,
     /// ... and its place, from 0.
     pub m_line_index: usize,
+    /// The mid and the place of the bundle's first section, if we refuse that: what is told for it is of the same transport.
+    pub(super) refused_first: Option<(String, usize)>,
     /// ICE's name.
     pub ufrag: String,
     /// ICE's password.

@@ -109,6 +109,21 @@ pub(super) fn tagged(session: &SessionDescription, lives: impl Fn(usize) -> bool
     session.bundled().filter_map(place).find(lives).or_else(|| (0..session.media.len()).find(lives))
 }
 
+/// The first section of the bundle, if it is not the tagged one: then it is refused.
+pub(super) fn refused_first(session: &SessionDescription, tagged: usize) -> Option<(usize, View<'_>)> {
+    let mid = session.bundled().next()?;
+    let mut sections = View::all(session).enumerate();
+    sections.find(|(index, view)| view.attributes().mid() == Some(mid) && *index != tagged)
+}
+
+/// Where the transport of a tagged section is described. RFC 9143 §7.1.3 has that stand in the bundle's first section alone, where it
+/// stands though we refuse that section.
+pub(super) fn describing(session: &SessionDescription, tagged: usize) -> Option<View<'_>> {
+    let own = View::all(session).nth(tagged)?;
+    let is_described = !own.ufrag().is_empty() || !own.fingerprints().is_empty();
+    Some(refused_first(session, tagged).filter(|_| !is_described).map_or(own, |(_, first)| first))
+}
+
 /// The mids of the bundle.
 pub(super) fn bundle(session: &SessionDescription) -> BTreeSet<&str> {
     session.bundled().collect()

@@ -23,12 +23,16 @@ pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) 
     media.by_sender = media.streams.iter().filter_map(|(id, streams)| Some((streams.sender?, *id))).collect();
 }
 
-/// Of a transceiver that was stopped, or that a rollback took away, nothing is sent or taken any more.
+/// Of a transceiver that was stopped, or that a rollback took away, nothing is sent or taken any more. If it was the peer who
+/// ended it while it sent, that is told.
 fn forget_those_that_ended(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) {
-    let frames = &mut media.frames;
+    let (frames, tracks) = (&mut media.frames, &mut media.tracks);
     media.streams.retain(|id, streams| {
         let exists = jsep.transceiver(*id).is_some();
         if !exists {
+            if streams.is_receiving && !tracks.contains(id) {
+                tracks.push_back(*id);
+            }
             streams.sender.into_iter().for_each(|sender| session.remove_sender(sender));
             streams.receiver.into_iter().for_each(|receiver| {
                 session.remove_receiver(receiver);

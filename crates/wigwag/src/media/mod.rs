@@ -67,7 +67,7 @@ pub(crate) struct Media {
     by_sender: BTreeMap<SenderId, TransceiverId>,
     by_receiver: BTreeMap<ReceiverId, TransceiverId>,
     frames: Frames,
-    /// Those on which the peer began or ceased to send. Each at most once, so bounded by the transceivers.
+    /// Those on which the peer began or ceased to send. Each at most once, so bounded by the transceivers that negotiations made.
     tracks: VecDeque<TransceiverId>,
 }
 

@@ -59,6 +59,9 @@ impl PeerConnection {
         if let Some(event) = self.gathering_event() {
             return Some(event);
         }
+        if self.lacks_address_untold() {
+            return Some(Event::NoLocalAddress);
+        }
         if let Some(failure) = self.untold_failure(ice) {
             return Some(Event::IceFailed(failure));
         }
@@ -70,6 +73,13 @@ impl PeerConnection {
             return Some(Event::ConnectionStateChanged(connection));
         }
         self.negotiation_event()
+    }
+
+    /// Whether ICE has begun without an address, or goes on without one, and that was not told.
+    fn lacks_address_untold(&mut self) -> bool {
+        let agent = &self.transport.ice;
+        let lacks = self.end == End::No && agent.has_peer() && agent.local_candidates().is_empty();
+        !std::mem::replace(&mut self.told.no_address, lacks) && lacks
     }
 
     /// Before the state that it explains.

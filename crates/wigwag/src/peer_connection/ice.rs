@@ -46,7 +46,8 @@ impl PeerConnection {
     /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.
     ///
     /// # Errors
-    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0.
+    /// No packet can come to such an address, as of a socket bound to `0.0.0.0` or `[::]`, or to port 0; or it is of IPv4 and written
+    /// as one of IPv6.
     pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
         AddressError::check(address)?;
         let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
@@ -69,11 +70,11 @@ impl PeerConnection {
 
     /// W3C `addIceCandidate`; `None`, or an empty candidate, says that these were all.
     ///
-    /// A candidate that cannot be used here (a `.local` name, TCP, another family) is kept and ignored without error; so
-    /// is one that names another description than the last.
+    /// A candidate that cannot be used here (a `.local` name, TCP, another family) is ignored without error; so is one that names
+    /// another description than the last, and one that comes when ICE has failed.
     ///
     /// # Errors
-    /// There is no remote description yet, or the text is not a candidate.
+    /// There is no remote description yet, the text is not a candidate, there are more than 100, or the connection is closed.
     pub fn add_ice_candidate(&mut self, candidate: Option<&IceCandidate>) -> Result<(), Error> {
         self.ensure_open()?;
         if self.jsep.remote_description().is_none() {
@@ -105,7 +106,11 @@ impl PeerConnection {
 
     fn add_remote_candidate(&mut self, candidate: ice::RemoteCandidate) -> Result<(), Error> {
         if self.is_agreed() {
-            return Ok(self.transport.ice.add_remote_candidate(candidate)?);
+            return match self.transport.ice.add_remote_candidate(candidate) {
+                // What has failed begins anew with other candidates, or not at all.
+                Err(ice::Error::Ended) => Ok(()),
+                result => Ok(result?),
+            };
         }
         if self.held.candidates.len() >= HELD_MAX {
             return Err(ice::Error::TooManyCandidates.into());

@@ -71,6 +71,8 @@ impl PeerConnection {
             self.jsep.set_remote_description(description.kind, mapping::parse(&description)?)?;
             if description.kind == SdpType::Offer {
                 self.cancel_restart(); // an offer of ours that it meets is taken back
+            } else if let Some((mid, index)) = self.jsep.candidate_section() {
+                self.gathering.answered(mid, index, &self.transport.ice);
             }
             self.begin(description.kind, ice::Role::Controlled);
         }

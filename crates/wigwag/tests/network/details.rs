@@ -1,13 +1,17 @@
 //! What nobody would miss at once: the last words of a call, addresses that come late, what is free to be used again.
 
 use crate::claims::{authentic_check, call, client_address, input, is_up, server_world};
-use crate::common::{VERSIONS, config, connect_with_channel, connected_with_channel, dissect, pair_speaking};
+use crate::common::{
+    Peer, VERSIONS, answer, config, connect_with_channel, connected_with_channel, dissect, negotiate, offer,
+    pair_speaking, pair_with,
+};
 use crate::endpoint::{Server, connect, world};
 use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag::sansio::Seed;
 use wigwag::{
-    CloseReason, ConnectionState, DataChannelInit, Endpoint, EndpointConfig, EndpointEvent, Event, SendError,
+    CloseReason, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointConfig, EndpointEvent, Event,
+    MediaKind, SendError,
 };
 use wigwag_sim::{A, Host, World, Z, address};
 
@@ -145,4 +149,42 @@ fn a_channel_that_was_closed_takes_nothing_more() {
     world.run_for(Duration::from_secs(2));
     assert_eq!(world[A].connection.send(channel, "late".into(), false), Err(SendError::UnknownChannel));
     assert_eq!(world[Z].messages.len(), 0);
+}
+
+/// The first section names the transport in an offer of ours; a browser that refuses it forgets what was told for it.
+#[test]
+fn candidates_are_told_again_for_the_section_that_is_left() {
+    let mut world = pair_with(105, |host, config| {
+        if host == A {
+            config.negotiation.codecs = vec![wigwag::jsep::Codec::new(MediaKind::Video, "H265", 90_000, 1, 100)];
+        }
+    });
+    world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let told = |world: &World<Peer>, mid: &str| {
+        let mid = format!("sdp_mid: Some(\"{mid}\")");
+        world[A].events.iter().filter(|event| event.starts_with("IceCandidate(Some") && event.contains(&mid)).count()
+    };
+    let offer = offer(&mut world, A);
+    world.run_for(Duration::from_millis(1));
+    assert_eq!((told(&world, "0"), told(&world, "1")), (1, 0));
+    let answer = answer(&mut world, Z, offer);
+    assert!(answer.sdp.contains("m=video 0 "));
+    world[A].connection.set_remote_description(answer).unwrap();
+    world.run_until(|world| world[Z].channels.contains_key("chat"), Duration::from_secs(10));
+    assert_eq!((told(&world, "0"), told(&world, "1")), (1, 1));
+    let ends = world[A].events.iter().filter(|event| *event == "IceCandidate(None)").count();
+    assert_eq!(ends, 2, "and that these were all");
+    // What is found later is told for it, too.
+    world.add_address(A, second(A));
+    world[A].connection.add_local_address(second(A)).unwrap();
+    world.run_for(Duration::from_secs(1));
+    assert_eq!((told(&world, "0"), told(&world, "1")), (1, 2));
+    let described = world[A].connection.local_description().unwrap().sdp;
+    let (_, of_data) = described.split_once("m=application").unwrap();
+    assert!(of_data.contains(" 2000 typ host"), "{described}");
+    // Another negotiation tells nothing anew.
+    negotiate(&mut world);
+    world.run_for(Duration::from_secs(1));
+    assert_eq!((told(&world, "0"), told(&world, "1")), (1, 2));
 }

@@ -353,3 +353,57 @@ fn a_full_queue_gives_the_packet_back_and_tells_when_there_is_room() {
     world.run_for(Duration::from_secs(1));
     assert_eq!(world[Z].packets.len() as u32, n + 1);
 }
+
+/// `Event::Track` says that the peer ceases to send, also if it does so by ending the transceiver.
+#[test]
+fn a_transceiver_that_the_peer_ends_is_told() {
+    for (offerer, by_refusal) in [(A, false), (Z, false), (A, true)] {
+        let other = if offerer == A { Z } else { A };
+        let (mut world, ids) = call(52, &[MediaKind::Audio, MediaKind::Video]);
+        let [of_offerer, of_other] = if offerer == A { ids[1] } else { [ids[1][1], ids[1][0]] };
+        let told = |world: &World<Peer>, host: Host, id: TransceiverId| {
+            world[host].events.iter().filter(|event| **event == format!("Track({id:?})")).count()
+        };
+        assert_eq!((told(&world, offerer, of_offerer), told(&world, other, of_other)), (1, 1));
+        world[if by_refusal { other } else { offerer }]
+            .connection
+            .stop_transceiver(if by_refusal { of_other } else { of_offerer })
+            .unwrap();
+        negotiate_from(&mut world, offerer);
+        world.run_for(Duration::from_secs(1));
+        assert!(world[offerer].connection.transceiver(of_offerer).is_none());
+        assert!(world[other].connection.transceiver(of_other).is_none());
+        // Whoever stops it knows.
+        let expected = if by_refusal { (2, 1) } else { (1, 2) };
+        assert_eq!((told(&world, offerer, of_offerer), told(&world, other, of_other)), expected);
+    }
+}
+
+/// A peer with which retransmissions of their own (RFC 4588) were agreed upon sends again in no other way, and nobody here reads them.
+#[test]
+fn retransmissions_that_nobody_reads_are_not_agreed_upon() {
+    let mut world = pair_with(53, |_, config| {
+        for codec in &mut config.negotiation.codecs {
+            codec.rtx = (codec.kind == MediaKind::Video).then_some(97);
+        }
+    });
+    let id = world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendrecv).unwrap();
+    let described = offer(&mut world, A);
+    assert!(
+        !described.sdp.contains("rtx/90000") && described.sdp.contains("a=rtcp-fb:96 nack\r\n"),
+        "{}",
+        described.sdp
+    );
+    // As a browser offers it.
+    let mut theirs = described;
+    let (rtpmap, with_rtx) =
+        ("a=rtpmap:96 VP8/90000\r\n", "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n");
+    theirs.sdp =
+        theirs.sdp.replace("UDP/TLS/RTP/SAVPF 96\r\n", "UDP/TLS/RTP/SAVPF 96 97\r\n").replace(rtpmap, with_rtx);
+    assert!(theirs.sdp.contains("SAVPF 96 97"));
+    let answer = answer(&mut world, Z, theirs);
+    assert!(!answer.sdp.contains("rtx/90000"), "{}", answer.sdp);
+    world[A].connection.set_remote_description(answer).unwrap();
+    let negotiated = world[A].connection.transceiver(id).and_then(|found| found.negotiated.clone()).unwrap();
+    assert_eq!(negotiated.receive_codecs.iter().map(|codec| codec.rtx).collect::<Vec<_>>(), [None]);
+}

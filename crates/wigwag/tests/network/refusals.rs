@@ -33,6 +33,19 @@ fn an_address_to_which_nothing_can_come_is_refused() {
     }
 }
 
+/// What a socket bound to `[::]` tells of itself and of who sends from IPv4.
+#[test]
+fn an_ipv4_address_within_ipv6_is_refused_with_what_to_write_instead() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(1));
+    let address = "[::ffff:10.0.0.1]:5000".parse().unwrap();
+    let expected =
+        "[::ffff:10.0.0.1]:5000 is an IPv4 address within IPv6: write it, and those of datagrams, as 10.0.0.1:5000";
+    for refused in [endpoint.add_local_address(address), connection(1, A, config()).add_local_address(address)] {
+        assert_eq!(refused.map_err(|error| error.to_string()), Err(expected.to_owned()));
+    }
+    assert!(endpoint.local_addresses().is_empty());
+}
+
 #[test]
 fn a_configuration_with_which_nothing_works_is_refused_by_the_name_of_its_field() {
     let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(1));

@@ -1,11 +1,13 @@
 //! How a call is set up when nothing goes wrong, and when everything does.
 
-use crate::common::{Peer, connect_with_channel, connected_with_channel, dissect, negotiate, pair, pair_speaking};
+use crate::common::{
+    Peer, answer, connect_with_channel, connected_with_channel, dissect, negotiate, offer, pair, pair_speaking,
+};
 use expect_test::expect;
 use std::time::Duration;
 use wigwag::sansio::Rng;
-use wigwag::{ConnectionState, DataChannelInit, Version};
-use wigwag_sim::{A, Fate, World, Z};
+use wigwag::{ConnectionState, DataChannelInit, IceCandidate, Version};
+use wigwag_sim::{A, Fate, Host, World, Z, address};
 
 /// Nothing is lost and no timer need fire, so nothing is masked by sending again.
 #[test]
@@ -112,8 +114,8 @@ fn states(peer: &Peer) -> String {
 fn a_client_hello_that_overtakes_the_answer_is_not_lost() {
     let mut world = pair(3);
     world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
-    let offer = crate::common::offer(&mut world, A);
-    let answer = crate::common::answer(&mut world, Z, offer);
+    let offer = offer(&mut world, A);
+    let answer = answer(&mut world, Z, offer);
     world.run_for(Duration::from_millis(500));
     world[A].connection.set_remote_description(answer).unwrap();
     world.run_until(|world| world[Z].channels.contains_key("chat"), Duration::from_secs(5));
@@ -199,4 +201,52 @@ fn two_that_negotiate_with_no_way_between_them_fail_in_due_time() {
     world.run_until(|world| world[A].state == ConnectionState::Failed, Duration::from_secs(60));
     // RFC 8863 §4: the agent is patient for 39.5 s.
     assert!(world.age() >= Duration::from_millis(39_500), "{:?}", world.age());
+}
+
+/// W3C `addIceCandidate` is no error then: candidates are on their way while a call fails, and whoever hands them in need not know.
+#[test]
+fn a_candidate_that_comes_after_the_failure_is_no_error() {
+    let mut world = pair(7);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    world.links(A, Z, |link| {
+        link.loss(100.0);
+    });
+    negotiate(&mut world);
+    world.run_until(|world| world[A].state == ConnectionState::Failed, Duration::from_secs(60));
+    let candidate = IceCandidate::new("candidate:7 1 udp 2130706431 192.0.2.77 7000 typ host");
+    world[A].connection.add_ice_candidate(Some(&candidate)).unwrap();
+    world[A].connection.add_ice_candidate(None).unwrap();
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world[A].state, ConnectionState::Failed, "only a restart helps, and that has candidates of its own");
+}
+
+/// Nothing can come of it, and nobody should have to wait 39.5 s to hear that.
+#[test]
+fn who_has_no_address_is_told_so_at_once() {
+    let mut world = pair(6);
+    let told =
+        |world: &World<Peer>, host: Host| world[host].events.iter().filter(|event| *event == "NoLocalAddress").count();
+    world[Z].connection.remove_local_address(address(Z));
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = offer(&mut world, A);
+    world.run_for(Duration::from_millis(1));
+    assert_eq!((told(&world, A), told(&world, Z)), (0, 0), "there is time: nobody has answered");
+    let answer = answer(&mut world, Z, offer);
+    world[A].connection.set_remote_description(answer).unwrap();
+    world.run_for(Duration::from_millis(1));
+    assert_eq!((told(&world, A), told(&world, Z)), (0, 1));
+    world[Z].connection.add_local_address(address(Z)).unwrap();
+    world.run_until(|world| world[Z].channels.contains_key("chat"), Duration::from_secs(10));
+    assert_eq!((told(&world, A), told(&world, Z)), (0, 1));
+    // In a call, the last one vanishes.
+    world[Z].connection.remove_local_address(address(Z));
+    world.run_for(Duration::from_secs(1));
+    assert_eq!((told(&world, A), told(&world, Z)), (0, 2));
+    world[Z].connection.add_local_address(address(Z)).unwrap();
+    world.run_for(Duration::from_secs(9));
+    assert_eq!((world[Z].state, told(&world, Z)), (ConnectionState::Connected, 2));
+    world[Z].connection.close();
+    world[Z].connection.remove_local_address(address(Z));
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(told(&world, Z), 2, "it is over");
 }

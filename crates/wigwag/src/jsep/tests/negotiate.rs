@@ -303,6 +303,81 @@ fn ice_restarts_are_told() {
     assert!(!z.jsep.takes_candidate(None, Some(0), Some("ufragA")) && !z.jsep.takes_candidate(Some("1"), None, None));
 }
 
+/// Pion, and whoever embeds it, writes `"sdpMid": ""` and `"usernameFragment": ""` beside each candidate.
+#[test]
+fn an_empty_name_names_nothing() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.jsep.want_data_channels();
+    negotiate(&mut a, &mut z);
+    assert!(z.jsep.takes_candidate(Some(""), Some(0), Some("")) && z.jsep.takes_candidate(Some(""), None, None));
+    assert!(!z.jsep.takes_candidate(Some(""), Some(1), Some("")));
+}
+
+/// Pion tells its candidates in the first section and for the first section, whatever becomes of it.
+#[test]
+fn candidates_for_a_section_that_we_refuse_are_those_of_the_bundle() {
+    let offer = |credentials: &str| {
+        format!(
+            "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nt=0 0\na=group:BUNDLE 0 1\na=fingerprint:sha-256 AA:BB\na=setup:actpass\n\
+             m=video 9 UDP/TLS/RTP/SAVPF 102\na=mid:0\na=rtcp-mux\na=rtpmap:102 H264/90000\n{credentials}\
+             a=candidate:1 1 udp 2130706431 192.0.2.7 5000 typ host\na=end-of-candidates\n\
+             m=application 9 UDP/DTLS/SCTP webrtc-datachannel\na=mid:1\n\
+             a=ice-ufrag:abcd\na=ice-pwd:0123456789012345678901\n"
+        )
+    };
+    for (credentials, are_its) in [
+        ("a=ice-ufrag:abcd\na=ice-pwd:0123456789012345678901\n", true),
+        ("a=ice-ufrag:efgh\na=ice-pwd:0123456789012345678901\n", false),
+    ] {
+        let mut z = Peer::new('Z');
+        z.set_remote(SessionDescription::parse(&offer(credentials)).expect("an offer"));
+        let answer = outline(&z.describe());
+        assert!(answer.contains("m=video 0 ") && answer.contains("a=group:BUNDLE 1\n"), "{answer}");
+        let remote = z.jsep.remote_transport().expect("a transport");
+        assert_eq!((remote.candidates.len(), remote.end_of_candidates), (usize::from(are_its), are_its));
+        assert_eq!((remote.mid.as_str(), remote.m_line_index), ("1", 1));
+        let takes = |mid, index| z.jsep.takes_candidate(mid, index, None);
+        assert_eq!([takes(Some("0"), None), takes(None, Some(0)), takes(Some(""), Some(0))], [are_its; 3]);
+        assert!(takes(Some("1"), None) && takes(None, Some(1)) && !takes(Some("2"), Some(2)));
+    }
+}
+
+/// RFC 9143 §7.1.3: of a bundle, its first section alone describes the transport; it does so also if we refuse that section.
+#[test]
+fn a_section_that_we_refuse_describes_the_transport_of_the_others() {
+    // What stands in each section, but in the first of later offers alone: as Firefox writes them.
+    let once = |offer: &SessionDescription| {
+        let (first, rest) =
+            offer.to_string().split_once("m=application").map(|(a, z)| (a.to_owned(), z.to_owned())).expect("two");
+        let of_transport = ["a=ice-", "a=fingerprint:", "a=setup:"];
+        let lines = rest.lines().filter(|line| !of_transport.iter().any(|start| line.starts_with(start)));
+        let rest: String = lines.map(|line| format!("{line}\r\n")).collect();
+        let rest = rest.replacen(" 9 ", " 0 ", 1).replacen("a=mid:1\r\n", "a=mid:1\r\na=bundle-only\r\n", 1);
+        SessionDescription::parse(&format!("{first}m=application{rest}")).expect("an offer")
+    };
+    for has_begun in [false, true] {
+        let (mut a, mut z) =
+            (Peer::new('A'), Peer::with('Z', Config { codecs: vec![Codec::opus()], ..Config::default() }));
+        a.add(if has_begun { MediaKind::Audio } else { MediaKind::Video }, Direction::Sendrecv, 1);
+        a.jsep.want_data_channels();
+        if has_begun {
+            negotiate(&mut a, &mut z);
+            let id = z.jsep.transceivers().next().expect("made by the offer").id;
+            z.jsep.stop(id).expect("a transceiver");
+        }
+        let offer = once(&a.describe());
+        z.set_remote(offer);
+        let answer = z.describe();
+        assert_eq!(answer.bundled().collect::<Vec<_>>(), ["1"]);
+        assert!(answer.to_string().contains("a=setup:active\r\n"), "{answer}");
+        let remote = z.jsep.remote_transport().expect("a transport");
+        assert_eq!((remote.ufrag.as_str(), remote.mid.as_str(), remote.m_line_index), ("ufragA", "1", 1));
+        assert_eq!((remote.candidates.len(), remote.fingerprints.len(), remote.generation), (1, 1, 0));
+        assert!(z.jsep.data().is_some());
+        a.set_remote(answer);
+    }
+}
+
 /// Firefox answers so, whatever its role: the association stays, and its roles with it.
 #[test]
 fn the_answer_to_a_restart_changes_no_role_whatever_it_says() {
