@@ -181,13 +181,16 @@ impl Sockets {
         watched: &mut Option<usize>,
     ) -> io::Result<()> {
         let wanted = self.blocked.as_ref().map(|blocked| blocked.socket);
-        if wanted == *watched {
+        // Another socket may have the number of one that was closed.
+        let is_watched = |number: usize| matches!(self.sockets.get(number), Some(Some(socket)) if socket.is_watched);
+        if wanted == *watched && wanted.is_none_or(is_watched) {
             return Ok(());
         }
         for (number, interest) in [(*watched, Interest::READABLE), (wanted, Interest::READABLE | Interest::WRITABLE)] {
             let Some(number) = number else { continue };
             if let Some(Some(socket)) = self.sockets.get_mut(number) {
                 registry.reregister(&mut socket.io, Token(first_token + number), interest)?;
+                socket.is_watched = interest.is_writable();
             }
         }
         *watched = wanted;

@@ -248,3 +248,26 @@ fn what_was_blocked_is_sent_when_there_is_room_and_nothing_is_lost_or_doubled() 
     a.send(transmit, b"x");
     assert!(!a.turn(Duration::from_millis(20)), "room is not told of unasked");
 }
+
+/// A new socket takes the number of the one that was closed, and nobody has asked it for room yet.
+#[test]
+fn what_is_blocked_on_a_new_socket_is_sent_though_the_one_before_was_blocked_too() {
+    let (mut a, mut z) = (End::at(&["127.0.0.1:0"]), End::at(&["127.0.0.1:0"]));
+    let blocked = |a: &End, z: &End| Blocked {
+        socket: 0,
+        transmit: Transmit { segment_size: 100, ..Transmit::udp(a.bound(0), z.bound(0), 100) },
+        bytes: train(1, 100),
+        start: 0,
+    };
+    a.sockets.blocked = Some(blocked(&a, &z));
+    a.sockets.watch_blocked(a.poll.registry(), 1, &mut a.watched).unwrap();
+    let config = DriverConfig::new([]);
+    a.sockets.close(a.bound(0), a.poll.registry());
+    a.sockets.open("127.0.0.1:0".parse().unwrap(), &config, a.poll.registry(), 1).unwrap();
+    a.sockets.blocked = Some(blocked(&a, &z));
+    for _ in 0..5 {
+        a.turn(Duration::from_millis(100));
+    }
+    assert!(!a.sockets.is_blocked());
+    z.wait_for(1);
+}
