@@ -38,7 +38,16 @@ pub struct Retransmission {
     /// How long a peer that has acknowledged all that it was sent may take for its answer, before it is taken for dead
     /// (DTLS 1.3, where nothing is repeated then). 150 seconds by default: a peer may wait [60 seconds](Self::max) until it sends
     /// again what was lost, and that may be lost once more. 60 seconds or less would end handshakes whose next copy is due.
+    /// What was acknowledged without protection is sent again after [`max`](Self::max), if that is less. With `Duration::MAX`,
+    /// neither ever happens.
     pub patience: Duration,
+}
+
+impl Retransmission {
+    /// How long what anybody can have acknowledged is not sent again.
+    pub(crate) fn doubtful_patience(&self) -> Duration {
+        if self.patience == Duration::MAX { self.patience } else { self.patience.min(self.max) }
+    }
 }
 
 impl Default for Retransmission {

@@ -127,7 +127,7 @@ impl Flight {
             backoff: Backoff::new(config.initial, config.max),
             limit: config.limit,
             patience: config.patience,
-            doubtful_patience: config.patience.min(config.max),
+            doubtful_patience: config.doubtful_patience(),
             retransmissions: 0,
             has_repeated: false,
             is_sent: false,
@@ -238,10 +238,11 @@ impl Flight {
         self.is_owed() && !self.is_sent && self.items.first().is_some_and(|item| item.epoch < epoch)
     }
 
-    /// In 1.3, the last epoch that the peer can read, if that is less than we write in: what leads to later ones has not left yet.
+    /// The last epoch that the peer can read, if that is less than we write in: what leads to later ones has not left yet. The last
+    /// flight of 1.2 leads nowhere: its reader has the keys.
     pub(crate) fn readable(&self) -> Option<u16> {
         let State::Sending { next, .. } = self.state else { return None };
-        self.items.get(next).filter(|_| self.has_acks && !self.is_sent).map(|item| item.epoch)
+        self.items.get(next).filter(|_| !self.is_last && !self.is_sent).map(|item| item.epoch)
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
@@ -446,7 +447,7 @@ impl Flight {
         self.state = State::Sending { next: 0, offset: 0 };
     }
 
-    /// For an answer to what the peer has; or for its copy of it, if the flight is kept.
+    /// For an answer to what the peer has; or for its copy of it, if anybody can have said so and the flight is kept.
     fn awaiting(&self, now: Instant) -> State {
         let patience = if self.items.is_empty() { self.patience } else { self.doubtful_patience };
         State::Acknowledged { patience: Timer::after(now, patience) }

@@ -528,3 +528,25 @@ fn whoever_closes_as_soon_as_it_is_connected_is_heard() {
         }
     }
 }
+
+/// Whenever that is: who has been heard is missed within two expiries of a timer, which is what an alert without protection takes.
+#[test]
+fn whoever_closes_amid_a_handshake_is_heard() {
+    for (version, closes, at) in [Version::Dtls12, Version::Dtls13]
+        .into_iter()
+        .flat_map(|version| [A, Z].map(|who| (version, who)))
+        .flat_map(|(version, who)| (1..4).map(move |at| (version, who, at)))
+    {
+        let mut n = 0;
+        let mut pair = step_by_step(version, |pair, who| {
+            n += usize::from(who == closes);
+            if n == at && who == closes {
+                pair.peers[who].close();
+            }
+        });
+        pair.run(Duration::from_secs(2), as_it_is);
+        pair.poll_events(1 - closes);
+        let is_heard = pair.sent[closes] == 0 || pair.closed[1 - closes].is_some();
+        assert!(n < at || is_heard, "{version:?} {closes} {at}: {:?}", pair.peers);
+    }
+}
