@@ -186,7 +186,7 @@ impl Association {
 
     /// Ends the association in good order: what is queued is sent and acknowledged first (RFC 9260 §9.2).
     /// Nothing more is taken. A message that is still open is given up; if something of it was sent and the peer does not understand that
-    /// (RFC 3758), the association is aborted.
+    /// (RFC 3758), the association is aborted. Where neither end has begun, it ends at once, and what is queued is lost.
     pub fn shutdown(&mut self) {
         if self.takes_messages() {
             self.give_up_all_open();

@@ -97,7 +97,7 @@ pub(crate) struct Interleaved {
     in_parts: BTreeMap<u16, Key>,
     partial: Map<Key, Partial>,
     /// Of streams of which unordered messages were given up: the first that was not. Pieces of those before it may come late.
-    given_up_before: BTreeMap<u16, u32>,
+    given_up_before: Map<u16, u32>,
     /// Fragments by their messages and FSNs.
     early: Map<(Key, u32), Buffer>,
     charged: usize,
@@ -108,7 +108,7 @@ pub(crate) struct Interleaved {
 
 state!(struct Interleaved { partial, early, order } anew {
     message_len_max: |from| from.config.message_len_max_receive,
-    part_len_min: |_| usize::MAX, in_parts: |_| BTreeMap::new(), given_up_before: |_| BTreeMap::new(), charged: |_| 0, messages: |_| Buffers::new(MESSAGES_KEPT_MAX), fragments: |_| Buffers::new(FRAGMENTS_KEPT_MAX),
+    part_len_min: |_| usize::MAX, in_parts: |_| BTreeMap::new(), given_up_before: |_| Map::new(), charged: |_| 0, messages: |_| Buffers::new(MESSAGES_KEPT_MAX), fragments: |_| Buffers::new(FRAGMENTS_KEPT_MAX),
 } => then Self::resumed);
 
 impl Interleaved {
@@ -141,7 +141,7 @@ impl Interleaved {
             part_len_min: usize::MAX,
             in_parts: BTreeMap::new(),
             partial: Map::new(),
-            given_up_before: BTreeMap::new(),
+            given_up_before: Map::new(),
             early: Map::new(),
             charged: 0,
             messages: Buffers::new(MESSAGES_KEPT_MAX),
@@ -292,8 +292,10 @@ impl Interleaved {
             self.discard(key(first), key(last), inbox);
         }
         if is_unordered {
-            let first = self.given_up_before.entry(stream).or_insert(mid);
-            *first = first.wrapping_add_signed(mid.wrapping_add(1).wrapping_sub(*first).cast_signed().max(0));
+            let (before, first) = (self.given_up_before.get(&stream), mid.wrapping_add(1));
+            if before.is_none_or(|before| first.wrapping_sub(*before).cast_signed() > 0) {
+                self.given_up_before.insert(stream, first);
+            }
         } else {
             self.order.skip(stream, mid, inbox);
         }
@@ -339,6 +341,7 @@ impl Interleaved {
     pub(crate) fn release(&mut self) {
         self.early.release();
         self.partial.release();
+        self.given_up_before.release();
         self.messages.release();
         self.fragments.release();
         self.order.release();
@@ -347,6 +350,7 @@ impl Interleaved {
     /// Data comes: makes room for what loss will bring.
     pub(crate) fn prepare(&mut self, fragment_len: usize) {
         self.partial.prepare();
+        self.given_up_before.prepare();
         self.early.prepare();
         self.fragments.prepare(FRAGMENTS_EXPECTED, fragment_len);
         self.order.prepare();

@@ -46,8 +46,10 @@ impl Rto {
         self.current = self.current.saturating_mul(2).min(self.max);
     }
 
-    /// Takes in a round trip of what was sent once only.
+    /// Takes in a round trip of what was sent once only. A longer one than the longest timeout is nobody's: who was not woken in time did not
+    /// see the answer come.
     pub(crate) fn measure(&mut self, round_trip: Duration) {
+        let round_trip = round_trip.min(self.max);
         let smoothed = match self.smoothed {
             None => {
                 self.variation = round_trip / 2;

@@ -1,8 +1,12 @@
 //! Losses found by time, paced packets, and controllers of the user's (RFC 8985, RFC 9438).
 
-use crate::common::{Peer, config, connected_with, has_chunk, ladder, plain};
+use crate::common::{ORDERED, Peer, config, connected_with, has_chunk, ladder, plain};
 use std::time::{Duration, Instant};
-use wigwag_sctp::{Acknowledgement, Config, CongestionControl, CongestionController, Loss, Reliability, SendOptions};
+use wigwag_sansio::Seed;
+use wigwag_sctp::{
+    Acknowledgement, Association, Config, CongestionControl, CongestionController, Event, Loss, Reliability,
+    SendOptions,
+};
 use wigwag_sim::{A, World, Z, address};
 
 fn with(control: CongestionControl) -> Config {
@@ -164,4 +168,40 @@ fn what_is_given_up_when_its_time_has_come_is_told_at_once() {
     "#]]
     .assert_eq(&ladder_from(&world, 1000));
     assert_eq!(world[A].association.stats().timeouts, 0);
+}
+
+/// A program that was stopped finds answers that have waited for it: they say little of the path.
+#[test]
+fn who_was_stopped_while_packets_were_on_their_way_goes_on_at_once() {
+    for control in [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr] {
+        let configs = [with(control.clone()), plain()];
+        let [mut a, mut z] = configs.map(|config| Association::new(config, Seed::for_test(1)));
+        let mut now = wigwag_sim::origin();
+        let carry = |from: &mut Association, to: &mut Association, now: Instant| {
+            from.handle_timeout(now);
+            let mut out = Vec::new();
+            while from.poll_packet(now, 1200, &mut out) {
+                to.handle_input(&out, now);
+                out.clear();
+            }
+        };
+        let send = |a: &mut Association| (0..20).for_each(|_| a.send(0, 51, vec![7; 1000].into(), ORDERED).unwrap());
+        a.connect();
+        send(&mut a);
+        let (mut rounds, mut received) = (0, 0);
+        while received < 40 {
+            carry(&mut a, &mut z, now);
+            now += Duration::from_millis(10);
+            if rounds == 2 {
+                now += Duration::from_secs(90);
+                send(&mut a);
+            }
+            carry(&mut z, &mut a, now);
+            now += Duration::from_millis(10);
+            received +=
+                std::iter::from_fn(|| z.poll_event()).filter(|event| matches!(event, Event::Message { .. })).count();
+            rounds += 1;
+            assert!(rounds < 250, "{control:?}: {received} after five seconds");
+        }
+    }
 }
