@@ -16,9 +16,9 @@ enum Fate {
     Twice(u64, u64),
 }
 
-/// Each waiting time is twice the one before; so often in a row something is lost at most, and then nothing is: the eighth would
-/// come after more than a minute.
-const LOST_MAX: u32 = 5;
+/// Nothing is lost afterwards. Each waiting time is twice the one before: who has waited for as long repeats itself before the
+/// bound, and, having waited for twice as long, would not.
+const LOSSES: Duration = Duration::from_secs(26);
 /// Longer than the first waiting time by far.
 const DELAY_MAX: u64 = 1500;
 const BOUND: Duration = Duration::from_secs(60);
@@ -38,23 +38,14 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
 fn run(pair: &mut Pair, fates: Vec<Fate>) -> Duration {
     let begin = pair.now;
     let mut fates = fates.into_iter();
-    // How many moments in a row have lost something, and whether this one, the last of them, has.
-    let (mut lost, mut moment, mut has_lost) = (0, begin, false);
     // When, to whom and what; of one instant in the order in which they were sent.
     let mut flying: Vec<(Instant, usize, Vec<u8>)> = Vec::new();
     loop {
         while pair.poll(A) + pair.poll(Z) > 0 {}
         for (to, datagram) in std::mem::take(&mut pair.wire) {
-            if moment != pair.now {
-                lost = if has_lost { lost + 1 } else { 0 };
-                (moment, has_lost) = (pair.now, false);
-            }
-            let fate = fates.next().unwrap_or(Fate::Arrives);
-            let fate = if lost == LOST_MAX { Fate::Arrives } else { fate };
-            has_lost |= matches!(fate, Fate::Lost);
-            let delays = match fate {
-                Fate::Lost => vec![],
-                Fate::Arrives => vec![0],
+            let delays = match fates.next().unwrap_or(Fate::Arrives) {
+                Fate::Lost if pair.now - begin < LOSSES => vec![],
+                Fate::Lost | Fate::Arrives => vec![0],
                 Fate::Delayed(delay) => vec![delay],
                 Fate::Twice(one, other) => vec![one, other],
             };
