@@ -65,6 +65,7 @@ impl Association {
             || !block.causes.is_empty()
             || block.heartbeat_ack.as_ref().is_some_and(|ack| !ack.is_empty())
             || block.reception.owes_sack()
+            || block.reconfig.answer_len().is_some()
             || self.phase.carries_data()
                 && (block.heartbeat.is_owed()
                     || block.path_mtu.is_owed()
@@ -136,7 +137,7 @@ impl Association {
                 block.reception.write_sack(control_end, inbox, out);
             }
             if !carries_data {
-                return;
+                return block.write_answer(control_end, out);
             }
             if block.reconfig.is_busy(queue) {
                 let attempt = Attempt::new(block.transmission.rto().current(), config.rto_max);
@@ -198,10 +199,14 @@ impl ControlBlock {
         }
     }
 
-    fn write_reconfig(&mut self, now: Instant, end: usize, out: &mut Vec<u8>) {
+    fn write_answer(&mut self, end: usize, out: &mut Vec<u8>) {
         if self.reconfig.answer_len().is_some_and(|len| out.len() + len <= end) {
             self.reconfig.write_answer(out);
         }
+    }
+
+    fn write_reconfig(&mut self, now: Instant, end: usize, out: &mut Vec<u8>) {
+        self.write_answer(end, out);
         if self.reconfig.request_len().is_some_and(|len| out.len() + len <= end) {
             self.reconfig.write_request(now, self.transmission.cumulative(), out);
         }

@@ -75,7 +75,8 @@ impl Association {
 
     pub(super) fn handle_reconfig(&mut self, chunk: RawChunk<'_>) {
         for parameter in Tlvs::new(chunk.value) {
-            let is_ready = self.block.is_some() && self.phase.carries_data();
+            // What the peer has yet to send may wait for the answer, as its data are taken.
+            let is_ready = self.block.is_some() && (self.phase.carries_data() || self.phase.takes_data());
             let Some(parameter) = parameter.ok().filter(|_| is_ready) else {
                 self.stats.discarded.reconfig += 1;
                 return;

@@ -174,7 +174,7 @@ fn what_is_given_up_when_its_time_has_come_is_told_at_once() {
 #[test]
 fn who_was_stopped_while_packets_were_on_their_way_goes_on_at_once() {
     for control in [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr] {
-        let configs = [with(control.clone()), plain()];
+        let configs = [with(control), plain()];
         let [mut a, mut z] = configs.map(|config| Association::new(config, Seed::for_test(1)));
         let mut now = wigwag_sim::origin();
         let carry = |from: &mut Association, to: &mut Association, now: Instant| {

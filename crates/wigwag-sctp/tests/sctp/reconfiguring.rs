@@ -3,7 +3,7 @@
 use crate::common::{Peer, chunks, config, connected_with, plain};
 use crate::hostile::{chunk, data, packet, tag_for};
 use std::time::Duration;
-use wigwag_sctp::{Config, Event, ResetError, SendOptions};
+use wigwag_sctp::{CloseReason, Config, Event, ResetError, SendOptions};
 use wigwag_sim::{A, Host, World, Z};
 
 /// A host that agrees to everything.
@@ -218,4 +218,19 @@ fn a_reset_of_all_that_was_deferred_is_done_once_under_whatever_number_it_is_tri
     // Whoever goes on from there, and asks once more, means it.
     say(&data(3, u32::from_be_bytes(done[8..12].try_into().unwrap()), 0, 0, b"new"));
     assert_ne!(result(&say(&request(1002))).unwrap(), done);
+}
+
+/// It has sent all of its own; what we have yet to send waits for the answer, and it waits for that.
+#[test]
+fn who_asks_a_peer_that_shuts_down_is_answered() {
+    let mut world = pair();
+    world[A].send(0, b"before");
+    world[A].association.reset_association().unwrap();
+    world[A].send(0, b"behind");
+    world[Z].association.shutdown();
+    world.run_for(Duration::from_secs(10));
+    assert_eq!(world[Z].received(), [(0, b"before".to_vec()), (0, b"behind".to_vec())]);
+    for host in [A, Z] {
+        assert_eq!(world[host].events.last(), Some(&Event::Closed(CloseReason::Shutdown)), "{host:?}");
+    }
 }
