@@ -44,9 +44,7 @@ impl Transmission {
         if was_closed && self.peer_window >= 2 * self.mtu && !is_advanced {
             self.resend_probe(now);
         }
-        if self.recovery.take_if(|point| cumulative >= *point).is_some() {
-            self.rack.recovered();
-        }
+        self.end_recovery(cumulative);
         let front = self.outstanding.cumulative().next();
         let is_front_lost = match self.loss_detection {
             LossDetection::Misses => {
@@ -67,6 +65,12 @@ impl Transmission {
         self.restart_t3(is_advanced || is_front_lost || is_news && self.loss_detection == LossDetection::Time, now);
         self.rearm_probe(is_news, now);
         if is_news { SackOutcome::News } else { SackOutcome::Nothing }
+    }
+
+    fn end_recovery(&mut self, cumulative: Tsn) {
+        if self.recovery.take_if(|point| cumulative >= *point).is_some() {
+            self.rack.recovered();
+        }
     }
 
     fn tell_controller(
@@ -98,15 +102,21 @@ impl Transmission {
         if cumulative < self.outstanding.cumulative() || cumulative >= self.outstanding.next_tsn() {
             return SackOutcome::Invalid;
         }
+        let in_flight_before = self.outstanding.flight_size();
         let is_advanced = cumulative > self.outstanding.cumulative();
         self.measure(cumulative, now);
         let mut arrived = Arrived::default();
         self.outstanding.ack_up_to(cumulative, &mut arrived);
-        self.flights.arrive(&arrived, now);
+        let sample = self.flights.arrive(&arrived, now);
         self.gaps.retain(|block| block.first > cumulative);
+        self.end_recovery(cumulative);
         self.take_back(cumulative.next(), now);
+        if is_advanced {
+            self.tell_controller(&arrived, &sample, is_advanced, in_flight_before, now);
+        }
         self.forward_if_abandoned(now);
         self.restart_t3(is_advanced, now);
+        self.rearm_probe(is_advanced, now);
         if is_advanced { SackOutcome::News } else { SackOutcome::Nothing }
     }
 

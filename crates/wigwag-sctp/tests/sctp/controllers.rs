@@ -4,8 +4,8 @@ use crate::common::{ORDERED, Peer, config, connected_with, has_chunk, ladder, pl
 use std::time::{Duration, Instant};
 use wigwag_sansio::Seed;
 use wigwag_sctp::{
-    Acknowledgement, Association, Config, CongestionControl, CongestionController, Event, Loss, Reliability,
-    SendOptions,
+    Acknowledgement, Association, CloseReason, Config, CongestionControl, CongestionController, Event, Loss,
+    Reliability, SendOptions,
 };
 use wigwag_sim::{A, World, Z, address};
 
@@ -135,6 +135,23 @@ fn a_user_brings_a_controller() {
         most = most.max(world[A].association.stats().in_flight);
     }
     assert!((1149..=2 * 1148).contains(&most), "{most} bytes");
+}
+
+/// RFC 9260 §9.2: it answers a packet with a SHUTDOWN chunk alone, which tells what has arrived as a SACK does.
+#[test]
+fn what_is_sent_to_a_peer_that_shuts_down_becomes_faster_again() {
+    for control in [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr] {
+        let mut world = acquainted(control.clone());
+        world[A].send(0, &[7; 200_000]);
+        world[Z].association.shutdown();
+        world.run_for(Duration::from_millis(50));
+        world.links(A, Z, |link| _ = link.loss(100.0));
+        world.run_for(Duration::from_secs(2));
+        world.links(A, Z, |link| _ = link.heal());
+        world.run_for(Duration::from_secs(4));
+        assert_eq!(world[Z].received().len(), 2, "{control:?}: {:?}", world[A].association.stats());
+        assert_eq!(world[Z].events.last(), Some(&Event::Closed(CloseReason::Shutdown)));
+    }
 }
 
 #[test]

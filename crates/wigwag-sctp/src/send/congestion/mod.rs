@@ -108,7 +108,7 @@ pub trait CongestionController: fmt::Debug + Send {
     /// So many bytes have left, for the first time or again.
     fn sent(&mut self, _len: usize, _now: Instant) {}
 
-    /// A SACK has brought news. Losses that it told of come before, by [`congested`](Self::congested).
+    /// A SACK, or a SHUTDOWN, has brought news. Losses that it told of come before, by [`congested`](Self::congested).
     fn acknowledged(&mut self, news: &Acknowledgement);
 
     /// Something was lost, for the first time since all that was on its way at the last such call has arrived.
