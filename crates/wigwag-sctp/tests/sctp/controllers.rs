@@ -141,7 +141,7 @@ fn a_user_brings_a_controller() {
 #[test]
 fn what_is_sent_to_a_peer_that_shuts_down_becomes_faster_again() {
     for control in [CongestionControl::Rfc9260, CongestionControl::Cubic, CongestionControl::Bbr] {
-        let mut world = acquainted(control.clone());
+        let mut world = acquainted(control);
         world[A].send(0, &[7; 200_000]);
         world[Z].association.shutdown();
         world.run_for(Duration::from_millis(50));

@@ -22,6 +22,7 @@ mod reconfiguring;
 mod resets;
 mod setup;
 mod snap;
+mod storm;
 mod streaming;
 mod streams;
 mod tuning;
