@@ -38,8 +38,6 @@ pub struct Driver {
     events: Events,
     /// Taken from the endpoint to see whether there is one; nothing waits while it is here.
     next: VecDeque<EndpointEvent>,
-    /// The socket that is asked for room.
-    watched: Option<usize>,
     max_segments: usize,
     out: Vec<u8>,
 }
@@ -79,7 +77,6 @@ impl Driver {
             poll,
             events: Events::with_capacity(256),
             next: VecDeque::with_capacity(1),
-            watched: None,
             max_segments,
             out: Vec::new(),
         };
@@ -135,7 +132,7 @@ impl Driver {
         self.refresh_in_turn(now);
         self.endpoint.handle_timeout(now);
         let has_more = self.transmit(now);
-        self.sockets.watch_blocked(self.poll.registry(), FIRST_SOCKET, &mut self.watched)?;
+        self.sockets.watch_blocked(self.poll.registry(), FIRST_SOCKET)?;
         let wait = self.wait(now, max_wait, has_more);
         self.wait_for_readiness(wait)?;
         self.receive();

@@ -43,8 +43,6 @@ pub(crate) struct Socket {
     /// What it is bound to; the address may be unspecified, the port is not.
     pub(crate) bound: SocketAddr,
     max_segments: usize,
-    /// Whether it was asked to tell of room.
-    pub(crate) is_watched: bool,
 }
 
 impl Socket {
@@ -68,7 +66,7 @@ impl Socket {
         let state = UdpSocketState::new(UdpSockRef::from(&io))?;
         let bound = io.local_addr()?;
         tracing::debug!(%bound, gso = state.max_gso_segments(), gro = state.gro_segments(), "socket bound");
-        Ok(Self { io, state, bound, max_segments: config.max_segments.max(1), is_watched: false })
+        Ok(Self { io, state, bound, max_segments: config.max_segments.max(1) })
     }
 
     /// How many datagrams one call can take; falls to one when the kernel has refused several.

@@ -56,6 +56,8 @@ pub(crate) struct Sockets {
     readable: Vec<bool>,
     /// While something is blocked nothing else is sent: what is owed stays owed, in order.
     blocked: Option<Blocked>,
+    /// The socket that is asked for room.
+    watched: Option<usize>,
     /// The buffer of the last blocked send.
     spare: Vec<u8>,
     buffer: ReceiveBuffer,
@@ -114,6 +116,8 @@ impl Sockets {
         }
         self.readable[number] = false;
         self.blocked.take_if(|blocked| blocked.socket == number);
+        // Another socket may take its number.
+        self.watched.take_if(|watched| *watched == number);
     }
 
     pub(crate) fn bound(&self) -> impl Iterator<Item = SocketAddr> {
@@ -174,26 +178,20 @@ impl Sockets {
     }
 
     /// Asks to be told of room only while something waits for it: a socket tells of room after every packet that left.
-    pub(crate) fn watch_blocked(
-        &mut self,
-        registry: &Registry,
-        first_token: usize,
-        watched: &mut Option<usize>,
-    ) -> io::Result<()> {
+    pub(crate) fn watch_blocked(&mut self, registry: &Registry, first_token: usize) -> io::Result<()> {
         let wanted = self.blocked.as_ref().map(|blocked| blocked.socket);
-        // Another socket may have the number of one that was closed.
-        let is_watched = |number: usize| matches!(self.sockets.get(number), Some(Some(socket)) if socket.is_watched);
-        if wanted == *watched && wanted.is_none_or(is_watched) {
+        if wanted == self.watched {
             return Ok(());
         }
-        for (number, interest) in [(*watched, Interest::READABLE), (wanted, Interest::READABLE | Interest::WRITABLE)] {
+        for (number, interest) in
+            [(self.watched, Interest::READABLE), (wanted, Interest::READABLE | Interest::WRITABLE)]
+        {
             let Some(number) = number else { continue };
             if let Some(Some(socket)) = self.sockets.get_mut(number) {
                 registry.reregister(&mut socket.io, Token(first_token + number), interest)?;
-                socket.is_watched = interest.is_writable();
             }
         }
-        *watched = wanted;
+        self.watched = wanted;
         Ok(())
     }
 

@@ -8,7 +8,6 @@ use wigwag_sansio::Ecn;
 struct End {
     poll: Poll,
     sockets: Sockets,
-    watched: Option<usize>,
     arrived: Vec<(SocketAddr, SocketAddr, Ecn, Vec<u8>)>,
 }
 
@@ -20,7 +19,7 @@ impl End {
     fn with(config: &DriverConfig) -> Self {
         let poll = Poll::new().unwrap();
         let sockets = Sockets::bind(config, poll.registry(), 1).unwrap();
-        Self { poll, sockets, watched: None, arrived: Vec::new() }
+        Self { poll, sockets, arrived: Vec::new() }
     }
 
     fn bound(&self, number: usize) -> SocketAddr {
@@ -37,7 +36,7 @@ impl End {
 
     /// Waits for readiness and takes what there is; false if nothing came in time.
     fn turn(&mut self, wait: Duration) -> bool {
-        self.sockets.watch_blocked(self.poll.registry(), 1, &mut self.watched).unwrap();
+        self.sockets.watch_blocked(self.poll.registry(), 1).unwrap();
         let wait = if self.sockets.may_be_readable() { Duration::ZERO } else { wait };
         let mut events = Events::with_capacity(8);
         self.poll.poll(&mut events, Some(wait)).unwrap();
@@ -244,7 +243,7 @@ fn what_was_blocked_is_sent_when_there_is_room_and_nothing_is_lost_or_doubled() 
     z.wait_for(3);
     assert_eq!(z.arrived.iter().flat_map(|arrived| arrived.3.clone()).collect::<Vec<_>>(), bytes[200..]);
     // And it is silent afterwards: nobody waits for room any more.
-    assert!(!a.turn(Duration::from_millis(20)) && a.watched.is_none());
+    assert!(!a.turn(Duration::from_millis(20)) && a.sockets.watched.is_none());
     a.send(transmit, b"x");
     assert!(!a.turn(Duration::from_millis(20)), "room is not told of unasked");
 }
@@ -260,7 +259,7 @@ fn what_is_blocked_on_a_new_socket_is_sent_though_the_one_before_was_blocked_too
         start: 0,
     };
     a.sockets.blocked = Some(blocked(&a, &z));
-    a.sockets.watch_blocked(a.poll.registry(), 1, &mut a.watched).unwrap();
+    a.sockets.watch_blocked(a.poll.registry(), 1).unwrap();
     let config = DriverConfig::new([]);
     a.sockets.close(a.bound(0), a.poll.registry());
     a.sockets.open("127.0.0.1:0".parse().unwrap(), &config, a.poll.registry(), 1).unwrap();
