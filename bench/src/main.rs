@@ -9,7 +9,8 @@ mod sdp;
 mod srtp;
 mod stun;
 
-use rustix::time::{ClockId, clock_gettime};
+use measure::{median, time_ns};
+use rustix::time::ClockId;
 
 /// Turns of each side; the median of them counts.
 const TURNS: usize = 41;
@@ -82,10 +83,7 @@ fn alternate(ours: &mut dyn FnMut(), peer: &mut dyn FnMut()) -> (f64, f64) {
         times[0].push(time(ours, calls[0]));
         times[1].push(time(peer, calls[1]));
     }
-    let [ours, peer] = times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[TURNS / 2]
-    });
+    let [ours, peer] = times.map(median);
     (ours, peer)
 }
 
@@ -98,15 +96,9 @@ fn calls_in_a_turn(work: &mut dyn FnMut()) -> u32 {
 }
 
 fn time(work: &mut dyn FnMut(), calls: u32) -> f64 {
-    let begin = thread_time_ns();
+    let begin = time_ns(ClockId::ThreadCPUTime);
     for _ in 0..calls {
         work();
     }
-    (thread_time_ns() - begin) / f64::from(calls)
-}
-
-/// What this thread has had of a processor: others on the machine do not count.
-fn thread_time_ns() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    (time_ns(ClockId::ThreadCPUTime) - begin) / f64::from(calls)
 }

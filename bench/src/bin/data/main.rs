@@ -5,8 +5,6 @@
 mod loopback;
 mod sctp;
 
-use rustix::time::{ClockId, clock_gettime};
-
 /// The cryptography that ours was built with.
 const BACKEND: &str = if cfg!(feature = "aws-lc-rs") { "aws-lc-rs" } else { "RustCrypto" };
 
@@ -65,15 +63,4 @@ impl Row {
             "work": work, "unit": unit, "better": better, "ours": ours, "peer": peer, "peer_name": peer_name,
         })
     }
-}
-
-/// What this thread, or all of this program, has had of a processor: others on the machine do not count.
-fn time_ns(clock: ClockId) -> f64 {
-    let time = clock_gettime(clock);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -2,7 +2,8 @@
 //! certificates, descriptions, ICE, DTLS and SCTP.
 
 use super::{BACKEND, Peer, USES, connect, ours, row, rtc, str0m};
-use rustix::time::{ClockId, clock_gettime};
+use measure::{median, time_ns};
+use rustix::time::ClockId;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -36,12 +37,9 @@ pub(super) fn rows() -> Vec<Value> {
 
 /// Microseconds a pair of each: the medians of turns taken alternately, so that a drift of the machine hits both.
 fn alternate(ours: impl Fn() -> f64, peer: impl Fn() -> f64) -> (f64, f64) {
-    let mut times = [(); TURNS].map(|()| [ours(), peer()]);
-    let mut median = |side: usize| {
-        times.sort_by(|a, z| a[side].total_cmp(&z[side]));
-        times[TURNS / 2][side]
-    };
-    (median(0), median(1))
+    let times = [(); TURNS].map(|()| (ours(), peer()));
+    let (ours, peer) = times.into_iter().unzip();
+    (median(ours), median(peer))
 }
 
 /// Milliseconds that pass until both sides have their channel open, when each has had the other's description at once.
@@ -53,16 +51,10 @@ fn passes<P: Peer>(make: impl Fn(Instant) -> [P; 2]) -> f64 {
 
 /// Microseconds of this thread for each pair that is made, connected and dropped.
 fn turn<P: Peer>(make: impl Fn(Instant) -> [P; 2]) -> f64 {
-    let begin = thread_time_us();
+    let begin = time_ns(ClockId::ThreadCPUTime);
     for _ in 0..PAIRS {
         let now = Instant::now();
         connect(&mut make(now), now, Duration::ZERO);
     }
-    (thread_time_us() - begin) / PAIRS as f64
-}
-
-/// What this thread has had of a processor: others on the machine do not count.
-fn thread_time_us() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+    (time_ns(ClockId::ThreadCPUTime) - begin) / 1e3 / PAIRS as f64
 }

@@ -6,7 +6,8 @@
 mod ours;
 mod rtc;
 
-use crate::{BACKEND, MESSAGES, Row, median, time_ns};
+use crate::{BACKEND, MESSAGES, Row};
+use measure::{median, time_ns};
 use rustix::time::ClockId;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;

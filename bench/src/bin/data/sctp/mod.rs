@@ -10,8 +10,9 @@ mod dcsctp;
 mod ours;
 mod rtc;
 
-use crate::{MESSAGES, Row, median, time_ns};
+use crate::{MESSAGES, Row};
 use bytes::Bytes;
+use measure::{median, time_ns};
 use rustix::time::ClockId;
 use std::collections::VecDeque;
 use std::process::Command;
