@@ -70,7 +70,7 @@ pub struct Discarded {
     pub port: u64,
     /// The verification tag is wrong.
     pub verification_tag: u64,
-    /// Chunks that have no meaning in the state they met.
+    /// Chunks that have no meaning in the state they met, and all SACK chunks of a packet but its first.
     pub unexpected: u64,
     /// Chunks of unknown kinds.
     pub unknown_chunk: u64,

@@ -75,7 +75,8 @@ impl Association {
 
     fn handle_chunks(&mut self, first: RawChunk<'_>, mut rest: Chunks<'_>, now: Instant) {
         let mut chunk = first;
-        while self.handle_chunk(chunk, now) == Next::Continue {
+        let mut has_sack = false;
+        while self.handle_chunk(chunk, &mut has_sack, now) == Next::Continue {
             match rest.next() {
                 Some(Ok(next)) => chunk = next,
                 Some(Err(Malformed)) => return self.stats.discarded.malformed += 1,
@@ -137,11 +138,14 @@ impl Association {
         }
     }
 
-    fn handle_chunk(&mut self, chunk: RawChunk<'_>, now: Instant) -> Next {
-        if chunk.kind != kind::DATA {
-            return self.handle_other_chunk(chunk, now);
+    /// `has_sack`: the packet had one before this chunk.
+    fn handle_chunk(&mut self, chunk: RawChunk<'_>, has_sack: &mut bool, now: Instant) -> Next {
+        match chunk.kind {
+            kind::DATA => self.handle_data(chunk),
+            // One says all, and costs as much as is outstanding: a packet of them would be worth hundreds.
+            kind::SACK if std::mem::replace(has_sack, true) => self.stats.discarded.unexpected += 1,
+            _ => return self.handle_other_chunk(chunk, now),
         }
-        self.handle_data(chunk);
         if let Phase::Ended = self.phase { Next::Stop } else { Next::Continue }
     }
 

@@ -406,6 +406,23 @@ fn what_is_given_up_is_not_counted_again_with_every_sack() {
     assert_eq!(world[A].notices(), []);
 }
 
+/// Each is compared with all that is outstanding, and a packet has room for fifty.
+#[test]
+fn a_packet_has_one_sack() {
+    let (mut world, tag) = alone(plain());
+    world[A].association.send(0, 51, Bytes::from_static(&[7; 3000]), SendOptions::default()).unwrap();
+    let now = world.now();
+    while world[A].association.poll_packet(now, 1200, &mut Vec::new()) {}
+    let sacks = [sack(999, 90_000, &[(2, 2)]), sack(1000, 90_000, &[]), sack(1002, 90_000, &[])];
+    tell_a(&mut world, tag, &sacks.concat());
+    let stats = world[A].association.stats();
+    assert_eq!((stats.in_flight, stats.discarded.unexpected), (3000 - 1132 + 2 * 16, 2));
+    for sack in sacks {
+        tell_a(&mut world, tag, &sack);
+    }
+    assert_eq!(world[A].association.stats().in_flight, 0);
+}
+
 // ---- room
 
 /// C7: an early half of one message leaves room for the whole of that before it, which all wait for.
