@@ -51,6 +51,10 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     if is_new {
         session.prepare_for_stream();
     }
+    if session.streams.awaited.contains(&receiver) {
+        session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
+        session.ask_if_awaited(receiver, packet.ssrc);
+    }
     let stream = session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
     let was_reported = !stream.is_report_due;
     let incoming = Incoming {

@@ -270,7 +270,9 @@ impl Session {
     /// A description that names a source knows better than the packets did where it belongs.
     fn describe(&mut self, id: ReceiverId, config: ReceiverConfig) {
         for ssrc in self.sections.insert(id, config) {
-            self.streams.move_to(id, ssrc);
+            if self.streams.move_to(id, ssrc) {
+                self.ask_if_awaited(id, ssrc);
+            }
         }
         self.invariants();
     }
@@ -278,6 +280,7 @@ impl Session {
     /// Forgets a media section and its streams. Packets of it that wait to be polled are still told.
     pub fn remove_receiver(&mut self, id: ReceiverId) {
         self.sections.remove(id);
+        self.streams.awaited.remove(&id);
         let gone: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
         for ssrc in gone {
             self.forget_stream(ssrc);
@@ -290,12 +293,16 @@ impl Session {
         self.config.is_reduced_size = is_reduced_size;
     }
 
-    /// Asks the peer for a key frame on all sources of a media section (PLI, or else FIR), if either was negotiated.
+    /// Asks the peer for a key frame on all sources of a media section (PLI, or else FIR), if either was negotiated. If none is known
+    /// yet, the first one is asked when its first packet comes.
     pub fn request_key_frame(&mut self, id: ReceiverId) {
         if !self.sections.receiver(id).is_some_and(|section| section.pli || section.fir) {
             return;
         }
         let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
+        if sources.is_empty() {
+            self.streams.awaited.insert(id);
+        }
         sources.into_iter().for_each(|ssrc| self.want_key_frame(ssrc));
         self.invariants();
     }
@@ -307,6 +314,13 @@ impl Session {
             self.want_key_frame(ssrc);
         }
         self.invariants();
+    }
+
+    /// A media section has this source now; if it has waited for one, its key frame is asked for.
+    fn ask_if_awaited(&mut self, id: ReceiverId, ssrc: u32) {
+        if self.streams.awaited.remove(&id) {
+            self.request_key_frame_of(ssrc);
+        }
     }
 
     fn want_key_frame(&mut self, ssrc: u32) {
@@ -535,6 +549,10 @@ impl Session {
                 "a key frame is asked for"
             );
         }
+        debug_assert!(
+            self.streams.awaited.iter().all(|id| self.sections.receiver(*id).is_some()),
+            "only sections that exist wait for a key frame"
+        );
         debug_assert!(
             self.arrivals.is_empty() || self.owed.transport_feedback || self.timers.transport_feedback.is_armed(),
             "arrivals are reported"

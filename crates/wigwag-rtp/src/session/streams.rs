@@ -20,6 +20,8 @@ pub(super) struct Streams {
     pub(super) incomplete: Sources,
     /// Those for which a key frame is wanted, but not yet.
     pub(super) wanting: BTreeSet<u32>,
+    /// The media sections for which a key frame is wanted and of which no source is known.
+    pub(super) awaited: BTreeSet<ReceiverId>,
     /// As long as there are too many, none of them is silent for long enough before that time.
     full_until: Option<Instant>,
 }
@@ -75,13 +77,13 @@ impl Streams {
         stream
     }
 
-    /// The source belongs to this media section from now on.
-    pub(super) fn move_to(&mut self, receiver: ReceiverId, ssrc: u32) {
-        if let Some(stream) = self.by_ssrc.get_mut(&ssrc) {
-            self.by_receiver.remove(&(stream.receiver, ssrc));
-            self.by_receiver.insert((receiver, ssrc));
-            stream.receiver = receiver;
-        }
+    /// The source belongs to this media section from now on. Whether there is such a source.
+    pub(super) fn move_to(&mut self, receiver: ReceiverId, ssrc: u32) -> bool {
+        let Some(stream) = self.by_ssrc.get_mut(&ssrc) else { return false };
+        self.by_receiver.remove(&(stream.receiver, ssrc));
+        self.by_receiver.insert((receiver, ssrc));
+        stream.receiver = receiver;
+        true
     }
 
     pub(super) fn remove(&mut self, ssrc: u32) {

@@ -92,6 +92,32 @@ fn key_frames_are_asked_for_by_fir_where_nothing_else_was_negotiated_and_each_re
 }
 
 #[test]
+fn a_key_frame_that_is_asked_for_before_anything_came_is_asked_for_when_it_comes() {
+    let mut link = Link::with(Config::new("a"), Config::new("z"));
+    link.z.request_key_frame(link.receiver);
+    link.run(at(1_000));
+    assert_eq!(link.z_to_a_rtcp.len(), 0, "nobody is there to be asked");
+    for n in 0..100u32 {
+        link.send(packet(n));
+        link.run(at(1_000 + n * 20));
+    }
+    let is_request = |event: &Event| matches!(event, Event::KeyFrameRequested { .. });
+    assert_eq!(link.a_events().iter().filter(|event| is_request(event)).count(), 1);
+    assert_eq!(link.receiver_stats().plis_sent, 1, "once");
+}
+
+#[test]
+fn a_section_that_is_forgotten_waits_for_no_key_frame() {
+    let mut link = Link::with(Config::new("a"), Config::new("z"));
+    link.z.request_key_frame(link.receiver);
+    link.z.remove_receiver(link.receiver);
+    link.receiver = link.z.add_receiver(receiver()).expect("room");
+    link.send(packet(0));
+    link.run(at(1_000));
+    assert_eq!(link.receiver_stats().plis_sent, 0);
+}
+
+#[test]
 fn a_session_that_ends_says_bye_for_each_stream_and_sends_nothing_more() {
     let mut link = talk();
     link.z_events();

@@ -152,7 +152,8 @@ impl PeerConnection {
         self.jsep.transceiver(id).map(|_| ()).ok_or(Error::Negotiation(crate::jsep::Error::UnknownTransceiver))
     }
 
-    /// Asks the peer for a key frame of what it sends on this transceiver.
+    /// Asks the peer for a key frame of what it sends on this transceiver. If nothing has come yet, it is asked when the first packet
+    /// comes. Before [`Event::Track`](crate::Event::Track) has told that the peer sends, nobody is there to be asked.
     pub fn request_key_frame(&mut self, id: TransceiverId) {
         self.media.request_key_frame(id, &mut self.transport.secured.rtp);
     }

@@ -127,6 +127,20 @@ fn a_request_for_a_key_frame_reaches_whoever_sends() {
     assert!(requests(&world[Z]).is_empty());
 }
 
+/// As a server does that forwards: its listener asks when it is told of the track, and what is forwarded comes later.
+#[test]
+fn a_key_frame_that_is_asked_for_when_a_track_is_told_reaches_whoever_sends_later() {
+    let (mut world, ids) = call(43, &[MediaKind::Audio, MediaKind::Video]);
+    world[Z].connection.request_key_frame(ids[1][1]);
+    world.run_for(Duration::from_secs(1));
+    for n in 0..3 {
+        write(&mut world, A, ids[1][0], picture(n));
+        world.run_for(Duration::from_millis(30));
+    }
+    let requests: Vec<_> = world[A].events.iter().filter(|event| event.starts_with("KeyFrameRequested")).collect();
+    assert_eq!(requests, [&format!("KeyFrameRequested({:?})", ids[1][0])]);
+}
+
 /// RFC 8834 §5.1.1 and §5.1.3: by FIR where both know that alone, by PLI where both know it, and not where neither.
 #[test]
 fn key_frames_are_asked_for_by_what_both_know() {
