@@ -301,8 +301,9 @@ impl Jsep {
         match kind {
             SdpType::Rollback => return self.rollback(),
             SdpType::Offer => {
-                let stable =
+                let mut stable =
                     self.stable.as_ref().map_or_else(|| self.now.clone(), |stable| self.now.rolled_back(stable));
+                stable.forget_stopped();
                 let mut now = stable.clone();
                 apply::remote_offer(&mut now, &self.config, &sdp)?;
                 self.keeps_fingerprints(&now)?;

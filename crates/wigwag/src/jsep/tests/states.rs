@@ -172,3 +172,21 @@ fn an_offer_that_meets_our_own_takes_its_place() {
     assert_eq!(a.transceiver(audio).current_direction, Some(Direction::Sendrecv));
     assert!(!a.jsep.is_negotiation_needed());
 }
+
+/// Neither by an offer that it could be refused in: it would ask for negotiations for ever.
+#[test]
+fn what_is_stopped_in_an_offer_that_meets_another_is_gone() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let audio = a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    negotiate(&mut a, &mut z);
+    let video = a.add(MediaKind::Video, Direction::Sendrecv, 2);
+    z.add(MediaKind::Video, Direction::Sendrecv, 3);
+    a.describe();
+    a.jsep.stop(video).expect("it lives");
+    let offer = z.describe();
+    a.jsep.set_remote_description(SdpType::Offer, offer).expect("the polite peer takes it");
+    assert_eq!(a.jsep.transceiver(video), None);
+    z.set_remote(a.describe());
+    assert_eq!(a.jsep.transceivers().map(|left| left.mid.as_deref()).collect::<Vec<_>>(), [Some("0"), Some("1")]);
+    assert!(!a.jsep.is_negotiation_needed() && !a.transceiver(audio).is_stopping);
+}
