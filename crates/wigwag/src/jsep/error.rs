@@ -37,6 +37,12 @@ pub enum Error {
     /// There is no such transceiver, or it was stopped.
     #[error("there is no such transceiver (any more)")]
     UnknownTransceiver,
+    /// W3C `OperationError`: a candidate is for a section that the peer's description does not have.
+    #[error(
+        "the remote description has no m-section {0}: set the peer's description first, and leave out candidates of an offer \
+         that was not set"
+    )]
+    UnknownSection(String),
 }
 
 impl Error {

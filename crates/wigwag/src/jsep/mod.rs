@@ -35,7 +35,9 @@ use offer::Plan;
 use signaling::Side;
 use std::collections::BTreeSet;
 use wigwag_sansio::{Rng, Seed};
-use wigwag_sdp::{AddressType, Attribute, Connection, Fingerprint, Group, IceOptions, Origin, SessionDescription};
+use wigwag_sdp::{
+    AddressType, Attribute, Connection, Fingerprint, Group, IceOptions, MediaDescription, Origin, SessionDescription,
+};
 
 /// A description that was set, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -500,6 +502,24 @@ impl Jsep {
         let sdp = &self.local_description()?.sdp;
         let index = candidate_section(&self.now, sdp)?;
         Some((sdp.media.get(index)?.attributes.mid().unwrap_or_default(), index))
+    }
+
+    /// Whether the peer's description has the section that a candidate names; by its name, or else by its place. An empty name is
+    /// none. Where sections have no names in the description, any name may be theirs.
+    ///
+    /// # Errors
+    /// W3C §4.4.2: if "candidate.sdpMid is not equal to the mid of any media description in remoteDescription" or
+    /// "candidate.sdpMLineIndex is equal to or larger than the number of media descriptions in remoteDescription".
+    pub fn ensure_section(&self, mid: Option<&str>, m_line_index: Option<usize>) -> Result<(), Error> {
+        let media = self.remote_description().map(|description| description.sdp.media.as_slice()).unwrap_or_default();
+        match (mid.filter(|mid| !mid.is_empty()), m_line_index) {
+            (Some(mid), _) => {
+                let is_its = |section: &MediaDescription| section.attributes.mid().is_none_or(|its| its == mid);
+                media.iter().any(is_its).then_some(()).ok_or_else(|| Error::UnknownSection(format!("{mid:?}")))
+            }
+            (None, Some(index)) if index >= media.len() => Err(Error::UnknownSection(format!("number {index}"))),
+            (None, _) => Ok(()),
+        }
     }
 
     /// Whether a candidate that the peer trickles for this section is one of the transport's: peers that do not count on

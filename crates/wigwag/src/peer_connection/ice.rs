@@ -74,7 +74,8 @@ impl PeerConnection {
     /// another description than the last, and one that comes when ICE has failed.
     ///
     /// # Errors
-    /// There is no remote description yet, the text is not a candidate, there are more than 100, or the connection is closed.
+    /// There is no remote description yet, or it has no such section; the text is not a candidate, there are more than 100, or the
+    /// connection is closed. In W3C's perfect negotiation, whoever ignores an offer ignores the errors of its candidates, too.
     pub fn add_ice_candidate(&mut self, candidate: Option<&IceCandidate>) -> Result<(), Error> {
         self.ensure_open()?;
         if self.jsep.remote_description().is_none() {
@@ -90,6 +91,7 @@ impl PeerConnection {
         let named = parsed.as_ref().and_then(|parsed| parsed.extensions.get("ufrag"));
         let ufrag = candidate.username_fragment.as_deref().or(named);
         let index = candidate.sdp_m_line_index.map(usize::from);
+        self.jsep.ensure_section(candidate.sdp_mid.as_deref(), index)?;
         if !self.jsep.takes_candidate(candidate.sdp_mid.as_deref(), index, ufrag) {
             return Ok(());
         }

@@ -220,6 +220,19 @@ fn a_candidate_that_comes_after_the_failure_is_no_error() {
     assert_eq!(world[A].state, ConnectionState::Failed, "only a restart helps, and that has candidates of its own");
 }
 
+#[test]
+fn a_candidate_for_a_section_that_nobody_described_is_an_error() {
+    let mut world = pair(7);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    negotiate(&mut world);
+    let mut candidate = IceCandidate::new("candidate:7 1 udp 2130706431 192.0.2.77 7000 typ host");
+    candidate.sdp_mid = Some("video".to_owned());
+    let refused = world[A].connection.add_ice_candidate(Some(&candidate)).expect_err("there is only one, called 0");
+    assert!(refused.to_string().contains("no m-section \"video\""), "{refused}");
+    candidate.sdp_mid = Some("0".to_owned());
+    world[A].connection.add_ice_candidate(Some(&candidate)).unwrap();
+}
+
 /// Nothing can come of it, and nobody should have to wait 39.5 s to hear that.
 #[test]
 fn who_has_no_address_is_told_so_at_once() {

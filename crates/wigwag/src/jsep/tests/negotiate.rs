@@ -303,6 +303,41 @@ fn ice_restarts_are_told() {
     assert!(!z.jsep.takes_candidate(None, Some(0), Some("ufragA")) && !z.jsep.takes_candidate(Some("1"), None, None));
 }
 
+/// W3C §4.4.2: a candidate for a section that the peer's description does not have is an `OperationError`.
+#[test]
+fn a_candidate_names_a_section_of_the_remote_description() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    let finds = |peer: &Peer, mid, index| peer.jsep.ensure_section(mid, index).is_ok();
+    assert!(finds(&z, None, None) && !finds(&z, Some("0"), None) && !finds(&z, None, Some(0)));
+    a.jsep.want_data_channels();
+    a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    let offer = a.describe();
+    z.set_remote(offer.clone());
+    for (mid, index, is_there) in [
+        (Some("1"), None, true),
+        (Some("1"), Some(7), true), // the name decides
+        (Some(""), Some(1), true),
+        (None, Some(1), true),
+        (Some("2"), None, false),
+        (Some("2"), Some(0), false),
+        (Some(""), Some(2), false),
+        (None, Some(2), false),
+        (None, None, true),
+    ] {
+        assert_eq!(finds(&z, mid, index), is_there, "{mid:?} {index:?}");
+    }
+    let error = z.jsep.ensure_section(Some("audio"), None).expect_err("none is called so").to_string();
+    assert!(error.contains("\"audio\"") && error.contains("offer"), "{error}");
+    // Whoever gives its sections no names has names for them all the same.
+    let mut nameless = offer;
+    for section in &mut nameless.media {
+        section.attributes.retain(|attribute| !matches!(attribute, wigwag_sdp::Attribute::Mid(_)));
+    }
+    z = Peer::new('Z');
+    z.set_remote(nameless);
+    assert!(finds(&z, Some("audio"), None) && finds(&z, Some("audio"), Some(0)) && !finds(&z, None, Some(2)));
+}
+
 /// Pion, and whoever embeds it, writes `"sdpMid": ""` and `"usernameFragment": ""` beside each candidate.
 #[test]
 fn an_empty_name_names_nothing() {
