@@ -34,6 +34,17 @@ impl Failure {
         Self::new(format!("cannot open {what} {address}: {advice}"))
     }
 
+    /// No sockets for calls on any address of this machine, on the port that `option` chose; `error` says where.
+    pub(crate) fn sockets(option: &str, error: &io::Error) -> Self {
+        Self::new(match error.kind() {
+            // One that has vanished is passed over: there is none.
+            io::ErrorKind::AddrNotAvailable => {
+                format!("{error}: connect it to a network, or bring its loopback interface up")
+            }
+            _ => format!("cannot open {error}: choose another port with {option}"),
+        })
+    }
+
     /// A file that `option` chose could not be written.
     pub(crate) fn write(path: &Path, option: &str, error: &io::Error) -> Self {
         let advice = match error.kind() {
@@ -68,6 +79,15 @@ mod tests {
         };
         assert!(failure("127.0.0.1:8080").ends_with("--listen 127.0.0.1:8081"));
         assert!(failure("[::1]:65535").ends_with("--listen [::1]:1024"));
+    }
+
+    #[test]
+    fn a_machine_without_addresses_is_not_told_to_choose_another_port() {
+        let failure = |kind, text: &str| Failure::sockets("--media-port", &io::Error::new(kind, text)).to_string();
+        let nowhere = failure(io::ErrorKind::AddrNotAvailable, "this machine has no address");
+        assert_eq!(nowhere, "this machine has no address: connect it to a network, or bring its loopback interface up");
+        let taken = failure(io::ErrorKind::AddrInUse, "UDP 127.0.0.1:9: it is in use");
+        assert_eq!(taken, "cannot open UDP 127.0.0.1:9: it is in use: choose another port with --media-port");
     }
 
     #[test]

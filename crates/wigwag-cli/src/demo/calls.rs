@@ -96,7 +96,7 @@ pub(super) struct CallThread {
 
 impl CallThread {
     pub(super) fn start(media_port: u16, recording: Recording) -> Result<Self, Failure> {
-        let no_sockets = |error| Failure::new(format!("cannot open {error}: choose another port with --media-port"));
+        let no_sockets = |error| Failure::sockets("--media-port", &error);
         // Browsers on this machine may know it by its loopback address only, others by any but that.
         let config = DriverConfig::all_interfaces(media_port, true).map_err(no_sockets)?;
         let driver = Driver::bind(&config, EndpointConfig::default()).map_err(no_sockets)?;
