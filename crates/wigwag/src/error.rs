@@ -142,6 +142,9 @@ pub enum MediaError {
     /// The payload type was not negotiated.
     #[error("the payload type was not negotiated: use one of the transceiver's codecs")]
     PayloadType(Bytes),
+    /// The frame has no bytes.
+    #[error("the frame is empty: write nothing while the encoder says nothing")]
+    Empty,
     /// The packet does not fit into a datagram. The payload is given back.
     #[error("the packet is longer than a datagram may be: send less, or raise Config::mtu")]
     TooLong(Bytes),
@@ -165,6 +168,7 @@ impl fmt::Debug for MediaError {
         match self {
             Self::NotSending => f.write_str("NotSending"),
             Self::PayloadType(payload) => write!(f, "PayloadType({} bytes)", payload.len()),
+            Self::Empty => f.write_str("Empty"),
             Self::TooLong(payload) => write!(f, "TooLong({} bytes)", payload.len()),
             Self::SendsFrames(payload) => write!(f, "SendsFrames({} bytes)", payload.len()),
             Self::SendsPackets(data) => write!(f, "SendsPackets({} bytes)", data.len()),

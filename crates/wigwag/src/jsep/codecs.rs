@@ -260,7 +260,9 @@ impl Numbers {
         }
         // RFC 3551 §6: 96 to 127 are dynamic; RFC 5761 §4 leaves 35 to 63 beside them.
         let mut wanted = std::iter::once(preferred).chain(96..128).chain(35..64);
-        let number = wanted.find(|number| *number < 128 && !self.payload_types.contains(number))?;
+        // With the marker, 64 to 95 look like RTCP (ibid.).
+        let is_usable = |number: u8| number < 64 || (96..128).contains(&number);
+        let number = wanted.find(|number| is_usable(*number) && !self.payload_types.contains(number))?;
         self.take(codec, number);
         Some(number)
     }

@@ -89,7 +89,8 @@ pub struct Codec {
     pub clock_rate: u32,
     /// Channels, 1 for pictures.
     pub channels: u16,
-    /// The payload type when we offer; when we answer, it is the offer's.
+    /// The payload type when we offer: 0 to 63 or 96 to 127 (RFC 5761 §4), and of one codec only; else another one that is free is
+    /// offered. When we answer, it is the offer's.
     pub payload_type: u8,
     /// Our parameters (`a=fmtp`), perhaps empty.
     pub parameters: String,

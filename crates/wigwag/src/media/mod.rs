@@ -193,6 +193,9 @@ impl Media {
         if outgoing.level == Level::Packets {
             return Err(MediaError::SendsPackets(frame.data));
         }
+        if frame.data.is_empty() {
+            return Err(MediaError::Empty);
+        }
         let format = match outgoing.codecs.iter().find(|codec| codec.payload_type == frame.payload_type) {
             Some(Codec { format: Some(format), .. }) => *format,
             Some(Codec { format: None, .. }) => return Err(MediaError::NoPayloadFormat(frame.data)),

@@ -193,7 +193,8 @@ fn what_cannot_be_cut_into_packets_is_refused_and_given_back() {
     for (id, frame, error) in [
         (sound, Frame::new(PCMU, 0, data(160)), MediaError::NoPayloadFormat(data(160))),
         (sound, Frame::new(VP8, 0, data(10)), MediaError::PayloadType(data(10))),
-        (sound, Frame::new(OPUS, 0, data(0)), MediaError::TooLong(data(0))),
+        (sound, Frame::new(OPUS, 0, data(0)), MediaError::Empty),
+        (pictures, Frame::new(VP8, 0, data(0)), MediaError::Empty),
         (sound, Frame::new(OPUS, 0, data(1_500)), MediaError::TooLong(data(1_500))),
         (pictures, Frame::new(VP8, 0, data(3 << 20)), MediaError::TooLong(data(3 << 20))),
     ] {

@@ -515,6 +515,23 @@ fn what_comes_goes_back_under_the_number_that_the_peer_has_for_it() {
     assert_eq!([111, 0, 120, 1].map(back), [Some(120), Some(0), None, None]);
 }
 
+/// RFC 5761 §4: with its marker, what has one of 64 to 95 looks like RTCP.
+#[test]
+fn numbers_that_look_like_rtcp_are_not_offered() {
+    for wanted in [63, 64, 72, 76, 95, 96, 127, 128, 200] {
+        let mut config = Config::default();
+        config.codecs.insert(0, Codec::new(MediaKind::Video, "H264", 90_000, 1, wanted));
+        let mut a = Peer::with('A', config);
+        a.add(MediaKind::Video, Direction::Sendrecv, 1);
+        let offer = a.describe().to_string();
+        let line = offer.lines().find(|line| line.ends_with(" H264/90000")).expect("it is offered");
+        let number: u8 = line.strip_prefix("a=rtpmap:").and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
+        let is_usable = wanted < 64 || (96..128).contains(&wanted);
+        assert_eq!(number == wanted, is_usable, "{wanted}: {line}");
+        assert!(number < 64 || (96..128).contains(&number), "{wanted}: {line}");
+    }
+}
+
 #[test]
 fn numbers_agreed_upon_are_kept_when_we_offer() {
     let mut a = Peer::new('A');
