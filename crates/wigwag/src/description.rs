@@ -22,6 +22,12 @@ impl SessionDescription {
     pub fn answer(sdp: impl Into<String>) -> Self {
         Self { kind: SdpType::Answer, sdp: sdp.into() }
     }
+
+    /// No description: set, on either side, it takes back an offer that is not answered yet (RFC 9429 §5.7).
+    #[must_use]
+    pub const fn rollback() -> Self {
+        Self { kind: SdpType::Rollback, sdp: String::new() }
+    }
 }
 
 /// Without the password: logs are read by many.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use wigwag_sctp as sctp;
 
 /// Why a data channel could not be made.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
     /// A name does not fit its length field (RFC 8832 §5.1).
@@ -34,7 +34,7 @@ pub enum ChannelError {
 }
 
 /// Why a message was not taken.
-#[derive(PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// There is no such channel, or it is closed.
@@ -106,7 +106,7 @@ impl SendError {
 }
 
 /// Why a command was refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Nothing can be done with a connection that is over.
@@ -127,13 +127,19 @@ pub enum Error {
     /// W3C allows no longer one.
     #[error("a jitter buffer target of {0:?} is too long: at most 4 s")]
     JitterBufferTarget(Duration),
+    /// Not a name that a description can carry (RFC 8830 §2).
+    #[error("{0:?} cannot name a MediaStream: choose 1 to 64 letters, digits or -_.~!#$%&'*+^`{{|}}")]
+    InvalidStreamId(String),
+    /// Nothing of ours would be sent on this transceiver.
+    #[error("nothing is sent on this transceiver: call add_track, or set_direction, first")]
+    SendsNothing,
     /// The ICE agent refused a candidate.
     #[error(transparent)]
     Ice(#[from] wigwag_ice::Error),
 }
 
 /// Why a packet of media was not taken.
-#[derive(PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MediaError {
     /// There is no such transceiver, or the negotiation does not let us send on it now.
@@ -219,7 +225,7 @@ impl AddressError {
 }
 
 /// Why an endpoint did not make a connection.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
     /// There are as many as `EndpointConfig::connections_max` allows.

@@ -14,7 +14,7 @@ use wigwag_rtp::{self as rtp, payload::ReceivedFrame};
 use wigwag_sctp as sctp;
 
 /// What has happened to a connection.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// W3C `signalingstatechange`.

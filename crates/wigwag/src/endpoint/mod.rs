@@ -35,7 +35,7 @@ impl fmt::Display for ConnectionId {
 }
 
 /// What has happened at an endpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointEvent {
     /// A stranger asks for a ufrag that is nobody's ([`EndpointConfig::unknown_ufrag`]).

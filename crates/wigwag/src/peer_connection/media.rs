@@ -81,6 +81,29 @@ impl PeerConnection {
         Ok(())
     }
 
+    /// W3C `setStreams` of an `RTCRtpSender`: the `MediaStream`s to which what we send on this transceiver belongs; it is told with the
+    /// next negotiation, and a browser's `ontrack` has them in `event.streams`. Without it there is one for everything that this
+    /// connection sends. A server that forwards names one for each of those whom it forwards.
+    ///
+    /// # Errors
+    /// A name is not 1 to 64 characters of a token (RFC 8830 §2), nothing is sent on the transceiver, it has ended, or the connection is
+    /// closed.
+    pub fn set_streams<S: Into<String>>(
+        &mut self,
+        id: TransceiverId,
+        stream_ids: impl IntoIterator<Item = S>,
+    ) -> Result<(), Error> {
+        self.ensure_transceiver(id)?;
+        let stream_ids: Vec<String> = stream_ids.into_iter().map(Into::into).collect();
+        if let Some(invalid) = stream_ids.iter().find(|name| !is_stream_id(name)) {
+            return Err(Error::InvalidStreamId(invalid.clone()));
+        }
+        let send = self.jsep.transceiver(id).and_then(|found| found.send.clone()).ok_or(Error::SendsNothing)?;
+        self.jsep.set_send(id, Some(SendStream { stream_ids, ..send }))?;
+        self.needs_negotiation();
+        Ok(())
+    }
+
     /// W3C `stop`: nothing is sent or taken on a transceiver any more; it ends with the next negotiation.
     ///
     /// # Errors
@@ -179,4 +202,10 @@ impl PeerConnection {
         let receiver = self.media.receiver(id);
         receiver.map_or_else(Vec::new, |receiver| self.transport.secured.rtp.receiver_stats(receiver).collect())
     }
+}
+
+/// RFC 8830 §2: 1 to 64 characters of a token (RFC 8866 §9). What is not in a stream is written as "-".
+fn is_stream_id(name: &str) -> bool {
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte);
+    (1..=64).contains(&name.len()) && name != "-" && name.bytes().all(is_char)
 }

@@ -33,6 +33,7 @@ impl PeerConnection {
     }
 
     /// W3C `setLocalDescription`. From now on candidates are told, and [STUN servers](crate::Config::stun_servers) asked.
+    /// [`SessionDescription::rollback`] takes an offer back.
     ///
     /// # Errors
     /// The connection is closed, the signalling state does not allow it, or it is not what was created last.
@@ -58,6 +59,12 @@ impl PeerConnection {
     }
 
     /// W3C `setRemoteDescription`.
+    ///
+    /// An offer that meets our own takes its place, as if ours had been rolled back; [`Event::NegotiationNeeded`] asks for it again
+    /// after the answer. That is what the polite side of W3C's perfect negotiation does. The impolite one looks at
+    /// [`signaling_state`](Self::signaling_state) first, and leaves an offer alone that comes while it is not stable.
+    ///
+    /// [`Event::NegotiationNeeded`]: crate::Event::NegotiationNeeded
     ///
     /// # Errors
     /// The connection is closed, the signalling state does not allow it, or the description is not acceptable: the

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wigwag::sansio::Datagram;
-use wigwag::{ConnectionState, DataChannelInit, Direction, MediaError, MediaKind, RtpPacket, TransceiverId};
+use wigwag::{ConnectionState, DataChannelInit, Direction, Error, MediaError, MediaKind, RtpPacket, TransceiverId};
 use wigwag_sim::{A, Host, World, Z, address};
 
 const OPUS: u8 = 111;
@@ -323,6 +323,45 @@ fn video_joins_a_call_that_only_had_data_whoever_adds_it() {
         assert_eq!(world[Z].messages.len(), 1);
         assert_eq!(world[offerer].state, ConnectionState::Connected);
     }
+}
+
+/// W3C `setStreams`: a server that forwards says whose sound and whose pictures belong together.
+#[test]
+fn the_peer_is_told_which_streams_a_transceiver_belongs_to() {
+    let mut world = pair(48);
+    let ids = [MediaKind::Audio, MediaKind::Video, MediaKind::Video]
+        .map(|kind| world[A].connection.add_transceiver(kind, Direction::Sendonly).unwrap());
+    for (id, streams) in [(ids[0], &["ann"][..]), (ids[1], &["ann", "all"]), (ids[2], &[])] {
+        world[A].connection.set_streams(id, streams.iter().copied()).unwrap();
+    }
+    negotiate(&mut world);
+    let told = |world: &World<Peer>| -> Vec<Vec<String>> {
+        let parameters = world[Z].connection.transceivers().filter_map(|found| found.negotiated.as_ref());
+        parameters.map(|parameters| parameters.remote_stream_ids.clone()).collect()
+    };
+    assert_eq!(told(&world), [vec!["ann"], vec!["ann", "all"], vec![]]);
+    until_connected(&mut world);
+    let asked = |world: &World<Peer>| world[A].events.iter().filter(|event| *event == "NegotiationNeeded").count();
+    let before = asked(&world);
+    world[A].connection.set_streams(ids[2], ["bob"]).unwrap();
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(asked(&world), before + 1, "it is to be told");
+    negotiate(&mut world);
+    assert_eq!(told(&world).last(), Some(&vec!["bob".to_owned()]));
+    world[A].connection.set_streams(ids[2], ["bob"]).unwrap();
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(asked(&world), before + 1, "it is said already");
+
+    // RFC 8830 §2: 1 to 64 characters of a token.
+    for name in ["", "two words", "line\r\nm=audio", "ä", "a:b", &"x".repeat(65)] {
+        let refused = world[A].connection.set_streams(ids[2], [name]);
+        assert_eq!(refused, Err(Error::InvalidStreamId(name.to_owned())));
+    }
+    world[A].connection.set_streams(ids[2], ["{5f2a-!#$%&'*+.^_`|~}", &"x".repeat(64)]).unwrap();
+    negotiate(&mut world);
+    assert_eq!(told(&world)[2].len(), 2);
+    let receives = world[Z].connection.transceivers().next().unwrap().id;
+    assert_eq!(world[Z].connection.set_streams(receives, ["z"]), Err(Error::SendsNothing));
 }
 
 #[test]
