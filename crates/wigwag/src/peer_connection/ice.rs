@@ -42,6 +42,9 @@ impl PeerConnection {
     /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface
     /// (`wigwag_mio::interfaces`, or the crate `if-addrs`, lists them).
     ///
+    /// Behind a NAT that gives this machine a public address of its own, as clouds do, that is the address to add: then datagrams that come
+    /// to the socket behind it name it, and what leaves from it leaves by that socket.
+    ///
     /// Datagrams that come name one of these as their [`Datagram::local`](crate::Datagram::local); those that name another
     /// are counted in [`drops`](Self::drops), as `ice.unknown_local_address`.
     ///

@@ -23,14 +23,20 @@ impl PeerConnection {
         Ok(self.jsep.add_transceiver(kind, init))
     }
 
-    /// W3C `addTrack`: sends on a transceiver of this kind that does not send yet, as one that the peer's offer made,
-    /// or else on a new one.
+    /// W3C `addTrack`: sends on a transceiver of this kind on which nothing was ever sent or was to be sent, as one that the peer's offer
+    /// made, or else on a new one.
     ///
     /// # Errors
     /// The connection is closed.
     pub fn add_track(&mut self, kind: MediaKind) -> Result<TransceiverId, Error> {
         self.ensure_open()?;
-        let is_free = |found: &&Transceiver| found.kind == kind && !found.is_stopping && found.send.is_none();
+        // W3C §5.1: "The sender has never been used to send."
+        let is_free = |found: &&Transceiver| {
+            found.kind == kind
+                && !found.is_stopping
+                && !found.direction.sends()
+                && self.media.sender(found.id).is_none()
+        };
         let free = self.jsep.transceivers().find(is_free).map(|found| (found.id, found.direction));
         let Some((id, direction)) = free else {
             let init =

@@ -325,6 +325,30 @@ fn video_joins_a_call_that_only_had_data_whoever_adds_it() {
     }
 }
 
+/// W3C §5.1, `addTrack`: a sender is used again if it "has never been used to send".
+#[test]
+fn a_track_is_added_where_nothing_was_ever_sent() {
+    let mut world = pair(48);
+    let connection = &mut world[A].connection;
+    let made = [Direction::Recvonly, Direction::Inactive, Direction::Sendrecv, Direction::Sendonly]
+        .map(|direction| connection.add_transceiver(MediaKind::Video, direction).unwrap());
+    assert_ne!(connection.add_track(MediaKind::Audio), Ok(made[0]), "of another kind");
+    let added = [(); 3].map(|()| connection.add_track(MediaKind::Video).unwrap());
+    assert_eq!(added[..2], made[..2]);
+    assert!(!made.contains(&added[2]), "the others send already");
+    let directions = made.map(|id| connection.transceiver(id).unwrap().direction);
+    assert_eq!(directions[..2], [Direction::Sendrecv, Direction::Sendonly]);
+    negotiate(&mut world);
+    until_connected(&mut world);
+    write(&mut world, A, added[0], picture(0));
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world[Z].packets.len(), 1);
+    // What has sent is not taken for another track: the peer would see one for the other.
+    world[A].connection.set_direction(added[0], Direction::Recvonly).unwrap();
+    negotiate(&mut world);
+    assert_ne!(world[A].connection.add_track(MediaKind::Video).unwrap(), added[0]);
+}
+
 /// W3C `setStreams`: a server that forwards says whose sound and whose pictures belong together.
 #[test]
 fn the_peer_is_told_which_streams_a_transceiver_belongs_to() {
