@@ -109,6 +109,17 @@ impl Config {
             (!self.dtls_versions.is_empty(), "dtls_versions", "write the older version first"),
             (self.receive_buffer > 0, "receive_buffer", "choose more than 0 bytes"),
             (self.send_buffer > 0, "send_buffer", "choose more than 0 bytes"),
+            (self.negotiation.sctp_port > 0, "negotiation.sctp_port", "choose 1 to 65,535; 5000 is usual"),
+            (
+                self.negotiation.codecs.iter().all(can_be_described),
+                "negotiation.codecs",
+                "a name is a token (RFC 8866 §9), a clock has more than 0 ticks a second, and parameters are one line",
+            ),
+            (
+                self.negotiation.header_extensions.iter().all(|extension| is_word(&extension.uri)),
+                "negotiation.header_extensions",
+                "a URI has no spaces and is not empty",
+            ),
             (
                 self.can_hold_messages(),
                 "negotiation.max_message_size",
@@ -145,6 +156,20 @@ impl Config {
     pub(crate) fn data_mtu_max(&self) -> usize {
         self.data_mtu_max.clamp(self.mtu(), MTU_MAX)
     }
+}
+
+fn can_be_described(codec: &jsep::Codec) -> bool {
+    is_token(&codec.name) && codec.clock_rate > 0 && !codec.parameters.contains(['\r', '\n'])
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// RFC 8866 §9: "token = 1*(token-char)".
+pub(crate) fn is_token(text: &str) -> bool {
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_char)
 }
 
 /// How an [`Endpoint`](crate::Endpoint) behaves.

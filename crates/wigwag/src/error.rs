@@ -1,6 +1,7 @@
 //! What a command refuses, and why.
 
 use crate::data_channel::ChannelState;
+use crate::jsep::MediaKind;
 use bytes::Bytes;
 use std::fmt;
 use std::net::SocketAddr;
@@ -127,6 +128,9 @@ pub enum Error {
     /// W3C allows no longer one.
     #[error("a jitter buffer target of {0:?} is too long: at most 4 s")]
     JitterBufferTarget(Duration),
+    /// We know no codec of this kind (`Config::negotiation`), so nothing can be offered.
+    #[error("no {kind} codec is configured: add one to Config::negotiation.codecs", kind = .0.as_str())]
+    NoCodec(MediaKind),
     /// Not a name that a description can carry (RFC 8830 §2).
     #[error("{0:?} cannot name a MediaStream: choose 1 to 64 letters, digits or -_.~!#$%&'*+^`{{|}}")]
     InvalidStreamId(String),

@@ -1,6 +1,7 @@
 //! Transceivers, tracks and packets.
 
 use super::{End, PeerConnection};
+use crate::config::is_token;
 use crate::error::{Error, MediaError};
 use crate::jsep::{Direction, MediaKind, SendStream, Transceiver, TransceiverId, TransceiverInit};
 use std::time::Duration;
@@ -14,9 +15,10 @@ impl PeerConnection {
     /// W3C `addTransceiver`: a section of its own in the next offer.
     ///
     /// # Errors
-    /// The connection is closed.
+    /// The connection is closed, or no codec of this kind is configured.
     pub fn add_transceiver(&mut self, kind: MediaKind, direction: Direction) -> Result<TransceiverId, Error> {
         self.ensure_open()?;
+        self.ensure_codec(kind)?;
         let send = self.new_stream();
         let init = TransceiverInit { direction, send: Some(send), may_be_offered: false };
         self.needs_negotiation();
@@ -27,9 +29,10 @@ impl PeerConnection {
     /// made, or else on a new one.
     ///
     /// # Errors
-    /// The connection is closed.
+    /// The connection is closed, or no codec of this kind is configured.
     pub fn add_track(&mut self, kind: MediaKind) -> Result<TransceiverId, Error> {
         self.ensure_open()?;
+        self.ensure_codec(kind)?;
         // W3C §5.1: "The sender has never been used to send."
         let is_free = |found: &&Transceiver| {
             found.kind == kind
@@ -47,6 +50,12 @@ impl PeerConnection {
         let with_sending = if direction.receives() { Direction::Sendrecv } else { Direction::Sendonly };
         self.set_direction(id, with_sending)?;
         Ok(id)
+    }
+
+    /// An m-line names one format at least.
+    fn ensure_codec(&self, kind: MediaKind) -> Result<(), Error> {
+        let mut codecs = self.jsep.config().codecs.iter();
+        codecs.any(|codec| codec.kind == kind).then_some(()).ok_or(Error::NoCodec(kind))
     }
 
     /// What we send on a new transceiver: a source of its own, in step with all others.
@@ -210,8 +219,7 @@ impl PeerConnection {
     }
 }
 
-/// RFC 8830 §2: 1 to 64 characters of a token (RFC 8866 §9). What is not in a stream is written as "-".
+/// RFC 8830 §2: 1 to 64 characters of a token. What is in no stream is written as "-".
 fn is_stream_id(name: &str) -> bool {
-    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte);
-    (1..=64).contains(&name.len()) && name != "-" && name.bytes().all(is_char)
+    name.len() <= 64 && name != "-" && is_token(name)
 }

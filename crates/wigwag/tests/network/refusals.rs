@@ -3,9 +3,10 @@
 use crate::common::{Peer, config, connection, negotiate, pair_with};
 use bytes::Bytes;
 use std::time::Duration;
+use wigwag::jsep::{Codec, HeaderExtension};
 use wigwag::{
-    AddressError, Credentials, DataChannelInit, Endpoint, EndpointConfig, EndpointError, PeerConnection, Seed,
-    SendError, Version,
+    AddressError, Credentials, DataChannelInit, Direction, Endpoint, EndpointConfig, EndpointError, Error, MediaKind,
+    PeerConnection, Seed, SendError, Version,
 };
 use wigwag_sim::{A, World, Z};
 
@@ -71,6 +72,24 @@ fn a_configuration_with_which_nothing_works_is_refused_by_the_name_of_its_field(
     for size in [0, (1 << 30) + 1, u64::MAX] {
         assert_eq!(refused(&|config| config.negotiation.max_message_size = size), "negotiation.max_message_size");
     }
+    assert_eq!(refused(&|config| config.negotiation.sctp_port = 0), "negotiation.sctp_port");
+    for (name, clock_rate, parameters) in [
+        ("", 90_000, ""),
+        ("two words", 90_000, ""),
+        ("a/b", 90_000, ""),
+        ("x\r\nm=", 1, ""),
+        ("x", 0, ""),
+        ("x", 1, "a=1\nb=2"),
+    ] {
+        let mut codec = Codec::new(MediaKind::Video, name, clock_rate, 1, 96);
+        codec.parameters = parameters.to_owned();
+        assert_eq!(refused(&|config| config.negotiation.codecs.push(codec.clone())), "negotiation.codecs");
+    }
+    for uri in ["", "urn: x", "urn:x\r\n"] {
+        let extension = HeaderExtension::new(uri, 1, None);
+        let refused = refused(&|config| config.negotiation.header_extensions.push(extension.clone()));
+        assert_eq!(refused, "negotiation.header_extensions");
+    }
     for size in [0, (1 << 30) + 1, u64::MAX] {
         let mut config = config();
         (config.negotiation.max_message_size, config.partial_delivery_from) = (size, Some(65_536));
@@ -81,6 +100,26 @@ fn a_configuration_with_which_nothing_works_is_refused_by_the_name_of_its_field(
         config.mtu = mtu;
         assert!(endpoint.create(config).is_ok());
     }
+}
+
+#[test]
+fn what_could_not_be_offered_is_not_added() {
+    let mut config = config();
+    config.negotiation.codecs.retain(|codec| codec.kind == MediaKind::Audio);
+    let mut connection = connection(1, A, config);
+    let refused = [
+        connection.add_transceiver(MediaKind::Video, Direction::Sendrecv),
+        connection.add_track(MediaKind::Video),
+        connection.add_transceiver(MediaKind::Video, Direction::Recvonly),
+    ];
+    assert_eq!(refused, [(); 3].map(|()| Err(Error::NoCodec(MediaKind::Video))));
+    assert_eq!(
+        refused[0].as_ref().unwrap_err().to_string(),
+        "no video codec is configured: add one to Config::negotiation.codecs"
+    );
+    connection.add_transceiver(MediaKind::Audio, Direction::Sendrecv).unwrap();
+    let offer = connection.create_offer().unwrap();
+    connection.set_local_description(offer).unwrap();
 }
 
 /// Whoever makes a connection without an endpoint is not asked: what would be held of messages without a limit has the one of what is held.
