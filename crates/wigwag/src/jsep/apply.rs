@@ -235,7 +235,8 @@ fn settle(
         Part::Nothing => Ok(()),
         Part::Data => {
             let remote_port = remote.remote_sctp_port();
-            let remote_port = remote_port.ok_or(Error::section(index, "its m= line is not that of data channels"))?;
+            let remote_port = remote_port
+                .ok_or(Error::section(index, "its m= line, or its a=sctp-port, is not that of data channels"))?;
             let max_message_size = match remote.attributes().max_message_size() {
                 // RFC 8841 §6.1: "If the SDP 'max-message-size' attribute is not present, the default value is 64K."
                 None => 65_536,

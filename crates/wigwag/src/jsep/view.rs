@@ -86,8 +86,9 @@ impl<'a> View<'a> {
     }
 
     /// RFC 8841 §5; before it had its name, the port was the section's format and explained by `a=sctpmap`.
+    /// RFC 9260 §3.1: there is no port 0, so whoever names it takes no data channels.
     pub(super) fn remote_sctp_port(self) -> Option<u16> {
-        match (self.section.protocol.as_str(), self.section.formats.as_slice()) {
+        let port = match (self.section.protocol.as_str(), self.section.formats.as_slice()) {
             ("UDP/DTLS/SCTP" | "TCP/DTLS/SCTP", [Format::Name(name)]) if name == "webrtc-datachannel" => {
                 Some(self.attributes().sctp_port().unwrap_or(5000))
             }
@@ -96,7 +97,8 @@ impl<'a> View<'a> {
                 _ => None,
             }),
             _ => None,
-        }
+        };
+        port.filter(|port| *port > 0)
     }
 }
 

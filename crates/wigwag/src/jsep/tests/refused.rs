@@ -57,6 +57,8 @@ fn sections_that_we_cannot_take_are_answered_with_port_zero() {
     assert_eq!(rejected(&OFFER.replace("m=audio 9", "m=audio 0")), [true, false]);
     assert_eq!(rejected(&OFFER.replace("m=audio", "m=text")), [true, false]);
     assert_eq!(rejected(&OFFER.replace("UDP/DTLS/SCTP", "UDP/FOO")), [false, true]);
+    // RFC 9260 §3.1 has no port 0: nobody could be reached there.
+    assert_eq!(rejected(&OFFER.replace("sctp-port:5000", "sctp-port:0")), [false, true]);
     // One transport: what is not bundled with the first is not taken.
     assert_eq!(rejected(&OFFER.replace("BUNDLE 0 1", "BUNDLE 0")), [false, true]);
     assert_eq!(rejected(&OFFER.replace("BUNDLE 0 1", "BUNDLE 1 0")), [false, false]);
