@@ -270,6 +270,9 @@ impl PeerConnection {
 
     /// W3C `close`: the peer is told, then [`Event::Closed`] comes, then nothing more. Keep polling until it does.
     ///
+    /// What has not reached the peer by then is lost. To hand over everything first, close the data channels, and the connection when
+    /// [`Event::ChannelClosed`] has come for each: that the [`buffered_amount`](Self::buffered_amount) is 0 says only that it has left.
+    ///
     /// A peer of wigwag closes with [`CloseReason::Peer`]. In a browser the data channels close at once (before that Chromium's tell
     /// an error, "User-Initiated Abort", as when another browser closes), and so does the `RTCDtlsTransport`, which is what to
     /// watch in a call without them; `connectionState` stays `connected` until ICE misses us, for about 7 s in Chromium.
