@@ -72,6 +72,8 @@ pub enum SendError {
     TooLong(Bytes),
     /// The payload type was not negotiated for this sender.
     PayloadType(Bytes),
+    /// Its sequence number is more than 1,023 behind the furthest of this sender: nobody would take it.
+    Late(Bytes),
 }
 
 /// What a user sends stands in no log.
@@ -82,6 +84,7 @@ impl fmt::Debug for SendError {
             Self::UnknownSender(payload) => ("UnknownSender", payload),
             Self::TooLong(payload) => ("TooLong", payload),
             Self::PayloadType(payload) => ("PayloadType", payload),
+            Self::Late(payload) => ("Late", payload),
         };
         write!(f, "{name}({} bytes)", payload.len())
     }
@@ -94,6 +97,9 @@ impl fmt::Display for SendError {
             Self::UnknownSender(_) => "no such sender",
             Self::TooLong(_) => "the packet is too long",
             Self::PayloadType(_) => "the payload type was not negotiated",
+            Self::Late(_) => {
+                "the sequence number is far behind those before: leave it to the sender (None), or go on from them"
+            }
         })
     }
 }

@@ -167,6 +167,9 @@ pub enum MediaError {
     /// Frames of this codec cannot be cut into packets here. The frame is given back.
     #[error("no payload format is known here for this codec: write packets, or choose Opus or VP8")]
     NoPayloadFormat(Bytes),
+    /// The sequence number is more than 1,023 behind the furthest that was sent: nobody would take it. The payload is given back.
+    #[error("the sequence number is far behind those before: leave it to the connection (None), or go on from them")]
+    Late(Bytes),
     /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again.
     #[error("the queue of packets is full")]
     Full(Bytes),
@@ -183,6 +186,7 @@ impl fmt::Debug for MediaError {
             Self::SendsFrames(payload) => write!(f, "SendsFrames({} bytes)", payload.len()),
             Self::SendsPackets(data) => write!(f, "SendsPackets({} bytes)", data.len()),
             Self::NoPayloadFormat(data) => write!(f, "NoPayloadFormat({} bytes)", data.len()),
+            Self::Late(payload) => write!(f, "Late({} bytes)", payload.len()),
             Self::Full(payload) => write!(f, "Full({} bytes)", payload.len()),
         }
     }

@@ -158,6 +158,10 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: F
                 dropped_too_old,
                 dropped_unencrypted,
                 dropped_too_many_sources,
+                refused_malformed,
+                refused_reused,
+                refused_exhausted,
+                refused_too_many_sources,
             ]
         );
     }

@@ -62,7 +62,7 @@ impl Session {
             return None;
         }
         let sequence = packet.sequence.unwrap_or(sender.next_sequence);
-        sender.next_sequence = sequence.wrapping_add(1);
+        sender.leaves_as(sequence);
         if !sender.is_report_due {
             self.unreported.senders.push_back(id);
         }

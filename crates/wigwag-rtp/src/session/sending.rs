@@ -9,8 +9,8 @@ impl Session {
     /// Queues a packet.
     ///
     /// # Errors
-    /// If the queue is full, the sender unknown, the packet too long or the payload type not the sender's; the payload
-    /// is given back.
+    /// If the queue is full, the sender unknown, the packet too long, its number long gone or the payload type not the sender's; the
+    /// payload is given back.
     pub fn send(&mut self, id: SenderId, packet: RtpPacket) -> Result<(), SendError> {
         let Some(sender) = self.senders.get_mut(&id).filter(|_| !self.is_ending) else {
             return Err(SendError::UnknownSender(packet.payload));
@@ -21,6 +21,9 @@ impl Session {
         if sender.header_len_max() + packet.payload.len() > self.config.packet_len_max {
             return Err(SendError::TooLong(packet.payload));
         }
+        if packet.sequence.is_some_and(|sequence| sender.is_late(sequence)) {
+            return Err(SendError::Late(packet.payload));
+        }
         let bytes = sender.queued_bytes + queue::charge(&packet);
         if sender.queued_packets >= self.config.send_queue_packets_max || bytes > self.config.send_queue_bytes_max {
             sender.is_room_wanted = true;
@@ -28,6 +31,7 @@ impl Session {
         }
         sender.queued_packets += 1;
         sender.queued_bytes = bytes;
+        packet.sequence.into_iter().for_each(|sequence| sender.reach(sequence));
         self.queue.push(id, sender.config.kind, packet);
         self.invariants();
         Ok(())

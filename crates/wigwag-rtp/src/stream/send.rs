@@ -8,12 +8,19 @@ use crate::rtcp::{ReportBlock, SenderInfo};
 use crate::stats::SenderStats;
 use crate::time;
 use std::time::{Duration, Instant};
+use wigwag_sansio::serial_after;
+
+/// So far behind the furthest a packet is not sent any more: SRTP knows the last 1,024 numbers (RFC 3711 §3.3.2 asks for 64) and seals no
+/// packet of which it cannot tell whether its number was used.
+const AGE_MAX: u16 = 1024;
 
 /// A stream that we send.
 #[derive(Debug)]
 pub(crate) struct Sender {
     pub(crate) config: SenderConfig,
     pub(crate) next_sequence: u16,
+    /// The furthest number that a packet has, of those that wait too, if they have one.
+    furthest: Option<u16>,
     pub(crate) queued_packets: usize,
     pub(crate) queued_bytes: usize,
     /// Whether a packet was refused for want of room, so that it is told when there is some.
@@ -45,6 +52,7 @@ impl Sender {
         Self {
             config,
             next_sequence: first_sequence,
+            furthest: None,
             queued_packets: 0,
             queued_bytes: 0,
             is_room_wanted: false,
@@ -79,6 +87,30 @@ impl Sender {
             extensions.transport_cc.map(|id| (id, 2)),
         ];
         header::len_max(all.into_iter().flatten())
+    }
+
+    /// Whether a packet with this number comes too late to be sent.
+    pub(crate) fn is_late(&self, sequence: u16) -> bool {
+        self.furthest.is_some_and(|furthest| {
+            let age = furthest.wrapping_sub(sequence);
+            !serial_after(sequence, furthest) && age >= AGE_MAX
+        })
+    }
+
+    /// A packet has this number.
+    pub(crate) fn reach(&mut self, sequence: u16) {
+        if self.furthest.is_none_or(|furthest| serial_after(sequence, furthest)) {
+            self.furthest = Some(sequence);
+        }
+    }
+
+    /// A packet with this number leaves. What has none goes on behind the furthest, for no number may be used twice.
+    pub(crate) fn leaves_as(&mut self, sequence: u16) {
+        let is_behind = self.has_sent() && serial_after(self.next_sequence, sequence);
+        if !is_behind {
+            self.next_sequence = sequence.wrapping_add(1);
+        }
+        self.reach(sequence);
     }
 
     /// The packet waits no longer. Returns whether somebody waits for room and is not told yet.

@@ -117,6 +117,33 @@ fn a_section_that_is_forgotten_waits_for_no_key_frame() {
     assert_eq!(link.receiver_stats().plis_sent, 0);
 }
 
+/// As of somebody who forwards one stream after another in one: SRTP would not seal such packets, and a receiver drops them.
+#[test]
+fn a_number_that_is_long_gone_is_refused_and_what_is_a_little_late_is_taken() {
+    let mut link = Link::with(Config::new("a"), Config::new("z"));
+    let mut numbered = |link: &mut Link, sequence: u16| {
+        let mut packet = packet(0);
+        packet.sequence = Some(sequence);
+        link.a.send(link.sender, packet).map_err(|error| error.to_string())
+    };
+    // The first may be anything, and ahead there is no limit but the half of all numbers.
+    for sequence in [60_000, 60_001, 100, 30_000] {
+        assert_eq!(numbered(&mut link, sequence), Ok(()));
+    }
+    for (sequence, is_taken) in [(29_999, true), (28_977, true), (28_976, false), (100, false), (62_769, false)] {
+        let taken = numbered(&mut link, sequence);
+        assert_eq!(taken.is_ok(), is_taken, "{sequence}: {taken:?}");
+    }
+    assert!(numbered(&mut link, 100).expect_err("long gone").contains("None"));
+    link.run(at(100));
+    assert!(numbered(&mut link, 28_976).is_err(), "also when nothing waits");
+    // Whoever does not number goes on behind the furthest, not behind the last.
+    link.send(packet(1));
+    link.run(at(200));
+    let received: Vec<_> = link.received().iter().filter_map(|found| found.packet.sequence).collect();
+    assert_eq!(received.last(), Some(&30_001), "{received:?}");
+}
+
 #[test]
 fn a_session_that_ends_says_bye_for_each_stream_and_sends_nothing_more() {
     let mut link = talk();

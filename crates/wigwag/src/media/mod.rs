@@ -266,6 +266,7 @@ fn refused(error: rtp::SendError) -> MediaError {
         rtp::SendError::Full(payload) => MediaError::Full(payload),
         rtp::SendError::TooLong(payload) => MediaError::TooLong(payload),
         rtp::SendError::PayloadType(payload) => MediaError::PayloadType(payload),
+        rtp::SendError::Late(payload) => MediaError::Late(payload),
         _ => MediaError::NotSending,
     }
 }

@@ -98,6 +98,9 @@ impl PeerConnection {
     /// W3C `close` of a data channel: what is buffered is sent, then the peer closes too, then
     /// [`Event::ChannelClosed`](crate::Event::ChannelClosed) comes.
     ///
+    /// A negotiated channel that the peer does not have stays [`Closing`](crate::ChannelState::Closing) until the connection ends:
+    /// nobody there closes it.
+    ///
     /// An open message is given up. If it cannot be ([`abandon_message`](Self::abandon_message)), it stays open, whoever closes the
     /// channel: the peer would take what has come of it for a whole message. Its parts are still taken, and the channel closes when it is
     /// finished.

@@ -135,8 +135,8 @@ impl PeerConnection {
     /// ([`send_codecs`](field@crate::jsep::MediaParameters::send_codecs)).
     ///
     /// # Errors
-    /// Nothing is sent on this transceiver now, frames were written on it before, the payload type was not negotiated, or
-    /// the queue is full.
+    /// Nothing is sent on this transceiver now, frames were written on it before, the payload type was not negotiated, the sequence
+    /// number is long gone, or the queue is full.
     pub fn write_packet(&mut self, id: TransceiverId, packet: rtp::RtpPacket) -> Result<(), MediaError> {
         if self.end != End::No {
             return Err(MediaError::NotSending);

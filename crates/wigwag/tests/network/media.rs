@@ -325,6 +325,34 @@ fn video_joins_a_call_that_only_had_data_whoever_adds_it() {
     }
 }
 
+/// A server that shows another speaker in the same place: what goes on arrives, and what would be dropped by SRTP is refused at once.
+#[test]
+fn another_stream_in_the_same_place_goes_on_with_its_numbers_or_is_refused() {
+    let (mut world, ids) = call(45, &[MediaKind::Video]);
+    let numbered = |world: &mut World<Peer>, first: Option<u16>| -> usize {
+        let before = world[Z].packets.len();
+        for n in 0..5 {
+            let mut packet = picture(world[Z].packets.len() as u32);
+            packet.sequence = first.map(|first| first + n);
+            let written = world[A].connection.write_packet(ids[0][0], packet.clone());
+            if let Err(refused) = written {
+                assert_eq!(refused, MediaError::Late(packet.payload));
+            }
+            world.run_for(Duration::from_millis(10));
+        }
+        world.run_for(Duration::from_millis(100));
+        world[Z].packets.len() - before
+    };
+    for (first, arrived) in [(Some(60_000), 5), (Some(100), 5), (Some(50_000), 0), (None, 5), (Some(30_000), 5)] {
+        assert_eq!(numbered(&mut world, first), arrived, "{first:?}");
+    }
+    let refused = |(cause, count): &(&str, u64)| cause.starts_with("srtp.refused") && *count > 0;
+    assert!(!world[A].connection.drops().iter().any(refused));
+    // A number that was used is SRTP's to refuse, and counted.
+    assert_eq!(numbered(&mut world, Some(30_000)), 0);
+    assert!(world[A].connection.drops().contains(&("srtp.refused_reused", 5)));
+}
+
 /// W3C §5.1, `addTrack`: a sender is used again if it "has never been used to send".
 #[test]
 fn a_track_is_added_where_nothing_was_ever_sent() {
