@@ -121,7 +121,7 @@ fn a_section_that_is_forgotten_waits_for_no_key_frame() {
 #[test]
 fn a_number_that_is_long_gone_is_refused_and_what_is_a_little_late_is_taken() {
     let mut link = Link::with(Config::new("a"), Config::new("z"));
-    let mut numbered = |link: &mut Link, sequence: u16| {
+    let numbered = |link: &mut Link, sequence: u16| {
         let mut packet = packet(0);
         packet.sequence = Some(sequence);
         link.a.send(link.sender, packet).map_err(|error| error.to_string())
