@@ -207,7 +207,8 @@ fn handle_report(session: &mut Session, block: ReportBlock, now: Instant) {
 }
 
 fn handle_nack(session: &mut Session, nack: Nack<'_>, now: Instant) {
-    let interval = session.round_trip().clamp(RESEND_INTERVAL_MIN, super::ROUND_TRIP_DEFAULT);
+    // Whoever asks once every round trip is heard a little sooner or later than that.
+    let interval = (session.round_trip() / 2).clamp(RESEND_INTERVAL_MIN, super::ROUND_TRIP_DEFAULT);
     let Some(id) = session.by_ssrc.get(&nack.media_ssrc) else { return };
     let Some(sender) = session.senders.get_mut(id) else { return };
     sender.stats.nacks_received += 1;

@@ -60,6 +60,36 @@ fn a_lost_packet_is_asked_for_and_sent_again_with_the_same_bytes() {
     assert_eq!((stats.packets_recovered, stats.packets_lost, stats.nacks_sent), (1, 0, 1));
 }
 
+/// Whoever asks once every round trip is heard a little sooner or later than that.
+#[test]
+fn each_request_that_repeats_one_after_about_a_round_trip_is_answered() {
+    for sooner in [0u32, 1, 15] {
+        let mut link = Link::new();
+        link.delay = Duration::from_millis(20);
+        for n in 0..200u32 {
+            link.send(packet(n));
+            link.run(at(n * 20));
+        }
+        let round_trip = link.a.stats().round_trip_time.expect("measured");
+        assert_eq!(round_trip.as_millis(), 40);
+        let sequence = u16::from_be_bytes([link.a_to_z[190][2], link.a_to_z[190][3]]);
+        for n in 0..8u32 {
+            let late = if n % 2 == 0 { 0 } else { sooner };
+            link.a.handle_rtcp(&nack(link.ssrc, sequence), at(4_000 + 40 * n - late));
+        }
+        link.run(at(5_000));
+        let stats = link.a.sender_stats(link.sender).expect("the sender is there");
+        assert_eq!((stats.nacks_received, stats.packets_resent), (8, 8), "{sooner} ms sooner");
+    }
+}
+
+/// A NACK for one packet.
+fn nack(ssrc: u32, sequence: u16) -> Vec<u8> {
+    let [s0, s1, s2, s3] = ssrc.to_be_bytes();
+    let [n0, n1] = sequence.to_be_bytes();
+    vec![0x81, 205, 0, 3, 0, 0, 0, 1, s0, s1, s2, s3, n0, n1, 0, 0]
+}
+
 #[test]
 fn what_was_sent_too_long_ago_is_not_sent_again() {
     let mut config = Config::new("a");
