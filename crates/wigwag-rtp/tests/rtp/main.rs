@@ -11,3 +11,4 @@ mod lifetime;
 mod payload;
 mod properties;
 mod session;
+mod transport_wide;
