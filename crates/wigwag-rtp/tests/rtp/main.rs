@@ -11,4 +11,5 @@ mod lifetime;
 mod payload;
 mod properties;
 mod session;
+mod storm;
 mod transport_wide;
