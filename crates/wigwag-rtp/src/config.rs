@@ -28,8 +28,8 @@ pub struct Config {
     pub send_queue_packets_max: usize,
     /// How many bytes of payload of one sender may wait to be polled.
     pub send_queue_bytes_max: usize,
-    /// How many sent packets of a sender are kept for the peer to ask for again; at most 1024, since SRTP remembers
-    /// no more of what it sealed.
+    /// How many sent packets of a sender are kept for the peer to ask for again, rounded up to a power of two; at most
+    /// 1024, since SRTP remembers no more of what it sealed.
     pub resend_cache_packets: usize,
     /// How many received packets may wait for `poll_event`; then the oldest is dropped and counted.
     pub event_packets_max: usize,

@@ -42,8 +42,10 @@ pub(crate) struct ResendCache {
 }
 
 impl ResendCache {
-    /// Its memory is taken with the first packet.
-    pub(crate) const fn new(len_max: usize) -> Self {
+    /// For so many packets at least; its memory is taken with the first one.
+    pub(crate) const fn new(len: usize) -> Self {
+        // A power of two divides the circle of sequence numbers: others would have packets in each other's place where it closes.
+        let len_max = if len == 0 { 0 } else { len.next_power_of_two() };
         Self { packets: Vec::new(), len_max, payload_bytes: 0 }
     }
 

@@ -105,6 +105,30 @@ fn what_was_sent_too_long_ago_is_not_sent_again() {
     assert_eq!(link.received().len(), 2 + 63);
 }
 
+/// However many are kept, and wherever the sequence numbers wrap.
+#[test]
+fn as_many_packets_as_are_to_be_kept_are_sent_again() {
+    for (kept, before_the_wrap) in [(1, 0), (3, 1), (100, 50), (500, 499), (512, 256), (1000, 464), (1024, 7)] {
+        let mut config = Config::new("a");
+        config.resend_cache_packets = kept;
+        config.send_queue_packets_max = 4096;
+        let mut link = Link::with(config, Config::new("z"));
+        let first = 0u16.wrapping_sub(before_the_wrap);
+        for n in 0..kept as u32 {
+            let mut packet = packet(n);
+            packet.sequence = (n == 0).then_some(first);
+            link.send(packet);
+        }
+        link.deliver(at(0));
+        for n in 0..kept as u16 {
+            link.a.handle_rtcp(&nack(link.ssrc, first.wrapping_add(n)), at(500));
+            link.deliver(at(500));
+        }
+        let stats = link.a.sender_stats(link.sender).expect("the sender is there");
+        assert_eq!((stats.packets_resent, stats.nacks_unanswered), (kept as u64, 0), "{kept}");
+    }
+}
+
 #[test]
 fn reports_tell_round_trip_loss_and_jitter() {
     let mut link = Link::new();
