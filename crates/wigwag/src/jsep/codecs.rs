@@ -68,8 +68,8 @@ pub(super) fn known(config: &Config, view: View<'_>) -> Vec<Numbered> {
     let mut taken = BTreeSet::new();
     let mut seen = BTreeSet::new();
     let mut known = Vec::new();
-    // A payload type has seven bits; each is looked at once, however often a hostile line repeats it.
-    for payload_type in payload_types(view.section).filter(|number| *number < 128) {
+    // Each is looked at once, however often a hostile line repeats it.
+    for payload_type in payload_types(view.section).filter(|number| is_usable(*number)) {
         if !seen.insert(payload_type) {
             continue;
         }
@@ -86,6 +86,12 @@ pub(super) fn known(config: &Config, view: View<'_>) -> Vec<Numbered> {
         }
     }
     known
+}
+
+/// A payload type has seven bits, and 64 to 95 may not be used where RTCP shares the transport, as it does here always: with the
+/// marker they are RTCP's packet types (RFC 5761 §4).
+const fn is_usable(payload_type: u8) -> bool {
+    payload_type < 128 && !matches!(payload_type, 64..=95)
 }
 
 fn payload_types(section: &MediaDescription) -> impl Iterator<Item = u8> {
@@ -151,7 +157,7 @@ fn retransmission(section: &MediaDescription, payload_type: u8) -> Option<u8> {
     section
         .attributes
         .rtpmaps()
-        .filter(|rtpmap| rtpmap.encoding == "rtx" && rtpmap.payload_type < 128)
+        .filter(|rtpmap| rtpmap.encoding == "rtx" && is_usable(rtpmap.payload_type))
         .map(|rtpmap| rtpmap.payload_type)
         .find(|rtx| section.attributes.fmtp(*rtx).is_some_and(|fmtp| fmtp.get("apt") == Some(&apt)))
         .filter(|rtx| section.formats.contains(&Format::PayloadType(*rtx)))
@@ -260,8 +266,6 @@ impl Numbers {
         }
         // RFC 3551 §6: 96 to 127 are dynamic; RFC 5761 §4 leaves 35 to 63 beside them.
         let mut wanted = std::iter::once(preferred).chain(96..128).chain(35..64);
-        // With the marker, 64 to 95 look like RTCP (ibid.).
-        let is_usable = |number: u8| number < 64 || (96..128).contains(&number);
         let number = wanted.find(|number| is_usable(*number) && !self.payload_types.contains(number))?;
         self.take(codec, number);
         Some(number)

@@ -572,6 +572,35 @@ fn numbers_agreed_upon_are_kept_when_we_offer() {
     assert_eq!((ids(0)[HeaderExtension::ABS_SEND_TIME], ids(1)[HeaderExtension::ABS_SEND_TIME]), (9, 9));
 }
 
+/// RFC 5761 §4: with the marker, they look like RTCP.
+#[test]
+fn payload_types_that_rtcp_is_taken_for_are_neither_answered_nor_offered() {
+    for number in [64u8, 72, 95] {
+        let mut a = Peer::new('A');
+        a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+        let offer = a.describe().to_string();
+        let offer = offer.replace(":111 ", &format!(":{number} ")).replace("SAVPF 111", &format!("SAVPF {number}"));
+        let mut z = Peer::new('Z');
+        z.set_remote(SessionDescription::parse(&offer).expect("an offer"));
+        let answer = z.describe().to_string();
+        assert!(answer.contains("SAVPF 0\r\n"), "{answer}");
+
+        let codecs = vec![Codec { payload_type: number, ..Codec::opus() }];
+        let mut a = Peer::with('A', Config { codecs, ..Config::default() });
+        a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+        let offer = a.describe().to_string();
+        assert!(offer.contains("SAVPF 96\r\n"), "{offer}");
+    }
+    for number in [63u8, 96] {
+        let codecs = vec![Codec { payload_type: number, ..Codec::opus() }];
+        let (mut a, mut z) = (Peer::with('A', Config { codecs, ..Config::default() }), Peer::new('Z'));
+        let id = a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+        negotiate(&mut a, &mut z);
+        let agreed = a.transceiver(id).negotiated.as_ref().expect("an agreement");
+        assert_eq!(agreed.send_codecs.iter().map(|codec| codec.payload_type).collect::<Vec<_>>(), [number]);
+    }
+}
+
 #[test]
 fn bundle_only_is_for_those_who_ask_for_it() {
     let config = Config { bundle_only: true, ..Config::default() };
