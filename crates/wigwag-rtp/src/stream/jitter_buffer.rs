@@ -163,7 +163,7 @@ impl JitterBuffer {
             self.jitter = Jitter::default();
         }
         let ticks = time::ticks(self.clock.elapsed(now), self.config.clock_rate_hz);
-        self.jitter.measure(ticks, ordered.packet.timestamp);
+        self.jitter.measure(ticks, ordered.packet.timestamp, self.config.clock_rate_hz);
         if self.next_sequence.is_some_and(|next| ordered.extended_sequence < next) {
             self.stats.dropped_late += 1;
             self.learn_from_late(time, now);

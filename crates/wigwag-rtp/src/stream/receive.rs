@@ -153,7 +153,7 @@ impl ReceiveStream {
             self.clock_rate_hz = packet.clock_rate_hz;
             self.jitter = Jitter::default();
         }
-        self.jitter.measure(time::ticks(elapsed, packet.clock_rate_hz), packet.timestamp);
+        self.jitter.measure(time::ticks(elapsed, packet.clock_rate_hz), packet.timestamp, packet.clock_rate_hz);
     }
 
     pub(crate) fn take_sender_report(&mut self, info: SenderInfo, now: Instant) {
@@ -203,6 +203,9 @@ impl ReceiveStream {
     }
 }
 
+/// A timestamp that leaps further than its packet is another clock's, as of a source that was switched, and says nothing of the path.
+const LEAP_SECONDS: u32 = 5;
+
 /// How much the spacing of packets varies (RFC 3550 §6.4.1, A.8).
 #[derive(Debug, Default)]
 pub(crate) struct Jitter {
@@ -213,10 +216,13 @@ pub(crate) struct Jitter {
 
 impl Jitter {
     // RFC 3550 A.8: "s->jitter += d - ((s->jitter + 8) >> 4);"
-    pub(crate) fn measure(&mut self, arrival: u32, timestamp: u32) {
+    pub(crate) fn measure(&mut self, arrival: u32, timestamp: u32, clock_rate_hz: u32) {
         let transit = arrival.wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             let difference = (transit.wrapping_sub(before) as i32).unsigned_abs();
+            if difference > clock_rate_hz.saturating_mul(LEAP_SECONDS) {
+                return;
+            }
             let decay = self.estimate.saturating_add(8) >> 4;
             self.estimate = self.estimate.saturating_add(difference).saturating_sub(decay);
         }
@@ -235,7 +241,7 @@ mod tests {
     fn evenly_spaced_packets_do_not_jitter() {
         let mut jitter = Jitter::default();
         for n in 0..100u32 {
-            jitter.measure(n.wrapping_mul(960).wrapping_add(u32::MAX - 5000), n * 960);
+            jitter.measure(n.wrapping_mul(960).wrapping_add(u32::MAX - 5000), n * 960, 48_000);
         }
         assert_eq!(jitter.ticks(), 0);
     }
@@ -244,7 +250,7 @@ mod tests {
     fn packets_that_come_alternately_early_and_late_jitter_by_their_difference() {
         let mut jitter = Jitter::default();
         for n in 0..1000u32 {
-            jitter.measure(n * 960 + if n % 2 == 0 { 0 } else { 160 }, n * 960);
+            jitter.measure(n * 960 + if n % 2 == 0 { 0 } else { 160 }, n * 960, 48_000);
         }
         assert!((150..=160).contains(&jitter.ticks()), "{}", jitter.ticks());
     }

@@ -150,6 +150,25 @@ fn reports_tell_round_trip_loss_and_jitter() {
     assert!((6..=20).contains(&reports), "{reports}");
 }
 
+/// As of a source that is switched, or whose clock is set.
+#[test]
+fn a_timestamp_that_leaps_is_no_jitter() {
+    for leap in [6 * 90_000, 1 << 30, 1 << 31, u32::MAX - 6 * 90_000] {
+        let mut link = Link::new();
+        for n in 0..200u32 {
+            let mut packet = packet(n);
+            if n >= 100 {
+                packet.timestamp = packet.timestamp.wrapping_add(leap);
+            }
+            link.run(at(n * 20));
+            link.send(packet);
+            link.run(at(n * 20 + 1));
+            let jitter = link.receiver_stats().jitter;
+            assert!(jitter < Duration::from_millis(1), "{jitter:?} after a leap of {leap}");
+        }
+    }
+}
+
 #[test]
 fn transport_wide_feedback_tells_each_packet_once() {
     let mut link = Link::new();

@@ -125,7 +125,10 @@ impl Received {
             let transit = arrival - i64::from(timestamp);
             if self.count > 1 {
                 let difference = i64::from((transit - self.transit) as i32).abs();
-                self.jitter += (difference as f64 - self.jitter) / 16.0;
+                // What leaps by more than five seconds is another clock, or a program that was stopped.
+                if difference <= 5 * i64::from(self.format.clock_rate_hz()) {
+                    self.jitter += (difference as f64 - self.jitter) / 16.0;
+                }
             }
             self.transit = transit;
             self.highest = index;
