@@ -18,6 +18,8 @@ pub struct Stats {
     pub dropped_too_many_sources: u64,
     /// RTP packets far from their stream's sequence numbers, not yet confirmed by a second one (RFC 3550 A.1).
     pub dropped_out_of_sequence: u64,
+    /// RTP packets that came late, shortly after the end of their stream (RFC 3550 §6.2.1).
+    pub dropped_after_end: u64,
     /// Received packets, and in the extreme other events, that nobody polled for in time.
     pub dropped_events: u64,
     /// RTCP packets within compounds that are of a kind we do not use.

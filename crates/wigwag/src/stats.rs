@@ -176,6 +176,7 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: F
             dropped_unknown_payload_type,
             dropped_too_many_sources,
             dropped_out_of_sequence,
+            dropped_after_end,
             dropped_events,
         ]
     );

@@ -43,6 +43,10 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         }
     };
     let elapsed = session.clock.elapsed(now);
+    if is_new && session.streams.is_straggler(packet.ssrc, packet.sequence, now) {
+        session.stats.dropped_after_end += 1;
+        return;
+    }
     if is_new && !make_room(session, now) {
         session.stats.dropped_too_many_sources += 1;
         return;
@@ -124,8 +128,9 @@ fn make_room(session: &mut Session, now: Instant) -> bool {
     }
 }
 
-/// The source is over, and what comes of it later begins anew.
-fn end_stream(session: &mut Session, ssrc: u32) {
+/// The source is over, and what it sends later begins anew.
+fn end_stream(session: &mut Session, ssrc: u32, now: Instant) {
+    session.streams.end(ssrc, now);
     if let Some(stream) = session.streams.get(ssrc) {
         session.stats.dropped_events += session.events.push_end(stream.receiver, ssrc);
         session.forget_stream(ssrc);
@@ -164,7 +169,7 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
         Message::ReceiverReport(report) => report.blocks().for_each(|block| handle_report(session, block, now)),
         Message::Goodbye(goodbye) => {
             for ssrc in goodbye.sources() {
-                end_stream(session, ssrc);
+                end_stream(session, ssrc, now);
             }
         }
         Message::Nack(nack) => handle_nack(session, nack, now),

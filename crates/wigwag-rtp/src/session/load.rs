@@ -1,6 +1,6 @@
 //! How full the lists of a session are (law 8).
 
-use super::streams::SOURCES_MAX;
+use super::streams::{ENDS_MAX, SOURCES_MAX};
 use super::{GOODBYES_MAX, STREAMS_MAX, Session};
 use crate::demultiplex;
 use crate::stats::Load;
@@ -23,12 +23,13 @@ impl Session {
     }
 
     /// What there is one of: how many are in it, and how many may be.
-    fn lists(&self) -> [(usize, usize); 10] {
+    fn lists(&self) -> [(usize, usize); 11] {
         [
             self.queue.resends(),
             self.history.load(),
             self.arrivals.load(),
             (self.streams.iter().count(), SOURCES_MAX),
+            (self.streams.ends_len(), ENDS_MAX),
             (self.sections.sources_len(), demultiplex::SOURCES_MAX),
             (self.unreported.senders.len(), STREAMS_MAX),
             (self.unreported.streams.len(), SOURCES_MAX),

@@ -3,13 +3,27 @@
 use super::sources::Sources;
 use crate::event::ReceiverId;
 use crate::stream::receive::ReceiveStream;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::stream::sequence::LATE_MAX;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// So many sources a session takes: ten times the streams of the largest conferences.
 pub(super) const SOURCES_MAX: usize = super::STREAMS_MAX;
 /// A source that was silent for so long makes room for another.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// So many ends are remembered; a conference that is left at once has hardly more streams.
+pub(super) const ENDS_MAX: usize = 64;
+/// So long after the end of a source its packets may come late.
+const STRAGGLING: Duration = Duration::from_secs(2);
+
+/// A source that ended, so that what comes late of it does not begin another.
+#[derive(Debug)]
+struct End {
+    ssrc: u32,
+    highest: u16,
+    until: Instant,
+}
 
 /// The sources that the peer sends.
 #[derive(Debug, Default)]
@@ -24,6 +38,8 @@ pub(super) struct Streams {
     pub(super) awaited: BTreeSet<ReceiverId>,
     /// As long as there are too many, none of them is silent for long enough before that time.
     full_until: Option<Instant>,
+    /// The last that ended.
+    ends: VecDeque<End>,
 }
 
 /// Whether there is room for one more source.
@@ -84,6 +100,31 @@ impl Streams {
         self.by_receiver.insert((receiver, ssrc));
         stream.receiver = receiver;
         true
+    }
+
+    /// The source has ended, as the peer says.
+    // RFC 3550 §6.2.1: "some straggler data packets might arrive after the BYE and cause the entry to be recreated": it is to be
+    // marked, and deleted some time later.
+    pub(super) fn end(&mut self, ssrc: u32, now: Instant) {
+        if let (Some(stream), Some(until)) = (self.by_ssrc.get(&ssrc), now.checked_add(STRAGGLING)) {
+            let highest = stream.sequences.highest() as u16;
+            self.ends.retain(|end| end.ssrc != ssrc && now < end.until);
+            if self.ends.len() >= ENDS_MAX {
+                self.ends.pop_front();
+            }
+            self.ends.push_back(End { ssrc, highest, until });
+        }
+    }
+
+    /// Whether a packet was sent before one that had come when its source ended; who goes on or begins anew is none.
+    pub(super) fn is_straggler(&self, ssrc: u32, sequence: u16, now: Instant) -> bool {
+        let end = self.ends.iter().find(|end| end.ssrc == ssrc && now < end.until);
+        end.is_some_and(|end| u64::from(end.highest.wrapping_sub(sequence)) < LATE_MAX)
+    }
+
+    /// How many ends are remembered.
+    pub(super) fn ends_len(&self) -> usize {
+        self.ends.len()
     }
 
     pub(super) fn remove(&mut self, ssrc: u32) {

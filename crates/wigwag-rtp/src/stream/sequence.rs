@@ -1,7 +1,7 @@
 //! Sequence numbers as they arrive (RFC 3550 A.1, A.3).
 
 /// So many packets late may a retransmission come, or a packet of a slower path.
-const LATE_MAX: i64 = 1024;
+pub(crate) const LATE_MAX: u64 = 1024;
 /// Where extended sequence numbers begin, so that those before the first packet have one too.
 const ORIGIN: u64 = 1 << 16;
 
@@ -47,7 +47,7 @@ impl Sequences {
             self.count();
             return Place::Next { sequence: extended, missing };
         }
-        if ahead > -LATE_MAX {
+        if ahead.unsigned_abs() < LATE_MAX {
             self.count();
             return Place::Late(extended);
         }

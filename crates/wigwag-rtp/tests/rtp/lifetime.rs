@@ -177,6 +177,39 @@ fn the_end_of_a_stream_is_told_between_the_packets_before_and_after_it() {
     assert_eq!(link.z.poll_timeout(at(0)).filter(|next| *next <= at(0)), None);
 }
 
+/// RFC 3550 §6.2.1: "some straggler data packets might arrive after the BYE and cause the entry to be recreated."
+#[test]
+fn what_comes_late_after_the_end_of_its_stream_begins_none() {
+    for late in [1usize, 5, 8] {
+        let mut link = Link::new();
+        let bye = [&[0x80, 201, 0, 1, 0, 0, 0, 1, 0x81, 203, 0, 1][..], &link.ssrc.to_be_bytes()].concat();
+        (0..10).for_each(|n| link.send(packet(n)));
+        let mut all = Vec::new();
+        for _ in 0..10 {
+            let mut out = Vec::new();
+            assert!(link.a.poll_rtp(at(0), 1180, &mut out));
+            all.push(out);
+        }
+        let is_late = |n: usize| n == late || n == late + 1;
+        for (_, packet) in all.iter().enumerate().filter(|(n, _)| !is_late(*n) || *n == 9) {
+            link.z.handle_rtp(packet, Ecn::NotEct, at(1));
+        }
+        link.z.handle_rtcp(&bye, at(2));
+        assert!(link.z_events().contains(&Event::Ended { receiver: link.receiver, ssrc: link.ssrc }));
+        link.z.handle_rtp(&all[late], Ecn::NotEct, at(30));
+        assert_eq!(link.z_events(), [], "the {late}th");
+        assert_eq!(link.z.receiver_stats(link.receiver).count(), 0);
+        assert_eq!(link.z.stats().dropped_after_end, 1);
+        // Who goes on is heard; and so is, some time later, who begins anew with any number.
+        link.send(packet(10));
+        link.deliver(at(40));
+        assert_eq!(link.received().len(), 1);
+        link.z.handle_rtcp(&bye, at(50));
+        link.z.handle_rtp(&all[0], Ecn::NotEct, at(4_000));
+        assert_eq!(link.received().len(), 1);
+    }
+}
+
 /// A stream that begins while a report about another is owed waits for the next one, and gets it though the other ends before.
 #[test]
 fn what_begins_while_a_report_is_owed_is_reported_though_what_was_owed_is_gone() {
