@@ -269,12 +269,34 @@ impl Session {
 
     /// A description that names a source knows better than the packets did where it belongs.
     fn describe(&mut self, id: ReceiverId, config: ReceiverConfig) {
+        let (asks_for_packets, asks_for_key_frames) = (config.nack, config.pli || config.fir);
         for ssrc in self.sections.insert(id, config) {
             if self.streams.move_to(id, ssrc) {
                 self.ask_if_awaited(id, ssrc);
             }
         }
+        self.ask_no_longer(id, asks_for_packets, asks_for_key_frames);
         self.invariants();
+    }
+
+    /// Of what was negotiated away, nothing is owed or waited for.
+    fn ask_no_longer(&mut self, id: ReceiverId, asks_for_packets: bool, asks_for_key_frames: bool) {
+        let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
+        for ssrc in sources {
+            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
+            if !asks_for_packets {
+                stream.stats.packets_given_up += stream.missing.clear();
+            }
+            if !asks_for_key_frames {
+                stream.key_frame.cancel();
+                self.owed.key_frames.remove(&ssrc);
+                self.streams.wanting.remove(&ssrc);
+            }
+            if !asks_for_packets {
+                self.owed.nacks.remove(ssrc);
+                self.streams.incomplete.remove(ssrc);
+            }
+        }
     }
 
     /// Forgets a media section and its streams. Packets of it that wait to be polled are still told.

@@ -61,6 +61,14 @@ impl KeyFrame {
         }
     }
 
+    /// None is wanted any more; how lately one was asked for is remembered.
+    pub(crate) const fn cancel(&mut self) {
+        *self = match *self {
+            Self::Unwanted | Self::Owed => Self::Unwanted,
+            Self::Asked(until) | Self::AskedAndWanted(until) => Self::Asked(until),
+        };
+    }
+
     /// Whether it is owed now.
     pub(crate) fn expire(&mut self, now: Instant) -> bool {
         if self.deadline().is_some_and(|until| until <= now) {

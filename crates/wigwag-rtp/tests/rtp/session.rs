@@ -105,6 +105,32 @@ fn what_was_sent_too_long_ago_is_not_sent_again() {
     assert_eq!(link.received().len(), 2 + 63);
 }
 
+#[test]
+fn feedback_that_was_negotiated_away_is_asked_for_no_longer() {
+    for millis in [5u32, 25, 60] {
+        let mut link = Link::new();
+        link.delay = Duration::from_millis(20);
+        link.loses(|n| n == 3 || n >= 10);
+        for n in 0..10u32 {
+            link.send(packet(n));
+        }
+        link.run(at(20 + millis));
+        for _ in 0..2 {
+            link.z.request_key_frame(link.receiver);
+            link.z.handle_timeout(at(20 + millis));
+            while link.z.poll_rtcp(at(20 + millis), 1180, &mut Vec::new()) {}
+        }
+        let before = link.receiver_stats();
+        let mut config = receiver();
+        (config.nack, config.pli, config.fir) = (false, false, false);
+        link.z.update_receiver(link.receiver, config).expect("there");
+        link.run(at(5_000));
+        let after = link.receiver_stats();
+        assert_eq!((after.nacks_sent, after.plis_sent), (before.nacks_sent, before.plis_sent), "after {millis} ms");
+        assert_eq!(after.firs_sent, 0);
+    }
+}
+
 /// However many are kept, and wherever the sequence numbers wrap.
 #[test]
 fn as_many_packets_as_are_to_be_kept_are_sent_again() {
