@@ -21,8 +21,10 @@ pub(crate) struct Arrivals {
     /// From number `first` on; the last one arrived, if there is any.
     times: VecDeque<Option<Duration>>,
     first: u64,
-    /// Before this number all is told, of which the last `LATE_MAX` are kept.
+    /// Before this number all is told.
     base: u64,
+    /// From this number on all is kept, and of what comes before it nothing is told.
+    oldest: u64,
     is_started: bool,
     feedback_count: u8,
 }
@@ -54,11 +56,12 @@ impl Arrivals {
             self.is_started = true;
             self.times.reserve(LEN_EXPECTED);
             self.begin(ORIGIN + u64::from(sequence));
+            self.oldest -= LATE_MAX;
         }
         let number = unwrap(self.end(), sequence);
         if number >= self.base {
             self.add_untold(number, elapsed);
-        } else if self.base - number <= LATE_MAX && self.end() - number < LEN_MAX as u64 {
+        } else if number >= self.oldest && self.end() - number < LEN_MAX as u64 {
             self.add_late(number, elapsed);
         }
         was_empty && !self.is_empty()
@@ -66,7 +69,7 @@ impl Arrivals {
 
     fn begin(&mut self, number: u64) {
         self.times.clear();
-        (self.first, self.base) = (number, number);
+        (self.first, self.base, self.oldest) = (number, number, number);
     }
 
     fn add_untold(&mut self, number: u64, elapsed: Duration) {
@@ -123,7 +126,8 @@ impl Arrivals {
 
     fn tell(&mut self, count: usize) {
         self.base += count as u64;
-        let forgotten = self.base.saturating_sub(LATE_MAX).saturating_sub(self.first);
+        self.oldest = self.oldest.max(self.base.saturating_sub(LATE_MAX));
+        let forgotten = self.oldest.saturating_sub(self.first);
         self.times.drain(..self.times.len().min(forgotten as usize));
         self.first += forgotten;
     }

@@ -1,6 +1,8 @@
 //! Transport-wide feedback, where packets come late.
 
 use crate::common::{Link, at, packet};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
 use wigwag_rtp::rtcp::{Compound, Message};
 use wigwag_sansio::Ecn;
 
@@ -56,5 +58,53 @@ fn feedback_that_finds_little_room_is_not_owed_for_ever() {
         link.z.poll_rtcp(at(210), room, &mut out);
         while link.z.poll_rtcp(at(210), 1180, &mut out) {}
         assert!(link.z.poll_timeout(at(210)).is_none_or(|next| next > at(210)), "after {room} bytes");
+    }
+}
+
+proptest! {
+    /// Whatever comes in whatever order, and however little room there is: none of those that arrived is told to be missing, and
+    /// all that did not come very late are told.
+    #[test]
+    fn what_is_told_of_each_packet_is_so(
+        lateness in prop::collection::vec(prop::option::weighted(0.9, prop_oneof![8 => 0u32..3, 2 => 0u32..60, 1 => 0u32..400]), 2..300),
+        rooms in prop::collection::vec(prop_oneof![24usize..60, 60usize..1180], 1..20),
+    ) {
+        let mut link = Link::new();
+        link.no_nack();
+        link.z.set_reduced_size(true);
+        let mut all = Vec::new();
+        for (n, late) in (0u32..).zip(&lateness) {
+            let mut out = Vec::new();
+            link.send(packet(n));
+            prop_assert!(link.a.poll_rtp(at(0), 1180, &mut out));
+            late.iter().for_each(|late| all.push((n + late, n as u16, out.clone())));
+        }
+        all.sort();
+        let (mut arrived, mut known, mut rooms) = (BTreeSet::new(), BTreeSet::new(), rooms.iter().cycle());
+        let mut told_at = |link: &mut Link, arrived: &BTreeSet<u16>, millis, room| {
+            let mut out = Vec::new();
+            link.z.handle_timeout(at(millis));
+            while link.z.poll_event().is_some() {}
+            while link.z.poll_rtcp(at(millis), room, &mut out) {
+                for (sequence, has_arrived) in told(&out) {
+                    assert_eq!(has_arrived, arrived.contains(&sequence), "{sequence}");
+                    known.extend(Some(sequence).filter(|_| has_arrived));
+                }
+                out.clear();
+            }
+            known.clone()
+        };
+        let mut highest = 0;
+        for (when, sequence, packet) in &all {
+            link.z.handle_rtp(packet, Ecn::NotEct, at(7 * when));
+            highest = highest.max(*sequence);
+            arrived.insert(*sequence);
+            told_at(&mut link, &arrived, 7 * when, *rooms.next().expect("for ever"));
+        }
+        let known = told_at(&mut link, &arrived, 60_000, 1180);
+        prop_assert!(link.z.poll_timeout(at(60_000)).is_none_or(|next| next > at(60_000)));
+        // In order, or nearly so.
+        let is_punctual = lateness.iter().flatten().all(|late| *late < 60);
+        prop_assert!(!is_punctual || arrived.is_subset(&known), "{:?}", arrived.difference(&known));
     }
 }
