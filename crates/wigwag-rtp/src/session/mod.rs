@@ -284,15 +284,13 @@ impl Session {
         let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
         for ssrc in sources {
             let Some(stream) = self.streams.get_mut(ssrc) else { continue };
-            if !asks_for_packets {
-                stream.stats.packets_given_up += stream.missing.clear();
-            }
             if !asks_for_key_frames {
                 stream.key_frame.cancel();
                 self.owed.key_frames.remove(&ssrc);
                 self.streams.wanting.remove(&ssrc);
             }
-            if !asks_for_packets {
+            if !asks_for_packets && let Some(stream) = self.streams.get_mut(ssrc) {
+                stream.stats.packets_given_up += stream.missing.clear();
                 self.owed.nacks.remove(ssrc);
                 self.streams.incomplete.remove(ssrc);
             }
