@@ -411,23 +411,28 @@ impl Agent {
         self.list.count(id, |stats| stats.requests_received += 1);
         if self.config.lite {
             self.believe(id, message.attributes.use_candidate, now);
-        } else if let Some(pair) = self.list.get(id) {
-            // RFC 8445 §7.3.1.4
-            match pair.state {
-                PairState::Succeeded if pair.is_valid(now) => {}
-                // A nomination is sent again by its own timer.
-                PairState::InProgress(_) if pair.is_valid(now) => {}
-                PairState::Frozen
-                | PairState::Waiting
-                | PairState::InProgress(_)
-                | PairState::Succeeded
-                | PairState::Failed => self.list.trigger(id),
-            }
+        } else {
+            self.trigger_for_peer(id, now);
         }
         if message.attributes.use_candidate {
             self.nominated_by_peer(id, message.transaction(), now);
         }
         Reply::Success
+    }
+
+    /// RFC 8445 §7.3.1.4: what the peer has checked is checked next, unless it is known to work.
+    fn trigger_for_peer(&mut self, id: PairId, now: Instant) {
+        let Some(pair) = self.list.get(id) else { return };
+        match pair.state {
+            PairState::Succeeded if pair.is_valid(now) => {}
+            // A nomination is sent again by its own timer.
+            PairState::InProgress(_) if pair.is_valid(now) => {}
+            PairState::Frozen | PairState::Waiting => self.list.trigger(id),
+            PairState::InProgress(_) | PairState::Succeeded | PairState::Failed if self.may_try_again() => {
+                self.list.trigger(id);
+            }
+            PairState::InProgress(_) | PairState::Succeeded | PairState::Failed => {}
+        }
     }
 
     /// RFC 8445 §7.3.1.1: settles who controls; `false` if the peer has to give way.
@@ -560,7 +565,11 @@ impl Agent {
                     self.switch_role();
                     self.tie_breaker = self.rng.u64();
                 }
-                self.list.trigger(transaction.pair);
+                if self.may_try_again() {
+                    self.list.trigger(transaction.pair);
+                } else {
+                    self.fail_pair(transaction.pair, "refused");
+                }
             }
             // RFC 7675 §5.2 lets a peer revoke its consent by any means of its own; STUN's word for it is 403.
             (403, _) | (_, Purpose::Check | Purpose::Nomination) => self.fail_pair(transaction.pair, "refused"),

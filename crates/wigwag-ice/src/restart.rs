@@ -211,17 +211,15 @@ impl Agent {
         }
         debug!(%base, "local address vanished");
         self.note(Deed::Vanished, None, "a local address");
-        if self.previous.as_ref().is_some_and(|previous| previous.path.local == base) {
-            self.previous = None;
-        }
         let was_selected = self.selected.and_then(|id| self.list.get(id)).is_some_and(|pair| pair.path.local == base);
+        let was_in_use = was_selected || self.old_in_use().is_some_and(|previous| previous.path.local == base);
+        self.previous = self.previous.take().filter(|previous| previous.path.local != base);
         self.gathering.forget(base);
         self.remove_pairs(|pair| pair.path.local == base);
         self.remove_local(|candidate| candidate.base == base);
-        if was_selected {
+        if was_in_use {
             self.list.revive();
-            self.await_anew();
-            self.is_roaming = true;
+            self.roam();
         }
         self.touch();
     }

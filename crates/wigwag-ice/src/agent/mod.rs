@@ -181,9 +181,7 @@ impl Agent {
             return;
         }
         self.peer = Some(Peer::new(credentials, &self.local.credentials));
-        if let Patience::Unneeded = self.patience {
-            self.patience = Patience::Beginning;
-        }
+        self.patience = Patience::Beginning;
         self.touch();
     }
 

@@ -48,6 +48,18 @@ impl Agent {
         }
     }
 
+    /// What was in use has vanished. The agent is as patient as at its beginning, also with a peer that is not known yet.
+    pub(crate) const fn roam(&mut self) {
+        self.patience = Patience::Beginning;
+        self.is_roaming = true;
+    }
+
+    /// Whether checks that came to nothing may be made again: when nothing works and the patience is over, what is on its
+    /// way is the last. A peer that goes on checking and never answers would have no end otherwise.
+    pub(crate) const fn may_try_again(&self) -> bool {
+        self.path.is_some() || !matches!(self.patience, Patience::Over)
+    }
+
     /// Draws all conclusions, and computes what is due when.
     pub(super) fn settle(&mut self, now: Instant) {
         self.is_touched = false;
@@ -100,7 +112,7 @@ impl Agent {
     }
 
     /// What was in use before the restart, as long as nothing new was nominated.
-    pub(super) fn old_in_use(&self) -> Option<&Previous> {
+    pub(crate) fn old_in_use(&self) -> Option<&Previous> {
         self.previous.as_deref().filter(|previous| previous.is_in_use())
     }
 

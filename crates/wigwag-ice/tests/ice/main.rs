@@ -5,6 +5,7 @@
 mod contract;
 mod cost;
 mod decisions;
+mod endless;
 mod flood;
 mod gathering;
 mod hostile;

@@ -219,3 +219,39 @@ fn an_agent_that_has_lost_all_addresses_fails_when_its_patience_ends() {
     // An address that is none of ours is none to lose.
     world[Z].agent.remove_local_candidate(address(A));
 }
+
+/// A network changes: the agent begins anew, and the address that was in use vanishes before the peer has answered.
+#[test]
+fn an_address_that_vanishes_amid_a_restart_ends_nothing() {
+    for (who, other) in [(A, Z), (Z, A)] {
+        for has_peer in [false, true] {
+            let mut world = acquainted(1, ROLES);
+            world.run_until(|world| are(world, State::Completed), S);
+            add(&mut world, who, second(who));
+            world[who].agent.restart().unwrap();
+            if has_peer {
+                tell_credentials(&mut world, who, other);
+                // The candidates trickle, and the first is yet to come.
+                let credentials = world[other].agent.local_credentials().clone();
+                world[who].agent.set_remote_credentials(credentials);
+            }
+            // The link is so long that no check has come before.
+            world.links(A, Z, |link| {
+                link.latency(300 * MS);
+            });
+            world.run_for(100 * MS);
+            vanish(&mut world, who, address(who));
+            world.run_for(100 * MS);
+            assert_eq!(world[who].agent.selected_path(), None);
+            assert_eq!(world[who].agent.state(), State::Disconnected);
+            if !has_peer {
+                world.run_for(30 * S);
+                tell_credentials(&mut world, who, other);
+            }
+            tell_credentials(&mut world, other, who);
+            // The address that has vanished was told, and is tried to the end.
+            world.run_until(|world| are(world, State::Completed), 60 * S);
+            assert!(is_mirrored(&world));
+        }
+    }
+}

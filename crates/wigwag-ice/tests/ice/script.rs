@@ -96,7 +96,7 @@ impl Script {
 
     /// A right request, to be made wrong.
     pub(crate) fn request(&mut self) -> Request {
-        self.counter += 1;
+        self.counter = self.counter.wrapping_add(1);
         let credentials = self.agent.local_credentials();
         Request {
             transaction: TransactionId([self.counter; 12]),
