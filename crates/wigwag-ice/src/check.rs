@@ -20,6 +20,8 @@ const RTO_MIN: Duration = Duration::from_millis(500);
 const REQUESTS_MAX: u32 = 7;
 /// RFC 8489 §6.2.1: "Rm SHOULD be configurable and SHOULD have a default of 16."
 const LAST_WAIT: u32 = 16;
+/// Where one of ten is lost, three requests or their answers are lost together less than once in a hundred times.
+const DOUBTFUL: u32 = 3;
 /// A response that takes longer than all retransmissions of its request comes too late.
 const TRANSACTION_AGE_MAX: Duration = Duration::from_secs(40);
 /// A peer that checks all of 100 pairs at once is answered.
@@ -87,6 +89,11 @@ impl Check {
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.retransmit.deadline()
+    }
+
+    /// Whether it was sent so often that it will hardly be answered.
+    pub(crate) const fn is_doubtful(&self) -> bool {
+        self.sent >= DOUBTFUL
     }
 
     #[cfg(debug_assertions)]

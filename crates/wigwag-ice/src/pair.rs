@@ -172,6 +172,16 @@ impl Pair {
         self.valid.is_some_and(|valid| now < valid.until)
     }
 
+    /// Whether nothing came of it, or nothing comes any more, as far as one can tell before the end of its check.
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.valid.is_none()
+            && match &self.state {
+                PairState::Succeeded | PairState::Failed => true,
+                PairState::InProgress(check) => check.is_doubtful(),
+                PairState::Frozen | PairState::Waiting => false,
+            }
+    }
+
     /// Whether its check is this one.
     pub(crate) fn awaits(&self, transaction: TransactionId) -> bool {
         match &self.state {

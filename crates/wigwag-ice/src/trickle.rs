@@ -218,7 +218,11 @@ impl Agent {
 
     fn push_remote(&mut self, foundation: String, priority: u32, address: SocketAddr, kind: Kind) -> Option<usize> {
         let is_full = self.remote_candidates.len() >= self.config.candidates_max;
-        let place = if is_full { Some(self.unproven_remote().filter(|_| kind != Kind::PeerReflexive)?) } else { None };
+        let place = match kind {
+            _ if !is_full => None,
+            Kind::PeerReflexive => Some(self.spent_remote()?),
+            Kind::Host | Kind::ServerReflexive | Kind::Relayed => Some(self.unproven_remote()?),
+        };
         let candidate = Candidate {
             foundation,
             component: COMPONENT,
@@ -249,6 +253,24 @@ impl Agent {
         learned.find(|(index, _)| !has_valid(*index)).map(|(index, _)| index)
     }
 
+    /// A candidate that a request has brought, and from which nothing comes any more: a peer may move as often as it likes.
+    fn spent_remote(&self) -> Option<usize> {
+        // A pair that is frozen was given up for the nominated one: what a request has brought was checked at once.
+        let is_given_up = |pair: &Pair| pair.valid.is_none() && matches!(pair.state, PairState::Frozen);
+        let is_spent = |pair: &Pair| pair.is_spent() || is_given_up(pair);
+        let is_spent = |index| self.list.iter().all(|(_, pair)| pair.remote != index || is_spent(pair));
+        let mut learned =
+            self.remote_candidates.iter().enumerate().filter(|(_, known)| known.kind == Kind::PeerReflexive);
+        learned.find(|(index, _)| is_spent(*index)).map(|(index, _)| index)
+    }
+
+    /// What the peer has checked is worth more than what came to nothing, whatever their priorities.
+    fn make_room_for_checked(&mut self) {
+        if let Some(spent) = self.list.spent_if_full() {
+            self.remove_pair(spent);
+        }
+    }
+
     fn pair_with_all(&mut self, remote: usize) {
         for local in 0..self.local_candidates.len() {
             self.try_pair(local, remote);
@@ -271,6 +293,7 @@ impl Agent {
         let local = self.local_candidates.iter().position(|known| {
             known.base == path.local && matches!(known.kind, Kind::Host | Kind::Relayed | Kind::ServerReflexive)
         })?;
+        self.make_room_for_checked();
         self.pair_up(local, remote);
         self.list.find(path)
     }
@@ -331,17 +354,20 @@ impl Agent {
         if let Some((gone, path)) = gone {
             self.note(Deed::Discarded, Some(path), "there are too many, and a better one has come");
             self.transactions.forget(gone);
+            self.nomination_failed(gone);
         }
         added
     }
 
     pub(crate) fn remove_pairs(&mut self, is_gone: impl Fn(&Pair) -> bool) {
         let gone: Vec<PairId> = self.list.iter().filter(|(_, pair)| is_gone(pair)).map(|(id, _)| id).collect();
-        for id in gone {
-            self.list.remove(id);
-            self.transactions.forget(id);
-            self.nomination_failed(id);
-        }
+        gone.into_iter().for_each(|id| self.remove_pair(id));
+    }
+
+    fn remove_pair(&mut self, id: PairId) {
+        self.list.remove(id);
+        self.transactions.forget(id);
+        self.nomination_failed(id);
     }
 
     /// The role or a candidate has changed.

@@ -104,6 +104,14 @@ impl CheckList {
         self.index.valid.iter().rev().map(|(_, id)| *id)
     }
 
+    /// Of as many pairs as there may be, one that is spent, the worst.
+    pub(crate) fn spent_if_full(&self) -> Option<PairId> {
+        if self.pairs.len() < self.pairs_max {
+            return None;
+        }
+        self.iter().filter(|(_, pair)| pair.is_spent()).min_by_key(|(_, pair)| pair.priority).map(|(id, _)| id)
+    }
+
     /// The pair whose check has waited for its answer for too long.
     pub(crate) fn overdue(&self, now: Instant) -> Option<PairId> {
         self.index.timers.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)

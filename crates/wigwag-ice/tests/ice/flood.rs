@@ -156,3 +156,43 @@ fn a_success_that_says_nothing_fails_the_check() {
     assert!(script.sent().is_empty(), "it is not sent again");
     assert_eq!(script.agent.selected_path(), None);
 }
+
+/// Of replays nothing comes, and when that is known they keep no peer from moving.
+#[test]
+fn replays_from_many_addresses_leave_room_for_a_peer_that_moves() {
+    for pairs_max in [100, 20] {
+        let mut script = with(|config| config.pairs_max = pairs_max);
+        script.signal(0);
+        script.answer(&[0], S);
+        let request = script.request().bytes();
+        for port in 0..300 {
+            let from = SocketAddr::from(([10, 3, 0, 1], 10_000 + port));
+            script.agent.handle_input(Datagram::udp(local(), from, &mut request.clone()), script.now);
+            script.sent();
+        }
+        script.answer(&[0], 50 * S);
+        for number in 1..200 {
+            let request = script.request().bytes();
+            script.feed(number, &request);
+            script.answer(&[number], 20 * S);
+            assert!(script.agent.is_proven(path(number)), "{number}");
+            assert!(script.agent.remote_candidates().len() <= 100);
+        }
+        assert!(script.agent.selected_path().is_some());
+    }
+}
+
+/// While the consent to the pair that is being nominated ends, a better one comes, and there is room for one.
+#[test]
+fn a_pair_that_is_being_nominated_may_be_given_up() {
+    let mut script = with(|config| (config.role, config.pairs_max) = (Role::Controlling, 1));
+    script.signal(10);
+    let check = script.check();
+    script.feed(10, &success(&check));
+    script.answer(&[], 31 * S);
+    let request = script.request().bytes();
+    script.feed(10, &request);
+    script.signal(0);
+    script.answer(&[0], 5 * S);
+    assert_eq!(script.agent.selected_path(), Some(path(0)));
+}

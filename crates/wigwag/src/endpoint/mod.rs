@@ -248,11 +248,26 @@ impl Endpoint {
         self.stats.visits += 1;
         connection.handle_input(datagram, now);
         if is_stun {
-            let has_claimed = self.routes.learn(path, slot, connection.is_proven(path), connection.is_open(path));
-            self.stats.claims_refused += u64::from(!has_claimed);
+            self.learn_path(path, slot);
         }
         self.schedule(slot, now);
         self.touch(slot);
+    }
+
+    /// STUN has arrived on a path, which may be the connection's now.
+    fn learn_path(&mut self, path: Path, slot: usize) {
+        if let Some(owner) = self.routes.owner(path).filter(|owner| *owner != slot)
+            && !self.slots[owner].connection.as_ref().is_some_and(|connection| connection.is_proven(path))
+        {
+            // It has moved, and consents to nothing there any more: it holds no more than who was first.
+            self.routes.doubt(path);
+        }
+        let Some(connection) = &self.slots[slot].connection else { return };
+        if self.routes.is_full(slot) {
+            self.routes.retain_paths(slot, |path| connection.is_open(path));
+        }
+        let has_claimed = self.routes.learn(path, slot, connection.is_proven(path), connection.is_open(path));
+        self.stats.claims_refused += u64::from(!has_claimed);
     }
 
     fn handle_stranger(&mut self, peek: Option<Peek<'_>>, path: Path) {

@@ -88,6 +88,31 @@ impl Routes {
         true
     }
 
+    /// Whose a path is.
+    pub(super) fn owner(&self, path: Path) -> Option<usize> {
+        self.by_path.get(&path).map(|owner| owner.slot)
+    }
+
+    /// What its owner has proven holds no more.
+    pub(super) fn doubt(&mut self, path: Path) {
+        if let Some(owner) = self.by_path.get_mut(&path) {
+            owner.is_proven = false;
+        }
+    }
+
+    /// Whether there is no room for one path more.
+    pub(super) fn is_full(&self, slot: usize) -> bool {
+        self.paths.get(slot).is_some_and(|paths| paths.len() >= PATHS_MAX)
+    }
+
+    /// Gives up paths of a connection.
+    pub(super) fn retain_paths(&mut self, slot: usize, is_kept: impl Fn(Path) -> bool) {
+        let Some(paths) = self.paths.get_mut(slot) else { return };
+        for gone in paths.extract_if(.., |path| !is_kept(*path)) {
+            self.by_path.remove(&gone);
+        }
+    }
+
     fn forget_path(&mut self, slot: usize, path: Path) {
         if let Some(paths) = self.paths.get_mut(slot) {
             paths.retain(|held| *held != path);

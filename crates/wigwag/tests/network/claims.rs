@@ -268,3 +268,46 @@ fn a_restart_of_our_own_is_known_by_both_names_and_then_by_one() {
     assert_eq!([missed(&mut world, &before), missed(&mut world, &after)], [true, false], "long after");
     says(&mut world, server, call, "long after");
 }
+
+/// The client of a call has another address from now on.
+fn moves(world: &mut World<Server>, call: Call, from: SocketAddr, to: SocketAddr) {
+    world.add_address(call.client, to);
+    world[call.client].endpoint.add_local_address(to).unwrap();
+    world.remove_address(from);
+    world[call.client].endpoint.remove_local_address(from);
+}
+
+/// A NAT gives the same port to somebody else, once it is free.
+#[test]
+fn a_path_that_its_owner_has_left_is_whose_it_is_now() {
+    let (mut world, server) = server_world();
+    let moved = call(&mut world, server, 1);
+    world.run_until(|world| is_up(world, server, moved), Duration::from_secs(10));
+    moves(&mut world, moved, client_address(1), client_address(9));
+    world.run_for(Duration::from_secs(60));
+    says(&mut world, server, moved, "from elsewhere");
+    let mut client = Server::new(100, A, EndpointConfig::default());
+    client.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(200));
+    client.endpoint.add_local_address(client_address(1)).unwrap();
+    let client = world.add("C2", &[client_address(1)], client);
+    let other = call_between(&mut world, client, server);
+    world.run_until(|world| is_up(world, server, other), Duration::from_secs(10));
+    says(&mut world, server, other, "from where the other was");
+    says(&mut world, server, moved, "still from elsewhere");
+}
+
+#[test]
+fn a_peer_may_move_as_often_as_it_likes() {
+    let (mut world, server) = server_world();
+    let moving = call(&mut world, server, 1);
+    world.run_until(|world| is_up(world, server, moving), Duration::from_secs(10));
+    let mut at = client_address(1);
+    for n in 0..240 {
+        let next = ([10, 2, 0, n], 1000).into();
+        moves(&mut world, moving, at, next);
+        at = next;
+        world.run_for(Duration::from_secs(20));
+    }
+    world.run_for(Duration::from_secs(20));
+    says(&mut world, server, moving, "from somewhere else again");
+}
