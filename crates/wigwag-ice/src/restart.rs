@@ -218,6 +218,7 @@ impl Agent {
         self.remove_pairs(|pair| pair.path.local == base);
         self.remove_local(|candidate| candidate.base == base);
         if was_in_use {
+            self.pair_again();
             self.list.revive();
             self.roam();
         }

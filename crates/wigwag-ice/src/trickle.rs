@@ -271,6 +271,13 @@ impl Agent {
         }
     }
 
+    /// There is room again: pairs are formed for which there was none.
+    pub(crate) fn pair_again(&mut self) {
+        if self.stats.pairs_discarded > 0 {
+            (0..self.remote_candidates.len()).for_each(|remote| self.pair_with_all(remote));
+        }
+    }
+
     fn pair_with_all(&mut self, remote: usize) {
         for local in 0..self.local_candidates.len() {
             self.try_pair(local, remote);

@@ -196,3 +196,16 @@ fn a_pair_that_is_being_nominated_may_be_given_up() {
     script.answer(&[0], 5 * S);
     assert_eq!(script.agent.selected_path(), Some(path(0)));
 }
+
+/// A list that was full of pairs of one address has room for those of another when that address vanishes.
+#[test]
+fn pairs_for_which_there_was_no_room_are_formed_when_there_is() {
+    let mut script = with(|config| config.pairs_max = 3);
+    (0..3).for_each(|number| script.signal(number));
+    script.answer(&[0, 1, 2], 2 * S);
+    let other = SocketAddr::from(([10, 0, 0, 9], 1000));
+    script.agent.add_local_candidate(LocalCandidate::host(other)).unwrap();
+    script.agent.remove_local_candidate(local());
+    let tried = script.agent.pairs().map(|pair| (pair.path.local, pair.path.remote));
+    assert_eq!(tried.collect::<Vec<_>>(), [0, 1, 2].map(|number| (other, remote(number))));
+}

@@ -16,6 +16,7 @@ mod nomination;
 mod prepared;
 mod restart;
 mod script;
+mod storm;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
