@@ -254,7 +254,11 @@ impl Agent {
     }
 
     /// A candidate that a request has brought, and from which nothing comes any more: a peer may move as often as it likes.
+    /// But two NATs that map anew for each new address make new addresses of each other without end.
     fn spent_remote(&self) -> Option<usize> {
+        if !self.may_try_again() {
+            return None;
+        }
         // A pair that is frozen was given up for the nominated one: what a request has brought was checked at once.
         let is_given_up = |pair: &Pair| pair.valid.is_none() && matches!(pair.state, PairState::Frozen);
         let is_spent = |pair: &Pair| pair.is_spent() || is_given_up(pair);
@@ -266,7 +270,7 @@ impl Agent {
 
     /// What the peer has checked is worth more than what came to nothing, whatever their priorities.
     fn make_room_for_checked(&mut self) {
-        if let Some(spent) = self.list.spent_if_full() {
+        if let Some(spent) = self.list.spent_if_full().filter(|_| self.may_try_again()) {
             self.remove_pair(spent);
         }
     }

@@ -17,22 +17,22 @@ fn refusal(check: &Sent, error: ErrorCode<'_>) -> Vec<u8> {
     out
 }
 
-/// Answers each check with this error, and checks two paths each second, until the agent has failed.
-fn fails(role: Role, answer: Option<ErrorCode<'_>>, is_checking: bool) {
+/// Answers each check with this error, and checks these paths each second, until the agent has failed.
+fn fails(role: Role, answer: Option<ErrorCode<'_>>, paths: impl Fn(u64) -> [u8; 2], bound: Duration) {
     let mut script = Script::new(role);
     script.signal(0);
     let begin = script.now;
     while script.agent.state() != State::Failed {
         let passed = script.now - begin;
-        assert!(passed <= BOUND, "{:?} after {passed:?}", script.agent.state());
-        for number in [0, 1].into_iter().filter(|_| is_checking) {
+        assert!(passed <= bound, "{:?} after {passed:?}", script.agent.state());
+        for number in paths(passed.as_secs()) {
             let request = script.request().bytes();
             script.feed(number, &request);
         }
         let end = script.now + S;
         while script.now < end {
             for check in script.sent().iter().filter(|sent| sent.is_check()) {
-                let number = u8::from(check.path != crate::script::path(0));
+                let number = (check.path.remote.port() - crate::script::remote(0).port()) as u8;
                 answer.into_iter().for_each(|error| script.feed(number, &refusal(check, error)));
             }
             script.pass(Duration::from_millis(50));
@@ -44,21 +44,30 @@ fn fails(role: Role, answer: Option<ErrorCode<'_>>, is_checking: bool) {
 #[test]
 fn a_peer_that_takes_any_role_for_its_own_is_given_up() {
     for role in [Role::Controlling, Role::Controlled] {
-        fails(role, Some(ErrorCode::ROLE_CONFLICT), false);
-        fails(role, Some(ErrorCode::ROLE_CONFLICT), true);
+        fails(role, Some(ErrorCode::ROLE_CONFLICT), |_| [0, 1], BOUND);
     }
 }
 
 #[test]
 fn a_peer_that_checks_and_does_not_answer_is_given_up() {
     for role in [Role::Controlling, Role::Controlled] {
-        fails(role, None, true);
+        fails(role, None, |_| [0, 1], BOUND);
     }
 }
 
 #[test]
 fn a_peer_that_checks_and_refuses_is_given_up() {
     for role in [Role::Controlling, Role::Controlled] {
-        fails(role, Some(ErrorCode::BAD_REQUEST), true);
+        fails(role, Some(ErrorCode::BAD_REQUEST), |_| [0, 1], BOUND);
+    }
+}
+
+/// Between two NATs that map anew for each address, and let in everybody, every check is another address.
+#[test]
+fn a_peer_that_checks_from_ever_new_addresses_is_given_up() {
+    for role in [Role::Controlling, Role::Controlled] {
+        let paths = |second| [2 * second, 2 * second + 1].map(|number| (number % 250) as u8);
+        // Until the list is full, and then for as long as checks of a hundred pairs take: 79 times 5 s.
+        fails(role, None, paths, 450 * S);
     }
 }

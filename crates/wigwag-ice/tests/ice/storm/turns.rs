@@ -12,6 +12,8 @@ const S: Duration = Duration::from_secs(1);
 pub(super) struct Storm<'a> {
     pub(super) world: &'a mut World<Party>,
     pub(super) rng: Rng,
+    /// There may be no path.
+    pub(super) may_fail: bool,
 }
 
 impl Storm<'_> {
@@ -66,7 +68,9 @@ impl Storm<'_> {
     /// Nobody is in doubt for ever, and who has failed begins anew: both have the same path in the end.
     pub(super) fn calm_down(&mut self) {
         self.world.links(A, Z, |link| _ = link.heal());
-        self.pass(130 * S);
+        // A check of one of a hundred pairs is given up after 79 times 5 s (RFC 8445 §14.3, RFC 8489 §6.2.1).
+        let settled = if self.may_fail { 450 * S } else { 130 * S };
+        self.pass(settled);
         let states = [A, Z].map(|host| self.world[host].agent.state());
         for state in states {
             let is_clear = matches!(state, State::Connected | State::Completed | State::Failed);
@@ -77,10 +81,13 @@ impl Storm<'_> {
             self.world.note("failed");
             let delay = self.rng.u64();
             assert!(offer(self.world, A, delay), "offers are answered");
-            self.pass(60 * S);
+            self.pass(if self.may_fail { settled } else { 60 * S });
             self.world.note("rescued");
         }
-        if ![A, Z].iter().any(|host| self.world[*host].is_unlucky) {
+        let are_failed = [A, Z].iter().all(|host| self.world[*host].agent.state() == State::Failed);
+        if are_failed && self.may_fail {
+            self.world.note("without a path");
+        } else if ![A, Z].iter().any(|host| self.world[*host].is_unlucky) {
             self.have_one_path();
         }
     }
