@@ -38,10 +38,10 @@ pub struct Config {
     pub candidates_max: usize,
     /// So many pairs are kept; of more, those of the lowest priority are given up (RFC 8445 §6.1.2.5). 100 by default.
     pub pairs_max: usize,
-    /// The time between two new checks, Ta; at least 5 ms (RFC 8445 §14.2). 50 ms by default.
+    /// The time between two new checks, Ta; at least 5 ms (RFC 8445 §14.2), and a minute at most. 50 ms by default.
     pub pacing: Duration,
-    /// How long to go on without any pair that works, counted from when the peer's credentials are known (RFC 8863). 39.5 s by
-    /// default.
+    /// How long to go on without any pair that works, counted from when the peer's credentials are known (RFC 8863);
+    /// with [`Duration::MAX`], for ever. 39.5 s by default.
     pub patience: Duration,
     /// After so much silence on the selected path the agent says that it is disconnected. What the peer's checks and
     /// our own, every 4 to 6 seconds, bring in ends a silence. 8 s by default.

@@ -23,6 +23,8 @@ use wigwag_stun::{Class, Message, Method, TransactionId};
 /// create new bindings. Discussions in the IETF ICE WG during the work on this specification concluded that once every
 /// 5 ms is well supported. This is why Ta has a lower bound of 5 ms."
 const PACING_MIN: Duration = Duration::from_millis(5);
+/// Nobody waits longer for a pair's turn, and retransmissions, which follow from it, have a time.
+const PACING_MAX: Duration = Duration::from_secs(60);
 
 /// How long the agent goes on although nothing works (RFC 8863).
 #[derive(Debug)]
@@ -106,7 +108,7 @@ impl Agent {
     pub fn new(mut config: Config, seed: Seed) -> Self {
         let mut rng = Rng::new(seed);
         let credentials = config.credentials.take().unwrap_or_else(|| Credentials::random(&mut rng));
-        config.pacing = config.pacing.max(PACING_MIN);
+        config.pacing = config.pacing.clamp(PACING_MIN, PACING_MAX);
         let role = if config.lite { Role::Controlled } else { config.role };
         Self {
             clock: Monotonic::default(),

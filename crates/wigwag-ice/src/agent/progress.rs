@@ -24,14 +24,16 @@ impl Agent {
     }
 
     pub(super) fn expire(&mut self, now: Instant) {
+        if let Patience::Beginning = self.patience {
+            self.patience = Patience::Running(Timer::after(now, self.config.patience));
+        }
         match &mut self.patience {
-            Patience::Beginning => self.patience = Patience::Running(Timer::after(now, self.config.patience)),
             Patience::Running(timer) => {
                 if timer.expire(now) {
                     self.patience = Patience::Over;
                 }
             }
-            Patience::Unneeded | Patience::Over => {}
+            Patience::Unneeded | Patience::Beginning | Patience::Over => {}
         }
         self.expire_checks(now);
         self.consent.expire(now);
@@ -244,6 +246,7 @@ impl Agent {
         }
         let is_waiting = matches!(self.state, State::Checking) && self.peer.is_some();
         let is_alive = self.agenda.wake.is_some() || self.agenda.is_check_wanted || self.agenda.is_resend_owed;
-        assert!(!is_waiting || is_alive, "whoever checks comes to an end");
+        let is_endless = matches!(&self.patience, Patience::Running(timer) if !timer.is_armed());
+        assert!(!is_waiting || is_alive || is_endless, "whoever checks comes to an end");
     }
 }

@@ -209,3 +209,46 @@ fn pairs_for_which_there_was_no_room_are_formed_when_there_is() {
     let tried = script.agent.pairs().map(|pair| (pair.path.local, pair.path.remote));
     assert_eq!(tried.collect::<Vec<_>>(), [0, 1, 2].map(|number| (other, remote(number))));
 }
+
+/// Whatever is configured, an agent is polled a bounded number of times, and is right about itself.
+#[test]
+fn no_configuration_makes_an_agent_spin() {
+    let times = [Duration::ZERO, Duration::from_nanos(1), S, Duration::from_secs(1 << 40), Duration::MAX];
+    for (role, time) in
+        [Role::Controlling, Role::Controlled].into_iter().flat_map(|role| times.map(|time| (role, time)))
+    {
+        for which in 0..5 {
+            for answered in [&[][..], &[1]] {
+                let mut script = with(|config| {
+                    config.role = role;
+                    match which {
+                        0 => config.pacing = time,
+                        1 => config.patience = time,
+                        2 => config.silence_max = time,
+                        3 => config.pairs_max = usize::try_from(time.as_secs()).unwrap_or(0).min(2),
+                        _ => config.candidates_max = 1,
+                    }
+                });
+                for number in 0..3 {
+                    let priority = u32::from(number);
+                    let candidate = RemoteCandidate::udp("1", priority, remote(number), Kind::Host);
+                    let _ = script.agent.add_remote_candidate(candidate);
+                }
+                let request = script.nomination().bytes();
+                script.feed(1, &request);
+                let end = script.now + 100 * S;
+                for _ in 0..1000 {
+                    script.answer(answered, Duration::ZERO);
+                    match script.agent.poll_timeout(script.now).filter(|at| *at <= end) {
+                        Some(at) => {
+                            script.now = at;
+                            script.agent.handle_timeout(at);
+                        }
+                        None => script.now = end + S,
+                    }
+                }
+                assert!(script.now > end, "{role:?} {time:?} {which}");
+            }
+        }
+    }
+}
