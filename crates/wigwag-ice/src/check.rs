@@ -388,32 +388,38 @@ impl Agent {
             self.stats.too_many_requests += 1;
         } else {
             self.stats.checks_received += 1;
-            let reply = self.reply(generation, message, path, now);
-            self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply, generation });
+            match self.reply(generation, message, path, now) {
+                Some(reply) => {
+                    self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply, generation });
+                }
+                None => self.stats.too_many_requests += 1,
+            }
         }
     }
 
-    fn reply(&mut self, generation: Generation, message: &Message<'_>, path: Path, now: Instant) -> Reply {
+    /// What a request is answered; nothing if there is no room for its pair.
+    fn reply(&mut self, generation: Generation, message: &Message<'_>, path: Path, now: Instant) -> Option<Reply> {
         // RFC 8489 §6.3.1: "If the request contains one or more unknown comprehension-required attributes, the server
         // replies with an error response with an error code of 420 (Unknown Attribute) and includes an
         // UNKNOWN-ATTRIBUTES attribute in the response that lists the unknown comprehension-required attributes."
         if message.has_unknown_required() {
-            return Reply::Unknown(message.unknown_required().take(UNKNOWN_MAX).collect());
+            return Some(Reply::Unknown(message.unknown_required().take(UNKNOWN_MAX).collect()));
         }
         if generation == Generation::Previous {
             // It keeps the peer's consent alive, and changes nothing in this generation.
             self.hear_previous(path, now);
-            return Reply::Success;
+            return Some(Reply::Success);
         }
-        let Some(priority) = message.attributes.priority else { return Reply::Error(ErrorCode::BAD_REQUEST) };
+        let Some(priority) = message.attributes.priority else { return Some(Reply::Error(ErrorCode::BAD_REQUEST)) };
         if !self.resolve_role(message) {
-            return Reply::Error(ErrorCode::ROLE_CONFLICT);
+            return Some(Reply::Error(ErrorCode::ROLE_CONFLICT));
         }
         if generation == Generation::Prepared {
             self.note_early(message, priority, path, now);
-            return Reply::Success;
+            return Some(Reply::Success);
         }
-        let Some(id) = self.pair_of_request(path, priority) else { return Reply::Success };
+        // Whoever was told that a path works would send on it, and nominate it, and we know nothing of it.
+        let id = self.pair_of_request(path, priority)?;
         self.list.hear(id, now);
         self.list.count(id, |stats| stats.requests_received += 1);
         if self.config.lite {
@@ -424,7 +430,7 @@ impl Agent {
         if message.attributes.use_candidate {
             self.nominated_by_peer(id, message.transaction(), now);
         }
-        Reply::Success
+        Some(Reply::Success)
     }
 
     /// RFC 8445 §7.3.1.4: what the peer has checked is checked next, unless it is known to work.

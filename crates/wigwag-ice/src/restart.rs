@@ -219,7 +219,7 @@ impl Agent {
         self.remove_local(|candidate| candidate.base == base);
         if was_in_use {
             self.pair_again();
-            self.list.revive();
+            self.list.revive(|_| true);
             self.roam();
         }
         self.touch();

@@ -49,7 +49,7 @@ pub struct Stats {
     pub unauthenticated_responses: u64,
     /// Dropped: an authenticated response on another path than its request took. The pair has failed.
     pub asymmetric_responses: u64,
-    /// Dropped: more requests than could be answered before somebody polled.
+    /// Dropped: more requests than could be answered before somebody polled, or for pairs for which there was no room.
     pub too_many_requests: u64,
     /// Dropped: after the agent was closed or had failed.
     pub after_end: u64,

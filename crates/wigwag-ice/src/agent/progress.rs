@@ -1,12 +1,12 @@
 //! What follows from a change, and from time.
 
 use super::{Agenda, Agent, Patience};
-use crate::State;
 use crate::consent::Consent;
 use crate::decision::Deed;
 use crate::nomination::Nomination;
 use crate::pair::PairId;
 use crate::restart::Previous;
+use crate::{Kind, State};
 use std::time::Instant;
 use tracing::debug;
 use wigwag_sansio::{Timer, earliest};
@@ -144,6 +144,14 @@ impl Agent {
             self.explain_failure();
             self.end(state);
         } else {
+            let has_fallen_silent = state == State::Disconnected && self.state != state && !is_old;
+            if has_fallen_silent && !self.config.lite {
+                // The peer may have moved to where only our own check opens the way, through a NAT before us. What it
+                // has told is tried; what its checks have brought, its checks bring again.
+                let remotes = &self.remote_candidates;
+                let is_told = |remote: usize| remotes.get(remote).is_some_and(|it| it.kind != Kind::PeerReflexive);
+                self.list.revive(|pair| is_told(pair.remote));
+            }
             self.enter(state);
         }
         silent_at.filter(|_| !is_silent)

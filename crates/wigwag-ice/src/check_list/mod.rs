@@ -252,11 +252,11 @@ impl CheckList {
         self.above = None;
     }
 
-    /// Everything that does not work is tried again.
-    pub(crate) fn revive(&mut self) {
+    /// Everything that is wanted and does not work is tried again.
+    pub(crate) fn revive(&mut self, is_wanted: impl Fn(&Pair) -> bool) {
         self.reopen();
         self.update_all(|_, pair| match pair.state {
-            PairState::Frozen | PairState::Succeeded | PairState::Failed if pair.valid.is_none() => {
+            PairState::Frozen | PairState::Succeeded | PairState::Failed if pair.valid.is_none() && is_wanted(pair) => {
                 pair.state = PairState::Waiting;
             }
             PairState::Frozen

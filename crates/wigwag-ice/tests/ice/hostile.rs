@@ -224,8 +224,18 @@ fn what_a_known_peer_can_fill_is_bounded() {
             script.sent();
         }
     }
-    assert_eq!(script.agent.stats().too_many_requests, 1000 - 128);
-    assert_eq!(script.agent.remote_candidates().len(), 100);
+    assert_eq!(
+        script.agent.stats().too_many_requests,
+        2000 - 100,
+        "nobody is told of a pair for which there is no room"
+    );
+    assert_eq!((script.agent.stats().responses_sent, script.agent.remote_candidates().len()), (100, 100));
+    let known = SocketAddr::from(([10, 3, 0, 1], 10_000));
+    for number in 0..1000 {
+        let mut bytes = script_request(&mut script, number);
+        script.agent.handle_input(Datagram::udp(local(), known, &mut bytes), script.now);
+    }
+    assert_eq!(script.agent.stats().too_many_requests, 2000 - 100 + 1000 - 128);
 }
 
 fn script_request(script: &mut Script, number: u16) -> Vec<u8> {

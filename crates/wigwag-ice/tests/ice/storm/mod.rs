@@ -24,7 +24,7 @@ const KINDS: [Kind; 9] = [
     Kind::Corruption,
     Kind::Reboot,
 ];
-const NOTES: [&str; 5] = ["moved", "restart", "restart taken back", "program stopped", "role conflict"];
+const NOTES: [&str; 6] = ["moved", "restart", "restart taken back", "program stopped", "role conflict", "replayed"];
 const ENDS: [&str; 3] = ["failed", "rescued", "without a path"];
 
 /// Where they are, and who takes itself for whom.

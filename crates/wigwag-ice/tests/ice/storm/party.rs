@@ -1,6 +1,6 @@
 //! An agent, the program that uses it, and what it has seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_ice::{Agent, Candidate, Config, Event, Path, RemoteCandidate, State};
@@ -11,6 +11,8 @@ use wigwag_stun::{Class, Message};
 
 /// RFC 7675 §5.1
 const CONSENT: Duration = Duration::from_secs(30);
+/// So much is remembered by an observer.
+const SEEN_MAX: usize = 64;
 /// What is no STUN, as other protocols above.
 const PROBE: &[u8] = b"\x80 a probe";
 
@@ -28,6 +30,8 @@ pub(super) struct Party {
     /// A program that is stopped finds later what has arrived meanwhile.
     is_stopped: bool,
     socket: Vec<(Path, Vec<u8>)>,
+    /// What has come last, as an observer has it.
+    seen: VecDeque<(Path, Vec<u8>)>,
     /// When each path brought its last answer.
     answered: BTreeMap<Path, Instant>,
     is_probe_owed: bool,
@@ -52,6 +56,7 @@ impl Party {
             said_until: Duration::ZERO,
             is_stopped: false,
             socket: Vec::new(),
+            seen: VecDeque::new(),
             answered: BTreeMap::new(),
             is_probe_owed: false,
             is_unlucky: false,
@@ -76,6 +81,13 @@ impl Party {
         }
     }
 
+    /// Somebody who has seen what came here sends it again, from elsewhere or in the name of who sent it.
+    pub(super) fn replay(&mut self, n: usize, from: Option<SocketAddr>, now: Instant) {
+        if let Some((path, mut payload)) = self.seen.get(n % SEEN_MAX).cloned() {
+            self.agent.handle_input(Datagram::udp(path.local, from.unwrap_or(path.remote), &mut payload), now);
+        }
+    }
+
     fn take(&mut self, datagram: Datagram<'_>, now: Instant) {
         let path = Path::of(&datagram);
         if datagram.payload == PROBE {
@@ -85,6 +97,8 @@ impl Party {
         if Message::decode(datagram.payload).is_ok_and(|message| message.class() == Class::SuccessResponse) {
             self.answered.insert(path, now);
         }
+        self.seen.truncate(SEEN_MAX - 1);
+        self.seen.push_front((path, datagram.payload.to_vec()));
         self.agent.handle_input(datagram, now);
     }
 

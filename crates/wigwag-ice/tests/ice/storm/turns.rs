@@ -2,6 +2,7 @@
 
 use super::party::Party;
 use super::signalling::{move_on, offer, take_back, trickle};
+use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag_ice::State;
 use wigwag_sansio::Rng;
@@ -48,10 +49,21 @@ impl Storm<'_> {
             2 if offer(self.world, host, delay) => self.world.note("restart"),
             3 if take_back(self.world, host) => self.world.note("restart taken back"),
             4 => self.stop(host),
+            5 => self.replay(host),
             _ => {}
         }
         let time = self.millis(2000);
         self.pass(time);
+    }
+
+    fn replay(&mut self, host: Host) {
+        let now = self.world.now();
+        for _ in 0..self.rng.below(200) {
+            let (n, port) = (self.rng.below(64) as usize, 10_000 + self.rng.below(1000) as u16);
+            let from = (!self.rng.one_in(4)).then(|| SocketAddr::from(([192, 0, 2, 1], port)));
+            self.world[host].replay(n, from, now);
+        }
+        self.world.note("replayed");
     }
 
     fn stop(&mut self, host: Host) {
@@ -69,7 +81,8 @@ impl Storm<'_> {
     pub(super) fn calm_down(&mut self) {
         self.world.links(A, Z, |link| _ = link.heal());
         // A check of one of a hundred pairs is given up after 79 times 5 s (RFC 8445 §14.3, RFC 8489 §6.2.1).
-        let settled = if self.may_fail { 450 * S } else { 130 * S };
+        let are_many = [A, Z].iter().any(|host| self.world[*host].agent.remote_candidates().len() > 20);
+        let settled = if self.may_fail || are_many { 450 * S } else { 130 * S };
         self.pass(settled);
         let states = [A, Z].map(|host| self.world[host].agent.state());
         for state in states {
