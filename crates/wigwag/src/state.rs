@@ -15,7 +15,7 @@ pub enum ConnectionState {
     Connected,
     /// The peer does not answer just now: about 5 s after its last answer. It may come back.
     Disconnected,
-    /// No path works: about 30 s after the peer's last answer, or 40 s after the beginning if it never answered.
+    /// No path works: about 30 s after the peer's last answer (48 if there were other paths to try), or 40 s after the beginning if it never answered.
     ///
     /// Why is told by [`Event::IceFailed`](crate::Event::IceFailed). Nothing more will happen by itself, and the connection
     /// keeps its place in an [`Endpoint`](crate::Endpoint): call [`restart_ice`](crate::PeerConnection::restart_ice) if the peer

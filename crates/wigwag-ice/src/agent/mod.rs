@@ -86,6 +86,8 @@ pub struct Agent {
     pub(crate) generation: u32,
     /// The address in use has vanished.
     pub(crate) is_roaming: bool,
+    /// The path in use has fallen silent, and nothing was heard since of it or of another.
+    pub(crate) is_deserted: bool,
     pub(crate) is_remote_lite: bool,
     pub(crate) decisions: Decisions,
     pub(crate) selected: Option<PairId>,
@@ -131,6 +133,7 @@ impl Agent {
             prepared: None,
             generation: 0,
             is_roaming: false,
+            is_deserted: false,
             is_remote_lite: false,
             decisions: Decisions::default(),
             selected: None,

@@ -44,7 +44,7 @@ impl Agent {
     /// The agent is as patient as at its beginning.
     pub(crate) fn await_anew(&mut self) {
         self.patience = if self.peer.is_some() { Patience::Beginning } else { Patience::Unneeded };
-        self.is_roaming = false;
+        (self.is_roaming, self.is_deserted) = (false, false);
         if self.previous.is_none() && self.selected.is_none() && self.state != State::Closed {
             self.enter(State::New);
         }
@@ -136,7 +136,7 @@ impl Agent {
             (Some(_), Nomination::Done(_)) if is_complete && !is_trying && !is_old => State::Completed,
             (Some(_), _) => State::Connected,
             (None, _) if self.has_lost(is_trying) => State::Failed,
-            (None, _) if self.is_roaming => State::Disconnected,
+            (None, _) if self.is_roaming || self.is_deserted => State::Disconnected,
             (None, _) if self.peer.is_some() && !self.list.is_empty() => State::Checking,
             (None, _) => self.state,
         };
@@ -145,16 +145,23 @@ impl Agent {
             self.end(state);
         } else {
             let has_fallen_silent = state == State::Disconnected && self.state != state && !is_old;
-            if has_fallen_silent && !self.config.lite {
-                // The peer may have moved to where only our own check opens the way, through a NAT before us. What it
-                // has told is tried; what its checks have brought, its checks bring again.
-                let remotes = &self.remote_candidates;
-                let is_told = |remote: usize| remotes.get(remote).is_some_and(|it| it.kind != Kind::PeerReflexive);
-                self.list.revive(|pair| is_told(pair.remote));
+            if has_fallen_silent && !self.config.lite && !self.is_roaming {
+                self.search(now);
             }
+            self.is_deserted &= self.path.is_none() || is_silent;
             self.enter(state);
         }
         silent_at.filter(|_| !is_silent)
+    }
+
+    /// The path in use has fallen silent: the peer may have moved to where only our own check opens the way, through a NAT before us.
+    /// What it has told is tried, with as much patience as at the beginning; what its checks have brought, its checks bring again.
+    fn search(&mut self, now: Instant) {
+        self.is_deserted = true;
+        self.patience = Patience::Running(Timer::after(now, self.config.patience));
+        let remotes = &self.remote_candidates;
+        let is_told = |remote: usize| remotes.get(remote).is_some_and(|it| it.kind != Kind::PeerReflexive);
+        self.list.revive(|pair| is_told(pair.remote));
     }
 
     /// Without a pair that works: whether there is no hope left.
@@ -163,8 +170,10 @@ impl Agent {
             State::Connected | State::Completed | State::Disconnected => true,
             State::New | State::Checking | State::Failed | State::Closed => false,
         };
-        // RFC 8863 §4: the agent must not fail before its patience is over, for the peer's checks may bring new pairs.
-        !is_trying && (was_connected && !self.is_roaming || matches!(self.patience, Patience::Over))
+        let is_over = matches!(self.patience, Patience::Over);
+        // RFC 8863 §4: the agent must not fail before its patience is over, for the peer's checks may bring new pairs. Who has
+        // gone is not waited for any longer: where there are many pairs, their checks take minutes.
+        self.is_deserted && is_over || !is_trying && (was_connected && !self.is_roaming || is_over)
     }
 
     /// Whether both sides have told all candidates they know of.

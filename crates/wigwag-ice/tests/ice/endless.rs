@@ -1,6 +1,6 @@
 //! Peers with whom nothing comes of it, and who never stop: it is told within a bound.
 
-use crate::script::{PEER_PASSWORD, Script, Sent};
+use crate::script::{PEER_PASSWORD, Script, Sent, path};
 use std::time::Duration;
 use wigwag_ice::{Role, State};
 use wigwag_stun::{ErrorCode, IntegrityKey, MessageWriter};
@@ -69,5 +69,29 @@ fn a_peer_that_checks_from_ever_new_addresses_is_given_up() {
         let paths = |second| [2 * second, 2 * second + 1].map(|number| (number % 250) as u8);
         // Until the list is full, and then for as long as checks of a hundred pairs take: 79 times 5 s.
         fails(role, None, paths, 450 * S);
+    }
+}
+
+/// After 8 s of silence, it is waited for as long as at the beginning.
+#[test]
+fn a_peer_that_has_gone_is_given_up_however_many_pairs_there_are() {
+    for (role, pairs, bound) in [(Role::Controlling, 1, 31), (Role::Controlled, 2, 48), (Role::Controlling, 90, 48)] {
+        let mut script = Script::new(role);
+        (0..pairs).for_each(|number| script.signal(number));
+        script.answer(&[0], S);
+        let nomination = script.nomination().bytes();
+        script.feed(0, &nomination);
+        script.answer(&[0], 100 * S);
+        assert_eq!(script.agent.selected_path(), Some(path(0)));
+        let gone = script.now;
+        while script.agent.state() != State::Failed {
+            let passed = script.now - gone;
+            assert!(passed <= bound * S, "{pairs} pairs: {:?} after {passed:?}", script.agent.state());
+            if passed >= 9 * S {
+                assert_eq!(script.agent.state(), State::Disconnected, "{pairs} pairs, after {passed:?}");
+            }
+            script.answer(&[], S);
+        }
+        assert!(script.now - gone >= 23 * S, "consent was asked for at least every 6 s before");
     }
 }
