@@ -7,7 +7,7 @@ use wigwag_sim::contract::{self, Law};
 
 const SEEDS: [u64; 2] = [1, 2];
 
-const _: () = contract::is_send::<Toy>();
+const _: () = contract::is_send_and_sync::<Toy>();
 
 #[test]
 fn a_machine_that_keeps_the_laws_passes() {

@@ -116,7 +116,7 @@ fn the_laws_hold() {
     contract::check_but::<Peer>(EXCEPTED);
 }
 
-const _: () = contract::is_send::<Peer>();
+const _: () = contract::is_send_and_sync::<Peer>();
 
 /// The messages of a datagram.
 fn dissect(datagram: &[u8]) -> String {

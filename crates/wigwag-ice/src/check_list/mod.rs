@@ -5,8 +5,9 @@ mod index;
 use crate::PairStats;
 use crate::pair::{Pair, PairId, PairState, Path};
 use index::Index;
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 /// All pairs. An id names one pair, and never another.
@@ -22,7 +23,7 @@ pub(crate) struct CheckList {
     /// After a nomination: only pairs of a higher priority are tried without being triggered.
     above: Option<u64>,
     /// How many pairs were looked at: the measure of work.
-    visits: Cell<u64>,
+    visits: AtomicUsize,
 }
 
 /// Looking.
@@ -36,7 +37,7 @@ impl CheckList {
             next_id: 0,
             next_turn: 0,
             above: None,
-            visits: Cell::new(0),
+            visits: AtomicUsize::new(0),
         }
     }
 
@@ -127,12 +128,13 @@ impl CheckList {
         self.index.resends.first().copied()
     }
 
-    pub(crate) const fn visits(&self) -> u64 {
-        self.visits.get()
+    pub(crate) fn visits(&self) -> u64 {
+        self.visits.load(Relaxed) as u64
     }
 
-    fn visited(&self, count: u64) {
-        self.visits.set(self.visits.get().saturating_add(count));
+    /// By whoever holds the list: atomic so that others may look at it meanwhile, not to be exact.
+    fn visited(&self, count: usize) {
+        self.visits.store(self.visits.load(Relaxed).saturating_add(count), Relaxed);
     }
 }
 
@@ -167,7 +169,7 @@ impl CheckList {
 
     /// Changes all pairs.
     pub(crate) fn update_all(&mut self, mut change: impl FnMut(PairId, &mut Pair)) {
-        self.visited(self.pairs.len().try_into().unwrap_or(u64::MAX));
+        self.visited(self.pairs.len());
         self.index = Index::default();
         for (id, pair) in &mut self.pairs {
             change(*id, pair);

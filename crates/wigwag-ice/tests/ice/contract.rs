@@ -131,4 +131,4 @@ fn the_agent_keeps_the_laws() {
     contract::check::<Signalled>();
 }
 
-const _: () = contract::is_send::<Agent>();
+const _: () = contract::is_send_and_sync::<Agent>();

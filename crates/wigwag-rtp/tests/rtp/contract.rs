@@ -191,4 +191,4 @@ fn timers_look_at_the_streams_that_armed_them() {
     assert!(visits < 40, "{visits}");
 }
 
-const _: () = contract::is_send::<Session>();
+const _: () = contract::is_send_and_sync::<Session>();

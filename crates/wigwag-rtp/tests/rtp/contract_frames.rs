@@ -205,5 +205,5 @@ fn a_frame_receiver_keeps_the_laws() {
     contract::check::<Peer<FrameReceiver, false>>();
 }
 
-const _: () = contract::is_send::<JitterBuffer>();
-const _: () = contract::is_send::<FrameReceiver>();
+const _: () = contract::is_send_and_sync::<JitterBuffer>();
+const _: () = contract::is_send_and_sync::<FrameReceiver>();

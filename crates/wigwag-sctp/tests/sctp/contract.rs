@@ -139,4 +139,4 @@ fn with_a_model_of_the_path_it_keeps_the_laws() {
     contract::check::<Contracted<2>>();
 }
 
-const _: () = contract::is_send::<wigwag_sctp::Association>();
+const _: () = contract::is_send_and_sync::<wigwag_sctp::Association>();

@@ -57,7 +57,7 @@
 //! }
 //!
 //! contract::check::<Peer>();
-//! const _: () = contract::is_send::<Peer>();
+//! const _: () = contract::is_send_and_sync::<Peer>();
 //! ```
 //!
 //! What is compared is the *outcome*: what a pair of machines has told its users after all commands were done. A first
@@ -341,5 +341,5 @@ fn ensure_checked<S: Subject>() {
     }
 }
 
-/// Compiles for what can be sent to another thread (law 7): `const _: () = is_send::<Association>();`.
-pub const fn is_send<T: Send>() {}
+/// Compiles for what other threads may have and look at (law 7): `const _: () = is_send_and_sync::<Association>();`.
+pub const fn is_send_and_sync<T: Send + Sync>() {}

@@ -278,4 +278,4 @@ fn the_client_keeps_the_laws() {
     contract::check::<Host>();
 }
 
-const _: () = contract::is_send::<Client>();
+const _: () = contract::is_send_and_sync::<Client>();

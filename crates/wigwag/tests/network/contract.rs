@@ -475,8 +475,8 @@ fn an_endpoint_keeps_the_laws() {
     contract::check_but::<Server>(EXCEPTED);
 }
 
-const _: () = contract::is_send::<PeerConnection>();
-const _: () = contract::is_send::<Endpoint>();
+const _: () = contract::is_send_and_sync::<PeerConnection>();
+const _: () = contract::is_send_and_sync::<Endpoint>();
 
 /// The same deeds in a hundred orders come to the same end, where nothing is lost and no timer ends.
 #[test]

@@ -88,7 +88,7 @@ impl State for Box<dyn CongestionController> {
 ///
 /// Bytes are those of DATA chunks with their headers. The association never sends more than the peer's window takes, and always
 /// keeps one packet on its way, whatever a controller says.
-pub trait CongestionController: fmt::Debug + Send {
+pub trait CongestionController: fmt::Debug + Send + Sync {
     /// Bytes that may be on their way at once: something is sent as long as fewer are.
     fn window(&self) -> usize;
 
