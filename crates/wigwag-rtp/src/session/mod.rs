@@ -2,6 +2,7 @@
 
 mod events;
 mod input;
+mod key_frames;
 mod load;
 mod queue;
 mod rtcp_output;
@@ -311,51 +312,6 @@ impl Session {
     /// Says whether feedback may be sent without a report and a canonical name around it (`a=rtcp-rsize`, RFC 5506).
     pub const fn set_reduced_size(&mut self, is_reduced_size: bool) {
         self.config.is_reduced_size = is_reduced_size;
-    }
-
-    /// Asks the peer for a key frame on all sources of a media section (PLI, or else FIR), if either was negotiated. If none is known
-    /// yet, the first one is asked when its first packet comes.
-    pub fn request_key_frame(&mut self, id: ReceiverId) {
-        if !self.sections.receiver(id).is_some_and(|section| section.pli || section.fir) {
-            return;
-        }
-        let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
-        if sources.is_empty() {
-            self.streams.awaited.insert(id);
-        }
-        sources.into_iter().for_each(|ssrc| self.want_key_frame(ssrc));
-        self.invariants();
-    }
-
-    /// Asks the peer for a key frame on one source, likewise.
-    pub fn request_key_frame_of(&mut self, ssrc: u32) {
-        let section = self.streams.get(ssrc).and_then(|stream| self.sections.receiver(stream.receiver));
-        if section.is_some_and(|section| section.pli || section.fir) {
-            self.want_key_frame(ssrc);
-        }
-        self.invariants();
-    }
-
-    /// A media section has this source now; if it has waited for one, its key frame is asked for.
-    fn ask_if_awaited(&mut self, id: ReceiverId, ssrc: u32) {
-        if self.streams.awaited.remove(&id) {
-            self.request_key_frame_of(ssrc);
-        }
-    }
-
-    fn want_key_frame(&mut self, ssrc: u32) {
-        self.stats.visits += 1;
-        let seen = self.now.seen();
-        let Some(stream) = self.streams.get_mut(ssrc) else { return };
-        match stream.key_frame.want(seen) {
-            None => {
-                self.owed.key_frames.insert(ssrc);
-            }
-            Some(at) => {
-                self.streams.wanting.insert(ssrc);
-                sooner(&mut self.timers.key_frame, at);
-            }
-        }
     }
 
     /// Ends everything that we send: what waits is discarded, a BYE for each stream of ours is owed, and nothing more can

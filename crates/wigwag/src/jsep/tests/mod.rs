@@ -1,6 +1,7 @@
 //! Tests of the whole machine.
 
 mod captured;
+mod codecs;
 mod hostile;
 mod negotiate;
 mod properties;

@@ -1,0 +1,51 @@
+//! Key frames that the peer is asked for (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
+
+use super::{Session, sooner};
+use crate::event::ReceiverId;
+
+impl Session {
+    /// Asks the peer for a key frame on all sources of a media section (PLI, or else FIR), if either was negotiated. If none is known
+    /// yet, the first one is asked when its first packet comes.
+    pub fn request_key_frame(&mut self, id: ReceiverId) {
+        if !self.sections.receiver(id).is_some_and(|section| section.pli || section.fir) {
+            return;
+        }
+        let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
+        if sources.is_empty() {
+            self.streams.awaited.insert(id);
+        }
+        sources.into_iter().for_each(|ssrc| self.want_key_frame(ssrc));
+        self.invariants();
+    }
+
+    /// Asks the peer for a key frame on one source, likewise.
+    pub fn request_key_frame_of(&mut self, ssrc: u32) {
+        let section = self.streams.get(ssrc).and_then(|stream| self.sections.receiver(stream.receiver));
+        if section.is_some_and(|section| section.pli || section.fir) {
+            self.want_key_frame(ssrc);
+        }
+        self.invariants();
+    }
+
+    /// A media section has this source now; if it has waited for one, its key frame is asked for.
+    pub(super) fn ask_if_awaited(&mut self, id: ReceiverId, ssrc: u32) {
+        if self.streams.awaited.remove(&id) {
+            self.request_key_frame_of(ssrc);
+        }
+    }
+
+    pub(super) fn want_key_frame(&mut self, ssrc: u32) {
+        self.stats.visits += 1;
+        let seen = self.now.seen();
+        let Some(stream) = self.streams.get_mut(ssrc) else { return };
+        match stream.key_frame.want(seen) {
+            None => {
+                self.owed.key_frames.insert(ssrc);
+            }
+            Some(at) => {
+                self.streams.wanting.insert(ssrc);
+                sooner(&mut self.timers.key_frame, at);
+            }
+        }
+    }
+}
