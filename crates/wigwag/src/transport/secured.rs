@@ -72,11 +72,19 @@ impl Secured {
             return false;
         }
         let Some(srtp) = self.media_keys.context() else { return false };
-        let tapped = tap::len(&self.tap);
-        let has_written = srtp.protect_rtp(limit, out, |limit, out| {
-            tap::sent(&mut self.tap, PacketKind::Rtp, now, out, |out| self.rtp.poll_rtp(now, limit, out))
-        });
-        tap::keep(&mut self.tap, has_written, tapped)
+        // What SRTP refuses, because its number was used, holds up nothing that is due behind it.
+        loop {
+            let tapped = tap::len(&self.tap);
+            let mut is_taken = false;
+            let has_written = srtp.protect_rtp(limit, out, |limit, out| {
+                is_taken =
+                    tap::sent(&mut self.tap, PacketKind::Rtp, now, out, |out| self.rtp.poll_rtp(now, limit, out));
+                is_taken
+            });
+            if tap::keep(&mut self.tap, has_written, tapped) || !is_taken {
+                return has_written;
+            }
+        }
     }
 
     pub(super) fn append_data(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {

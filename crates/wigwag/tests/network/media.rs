@@ -353,6 +353,28 @@ fn another_stream_in_the_same_place_goes_on_with_its_numbers_or_is_refused() {
     assert!(world[A].connection.drops().contains(&("srtp.refused_reused", 5)));
 }
 
+/// Law 5: what SRTP refuses holds nothing up that is due with it.
+#[test]
+fn a_number_that_was_used_holds_up_nothing_behind_it() {
+    let (mut world, ids) = call(46, &[MediaKind::Audio]);
+    let numbers = [7, 7, 8, 8, 8, 7, 9];
+    for (n, number) in numbers.into_iter().enumerate() {
+        let mut packet = sound(n as u32);
+        packet.sequence = Some(number);
+        write(&mut world, A, ids[0][0], packet);
+    }
+    let now = world.now();
+    let mut out = Vec::new();
+    let mut left = 0;
+    world[A].connection.handle_timeout(now);
+    while world[A].connection.poll_transmit(now, &mut out).is_some() {
+        left += 1;
+    }
+    assert_eq!(left, 3);
+    assert!(world[A].connection.poll_timeout(now).is_none_or(|at| at > now));
+    assert!(world[A].connection.drops().contains(&("srtp.refused_reused", 4)));
+}
+
 /// W3C §5.1, `addTrack`: a sender is used again if it "has never been used to send".
 #[test]
 fn a_track_is_added_where_nothing_was_ever_sent() {
