@@ -2,7 +2,6 @@
 
 use crate::agent::Agent;
 use crate::candidate::peer_reflexive_priority;
-use crate::check_list::CheckList;
 use crate::decision::Deed;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, PairState, Path, Valid};
@@ -22,6 +21,9 @@ const REQUESTS_MAX: u32 = 7;
 const LAST_WAIT: u32 = 16;
 /// Where one of ten is lost, three requests or their answers are lost together less than once in a hundred times.
 const DOUBTFUL: u32 = 3;
+/// So long a check is sent again and waited for: 7 requests and a last wait with the least RTO. Where there are many pairs the RTO is
+/// longer, and the requests are fewer: a hundred pairs would be waited for for more than six minutes.
+const CHECK_MAX: Duration = Duration::from_millis(39_500);
 /// A response that takes longer than all retransmissions of its request comes too late.
 const TRANSACTION_AGE_MAX: Duration = Duration::from_secs(40);
 /// A peer that checks all of 100 pairs at once is answered.
@@ -59,20 +61,27 @@ pub(crate) struct Check {
     sent: u32,
     retransmit: Timer,
     is_resend_owed: bool,
+    begun: Instant,
 }
 
 impl Check {
     fn new(request: Request, rto: Duration, now: Instant) -> Self {
         let backoff = Backoff::new(rto, Duration::MAX);
-        Self { request, rto, retransmit: Timer::after(now, rto), backoff, sent: 1, is_resend_owed: false }
+        let retransmit = Timer::after(now, rto.min(CHECK_MAX));
+        Self { request, rto, retransmit, backoff, sent: 1, is_resend_owed: false, begun: now }
     }
 
-    /// Takes note of the time; `false` if it was sent often enough.
+    /// How much longer it is waited for.
+    fn time_left(&self, now: Instant) -> Duration {
+        CHECK_MAX.saturating_sub(now.saturating_duration_since(self.begun))
+    }
+
+    /// Takes note of the time; `false` if it was sent often or waited for long enough.
     fn expire(&mut self, now: Instant) -> bool {
         if !self.retransmit.expire(now) {
             return true;
         }
-        self.is_resend_owed = self.sent < REQUESTS_MAX;
+        self.is_resend_owed = self.sent < REQUESTS_MAX && !self.time_left(now).is_zero();
         self.is_resend_owed
     }
 
@@ -80,11 +89,7 @@ impl Check {
         self.is_resend_owed = false;
         self.sent = self.sent.saturating_add(1);
         let wait = if self.sent < REQUESTS_MAX { self.backoff.double() } else { self.rto.saturating_mul(LAST_WAIT) };
-        self.retransmit = Timer::after(now, wait);
-    }
-
-    pub(crate) fn is_of(&self, transaction: TransactionId) -> bool {
-        self.request.transaction == transaction
+        self.retransmit = Timer::after(now, wait.min(self.time_left(now)));
     }
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
@@ -125,15 +130,10 @@ struct Transaction {
 pub(crate) struct Transactions(Vec<Transaction>);
 
 impl Transactions {
-    /// New transactions are paced, and old ones leave here, so their number is bounded by age over pace, and by the
-    /// pairs whose check is still being sent.
-    fn insert(&mut self, transaction: Transaction, list: &CheckList) {
+    /// New transactions are paced, and old ones leave here, so their number is bounded by age over pace.
+    fn insert(&mut self, transaction: Transaction) {
         let now = transaction.sent_at;
-        let is_alive = |old: &Transaction| {
-            now.saturating_duration_since(old.sent_at) < TRANSACTION_AGE_MAX
-                || list.get(old.pair).is_some_and(|pair| pair.awaits(old.request.transaction))
-        };
-        self.0.retain(is_alive);
+        self.0.retain(|old| now.saturating_duration_since(old.sent_at) < TRANSACTION_AGE_MAX);
         let (Ok(place) | Err(place)) = self.place(transaction.request.transaction);
         self.0.insert(place, transaction);
         // What many pairs needed at first, the few that are left do not.
@@ -301,7 +301,7 @@ impl Agent {
         let transaction = TransactionId::random(&mut self.rng);
         let request = Request { transaction, purpose, role: self.role, tie_breaker: self.tie_breaker, priority };
         let transaction = Transaction { pair, path, request, sent_at: now, is_retransmitted: false };
-        self.transactions.insert(transaction, &self.list);
+        self.transactions.insert(transaction);
         Some((path, request))
     }
 

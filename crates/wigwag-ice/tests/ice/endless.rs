@@ -67,8 +67,24 @@ fn a_peer_that_checks_and_refuses_is_given_up() {
 fn a_peer_that_checks_from_ever_new_addresses_is_given_up() {
     for role in [Role::Controlling, Role::Controlled] {
         let paths = |second| [2 * second, 2 * second + 1].map(|number| (number % 250) as u8);
-        // Until the list is full, and then for as long as checks of a hundred pairs take: 79 times 5 s.
-        fails(role, None, paths, 450 * S);
+        // The list is full after 50 s, and its last checks begin then.
+        fails(role, None, paths, 95 * S);
+    }
+}
+
+/// An answer is not taken after 40 s, so nobody waits for it any longer, however slowly many checks are sent again.
+#[test]
+fn a_peer_that_is_not_there_is_given_up_however_many_pairs_there_are() {
+    for pairs in [1, 2, 11, 90] {
+        let mut script = Script::new(Role::Controlling);
+        (0..pairs).for_each(|number| script.signal(number));
+        let begin = script.now;
+        while script.agent.state() != State::Failed {
+            script.answer(&[], S / 10);
+            let passed = script.now - begin;
+            assert!(passed <= Duration::from_millis(40_000 + 50 * u64::from(pairs)), "{pairs} pairs: {passed:?}");
+        }
+        assert!(script.now - begin >= Duration::from_millis(39_500), "RFC 8863");
     }
 }
 
