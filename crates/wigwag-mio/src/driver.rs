@@ -24,6 +24,8 @@ const TRANSMITS_PER_TURN: usize = 64;
 const TICK: Duration = Duration::from_millis(1);
 /// The shortest wait while the kernel has no room: it tells of room, but what is owed would be due all the time.
 const BLOCKED_TICK: Duration = Duration::from_millis(5);
+/// How soon a socket that told nothing but errors is asked again, which would tell more of them all the time.
+const FAILING_TICK: Duration = Duration::from_millis(5);
 
 /// An [`Endpoint`] on real sockets.
 ///
@@ -131,8 +133,9 @@ impl Driver {
         let now = now();
         self.refresh_in_turn(now);
         self.endpoint.handle_timeout(now);
+        self.sockets.give_up(now);
         let has_more = self.transmit(now);
-        self.sockets.watch_blocked(self.poll.registry(), FIRST_SOCKET)?;
+        self.sockets.watch_full(self.poll.registry(), FIRST_SOCKET)?;
         let wait = self.wait(now, max_wait, has_more);
         self.wait_for_readiness(wait)?;
         self.receive();
@@ -174,7 +177,9 @@ impl Driver {
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
         let due = self.endpoint.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(tick));
         let look = self.surroundings.look_at.map(|at| at.saturating_duration_since(now));
-        [due, max_wait, look].into_iter().flatten().min()
+        let patience = self.sockets.patience_ends().map(|at| at.saturating_duration_since(now));
+        let failing = self.sockets.is_failing().then_some(FAILING_TICK);
+        [due, max_wait, look, patience, failing].into_iter().flatten().min()
     }
 
     fn wait_for_readiness(&mut self, wait: Option<Duration>) -> io::Result<()> {
@@ -190,7 +195,7 @@ impl Driver {
                 self.sockets.set_readable(number);
             }
             if event.is_writable() {
-                self.sockets.send_blocked();
+                self.sockets.set_writable(number, now());
             }
         }
         Ok(())

@@ -35,6 +35,17 @@ pub(crate) enum Sent {
     Blocked(usize),
 }
 
+/// What there was to be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// Nothing; new readiness will tell.
+    Nothing,
+    /// Something, and there may be more, of which no new readiness will tell.
+    Some,
+    /// An error, and there may be something behind it.
+    Failed,
+}
+
 /// A bound socket that never blocks.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -83,10 +94,7 @@ impl Socket {
             let chunk = rest.get(..segments.saturating_mul(segment_size)).unwrap_or(rest);
             match self.send_chunk(transmit, chunk, segment_size) {
                 Ok(()) => count_sent(stats, chunk, segment_size),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    stats.sends_blocked += 1;
-                    return Sent::Blocked(at);
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Blocked(at),
                 // The interface cannot take several at once: what was one call is now many.
                 Err(_) if chunk.len() > segment_size && self.max_segments() < segments => continue,
                 Err(error) => count_lost(stats, &error, transmit, chunk.len().div_ceil(segment_size)),
@@ -108,13 +116,13 @@ impl Socket {
         self.io.try_io(|| self.state.try_send(UdpSockRef::from(&self.io), &transmit))
     }
 
-    /// Hands what has arrived to `each`, up to some datagrams. Whether there may be more, of which no new readiness will tell.
+    /// Hands what has arrived to `each`, up to some datagrams.
     pub(crate) fn receive(
         &self,
         buffer: &mut ReceiveBuffer,
         stats: &mut DriverStats,
         mut each: impl FnMut(Datagram<'_>),
-    ) -> bool {
+    ) -> Received {
         let mut parts = buffer.0.chunks_exact_mut(RECEIVE_LEN);
         let mut slices: [IoSliceMut<'_>; RECEIVE_BATCH] =
             std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
@@ -122,19 +130,19 @@ impl Socket {
         let result = self.io.try_io(|| self.state.recv(UdpSockRef::from(&self.io), &mut slices, &mut metas));
         let count = match result {
             Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
             Err(error) => {
-                // Such as an ICMP error that some systems report here; it is no longer pending.
+                // Such as an ICMP error that some systems report here, which is then no longer pending; others persist.
                 tracing::debug!(bound = %self.bound, %error, "not received");
                 stats.receive_errors += 1;
-                return true;
+                return Received::Failed;
             }
         };
         stats.receive_calls += 1;
         for (slice, meta) in slices.iter_mut().zip(&metas).take(count) {
             self.deliver(slice, meta, stats, &mut each);
         }
-        true
+        Received::Some
     }
 
     /// Cuts what the kernel has coalesced into datagrams again.
