@@ -2,6 +2,7 @@
 
 use crate::config::DriverConfig;
 use crate::interfaces;
+use crate::nat::Nat;
 use crate::roam::Surroundings;
 use crate::seed;
 use crate::sockets::{Observed, Sockets};
@@ -35,6 +36,7 @@ pub struct Driver {
     pub(crate) sockets: Sockets,
     pub(crate) config: DriverConfig,
     pub(crate) surroundings: Surroundings,
+    pub(crate) nat: Nat,
     commands: Commands<Endpoint>,
     pub(crate) poll: Poll,
     events: Events,
@@ -55,8 +57,10 @@ impl Driver {
     /// Opens the sockets and tells the endpoint of their addresses. Its seed is taken from the system.
     ///
     /// # Errors
-    /// An address cannot be bound, which the error names; the system has no randomness, or no way to wait for sockets.
+    /// An address cannot be bound, which the error names; [`DriverConfig::nat_1to1`] maps an address twice, to another
+    /// family, or to or from none ([`io::ErrorKind::InvalidInput`]); the system has no randomness, or no way to wait for sockets.
     pub fn bind(config: &DriverConfig, endpoint: EndpointConfig) -> io::Result<Self> {
+        let nat = Nat::new(&config.nat_1to1)?;
         let poll = Poll::new()?;
         let commands = Commands::new(Waker::new(poll.registry(), WAKE)?);
         let sockets = Sockets::bind(config, poll.registry(), FIRST_SOCKET)?;
@@ -75,6 +79,7 @@ impl Driver {
             sockets,
             config: config.clone(),
             surroundings: Surroundings::new(present, look_at),
+            nat,
             commands,
             poll,
             events: Events::with_capacity(256),
@@ -148,10 +153,11 @@ impl Driver {
         let mut has_more = true;
         for _ in 0..TRANSMITS_PER_TURN {
             let next = if self.sockets.is_blocked() { None } else { self.endpoint.poll_transmit(now, &mut self.out) };
-            let Some(transmit) = next else {
+            let Some(mut transmit) = next else {
                 has_more = false;
                 break;
             };
+            transmit.local = self.nat.inside(transmit.local);
             self.sockets.send(&transmit, &mut self.out, now);
         }
         self.tell_max_segments();
@@ -202,9 +208,12 @@ impl Driver {
     }
 
     fn receive(&mut self) {
-        let Self { sockets, endpoint, .. } = self;
+        let Self { sockets, endpoint, nat, .. } = self;
         let now = now();
-        sockets.receive(now, |datagram| endpoint.handle_input(datagram, now));
+        sockets.receive(now, |mut datagram| {
+            datagram.local = nat.outside(datagram.local);
+            endpoint.handle_input(datagram, now);
+        });
     }
 }
 
