@@ -192,7 +192,7 @@ impl Sockets {
             self.stats.dropped_no_route += datagrams;
             return;
         };
-        let Some(Some(place)) = self.places.get(number) else { return };
+        let Some(Some(place)) = self.places.get_mut(number) else { return };
         if let Sent::Blocked(start) = place.socket.send(transmit, out, 0, &mut self.stats) {
             let bytes = std::mem::replace(out, std::mem::take(&mut self.spare));
             self.keep(Blocked { socket: number, transmit: *transmit, bytes, start }, now);
@@ -202,7 +202,7 @@ impl Sockets {
     /// Sends what was blocked, as far as there is room now.
     fn send_blocked(&mut self, now: Instant) {
         let Some(mut blocked) = self.blocked.take() else { return };
-        let Some(Some(place)) = self.places.get(blocked.socket) else { return };
+        let Some(Some(place)) = self.places.get_mut(blocked.socket) else { return };
         match place.socket.send(&blocked.transmit, &blocked.bytes, blocked.start, &mut self.stats) {
             Sent::Done => self.spare = blocked.bytes,
             Sent::Blocked(start) => {

@@ -179,6 +179,34 @@ fn what_cannot_be_sent_is_counted_by_reason_and_spoils_nothing() {
     assert_eq!(z.arrived[0].3, b"ok");
 }
 
+/// As a peer's candidate that cannot be reached from there, or an address of ours that has vanished for a moment. Linux
+/// says EINVAL to both, and to several datagrams where it cannot send them at once.
+#[test]
+fn what_the_kernel_refuses_one_by_one_as_well_does_not_turn_off_several_a_call() {
+    let vanished = |bound: SocketAddr| SocketAddr::new("2001:db8::77".parse().unwrap(), bound.port());
+    for (bound, here, from, remote) in [
+        ("127.0.0.1:0", "127.0.0.1", None, "192.0.2.1:9"),
+        ("[::]:0", "::1", Some(&vanished as &dyn Fn(_) -> _), "[::1]:9"),
+    ] {
+        let (mut a, mut z) = (End::at(&[bound]), End::at(&[&SocketAddr::new(here.parse().unwrap(), 0).to_string()]));
+        let (bound, to) = (a.bound(0), z.bound(0));
+        let segments = a.sockets.max_segments();
+        let from = from.map_or(bound, |from| from(bound));
+        for count in [1, 40] {
+            a.send(Transmit::udp(from, remote.parse().unwrap(), 1000), &train(count, 1000));
+            assert_eq!(a.sockets.max_segments(), segments, "{count} to {remote}");
+        }
+        let stats = a.sockets.stats;
+        assert_eq!((stats.dropped_refused + stats.dropped_no_route, stats.datagrams_sent), (41, 0));
+        let here = SocketAddr::new(here.parse().unwrap(), bound.port());
+        a.send(Transmit { ecn: Ecn::Ect1, ..Transmit::udp(here, to, 1000) }, b"marked");
+        a.send(Transmit::udp(here, to, 1000), &train(40, 1000));
+        z.wait_for(41);
+        assert_eq!(z.arrived[0].2, Ecn::Ect1);
+        assert_eq!(a.sockets.stats.send_calls, 1 + 40usize.div_ceil(segments) as u64);
+    }
+}
+
 #[test]
 fn an_empty_datagram_is_counted_and_not_delivered() {
     let mut z = End::at(&["127.0.0.1:0"]);
