@@ -2,7 +2,7 @@
 
 use crate::interfaces;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Which sockets a [`Driver`](crate::Driver) opens, and how large their buffers are.
@@ -12,6 +12,18 @@ pub struct DriverConfig {
     /// Each gets one UDP socket. Port 0 asks the system for a free one; an unspecified address (`0.0.0.0`, `[::]`) is
     /// one socket for all addresses of its family, each of which becomes a local address of the endpoint.
     pub addresses: Vec<SocketAddr>,
+    /// Addresses of this machine, and what peers are told in place of each: the public address that a NAT before it, as
+    /// of a cloud's machines, maps to it one to one, port for port. The endpoint then knows the public address only, as a
+    /// host candidate (RFC 8445 §5.1.1.1 has no kind of its own for it), and no STUN server is needed; who is on this side of
+    /// the NAT reaches us through it, or not at all. What arrives at the socket came to the public address, and what leaves
+    /// from there leaves by that socket. By default none.
+    ///
+    /// ```
+    /// let mut config = wigwag_mio::DriverConfig::new(["10.0.0.5:40000".parse()?]);
+    /// config.nat_1to1.push(("10.0.0.5".parse()?, "203.0.113.7".parse()?));
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub nat_1to1: Vec<(IpAddr, IpAddr)>,
     /// What the kernel is asked to hold of what has arrived, in bytes for each socket; it may grant less. Default: 4 MiB.
     pub receive_buffer_size: usize,
     /// What the kernel is asked to hold of what is to be sent, in bytes for each socket; it may grant less. Default: 4 MiB.
@@ -43,6 +55,7 @@ impl DriverConfig {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self {
             addresses: addresses.into_iter().collect(),
+            nat_1to1: Vec::new(),
             receive_buffer_size: 4 << 20,
             send_buffer_size: 4 << 20,
             max_segments: 64,

@@ -2,6 +2,7 @@
 
 use crate::config::DriverConfig;
 use crate::interfaces;
+use crate::nat::Nat;
 use crate::roam::Surroundings;
 use crate::seed;
 use crate::sockets::{Observed, Sockets};
@@ -24,6 +25,8 @@ const TRANSMITS_PER_TURN: usize = 64;
 const TICK: Duration = Duration::from_millis(1);
 /// The shortest wait while the kernel has no room: it tells of room, but what is owed would be due all the time.
 const BLOCKED_TICK: Duration = Duration::from_millis(5);
+/// How soon a socket that told nothing but errors is asked again, which would tell more of them all the time.
+const FAILING_TICK: Duration = Duration::from_millis(5);
 
 /// An [`Endpoint`] on real sockets.
 ///
@@ -33,6 +36,7 @@ pub struct Driver {
     pub(crate) sockets: Sockets,
     pub(crate) config: DriverConfig,
     pub(crate) surroundings: Surroundings,
+    pub(crate) nat: Nat,
     commands: Commands<Endpoint>,
     pub(crate) poll: Poll,
     events: Events,
@@ -53,8 +57,10 @@ impl Driver {
     /// Opens the sockets and tells the endpoint of their addresses. Its seed is taken from the system.
     ///
     /// # Errors
-    /// An address cannot be bound, which the error names; the system has no randomness, or no way to wait for sockets.
+    /// An address cannot be bound, which the error names; [`DriverConfig::nat_1to1`] maps an address twice, to another
+    /// family, or to or from none ([`io::ErrorKind::InvalidInput`]); the system has no randomness, or no way to wait for sockets.
     pub fn bind(config: &DriverConfig, endpoint: EndpointConfig) -> io::Result<Self> {
+        let nat = Nat::new(&config.nat_1to1)?;
         let poll = Poll::new()?;
         let commands = Commands::new(Waker::new(poll.registry(), WAKE)?);
         let sockets = Sockets::bind(config, poll.registry(), FIRST_SOCKET)?;
@@ -73,6 +79,7 @@ impl Driver {
             sockets,
             config: config.clone(),
             surroundings: Surroundings::new(present, look_at),
+            nat,
             commands,
             poll,
             events: Events::with_capacity(256),
@@ -131,8 +138,9 @@ impl Driver {
         let now = now();
         self.refresh_in_turn(now);
         self.endpoint.handle_timeout(now);
+        self.sockets.give_up(now);
         let has_more = self.transmit(now);
-        self.sockets.watch_blocked(self.poll.registry(), FIRST_SOCKET)?;
+        self.sockets.watch_full(self.poll.registry(), FIRST_SOCKET)?;
         let wait = self.wait(now, max_wait, has_more);
         self.wait_for_readiness(wait)?;
         self.receive();
@@ -145,10 +153,11 @@ impl Driver {
         let mut has_more = true;
         for _ in 0..TRANSMITS_PER_TURN {
             let next = if self.sockets.is_blocked() { None } else { self.endpoint.poll_transmit(now, &mut self.out) };
-            let Some(transmit) = next else {
+            let Some(mut transmit) = next else {
                 has_more = false;
                 break;
             };
+            transmit.local = self.nat.inside(transmit.local);
             self.sockets.send(&transmit, &mut self.out, now);
         }
         self.tell_max_segments();
@@ -174,7 +183,9 @@ impl Driver {
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
         let due = self.endpoint.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(tick));
         let look = self.surroundings.look_at.map(|at| at.saturating_duration_since(now));
-        [due, max_wait, look].into_iter().flatten().min()
+        let patience = self.sockets.patience_ends().map(|at| at.saturating_duration_since(now));
+        let failing = self.sockets.is_failing().then_some(FAILING_TICK);
+        [due, max_wait, look, patience, failing].into_iter().flatten().min()
     }
 
     fn wait_for_readiness(&mut self, wait: Option<Duration>) -> io::Result<()> {
@@ -190,16 +201,19 @@ impl Driver {
                 self.sockets.set_readable(number);
             }
             if event.is_writable() {
-                self.sockets.send_blocked();
+                self.sockets.set_writable(number, now());
             }
         }
         Ok(())
     }
 
     fn receive(&mut self) {
-        let Self { sockets, endpoint, .. } = self;
+        let Self { sockets, endpoint, nat, .. } = self;
         let now = now();
-        sockets.receive(now, |datagram| endpoint.handle_input(datagram, now));
+        sockets.receive(now, |mut datagram| {
+            datagram.local = nat.outside(datagram.local);
+            endpoint.handle_input(datagram, now);
+        });
     }
 }
 

@@ -5,6 +5,7 @@ mod clock;
 mod config;
 mod driver;
 mod interfaces;
+mod nat;
 mod offload;
 mod roam;
 mod seed;

@@ -7,7 +7,7 @@ use crate::stats::DriverStats;
 use mio::net::UdpSocket;
 use quinn_udp::{EcnCodepoint, RecvMeta, UdpSockRef, UdpSocketState};
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use wigwag_sansio::{Datagram, Ecn, Protocol, Transmit};
 
 /// How many buffers are given to the kernel at a time; each can hold many datagrams where it coalesces them.
@@ -33,6 +33,17 @@ pub(crate) enum Sent {
     Done,
     /// The kernel has no room for what begins here; it will be writable again.
     Blocked(usize),
+}
+
+/// What there was to be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// Nothing; new readiness will tell.
+    Nothing,
+    /// Something, and there may be more, of which no new readiness will tell.
+    Some,
+    /// An error, and there may be something behind it.
+    Failed,
 }
 
 /// A bound socket that never blocks.
@@ -75,25 +86,44 @@ impl Socket {
     }
 
     /// Sends `bytes[start..]`, which are datagrams of the transmit's segment size, in as few calls as the kernel allows.
-    pub(crate) fn send(&self, transmit: &Transmit, bytes: &[u8], start: usize, stats: &mut DriverStats) -> Sent {
+    pub(crate) fn send(&mut self, transmit: &Transmit, bytes: &[u8], start: usize, stats: &mut DriverStats) -> Sent {
         let segment_size = if transmit.segment_size == 0 { bytes.len().max(1) } else { transmit.segment_size };
+        let segments_before = self.state.max_gso_segments();
         let mut at = start;
+        // What one call was refused with: where it began, and its length.
+        let mut refused = None;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let segments = self.max_segments().min(SEND_LEN_MAX / segment_size).max(1);
             let chunk = rest.get(..segments.saturating_mul(segment_size)).unwrap_or(rest);
+            let mut done = chunk.len();
             match self.send_chunk(transmit, chunk, segment_size) {
                 Ok(()) => count_sent(stats, chunk, segment_size),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    stats.sends_blocked += 1;
-                    return Sent::Blocked(at);
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Blocked(at),
                 // The interface cannot take several at once: what was one call is now many.
-                Err(_) if chunk.len() > segment_size && self.max_segments() < segments => continue,
-                Err(error) => count_lost(stats, &error, transmit, chunk.len().div_ceil(segment_size)),
+                Err(_) if chunk.len() > segment_size && self.max_segments() < segments => {
+                    refused = Some((at, chunk.len()));
+                    continue;
+                }
+                Err(error) => {
+                    // Nor is one taken alone: the others of that call have the same way, and it was not their number.
+                    done = refused.filter(|refused| refused.0 == at).map_or(done, |refused| refused.1);
+                    count_lost(stats, &error, transmit, done.div_ceil(segment_size));
+                    if self.state.max_gso_segments() < segments_before {
+                        self.take_several_again();
+                    }
+                }
             }
-            at += chunk.len();
+            at += done;
         }
         Sent::Done
+    }
+
+    /// For some errors (on Linux EINVAL, as of an address that has vanished) `quinn-udp` gives up several datagrams a call and
+    /// congestion marks for good, whatever the reason was.
+    fn take_several_again(&mut self) {
+        if let Ok(state) = UdpSocketState::new(UdpSockRef::from(&self.io)) {
+            self.state = state;
+        }
     }
 
     fn send_chunk(&self, transmit: &Transmit, chunk: &[u8], segment_size: usize) -> io::Result<()> {
@@ -108,13 +138,13 @@ impl Socket {
         self.io.try_io(|| self.state.try_send(UdpSockRef::from(&self.io), &transmit))
     }
 
-    /// Hands what has arrived to `each`, up to some datagrams. Whether there may be more, of which no new readiness will tell.
+    /// Hands what has arrived to `each`, up to some datagrams.
     pub(crate) fn receive(
         &self,
         buffer: &mut ReceiveBuffer,
         stats: &mut DriverStats,
         mut each: impl FnMut(Datagram<'_>),
-    ) -> bool {
+    ) -> Received {
         let mut parts = buffer.0.chunks_exact_mut(RECEIVE_LEN);
         let mut slices: [IoSliceMut<'_>; RECEIVE_BATCH] =
             std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
@@ -122,27 +152,24 @@ impl Socket {
         let result = self.io.try_io(|| self.state.recv(UdpSockRef::from(&self.io), &mut slices, &mut metas));
         let count = match result {
             Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
             Err(error) => {
-                // Such as an ICMP error that some systems report here; it is no longer pending.
+                // Such as an ICMP error that some systems report here, which is then no longer pending; others persist.
                 tracing::debug!(bound = %self.bound, %error, "not received");
                 stats.receive_errors += 1;
-                return true;
+                return Received::Failed;
             }
         };
         stats.receive_calls += 1;
         for (slice, meta) in slices.iter_mut().zip(&metas).take(count) {
             self.deliver(slice, meta, stats, &mut each);
         }
-        true
+        Received::Some
     }
 
     /// Cuts what the kernel has coalesced into datagrams again.
     fn deliver(&self, slice: &mut [u8], meta: &RecvMeta, stats: &mut DriverStats, each: &mut impl FnMut(Datagram<'_>)) {
-        let local = match meta.dst_ip {
-            Some(ip) if self.bound.ip().is_unspecified() => SocketAddr::new(ip, self.bound.port()),
-            _ => self.bound,
-        };
+        let local = local_address(self.bound, meta);
         let ecn = meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8));
         let bytes = slice.get_mut(..meta.len).unwrap_or_default();
         if bytes.is_empty() {
@@ -153,6 +180,17 @@ impl Socket {
             stats.bytes_received += payload.len() as u64;
             each(Datagram { protocol: Protocol::Udp, local, remote: meta.addr, ecn, payload });
         }
+    }
+}
+
+/// The address that a datagram came to. With that of a link comes which link it is, as in the address of its sender.
+fn local_address(bound: SocketAddr, meta: &RecvMeta) -> SocketAddr {
+    match meta.dst_ip {
+        Some(IpAddr::V6(ip)) if bound.ip().is_unspecified() && ip.is_unicast_link_local() => {
+            SocketAddrV6::new(ip, bound.port(), 0, meta.interface_index.unwrap_or(0)).into()
+        }
+        Some(ip) if bound.ip().is_unspecified() => SocketAddr::new(ip, bound.port()),
+        _ => bound,
     }
 }
 
@@ -173,4 +211,25 @@ fn count_lost(stats: &mut DriverStats, error: &io::Error, transmit: &Transmit, d
         _ => &mut stats.dropped_refused,
     };
     *counter += datagrams as u64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_a_link_says_which_link() {
+        let mut meta = RecvMeta::default();
+        meta.interface_index = Some(7);
+        for (bound, came_to, expected) in [
+            ("[::]:5", "fe80::1", "[fe80::1%7]:5"),
+            ("[::]:5", "2001:db8::1", "[2001:db8::1]:5"),
+            ("[fe80::1%3]:5", "fe80::1", "[fe80::1%3]:5"),
+            ("0.0.0.0:5", "169.254.0.1", "169.254.0.1:5"),
+            ("10.0.0.1:5", "10.0.0.1", "10.0.0.1:5"),
+        ] {
+            meta.dst_ip = Some(came_to.parse().unwrap());
+            assert_eq!(local_address(bound.parse().unwrap(), &meta), expected.parse().unwrap());
+        }
+    }
 }

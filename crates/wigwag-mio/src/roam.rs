@@ -104,7 +104,8 @@ impl Driver {
 
     /// The endpoint knows what the sockets have, as far as it is there.
     pub(crate) fn tell_addresses(&mut self) {
-        let wanted: Vec<_> = self.sockets.bound().flat_map(|bound| self.surroundings.of(bound)).collect();
+        let ours = self.sockets.bound().flat_map(|bound| self.surroundings.of(bound));
+        let wanted: Vec<_> = ours.map(|address| self.nat.outside(address)).collect();
         let told = self.endpoint.local_addresses().to_vec();
         for gone in told.iter().filter(|told| !wanted.contains(told)) {
             self.endpoint.remove_local_address(*gone);
@@ -199,6 +200,18 @@ mod tests {
         assert_eq!(told(&driver), ["10.0.0.1"]);
         driver.surround(ips(&["127.0.0.1", "10.0.0.2", "10.0.0.3"]));
         assert_eq!(told(&driver), ["10.0.0.2", "10.0.0.3"]);
+    }
+
+    #[test]
+    fn an_address_behind_a_nat_comes_and_vanishes_by_its_public_name() {
+        let mut config = DriverConfig::new(["0.0.0.0:0".parse().unwrap()]);
+        config.nat_1to1 = vec![("10.0.0.5".parse().unwrap(), "203.0.113.7".parse().unwrap())];
+        let mut driver = driver(&config, &["10.0.0.5", "10.0.0.6"]);
+        assert_eq!(told(&driver), ["10.0.0.6", "203.0.113.7"]);
+        driver.surround(ips(&["10.0.0.6"]));
+        assert_eq!(told(&driver), ["10.0.0.6"]);
+        driver.surround(ips(&["10.0.0.6", "10.0.0.5"]));
+        assert_eq!(told(&driver), ["10.0.0.6", "203.0.113.7"]);
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! All sockets of a driver: who sends what, who has something, and what waits for room.
 
 use crate::config::DriverConfig;
-use crate::offload::{ReceiveBuffer, Sent, Socket};
+use crate::offload::{ReceiveBuffer, Received, Sent, Socket};
 use crate::stats::DriverStats;
 use mio::{Interest, Registry, Token};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wigwag_sansio::{Datagram, Protocol, Transmit};
 
 /// How often one socket is asked in one turn before the others, the timers and the application have theirs.
 const RECEIVES_PER_TURN: usize = 4;
+/// How many errors one socket may tell in one turn. Some systems tell one for each ICMP message, with datagrams behind;
+/// a socket that tells nothing else may go on for ever.
+const FAILURES_PER_TURN: usize = 16;
+/// How long a socket without room holds up the others: a queue that is merely full moves on, of an interface that has
+/// gone it never does, and the calls over it have to find another way.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Which way a datagram went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,16 +54,25 @@ struct Blocked {
     start: usize,
 }
 
+/// A socket, and what is known of its readiness.
+struct Place {
+    socket: Socket,
+    /// It may have something, of which readiness has told and will not tell again.
+    is_readable: bool,
+    /// It told nothing but errors when it was asked last.
+    is_failing: bool,
+    /// Since when it has had no room, as far as it has told.
+    full_since: Option<Instant>,
+    /// Whether it is asked for room.
+    is_watched: bool,
+}
+
 #[derive(Default)]
 pub(crate) struct Sockets {
-    /// Places of closed ones are empty until they are taken again.
-    sockets: Vec<Option<Socket>>,
-    /// Sockets that may have something, of which readiness has told and will not tell again.
-    readable: Vec<bool>,
+    /// Those of closed ones are empty until they are taken again.
+    places: Vec<Option<Place>>,
     /// While something is blocked nothing else is sent: what is owed stays owed, in order.
     blocked: Option<Blocked>,
-    /// The socket that is asked for room.
-    watched: Option<usize>,
     /// The buffer of the last blocked send.
     spare: Vec<u8>,
     buffer: ReceiveBuffer,
@@ -77,7 +92,7 @@ impl Sockets {
                 result => _ = result?,
             }
         }
-        if sockets.sockets.is_empty() {
+        if sockets.places.is_empty() {
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no UDP socket: no address is available"));
         }
         Ok(sockets)
@@ -93,40 +108,45 @@ impl Sockets {
     ) -> io::Result<SocketAddr> {
         let socket = Socket::bind(address, config);
         let mut socket = socket.map_err(|error| io::Error::new(error.kind(), format!("UDP {address}: {error}")))?;
-        let number = self.sockets.iter().position(Option::is_none).unwrap_or(self.sockets.len());
+        let number = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
         registry.register(&mut socket.io, Token(first_token + number), Interest::READABLE)?;
-        if number == self.sockets.len() {
-            self.sockets.push(None);
-            self.readable.push(false);
+        if number == self.places.len() {
+            self.places.push(None);
         }
         let bound = socket.bound;
-        self.sockets[number] = Some(socket);
         // What came before the registration is told by no readiness on some systems.
-        self.readable[number] = true;
+        let is_readable = true;
+        self.places[number] =
+            Some(Place { socket, is_readable, is_failing: false, full_since: None, is_watched: false });
         Ok(bound)
     }
 
     /// One less; what it could not send yet is lost, as on the way.
     pub(crate) fn close(&mut self, bound: SocketAddr, registry: &Registry) {
-        let is_it = |socket: &Option<Socket>| socket.as_ref().is_some_and(|socket| socket.bound == bound);
-        let Some(number) = self.sockets.iter().position(is_it) else { return };
-        if let Some(mut socket) = self.sockets[number].take() {
+        let is_it = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.socket.bound == bound);
+        let Some(number) = self.places.iter().position(is_it) else { return };
+        if let Some(mut place) = self.places[number].take() {
             // It is closed next, which ends its registration too.
-            let _ = registry.deregister(&mut socket.io);
+            let _ = registry.deregister(&mut place.socket.io);
         }
-        self.readable[number] = false;
         self.blocked.take_if(|blocked| blocked.socket == number);
-        // Another socket may take its number.
-        self.watched.take_if(|watched| *watched == number);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Place> {
+        self.places.iter().flatten()
+    }
+
+    fn place(&mut self, number: usize) -> Option<&mut Place> {
+        self.places.get_mut(number)?.as_mut()
     }
 
     pub(crate) fn bound(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.iter().flatten().map(|socket| socket.bound)
+        self.all().map(|place| place.socket.bound)
     }
 
     /// The most datagrams that any socket takes at a time; the others send them one by one.
     pub(crate) fn max_segments(&self) -> usize {
-        self.sockets.iter().flatten().map(Socket::max_segments).max().unwrap_or(1)
+        self.all().map(|place| place.socket.max_segments()).max().unwrap_or(1)
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -134,12 +154,27 @@ impl Sockets {
     }
 
     pub(crate) fn may_be_readable(&self) -> bool {
-        self.readable.contains(&true)
+        self.all().any(|place| place.is_readable && !place.is_failing)
+    }
+
+    /// Whether a socket told nothing but errors, and has to be asked again.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.all().any(|place| place.is_readable && place.is_failing)
     }
 
     pub(crate) fn set_readable(&mut self, number: usize) {
-        if let Some(readable) = self.readable.get_mut(number) {
-            *readable = true;
+        if let Some(place) = self.place(number) {
+            place.is_readable = true;
+        }
+    }
+
+    /// A socket has room again: what was blocked there is sent.
+    pub(crate) fn set_writable(&mut self, number: usize, now: Instant) {
+        if let Some(place) = self.place(number) {
+            place.full_since = None;
+        }
+        if self.blocked.as_ref().is_some_and(|blocked| blocked.socket == number) {
+            self.send_blocked(now);
         }
     }
 
@@ -157,61 +192,83 @@ impl Sockets {
             self.stats.dropped_no_route += datagrams;
             return;
         };
-        let Some(Some(socket)) = self.sockets.get(number) else { return };
-        if let Sent::Blocked(start) = socket.send(transmit, out, 0, &mut self.stats) {
+        let Some(Some(place)) = self.places.get_mut(number) else { return };
+        if let Sent::Blocked(start) = place.socket.send(transmit, out, 0, &mut self.stats) {
             let bytes = std::mem::replace(out, std::mem::take(&mut self.spare));
-            self.blocked = Some(Blocked { socket: number, transmit: *transmit, bytes, start });
+            self.keep(Blocked { socket: number, transmit: *transmit, bytes, start }, now);
         }
     }
 
     /// Sends what was blocked, as far as there is room now.
-    pub(crate) fn send_blocked(&mut self) {
+    fn send_blocked(&mut self, now: Instant) {
         let Some(mut blocked) = self.blocked.take() else { return };
-        let Some(Some(socket)) = self.sockets.get(blocked.socket) else { return };
-        match socket.send(&blocked.transmit, &blocked.bytes, blocked.start, &mut self.stats) {
+        let Some(Some(place)) = self.places.get_mut(blocked.socket) else { return };
+        match place.socket.send(&blocked.transmit, &blocked.bytes, blocked.start, &mut self.stats) {
             Sent::Done => self.spare = blocked.bytes,
             Sent::Blocked(start) => {
                 blocked.start = start;
-                self.blocked = Some(blocked);
+                self.keep(blocked, now);
             }
         }
     }
 
-    /// Asks to be told of room only while something waits for it: a socket tells of room after every packet that left.
-    pub(crate) fn watch_blocked(&mut self, registry: &Registry, first_token: usize) -> io::Result<()> {
-        let wanted = self.blocked.as_ref().map(|blocked| blocked.socket);
-        if wanted == self.watched {
-            return Ok(());
+    /// There is no room for it. It waits, and so does everything else; but if there has been none for long, it is lost.
+    fn keep(&mut self, blocked: Blocked, now: Instant) {
+        let Some(place) = self.place(blocked.socket) else { return };
+        let since = *place.full_since.get_or_insert(now);
+        if self.has_patience(since, now) {
+            self.stats.sends_blocked += 1;
+            self.blocked = Some(blocked);
+            return;
         }
-        for (number, interest) in
-            [(self.watched, Interest::READABLE), (wanted, Interest::READABLE | Interest::WRITABLE)]
-        {
-            let Some(number) = number else { continue };
-            if let Some(Some(socket)) = self.sockets.get_mut(number) {
-                registry.reregister(&mut socket.io, Token(first_token + number), interest)?;
-            }
+        let rest = blocked.bytes.len().saturating_sub(blocked.start);
+        self.stats.dropped_no_room += rest.div_ceil(blocked.transmit.segment_size.max(1)) as u64;
+        self.spare = blocked.bytes;
+    }
+
+    /// A socket without others holds up nobody.
+    fn has_patience(&self, since: Instant, now: Instant) -> bool {
+        self.all().count() < 2 || now.saturating_duration_since(since) < PATIENCE
+    }
+
+    /// When [`give_up`](Self::give_up) does something.
+    pub(crate) fn patience_ends(&self) -> Option<Instant> {
+        let blocked = self.blocked.as_ref().filter(|_| self.all().count() > 1)?;
+        self.places.get(blocked.socket)?.as_ref()?.full_since?.checked_add(PATIENCE)
+    }
+
+    /// Tries what was blocked for long a last time: there may be some room, though not as much as readiness tells of.
+    pub(crate) fn give_up(&mut self, now: Instant) {
+        if self.patience_ends().is_some_and(|at| at <= now) {
+            self.send_blocked(now);
         }
-        self.watched = wanted;
+    }
+
+    /// Asks to be told of room only those that had none: a socket tells of room after every packet that left.
+    pub(crate) fn watch_full(&mut self, registry: &Registry, first_token: usize) -> io::Result<()> {
+        for (number, place) in self.places.iter_mut().enumerate() {
+            let Some(place) = place.as_mut().filter(|place| place.is_watched != place.full_since.is_some()) else {
+                continue;
+            };
+            place.is_watched = place.full_since.is_some();
+            let interest = if place.is_watched { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            registry.reregister(&mut place.socket.io, Token(first_token + number), interest)?;
+        }
         Ok(())
     }
 
     /// Hands what has arrived to `each`, a bounded amount for each socket.
     pub(crate) fn receive(&mut self, now: Instant, mut each: impl FnMut(Datagram<'_>)) {
-        let Self { sockets, readable, buffer, observer, stats, .. } = self;
-        for (socket, readable) in sockets.iter().zip(readable) {
-            let Some(socket) = socket else { continue };
-            for _ in 0..RECEIVES_PER_TURN {
-                if !*readable {
-                    break;
-                }
-                *readable = socket.receive(buffer, stats, |datagram| {
-                    if let Some(observer) = observer {
-                        let Datagram { local, remote, ref payload, .. } = datagram;
-                        observer(Observed { direction: Direction::Received, at: now, local, remote, payload });
-                    }
-                    each(datagram);
-                });
+        let Self { places, buffer, observer, stats, .. } = self;
+        let mut each = |datagram: Datagram<'_>| {
+            if let Some(observer) = observer {
+                let Datagram { local, remote, ref payload, .. } = datagram;
+                observer(Observed { direction: Direction::Received, at: now, local, remote, payload });
             }
+            each(datagram);
+        };
+        for place in places.iter_mut().flatten() {
+            place.receive(|socket| socket.receive(buffer, stats, &mut each));
         }
     }
 
@@ -226,7 +283,7 @@ impl Sockets {
             bound.ip().is_unspecified() && bound.is_ipv4() == local.is_ipv4() && bound.port() == local.port()
         };
         let find = |is_it: &dyn Fn(SocketAddr) -> bool| {
-            self.sockets.iter().position(|socket| socket.as_ref().is_some_and(|socket| is_it(socket.bound)))
+            self.places.iter().position(|place| place.as_ref().is_some_and(|place| is_it(place.socket.bound)))
         };
         find(&|bound| bound == *local).or_else(|| find(&is_for_all))
     }
@@ -237,6 +294,21 @@ impl Sockets {
             let Transmit { local, remote, .. } = *transmit;
             observer(Observed { direction: Direction::Sent, at: now, local, remote, payload });
         }
+    }
+}
+
+impl Place {
+    /// Asks the socket until it has nothing, or as often as one may be asked in a turn.
+    fn receive(&mut self, mut ask: impl FnMut(&Socket) -> Received) {
+        let (mut received, mut failed) = (0, 0);
+        while self.is_readable && received < RECEIVES_PER_TURN && failed < FAILURES_PER_TURN {
+            match ask(&self.socket) {
+                Received::Some => received += 1,
+                Received::Failed => failed += 1,
+                Received::Nothing => self.is_readable = false,
+            }
+        }
+        self.is_failing = failed == FAILURES_PER_TURN && received == 0;
     }
 }
 

@@ -20,6 +20,8 @@ pub struct DriverStats {
     pub receive_calls: u64,
     /// How often the kernel had no room, and a send was kept until it had.
     pub sends_blocked: u64,
+    /// Datagrams not sent: the kernel had no room on their socket for so long that they would have held up the others.
+    pub dropped_no_room: u64,
     /// Datagrams not sent: they are larger than the interface takes.
     pub dropped_too_large: u64,
     /// Datagrams not sent: no socket has their local address, or the remote address cannot be sent to from it.

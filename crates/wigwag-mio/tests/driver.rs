@@ -25,6 +25,8 @@ fn connection(driver: &mut Driver, id: ConnectionId) -> &mut PeerConnection {
 struct Pair {
     drivers: [Driver; 2],
     ids: [ConnectionId; 2],
+    /// A public address that is told, and where the NAT sends what is for it.
+    outside: (&'static str, &'static str),
 }
 
 impl Pair {
@@ -40,7 +42,7 @@ impl Pair {
         let answer = answerer.create_answer().unwrap();
         answerer.set_local_description(answer.clone()).unwrap();
         connection(&mut a, ids[0]).set_remote_description(answer).unwrap();
-        Self { drivers: [a, z], ids }
+        Self { drivers: [a, z], ids, outside: ("", "") }
     }
 
     /// Turns both until `each` finds what it looks for in an event of the end with this number.
@@ -54,6 +56,10 @@ impl Pair {
                     if let Event::IceCandidate(candidate) = &event {
                         let other = 1 - end;
                         let id = self.ids[other];
+                        let mut candidate = candidate.clone();
+                        if let Some(candidate) = &mut candidate {
+                            candidate.candidate = candidate.candidate.replace(self.outside.0, self.outside.1);
+                        }
                         connection(&mut self.drivers[other], id).add_ice_candidate(candidate.as_ref()).unwrap();
                     }
                     if let Some(found) = each(self, end, event) {
@@ -110,11 +116,45 @@ fn a_socket_for_all_addresses_is_told_as_the_addresses_it_has() {
     assert!(told.contains(&path.local), "{path:?}");
 }
 
+/// The NAT is in the signalling: Z sends what is for the public address to where such a NAT would send it.
+#[test]
+fn a_machine_behind_a_nat_of_one_to_one_is_known_by_its_public_address() {
+    for (inside, outside) in [("127.0.0.1", "203.0.113.7"), ("::1", "2001:db8::7")] {
+        let address = SocketAddr::new(inside.parse().unwrap(), 0);
+        let mut config = DriverConfig::new([address]);
+        config.nat_1to1 = vec![(inside.parse().unwrap(), outside.parse().unwrap())];
+        let a = Driver::bind(&config, EndpointConfig::default()).unwrap();
+        let port = a.bound_addresses().next().unwrap().port();
+        let public = SocketAddr::new(outside.parse().unwrap(), port);
+        assert_eq!(a.endpoint().local_addresses(), [public]);
+        let mut pair = Pair::new(a, driver(&address.to_string()));
+        pair.outside = (outside, inside);
+        let mut told = Vec::new();
+        let mut opened = 0;
+        pair.until(|_, end, event| {
+            match event {
+                Event::IceCandidate(Some(candidate)) if end == 0 => told.push(candidate.candidate),
+                Event::ChannelOpened(_) => opened += 1,
+                _ => {}
+            }
+            (opened == 2).then_some(())
+        });
+        let [told] = told.as_slice() else { panic!("one candidate: {told:?}") };
+        assert!(told.contains(&format!(" {outside} {port} typ host")), "{told}");
+        let paths = [0, 1].map(|end| {
+            let id = pair.ids[end];
+            connection(&mut pair.drivers[end], id).transport_stats().path.unwrap()
+        });
+        assert_eq!(paths[0].local, public);
+        assert_eq!(paths[1].remote, SocketAddr::new(inside.parse().unwrap(), port), "it leaves by that socket");
+    }
+}
+
 #[test]
 fn other_threads_command_a_driver_that_sleeps() {
     let mut pair = Pair::new(driver("127.0.0.1:0"), driver("127.0.0.1:0"));
     let channels = pair.open();
-    let Pair { drivers: [mut a, mut z], ids } = pair;
+    let Pair { drivers: [mut a, mut z], ids, .. } = pair;
     let (handle, other) = (a.handle(), thread::current().id());
     let (tell, told) = mpsc::channel();
     let sleeper = thread::spawn(move || {

@@ -32,7 +32,8 @@ pub struct Config {
     /// stranger whom [`EndpointEvent::Incoming`](crate::EndpointEvent::Incoming) announced.
     pub credentials: Option<Credentials>,
     /// STUN servers, by the addresses of their names (`stun:` URLs of W3C's `iceServers`), which are asked over UDP what
-    /// addresses NATs give us; at most 8. By default none.
+    /// addresses NATs give us; at most 8 different ones: [`Endpoint::create`](crate::Endpoint::create) refuses more, and a
+    /// connection without an endpoint asks the first 8. By default none.
     pub stun_servers: Vec<SocketAddr>,
     /// Codecs, header extensions, the DTLS role to insist on, the size of a message that we take (262,144 bytes by default).
     pub negotiation: jsep::Config,
@@ -105,6 +106,7 @@ impl Config {
                 "credentials",
                 "a ufrag has 4 to 256 and a password 22 to 256 of the characters A-Z a-z 0-9 + / (RFC 8839 §5.4)",
             ),
+            (self.has_few_stun_servers(), "stun_servers", "choose 8 at most: the others would not be asked"),
             (!self.srtp_profiles.is_empty(), "srtp_profiles", "name one at least"),
             (!self.dtls_versions.is_empty(), "dtls_versions", "write the older version first"),
             (self.receive_buffer > 0, "receive_buffer", "choose more than 0 bytes"),
@@ -131,6 +133,14 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// As many as an ICE agent asks.
+    fn has_few_stun_servers(&self) -> bool {
+        let servers = &self.stun_servers;
+        let is_first =
+            |(number, server): &(usize, &SocketAddr)| !servers.iter().take(*number).any(|known| known == *server);
+        servers.iter().enumerate().filter(is_first).take(9).count() <= 8
     }
 
     /// Messages that are told whole must be held as a whole, and four of them at once.

@@ -242,7 +242,7 @@ pub enum EndpointError {
     /// Another connection has this ICE user fragment, by which its packets are known.
     #[error("the ICE user fragment {0:?} is another connection's")]
     UfragInUse(String),
-    /// A field of the configuration has a value with which no connection can work.
+    /// A field of the configuration has a value with which no connection can work, or of which a part would not count.
     #[error("Config::{field}: {problem}")]
     InvalidConfig {
         /// Its name.

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::recording;
 use peer::{Peer, Role, Shared};
 use report::Report;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -97,8 +97,36 @@ fn measure(args: &Args) -> Result<Report, Failure> {
     }
 }
 
+/// A socket can be bound though nothing would arrive at it.
+fn check_loopback(mut present: impl Iterator<Item = IpAddr>) -> Result<(), Failure> {
+    if present.any(|address| address == Ipv4Addr::LOCALHOST) {
+        return Ok(());
+    }
+    Err(Failure::new("the loopback interface is down, or has not the address 127.0.0.1: `ip link set lo up`"))
+}
+
 fn driver() -> Result<Driver, Failure> {
+    // Who may not look at the interfaces may still have them.
+    if let Ok(present) = wigwag_mio::interfaces(true) {
+        check_loopback(present.into_iter().map(|interface| interface.address))?;
+    }
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Driver::bind(&DriverConfig::new([address]), EndpointConfig::default())
         .map_err(|error| Failure::new(format!("cannot open a socket on the loopback interface: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_loopback_interface_it_says_so_at_once() {
+        let check = |present: &[&str]| {
+            let present: Vec<IpAddr> = present.iter().map(|address| address.parse().unwrap()).collect();
+            check_loopback(present.into_iter()).map_err(|failure| failure.to_string())
+        };
+        assert!(check(&["10.0.0.1", "::1"]).unwrap_err().contains("ip link set lo up"));
+        assert!(check(&[]).is_err());
+        assert_eq!(check(&["10.0.0.1", "127.0.0.1"]), Ok(()));
+    }
 }

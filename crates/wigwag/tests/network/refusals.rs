@@ -65,6 +65,8 @@ fn a_configuration_with_which_nothing_works_is_refused_by_the_name_of_its_field(
         let credentials = Credentials { ufrag: ufrag.into(), password: "p".repeat(password) };
         assert_eq!(refused(&|config| config.credentials = Some(credentials.clone())), "credentials");
     }
+    let servers = |count: u8| (0..count).map(|last| ([192, 0, 2, last], 3478).into()).collect::<Vec<_>>();
+    assert_eq!(refused(&|config| config.stun_servers = servers(9)), "stun_servers");
     assert_eq!(refused(&|config| config.srtp_profiles.clear()), "srtp_profiles");
     assert_eq!(refused(&|config| config.dtls_versions = Version::Dtls13..=Version::Dtls12), "dtls_versions");
     assert_eq!(refused(&|config| config.receive_buffer = 0), "receive_buffer");
@@ -95,6 +97,9 @@ fn a_configuration_with_which_nothing_works_is_refused_by_the_name_of_its_field(
         (config.negotiation.max_message_size, config.partial_delivery_from) = (size, Some(65_536));
         assert!(endpoint.create(config).is_ok());
     }
+    let mut eight = config();
+    eight.stun_servers = [servers(8), servers(8)].concat();
+    assert!(endpoint.create(eight).is_ok(), "eight different ones, each twice");
     for mtu in [576, 65_507] {
         let mut config = config();
         config.mtu = mtu;
