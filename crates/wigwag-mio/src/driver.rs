@@ -12,7 +12,7 @@ use mio::{Events, Poll, Token, Waker};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use wigwag::{Endpoint, EndpointConfig, EndpointEvent};
 
@@ -73,12 +73,14 @@ impl Driver {
         };
         let max_segments = sockets.max_segments();
         endpoint.set_max_segments(max_segments);
+        let is_unopened = |ip: &IpAddr| !sockets.bound().any(|bound| bound.ip() == *ip);
+        let unopened = config.addresses.iter().map(SocketAddr::ip).filter(is_unopened).collect();
         let look_at = config.refresh_interval.and_then(|interval| now().checked_add(interval));
         let mut driver = Self {
             endpoint,
             sockets,
             config: config.clone(),
-            surroundings: Surroundings::new(present, look_at),
+            surroundings: Surroundings::new(present, unopened, look_at),
             nat,
             commands,
             poll,
