@@ -98,7 +98,8 @@ impl Driver {
         &self.endpoint
     }
 
-    /// The endpoint, to command: what it owes then leaves in the next turn.
+    /// The endpoint, to command: what it owes then leaves in the next turn. Its local addresses are those of the sockets
+    /// ([`bind_address`](Self::bind_address), [`DriverConfig::nat_1to1`]): others are taken from it when any come or vanish.
     pub const fn endpoint_mut(&mut self) -> &mut Endpoint {
         &mut self.endpoint
     }
