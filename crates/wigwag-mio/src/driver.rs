@@ -185,7 +185,7 @@ impl Driver {
         }
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
         let due = self.endpoint.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(tick));
-        let look = self.surroundings.look_at.map(|at| at.saturating_duration_since(now));
+        let look = self.surroundings.look_at.map(|at| at.saturating_duration_since(now).max(TICK));
         let patience = self.sockets.patience_ends().map(|at| at.saturating_duration_since(now));
         let failing = self.sockets.is_failing().then_some(FAILING_TICK);
         [due, max_wait, look, patience, failing].into_iter().flatten().min()
