@@ -12,7 +12,7 @@ use mio::{Events, Poll, Token, Waker};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use wigwag::{Endpoint, EndpointConfig, EndpointEvent};
 
@@ -73,12 +73,14 @@ impl Driver {
         };
         let max_segments = sockets.max_segments();
         endpoint.set_max_segments(max_segments);
+        let is_unopened = |ip: &IpAddr| !sockets.bound().any(|bound| bound.ip() == *ip);
+        let unopened = config.addresses.iter().map(SocketAddr::ip).filter(is_unopened).collect();
         let look_at = config.refresh_interval.and_then(|interval| now().checked_add(interval));
         let mut driver = Self {
             endpoint,
             sockets,
             config: config.clone(),
-            surroundings: Surroundings::new(present, look_at),
+            surroundings: Surroundings::new(present, unopened, look_at),
             nat,
             commands,
             poll,
@@ -96,7 +98,8 @@ impl Driver {
         &self.endpoint
     }
 
-    /// The endpoint, to command: what it owes then leaves in the next turn.
+    /// The endpoint, to command: what it owes then leaves in the next turn. Its local addresses are those of the sockets
+    /// ([`bind_address`](Self::bind_address), [`DriverConfig::nat_1to1`]): others are taken from it when any come or vanish.
     pub const fn endpoint_mut(&mut self) -> &mut Endpoint {
         &mut self.endpoint
     }
@@ -182,7 +185,7 @@ impl Driver {
         }
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
         let due = self.endpoint.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(tick));
-        let look = self.surroundings.look_at.map(|at| at.saturating_duration_since(now));
+        let look = self.surroundings.look_at.map(|at| at.saturating_duration_since(now).max(TICK));
         let patience = self.sockets.patience_ends().map(|at| at.saturating_duration_since(now));
         let failing = self.sockets.is_failing().then_some(FAILING_TICK);
         [due, max_wait, look, patience, failing].into_iter().flatten().min()

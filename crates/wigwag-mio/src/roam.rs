@@ -13,13 +13,15 @@ pub(crate) struct Surroundings {
     present: Vec<IpAddr>,
     /// Those of sockets that were there once, and are not now.
     missing: Vec<IpAddr>,
+    /// Those that should have a socket and could not be given one yet.
+    pub(crate) unopened: Vec<IpAddr>,
     /// When to look again.
     pub(crate) look_at: Option<Instant>,
 }
 
 impl Surroundings {
-    pub(crate) const fn new(present: Vec<IpAddr>, look_at: Option<Instant>) -> Self {
-        Self { present, missing: Vec::new(), look_at }
+    pub(crate) const fn new(present: Vec<IpAddr>, unopened: Vec<IpAddr>, look_at: Option<Instant>) -> Self {
+        Self { present, missing: Vec::new(), unopened, look_at }
     }
 
     /// What peers may be told of a socket: its address, or all of its family that this machine has (those of loopback
@@ -76,8 +78,12 @@ impl Driver {
         let now = &self.surroundings.present;
         let gone: Vec<_> = before.iter().filter(|address| !now.contains(address)).copied().collect();
         let come: Vec<_> = now.iter().filter(|address| !before.contains(address)).copied().collect();
+        let has_opened = self.open_again(&come);
         if gone.is_empty() && come.is_empty() {
-            return false;
+            if has_opened {
+                self.tell_addresses();
+            }
+            return has_opened;
         }
         tracing::info!(?gone, ?come, "the addresses of this machine have changed");
         self.follow(&gone, &come);
@@ -95,11 +101,31 @@ impl Driver {
         let lost: Vec<_> = self.sockets.bound().filter(|bound| gone.contains(&bound.ip())).collect();
         lost.into_iter().for_each(|bound| self.sockets.close(bound, self.poll.registry()));
         for address in come.iter().filter(|address| all.with_loopback || !address.is_loopback()) {
-            let address = SocketAddr::new(*address, all.port);
-            if let Err(error) = self.sockets.open(address, &self.config, self.poll.registry(), FIRST_SOCKET) {
-                tracing::warn!(%address, %error, "a new address is not used");
+            let socket = SocketAddr::new(*address, all.port);
+            if let Err(error) = self.sockets.open(socket, &self.config, self.poll.registry(), FIRST_SOCKET) {
+                tracing::warn!(address = %socket, %error, "a new address is not used yet");
+                self.surroundings.unopened.push(*address);
             }
         }
+    }
+
+    /// What could not be opened is tried again: a new IPv6 address can be used only when nobody else claims it, a second
+    /// after it is seen (RFC 4862 §5.4). Whether any could.
+    fn open_again(&mut self, come: &[IpAddr]) -> bool {
+        let Some(all) = self.config.all_interfaces else { return false };
+        let before = std::mem::take(&mut self.surroundings.unopened);
+        let (mut unopened, mut has_opened) = (Vec::new(), false);
+        let present = &self.surroundings.present;
+        // One that has come (again) has its turn as such.
+        for address in before.into_iter().filter(|address| present.contains(address) && !come.contains(address)) {
+            let socket = SocketAddr::new(address, all.port);
+            match self.sockets.open(socket, &self.config, self.poll.registry(), FIRST_SOCKET) {
+                Ok(_) => has_opened = true,
+                Err(_) => unopened.push(address),
+            }
+        }
+        self.surroundings.unopened = unopened;
+        has_opened
     }
 
     /// The endpoint knows what the sockets have, as far as it is there.
@@ -164,6 +190,42 @@ mod tests {
         assert!(driver.surround(ips(&["127.0.0.3", "127.0.0.4"])));
         assert_eq!(told(&driver), ["127.0.0.3", "127.0.0.4"]);
         assert_eq!(driver.bound_addresses().count(), 2);
+    }
+
+    /// As an IPv6 address that is being checked for others who have it.
+    #[test]
+    fn an_address_that_cannot_be_used_yet_is_tried_again() {
+        let blocker = std::net::UdpSocket::bind("127.0.0.2:0").unwrap();
+        let port = blocker.local_addr().unwrap().port();
+        let mut config = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+        config.all_interfaces = Some(crate::config::AllInterfaces { port, with_loopback: true });
+        let mut driver = driver(&config, &["127.0.0.1"]);
+        let both = ips(&["127.0.0.1", "127.0.0.2"]);
+        assert!(driver.surround(both.clone()));
+        assert!(!driver.surround(both.clone()), "it cannot be used yet");
+        assert_eq!(told(&driver), ["127.0.0.1"]);
+        drop(blocker);
+        assert!(driver.surround(both.clone()));
+        assert_eq!(told(&driver), ["127.0.0.1", "127.0.0.2"]);
+        assert!(!driver.surround(both));
+        driver.unbind_address(SocketAddr::new("127.0.0.2".parse().unwrap(), port));
+        assert!(!driver.surround(ips(&["127.0.0.1", "127.0.0.2"])), "what was closed stays closed");
+    }
+
+    /// An address of 192.0.2.0/24 stands for one that was found and is not there when its socket is made.
+    #[test]
+    fn an_address_that_could_not_be_used_at_first_is_remembered() {
+        let mut config = DriverConfig::new(["192.0.2.77:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap()]);
+        config.skip_unavailable = true;
+        config.all_interfaces = Some(crate::config::AllInterfaces { port: 0, with_loopback: true });
+        let mut driver = Driver::bind(&config, EndpointConfig::default()).unwrap();
+        assert_eq!(driver.surroundings.unopened, ips(&["192.0.2.77"]));
+
+        // It had vanished, and comes back: as one.
+        driver.surroundings.unopened = ips(&["127.0.0.2"]);
+        driver.surround(ips(&["127.0.0.1", "127.0.0.2"]));
+        assert_eq!(driver.bound_addresses().count(), 2);
+        assert!(driver.surroundings.unopened.is_empty());
     }
 
     #[test]

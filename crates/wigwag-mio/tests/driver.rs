@@ -204,6 +204,19 @@ fn an_idle_driver_sleeps_as_long_as_it_may() {
 }
 
 #[test]
+fn whoever_would_look_for_addresses_all_the_time_does_not_spin() {
+    let mut config = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+    config.refresh_interval = Some(Duration::ZERO);
+    let mut idle = Driver::bind(&config, EndpointConfig::default()).unwrap();
+    let (began, mut turns) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_millis(100) {
+        idle.run_once(None).unwrap();
+        turns += 1;
+    }
+    assert!(turns <= 102, "{turns} turns in 100 ms");
+}
+
+#[test]
 fn a_connection_at_rest_costs_no_turns_but_its_keepalives() {
     let mut pair = Pair::new(driver("127.0.0.1:0"), driver("127.0.0.1:0"));
     pair.open();
