@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::candidate::peer_reflexive_priority;
+use crate::check_list::CheckList;
 use crate::decision::Deed;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, PairState, Path, Valid};
@@ -61,19 +62,18 @@ pub(crate) struct Check {
     sent: u32,
     retransmit: Timer,
     is_resend_owed: bool,
-    begun: Instant,
+    /// How much of `CHECK_MAX` is left behind the wait that runs; a program that was stopped does not use it up.
+    time_left: Duration,
 }
 
 impl Check {
     fn new(request: Request, rto: Duration, now: Instant) -> Self {
         let backoff = Backoff::new(rto, Duration::MAX);
-        let retransmit = Timer::after(now, rto.min(CHECK_MAX));
-        Self { request, rto, retransmit, backoff, sent: 1, is_resend_owed: false, begun: now }
-    }
-
-    /// How much longer it is waited for.
-    fn time_left(&self, now: Instant) -> Duration {
-        CHECK_MAX.saturating_sub(now.saturating_duration_since(self.begun))
+        let retransmit = Timer::idle();
+        let mut check =
+            Self { request, rto, retransmit, backoff, sent: 1, is_resend_owed: false, time_left: CHECK_MAX };
+        check.wait(rto, now);
+        check
     }
 
     /// Takes note of the time; `false` if it was sent often or waited for long enough.
@@ -81,7 +81,7 @@ impl Check {
         if !self.retransmit.expire(now) {
             return true;
         }
-        self.is_resend_owed = self.sent < REQUESTS_MAX && !self.time_left(now).is_zero();
+        self.is_resend_owed = self.sent < REQUESTS_MAX && !self.time_left.is_zero();
         self.is_resend_owed
     }
 
@@ -89,7 +89,17 @@ impl Check {
         self.is_resend_owed = false;
         self.sent = self.sent.saturating_add(1);
         let wait = if self.sent < REQUESTS_MAX { self.backoff.double() } else { self.rto.saturating_mul(LAST_WAIT) };
-        self.retransmit = Timer::after(now, wait.min(self.time_left(now)));
+        self.wait(wait, now);
+    }
+
+    fn wait(&mut self, wait: Duration, now: Instant) {
+        let wait = wait.min(self.time_left);
+        self.time_left -= wait;
+        self.retransmit = Timer::after(now, wait);
+    }
+
+    pub(crate) fn is_of(&self, transaction: TransactionId) -> bool {
+        self.request.transaction == transaction
     }
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
@@ -130,10 +140,15 @@ struct Transaction {
 pub(crate) struct Transactions(Vec<Transaction>);
 
 impl Transactions {
-    /// New transactions are paced, and old ones leave here, so their number is bounded by age over pace.
-    fn insert(&mut self, transaction: Transaction) {
+    /// New transactions are paced, and old ones leave here, so their number is bounded by age over pace, and by the
+    /// pairs whose check is still being sent.
+    fn insert(&mut self, transaction: Transaction, list: &CheckList) {
         let now = transaction.sent_at;
-        self.0.retain(|old| now.saturating_duration_since(old.sent_at) < TRANSACTION_AGE_MAX);
+        let is_alive = |old: &Transaction| {
+            now.saturating_duration_since(old.sent_at) < TRANSACTION_AGE_MAX
+                || list.get(old.pair).is_some_and(|pair| pair.awaits(old.request.transaction))
+        };
+        self.0.retain(is_alive);
         let (Ok(place) | Err(place)) = self.place(transaction.request.transaction);
         self.0.insert(place, transaction);
         // What many pairs needed at first, the few that are left do not.
@@ -301,7 +316,7 @@ impl Agent {
         let transaction = TransactionId::random(&mut self.rng);
         let request = Request { transaction, purpose, role: self.role, tie_breaker: self.tie_breaker, priority };
         let transaction = Transaction { pair, path, request, sent_at: now, is_retransmitted: false };
-        self.transactions.insert(transaction);
+        self.transactions.insert(transaction, &self.list);
         Some((path, request))
     }
 

@@ -182,6 +182,14 @@ impl Pair {
             }
     }
 
+    /// Whether its check is this one.
+    pub(crate) fn awaits(&self, transaction: TransactionId) -> bool {
+        match &self.state {
+            PairState::InProgress(check) => check.is_of(transaction),
+            PairState::Frozen | PairState::Waiting | PairState::Succeeded | PairState::Failed => false,
+        }
+    }
+
     /// Only a pair that waits has a turn.
     pub(crate) const fn tidy(&mut self) {
         match self.state {

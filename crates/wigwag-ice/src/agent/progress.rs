@@ -24,21 +24,25 @@ impl Agent {
     }
 
     pub(super) fn expire(&mut self, now: Instant) {
-        if let Patience::Beginning = self.patience {
-            self.patience = Patience::Running(Timer::after(now, self.config.patience));
-        }
         match &mut self.patience {
+            Patience::Beginning => self.begin_patience(now),
             Patience::Running(timer) => {
                 if timer.expire(now) {
                     self.patience = Patience::Over;
                 }
             }
-            Patience::Unneeded | Patience::Beginning | Patience::Over => {}
+            Patience::Unneeded | Patience::Over => {}
         }
         self.expire_checks(now);
         self.consent.expire(now);
         self.expire_previous(now);
         self.conclude_questions(now);
+    }
+
+    /// Some have none: it is over at once.
+    fn begin_patience(&mut self, now: Instant) {
+        let mut timer = Timer::after(now, self.config.patience);
+        self.patience = if timer.expire(now) { Patience::Over } else { Patience::Running(timer) };
     }
 
     /// The agent is as patient as at its beginning.
@@ -158,7 +162,7 @@ impl Agent {
     /// What it has told is tried, with as much patience as at the beginning; what its checks have brought, its checks bring again.
     fn search(&mut self, now: Instant) {
         self.is_deserted = true;
-        self.patience = Patience::Running(Timer::after(now, self.config.patience));
+        self.begin_patience(now);
         let remotes = &self.remote_candidates;
         let is_told = |remote: usize| remotes.get(remote).is_some_and(|it| it.kind != Kind::PeerReflexive);
         self.list.revive(|pair| is_told(pair.remote));

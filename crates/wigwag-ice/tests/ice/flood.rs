@@ -140,6 +140,22 @@ fn an_answer_to_the_last_retransmission_of_many_checks_is_taken() {
     assert_eq!(script.agent.selected_path(), Some(path(0)));
 }
 
+/// While it sleeps no time of its checks is over; found by libFuzzer, for what was owed before it slept.
+#[test]
+fn a_program_that_was_stopped_goes_on_checking() {
+    for is_owed in [false, true] {
+        let mut script = with(|_| {});
+        (0..3).for_each(|number| script.signal(number));
+        script.answer(&[], 3 * S);
+        if is_owed {
+            script.pass(5 * S);
+        }
+        script.now += 60 * S;
+        script.answer(&[0], S);
+        assert_eq!(script.agent.selected_path(), Some(path(0)), "owed: {is_owed}");
+    }
+}
+
 /// RFC 8489 §6.3.3, RFC 8445 §7.2.5.2.4
 #[test]
 fn a_success_that_says_nothing_fails_the_check() {
