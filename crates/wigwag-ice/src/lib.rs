@@ -17,6 +17,7 @@ mod lite;
 mod nomination;
 mod pair;
 mod peek;
+mod persistence;
 mod prepared;
 mod restart;
 mod stats;

@@ -9,8 +9,8 @@
 
 use crate::agent::Agent;
 use crate::candidate::normal;
-use crate::check::Check;
 use crate::nomination::Nomination;
+use crate::persistence::Check;
 use crate::{Candidate, PairStats, Role};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

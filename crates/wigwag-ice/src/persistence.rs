@@ -1,0 +1,80 @@
+//! How often and how long a check is sent (RFC 8489 §6.2.1).
+
+use crate::check::Request;
+use std::time::{Duration, Instant};
+use wigwag_sansio::{Backoff, Timer};
+use wigwag_stun::TransactionId;
+
+/// RFC 8489 §6.2.1: "Rc SHOULD be configurable and SHOULD have a default of 7."
+const REQUESTS_MAX: u32 = 7;
+/// RFC 8489 §6.2.1: "Rm SHOULD be configurable and SHOULD have a default of 16."
+const LAST_WAIT: u32 = 16;
+/// Where one of ten is lost, three requests or their answers are lost together less than once in a hundred times.
+const DOUBTFUL: u32 = 3;
+/// So long a check is sent again and waited for: 7 requests and a last wait with the least RTO. Where there are many pairs the RTO is
+/// longer, and the requests are fewer: a hundred pairs would be waited for for more than six minutes.
+const CHECK_MAX: Duration = Duration::from_millis(39_500);
+
+/// A request that is sent again until it is answered or given up.
+#[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) request: Request,
+    rto: Duration,
+    backoff: Backoff,
+    sent: u32,
+    retransmit: Timer,
+    pub(crate) is_resend_owed: bool,
+    /// How much of `CHECK_MAX` is left behind the wait that runs; a program that was stopped does not use it up.
+    time_left: Duration,
+}
+
+impl Check {
+    pub(crate) fn new(request: Request, rto: Duration, now: Instant) -> Self {
+        let backoff = Backoff::new(rto, Duration::MAX);
+        let retransmit = Timer::idle();
+        let mut check =
+            Self { request, rto, retransmit, backoff, sent: 1, is_resend_owed: false, time_left: CHECK_MAX };
+        check.wait(rto, now);
+        check
+    }
+
+    /// Takes note of the time; `false` if it was sent often or waited for long enough.
+    pub(crate) fn expire(&mut self, now: Instant) -> bool {
+        if !self.retransmit.expire(now) {
+            return true;
+        }
+        self.is_resend_owed = self.sent < REQUESTS_MAX && !self.time_left.is_zero();
+        self.is_resend_owed
+    }
+
+    pub(crate) fn resend(&mut self, now: Instant) {
+        self.is_resend_owed = false;
+        self.sent = self.sent.saturating_add(1);
+        let wait = if self.sent < REQUESTS_MAX { self.backoff.double() } else { self.rto.saturating_mul(LAST_WAIT) };
+        self.wait(wait, now);
+    }
+
+    fn wait(&mut self, wait: Duration, now: Instant) {
+        let wait = wait.min(self.time_left);
+        self.time_left -= wait;
+        self.retransmit = Timer::after(now, wait);
+    }
+
+    pub(crate) fn is_of(&self, transaction: TransactionId) -> bool {
+        self.request.transaction == transaction
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        self.retransmit.deadline()
+    }
+
+    /// Whether it was sent so often that it will hardly be answered.
+    pub(crate) const fn is_doubtful(&self) -> bool {
+        self.sent >= DOUBTFUL
+    }
+
+    #[cfg(debug_assertions)]
+    pub(crate) const fn is_alive(&self) -> bool {
+        self.is_resend_owed || self.retransmit.is_armed()
+    }
+}
