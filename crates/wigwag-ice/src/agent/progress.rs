@@ -176,7 +176,7 @@ impl Agent {
         };
         let is_over = matches!(self.patience, Patience::Over);
         // RFC 8863 §4: the agent must not fail before its patience is over, for the peer's checks may bring new pairs. Who has
-        // gone is not waited for any longer: where there are many pairs, their checks take minutes.
+        // gone is not waited for any longer, though checks of many pairs begin one after another, and end so.
         self.is_deserted && is_over || !is_trying && (was_connected && !self.is_roaming || is_over)
     }
 

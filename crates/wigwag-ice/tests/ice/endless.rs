@@ -1,10 +1,9 @@
 //! Peers with whom nothing comes of it, and who never stop: it is told within a bound.
 
-use crate::config;
-use crate::script::{PEER_PASSWORD, PEER_UFRAG, Script, Sent, local, path};
+use crate::flood;
+use crate::script::{PEER_PASSWORD, Script, Sent, path};
 use std::time::Duration;
-use wigwag_ice::{Agent, Credentials, LocalCandidate, Role, State};
-use wigwag_sansio::Seed;
+use wigwag_ice::{Role, State};
 use wigwag_stun::{ErrorCode, IntegrityKey, MessageWriter};
 
 const S: Duration = Duration::from_secs(1);
@@ -117,12 +116,7 @@ fn a_peer_that_has_gone_is_given_up_however_many_pairs_there_are() {
 /// Found by libFuzzer: the time to search was over when it began, and nobody had taken note.
 #[test]
 fn whoever_has_no_patience_gives_up_with_the_consent() {
-    let mut script = Script::new(Role::Controlled);
-    let mut impatient = config(Role::Controlled);
-    impatient.patience = Duration::ZERO;
-    script.agent = Agent::new(impatient, Seed::for_test(7));
-    script.agent.add_local_candidate(LocalCandidate::host(local())).unwrap();
-    script.agent.set_remote_credentials(Credentials { ufrag: PEER_UFRAG.into(), password: PEER_PASSWORD.into() });
+    let mut script = flood::with(|config| config.patience = Duration::ZERO);
     (0..3).for_each(|number| script.signal(number));
     script.answer(&[0], 20 * S);
     assert_eq!(script.agent.selected_path(), Some(path(0)));

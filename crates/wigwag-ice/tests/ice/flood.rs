@@ -11,7 +11,7 @@ use wigwag_stun::{IntegrityKey, MessageWriter};
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
 
-fn with(change: impl FnOnce(&mut Config)) -> Script {
+pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Script {
     let mut config = config(Role::Controlled);
     change(&mut config);
     let mut script = Script::new(Role::Controlled);

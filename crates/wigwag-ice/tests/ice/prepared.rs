@@ -28,20 +28,9 @@ fn anew() -> Credentials {
     Credentials { ufrag: "anew".into(), password: PEER_PASSWORD.into() }
 }
 
-/// The agent with path 0 in use.
-fn connected(role: Role) -> Script {
-    let mut script = Script::new(role);
-    script.signal(0);
-    let nomination = script.nomination().bytes();
-    script.feed(0, &nomination);
-    script.answer(&[0], S);
-    assert_eq!(script.agent.selected_path(), Some(path(0)));
-    script
-}
-
 #[test]
 fn what_is_prepared_changes_nothing_until_the_peer_answers() {
-    let mut script = connected(Role::Controlled);
+    let mut script = Script::connected(Role::Controlled);
     let before = script.agent.local_credentials().clone();
     let state = script.agent.state();
     let prepared = prepare(&mut script);
@@ -61,7 +50,7 @@ fn what_is_prepared_changes_nothing_until_the_peer_answers() {
 #[test]
 fn a_check_that_comes_before_the_answer_is_answered_and_remembered() {
     for role in [Role::Controlled, Role::Controlling] {
-        let mut script = connected(role);
+        let mut script = Script::connected(role);
         let prepared = prepare(&mut script);
         let request = Request { use_candidate: role == Role::Controlled, ..of(&mut script, &prepared) };
         script.feed(5, &request.bytes());
@@ -81,7 +70,7 @@ fn a_check_that_comes_before_the_answer_is_answered_and_remembered() {
 
 #[test]
 fn what_was_taken_back_is_nobodys_name() {
-    let mut script = connected(Role::Controlled);
+    let mut script = Script::connected(Role::Controlled);
     let prepared = prepare(&mut script);
     let request = of(&mut script, &prepared);
     script.feed(0, &request.bytes());
@@ -109,7 +98,7 @@ fn what_was_taken_back_is_nobodys_name() {
 
 #[test]
 fn the_credentials_to_come_are_not_those_of_now() {
-    let mut script = connected(Role::Controlled);
+    let mut script = Script::connected(Role::Controlled);
     let now = script.agent.local_credentials().clone();
     let prepared = prepare(&mut script);
     for (ufrag, password) in [(&now.ufrag, &prepared.password), (&prepared.ufrag, &now.password)] {
@@ -125,7 +114,7 @@ fn the_credentials_to_come_are_not_those_of_now() {
 
 #[test]
 fn a_flood_of_early_checks_is_bounded() {
-    let mut script = connected(Role::Controlled);
+    let mut script = Script::connected(Role::Controlled);
     let prepared = prepare(&mut script);
     for number in 0..200 {
         let request = of(&mut script, &prepared);
@@ -139,7 +128,7 @@ fn a_flood_of_early_checks_is_bounded() {
 /// A peer that does not begin anew itself (a lite one may keep its credentials) gets a new generation of ours all the same.
 #[test]
 fn a_peer_that_keeps_its_credentials_is_met_by_the_prepared_ones() {
-    let mut script = connected(Role::Controlling);
+    let mut script = Script::connected(Role::Controlling);
     let prepared = prepare(&mut script);
     let peer = Credentials { ufrag: crate::script::PEER_UFRAG.into(), password: PEER_PASSWORD.into() };
     script.agent.set_remote_credentials(peer.clone());
@@ -150,7 +139,7 @@ fn a_peer_that_keeps_its_credentials_is_met_by_the_prepared_ones() {
 
 #[test]
 fn what_has_failed_answers_those_who_begin_anew_and_nobody_else() {
-    let mut script = connected(Role::Controlled);
+    let mut script = Script::connected(Role::Controlled);
     let old = script.request();
     script.answer(&[], 60 * S);
     assert_eq!(script.agent.state(), State::Failed);
@@ -170,7 +159,7 @@ fn what_has_failed_answers_those_who_begin_anew_and_nobody_else() {
 #[test]
 fn what_has_failed_and_does_not_begin_anew_rests() {
     for millis in [0, 5, 10, 60, 600, 3000] {
-        let mut script = connected(Role::Controlling);
+        let mut script = Script::connected(Role::Controlling);
         for last in 1..4 {
             script.agent.add_stun_server(std::net::SocketAddr::from(([192, 0, 2, last], 3478)));
         }
@@ -192,7 +181,7 @@ fn what_has_failed_and_does_not_begin_anew_rests() {
 /// The network has changed, all has failed, and then there is an address again.
 #[test]
 fn what_has_failed_takes_an_address_for_when_it_begins_anew() {
-    let mut script = connected(Role::Controlling);
+    let mut script = Script::connected(Role::Controlling);
     script.agent.remove_local_candidate(local());
     script.answer(&[], 60 * S);
     assert_eq!(script.agent.state(), State::Failed);

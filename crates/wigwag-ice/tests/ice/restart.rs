@@ -260,12 +260,7 @@ fn an_address_that_vanishes_amid_a_restart_ends_nothing() {
 #[test]
 fn when_the_path_in_use_falls_silent_all_others_are_tried() {
     for role in [Role::Controlling, Role::Controlled] {
-        let mut script = Script::new(role);
-        script.signal(0);
-        let nomination = script.nomination().bytes();
-        script.feed(0, &nomination);
-        script.answer(&[0], S);
-        assert_eq!(script.agent.selected_path(), Some(path(0)));
+        let mut script = Script::connected(role);
         script.signal(1);
         script.answer(&[1], 14 * S);
         assert_eq!(script.agent.selected_path(), Some(path(1)), "{role:?}");

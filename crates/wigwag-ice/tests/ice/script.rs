@@ -87,6 +87,17 @@ impl Script {
         Self { agent, now: wigwag_sim::origin(), counter: 0 }
     }
 
+    /// With path 0 in use.
+    pub(crate) fn connected(role: Role) -> Self {
+        let mut script = Self::new(role);
+        script.signal(0);
+        let nomination = script.nomination().bytes();
+        script.feed(0, &nomination);
+        script.answer(&[0], Duration::from_secs(1));
+        assert_eq!(script.agent.selected_path(), Some(path(0)));
+        script
+    }
+
     /// Signals the peer's candidate with this number; lower ones are preferred.
     pub(crate) fn signal(&mut self, number: u8) {
         let priority = 2_130_706_431 - 256 * u32::from(number);
