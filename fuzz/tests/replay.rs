@@ -137,4 +137,5 @@ replays! {
     srtp_sealed
     stun_message
     stun_sealed
+    turn_client
 }

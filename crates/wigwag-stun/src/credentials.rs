@@ -17,6 +17,13 @@ impl IntegrityKey {
         Self::from_bytes(password.as_bytes())
     }
 
+    /// The key of a long-term credential with the password algorithm MD5, which is the one of servers that name none; where
+    /// all three are prepared already (OpaqueString).
+    pub fn long_term(username: &str, realm: &str, password: &str) -> Self {
+        // RFC 8489 §18.5.1.1: "key = MD5(username ":" OpaqueString(realm) ":" OpaqueString(password))"
+        Self::from_bytes(&crypto::md5_of_joined([username, realm, password].map(str::as_bytes)))
+    }
+
     /// A key that was derived elsewhere, of any length.
     pub fn from_bytes(key: &[u8]) -> Self {
         Self(HmacSha1::new(key))
@@ -46,6 +53,11 @@ impl IntegrityKeySha256 {
         Self::from_bytes(&crypto::sha256_of_joined([username, realm, password].map(str::as_bytes)))
     }
 
+    /// The key of a long-term credential with the password algorithm MD5, of a server that says so in PASSWORD-ALGORITHMS.
+    pub fn long_term_md5(username: &str, realm: &str, password: &str) -> Self {
+        Self::from_bytes(&crypto::md5_of_joined([username, realm, password].map(str::as_bytes)))
+    }
+
     /// A key that was derived elsewhere, of any length.
     pub fn from_bytes(key: &[u8]) -> Self {
         Self(HmacSha256::new(key))
@@ -56,6 +68,12 @@ impl fmt::Debug for IntegrityKeySha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IntegrityKeySha256(…)")
     }
+}
+
+/// What stands for a username in USERHASH (RFC 8489 §14.4): who sees it learns nothing of the name.
+pub fn userhash(username: &str, realm: &str) -> [u8; 32] {
+    // RFC 8489 §14.4: "userhash = SHA-256(OpaqueString(username) ":" OpaqueString(realm))"
+    crypto::sha256_of_joined([username, realm].map(str::as_bytes))
 }
 
 #[cfg(test)]

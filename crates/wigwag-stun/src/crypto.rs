@@ -1,7 +1,8 @@
-//! The crate's door to cryptography: HMAC-SHA1, HMAC-SHA256, SHA-256, CRC-32, and comparing without telling how far two tags agree.
+//! The crate's door to cryptography: HMAC-SHA1, HMAC-SHA256, SHA-256, MD5, CRC-32, and comparing without telling how far two tags agree.
 
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -53,10 +54,24 @@ impl HmacSha256 {
 }
 
 /// SHA-256 of these parts with colons between them.
-pub(crate) fn sha256_of_joined(parts: [&[u8]; 3]) -> [u8; 32] {
-    let [first, second, third] = parts;
-    let parts = [first, b":", second, b":", third];
-    parts.into_iter().fold(Sha256::new(), Sha256::chain_update).finalize().into()
+pub(crate) fn sha256_of_joined<const N: usize>(parts: [&[u8]; N]) -> [u8; 32] {
+    joined::<Sha256, N>(parts).into()
+}
+
+/// MD5 of these parts with colons between them.
+pub(crate) fn md5_of_joined<const N: usize>(parts: [&[u8]; N]) -> [u8; 16] {
+    joined::<Md5, N>(parts).into()
+}
+
+fn joined<D: Digest, const N: usize>(parts: [&[u8]; N]) -> hmac::digest::Output<D> {
+    let mut digest = D::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        if index > 0 {
+            digest.update(b":");
+        }
+        digest.update(part);
+    }
+    digest.finalize()
 }
 
 /// Whether two tags are equal, in constant time.

@@ -11,7 +11,7 @@ mod server;
 mod transaction;
 
 pub use client::{Client, ClientConfig, ClientEvent, ClientStats, Failure};
-pub use credentials::{IntegrityKey, IntegrityKeySha256};
+pub use credentials::{IntegrityKey, IntegrityKeySha256, userhash};
 pub use error::DecodeError;
 pub use message::{
     AttributeType, Attributes, Class, ErrorCode, Message, MessageWriter, Method, Protected, ProtectedSha256,

@@ -16,6 +16,8 @@ use crate::{DecodeError, IntegrityKey, IntegrityKeySha256};
 use attribute::Reader;
 use header::{HEADER_LEN, Header};
 use integrity::{Integrity, IntegritySha256};
+use std::net::SocketAddr;
+use std::ops::Range;
 
 /// A STUN message that was read where it lies: nothing is copied.
 ///
@@ -152,6 +154,30 @@ impl<'a> Message<'a> {
     /// The attributes that must be understood and are not, in their order.
     pub fn unknown_required(&self) -> impl Iterator<Item = AttributeType> + Clone + use<'a> {
         self.iter().map(|(kind, _)| kind).filter(|kind| kind.is_required() && !kind.is_known())
+    }
+
+    /// The address in the value of an attribute that is as plain as that of MAPPED-ADDRESS is; `None` if there is none.
+    pub fn address(&self, value: &[u8]) -> Option<SocketAddr> {
+        address::decode(value)
+    }
+
+    /// The address in the value of an attribute that is hidden as that of XOR-MAPPED-ADDRESS is; `None` if there is none.
+    pub fn xor_address(&self, value: &[u8]) -> Option<SocketAddr> {
+        address::decode_xor(value, self.header.transaction)
+    }
+
+    /// Where in the message the value of the first attribute of this type lies, without its padding, in bytes from the beginning; only
+    /// of those that [`iter`](Self::iter) tells.
+    pub fn position(&self, kind: AttributeType) -> Option<Range<usize>> {
+        let mut reader = Reader(self.read);
+        loop {
+            let before = self.read.len().saturating_sub(reader.0.len());
+            let (found, value) = reader.next()?.ok()?;
+            if found == kind {
+                let start = HEADER_LEN.saturating_add(before).saturating_add(4);
+                return Some(start..start.saturating_add(value.len()));
+            }
+        }
     }
 
     /// All attributes up to MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 or FINGERPRINT, known or not, as they came, without their padding.

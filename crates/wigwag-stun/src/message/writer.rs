@@ -50,16 +50,47 @@ impl<'o> MessageWriter<'o> {
         self.attribute_of(kind, [value])
     }
 
+    /// Appends an attribute whose value `write` appends to the buffer, or has none of it: if `write` says `false`, or appends more than
+    /// 65,535 bytes or than the message has room for, the attribute is taken out again and this is `None`.
+    pub fn attribute_with(
+        mut self,
+        kind: AttributeType,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> Option<MessageWriter<'o>> {
+        let before = self.out.len();
+        self.out.extend_from_slice(&kind.0.to_be_bytes());
+        self.out.extend_from_slice(&[0; 2]);
+        let has_written = write(self.out);
+        let value_len = self.out.len().saturating_sub(before).saturating_sub(4);
+        let padded = value_len.next_multiple_of(4);
+        let total =
+            before.saturating_sub(self.start.saturating_add(HEADER_LEN)).saturating_add(4).saturating_add(padded);
+        let (true, Ok(value_len), Ok(total)) = (has_written, u16::try_from(value_len), u16::try_from(total)) else {
+            self.out.truncate(before);
+            return None;
+        };
+        let field = self.out.get_mut(before..).and_then(|attribute| attribute.get_mut(2..4));
+        field.into_iter().for_each(|field| field.copy_from_slice(&value_len.to_be_bytes()));
+        self.out.resize(before.saturating_add(4).saturating_add(padded), 0);
+        self.write_length(total);
+        Some(self)
+    }
+
+    /// Appends an attribute of any type whose value is an address that is hidden as that of XOR-MAPPED-ADDRESS is.
+    pub fn xor_address(mut self, kind: AttributeType, address: SocketAddr) -> Self {
+        let transaction = self.header.transaction;
+        address::encode_xor(address, transaction, |value| self.push(kind, [value]));
+        self
+    }
+
     /// USERNAME.
     pub fn username(self, username: &str) -> Self {
         self.attribute(AttributeType::USERNAME, username.as_bytes())
     }
 
     /// XOR-MAPPED-ADDRESS.
-    pub fn xor_mapped_address(mut self, address: SocketAddr) -> Self {
-        let transaction = self.header.transaction;
-        address::encode_xor(address, transaction, |value| self.push(AttributeType::XOR_MAPPED_ADDRESS, [value]));
-        self
+    pub fn xor_mapped_address(self, address: SocketAddr) -> Self {
+        self.xor_address(AttributeType::XOR_MAPPED_ADDRESS, address)
     }
 
     /// ERROR-CODE.

@@ -128,4 +128,10 @@ fn a_request_with_a_long_term_credential_is_read_and_written() {
         .attribute(AttributeType::REALM, b"example.org")
         .integrity(&key);
     assert_eq!(out, REQUEST_LONG_TERM);
+    assert!(message.is_authentic(&IntegrityKey::long_term("マトリックス", "example.org", "TheMatrIX")));
+    for [username, realm, password] in
+        [["x", "example.org", "TheMatrIX"], ["マトリックス", "x", "TheMatrIX"], ["マトリックス", "example.org", "x"]]
+    {
+        assert!(!message.is_authentic(&IntegrityKey::long_term(username, realm, password)));
+    }
 }

@@ -40,6 +40,52 @@ fn the_sample_is_authentic_and_written_the_same() {
 }
 
 #[test]
+fn the_sample_hides_its_username() {
+    let message = Message::decode(&REQUEST).unwrap();
+    let (_, hash) = message.iter().find(|(kind, _)| *kind == AttributeType(0x001e)).unwrap();
+    assert_eq!(hash, wigwag_stun::userhash("マトリックス", "example.org"));
+}
+
+#[test]
+fn a_value_lies_where_the_message_says() {
+    let message = Message::decode(&REQUEST).unwrap();
+    for (kind, value) in message.iter() {
+        let position = message.position(kind).unwrap();
+        assert_eq!(&REQUEST[position], value, "{kind}");
+    }
+    assert_eq!(message.position(AttributeType::MESSAGE_INTEGRITY_SHA256), None, "it is not among what is told");
+    assert_eq!(message.position(AttributeType::USERNAME), None);
+}
+
+#[test]
+fn a_value_is_written_in_place_or_not_at_all() {
+    for len in 0..10usize {
+        let value: Vec<u8> = (1..).take(len).collect();
+        let (mut in_place, mut copied) = (b"before".to_vec(), b"before".to_vec());
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(&value);
+            true
+        };
+        let id = TransactionId([1; 12]);
+        let writer = MessageWriter::request(&mut in_place, id).priority(7);
+        writer.attribute_with(AttributeType(0x13), write).unwrap().fingerprint();
+        MessageWriter::request(&mut copied, id).priority(7).attribute(AttributeType(0x13), &value).fingerprint();
+        assert_eq!(in_place, copied);
+    }
+    for (len, has_written) in [(5, false), (65_535, true), (65_536, true), (100_000, true)] {
+        let mut out = b"before".to_vec();
+        let write = |out: &mut Vec<u8>| {
+            out.resize(out.len() + len, 1);
+            has_written
+        };
+        let writer = MessageWriter::request(&mut out, TransactionId([1; 12])).priority(7);
+        assert!(writer.attribute_with(AttributeType(0x13), write).is_none(), "{len}");
+        let message = Message::decode(&out[6..]).unwrap();
+        assert_eq!((message.attributes.priority, message.iter().count()), (Some(7), 1));
+    }
+}
+
+#[test]
 fn no_flipped_bit_is_authentic() {
     for bit in 0..REQUEST.len() * 8 {
         let mut flipped = REQUEST;

@@ -1,0 +1,105 @@
+//! The address that a server relays for (RFC 8656 §7, §8).
+//!
+//! ```text
+//!   Asking ──▶ Held ──▶ Releasing ──▶ Over        what fails is Over
+//! ```
+
+use super::request::Request;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use wigwag_sansio::{Rng, Timer, earliest};
+use wigwag_stun::{Failure, Retransmission, TransactionId};
+
+/// RFC 8656 §3.2: "the default is 10 minutes"
+pub(super) const LIFETIME: Duration = Duration::from_secs(600);
+/// RFC 8656 §8: a client "SHOULD refresh" a minute before the end, as §7.2 reckons with.
+const MARGIN: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) enum Allocation {
+    Asking(Request),
+    Held(Held),
+    Releasing(Request),
+    Over,
+}
+
+/// What the server has given.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) relayed: SocketAddr,
+    pub(super) mapped: SocketAddr,
+    expiry: Timer,
+    renewal: Timer,
+    request: Option<Request>,
+}
+
+impl Held {
+    pub(super) fn new(relayed: SocketAddr, mapped: SocketAddr, lifetime: Duration, now: Instant) -> Self {
+        let mut held = Self { relayed, mapped, expiry: Timer::idle(), renewal: Timer::idle(), request: None };
+        held.prolong(lifetime, now);
+        held
+    }
+
+    /// The server keeps it for so long from now on.
+    pub(super) fn prolong(&mut self, lifetime: Duration, now: Instant) {
+        let renewal = lifetime.checked_sub(MARGIN).filter(|at| *at >= MARGIN).unwrap_or_else(|| lifetime.div_f32(2.0));
+        self.expiry = Timer::after(now, lifetime);
+        self.renewal = Timer::after(now, renewal);
+        self.request = None;
+    }
+}
+
+impl Allocation {
+    pub(super) const fn held(&self) -> Option<&Held> {
+        match self {
+            Self::Held(held) => Some(held),
+            Self::Asking(_) | Self::Releasing(_) | Self::Over => None,
+        }
+    }
+
+    pub(super) const fn request(&self) -> Option<&Request> {
+        match self {
+            Self::Asking(request) | Self::Releasing(request) => Some(request),
+            Self::Held(held) => held.request.as_ref(),
+            Self::Over => None,
+        }
+    }
+
+    pub(super) const fn request_mut(&mut self) -> Option<&mut Request> {
+        match self {
+            Self::Asking(request) | Self::Releasing(request) => Some(request),
+            Self::Held(held) => held.request.as_mut(),
+            Self::Over => None,
+        }
+    }
+
+    pub(super) fn is_awaiting(&self, transaction: TransactionId) -> bool {
+        self.request().is_some_and(|request| request.id() == transaction)
+    }
+
+    pub(super) fn is_owed(&self) -> bool {
+        self.request().is_some_and(Request::is_owed)
+    }
+
+    /// Time has passed. Why the allocation is lost, if it is.
+    pub(super) fn handle_timeout(
+        &mut self,
+        rng: &mut Rng,
+        retransmission: Retransmission,
+        now: Instant,
+    ) -> Option<Failure> {
+        let failure = self.request_mut().and_then(|request| request.handle_timeout(now));
+        if let Self::Held(held) = self {
+            if held.renewal.expire(now) {
+                held.request = Some(Request::new(rng, retransmission));
+            }
+            return failure.or_else(|| held.expiry.expire(now).then_some(Failure::TimedOut));
+        }
+        failure
+    }
+
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let [expiry, renewal] = self.held().map_or([None; 2], |held| [held.expiry.deadline(), held.renewal.deadline()]);
+        earliest([self.request().and_then(|request| request.deadline(now)), expiry, renewal])
+    }
+}

@@ -1,0 +1,36 @@
+//! What a client counts.
+
+/// What a client has sent and dropped, in messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Requests that were sent, retransmissions included.
+    pub requests_sent: u64,
+    /// Datagrams of peers that came by the server.
+    pub relayed: u64,
+    /// Dropped: neither STUN nor ChannelData, malformed, or nothing that a server sends.
+    pub malformed: u64,
+    /// Dropped: from elsewhere, or to elsewhere.
+    pub wrong_path: u64,
+    /// Dropped: a response to no request that waits for one.
+    pub unknown_transaction: u64,
+    /// Dropped: a response that is not authentic, and has to be.
+    pub forged: u64,
+    /// Dropped: a datagram of a peer that we have asked for no permission for, or on a channel that is nobody's.
+    pub unknown_peer: u64,
+    /// Dropped: after the end.
+    pub after_end: u64,
+}
+
+impl ClientStats {
+    /// All messages that were dropped.
+    pub const fn dropped(&self) -> u64 {
+        let Self { malformed, wrong_path, unknown_transaction, forged, unknown_peer, after_end, .. } = self;
+        malformed
+            .saturating_add(*wrong_path)
+            .saturating_add(*unknown_transaction)
+            .saturating_add(*forged)
+            .saturating_add(*unknown_peer)
+            .saturating_add(*after_end)
+    }
+}

@@ -1,0 +1,176 @@
+//! TURN clients.
+
+use crate::script::Script;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use wigwag_sansio::{Datagram, Seed};
+use wigwag_stun::{AttributeType, Class, ErrorCode, IntegrityKey, Message, MessageWriter, Method, TransactionId};
+use wigwag_turn::{Client, ClientConfig, Credentials, channel_data};
+
+const REALM: &str = "example.org";
+/// What a script may take: time passes in steps of at most a quarter of an hour.
+const STEPS_MAX: usize = 200;
+
+/// Any answers, signed or not, and any datagrams of a server; any commands, and any time between.
+pub fn turn_client(data: &[u8]) {
+    _ = play(data);
+}
+
+fn play(data: &[u8]) -> Client {
+    let mut script = Script::new(data);
+    let config = ClientConfig::new(address(0), address(1), Credentials::new("alice", "secret"));
+    let mut player = Player { client: Client::new(config, Seed::for_test(1)), now: wigwag_sim::origin(), asked: None };
+    player.settle();
+    for _ in 0..STEPS_MAX {
+        if script.is_over() {
+            break;
+        }
+        player.step(&mut script);
+        player.settle();
+    }
+    player.client
+}
+
+fn address(number: u8) -> SocketAddr {
+    match number % 8 {
+        7 => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 4000).into(),
+        number => ([192, 0, 2, number], 4000 + u16::from(number)).into(),
+    }
+}
+
+struct Player {
+    client: Client,
+    now: Instant,
+    /// The last request.
+    asked: Option<(Method, TransactionId)>,
+}
+
+impl Player {
+    fn step(&mut self, script: &mut Script<'_>) {
+        let (kind, argument) = (script.byte(), script.byte());
+        match kind {
+            0..=31 => self.client.allow(address(argument).ip()),
+            32..=63 => self.client.bind(address(argument)),
+            64..=71 => self.client.retain(|peer| peer == address(argument).ip()),
+            72..=75 => self.client.release(),
+            76..=107 => self.wrap(address(argument), usize::from(script.u16()), usize::from(script.byte())),
+            108..=139 => self.now += Duration::from_secs(u64::from(argument) * 4) + Duration::from_millis(1),
+            140..=159 => self.input(address(argument), script.bytes().to_vec()),
+            160..=191 => self.data(argument, script),
+            _ => self.answer(argument, script),
+        }
+    }
+
+    fn wrap(&mut self, peer: SocketAddr, limit: usize, len: usize) {
+        let mut out = vec![9; 3];
+        let is_wrapped = self.client.wrap(peer, limit, &mut out, |limit, out| {
+            out.resize(out.len() + len.min(limit), 5);
+            len <= limit
+        });
+        assert!(out.len() <= 3 + limit && out.starts_with(&[9; 3]), "within its limit");
+        assert_eq!(is_wrapped, out.len() > 3, "all or nothing");
+        let mut packet = vec![5; len];
+        assert_eq!(self.client.enclose(peer, &mut packet), self.client.relayed().is_some());
+    }
+
+    fn input(&mut self, from: SocketAddr, mut bytes: Vec<u8>) {
+        let (relayed, len, before) = (self.client.relayed(), bytes.len(), *self.client.stats());
+        let mut found = 0;
+        self.client.handle_input(Datagram::udp(address(0), from, &mut bytes), self.now, |inner| {
+            assert!(Some(inner.local) == relayed && inner.payload.len() < len);
+            found += 1;
+        });
+        assert_eq!(self.client.stats().relayed - before.relayed, found);
+        assert!(found == 0 || self.client.stats().dropped() == before.dropped());
+    }
+
+    /// What a peer has sent.
+    fn data(&mut self, argument: u8, script: &mut Script<'_>) {
+        let (number, payload) = (0x4000 + u16::from(script.byte()), script.bytes());
+        let mut out = Vec::new();
+        if argument & 1 == 0 {
+            out.extend_from_slice(&channel_data::header(number, payload.len() as u16));
+            out.extend_from_slice(payload);
+        } else {
+            let method = Method::new(7).unwrap_or(Method::BINDING);
+            MessageWriter::new(&mut out, Class::Indication, method, TransactionId([0; 12]))
+                .xor_address(AttributeType(0x12), address(argument >> 1))
+                .attribute(AttributeType(0x13), payload)
+                .fingerprint();
+        }
+        script.damage(&mut out);
+        self.input(self.client.server(), out);
+    }
+
+    /// What the server says to the last request.
+    fn answer(&mut self, argument: u8, script: &mut Script<'_>) {
+        let Some((method, id)) = self.asked else { return };
+        let is_error = argument & 1 != 0;
+        let class = if is_error { Class::ErrorResponse } else { Class::SuccessResponse };
+        let mut out = Vec::new();
+        let mut writer = MessageWriter::new(&mut out, class, method, id);
+        if is_error {
+            let codes = [401, 438, 437, 403, 300, 400, 486, 500];
+            let code = codes.get(usize::from(argument >> 5)).copied().unwrap_or_default();
+            writer = writer.error_code(ErrorCode { code, reason: "" });
+        }
+        if argument & 2 == 0 {
+            writer = writer
+                .attribute(AttributeType::REALM, REALM.as_bytes())
+                .attribute(AttributeType::NONCE, script.bytes());
+        }
+        if argument & 4 == 0 {
+            writer = writer
+                .xor_address(AttributeType(0x16), address(script.byte()))
+                .xor_mapped_address(address(2))
+                .attribute(AttributeType(0x0d), &(u32::from(script.u16()) & 0xfff).to_be_bytes());
+        }
+        if argument & 8 != 0 {
+            writer = writer.attribute(AttributeType(script.u16()), script.bytes());
+        }
+        if argument & 16 == 0 {
+            writer.integrity(&IntegrityKey::long_term("alice", REALM, "secret")).fingerprint();
+        } else {
+            writer.fingerprint();
+        }
+        self.input(self.client.server(), out);
+    }
+
+    /// A loop does all that is due, and then sleeps.
+    fn settle(&mut self) {
+        self.client.handle_timeout(self.now);
+        let mut out = Vec::new();
+        for turn in 0.. {
+            let is_sent = self.client.poll_transmit(self.now, &mut out).is_some();
+            if is_sent {
+                let message = Message::decode(&out).unwrap_or_else(|error| panic!("{error}: {out:02x?}"));
+                assert!(message.class() == Class::Request && out.len() < 2500);
+                self.asked = Some((message.method(), message.transaction()));
+                assert!(self.client.is_awaiting(message.transaction()));
+            }
+            if !is_sent && self.client.poll_event().is_none() {
+                break;
+            }
+            assert!(turn < 1000, "spins");
+        }
+        let wake = self.client.poll_timeout(self.now);
+        assert!(wake.is_none_or(|at| at > self.now), "sleeps");
+        assert!(wake.is_some() || self.client.is_over(), "an address is kept");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_get_where_they_want() {
+        let client = play(include_bytes!("../corpus/turn_client/allocated"));
+        assert_eq!(client.relayed(), Some(address(3)));
+        assert!(client.stats().relayed >= 2, "{:?}", client.stats());
+        let client = play(include_bytes!("../corpus/turn_client/kept"));
+        assert!(client.relayed().is_some() && client.stats().requests_sent >= 8, "{:?}", client.stats());
+        let client = play(include_bytes!("../corpus/turn_client/released"));
+        assert!(client.is_over());
+    }
+}
