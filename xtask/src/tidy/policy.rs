@@ -165,6 +165,7 @@ pub(super) const CRATES: &[(&str, usize)] = &[
     ("wigwag-rtp", 12),
     ("wigwag-sctp", 24),
     ("wigwag-stun", 26),
+    ("wigwag-turn", 28),
     ("wigwag-ice", 28),
     ("wigwag-srtp", 36),
     ("wigwag-dtls", 100),
@@ -208,5 +209,6 @@ pub(super) const READS_BYTES: &[&str] = &[
     "crates/wigwag-sdp/src/lib.rs",
     "crates/wigwag-srtp/src/lib.rs",
     "crates/wigwag-stun/src/lib.rs",
+    "crates/wigwag-turn/src/lib.rs",
     "crates/wigwag/src/data_channel/dcep.rs",
 ];

@@ -69,7 +69,7 @@ fn unused_by(package: &Package) -> Vec<String> {
     let names = |source: &Source, name: &str| !lines_with(&source.code, &name.replace('-', "_")).is_empty();
     let is_product = |source: &Source| source.path.starts_with(&format!("{}/src/", package.folder));
     let is_used = |to: &Dependency| {
-        package.sources.iter().any(|source| (to.is_dev || is_product(source)) && names(source, &to.name))
+        package.sources.iter().any(|source| (to.is_dev || is_product(source)) && names(source, &to.alias))
     };
     let unused = package.dependencies.iter().filter(|to| !is_used(to));
     unused.map(|to| format!("{} does not name {}", package.name, to.name)).collect()

@@ -127,6 +127,18 @@ fn finds_a_dependency_that_nobody_needs() {
 }
 
 #[test]
+fn takes_a_dependency_for_what_its_manifest_calls_it() {
+    let fixture = Fixture::clean();
+    fixture.manifest(
+        "wigwag-srtp",
+        "[dependencies]\nwords = { package = \"wigwag-sansio\", path = \"../wigwag-sansio\" }\n",
+    );
+    fixture.breaks("every dependency is used", "wigwag-srtp does not name wigwag-sansio");
+    fixture.write("crates/wigwag-srtp/src/b/c.rs", "use words::Seed;\n");
+    assert_eq!(fixture.broken(), []);
+}
+
+#[test]
 fn finds_another_stack() {
     let fixture = Fixture::clean();
     fixture.write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"openssl-sys\"\nversion = \"0.9.0\"\n");

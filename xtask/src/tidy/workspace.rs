@@ -27,6 +27,8 @@ pub(super) struct Package {
 
 pub(super) struct Dependency {
     pub(super) name: String,
+    /// What sources call it: its name, if the manifest gives no other.
+    pub(super) alias: String,
     pub(super) is_dev: bool,
 }
 
@@ -98,7 +100,9 @@ impl Package {
 impl Dependency {
     fn load(dependency: &Value) -> Self {
         let is_dev = dependency.get("kind").and_then(Value::as_str) == Some("dev");
-        Self { name: text(dependency, "name").to_owned(), is_dev }
+        let name = text(dependency, "name");
+        let alias = dependency.get("rename").and_then(Value::as_str).unwrap_or(name);
+        Self { name: name.to_owned(), alias: alias.to_owned(), is_dev }
     }
 }
 
