@@ -2,6 +2,7 @@
 
 mod browser;
 mod call;
+mod coturn;
 mod demo;
 mod matrix;
 mod namespace;
@@ -121,6 +122,10 @@ fn run(arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
     const NEEDS_NAMESPACE: &str = "it needs a network namespace, which none could be made of; run this as root";
     let is_free = !namespace::is_inside();
     let page = page::serve()?;
+    let wants_coturn = |scenario: &Scenario| scenario.needs_coturn && arguments.wants(scenario.name, scenario.is_smoke);
+    if arguments.browsers().next().is_some() && scenario::ALL.iter().any(wants_coturn) && !coturn::exists() {
+        matrix.skip("coturn", "it is not installed; `cargo xtask setup` installs it");
+    }
     for name in arguments.browsers() {
         if name == "firefox" && is_free {
             matrix.skip(name, NEEDS_NAMESPACE);
@@ -149,6 +154,7 @@ fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &m
         arguments.wants_of(name, scenario.name, scenario.has_media, scenario.is_smoke)
             && scenario.only.is_none_or(|only| only == name)
             && scenario.is_long == arguments.long
+            && (!scenario.needs_coturn || coturn::exists())
     };
     let uses = arguments.uses(name);
     for options in Options::ALL {

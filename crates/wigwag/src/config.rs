@@ -10,9 +10,12 @@ use wigwag_dtls::{Certificate, SrtpProfile, Version};
 use wigwag_ice::Credentials;
 use wigwag_sansio::WallClock;
 use wigwag_sctp::CongestionControl;
+use wigwag_turn as turn;
 
 const MTU_MIN: usize = 576;
 const MTU_MAX: usize = 65_507;
+/// As many servers of one kind are asked.
+pub(crate) const SERVERS_MAX: usize = 8;
 /// SCTP has no window for four longer messages (RFC 9260 §3.3.2: 32 bits).
 const WHOLE_MESSAGE_MAX: u64 = 1 << 30;
 
@@ -35,6 +38,13 @@ pub struct Config {
     /// addresses NATs give us; at most 8 different ones: [`Endpoint::create`](crate::Endpoint::create) refuses more, and a
     /// connection without an endpoint asks the first 8. By default none.
     pub stun_servers: Vec<SocketAddr>,
+    /// TURN servers, by the addresses of their names (`turn:` URLs of W3C's `iceServers`), which are asked over UDP for an address that
+    /// they relay to us: peers reach it where NATs and firewalls keep them from reaching ours. At most 8 different ones; by default
+    /// none. One address and port of ours can have one address at one server: of several connections on an [`Endpoint`](crate::Endpoint)
+    /// the first is given one, and the others are told ([`Event::IceCandidateError`](crate::Event::IceCandidateError) 437).
+    pub turn_servers: Vec<TurnServer>,
+    /// Which candidates there may be; by default all.
+    pub ice_transport_policy: IceTransportPolicy,
     /// Codecs, header extensions, the DTLS role to insist on, the size of a message that we take (262,144 bytes by default).
     pub negotiation: jsep::Config,
     /// The SRTP protection profiles, the preferred one first. By default all: AEAD_AES_128_GCM,
@@ -45,6 +55,8 @@ pub struct Config {
     pub dtls_versions: RangeInclusive<Version>,
     /// The largest datagram to send, in bytes above UDP: 576 to 65,507. The default, 1232, is what IPv6 promises of every
     /// path (RFC 8200 §5: 1280 bytes, less its header and UDP's); packets that browsers make fit into it when forwarded.
+    /// With [`turn_servers`](field@Self::turn_servers) 4 bytes of it are a relay's; a datagram that leaves before the relay knows the peer
+    /// by a number, in the first round trips, may be 47 bytes longer.
     pub mtu: usize,
     /// The largest datagram that data channels may turn out to be able to send, in bytes above UDP, up to 65,507: if it is more than
     /// [`mtu`](field@Self::mtu), it is looked for what the path carries (RFC 8899), with datagrams that long. The driver must not let them be
@@ -71,6 +83,35 @@ pub struct Config {
     pub tap: TapConfig,
 }
 
+/// A TURN server, which relays for whoever knows a password (one `turn:` URL of W3C's `RTCIceServer`).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TurnServer {
+    /// Where it is; UDP port 3478 is usual.
+    pub address: SocketAddr,
+    /// Who we are there: W3C's `username` and `credential`. The password is never printed.
+    pub credentials: turn::Credentials,
+}
+
+impl TurnServer {
+    /// The server at this address, where we are known by this name and password.
+    pub fn new(address: SocketAddr, username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { address, credentials: turn::Credentials::new(username, password) }
+    }
+}
+
+/// W3C `RTCIceTransportPolicy`: which candidates there may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IceTransportPolicy {
+    /// All.
+    #[default]
+    All,
+    /// Relayed ones alone: the peer learns no address of ours, and everything goes through a
+    /// [TURN server](Config::turn_servers).
+    Relay,
+}
+
 impl Config {
     /// The defaults: a new certificate and new credentials, the codecs of [`jsep::Config`], 1232-byte datagrams.
     pub fn new(clock: WallClock) -> Self {
@@ -79,6 +120,8 @@ impl Config {
             certificate: None,
             credentials: None,
             stun_servers: Vec::new(),
+            turn_servers: Vec::new(),
+            ice_transport_policy: IceTransportPolicy::All,
             negotiation: jsep::Config::default(),
             srtp_profiles: SrtpProfile::ALL.to_vec(),
             dtls_versions: Version::Dtls12..=Version::Dtls13,
@@ -106,7 +149,17 @@ impl Config {
                 "credentials",
                 "a ufrag has 4 to 256 and a password 22 to 256 of the characters A-Z a-z 0-9 + / (RFC 8839 §5.4)",
             ),
-            (self.has_few_stun_servers(), "stun_servers", "choose 8 at most: the others would not be asked"),
+            (is_few(&self.stun_servers), "stun_servers", "choose 8 at most: the others would not be asked"),
+            (
+                is_few(&self.turn_servers.iter().map(|server| server.address).collect::<Vec<_>>()),
+                "turn_servers",
+                "choose 8 at most: the others would not be asked",
+            ),
+            (
+                self.ice_transport_policy == IceTransportPolicy::All || !self.turn_servers.is_empty(),
+                "ice_transport_policy",
+                "without a TURN server there is no relay: name one in turn_servers",
+            ),
             (!self.srtp_profiles.is_empty(), "srtp_profiles", "name one at least"),
             (!self.dtls_versions.is_empty(), "dtls_versions", "write the older version first"),
             (self.receive_buffer > 0, "receive_buffer", "choose more than 0 bytes"),
@@ -135,14 +188,6 @@ impl Config {
         Ok(())
     }
 
-    /// As many as an ICE agent asks.
-    fn has_few_stun_servers(&self) -> bool {
-        let servers = &self.stun_servers;
-        let is_first =
-            |(number, server): &(usize, &SocketAddr)| !servers.iter().take(*number).any(|known| known == *server);
-        servers.iter().enumerate().filter(is_first).take(9).count() <= 8
-    }
-
     /// Messages that are told whole must be held as a whole, and four of them at once.
     const fn can_hold_messages(&self) -> bool {
         let size = self.negotiation.max_message_size;
@@ -159,13 +204,21 @@ impl Config {
     }
 
     pub(crate) fn mtu(&self) -> usize {
-        self.mtu.clamp(MTU_MIN, MTU_MAX)
+        let relayed = if self.turn_servers.is_empty() { 0 } else { wigwag_turn::channel_data::HEADER_LEN };
+        self.mtu.clamp(MTU_MIN, MTU_MAX) - relayed
     }
 
     /// Of datagrams that carry data channels.
     pub(crate) fn data_mtu_max(&self) -> usize {
         self.data_mtu_max.clamp(self.mtu(), MTU_MAX)
     }
+}
+
+/// Whether there are no more servers than are asked.
+fn is_few(servers: &[SocketAddr]) -> bool {
+    let is_first =
+        |(number, server): &(usize, &SocketAddr)| !servers.iter().take(*number).any(|known| known == *server);
+    servers.iter().enumerate().filter(is_first).take(SERVERS_MAX + 1).count() <= SERVERS_MAX
 }
 
 fn can_be_described(codec: &jsep::Codec) -> bool {

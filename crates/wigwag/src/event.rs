@@ -23,7 +23,7 @@ pub enum Event {
     IceGatheringStateChanged(IceGatheringState),
     /// W3C `icecandidate`: give it to the peer. `None`: these were all.
     IceCandidate(Option<IceCandidate>),
-    /// W3C `icecandidateerror`: a STUN server told nothing.
+    /// W3C `icecandidateerror`: a STUN server told nothing, or a TURN server does not relay, or not any more.
     IceCandidateError {
         /// The address of ours that was asked about (W3C `address` and `port`).
         address: SocketAddr,

@@ -7,8 +7,13 @@ use crate::description::IceCandidate;
 use crate::event::Event;
 use crate::mapping;
 use crate::state::IceGatheringState;
+use crate::transport::Found;
 use std::collections::VecDeque;
 use wigwag_ice as ice;
+use wigwag_turn as turn;
+
+/// W3C: what `icecandidateerror` says of a server that does not answer.
+const UNREACHABLE: u16 = 701;
 
 /// What is still to be told. Bounded: an agent takes a bounded number of candidates.
 #[derive(Debug, Default)]
@@ -94,6 +99,25 @@ impl Gathering {
             _ => {} // its states are compared, its path is asked for
         }
         false
+    }
+
+    /// What a TURN server has given, or not. Whether it was a candidate.
+    pub(crate) fn handle_relay(&mut self, found: Found, ufrag: &str) -> bool {
+        match found {
+            Found::Candidate(candidate) => {
+                self.found(&candidate, ufrag);
+                true
+            }
+            Found::Error { local, server, failure } => {
+                let (error_code, error_text) = match failure {
+                    turn::Failure::Refused { code, reason } => (code, reason),
+                    failure => (UNREACHABLE, failure.to_string()),
+                };
+                let url = format!("turn:{server}");
+                self.owed.push_back(Event::IceCandidateError { address: local, url, error_code, error_text });
+                false
+            }
+        }
     }
 
     /// One more address is known.

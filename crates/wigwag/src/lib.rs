@@ -22,7 +22,7 @@ mod transport;
 #[doc = include_str!("../../../docs/debugging.md")]
 pub struct DebuggingPage;
 
-pub use config::{Config, EndpointConfig};
+pub use config::{Config, EndpointConfig, IceTransportPolicy, TurnServer};
 pub use data_channel::{
     ChannelId, ChannelState, ChannelStats, DataChannel, DataChannelDrops, DataChannelInit, Reliability,
 };
@@ -46,3 +46,4 @@ pub use wigwag_rtp::{self as rtp, AudioLevel, Received, ReceiverId, ReceiverStat
 pub use wigwag_sansio::{self as sansio, Datagram, Dscp, Ecn, Protocol, Seed, Transmit, WallClock};
 pub use wigwag_sctp as sctp;
 pub use wigwag_sdp as sdp;
+pub use wigwag_turn as turn;

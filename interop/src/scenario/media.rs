@@ -30,6 +30,11 @@ fn run(stage: &mut Stage<'_>, media: Media, adapt: fn(&mut Config)) -> Result<St
     call.add_media(media)?;
     call.open_by_offerer("first")?;
     call.connect()?;
+    watch(&mut call, media)
+}
+
+/// Watches for two seconds what comes back.
+pub(super) fn watch(call: &mut Call<'_>, media: Media) -> Result<String> {
     if media.video {
         call.browser.evaluate("peer.until(async () => true, 'a turn')")?;
         call.browser.evaluate(
@@ -46,7 +51,7 @@ fn run(stage: &mut Stage<'_>, media: Media, adapt: fn(&mut Config)) -> Result<St
         format!("{drops:?} {streams:#?}")
     })?;
     let events = call.peer.wait("", PATIENCE, |seen| Some(seen.events.join("\n")))?;
-    judge(&mut call, media, &progress).with_context(|| format!("{seen}\n{events}"))?;
+    judge(call, media, &progress).with_context(|| format!("{seen}\n{events}"))?;
     Ok(format!("{} frames, {} audio packets in 2 s", progress["frames"], progress["audioPackets"]))
 }
 

@@ -15,6 +15,7 @@ mod modes;
 mod names_hidden;
 mod negotiated;
 mod network_change;
+mod relayed;
 mod restart;
 mod sizes;
 mod thousand_channels;
@@ -46,11 +47,14 @@ pub(crate) struct Scenario {
     pub(crate) is_smoke: bool,
     /// Whether it takes too long for every change.
     pub(crate) is_long: bool,
+    /// Whether it needs other people's TURN server.
+    pub(crate) needs_coturn: bool,
     pub(crate) run: fn(&mut Stage<'_>) -> Result<String>,
 }
 
 const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
-    Scenario { name, has_media: false, options: Options::USUAL, only: None, is_smoke: false, is_long: false, run }
+    let (has_media, is_smoke, is_long, needs_coturn) = (false, false, false, false);
+    Scenario { name, has_media, options: Options::USUAL, only: None, is_smoke, is_long, needs_coturn, run }
 }
 
 /// All of them. Those that need another browser come last.
@@ -85,6 +89,13 @@ pub(crate) const ALL: &[Scenario] = &[
         ..data("network change, from one address to the next", network_change::handover)
     },
     Scenario { only: Some("chromium"), ..data("network change, with no address for 2 s", network_change::gap) },
+    Scenario { needs_coturn: true, ..data("relayed by coturn", relayed::data) },
+    Scenario { needs_coturn: true, ..data("relayed by coturn on either side", relayed::both) },
+    Scenario {
+        needs_coturn: true,
+        ..data("relayed by coturn: a wrong password, and the end", relayed::refused_and_released)
+    },
+    Scenario { needs_coturn: true, has_media: true, ..data("Opus and VP8 relayed by coturn", relayed::media) },
     data("network change, and ICE restarted by wigwag", network_change::wigwag_restarts),
     data("network change, and ICE restarted by the browser", network_change::browser_restarts),
     Scenario { has_media: true, ..data("Opus and VP8 through a restart from either side", restart::with_media) },

@@ -31,7 +31,7 @@ struct Wanted {
     shown_by: &'static [&'static [&'static str]],
 }
 
-const WANTED: [Wanted; 9] = [
+const WANTED: [Wanted; 10] = [
     Wanted {
         package: "chromium",
         purpose: "interop with Chromium",
@@ -40,6 +40,7 @@ const WANTED: [Wanted; 9] = [
     Wanted { package: "firefox-esr", purpose: "interop with Firefox", shown_by: &[&["firefox-esr"], &["firefox"]] },
     Wanted { package: "openssl", purpose: "DTLS with OpenSSL", shown_by: &[&["openssl"]] },
     Wanted { package: "gnutls-bin", purpose: "DTLS with GnuTLS", shown_by: &[&["gnutls-serv"]] },
+    Wanted { package: "coturn", purpose: "calls through a TURN server", shown_by: &[&["turnserver"]] },
     Wanted { package: "iproute2", purpose: "network namespaces for interop", shown_by: &[&["ip"]] },
     Wanted { package: "tshark", purpose: "reads the captures that the program writes", shown_by: &[&["tshark"]] },
     Wanted {
@@ -133,7 +134,8 @@ impl Args {
         }
         let mut update = process::program("apt-get", &["update", "-qq"]);
         let mut install = process::program("apt-get", &["install", "-y", "-qq", "--no-install-recommends"]);
-        install.args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+        // Servers are programs here, and not services that begin with their installation.
+        install.args(packages).envs([("DEBIAN_FRONTEND", "noninteractive"), ("RUNLEVEL", "1")]);
         // A mirror that fails to update can still have what is missing.
         process::step(&mut update)?;
         let installed = process::step(&mut install)?;

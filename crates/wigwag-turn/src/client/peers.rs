@@ -107,6 +107,11 @@ impl Peers {
         Some(channel.number)
     }
 
+    /// Whether the server knows the peer by a number.
+    pub(super) fn has_number(&self, peer: SocketAddr) -> bool {
+        self.channels.get(&peer).is_some_and(|channel| channel.grant.is_held())
+    }
+
     /// Whose number it is, once it was asked for.
     pub(super) fn peer_of(&mut self, number: u16) -> Option<SocketAddr> {
         let peer = *self.numbers.get(&number)?;

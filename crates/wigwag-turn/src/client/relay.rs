@@ -16,7 +16,16 @@ const fn send_len(peer: SocketAddr) -> usize {
     }
 }
 
+/// RFC 8489 §14: values are padded to a multiple of four bytes.
+const PADDING_MAX: usize = 3;
+
 impl Client {
+    /// How many bytes [`wrap`](Self::wrap) needs for a datagram to this peer at most, besides its own: 4 once it is
+    /// [bound](Self::bind), else 39, or 51 if its address is of IPv6.
+    pub fn overhead(&self, peer: SocketAddr) -> usize {
+        if self.peers.has_number(peer) { HEADER_LEN } else { send_len(peer).saturating_add(PADDING_MAX) }
+    }
+
     /// Appends a datagram to the server that has it send one to `peer`; or, if `write` says `false`, or nothing is relayed (any more),
     /// changes nothing and says `false`.
     ///

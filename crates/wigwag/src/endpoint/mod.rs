@@ -287,7 +287,8 @@ impl Endpoint {
             connection.handle_timeout(now);
             self.routes.set_ufrags(slot, connection.ufrags()); // a name from before a restart ends with its consent
             if !connection.holds_paths() {
-                self.routes.release_paths(slot);
+                // What a server relays is there for the next attempt.
+                self.routes.retain_paths(slot, |path| connection.has_relay(path));
             }
             self.schedule_later(slot, now);
             self.touch(slot);

@@ -78,7 +78,8 @@ impl PeerConnection {
     /// Whether ICE has begun without an address, or goes on without one, and that was not told.
     fn lacks_address_untold(&mut self) -> bool {
         let agent = &self.transport.ice;
-        let lacks = self.end == End::No && agent.has_peer() && agent.local_candidates().is_empty();
+        let is_awaited = self.transport.relays.as_ref().is_some_and(|relays| relays.is_busy());
+        let lacks = self.end == End::No && agent.has_peer() && agent.local_candidates().is_empty() && !is_awaited;
         !std::mem::replace(&mut self.told.no_address, lacks) && lacks
     }
 
@@ -103,6 +104,9 @@ impl PeerConnection {
         let mut has_found = false;
         while let Some(event) = self.transport.ice.poll_event() {
             has_found |= self.gathering.handle_event(event, &self.transport.ice.offered_credentials().ufrag);
+        }
+        while let Some(found) = self.transport.relays.as_mut().and_then(|relays| relays.poll_found()) {
+            has_found |= self.gathering.handle_relay(found, &self.transport.ice.offered_credentials().ufrag);
         }
         let before = self.gathering.state();
         self.gathering.update(self.transport.ice.gathering_state());

@@ -4,6 +4,7 @@
 //! are agreed upon: an offer that is refused or taken back changes nothing, and data goes on all the while.
 
 use super::PeerConnection;
+use crate::config::IceTransportPolicy;
 use crate::description::IceCandidate;
 use crate::error::{AddressError, Error};
 use crate::jsep::{LocalTransport, SignalingState};
@@ -39,7 +40,8 @@ impl PeerConnection {
         Ok(())
     }
 
-    /// An address on which datagrams arrive and leave: a host candidate. One call for each address of an interface
+    /// An address on which datagrams arrive and leave: a host candidate, unless
+    /// [`ice_transport_policy`](field@crate::Config::ice_transport_policy) allows relayed ones alone. One call for each address of an interface
     /// (`wigwag_mio::interfaces`, or the crate `if-addrs`, lists them).
     ///
     /// Behind a NAT that gives this machine a public address of its own, as clouds do, that is the address to add: then datagrams that come
@@ -53,6 +55,13 @@ impl PeerConnection {
     /// as one of IPv6.
     pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), AddressError> {
         AddressError::check(address)?;
+        if let Some(relays) = &mut self.transport.relays {
+            relays.add_base(address);
+        }
+        if self.config.ice_transport_policy == IceTransportPolicy::Relay {
+            self.may_tell = true;
+            return Ok(());
+        }
         let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
         self.may_tell = true;
         let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
@@ -66,6 +75,9 @@ impl PeerConnection {
     ///
     /// [`ConnectionState::Failed`]: crate::ConnectionState::Failed
     pub fn remove_local_address(&mut self, address: SocketAddr) {
+        if let Some(relays) = &mut self.transport.relays {
+            relays.remove_base(address, &mut self.transport.ice);
+        }
         self.transport.ice.remove_local_candidate(address);
         self.jsep.update_candidates(&self.local_transport());
         self.may_tell = true;
@@ -194,6 +206,20 @@ impl PeerConnection {
     pub(super) fn begin_gathering(&mut self) {
         let Some((mid, index)) = self.jsep.candidate_section() else { return };
         self.gathering.begin(mid, index, &self.transport.ice);
+        if let Some(relays) = &mut self.transport.relays {
+            relays.begin();
+        }
+    }
+
+    /// There will be no more candidates but those that servers have still to tell.
+    pub(super) fn end_of_local_candidates(&mut self) {
+        match &mut self.transport.relays {
+            Some(relays) => {
+                relays.want_end();
+                relays.settle(&mut self.transport.ice);
+            }
+            None => self.transport.ice.end_of_local_candidates(),
+        }
     }
 
     /// Nothing is sent before the application has answered: a check tells the caller where we are, and that we are here

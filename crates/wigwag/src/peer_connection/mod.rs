@@ -7,7 +7,7 @@ mod media;
 mod negotiation;
 mod report;
 
-use crate::config::Config;
+use crate::config::{Config, IceTransportPolicy};
 use crate::data_channel::DataChannels;
 use crate::event::{CloseReason, Event};
 use crate::gathering::Gathering;
@@ -17,7 +17,7 @@ use crate::media::Media;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use crate::stats::{self, TransportStats};
 use crate::tap::{Tap, Tapped};
-use crate::transport::{Security, Transport};
+use crate::transport::{Relays, Security, Transport};
 use ice::Held;
 use std::fmt;
 use std::sync::Arc;
@@ -112,6 +112,11 @@ impl PeerConnection {
                 session,
                 1,
                 [config.mtu(), config.data_mtu_max()],
+                Relays::new(
+                    &config.turn_servers,
+                    config.ice_transport_policy == IceTransportPolicy::Relay,
+                    seed.fork("relays"),
+                ),
                 Tap::new(config.tap, config.clock),
             ),
             certificate,
@@ -169,7 +174,7 @@ impl PeerConnection {
         }
         let was_closed = self.transport.is_closed();
         let transmit = self.transport.poll_transmit(now, out);
-        if transmit.is_some() || self.transport.is_closed() != was_closed {
+        if transmit.is_some() || self.transport.is_closed() != was_closed || self.transport.has_found() {
             self.changed();
         }
         transmit
@@ -300,12 +305,17 @@ impl PeerConnection {
 
     /// Whether our check on this path was answered.
     pub(crate) fn is_proven(&self, path: Path) -> bool {
-        self.transport.ice.is_proven(path)
+        self.transport.ice.is_proven(path) || self.has_relay(path)
+    }
+
+    /// Whether a TURN server relays to this local address, from that remote one.
+    pub(crate) fn has_relay(&self, path: Path) -> bool {
+        self.transport.relays.as_ref().is_some_and(|relays| relays.has_path(path))
     }
 
     /// Whether an authentic STUN message has come over this path.
     pub(crate) fn is_open(&self, path: Path) -> bool {
-        self.transport.ice.is_open(path)
+        self.transport.ice.is_open(path) || self.has_relay(path)
     }
 
     /// Whether its paths are still its own: consent has not expired.

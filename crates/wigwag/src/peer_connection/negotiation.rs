@@ -32,7 +32,8 @@ impl PeerConnection {
         Ok(SessionDescription::answer(sdp.to_string()))
     }
 
-    /// W3C `setLocalDescription`. From now on candidates are told, and [STUN servers](crate::Config::stun_servers) asked.
+    /// W3C `setLocalDescription`. From now on candidates are told, and [STUN](crate::Config::stun_servers) and
+    /// [TURN servers](crate::Config::turn_servers) asked.
     /// [`SessionDescription::rollback`] takes an offer back.
     ///
     /// # Errors
@@ -50,7 +51,7 @@ impl PeerConnection {
                 self.transport.ice.add_stun_server(*server);
             }
             self.begin_gathering();
-            self.transport.ice.end_of_local_candidates();
+            self.end_of_local_candidates();
             self.gathering.update(self.transport.ice.gathering_state());
             self.jsep.update_candidates(&self.local_transport());
         }

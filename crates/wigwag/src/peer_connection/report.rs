@@ -138,7 +138,7 @@ impl Collector<'_> {
         let ice = &transport.ice;
         let timestamp = self.timestamp();
         macro_rules! candidate {
-            ($name:ident, $side:literal, $candidate:expr, $ufrag:expr) => {{
+            ($name:ident, $side:literal, $candidate:expr, $ufrag:expr $(, $member:ident)*) => {{
                 let candidate: &ice::Candidate = $candidate;
                 $name {
                     id: candidate_id($side, candidate),
@@ -153,12 +153,17 @@ impl Collector<'_> {
                     related_address: candidate.related.map(|related| related.ip().to_string()),
                     related_port: candidate.related.map(|related| related.port()),
                     username_fragment: $ufrag,
+                    $($member,)*
                 }
             }};
         }
         let ufrag = &ice.local_credentials().ufrag;
         self.found.extend(ice.local_candidates().iter().map(|candidate| {
-            Stats::LocalCandidate(candidate!(LocalCandidateStats, "L", candidate, Some(ufrag.clone())))
+            let relays = transport.relays.as_ref().filter(|_| candidate.kind == ice::Kind::Relayed);
+            let server = relays.and_then(|relays| relays.server_of(candidate.address));
+            let (url, relay_protocol) = (server.map(|server| format!("turn:{server}")), server.map(|_| "udp"));
+            let ufrag = Some(ufrag.clone());
+            Stats::LocalCandidate(candidate!(LocalCandidateStats, "L", candidate, ufrag, url, relay_protocol))
         }));
         let ufrag = jsep.remote_transport().map(|remote| &remote.ufrag);
         self.found.extend(

@@ -139,6 +139,10 @@ dictionary! {
         related_port: Option<u16> = "relatedPort",
         /// The user fragment of the descriptions that it belongs to.
         username_fragment: Option<String> = "usernameFragment",
+        /// The TURN server that relays it.
+        url: Option<String> = "url",
+        /// How that server is asked: `udp`.
+        relay_protocol: Option<&'static str> = "relayProtocol",
     }
 }
 

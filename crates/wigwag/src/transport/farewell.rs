@@ -30,23 +30,17 @@ impl Farewell {
         }
     }
 
-    /// Appends the next packet of the farewell and returns its size.
-    pub(super) fn append(
-        &mut self,
-        secured: &mut Secured,
-        now: Instant,
-        limit: usize,
-        out: &mut Vec<u8>,
-    ) -> Option<usize> {
+    /// Appends the next packet of the farewell, or says `false`.
+    pub(super) fn append(&mut self, secured: &mut Secured, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         if *self == Self::Media {
             if secured.rtp.is_goodbye_owed() && secured.append_feedback(now, limit, out) {
-                return Some(out.len());
+                return true;
             }
             *self = Self::Association;
         }
         if *self == Self::Association {
             if secured.append_data(now, limit, out) {
-                return Some(out.len());
+                return true;
             }
             *self = Self::Security;
             if let Some(dtls) = &mut secured.dtls {
@@ -55,11 +49,11 @@ impl Farewell {
         }
         if *self == Self::Security {
             if secured.append_handshake(now, limit, out) {
-                return Some(out.len());
+                return true;
             }
             *self = Self::Done;
         }
-        None
+        false
     }
 
     /// There is no path to the peer.

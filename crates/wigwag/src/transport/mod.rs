@@ -7,9 +7,11 @@ pub(crate) mod demultiplex;
 mod early;
 mod farewell;
 mod media_keys;
+mod relays;
 mod secured;
 mod traffic;
 
+pub(crate) use relays::{Found, Relays};
 pub(crate) use secured::{Secured, Security};
 
 use crate::stats::TransportDrops;
@@ -29,6 +31,8 @@ use wigwag_sctp as sctp;
 pub(crate) struct Transport {
     pub(crate) ice: ice::Agent,
     pub(crate) secured: Secured,
+    /// Of a connection that has TURN servers.
+    pub(crate) relays: Option<Box<Relays>>,
     early: EarlyDtls,
     farewell: Farewell,
     max_segments: usize,
@@ -44,11 +48,13 @@ impl Transport {
         rtp: rtp::Session,
         max_segments: usize,
         [mtu, data_mtu_max]: [usize; 2],
+        relays: Option<Box<Relays>>,
         tap: Option<Box<Tap>>,
     ) -> Self {
         Self {
             ice,
             secured: Secured::new(rtp, tap),
+            relays,
             early: EarlyDtls::default(),
             farewell: Farewell::None,
             max_segments,
@@ -61,10 +67,22 @@ impl Transport {
 
     pub(crate) fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         self.feed_early(now);
-        let path = Path::of(&datagram);
         if let Some(tap) = &mut self.secured.tap {
-            tap.datagram(Direction::Received, path, datagram.payload, now);
+            tap.datagram(Direction::Received, Path::of(&datagram), datagram.payload, now);
         }
+        match self.relays.take_if(|relays| relays.is_for_client(&datagram)) {
+            Some(mut relays) => {
+                relays.handle_input(datagram, now, |inner| self.handle_datagram(inner, now));
+                self.relays = Some(relays);
+            }
+            None => self.handle_datagram(datagram, now),
+        }
+        self.settle_relays();
+    }
+
+    /// What the peer has sent, or a STUN server.
+    fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let path = Path::of(&datagram);
         match demultiplex::kind(datagram.payload) {
             _ if datagram.protocol != Protocol::Udp => self.drops.unknown_protocol += 1,
             Kind::Stun => self.ice.handle_input(datagram, now),
@@ -86,6 +104,12 @@ impl Transport {
         }
     }
 
+    fn settle_relays(&mut self) {
+        if let Some(relays) = &mut self.relays {
+            relays.settle(&mut self.ice);
+        }
+    }
+
     /// What came before the DTLS connection could be made is read as soon as there is one.
     fn feed_early(&mut self, now: Instant) {
         if self.early_is_due() {
@@ -101,8 +125,12 @@ impl Transport {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.feed_early(now);
+        if let Some(relays) = &mut self.relays {
+            relays.handle_timeout(now);
+        }
         self.ice.handle_timeout(now);
         self.secured.handle_timeout(now);
+        self.settle_relays();
     }
 
     /// Replaces what is in `out`.
@@ -120,40 +148,95 @@ impl Transport {
     fn next_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.feed_early(now);
         out.clear();
-        if let Some(check) = self.ice.poll_transmit(now, out) {
-            return Some(check);
+        self.settle_relays();
+        if let Some(request) = self.relays.as_mut().and_then(|relays| relays.poll_transmit(now, out)) {
+            return Some(request);
         }
-        let Some(path) = self.ice.selected_path() else {
+        while let Some(check) = self.ice.poll_transmit(now, out) {
+            let relay = self.relays.as_mut().and_then(|relays| relays.client_of(check.local));
+            let Some(client) = relay else { return Some(check) };
+            // If not, it is lost, as on a path that has gone.
+            if client.enclose(check.remote, out) {
+                let (local, remote) = (client.local(), client.server());
+                return Some(Transmit { local, remote, segment_size: out.len(), ..check });
+            }
+        }
+        let path = self.ice.selected_path();
+        if path.is_none() {
             self.farewell.give_up();
-            return None; // nothing else leaves without one
-        };
+        }
+        // Nothing else leaves without one.
+        let transmit = path.and_then(|path| self.next_packets(path, now, out));
+        transmit.or_else(|| self.give_back(now, out))
+    }
+
+    /// Packets for the peer, as many of one size as may leave at once.
+    fn next_packets(&mut self, path: Path, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         if let Some(tap) = &mut self.secured.tap {
             tap.set_path(path);
         }
-        let segment_size = self.write(now, out)?;
-        self.traffic.sent(path, out.len(), segment_size, now);
-        Some(transmit(path, segment_size))
+        let Some(client) = self.relays.as_mut().and_then(|relays| relays.client_of(path.local)) else {
+            let segment_size = self.write(0, now, out, |limit, out, append| append(limit, out))?;
+            self.traffic.sent(path, out.len(), segment_size, now);
+            return Some(transmit(path, segment_size));
+        };
+        let (local, remote, overhead) = (client.local(), client.server(), client.overhead(path.remote));
+        let mut relays = self.relays.take();
+        let mut len = 0;
+        let segment_size = self.write(overhead, now, out, |limit, out, append| {
+            let client = relays.as_mut().and_then(|relays| relays.client_of(path.local));
+            client.is_some_and(|client| {
+                client.wrap(path.remote, limit, out, |limit, out| {
+                    let before = out.len();
+                    let has_written = append(limit, out);
+                    len += out.len() - before;
+                    has_written
+                })
+            })
+        });
+        self.relays = relays;
+        let segment_size = segment_size?;
+        self.traffic.sent(path, len, segment_size, now);
+        Some(Transmit { segment_size, ..Transmit::udp(local, remote, segment_size) })
     }
 
-    fn write(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
+    /// Appends packets, each by `wrap`, which may need `overhead` bytes more than the packet that `append` appends for it.
+    fn write(
+        &mut self,
+        overhead: usize,
+        now: Instant,
+        out: &mut Vec<u8>,
+        mut wrap: impl FnMut(usize, &mut Vec<u8>, &mut dyn FnMut(usize, &mut Vec<u8>) -> bool) -> bool,
+    ) -> Option<usize> {
         let secured = &mut self.secured;
+        let [mtu, data_mtu_max] = [self.mtu, self.data_mtu_max].map(|mtu| mtu + overhead);
         if self.farewell != Farewell::None {
-            return self.farewell.append(secured, now, self.mtu, out);
+            let farewell = &mut self.farewell;
+            return batch(1, mtu, out, |limit, out| {
+                wrap(limit, out, &mut |limit, out| farewell.append(secured, now, limit, out))
+            });
         }
         // A batch is of one kind: their ECN marks and their pacing differ.
-        let limits = [self.mtu, self.mtu, self.mtu, self.data_mtu_max];
+        let limits = [mtu, mtu, mtu, data_mtu_max];
         Secured::KINDS.iter().zip(limits).find_map(|(append, limit)| {
-            let write = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
-            batch(self.max_segments, limit, out, write)
+            let mut append = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
+            batch(self.max_segments, limit, out, |limit, out| wrap(limit, out, &mut append))
         })
     }
 
+    /// At the end servers are told that nothing is to be relayed any more.
+    fn give_back(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        let relays = self.relays.as_mut().filter(|_| self.farewell == Farewell::Done)?;
+        relays.release(now, out)
+    }
+
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let is_owed = self.early_is_due() || self.farewell.is_owed();
+        let is_owed = self.early_is_due() || self.farewell.is_owed() || self.is_release_owed();
         let has_path = self.ice.selected_path().is_some();
         earliest([
             is_owed.then_some(now),
             self.ice.poll_timeout(now),
+            self.relays.as_ref().and_then(|relays| relays.poll_timeout(now)),
             if has_path && self.farewell == Farewell::None { self.secured.poll_timeout(now) } else { None },
         ])
     }
@@ -175,7 +258,16 @@ impl Transport {
 
     /// The peer was told, or cannot be.
     pub(crate) fn is_closed(&self) -> bool {
-        self.farewell == Farewell::Done
+        self.farewell == Farewell::Done && !self.is_release_owed()
+    }
+
+    /// Whether a server has told of a candidate, or that there is none.
+    pub(crate) fn has_found(&self) -> bool {
+        self.relays.as_ref().is_some_and(|relays| relays.has_found())
+    }
+
+    fn is_release_owed(&self) -> bool {
+        self.farewell == Farewell::Done && self.relays.as_ref().is_some_and(|relays| !relays.is_empty())
     }
 
     pub(crate) fn end_ice(&mut self) {

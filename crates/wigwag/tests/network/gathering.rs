@@ -2,6 +2,7 @@
 
 use crate::common::{Peer, config};
 use crate::endpoint::Server;
+use crate::turn_server;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ pub(crate) enum Party {
     Peer(Box<Peer>),
     Endpoint(Box<Server>),
     Stun(StunServer),
+    Turn(Box<turn_server::Server>),
 }
 
 impl Node for Party {
@@ -31,6 +33,7 @@ impl Node for Party {
         match self {
             Self::Peer(peer) => peer.handle_input(datagram, now),
             Self::Endpoint(server) => server.handle_input(datagram, now),
+            Self::Turn(server) => server.handle_input(datagram, now),
             Self::Stun(server) => {
                 let mut answer = Vec::new();
                 if !server.is_deaf && wigwag_stun::answer(datagram.payload, datagram.remote, &mut answer) {
@@ -43,13 +46,14 @@ impl Node for Party {
         match self {
             Self::Peer(peer) => peer.handle_timeout(now),
             Self::Endpoint(server) => server.handle_timeout(now),
-            Self::Stun(_) => {}
+            Self::Stun(_) | Self::Turn(_) => {}
         }
     }
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         match self {
             Self::Peer(peer) => peer.poll_transmit(now, out),
             Self::Endpoint(server) => server.poll_transmit(now, out),
+            Self::Turn(server) => server.poll_transmit(out),
             Self::Stun(server) => {
                 let (local, remote, answer) = server.owed.pop_front()?;
                 *out = answer;
@@ -61,13 +65,14 @@ impl Node for Party {
         match self {
             Self::Peer(peer) => peer.poll_event(),
             Self::Endpoint(server) => server.poll_event(),
-            Self::Stun(_) => false,
+            Self::Stun(_) | Self::Turn(_) => false,
         }
     }
     fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         match self {
             Self::Peer(peer) => peer.poll_timeout(now),
             Self::Endpoint(server) => server.poll_timeout(now),
+            Self::Turn(server) => server.poll_timeout(now),
             Self::Stun(server) => (!server.owed.is_empty()).then_some(now),
         }
     }
@@ -101,7 +106,7 @@ fn world(mapping: Behavior, config: &Config, is_deaf: bool) -> (World<Party>, [H
 pub(crate) fn peer(world: &mut World<Party>, host: Host) -> &mut Peer {
     match &mut world[host] {
         Party::Peer(peer) => peer,
-        Party::Endpoint(_) | Party::Stun(_) => panic!("no peer"),
+        Party::Endpoint(_) | Party::Stun(_) | Party::Turn(_) => panic!("no peer"),
     }
 }
 

@@ -19,6 +19,7 @@ mod invariants;
 mod long_paths;
 mod media;
 mod refusals;
+mod relays;
 mod renegotiation;
 mod restart;
 mod roaming;
@@ -29,3 +30,5 @@ mod snap;
 mod stats;
 mod swarm;
 mod taps;
+#[path = "../../../wigwag-turn/tests/turn/server.rs"]
+mod turn_server;

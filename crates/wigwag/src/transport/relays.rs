@@ -1,0 +1,311 @@
+//! Addresses at TURN servers (RFC 8656): asked for, kept, and what goes through them.
+//!
+//! Each local address asks each server of its family, one every Ta. What a server relays is one more local address for ICE; what
+//! leaves from there is wrapped for the server, and what the server sends is unwrapped.
+
+use crate::config::{SERVERS_MAX, TurnServer};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use wigwag_ice as ice;
+use wigwag_sansio::{Datagram, Protocol, Rng, Seed, Transmit, earliest};
+use wigwag_turn::{Client, ClientConfig, ClientEvent, Failure};
+
+/// So many addresses are asked for, of all servers together: each is one more candidate, and costs its server a port.
+const CLIENTS_MAX: usize = 16;
+/// RFC 8445 §14.2: Ta "SHOULD have a default of 50 ms", also between the questions to TURN servers (§14).
+const PACE: Duration = Duration::from_millis(50);
+
+/// What is to be told.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A server relays for us.
+    Candidate(Box<ice::Candidate>),
+    /// A server does not, or not any more.
+    Error { local: SocketAddr, server: SocketAddr, failure: Failure },
+}
+
+#[derive(Debug)]
+struct Relay {
+    client: Client,
+    /// The server as it is configured; it may have sent us to another.
+    server: SocketAddr,
+    /// The candidate that ICE was told of.
+    candidate: Option<SocketAddr>,
+}
+
+/// All servers, and what they relay.
+#[derive(Debug)]
+pub(crate) struct Relays {
+    servers: Vec<TurnServer>,
+    seeds: Rng,
+    /// Whether the peer may learn where the servers see us.
+    is_hidden: bool,
+    /// The local addresses that ask.
+    bases: Vec<SocketAddr>,
+    /// Who asks whom, when its turn has come.
+    waiting: VecDeque<(SocketAddr, usize)>,
+    turn: Option<Instant>,
+    has_begun: bool,
+    relays: Vec<Relay>,
+    found: VecDeque<Found>,
+    /// Whether ICE is to be told that there are no more candidates, when the last server has answered.
+    is_end_wanted: bool,
+    /// Which of ICE's remote candidates have been let through: its generation, and how many.
+    followed: (u32, usize),
+    bound: Option<ice::Path>,
+}
+
+impl Relays {
+    /// `None` if there are no servers.
+    pub(crate) fn new(servers: &[TurnServer], is_hidden: bool, seed: Seed) -> Option<Box<Self>> {
+        let mut distinct: Vec<TurnServer> = Vec::new();
+        for server in servers {
+            if distinct.len() < SERVERS_MAX && !distinct.iter().any(|known| known.address == server.address) {
+                distinct.push(server.clone());
+            }
+        }
+        (!distinct.is_empty()).then(|| {
+            Box::new(Self {
+                servers: distinct,
+                seeds: Rng::new(seed),
+                is_hidden,
+                bases: Vec::new(),
+                waiting: VecDeque::new(),
+                turn: None,
+                has_begun: false,
+                relays: Vec::new(),
+                found: VecDeque::new(),
+                is_end_wanted: false,
+                followed: (0, 0),
+                bound: None,
+            })
+        })
+    }
+
+    /// Every address asks every server that it has nothing of.
+    pub(crate) fn begin(&mut self) {
+        self.has_begun = true;
+        for base in self.bases.clone() {
+            self.ask_all(base);
+        }
+    }
+
+    pub(crate) fn add_base(&mut self, base: SocketAddr) {
+        if !self.bases.contains(&base) {
+            self.bases.push(base);
+            if self.has_begun {
+                self.ask_all(base);
+            }
+        }
+    }
+
+    /// An address has vanished, and with it what servers relayed to it.
+    pub(crate) fn remove_base(&mut self, base: SocketAddr, agent: &mut ice::Agent) {
+        self.bases.retain(|known| *known != base);
+        self.waiting.retain(|(of, _)| *of != base);
+        for gone in self.relays.extract_if(.., |relay| relay.client.local() == base) {
+            gone.candidate.into_iter().for_each(|address| agent.remove_local_candidate(address));
+        }
+    }
+
+    fn ask_all(&mut self, base: SocketAddr) {
+        for (index, server) in self.servers.iter().enumerate() {
+            let is_possible = server.address.is_ipv4() == base.is_ipv4()
+                && server.address.ip().is_loopback() == base.ip().is_loopback();
+            let is_asked = self.waiting.contains(&(base, index))
+                || self.relays.iter().any(|relay| (relay.client.local(), relay.server) == (base, server.address));
+            let has_room = self.waiting.len().saturating_add(self.relays.len()) < CLIENTS_MAX;
+            if is_possible && !is_asked && has_room {
+                self.waiting.push_back((base, index));
+            }
+        }
+    }
+
+    /// Whether a server has still to answer.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.waiting.is_empty() || self.relays.iter().any(|relay| relay.client.relayed().is_none())
+    }
+
+    /// ICE is told that there are no more candidates as soon as that is so.
+    pub(crate) const fn want_end(&mut self) {
+        self.is_end_wanted = true;
+    }
+
+    /// Whether a server relays to this local address what comes from that remote one.
+    pub(crate) fn has_path(&self, path: ice::Path) -> bool {
+        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        path.protocol == Protocol::Udp
+            && clients.any(|client| {
+                (client.local(), client.server()) == (path.local, path.remote) && client.relayed().is_some()
+            })
+    }
+
+    /// The server, as it is configured, that relays to this address.
+    pub(crate) fn server_of(&self, relayed: SocketAddr) -> Option<SocketAddr> {
+        self.relays.iter().find(|relay| relay.candidate == Some(relayed)).map(|relay| relay.server)
+    }
+
+    /// Who speaks for this relayed address.
+    pub(crate) fn client_of(&mut self, relayed: SocketAddr) -> Option<&mut Client> {
+        self.relays.iter_mut().find(|relay| relay.candidate == Some(relayed)).map(|relay| &mut relay.client)
+    }
+
+    /// Whether a datagram is for a client, rather than for ICE, which may ask the same server.
+    pub(crate) fn is_for_client(&self, datagram: &Datagram<'_>) -> bool {
+        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        // RFC 8489 figure 3: the type of every Binding message.
+        !matches!(datagram.payload, [0 | 1, 0x01 | 0x11, ..])
+            && clients.any(|client| (client.local(), client.server()) == (datagram.local, datagram.remote))
+    }
+
+    /// What peers have sent through the server is handed to `up`.
+    pub(crate) fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant, up: impl FnMut(Datagram<'_>)) {
+        let mut clients = self.relays.iter_mut().map(|relay| &mut relay.client);
+        let from = (datagram.local, datagram.remote);
+        if let Some(client) = clients.find(|client| (client.local(), client.server()) == from) {
+            client.handle_input(datagram, now, up);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.turn.is_none_or(|turn| turn <= now)
+            && let Some((base, index)) = self.waiting.pop_front()
+            && let Some(server) = self.servers.get(index)
+        {
+            let config = ClientConfig::new(base, server.address, server.credentials.clone());
+            let client = Client::new(config, self.seeds.seed());
+            self.relays.push(Relay { client, server: server.address, candidate: None });
+            self.turn = now.checked_add(PACE);
+        }
+        self.relays.iter_mut().for_each(|relay| relay.client.handle_timeout(now));
+    }
+
+    pub(crate) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.relays.iter_mut().find_map(|relay| relay.client.poll_transmit(now, out))
+    }
+
+    /// Gives all addresses back, one request each, which is not sent again: whoever says goodbye does not wait.
+    pub(crate) fn release(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.waiting.clear();
+        while let Some(mut relay) = self.relays.pop() {
+            relay.client.release();
+            if let Some(transmit) = relay.client.poll_transmit(now, out) {
+                return Some(transmit);
+            }
+        }
+        None
+    }
+
+    /// Whether there is nothing to give back.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.relays.is_empty() && self.waiting.is_empty()
+    }
+
+    pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let turn = (!self.waiting.is_empty()).then(|| self.turn.map_or(now, |turn| turn.max(now)));
+        let clients = self.relays.iter().map(|relay| relay.client.poll_timeout(now));
+        earliest(clients.chain([turn]))
+    }
+
+    /// What is to be told of the candidates.
+    pub(crate) fn poll_found(&mut self) -> Option<Found> {
+        self.found.pop_front()
+    }
+
+    pub(crate) fn has_found(&self) -> bool {
+        !self.found.is_empty()
+    }
+
+    /// ICE learns of what the servers relay, and they of whom ICE wants to reach.
+    pub(crate) fn settle(&mut self, agent: &mut ice::Agent) {
+        self.take_events(agent);
+        if self.is_end_wanted && !self.is_busy() {
+            self.is_end_wanted = false;
+            agent.end_of_local_candidates();
+        }
+        self.follow(agent);
+        let path = agent.selected_path();
+        if self.bound != path {
+            self.bound = path;
+            if let Some(path) = path
+                && let Some(client) = self.client_of(path.local)
+            {
+                client.bind(path.remote);
+            }
+        }
+    }
+
+    fn take_events(&mut self, agent: &mut ice::Agent) {
+        for index in 0..self.relays.len() {
+            let Some(relay) = self.relays.get_mut(index) else { continue };
+            while let Some(event) = relay.client.poll_event() {
+                match event {
+                    ClientEvent::Allocated { relayed, mapped } => {
+                        if !self.is_hidden {
+                            self.found.extend(reflexive(mapped, relay, agent));
+                        }
+                        let added = agent.add_local_candidate(candidate(relayed, mapped, relay, self.is_hidden));
+                        match added {
+                            Ok(candidate) => {
+                                relay.candidate = Some(relayed);
+                                self.found.push_back(Found::Candidate(Box::new(candidate)));
+                                self.followed = (0, 0); // it has let nobody through
+                            }
+                            // ICE has as many as it takes, or has ended.
+                            Err(_) => relay.client.release(),
+                        }
+                    }
+                    ClientEvent::Ended(failure) => {
+                        relay.candidate.take().into_iter().for_each(|address| agent.remove_local_candidate(address));
+                        let (local, server) = (relay.client.local(), relay.server);
+                        self.found.push_back(Found::Error { local, server, failure });
+                    }
+                    _ => {} // a peer that is refused is one whose checks are not answered
+                }
+            }
+        }
+        self.relays.retain(|relay| !relay.client.is_over());
+    }
+
+    /// Lets through whom ICE knows of.
+    fn follow(&mut self, agent: &ice::Agent) {
+        let remote = agent.remote_candidates();
+        let now = (agent.generation().saturating_add(1), remote.len());
+        if self.followed == now {
+            return;
+        }
+        let has_begun_anew = std::mem::replace(&mut self.followed, now).0 != now.0;
+        for relay in &mut self.relays {
+            let Some(address) = relay.candidate else { continue };
+            if has_begun_anew {
+                relay.client.retain(|ip| remote.iter().any(|candidate| candidate.address.ip() == ip));
+            }
+            let of_family = remote.iter().filter(|candidate| candidate.address.is_ipv4() == address.is_ipv4());
+            of_family.for_each(|candidate| relay.client.allow(candidate.address.ip()));
+        }
+    }
+}
+
+/// RFC 8445 §5.1.1.2: the server tells where it sees us, too. `None` if that is known.
+fn reflexive(mapped: SocketAddr, relay: &Relay, agent: &mut ice::Agent) -> Option<Found> {
+    let base = relay.client.local();
+    let is_same = |known: &ice::Candidate| (known.address, known.base) == (mapped, base);
+    let known = agent.local_candidates().iter().find(|known| is_same(known));
+    if known.is_some_and(|known| known.kind != ice::Kind::PeerReflexive) {
+        return None;
+    }
+    let candidate = ice::LocalCandidate::server_reflexive(mapped, base, relay.server.ip());
+    agent.add_local_candidate(candidate).ok().map(|candidate| Found::Candidate(Box::new(candidate)))
+}
+
+/// The relayed address as ICE is told of it.
+fn candidate(relayed: SocketAddr, mapped: SocketAddr, relay: &Relay, is_hidden: bool) -> ice::LocalCandidate {
+    let mut candidate = ice::LocalCandidate::relayed(relayed, mapped, relay.server.ip());
+    if is_hidden {
+        // RFC 8839 §5.1: who wants to hide an address tells the unspecified one, and port 9.
+        let nowhere = if relayed.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+        candidate.related = Some(SocketAddr::new(nowhere, 9));
+    }
+    candidate
+}
