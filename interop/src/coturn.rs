@@ -37,7 +37,16 @@ impl Coturn {
         std::fs::create_dir_all(&folder)?;
         let file = |name: &str| folder.join(name).display().to_string();
         let mut command = Command::new(PROGRAM);
-        command.args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--no-tcp", "--fingerprint", "--lt-cred-mech"]);
+        command.args([
+            "-n",
+            "--no-cli",
+            "--no-tls",
+            "--no-dtls",
+            "--no-tcp",
+            "--verbose",
+            "--fingerprint",
+            "--lt-cred-mech",
+        ]);
         command.args(["--allow-loopback-peers", "--simple-log", "--log-file=stdout", "--realm=wigwag.test"]);
         command.args([format!("--listening-ip={ip}"), format!("--listening-port={}", address.port())]);
         command.args([format!("--relay-ip={ip}"), format!("--user={USERNAME}:{PASSWORD}")]);

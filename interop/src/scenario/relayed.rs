@@ -20,11 +20,7 @@ fn relay_only(coturn: &Coturn, password: &str) -> impl FnOnce(&mut Config) + use
 fn ensure_relayed(call: &Call<'_>) -> Result<()> {
     let stats = call.peer.run(|connection| connection.stats(Instant::now()).to_json())?;
     let is_relayed = stats.contains("\"candidateType\":\"relay\"") && stats.contains("\"relayProtocol\":\"udp\"");
-    ensure!(
-        is_relayed
-            && !stats.contains("\"candidateType\":\"host\",\"priority\":2130706431,\"foundation\":\"1\",\"url\""),
-        "{stats}"
-    );
+    ensure!(is_relayed, "{stats}");
     let candidates = call.peer.wait("candidates", PATIENCE, |seen| Some(seen.events.join("\n")))?;
     ensure!(!candidates.contains("typ host") && !candidates.contains("typ srflx"), "{candidates}");
     Ok(())
@@ -74,7 +70,7 @@ pub(super) fn refused_and_released(stage: &mut Stage<'_>) -> Result<String> {
     stranger.run(|connection| {
         connection.create_data_channel("first", DataChannelInit::default())?;
         let offer = connection.create_offer()?;
-        connection.set_local_description(offer)
+        Ok::<_, anyhow::Error>(connection.set_local_description(offer)?)
     })??;
     stranger.wait("a refusal", PATIENCE, |seen| {
         seen.events
