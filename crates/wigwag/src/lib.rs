@@ -22,6 +22,11 @@ mod transport;
 #[doc = include_str!("../../../docs/debugging.md")]
 pub struct DebuggingPage;
 
+/// So is the page about relays.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/turn.md")]
+pub struct TurnPage;
+
 pub use config::{Config, EndpointConfig, IceTransportPolicy, TurnServer};
 pub use data_channel::{
     ChannelId, ChannelState, ChannelStats, DataChannel, DataChannelDrops, DataChannelInit, Reliability,
