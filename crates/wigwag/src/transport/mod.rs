@@ -161,13 +161,11 @@ impl Transport {
                 return Some(Transmit { local, remote, segment_size: out.len(), ..check });
             }
         }
-        let path = self.ice.selected_path();
-        if path.is_none() {
+        let Some(path) = self.ice.selected_path() else {
             self.farewell.give_up();
-        }
-        // Nothing else leaves without one.
-        let transmit = path.and_then(|path| self.next_packets(path, now, out));
-        transmit.or_else(|| self.give_back(now, out))
+            return self.give_back(now, out); // nothing else leaves without one
+        };
+        self.next_packets(path, now, out).or_else(|| self.give_back(now, out))
     }
 
     /// Packets for the peer, as many of one size as may leave at once.
