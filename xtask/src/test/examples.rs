@@ -33,7 +33,7 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 
 pub(super) fn run() -> Result<Tally, Error> {
     let mut build = process::cargo(&["build", "--quiet", "--examples"]);
-    build.args(EXAMPLES.iter().flat_map(|(package, ..)| ["-p", package]));
+    build.args(EXAMPLES.iter().flat_map(|(package, ..)| ["-p", package]).chain(["-p", "wigwag-turn"]));
     let mut tally = process::step(&mut build)?;
     if tally.failed > 0 {
         return Ok(tally);
@@ -44,6 +44,7 @@ pub(super) fn run() -> Result<Tally, Error> {
         tally += verdict(&run_within(&mut example)?, wanted);
     }
     tally += against_openssl()?;
+    tally += against_coturn()?;
     Ok(tally)
 }
 
@@ -148,4 +149,43 @@ fn against_openssl_in(folder: &Path) -> Result<Tally, Error> {
     let output = finish(client)?;
     let has_heard = matches!(reader.join(), Ok(Ok(line)) if line == *b"hello from wigwag\n");
     Ok(verdict(&Output { is_success: has_heard, ..output }, &["Client: connected"]))
+}
+
+/// `turn_only` with a server of other people, whom it says the right password, and a wrong one.
+fn against_coturn() -> Result<Tally, Error> {
+    if process::find("turnserver").is_none() {
+        println!("skipped: turn_only against coturn: apt-get install coturn");
+        return Ok(Tally { skipped: 2, ..Tally::default() });
+    }
+    let folder = std::env::temp_dir().join(format!("wigwag-turn-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let tally = against_coturn_in(&folder);
+    fs::remove_dir_all(&folder)?;
+    tally
+}
+
+fn against_coturn_in(folder: &Path) -> Result<Tally, Error> {
+    let address = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    let mut server = process::program("turnserver", &[]);
+    server.args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--no-tcp", "--lt-cred-mech", "--allow-loopback-peers"]);
+    server.args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--realm=wigwag.test", "--user=alice:secret"]);
+    server.args(["--log-file=stdout", "--pidfile=pid", "--userdb=users"]);
+    server.arg(format!("--listening-port={}", address.port())).current_dir(folder).stdout(Stdio::null());
+    let mut server = server.stdin(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let with = |password: &str| {
+        let mut client = example("turn_only");
+        client.args([&address.to_string(), "alice", password]);
+        process::announce(&client);
+        run_within(&mut client)
+    };
+    let tallies = with("secret").and_then(|right| {
+        let mut tally =
+            verdict(&right, &["relayed at 127.0.0.1:", "heard \"hello\"", "heard \"hello to you\"", "given back"]);
+        let wrong = with("wrong")?;
+        tally += Tally::of(!wrong.is_success && !wrong.text.contains("relayed at"));
+        Ok(tally)
+    });
+    server.kill()?;
+    server.wait()?;
+    tallies
 }
