@@ -6,7 +6,7 @@ use super::error::Error;
 use super::negotiation::{Negotiation, Part, Section};
 use super::transceiver::{MediaParameters, Transceiver, TransceiverId};
 use super::transport::{DataParameters, RemoteTransport, are_same};
-use super::view::{View, bundle, describing, refused_first, tagged};
+use super::view::{View, bundled, describing, refused_first, tagged};
 use std::collections::BTreeSet;
 use wigwag_sctp::PeerInit;
 use wigwag_sdp::{Attribute, Direction, SessionDescription, Setup};
@@ -71,10 +71,9 @@ fn acceptable(config: &Config, offer: &SessionDescription) -> BTreeSet<usize> {
         .map(|(index, _)| index)
         .collect();
     let first = tagged(offer, |index| acceptable.contains(&index));
-    let bundle = bundle(offer);
-    let mid = |index: usize| offer.media.get(index).and_then(|section| section.attributes.mid());
-    let bundled = |index| mid(index).is_some_and(|mid| bundle.contains(mid));
-    acceptable.retain(|index| Some(*index) == first || (bundled(*index) && first.is_some_and(bundled)));
+    let bundle: BTreeSet<_> = bundled(offer).into_iter().collect();
+    let is_bundled = first.is_some_and(|first| bundle.contains(&first));
+    acceptable.retain(|index| Some(*index) == first || (is_bundled && bundle.contains(index)));
     acceptable
 }
 
@@ -156,7 +155,7 @@ pub(super) fn answer(
     matching(offer, answer)?;
     let lives = |index: usize| answer.media.get(index).is_some_and(|section| !section.is_rejected());
     let tagged = tagged(answer, lives);
-    bundled(answer, tagged)?;
+    all_bundled(answer, tagged)?;
     for (index, (local, remote)) in View::all(local).zip(View::all(remote)).enumerate() {
         if lives(index) {
             settle(now, config, index, local, remote)?;
@@ -195,11 +194,10 @@ fn matching(offer: &SessionDescription, answer: &SessionDescription) -> Result<(
 }
 
 /// There is one transport: whoever accepts two sections must bundle them.
-fn bundled(answer: &SessionDescription, tagged: Option<usize>) -> Result<(), Error> {
-    let bundle = bundle(answer);
-    let is_bundled = |mid: Option<&str>| mid.is_some_and(|mid| bundle.contains(mid));
+fn all_bundled(answer: &SessionDescription, tagged: Option<usize>) -> Result<(), Error> {
+    let bundle: BTreeSet<_> = bundled(answer).into_iter().collect();
     let mut live = answer.media.iter().enumerate().filter(|(_, section)| !section.is_rejected());
-    match live.find(|(index, section)| Some(*index) != tagged && !is_bundled(section.attributes.mid())) {
+    match live.find(|(index, _)| Some(*index) != tagged && !bundle.contains(index)) {
         Some((index, _)) => Err(Error::section(index, "it is accepted and not in the bundle; there is one transport")),
         None => Ok(()),
     }
