@@ -4,6 +4,7 @@ mod captured;
 mod codecs;
 mod hostile;
 mod negotiate;
+mod odd;
 mod properties;
 mod refused;
 mod states;
