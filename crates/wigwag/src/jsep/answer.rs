@@ -1,6 +1,6 @@
 //! Makes answers (RFC 9429 §5.3): built from what we know and the offer allows, never copied from it.
 
-use super::codecs::{answered_extensions, known};
+use super::codecs::{Meanings, answered_extensions, known};
 use super::config::{Config, DtlsRole};
 use super::negotiation::{Negotiation, Section};
 use super::section::{self, Media, Transport};
@@ -20,11 +20,12 @@ pub(super) fn build(
     let lives = |index: usize| now.sections.get(index).is_some_and(|section| !now.ends(section.part));
     let tagged = tagged(offer, lives);
     let described = tagged.and_then(|tagged| describing(offer, tagged));
+    let mut meanings = Meanings::default();
     for (index, (view, place)) in View::all(offer).zip(&now.sections).enumerate() {
         let mut section = match described {
             Some(described) if lives(index) => {
                 let transport = Transport { local, setup: setup(config, now, described.setup(Setup::Active)) };
-                live(config, now, transport, view, place)
+                live(config, now, transport, (view, &mut meanings), place)
             }
             Some(_) | None => {
                 section::rejected(&view.section.media, &view.section.protocol, view.section.formats.first(), &place.mid)
@@ -64,11 +65,11 @@ fn keep_offered(offer: &SessionDescription, answer: &mut SessionDescription) {
     });
 }
 
-fn live(
+fn live<'a>(
     config: &Config,
     now: &Negotiation,
     transport: Transport<'_>,
-    offered: View<'_>,
+    (offered, meanings): (View<'a>, &mut Meanings<'a>),
     place: &Section,
 ) -> MediaDescription {
     let protocol = &offered.section.protocol;
@@ -84,7 +85,7 @@ fn live(
                 protocol,
                 direction: direction(transceiver, offered),
                 codecs: known(config, offered),
-                extensions: answered_extensions(config, offered),
+                extensions: answered_extensions(config, offered, meanings),
                 send: transceiver.send.as_ref(),
                 is_new: false,
                 rtcp_rsize: offered.has(&Attribute::RtcpRsize),

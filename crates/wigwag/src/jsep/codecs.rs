@@ -186,12 +186,26 @@ pub(super) fn common(
     (keep(&theirs, &ours), keep(&ours, &theirs))
 }
 
+/// What the numbers of header extensions mean in an answer.
+#[derive(Debug, Default)]
+pub(super) struct Meanings<'a> {
+    ids: BTreeMap<&'a str, u16>,
+    uris: BTreeMap<u16, &'a str>,
+}
+
+impl<'a> Meanings<'a> {
+    /// RFC 9143 §9.1: a number means one extension in all sections of a bundle. What contradicts an earlier section is not taken.
+    fn allow(&mut self, extmap: &'a Extmap) -> bool {
+        let uri = extmap.uri.as_str();
+        *self.ids.entry(uri).or_insert(extmap.id) == extmap.id && *self.uris.entry(extmap.id).or_insert(uri) == uri
+    }
+}
+
 /// The header extensions to answer with: those of the offer that we know, under the offer's numbers.
-pub(super) fn answered_extensions(config: &Config, offer: View<'_>) -> Vec<Extmap> {
+pub(super) fn answered_extensions<'a>(config: &Config, offer: View<'a>, meanings: &mut Meanings<'a>) -> Vec<Extmap> {
     let mut uris = BTreeSet::new();
-    let mut ids = BTreeSet::new();
     let ours = offer.attributes().extmaps().filter(|extmap| is_ours(config, offer.kind(), extmap));
-    ours.filter(|extmap| uris.insert(&extmap.uri) && ids.insert(extmap.id))
+    ours.filter(|extmap| uris.insert(&extmap.uri) && meanings.allow(extmap))
         .map(|extmap| Extmap {
             direction: extmap.direction.map(wigwag_sdp::Direction::reversed),
             ..Extmap::new(extmap.id, &extmap.uri)

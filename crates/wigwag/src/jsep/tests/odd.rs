@@ -1,5 +1,6 @@
 //! Peers and callers that do what is allowed and seldom done.
 
+use super::super::HeaderExtension;
 use super::*;
 
 /// A peer's description of sections in one bundle, with whatever lines they have.
@@ -18,4 +19,39 @@ fn a_direction_of_the_whole_session_asks_for_no_negotiation() {
     z.describe();
     assert_eq!(z.transceiver(id).current_direction, Some(Direction::Sendonly));
     assert!(!z.jsep.is_negotiation_needed());
+}
+
+/// RFC 9143 §9.1: of a bundle, a number means one extension in all sections. Packets are read by one table of numbers.
+#[test]
+fn what_gives_a_number_of_the_bundle_a_second_meaning_is_not_answered() {
+    let (cc, mid) = (HeaderExtension::TRANSPORT_CC, HeaderExtension::MID);
+    let section = |kind, name, (first, second): ((u8, &str), (u8, &str))| {
+        let extensions = format!("a=extmap:{} {}\na=extmap:{} {}\n", first.0, first.1, second.0, second.1);
+        format!("m={kind} 9 UDP/TLS/RTP/SAVPF 96\na=mid:{name}\na=rtcp-mux\n{extensions}a=rtpmap:96 ")
+    };
+    for (of_video, answered) in [
+        (((3, mid), (5, cc)), vec![3, 5]),
+        (((4, mid), (5, cc)), vec![5]), // two numbers of one
+        (((9, mid), (3, cc)), vec![]),  // one number of two
+    ] {
+        let audio = section("audio", "0", ((3, mid), (5, cc))) + "opus/48000/2\n";
+        let video = section("video", "1", of_video) + "VP8/90000\n";
+        let mut z = Peer::new('Z');
+        z.set_remote(description("a=group:BUNDLE 0 1\n", &[&audio, &video]));
+        let ids = |section: &wigwag_sdp::MediaDescription| -> std::collections::BTreeMap<_, _> {
+            section.attributes.extmaps().map(|map| (map.id, map.uri.clone())).collect()
+        };
+        let answer = z.describe();
+        assert_eq!(ids(&answer.media[0]).into_keys().collect::<Vec<_>>(), [3, 5]);
+        assert_eq!(ids(&answer.media[1]).into_keys().collect::<Vec<_>>(), answered);
+        // ... nor is it so in an offer of ours that follows.
+        let offer = z.describe();
+        let mut all = ids(&offer.media[0]);
+        for (id, uri) in ids(&offer.media[1]) {
+            assert_eq!(all.entry(id).or_insert(uri.clone()), &uri, "{id}");
+        }
+        for section in &offer.media {
+            assert_eq!(section.attributes.extmaps().count(), ids(section).len(), "{section}");
+        }
+    }
 }
