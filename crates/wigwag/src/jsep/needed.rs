@@ -35,7 +35,14 @@ impl Jsep {
         self.signaling == SignalingState::Stable
             && (!self.to_replace.is_empty()
                 || (self.wants_data && !self.now.has_data())
+                || self.now.sections.iter().any(|section| self.is_abandoned(section.part))
                 || self.now.transceivers.values().any(|transceiver| self.is_needed_by(transceiver)))
+    }
+
+    /// Whether a section is of a transceiver that was stopped after the offer that has it was made, and before it was set: the peer
+    /// takes it for alive.
+    fn is_abandoned(&self, part: Part) -> bool {
+        matches!(part, Part::Media(id) if !self.now.transceivers.contains_key(&id))
     }
 
     fn is_needed_by(&self, transceiver: &Transceiver) -> bool {

@@ -55,3 +55,23 @@ fn what_gives_a_number_of_the_bundle_a_second_meaning_is_not_answered() {
         }
     }
 }
+
+/// W3C `stop`: a transceiver that an offer has, made before and set after, is known to the peer, and has to be ended there.
+#[test]
+fn a_transceiver_that_is_stopped_before_its_offer_is_set_is_ended_by_another() {
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.jsep.want_data_channels();
+    let id = a.add(MediaKind::Audio, Direction::Sendrecv, 1);
+    let offer = a.jsep.create_offer(&a.local).expect("an offer");
+    a.jsep.stop(id).expect("it lives");
+    a.jsep.set_local_description(SdpType::Offer, offer.clone()).expect("made last");
+    z.set_remote(offer);
+    let answer = z.describe();
+    a.set_remote(answer);
+    assert_eq!(z.jsep.transceivers().count(), 1);
+    assert!(a.jsep.is_negotiation_needed());
+    let (offer, _) = negotiate(&mut a, &mut z);
+    assert!(offer.media[1].is_rejected() || offer.media[0].is_rejected());
+    assert_eq!((a.jsep.transceivers().count(), z.jsep.transceivers().count()), (0, 0));
+    assert!(!a.jsep.is_negotiation_needed());
+}
