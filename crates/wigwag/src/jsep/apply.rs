@@ -61,9 +61,12 @@ fn same_places(now: &Negotiation, offer: &SessionDescription) -> Result<(), Erro
 /// the first of them.
 fn acceptable(config: &Config, offer: &SessionDescription) -> BTreeSet<usize> {
     let mut has_data = false;
+    let bundle: BTreeSet<_> = bundled(offer).into_iter().collect();
+    // RFC 9143 §6: whoever says `bundle-only` wants the section accepted only if it is kept within the bundle.
+    let is_open = |index: &usize, view: &View<'_>| view.section.port != 0 || bundle.contains(index);
     let mut acceptable: BTreeSet<_> = View::all(offer)
         .enumerate()
-        .filter(|(_, view)| !view.section.is_rejected() && view.protocol_is_known())
+        .filter(|(index, view)| !view.section.is_rejected() && is_open(index, view) && view.protocol_is_known())
         .filter(|(_, view)| match view.kind() {
             Some(_) => !known(config, *view).is_empty(),
             None => !std::mem::replace(&mut has_data, true),
@@ -71,7 +74,6 @@ fn acceptable(config: &Config, offer: &SessionDescription) -> BTreeSet<usize> {
         .map(|(index, _)| index)
         .collect();
     let first = tagged(offer, |index| acceptable.contains(&index));
-    let bundle: BTreeSet<_> = bundled(offer).into_iter().collect();
     let is_bundled = first.is_some_and(|first| bundle.contains(&first));
     acceptable.retain(|index| Some(*index) == first || (is_bundled && bundle.contains(index)));
     acceptable

@@ -75,3 +75,19 @@ fn a_transceiver_that_is_stopped_before_its_offer_is_set_is_ended_by_another() {
     assert_eq!((a.jsep.transceivers().count(), z.jsep.transceivers().count()), (0, 0));
     assert!(!a.jsep.is_negotiation_needed());
 }
+
+/// associated BUNDLE group".
+#[test]
+fn a_section_that_is_bundled_or_nothing_is_refused_outside_of_the_bundle() {
+    let audio = "m=audio 0 UDP/TLS/RTP/SAVPF 0\na=mid:0\na=rtcp-mux\na=bundle-only\n";
+    let data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\na=mid:1\n";
+    for (group, rejected) in
+        [("", [true, false]), ("a=group:BUNDLE 1\n", [true, false]), ("a=group:BUNDLE 1 0\n", [false; 2])]
+    {
+        let mut z = Peer::new('Z');
+        z.set_remote(description(group, &[audio, data]));
+        let answer = z.describe();
+        let found: Vec<_> = answer.media.iter().map(|section| section.port == 0).collect();
+        assert_eq!(found, rejected, "{group}");
+    }
+}
