@@ -91,3 +91,15 @@ fn a_section_that_is_bundled_or_nothing_is_refused_outside_of_the_bundle() {
         assert_eq!(found, rejected, "{group}");
     }
 }
+
+/// RFC 9429 §5.2.1: "given that no candidates are available yet, the default port value of 9 (Discard) MUST be used".
+#[test]
+fn without_candidates_a_description_names_no_address() {
+    let mut a = Peer::new('A');
+    a.jsep.want_data_channels();
+    assert!(a.describe().to_string().contains("m=application 54321 "));
+    a.local.candidates.clear();
+    a.jsep.update_candidates(&a.local);
+    let text = a.jsep.local_description().expect("a description").sdp.to_string();
+    assert!(text.contains("m=application 9 ") && text.contains("c=IN IP4 0.0.0.0\r\n"), "{text}");
+}
