@@ -32,7 +32,7 @@ pub(super) fn plan(now: &Negotiation, wants_data: bool) -> Result<Plan, Error> {
     }
     for (part, media, protocol) in new {
         let mid = new_mid(&sections, &mut next_mid);
-        let section = Section { mid, media: media.to_owned(), protocol: protocol.to_owned(), part };
+        let section = Section { mid, is_made_up: false, media: media.to_owned(), protocol: protocol.to_owned(), part };
         match sections.iter_mut().find(|section| section.part == Part::Nothing) {
             Some(place) => *place = section,
             None => sections.push(section),

@@ -103,3 +103,48 @@ fn without_candidates_a_description_names_no_address() {
     let text = a.jsep.local_description().expect("a description").sdp.to_string();
     assert!(text.contains("m=application 9 ") && text.contains("c=IN IP4 0.0.0.0\r\n"), "{text}");
 }
+
+/// RFC 5761 §5.1.1: "the answer MUST NOT contain" what the offer has not; and there is no other way here.
+#[test]
+fn sound_whose_control_has_a_port_of_its_own_is_refused_also_beside_data_channels() {
+    let data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\na=mid:1\n";
+    let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 0\na=mid:0\n";
+    let set = |data: &str, audio: &str| {
+        let offer = description("a=group:BUNDLE 1 0\n", &[data, audio]);
+        Peer::new('Z').jsep.set_remote_description(SdpType::Offer, offer).map_err(|error| error.to_string())
+    };
+    let mux = |section: &str| format!("{section}a=rtcp-mux\n");
+    assert!(set(data, audio).expect_err("no rtcp-mux").ends_with("m-section 1: a=rtcp-mux is missing"));
+    // RFC 9143 §7.1.3: it may stand in the first section of the bundle, for all of them.
+    assert_eq!([set(data, &mux(audio)), set(&mux(data), audio)], [Ok(()), Ok(())]);
+}
+
+/// Also if the peer gives the name that we made up for one of its sections to another.
+#[test]
+fn a_name_that_was_made_up_is_no_others_later() {
+    let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 0\na=rtcp-mux\n";
+    let mut z = Peer::new('Z');
+    z.set_remote(description("", &[audio]));
+    z.describe();
+    let data = "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\na=mid:unnamed0\n";
+    z.set_remote(description("", &[audio, data]));
+    z.describe();
+    let offer = z.describe();
+    let mids: std::collections::BTreeSet<_> = offer.media.iter().map(|section| section.attributes.mid()).collect();
+    assert_eq!(mids.len(), 2, "{}", outline(&offer));
+}
+
+/// RFC 5888 §4 has names be given by who offers, and nobody says when.
+#[test]
+fn a_section_may_get_its_name_later() {
+    let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 0\na=rtcp-mux\n";
+    let mut z = Peer::new('Z');
+    z.set_remote(description("", &[audio]));
+    z.describe();
+    let id = z.jsep.transceivers().next().expect("made by the offer").id;
+    z.set_remote(description("a=group:BUNDLE sound\n", &[audio, "a=mid:sound\n"]));
+    assert!(z.describe().to_string().contains("a=mid:sound\r\n"));
+    assert_eq!(z.transceiver(id).mid.as_deref(), Some("sound"));
+    let renamed = description("a=group:BUNDLE noise\n", &[audio, "a=mid:noise\n"]);
+    assert!(z.jsep.set_remote_description(SdpType::Offer, renamed).is_err());
+}
