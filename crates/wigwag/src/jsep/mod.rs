@@ -10,6 +10,7 @@ mod apply;
 mod codecs;
 mod config;
 mod error;
+mod made;
 mod needed;
 mod negotiation;
 mod offer;
@@ -30,6 +31,7 @@ pub use transceiver::{
 pub use transport::{DataParameters, LocalTransport, RemoteTransport};
 pub use wigwag_sdp::{Direction, Feedback, Setup};
 
+use made::Made;
 use negotiation::{Negotiation, Part};
 use offer::Plan;
 use signaling::Side;
@@ -77,14 +79,6 @@ pub struct Jsep {
     made: Option<Made>,
     /// The fingerprints that the DTLS connection was made for, once there is one.
     pinned: Option<Vec<Fingerprint>>,
-}
-
-/// The description that was made last, the only one that can be set (RFC 9429 §5.4).
-#[derive(Debug)]
-struct Made {
-    kind: SdpType,
-    sdp: SessionDescription,
-    plan: Plan,
 }
 
 impl Jsep {
@@ -252,6 +246,7 @@ impl Jsep {
     ///
     /// # Errors
     /// Not in this state, or not the description that was made last.
+    #[expect(clippy::needless_pass_by_value, reason = "a description is handed over")]
     pub fn set_local_description(&mut self, kind: SdpType, sdp: SessionDescription) -> Result<(), Error> {
         let signaling = self.after(Side::Local, kind)?;
         if kind == SdpType::Rollback {
@@ -259,11 +254,11 @@ impl Jsep {
         }
         let had_data = self.had_data();
         let made_as = if kind == SdpType::Offer { SdpType::Offer } else { SdpType::Answer };
-        let Some(made) = self.made.take_if(|made| made.kind == made_as && made.sdp == sdp) else {
+        let Some(Made { sdp, plan, .. }) = self.made.take_if(|made| made.kind == made_as && made.reads_as(&sdp)) else {
             return Err(Error::InvalidModification(kind));
         };
         match kind {
-            SdpType::Offer => self.apply_local_offer(made.plan),
+            SdpType::Offer => self.apply_local_offer(plan),
             SdpType::Pranswer | SdpType::Answer | SdpType::Rollback => self.apply_local_answer(kind, &sdp)?,
         }
         self.version = self.version.saturating_add(1);

@@ -148,3 +148,16 @@ fn a_section_may_get_its_name_later() {
     let renamed = description("a=group:BUNDLE noise\n", &[audio, "a=mid:noise\n"]);
     assert!(z.jsep.set_remote_description(SdpType::Offer, renamed).is_err());
 }
+
+/// Feedback by a name that has a type here, and parameters that end with a space, print and read as something else.
+#[test]
+fn an_offer_that_reads_otherwise_than_it_was_made_can_be_set() {
+    let mut config = Config::default();
+    config.codecs[2].feedback.push(super::super::Feedback::Other("ack ccfb".to_owned()));
+    config.codecs[2].parameters = "max-fs=3600 ".to_owned();
+    let mut a = Peer::with('A', config);
+    a.add(MediaKind::Video, Direction::Sendrecv, 1);
+    let offer = a.jsep.create_offer(&a.local).expect("an offer").to_string();
+    let read = SessionDescription::parse(&offer).expect("what we print reads");
+    a.jsep.set_local_description(SdpType::Offer, read).expect("what was made can be set");
+}
