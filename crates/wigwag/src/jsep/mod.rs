@@ -141,6 +141,11 @@ impl Jsep {
         self.now.transceivers.get(&id)
     }
 
+    /// Whether a transceiver that an offer of the peer's ends is there again if that is taken back.
+    pub(crate) fn may_return(&self, id: TransceiverId) -> bool {
+        self.stable.as_ref().is_some_and(|stable| stable.transceivers.contains_key(&id))
+    }
+
     fn transceiver_mut(&mut self, id: TransceiverId) -> Result<&mut Transceiver, Error> {
         let transceiver = self.now.transceivers.get_mut(&id).ok_or(Error::UnknownTransceiver)?;
         transceiver.is_tentative = false;
@@ -173,7 +178,9 @@ impl Jsep {
         self.transceiver_mut(id)?.is_stopping = true;
         let places = |now: &Negotiation| now.sections.iter().any(|section| section.part == Part::Media(id));
         if !places(&self.now) && !self.stable.as_ref().is_some_and(places) {
-            self.now.transceivers.remove(&id);
+            for negotiation in std::iter::once(&mut self.now).chain(&mut self.stable) {
+                negotiation.transceivers.remove(&id);
+            }
         }
         Ok(())
     }

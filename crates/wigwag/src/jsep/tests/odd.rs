@@ -149,6 +149,19 @@ fn a_section_may_get_its_name_later() {
     assert!(z.jsep.set_remote_description(SdpType::Offer, renamed).is_err());
 }
 
+/// W3C has no way back from `stop`, also not a rollback.
+#[test]
+fn what_was_stopped_while_an_offer_waited_does_not_come_back_with_its_rollback() {
+    let mut z = Peer::new('Z');
+    let video = z.add(MediaKind::Video, Direction::Sendrecv, 1);
+    z.set_remote(description("", &["m=audio 9 UDP/TLS/RTP/SAVPF 0\na=mid:0\na=rtcp-mux\n"]));
+    z.jsep.stop(video).expect("it lives");
+    assert_eq!(z.jsep.transceiver(video), None);
+    z.jsep.rollback().expect("an offer to take back");
+    assert_eq!(z.jsep.transceivers().count(), 0);
+    assert!(!z.jsep.is_negotiation_needed());
+}
+
 /// Feedback by a name that has a type here, and parameters that end with a space, print and read as something else.
 #[test]
 fn an_offer_that_reads_otherwise_than_it_was_made_can_be_set() {
