@@ -96,7 +96,7 @@ impl Collector<'_> {
             selected_candidate_pair_id: ice
                 .selected_path()
                 .filter(|path| ice.pairs().any(|pair| pair.path == *path))
-                .map(pair_id),
+                .map(|path| pair_id(ice, path)),
             local_certificate_id: LOCAL_CERTIFICATE.to_owned(),
             remote_certificate_id: self.remote_certificate().map(|_| REMOTE_CERTIFICATE.to_owned()),
             tls_version: dtls.and_then(dtls::Connection::version).map(|version| format!("{:04X}", version.wire())),
@@ -141,7 +141,7 @@ impl Collector<'_> {
             ($name:ident, $side:literal, $candidate:expr, $ufrag:expr) => {{
                 let candidate: &ice::Candidate = $candidate;
                 $name {
-                    id: candidate_id($side, candidate),
+                    id: candidate_id(ice, $side, candidate),
                     timestamp,
                     transport_id: TRANSPORT.to_owned(),
                     address: candidate.address.ip().to_string(),
@@ -171,13 +171,14 @@ impl Collector<'_> {
     }
 
     fn pair(&self, pair: ice::PairView<'_>) -> CandidatePairStats {
-        let carried = self.connection.transport.traffic().on(pair.path);
+        let PeerConnection { transport, .. } = self.connection;
+        let (ice, carried) = (&transport.ice, transport.traffic().on(pair.path));
         CandidatePairStats {
-            id: pair_id(pair.path),
+            id: pair_id(ice, pair.path),
             timestamp: self.timestamp(),
             transport_id: TRANSPORT.to_owned(),
-            local_candidate_id: candidate_id("L", pair.local),
-            remote_candidate_id: candidate_id("R", pair.remote),
+            local_candidate_id: candidate_id(ice, "L", pair.local),
+            remote_candidate_id: candidate_id(ice, "R", pair.remote),
             state: mapping::check_state(pair.state),
             nominated: pair.is_nominated,
             packets_sent: carried.packets_sent,
@@ -352,11 +353,13 @@ impl Collector<'_> {
     }
 }
 
-fn candidate_id(side: &str, candidate: &ice::Candidate) -> String {
+/// Who begins anew has other candidates and pairs, though their addresses are the same: they are counted from nothing.
+fn candidate_id(agent: &ice::Agent, side: &str, candidate: &ice::Candidate) -> String {
     let ice::Candidate { kind, protocol, address, base, .. } = candidate;
-    format!("{side}:{}:{}:{address}:{base}", mapping::candidate_type(*kind), mapping::protocol_name(*protocol))
+    let (kind, protocol) = (mapping::candidate_type(*kind), mapping::protocol_name(*protocol));
+    format!("{side}{}:{kind}:{protocol}:{address}:{base}", agent.generation())
 }
 
-fn pair_id(path: ice::Path) -> String {
-    format!("CP:{}:{}:{}", mapping::protocol_name(path.protocol), path.local, path.remote)
+fn pair_id(agent: &ice::Agent, path: ice::Path) -> String {
+    format!("CP{}:{}:{}:{}", agent.generation(), mapping::protocol_name(path.protocol), path.local, path.remote)
 }
