@@ -3,6 +3,7 @@
 mod captured;
 mod codecs;
 mod hostile;
+mod mutations;
 mod negotiate;
 mod odd;
 mod properties;
