@@ -130,6 +130,8 @@ pub struct ReceiverStats {
     pub remote_report_arrival: Option<Instant>,
     /// The payload type of the last packet that came in order.
     pub payload_type: Option<u8>,
+    /// When the first packet arrived: a source that has ended, or whose section was on hold, begins anew.
+    pub first_arrival: Option<Instant>,
     /// When the last packet arrived.
     pub last_arrival: Option<Instant>,
 }

@@ -114,7 +114,7 @@ impl ReceiveStream {
             sequences: Sequences::new(first),
             missing: Missing::new(),
             key_frame: KeyFrame::Unwanted,
-            stats: ReceiverStats { ssrc, ..ReceiverStats::default() },
+            stats: ReceiverStats { ssrc, first_arrival: Some(now), ..ReceiverStats::default() },
             last_arrival: now,
             is_report_due: false,
             jitter: Jitter::default(),

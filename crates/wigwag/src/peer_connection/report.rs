@@ -248,9 +248,12 @@ impl Collector<'_> {
     ) {
         let Stream { ssrc, kind, mid, codec_id } = stream.clone();
         let has_reported = stats.sender_reports_received > 0;
+        // A source that begins anew is counted from nothing.
+        let began = stats.first_arrival.map(|at| self.at(at).0.as_millis()).unwrap_or_default();
+        let [id, remote_id] = ["IR", "ROR"].map(|kind| format!("{kind}{ssrc}:{began}"));
         let of_pictures = |count: u64| (kind == MediaKind::Video).then_some(count);
         self.found.push(Stats::InboundRtp(InboundRtpStats {
-            id: format!("IR{ssrc}"),
+            id: id.clone(),
             timestamp: self.timestamp(),
             ssrc,
             kind: kind.as_str(),
@@ -261,7 +264,7 @@ impl Collector<'_> {
             jitter: stats.jitter,
             track_identifier: parameters.remote_track_id.clone(),
             mid,
-            remote_id: has_reported.then(|| format!("ROR{ssrc}")),
+            remote_id: has_reported.then(|| remote_id.clone()),
             last_packet_received_timestamp: stats.last_arrival.map(|at| self.at(at)),
             header_bytes_received: stats.header_bytes_received,
             packets_discarded: frames.map(|frames| frames.jitter.dropped_late + frames.jitter.dropped_full),
@@ -276,13 +279,13 @@ impl Collector<'_> {
         }));
         if has_reported {
             self.found.push(Stats::RemoteOutboundRtp(RemoteOutboundRtpStats {
-                id: format!("ROR{ssrc}"),
+                id: remote_id,
                 timestamp: stats.remote_report_arrival.map_or_else(|| self.timestamp(), |at| self.at(at)),
                 ssrc,
                 kind: kind.as_str(),
                 transport_id: TRANSPORT.to_owned(),
                 codec_id,
-                local_id: format!("IR{ssrc}"),
+                local_id: id,
                 packets_sent: stats.remote_packets_sent,
                 bytes_sent: stats.remote_bytes_sent,
                 remote_timestamp: stats.remote_time.and_then(|time| time.checked_sub(NTP_TO_UNIX)).map(Timestamp),

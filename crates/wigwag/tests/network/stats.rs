@@ -7,7 +7,7 @@ use wigwag::stats::{
     CandidatePairStats, CertificateStats, CodecStats, DataChannelStats, InboundRtpStats, LocalCandidateStats,
     OutboundRtpStats, RemoteInboundRtpStats, RemoteOutboundRtpStats, RtcTransportStats, Stats,
 };
-use wigwag::{DataChannelInit, Frame, MediaKind, StatsReport, TransceiverId};
+use wigwag::{DataChannelInit, Direction, Frame, MediaKind, StatsReport, TransceiverId};
 use wigwag_sim::{A, Host, World, Z, address};
 
 /// The members of each dictionary in the IDL of webrtc-stats, besides those of `RTCStats`, as written there.
@@ -396,4 +396,25 @@ fn what_is_counted_under_an_id_never_becomes_less_also_when_ice_begins_anew() {
         }
     }
     assert!(selected.len() > 2, "{selected:?}");
+}
+
+/// ... nor when a stream is put on hold, and goes on.
+#[test]
+fn a_stream_that_was_on_hold_is_counted_anew_under_another_id() {
+    let (mut world, ids) = call(607, &[MediaKind::Audio]);
+    let mut seen = std::collections::BTreeMap::new();
+    for round in 0..6 {
+        for n in 0..10 {
+            let _ = world[A].connection.write_packet(ids[0][0], sound(round * 10 + n));
+            world.run_for(Duration::from_millis(20));
+            if let Some(found) = all!(report(&world, Z), InboundRtp).next() {
+                let before = seen.insert(found.id.clone(), found.packets_received);
+                assert!(before.unwrap_or_default() <= found.packets_received, "{found:?}");
+            }
+        }
+        let direction = if round % 2 == 0 { Direction::Sendonly } else { Direction::Sendrecv };
+        world[Z].connection.set_direction(ids[0][1], direction).unwrap();
+        crate::media::negotiate_from(&mut world, Z);
+    }
+    assert_eq!(seen.into_values().collect::<Vec<_>>(), [10; 3], "each time it is another");
 }
