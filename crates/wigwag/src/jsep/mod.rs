@@ -10,6 +10,7 @@ mod apply;
 mod codecs;
 mod config;
 mod error;
+mod keeps;
 mod made;
 mod needed;
 mod negotiation;
@@ -195,18 +196,6 @@ impl Jsep {
         self.pinned = self.now.remote.as_ref().map(|remote| remote.fingerprints.clone());
     }
 
-    /// RFC 8842 §3.1 has a change of fingerprints mean a new DTLS association, and we make but one.
-    fn keeps_fingerprints(&self, now: &Negotiation) -> Result<(), Error> {
-        match (&self.pinned, &now.remote) {
-            (Some(pinned), Some(remote)) if !transport::are_same(pinned, &remote.fingerprints) => {
-                Err(Error::description(
-                    "a=fingerprint is not that of the DTLS connection that exists: make a new connection",
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The name and the password of our description that was set last.
     #[must_use]
     pub fn local_credentials(&self) -> Option<(&str, &str)> {
@@ -321,6 +310,7 @@ impl Jsep {
                 let mut now = self.now.clone();
                 apply::answer(&mut now, &self.config, &offer.sdp, &sdp, false, kind == SdpType::Answer)?;
                 self.keeps_fingerprints(&now)?;
+                self.keeps_names(&now)?;
                 self.now = now;
             }
         }

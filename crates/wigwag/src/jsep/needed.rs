@@ -62,6 +62,16 @@ impl Jsep {
     }
 }
 
+impl Descriptions {
+    /// Whether our offer, which is not answered yet, begins ICE anew.
+    pub(super) fn restarts(&self) -> bool {
+        let name = |description: &Option<Box<Description>>| {
+            description.as_ref().and_then(|description| ufrag(&description.sdp)).map(str::to_owned)
+        };
+        name(&self.pending_local) != name(&self.current_local)
+    }
+}
+
 fn at(description: &Option<Box<Description>>, index: usize) -> Option<View<'_>> {
     View::all(&description.as_ref()?.sdp).nth(index)
 }

@@ -162,6 +162,35 @@ fn what_was_stopped_while_an_offer_waited_does_not_come_back_with_its_rollback()
     assert!(!z.jsep.is_negotiation_needed());
 }
 
+/// RFC 9429 §5.10: nobody asked for it, and our checks would go on under a name that the peer was not told.
+#[test]
+fn an_answer_begins_ice_anew_only_if_the_offer_does() {
+    let other = |answer: &SessionDescription, line: &str| {
+        let text = answer.to_string().replace(line, &format!("{line}other"));
+        SessionDescription::parse(&text).expect("an answer")
+    };
+    let (mut a, mut z) = (Peer::new('A'), Peer::new('Z'));
+    a.jsep.want_data_channels();
+    negotiate(&mut a, &mut z);
+    z.set_remote(a.describe());
+    let answer = z.describe();
+    for line in ["a=ice-ufrag:", "a=ice-pwd:"] {
+        let before = a.jsep.now.clone();
+        let refused = a.jsep.set_remote_description(SdpType::Answer, other(&answer, line)).expect_err("no restart");
+        assert!(refused.to_string().contains("ICE"), "{refused}");
+        assert_eq!((&a.jsep.now, a.jsep.signaling_state()), (&before, SignalingState::HaveLocalOffer));
+    }
+    a.set_remote(answer);
+    // A restart is answered by another name, and what was answered provisionally is answered so in the end.
+    (a.local.ufrag, z.local.ufrag) = ("another".to_owned(), "anothertoo".to_owned());
+    z.set_remote(a.describe());
+    let answer = z.describe();
+    a.jsep.set_remote_description(SdpType::Pranswer, answer.clone()).expect("a restart");
+    assert!(a.jsep.set_remote_description(SdpType::Answer, other(&answer, "a=ice-ufrag:")).is_err());
+    a.set_remote(answer);
+    assert_eq!(a.jsep.remote_transport().map(|remote| remote.generation), Some(1));
+}
+
 /// Feedback by a name that has a type here, and parameters that end with a space, print and read as something else.
 #[test]
 fn an_offer_that_reads_otherwise_than_it_was_made_can_be_set() {
