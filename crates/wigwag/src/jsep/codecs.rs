@@ -4,7 +4,7 @@ use super::config::{Codec, Config, HeaderExtension, MediaKind};
 use super::transceiver::{NegotiatedCodec, NegotiatedExtension, Transceiver};
 use super::view::View;
 use std::collections::{BTreeMap, BTreeSet};
-use wigwag_sdp::{Extmap, Feedback, Fmtp, Format, MediaDescription, RtcpFb, Rtpmap};
+use wigwag_sdp::{Extmap, Feedback, Fmtp, Format, MediaDescription, RtcpFb, Rtpmap, SessionDescription};
 
 /// A codec with its numbers in one description.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,6 +250,8 @@ pub(super) fn common_extensions(config: &Config, local: View<'_>, remote: View<'
 pub(super) struct Numbers {
     codecs: BTreeMap<(usize, bool), u8>,
     payload_types: BTreeSet<u8>,
+    /// Those that mean what is none of ours.
+    others: BTreeSet<u8>,
     extensions: BTreeMap<String, u8>,
 }
 
@@ -268,6 +270,24 @@ impl Numbers {
         numbers
     }
 
+    /// RFC 3264 §8.3.2: "the mapping from a particular dynamic payload type number to a particular codec within that media stream MUST
+    /// NOT change for the duration of a session", also of what was not agreed upon.
+    pub(super) fn keep(mut self, config: &Config, said: &SessionDescription) -> Self {
+        for view in View::all(said).filter(|view| !view.section.is_rejected() && view.kind().is_some()) {
+            let numbers_of = |found: Numbered| {
+                [Some((found.payload_type, (found.index, false))), found.rtx.map(|rtx| (rtx, (found.index, true)))]
+            };
+            let ours: BTreeMap<_, _> = known(config, view).into_iter().flat_map(numbers_of).flatten().collect();
+            for number in payload_types(view.section) {
+                match ours.get(&number) {
+                    Some(codec) => self.take(*codec, number),
+                    None => _ = self.others.insert(number),
+                }
+            }
+        }
+        self
+    }
+
     fn take(&mut self, codec: (usize, bool), payload_type: u8) {
         if self.payload_types.insert(payload_type) {
             self.codecs.entry(codec).or_insert(payload_type);
@@ -280,7 +300,9 @@ impl Numbers {
         }
         // RFC 3551 §6: 96 to 127 are dynamic; RFC 5761 §4 leaves 35 to 63 beside them.
         let mut wanted = std::iter::once(preferred).chain(96..128).chain(35..64);
-        let number = wanted.find(|number| is_usable(*number) && !self.payload_types.contains(number))?;
+        let is_free = |number: &u8| is_usable(*number) && !self.payload_types.contains(number);
+        let is_new = |number: &u8| is_free(number) && !self.others.contains(number);
+        let number = wanted.clone().find(is_new).or_else(|| wanted.find(is_free))?;
         self.take(codec, number);
         Some(number)
     }

@@ -219,7 +219,9 @@ impl Jsep {
             return Err(self.invalid_state("create_offer"));
         }
         let plan = offer::plan(&self.now, self.wants_data)?;
-        let sdp = offer::build(&self.config, &self.now, &plan.0, local, self.head());
+        let Descriptions { current_local, current_remote, .. } = &self.descriptions;
+        let said = [current_local, current_remote].into_iter().flatten().map(|description| &description.sdp);
+        let sdp = offer::build(&self.config, &self.now, said, &plan.0, local, self.head());
         self.made = Some(Made { kind: SdpType::Offer, sdp: sdp.clone(), plan });
         Ok(sdp)
     }
