@@ -121,15 +121,17 @@ pub struct ReceiverStats {
     /// Sender reports received.
     pub sender_reports_received: u64,
     /// Packets that the peer says it has sent, in its last sender report.
-    pub remote_packets_sent: u32,
+    pub remote_packets_sent: u64,
     /// Bytes of payload that the peer says it has sent, likewise.
-    pub remote_bytes_sent: u32,
+    pub remote_bytes_sent: u64,
     /// The peer's time when it sent that report: since 1900 if it has a wall clock (RFC 3550 §4).
     pub remote_time: Option<Duration>,
     /// When that report arrived.
     pub remote_report_arrival: Option<Instant>,
     /// The payload type of the last packet that came in order.
     pub payload_type: Option<u8>,
+    /// When the first packet arrived: a source that has ended, or whose section was on hold, begins anew.
+    pub first_arrival: Option<Instant>,
     /// When the last packet arrived.
     pub last_arrival: Option<Instant>,
 }

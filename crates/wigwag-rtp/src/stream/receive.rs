@@ -114,7 +114,7 @@ impl ReceiveStream {
             sequences: Sequences::new(first),
             missing: Missing::new(),
             key_frame: KeyFrame::Unwanted,
-            stats: ReceiverStats { ssrc, ..ReceiverStats::default() },
+            stats: ReceiverStats { ssrc, first_arrival: Some(now), ..ReceiverStats::default() },
             last_arrival: now,
             is_report_due: false,
             jitter: Jitter::default(),
@@ -165,8 +165,15 @@ impl ReceiveStream {
     }
 
     pub(crate) fn take_sender_report(&mut self, info: SenderInfo, now: Instant) {
+        let stats = &mut self.stats;
+        let is_first = stats.sender_reports_received == 0;
+        for (count, told) in
+            [(&mut stats.remote_packets_sent, info.packets), (&mut stats.remote_bytes_sent, info.bytes)]
+        {
+            *count = if is_first { told.into() } else { counted(*count, told) };
+        }
+        stats.sender_reports_received += 1;
         self.last_sender_report = Some((info, now));
-        self.stats.sender_reports_received += 1;
     }
 
     /// What is reported of the stream.
@@ -199,8 +206,6 @@ impl ReceiveStream {
     pub(crate) fn stats(&self) -> ReceiverStats {
         let report = self.last_sender_report.map(|(info, _)| info);
         ReceiverStats {
-            remote_packets_sent: report.map_or(0, |info| info.packets),
-            remote_bytes_sent: report.map_or(0, |info| info.bytes),
             remote_time: report.map(|info| time::from_ntp(info.ntp_time)),
             remote_report_arrival: self.last_sender_report.map(|(_, at)| at),
             last_arrival: Some(self.last_arrival),
@@ -209,6 +214,12 @@ impl ReceiveStream {
             ..self.stats
         }
     }
+}
+
+/// What is counted now, as the lower 32 bits tell: four billion bytes are sent in an hour. A report that comes late takes nothing back.
+fn counted(before: u64, told: u32) -> u64 {
+    let ahead = u64::from(told).wrapping_sub(before) & u64::from(u32::MAX);
+    if ahead <= u64::from(u32::MAX / 2) { before.saturating_add(ahead) } else { before }
 }
 
 /// A timestamp that leaps further than its packet is another clock's, as of a source that was switched, and says nothing of the path.
@@ -244,6 +255,21 @@ impl Jitter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_peer_has_sent_is_counted_beyond_32_bits() {
+        let mut stream = ReceiveStream::new(ReceiverId(1), 7, 0, wigwag_sim::origin());
+        let mut report = |packets: u32, bytes: u32| {
+            let info = SenderInfo { ntp_time: 0, rtp_timestamp: 0, packets, bytes };
+            stream.take_sender_report(info, stream.last_arrival);
+            let stats = stream.stats();
+            (stats.remote_packets_sent, stats.remote_bytes_sent)
+        };
+        assert_eq!(report(7, 0xF000_0000), (7, 0xF000_0000), "the first may be of the middle of a call");
+        assert_eq!(report(9, 0x0000_0010), (9, 0x1_0000_0010));
+        assert_eq!(report(8, 0xFFFF_FF00), (9, 0x1_0000_0010), "it came late");
+        assert_eq!(report(10, 0x7000_0000), (10, 0x1_7000_0000));
+    }
 
     #[test]
     fn evenly_spaced_packets_do_not_jitter() {

@@ -1,12 +1,12 @@
 //! Makes answers (RFC 9429 §5.3): built from what we know and the offer allows, never copied from it.
 
-use super::codecs::{answered_extensions, known};
+use super::codecs::{Meanings, answered_extensions, known};
 use super::config::{Config, DtlsRole};
 use super::negotiation::{Negotiation, Section};
 use super::section::{self, Media, Transport};
 use super::transceiver::Transceiver;
 use super::transport::LocalTransport;
-use super::view::{View, describing, tagged};
+use super::view::{View, bundled, describing, tagged};
 use wigwag_sdp::{Attribute, MediaDescription, SessionDescription, Setup};
 
 /// Fills `answer`, a description without sections, in answer to an offer that was applied.
@@ -19,11 +19,13 @@ pub(super) fn build(
 ) -> SessionDescription {
     let lives = |index: usize| now.sections.get(index).is_some_and(|section| !now.ends(section.part));
     let tagged = tagged(offer, lives);
+    let described = tagged.and_then(|tagged| describing(offer, tagged));
+    let mut meanings = Meanings::default();
     for (index, (view, place)) in View::all(offer).zip(&now.sections).enumerate() {
-        let mut section = match tagged.and_then(|tagged| describing(offer, tagged)) {
+        let mut section = match described {
             Some(described) if lives(index) => {
                 let transport = Transport { local, setup: setup(config, now, described.setup(Setup::Active)) };
-                live(config, now, transport, view, place)
+                live(config, now, transport, (view, &mut meanings), place)
             }
             Some(_) | None => {
                 section::rejected(&view.section.media, &view.section.protocol, view.section.formats.first(), &place.mid)
@@ -39,7 +41,8 @@ pub(super) fn build(
         answer.media.push(section);
     }
     // RFC 9143 §7.3.1: the first of the answer's bundle is the first of the offer's that lives.
-    let bundled = offer.bundled().filter(|mid| answer.section(mid).is_some_and(|section| !section.is_rejected()));
+    let bundled = bundled(offer).into_iter().filter_map(|index| answer.media.get(index));
+    let bundled = bundled.filter(|section| !section.is_rejected()).filter_map(|section| section.attributes.mid());
     let bundled = bundled.map(str::to_owned).collect();
     super::session_attributes(&mut answer, bundled);
     keep_offered(offer, &mut answer);
@@ -62,11 +65,11 @@ fn keep_offered(offer: &SessionDescription, answer: &mut SessionDescription) {
     });
 }
 
-fn live(
+fn live<'a>(
     config: &Config,
     now: &Negotiation,
     transport: Transport<'_>,
-    offered: View<'_>,
+    (offered, meanings): (View<'a>, &mut Meanings<'a>),
     place: &Section,
 ) -> MediaDescription {
     let protocol = &offered.section.protocol;
@@ -82,7 +85,7 @@ fn live(
                 protocol,
                 direction: direction(transceiver, offered),
                 codecs: known(config, offered),
-                extensions: answered_extensions(config, offered),
+                extensions: answered_extensions(config, offered, meanings),
                 send: transceiver.send.as_ref(),
                 is_new: false,
                 rtcp_rsize: offered.has(&Attribute::RtcpRsize),

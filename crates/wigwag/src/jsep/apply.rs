@@ -6,7 +6,7 @@ use super::error::Error;
 use super::negotiation::{Negotiation, Part, Section};
 use super::transceiver::{MediaParameters, Transceiver, TransceiverId};
 use super::transport::{DataParameters, RemoteTransport, are_same};
-use super::view::{View, bundle, describing, refused_first, tagged};
+use super::view::{View, bundled, describing, refused_first, tagged};
 use std::collections::BTreeSet;
 use wigwag_sctp::PeerInit;
 use wigwag_sdp::{Attribute, Direction, SessionDescription, Setup};
@@ -16,7 +16,7 @@ pub(super) fn remote_offer(now: &mut Negotiation, config: &Config, offer: &Sessi
     if offer.media.len() < now.sections.len() {
         return Err(Error::description("it has fewer m-sections than the last one (RFC 3264 §8)"));
     }
-    unique_mids(offer)?;
+    let mids = unique_mids(offer)?;
     same_places(now, offer)?;
     let acceptable = acceptable(config, offer);
     for (index, view) in View::all(offer).enumerate() {
@@ -24,15 +24,16 @@ pub(super) fn remote_offer(now: &mut Negotiation, config: &Config, offer: &Sessi
         if accepted && now.data.is_none() {
             peer_init(config, index, view)?;
         }
-        place(now, index, view, accepted);
+        place(now, index, view, accepted, &mids);
     }
     let lives =
         |index: usize| acceptable.contains(&index) && now.sections.get(index).is_some_and(|s| !now.ends(s.part));
     let tagged = tagged(offer, lives);
-    transport(now, offer, tagged, false)
+    transport(now, offer, tagged, false)?;
+    muxed(offer, tagged, |index| acceptable.contains(&index))
 }
 
-fn unique_mids(session: &SessionDescription) -> Result<(), Error> {
+fn unique_mids(session: &SessionDescription) -> Result<BTreeSet<&str>, Error> {
     let mut mids = BTreeSet::new();
     for (index, section) in session.media.iter().enumerate() {
         // RFC 5888 §4: "The identification-tag MUST be unique within an SDP session description."
@@ -40,7 +41,7 @@ fn unique_mids(session: &SessionDescription) -> Result<(), Error> {
             return Err(Error::section(index, "another section has the same a=mid"));
         }
     }
-    Ok(())
+    Ok(mids)
 }
 
 /// RFC 9429 §5.10, RFC 3264 §8: a section that is in use keeps its place, name and kind.
@@ -50,7 +51,7 @@ fn same_places(now: &Negotiation, offer: &SessionDescription) -> Result<(), Erro
         if section.media != place.media {
             return Err(Error::section(index, "it was of another kind, and was not rejected since"));
         }
-        if section.attributes.mid().is_some_and(|mid| mid != place.mid) {
+        if !place.is_made_up && section.attributes.mid().is_some_and(|mid| mid != place.mid) {
             return Err(Error::section(index, "it had another a=mid, and was not rejected since"));
         }
     }
@@ -61,9 +62,12 @@ fn same_places(now: &Negotiation, offer: &SessionDescription) -> Result<(), Erro
 /// the first of them.
 fn acceptable(config: &Config, offer: &SessionDescription) -> BTreeSet<usize> {
     let mut has_data = false;
+    let bundle: BTreeSet<_> = bundled(offer).into_iter().collect();
+    // RFC 9143 §6: whoever says `bundle-only` wants the section accepted only if it is kept within the bundle.
+    let is_open = |index: &usize, view: &View<'_>| view.section.port != 0 || bundle.contains(index);
     let mut acceptable: BTreeSet<_> = View::all(offer)
         .enumerate()
-        .filter(|(_, view)| !view.section.is_rejected() && view.protocol_is_known())
+        .filter(|(index, view)| !view.section.is_rejected() && is_open(index, view) && view.protocol_is_known())
         .filter(|(_, view)| match view.kind() {
             Some(_) => !known(config, *view).is_empty(),
             None => !std::mem::replace(&mut has_data, true),
@@ -71,23 +75,21 @@ fn acceptable(config: &Config, offer: &SessionDescription) -> BTreeSet<usize> {
         .map(|(index, _)| index)
         .collect();
     let first = tagged(offer, |index| acceptable.contains(&index));
-    let bundle = bundle(offer);
-    let mid = |index: usize| offer.media.get(index).and_then(|section| section.attributes.mid());
-    let bundled = |index| mid(index).is_some_and(|mid| bundle.contains(mid));
-    acceptable.retain(|index| Some(*index) == first || (bundled(*index) && first.is_some_and(bundled)));
+    let is_bundled = first.is_some_and(|first| bundle.contains(&first));
+    acceptable.retain(|index| Some(*index) == first || (is_bundled && bundle.contains(index)));
     acceptable
 }
 
 /// Gives a section of the peer's offer its place, and finds what it is for.
-fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool) {
+fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool, mids: &BTreeSet<&str>) {
     let before = now.sections.get(index).map(|section| section.part).unwrap_or(Part::Nothing);
     if !accepted {
         now.end(index);
     }
     let mid = match (view.attributes().mid(), now.sections.get(index)) {
         (Some(mid), _) => mid.to_owned(),
-        (None, Some(section)) => section.mid.clone(),
-        (None, None) => made_up(index, view.session),
+        (None, Some(section)) if !mids.contains(section.mid.as_str()) => section.mid.clone(),
+        (None, _) => made_up(index, mids),
     };
     let part = match (accepted, view.kind()) {
         (false, _) => Part::Nothing,
@@ -102,7 +104,9 @@ fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool) {
     {
         transceiver.mid = Some(mid.clone());
     }
-    let section = Section { mid, media: view.section.media.clone(), protocol: view.section.protocol.clone(), part };
+    let is_made_up = view.attributes().mid().is_none();
+    let (media, protocol) = (view.section.media.clone(), view.section.protocol.clone());
+    let section = Section { mid, is_made_up, media, protocol, part };
     match now.sections.get_mut(index) {
         Some(place) => *place = section,
         None => now.sections.push(section),
@@ -110,9 +114,9 @@ fn place(now: &mut Negotiation, index: usize, view: View<'_>, accepted: bool) {
 }
 
 /// RFC 9429 §5.10 has the answerer make up the name of a section that has none; it only needs to be no other's.
-fn made_up(index: usize, session: &SessionDescription) -> String {
+fn made_up(index: usize, mids: &BTreeSet<&str>) -> String {
     let mut mid = format!("unnamed{index}");
-    while session.section(&mid).is_some() {
+    while mids.contains(mid.as_str()) {
         mid.push('x');
     }
     mid
@@ -156,7 +160,7 @@ pub(super) fn answer(
     matching(offer, answer)?;
     let lives = |index: usize| answer.media.get(index).is_some_and(|section| !section.is_rejected());
     let tagged = tagged(answer, lives);
-    bundled(answer, tagged)?;
+    all_bundled(answer, tagged)?;
     for (index, (local, remote)) in View::all(local).zip(View::all(remote)).enumerate() {
         if lives(index) {
             settle(now, config, index, local, remote)?;
@@ -165,6 +169,7 @@ pub(super) fn answer(
         }
     }
     transport(now, remote, tagged, !we_answer)?;
+    muxed(remote, tagged, lives)?;
     let setup = tagged.and_then(|index| View::all(answer).nth(index)).map(|view| view.setup(Setup::Passive));
     now.dtls_role = now.dtls_role.or(match (setup, we_answer) {
         (Some(Setup::Active), true) | (Some(Setup::Passive), false) => Some(DtlsRole::Client),
@@ -195,11 +200,10 @@ fn matching(offer: &SessionDescription, answer: &SessionDescription) -> Result<(
 }
 
 /// There is one transport: whoever accepts two sections must bundle them.
-fn bundled(answer: &SessionDescription, tagged: Option<usize>) -> Result<(), Error> {
-    let bundle = bundle(answer);
-    let is_bundled = |mid: Option<&str>| mid.is_some_and(|mid| bundle.contains(mid));
+fn all_bundled(answer: &SessionDescription, tagged: Option<usize>) -> Result<(), Error> {
+    let bundle: BTreeSet<_> = bundled(answer).into_iter().collect();
     let mut live = answer.media.iter().enumerate().filter(|(_, section)| !section.is_rejected());
-    match live.find(|(index, section)| Some(*index) != tagged && !is_bundled(section.attributes.mid())) {
+    match live.find(|(index, _)| Some(*index) != tagged && !bundle.contains(index)) {
         Some((index, _)) => Err(Error::section(index, "it is accepted and not in the bundle; there is one transport")),
         None => Ok(()),
     }
@@ -362,11 +366,18 @@ fn secured(index: usize, view: View<'_>) -> Result<(), Error> {
     if view.fingerprints().is_empty() {
         return Err(Error::section(index, "a=fingerprint is missing: nothing is sent or taken without DTLS"));
     }
-    // "If the RTP/RTCP multiplexing policy is 'require', each 'm=' section MUST contain an 'a=rtcp-mux' attribute."
-    if view.kind().is_some() && !view.rtcp_mux() {
-        return Err(Error::section(index, "a=rtcp-mux is missing"));
-    }
     Ok(())
+}
+
+/// RFC 9429 §5.8.3: "If the RTP/RTCP multiplexing policy is 'require', each 'm=' section MUST contain an 'a=rtcp-mux' attribute." RFC
+/// 9143 §7.1.3 has it stand in the tagged section alone, also if that is of data channels.
+fn muxed(session: &SessionDescription, tagged: Option<usize>, lives: impl Fn(usize) -> bool) -> Result<(), Error> {
+    let is_muxed = tagged.and_then(|index| describing(session, index)).is_some_and(View::rtcp_mux);
+    let lacks = |(index, view): &(usize, View<'_>)| lives(*index) && view.kind().is_some() && !view.rtcp_mux();
+    match View::all(session).enumerate().find(lacks).filter(|_| !is_muxed) {
+        Some((index, _)) => Err(Error::section(index, "a=rtcp-mux is missing")),
+        None => Ok(()),
+    }
 }
 
 fn read(now: &Negotiation, index: usize, view: View<'_>) -> RemoteTransport {

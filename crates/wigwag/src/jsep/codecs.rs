@@ -4,7 +4,7 @@ use super::config::{Codec, Config, HeaderExtension, MediaKind};
 use super::transceiver::{NegotiatedCodec, NegotiatedExtension, Transceiver};
 use super::view::View;
 use std::collections::{BTreeMap, BTreeSet};
-use wigwag_sdp::{Extmap, Feedback, Fmtp, Format, MediaDescription, RtcpFb, Rtpmap};
+use wigwag_sdp::{Extmap, Feedback, Fmtp, Format, MediaDescription, RtcpFb, Rtpmap, SessionDescription};
 
 /// A codec with its numbers in one description.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,12 +186,26 @@ pub(super) fn common(
     (keep(&theirs, &ours), keep(&ours, &theirs))
 }
 
+/// What the numbers of header extensions mean in an answer.
+#[derive(Debug, Default)]
+pub(super) struct Meanings<'a> {
+    ids: BTreeMap<&'a str, u16>,
+    uris: BTreeMap<u16, &'a str>,
+}
+
+impl<'a> Meanings<'a> {
+    /// RFC 9143 §9.1: a number means one extension in all sections of a bundle. What contradicts an earlier section is not taken.
+    fn allow(&mut self, extmap: &'a Extmap) -> bool {
+        let uri = extmap.uri.as_str();
+        *self.ids.entry(uri).or_insert(extmap.id) == extmap.id && *self.uris.entry(extmap.id).or_insert(uri) == uri
+    }
+}
+
 /// The header extensions to answer with: those of the offer that we know, under the offer's numbers.
-pub(super) fn answered_extensions(config: &Config, offer: View<'_>) -> Vec<Extmap> {
+pub(super) fn answered_extensions<'a>(config: &Config, offer: View<'a>, meanings: &mut Meanings<'a>) -> Vec<Extmap> {
     let mut uris = BTreeSet::new();
-    let mut ids = BTreeSet::new();
     let ours = offer.attributes().extmaps().filter(|extmap| is_ours(config, offer.kind(), extmap));
-    ours.filter(|extmap| uris.insert(&extmap.uri) && ids.insert(extmap.id))
+    ours.filter(|extmap| uris.insert(&extmap.uri) && meanings.allow(extmap))
         .map(|extmap| Extmap {
             direction: extmap.direction.map(wigwag_sdp::Direction::reversed),
             ..Extmap::new(extmap.id, &extmap.uri)
@@ -236,6 +250,8 @@ pub(super) fn common_extensions(config: &Config, local: View<'_>, remote: View<'
 pub(super) struct Numbers {
     codecs: BTreeMap<(usize, bool), u8>,
     payload_types: BTreeSet<u8>,
+    /// Those that mean what is none of ours.
+    others: BTreeSet<u8>,
     extensions: BTreeMap<String, u8>,
 }
 
@@ -254,6 +270,24 @@ impl Numbers {
         numbers
     }
 
+    /// RFC 3264 §8.3.2: "the mapping from a particular dynamic payload type number to a particular codec within that media stream MUST
+    /// NOT change for the duration of a session", also of what was not agreed upon.
+    pub(super) fn keep(mut self, config: &Config, said: &SessionDescription) -> Self {
+        for view in View::all(said).filter(|view| !view.section.is_rejected() && view.kind().is_some()) {
+            let numbers_of = |found: Numbered| {
+                [Some((found.payload_type, (found.index, false))), found.rtx.map(|rtx| (rtx, (found.index, true)))]
+            };
+            let ours: BTreeMap<_, _> = known(config, view).into_iter().flat_map(numbers_of).flatten().collect();
+            for number in payload_types(view.section) {
+                match ours.get(&number) {
+                    Some(codec) => self.take(*codec, number),
+                    None => _ = self.others.insert(number),
+                }
+            }
+        }
+        self
+    }
+
     fn take(&mut self, codec: (usize, bool), payload_type: u8) {
         if self.payload_types.insert(payload_type) {
             self.codecs.entry(codec).or_insert(payload_type);
@@ -266,7 +300,9 @@ impl Numbers {
         }
         // RFC 3551 §6: 96 to 127 are dynamic; RFC 5761 §4 leaves 35 to 63 beside them.
         let mut wanted = std::iter::once(preferred).chain(96..128).chain(35..64);
-        let number = wanted.find(|number| is_usable(*number) && !self.payload_types.contains(number))?;
+        let is_free = |number: &u8| is_usable(*number) && !self.payload_types.contains(number);
+        let is_new = |number: &u8| is_free(number) && !self.others.contains(number);
+        let number = wanted.clone().find(is_new).or_else(|| wanted.find(is_free))?;
         self.take(codec, number);
         Some(number)
     }

@@ -10,6 +10,8 @@ mod apply;
 mod codecs;
 mod config;
 mod error;
+mod keeps;
+mod made;
 mod needed;
 mod negotiation;
 mod offer;
@@ -30,6 +32,7 @@ pub use transceiver::{
 pub use transport::{DataParameters, LocalTransport, RemoteTransport};
 pub use wigwag_sdp::{Direction, Feedback, Setup};
 
+use made::Made;
 use negotiation::{Negotiation, Part};
 use offer::Plan;
 use signaling::Side;
@@ -77,14 +80,6 @@ pub struct Jsep {
     made: Option<Made>,
     /// The fingerprints that the DTLS connection was made for, once there is one.
     pinned: Option<Vec<Fingerprint>>,
-}
-
-/// The description that was made last, the only one that can be set (RFC 9429 §5.4).
-#[derive(Debug)]
-struct Made {
-    kind: SdpType,
-    sdp: SessionDescription,
-    plan: Plan,
 }
 
 impl Jsep {
@@ -147,6 +142,11 @@ impl Jsep {
         self.now.transceivers.get(&id)
     }
 
+    /// Whether a transceiver that an offer of the peer's ends is there again if that is taken back.
+    pub(crate) fn may_return(&self, id: TransceiverId) -> bool {
+        self.stable.as_ref().is_some_and(|stable| stable.transceivers.contains_key(&id))
+    }
+
     fn transceiver_mut(&mut self, id: TransceiverId) -> Result<&mut Transceiver, Error> {
         let transceiver = self.now.transceivers.get_mut(&id).ok_or(Error::UnknownTransceiver)?;
         transceiver.is_tentative = false;
@@ -179,7 +179,9 @@ impl Jsep {
         self.transceiver_mut(id)?.is_stopping = true;
         let places = |now: &Negotiation| now.sections.iter().any(|section| section.part == Part::Media(id));
         if !places(&self.now) && !self.stable.as_ref().is_some_and(places) {
-            self.now.transceivers.remove(&id);
+            for negotiation in std::iter::once(&mut self.now).chain(&mut self.stable) {
+                negotiation.transceivers.remove(&id);
+            }
         }
         Ok(())
     }
@@ -192,18 +194,6 @@ impl Jsep {
     /// There is a DTLS connection with the peer of these fingerprints: from now on no description may name others.
     pub fn pin_fingerprints(&mut self) {
         self.pinned = self.now.remote.as_ref().map(|remote| remote.fingerprints.clone());
-    }
-
-    /// RFC 8842 §3.1 has a change of fingerprints mean a new DTLS association, and we make but one.
-    fn keeps_fingerprints(&self, now: &Negotiation) -> Result<(), Error> {
-        match (&self.pinned, &now.remote) {
-            (Some(pinned), Some(remote)) if !transport::are_same(pinned, &remote.fingerprints) => {
-                Err(Error::description(
-                    "a=fingerprint is not that of the DTLS connection that exists: make a new connection",
-                ))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The name and the password of our description that was set last.
@@ -229,7 +219,9 @@ impl Jsep {
             return Err(self.invalid_state("create_offer"));
         }
         let plan = offer::plan(&self.now, self.wants_data)?;
-        let sdp = offer::build(&self.config, &self.now, &plan.0, local, self.head());
+        let Descriptions { current_local, current_remote, .. } = &self.descriptions;
+        let said = [current_local, current_remote].into_iter().flatten().map(|description| &description.sdp);
+        let sdp = offer::build(&self.config, &self.now, said, &plan.0, local, self.head());
         self.made = Some(Made { kind: SdpType::Offer, sdp: sdp.clone(), plan });
         Ok(sdp)
     }
@@ -252,6 +244,7 @@ impl Jsep {
     ///
     /// # Errors
     /// Not in this state, or not the description that was made last.
+    #[expect(clippy::needless_pass_by_value, reason = "a description is handed over")]
     pub fn set_local_description(&mut self, kind: SdpType, sdp: SessionDescription) -> Result<(), Error> {
         let signaling = self.after(Side::Local, kind)?;
         if kind == SdpType::Rollback {
@@ -259,11 +252,11 @@ impl Jsep {
         }
         let had_data = self.had_data();
         let made_as = if kind == SdpType::Offer { SdpType::Offer } else { SdpType::Answer };
-        let Some(made) = self.made.take_if(|made| made.kind == made_as && made.sdp == sdp) else {
+        let Some(Made { sdp, plan, .. }) = self.made.take_if(|made| made.kind == made_as && made.reads_as(&sdp)) else {
             return Err(Error::InvalidModification(kind));
         };
         match kind {
-            SdpType::Offer => self.apply_local_offer(made.plan),
+            SdpType::Offer => self.apply_local_offer(plan),
             SdpType::Pranswer | SdpType::Answer | SdpType::Rollback => self.apply_local_answer(kind, &sdp)?,
         }
         self.version = self.version.saturating_add(1);
@@ -319,6 +312,7 @@ impl Jsep {
                 let mut now = self.now.clone();
                 apply::answer(&mut now, &self.config, &offer.sdp, &sdp, false, kind == SdpType::Answer)?;
                 self.keeps_fingerprints(&now)?;
+                self.keeps_names(&now)?;
                 self.now = now;
             }
         }

@@ -18,6 +18,8 @@ pub(super) enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Section {
     pub(super) mid: String,
+    /// By us, for the peer has given it none.
+    pub(super) is_made_up: bool,
     pub(super) media: String,
     pub(super) protocol: String,
     pub(super) part: Part,

@@ -32,7 +32,7 @@ pub(super) fn plan(now: &Negotiation, wants_data: bool) -> Result<Plan, Error> {
     }
     for (part, media, protocol) in new {
         let mid = new_mid(&sections, &mut next_mid);
-        let section = Section { mid, media: media.to_owned(), protocol: protocol.to_owned(), part };
+        let section = Section { mid, is_made_up: false, media: media.to_owned(), protocol: protocol.to_owned(), part };
         match sections.iter_mut().find(|section| section.part == Part::Nothing) {
             Some(place) => *place = section,
             None => sections.push(section),
@@ -51,17 +51,19 @@ fn new_mid(sections: &[Section], next: &mut u32) -> String {
     }
 }
 
-/// Fills `offer`, a description without sections.
-pub(super) fn build(
+/// Fills `offer`, a description without sections, after those that were `said`.
+pub(super) fn build<'a>(
     config: &Config,
     now: &Negotiation,
+    said: impl Iterator<Item = &'a SessionDescription>,
     sections: &[Section],
     local: &LocalTransport,
     mut offer: SessionDescription,
 ) -> SessionDescription {
     // RFC 9429 §5.2.1: "The role value in the offer MUST be 'actpass'", also in later ones (RFC 8842 §5.5).
     let transport = Transport { local, setup: Setup::Actpass };
-    let mut numbers = Numbers::agreed(now.transceivers.values());
+    let agreed = Numbers::agreed(now.transceivers.values());
+    let mut numbers = said.fold(agreed, |numbers, said| numbers.keep(config, said));
     let mut mids = Vec::new();
     for place in sections {
         let mut section = match (now.ends(place.part), now.transceiver(place.part)) {

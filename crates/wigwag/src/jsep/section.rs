@@ -32,10 +32,14 @@ pub(super) struct Media<'a> {
 
 /// RFC 9429 §5.2.1: "given that no candidates are available yet, the default port value of 9 (Discard) MUST be used",
 /// and "the 'c=' line MUST contain the default value 'IN IP4 0.0.0.0'".
+fn nowhere() -> (Connection, u16) {
+    (Connection::unspecified(AddressType::Ip4), 9)
+}
+
 fn empty(media: &str, port: u16, protocol: &str, formats: Vec<Format>) -> MediaDescription {
     let mut section = MediaDescription::new(media, port, protocol);
     section.formats = formats;
-    section.connections.push(Connection::unspecified(AddressType::Ip4));
+    section.connections.push(nowhere().0);
     section
 }
 
@@ -151,10 +155,9 @@ pub(super) fn put_candidates(section: &mut MediaDescription, candidates: &[Candi
     let end = end.then_some(Attribute::EndOfCandidates);
     let lines: Vec<_> = lines.chain(end).collect();
     section.attributes.splice(place..place, lines);
-    if let Some((connection, port)) = default_candidate(candidates) {
-        section.port = port;
-        section.connections = vec![connection];
-    }
+    let (connection, port) = default_candidate(candidates).unwrap_or_else(nowhere);
+    section.port = port;
+    section.connections = vec![connection];
 }
 
 /// RFC 8445 §5.1.4: relayed candidates reach most, then reflexive ones; who reads only this line may know no IPv6.

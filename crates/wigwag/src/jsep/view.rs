@@ -1,7 +1,7 @@
 //! A section as RFC 9429 reads it: with what the session says for all sections, and with the defaults.
 
 use super::config::MediaKind;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use wigwag_sdp::{
     Attribute, Attributes, Direction, Fingerprint, Format, MediaDescription, SctpInit, SessionDescription, Setup,
 };
@@ -107,15 +107,13 @@ impl<'a> View<'a> {
 pub(super) fn tagged(session: &SessionDescription, lives: impl Fn(usize) -> bool) -> Option<usize> {
     let lives =
         |index: &usize| lives(*index) && session.media.get(*index).is_some_and(|section| !section.is_rejected());
-    let place = |mid| session.media.iter().position(|section| section.attributes.mid() == Some(mid));
-    session.bundled().filter_map(place).find(lives).or_else(|| (0..session.media.len()).find(lives))
+    bundled(session).into_iter().find(lives).or_else(|| (0..session.media.len()).find(lives))
 }
 
 /// The first section of the bundle, if it is not the tagged one: then it is refused.
 pub(super) fn refused_first(session: &SessionDescription, tagged: usize) -> Option<(usize, View<'_>)> {
-    let mid = session.bundled().next()?;
-    let mut sections = View::all(session).enumerate();
-    sections.find(|(index, view)| view.attributes().mid() == Some(mid) && *index != tagged)
+    let first = bundled(session).first().copied().filter(|first| *first != tagged)?;
+    Some((first, View::all(session).nth(first)?))
 }
 
 /// Where the transport of a tagged section is described. RFC 9143 §7.1.3 has that stand in the bundle's first section alone, where it
@@ -126,7 +124,28 @@ pub(super) fn describing(session: &SessionDescription, tagged: usize) -> Option<
     Some(refused_first(session, tagged).filter(|_| !is_described).map_or(own, |(_, first)| first))
 }
 
-/// The mids of the bundle.
-pub(super) fn bundle(session: &SessionDescription) -> BTreeSet<&str> {
-    session.bundled().collect()
+/// The sections of the bundle, in its order and each once.
+pub(super) fn bundled(session: &SessionDescription) -> Vec<usize> {
+    named(session.bundled(), session.media.iter().map(|section| section.attributes.mid()))
+}
+
+/// The places of those that have these names, in the names' order and each once. Each name is looked at once: a line holds
+/// thousands, and to find the name of a section may be to read thousands of lines.
+fn named<'a>(names: impl Iterator<Item = &'a str>, mids: impl Iterator<Item = Option<&'a str>>) -> Vec<usize> {
+    let mut places: BTreeMap<_, _> = mids.enumerate().filter_map(|(place, mid)| Some((mid?, place))).collect();
+    names.filter_map(|name| places.remove(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_found_in_the_order_of_the_names_and_each_is_asked_once() {
+        let mut asked = 0;
+        let mids = [Some("a"), None, Some("c"), Some("b"), Some("d")];
+        let mids = mids.into_iter().inspect(|_| asked += 1);
+        assert_eq!(named(["c", "x", "a", "c", "y", "a", "b"].into_iter(), mids), [2, 0, 3]);
+        assert_eq!(asked, 5);
+    }
 }

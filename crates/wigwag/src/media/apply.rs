@@ -24,11 +24,12 @@ pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) 
 }
 
 /// Of a transceiver that was stopped, or that a rollback took away, nothing is sent or taken any more. If it was the peer who
-/// ended it while it sent, that is told.
+/// ended it while it sent, that is told. An offer that ends it may be taken back: until it is answered all goes on, for a stream that
+/// began anew under its number would be none to SRTP.
 fn forget_those_that_ended(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) {
     let (frames, tracks) = (&mut media.frames, &mut media.tracks);
     media.streams.retain(|id, streams| {
-        let exists = jsep.transceiver(*id).is_some();
+        let exists = jsep.transceiver(*id).is_some() || jsep.may_return(*id);
         if !exists {
             if streams.is_receiving && !tracks.contains(id) {
                 tracks.push_back(*id);

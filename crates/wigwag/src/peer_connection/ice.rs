@@ -149,7 +149,7 @@ impl PeerConnection {
         self.remote_credentials().is_some_and(|credentials| self.transport.ice.is_peer(&credentials))
     }
 
-    fn remote_credentials(&self) -> Option<ice::Credentials> {
+    pub(super) fn remote_credentials(&self) -> Option<ice::Credentials> {
         let remote = self.jsep.remote_transport()?;
         Some(ice::Credentials { ufrag: remote.ufrag.clone(), password: remote.pwd.clone() })
     }

@@ -76,9 +76,15 @@ impl PeerConnection {
         if description.kind == SdpType::Rollback {
             self.roll_back()?;
         } else {
+            let before = self.remote_credentials();
             self.jsep.set_remote_description(description.kind, mapping::parse(&description)?)?;
             if description.kind == SdpType::Offer {
+                // What was told for an offer is told for the one that takes its place under the same name.
+                let held = std::mem::take(&mut self.held);
                 self.cancel_restart(); // an offer of ours that it meets is taken back
+                if before == self.remote_credentials() {
+                    self.held = held;
+                }
             } else if let Some((mid, index)) = self.jsep.candidate_section() {
                 self.gathering.answered(mid, index, &self.transport.ice);
             }

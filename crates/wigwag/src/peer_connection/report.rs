@@ -96,7 +96,7 @@ impl Collector<'_> {
             selected_candidate_pair_id: ice
                 .selected_path()
                 .filter(|path| ice.pairs().any(|pair| pair.path == *path))
-                .map(pair_id),
+                .map(|path| pair_id(ice, path)),
             local_certificate_id: LOCAL_CERTIFICATE.to_owned(),
             remote_certificate_id: self.remote_certificate().map(|_| REMOTE_CERTIFICATE.to_owned()),
             tls_version: dtls.and_then(dtls::Connection::version).map(|version| format!("{:04X}", version.wire())),
@@ -141,7 +141,7 @@ impl Collector<'_> {
             ($name:ident, $side:literal, $candidate:expr, $ufrag:expr $(, $member:ident)*) => {{
                 let candidate: &ice::Candidate = $candidate;
                 $name {
-                    id: candidate_id($side, candidate),
+                    id: candidate_id(ice, $side, candidate),
                     timestamp,
                     transport_id: TRANSPORT.to_owned(),
                     address: candidate.address.ip().to_string(),
@@ -176,13 +176,14 @@ impl Collector<'_> {
     }
 
     fn pair(&self, pair: ice::PairView<'_>) -> CandidatePairStats {
-        let carried = self.connection.transport.traffic().on(pair.path);
+        let PeerConnection { transport, .. } = self.connection;
+        let (ice, carried) = (&transport.ice, transport.traffic().on(pair.path));
         CandidatePairStats {
-            id: pair_id(pair.path),
+            id: pair_id(ice, pair.path),
             timestamp: self.timestamp(),
             transport_id: TRANSPORT.to_owned(),
-            local_candidate_id: candidate_id("L", pair.local),
-            remote_candidate_id: candidate_id("R", pair.remote),
+            local_candidate_id: candidate_id(ice, "L", pair.local),
+            remote_candidate_id: candidate_id(ice, "R", pair.remote),
             state: mapping::check_state(pair.state),
             nominated: pair.is_nominated,
             packets_sent: carried.packets_sent,
@@ -252,9 +253,12 @@ impl Collector<'_> {
     ) {
         let Stream { ssrc, kind, mid, codec_id } = stream.clone();
         let has_reported = stats.sender_reports_received > 0;
+        // A source that begins anew is counted from nothing.
+        let began = stats.first_arrival.map(|at| self.at(at).0.as_millis()).unwrap_or_default();
+        let [id, remote_id] = ["IR", "ROR"].map(|kind| format!("{kind}{ssrc}:{began}"));
         let of_pictures = |count: u64| (kind == MediaKind::Video).then_some(count);
         self.found.push(Stats::InboundRtp(InboundRtpStats {
-            id: format!("IR{ssrc}"),
+            id: id.clone(),
             timestamp: self.timestamp(),
             ssrc,
             kind: kind.as_str(),
@@ -265,7 +269,7 @@ impl Collector<'_> {
             jitter: stats.jitter,
             track_identifier: parameters.remote_track_id.clone(),
             mid,
-            remote_id: has_reported.then(|| format!("ROR{ssrc}")),
+            remote_id: has_reported.then(|| remote_id.clone()),
             last_packet_received_timestamp: stats.last_arrival.map(|at| self.at(at)),
             header_bytes_received: stats.header_bytes_received,
             packets_discarded: frames.map(|frames| frames.jitter.dropped_late + frames.jitter.dropped_full),
@@ -280,13 +284,13 @@ impl Collector<'_> {
         }));
         if has_reported {
             self.found.push(Stats::RemoteOutboundRtp(RemoteOutboundRtpStats {
-                id: format!("ROR{ssrc}"),
+                id: remote_id,
                 timestamp: stats.remote_report_arrival.map_or_else(|| self.timestamp(), |at| self.at(at)),
                 ssrc,
                 kind: kind.as_str(),
                 transport_id: TRANSPORT.to_owned(),
                 codec_id,
-                local_id: format!("IR{ssrc}"),
+                local_id: id,
                 packets_sent: stats.remote_packets_sent,
                 bytes_sent: stats.remote_bytes_sent,
                 remote_timestamp: stats.remote_time.and_then(|time| time.checked_sub(NTP_TO_UNIX)).map(Timestamp),
@@ -357,11 +361,13 @@ impl Collector<'_> {
     }
 }
 
-fn candidate_id(side: &str, candidate: &ice::Candidate) -> String {
+/// Who begins anew has other candidates and pairs, though their addresses are the same: they are counted from nothing.
+fn candidate_id(agent: &ice::Agent, side: &str, candidate: &ice::Candidate) -> String {
     let ice::Candidate { kind, protocol, address, base, .. } = candidate;
-    format!("{side}:{}:{}:{address}:{base}", mapping::candidate_type(*kind), mapping::protocol_name(*protocol))
+    let (kind, protocol) = (mapping::candidate_type(*kind), mapping::protocol_name(*protocol));
+    format!("{side}{}:{kind}:{protocol}:{address}:{base}", agent.generation())
 }
 
-fn pair_id(path: ice::Path) -> String {
-    format!("CP:{}:{}:{}", mapping::protocol_name(path.protocol), path.local, path.remote)
+fn pair_id(agent: &ice::Agent, path: ice::Path) -> String {
+    format!("CP{}:{}:{}:{}", agent.generation(), mapping::protocol_name(path.protocol), path.local, path.remote)
 }

@@ -148,9 +148,9 @@ dictionary! {
         /// The stream it is about.
         local_id: String = "localId",
         /// Packets that the peer has sent.
-        packets_sent: u32 = "packetsSent",
+        packets_sent: u64 = "packetsSent",
         /// Bytes of payload that it has sent.
-        bytes_sent: u32 = "bytesSent",
+        bytes_sent: u64 = "bytesSent",
         /// The peer's time when it said so, if it has a wall clock.
         remote_timestamp: Option<Timestamp> = "remoteTimestamp",
         /// Sender reports that came.

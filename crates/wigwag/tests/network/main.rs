@@ -24,6 +24,7 @@ mod renegotiation;
 mod restart;
 mod roaming;
 mod roles;
+mod scripts;
 mod security;
 mod setup;
 mod snap;

@@ -442,3 +442,62 @@ fn what_comes_too_early_is_kept_up_to_a_limit_and_then_counted() {
     world[A].connection.set_remote_description(answer).unwrap();
     world.run_until(|world| world[Z].channels.contains_key("chat"), Duration::from_secs(5));
 }
+
+/// RFC 9429 §5.7: a rollback leaves everything as it was. A stream that began anew under its number would be silent: SRTP does not seal
+/// twice under one sequence number.
+#[test]
+fn media_goes_on_after_an_offer_that_ends_it_is_taken_back_and_ends_with_one_that_is_answered() {
+    let (mut world, [a, z]) = sound_and_chat(94);
+    let exchange = |world: &mut World<Peer>| {
+        let before = [world[A].packets.len(), world[Z].packets.len()];
+        for (host, id) in [(A, a), (Z, z)] {
+            let _ = (0..10).try_for_each(|_| world[host].connection.write_packet(id, packet(b"sound")));
+        }
+        world.run_for(Duration::from_secs(1));
+        [world[A].packets.len() - before[0], world[Z].packets.len() - before[1]]
+    };
+    let mut sent = 10;
+    assert_eq!(exchange(&mut world), [10, 10]);
+    let offer = world[A].connection.create_offer().unwrap();
+    let ending = edited(&offer, |line| match line {
+        line if line.starts_with("m=audio") => Some("m=audio 0 UDP/TLS/RTP/SAVPF 111".to_owned()),
+        line => Some(line.replace("BUNDLE 0 1", "BUNDLE 1")),
+    });
+    let (mut numbers, mut told) = (Vec::new(), Vec::new());
+    for _ in 0..6 {
+        world[Z].connection.set_remote_description(ending.clone()).unwrap();
+        assert_eq!(exchange(&mut world), [10, 10], "nobody has agreed to an end");
+        world[Z].connection.set_remote_description(SessionDescription::rollback()).unwrap();
+        assert_eq!(exchange(&mut world), [10, 10]);
+        sent += 20;
+        numbers.push(world[Z].connection.sender_stats(z).unwrap().packets_sent);
+        told.push(count(&world[Z], "Track("));
+    }
+    assert_eq!(numbers.last(), Some(&sent), "one stream, counted from its beginning");
+    assert_eq!(told, [told[0]; 6]);
+    answer(&mut world, Z, ending);
+    assert_eq!(exchange(&mut world), [0, 0]);
+    assert_eq!(count(&world[Z], "Track("), told[0] + 1, "its end is told when it is one");
+}
+
+/// A peer may offer again before it is answered, under the name that it has told candidates for.
+#[test]
+fn candidates_told_for_an_offer_are_those_of_one_that_takes_its_place_under_the_same_name() {
+    let mut world = pair(95);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = offer(&mut world, A);
+    let is_candidate = |line: &str| line.starts_with("a=candidate") || line.starts_with("a=end-of");
+    let without = edited(&offer, |line| (!is_candidate(line)).then(|| line.to_owned()));
+    let candidate = offer.sdp.lines().find_map(|line| line.strip_prefix("a=").filter(|_| is_candidate(line))).unwrap();
+    let candidate = wigwag::IceCandidate::new(candidate);
+    let other = edited(&without, |line| Some(line.replace("a=ice-ufrag:", "a=ice-ufrag:other")));
+    for (second, known) in [(without.clone(), 1), (other, 0)] {
+        let mut world = pair(96);
+        let z = &mut world[Z].connection;
+        z.set_remote_description(without.clone()).unwrap();
+        z.add_ice_candidate(Some(&candidate)).unwrap();
+        answer(&mut world, Z, second);
+        let report = world[Z].connection.stats(world.now());
+        assert_eq!(report.iter().filter(|stats| stats.kind() == "remote-candidate").count(), known);
+    }
+}

@@ -7,7 +7,7 @@ use wigwag::stats::{
     CandidatePairStats, CertificateStats, CodecStats, DataChannelStats, InboundRtpStats, LocalCandidateStats,
     OutboundRtpStats, RemoteInboundRtpStats, RemoteOutboundRtpStats, RtcTransportStats, Stats,
 };
-use wigwag::{DataChannelInit, Frame, MediaKind, StatsReport, TransceiverId};
+use wigwag::{DataChannelInit, Direction, Frame, MediaKind, StatsReport, TransceiverId};
 use wigwag_sim::{A, Host, World, Z, address};
 
 /// The members of each dictionary in the IDL of webrtc-stats, besides those of `RTCStats`, as written there.
@@ -344,4 +344,77 @@ fn before_anything_is_negotiated_little_is_known_and_that_is_told() {
     world.run_for(Duration::from_secs(1));
     let closed = report(&world, A);
     assert_eq!(only!(closed, Transport).ice_state, "closed");
+}
+
+/// webrtc-stats: what has one id is one object, and what it counts grows.
+#[test]
+fn what_is_counted_under_an_id_never_becomes_less_also_when_ice_begins_anew() {
+    let (mut world, ids) = call(606, &[MediaKind::Audio]);
+    let mut before = [A, Z].map(|host| report(&world, host));
+    let mut selected = std::collections::BTreeSet::new();
+    for round in 0..12 {
+        for n in 0..20 {
+            world[A].connection.write_packet(ids[0][0], sound(round * 20 + n)).unwrap();
+            world.run_for(Duration::from_millis(20));
+        }
+        if round % 4 == 3 {
+            world[A].connection.restart_ice().unwrap();
+            crate::media::negotiate_from(&mut world, A);
+        }
+        world.run_for(Duration::from_secs(2));
+        for (host, before) in [A, Z].into_iter().zip(&mut before) {
+            let now = report(&world, host);
+            for old in all!(before, CandidatePair) {
+                let Some(Stats::CandidatePair(new)) = now.get(&old.id) else { continue };
+                let counts = |pair: &CandidatePairStats| {
+                    [
+                        [pair.packets_sent, pair.packets_received, pair.bytes_sent, pair.bytes_received],
+                        [pair.requests_sent, pair.requests_received, pair.responses_sent, pair.responses_received],
+                        [
+                            pair.consent_requests_sent,
+                            u64::try_from(pair.total_round_trip_time.as_nanos()).unwrap(),
+                            0,
+                            0,
+                        ],
+                    ]
+                    .concat()
+                };
+                let grows = counts(old).iter().zip(counts(new)).all(|(old, new)| *old <= new);
+                assert!(grows, "round {round}: {old:?} {new:?}");
+            }
+            let ufrag = |report: &StatsReport, id: &str| match report.get(id) {
+                Some(Stats::LocalCandidate(found)) => found.username_fragment.clone(),
+                Some(Stats::RemoteCandidate(found)) => found.username_fragment.clone(),
+                _ => None,
+            };
+            for id in now.iter().map(Stats::id) {
+                let (old, new) = (ufrag(before, id), ufrag(&now, id));
+                assert!(old.is_none() || old == new, "{id} was of {old:?} and is of {new:?}");
+            }
+            selected.extend(only!(now, Transport).selected_candidate_pair_id.clone());
+            *before = now;
+        }
+    }
+    assert!(selected.len() > 2, "{selected:?}");
+}
+
+/// ... nor when a stream is put on hold, and goes on.
+#[test]
+fn a_stream_that_was_on_hold_is_counted_anew_under_another_id() {
+    let (mut world, ids) = call(607, &[MediaKind::Audio]);
+    let mut seen = std::collections::BTreeMap::new();
+    for round in 0..6 {
+        for n in 0..10 {
+            let _ = world[A].connection.write_packet(ids[0][0], sound(round * 10 + n));
+            world.run_for(Duration::from_millis(20));
+            if let Some(found) = all!(report(&world, Z), InboundRtp).next() {
+                let before = seen.insert(found.id.clone(), found.packets_received);
+                assert!(before.unwrap_or_default() <= found.packets_received, "{found:?}");
+            }
+        }
+        let direction = if round % 2 == 0 { Direction::Sendonly } else { Direction::Sendrecv };
+        world[Z].connection.set_direction(ids[0][1], direction).unwrap();
+        crate::media::negotiate_from(&mut world, Z);
+    }
+    assert_eq!(seen.into_values().collect::<Vec<_>>(), [10; 3], "each time it is another");
 }

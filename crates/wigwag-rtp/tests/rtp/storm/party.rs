@@ -266,7 +266,7 @@ impl Party {
                 "sent = received + lost"
             );
             assert_eq!(stats.remote_packets_sent as usize, sent.packets.len(), "the last report tells of all");
-            assert_eq!(u64::from(stats.remote_bytes_sent), sent.payload_bytes);
+            assert_eq!(stats.remote_bytes_sent, sent.payload_bytes);
         }
     }
 

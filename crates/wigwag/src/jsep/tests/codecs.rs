@@ -143,3 +143,39 @@ fn payload_types_that_rtcp_is_taken_for_are_neither_answered_nor_offered() {
         assert_eq!(agreed.send_codecs.iter().map(|codec| codec.payload_type).collect::<Vec<_>>(), [number]);
     }
 }
+
+/// RFC 3264 §8.3.2: what a number has meant in the session it goes on to mean, also if it was not agreed upon.
+#[test]
+fn numbers_that_the_peer_has_for_something_else_are_not_offered_for_ours() {
+    let h264 = Codec {
+        parameters: "packetization-mode=1;profile-level-id=42e01f".to_owned(),
+        ..Codec::new(MediaKind::Video, "H264", 90_000, 1, 102)
+    };
+    let mut config = Config::default();
+    config.codecs.push(h264);
+    let mut a = Peer::new('A');
+    a.add(MediaKind::Video, Direction::Sendrecv, 1);
+    let offer = a.describe().to_string();
+    let offer = offer.replace("SAVPF 96", "SAVPF 96 97 102");
+    let offer = format!("{offer}a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:102 H264/90000\r\n");
+    let mut z = Peer::with('Z', config);
+    z.set_remote(SessionDescription::parse(&offer).expect("an offer"));
+    let answer = z.describe();
+    assert!(answer.to_string().contains("SAVPF 96\r\n"), "{answer}");
+    let offered = |z: &mut Peer| {
+        let offer = z.jsep.create_offer(&z.local).expect("an offer");
+        offer.media[0].formats.iter().filter_map(wigwag_sdp::Format::payload_type).collect::<Vec<_>>()
+    };
+    assert_eq!(offered(&mut z), [96, 98], "97 and 102 are taken");
+    // What was offered and refused keeps its number.
+    let mut a = Peer::with('A', Config { codecs: vec![Codec { rtx: Some(97), ..Codec::vp8() }], ..Config::default() });
+    a.add(MediaKind::Video, Direction::Sendrecv, 1);
+    negotiate(&mut a, &mut Peer::new('B'));
+    assert_eq!(offered(&mut a), [96, 97]);
+    // Where all numbers are, one that nobody uses will do.
+    let all: Vec<_> = (96..128).chain(35..64).map(|number| number.to_string()).collect();
+    let crowded = offer.replace("SAVPF 96 97 102", &format!("SAVPF {}", all.join(" ")));
+    z.set_remote(SessionDescription::parse(&crowded).expect("an offer"));
+    z.describe();
+    assert_eq!(offered(&mut z), [96, 102]);
+}

@@ -75,3 +75,21 @@ fn names_of_ours_do_not_add_lines() {
     assert!(offer.contains("a=msid:st a=inactive\r\na=msid:- a=inactive\r\n"), "{offer}");
     assert!(!offer.contains("\na=ice-lite") && !offer.contains("\na=inactive"));
 }
+
+#[test]
+fn what_the_bundle_names_twice_is_answered_once() {
+    let offer = head(1).replace("BUNDLE 0", "BUNDLE 1 0 1 1 0") + "m=audio 9 UDP/TLS/RTP/SAVPF 0\na=mid:0\n";
+    let offer = offer + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\na=mid:1\n";
+    assert_eq!(answer(&offer).bundled().collect::<Vec<_>>(), ["1", "0"]);
+}
+
+/// When each name was looked for in each section, this took seven seconds.
+#[test]
+fn a_bundle_of_thousands_of_names_and_sections_of_thousands_of_lines_are_no_product() {
+    let mut offer = head(1).replace("BUNDLE 0", &format!("BUNDLE{}", " z".repeat(8_000)));
+    for mid in 0..100 {
+        let lines = "a=x\n".repeat(2_000);
+        write!(offer, "m=audio 9 UDP/TLS/RTP/SAVPF 0\n{lines}a=mid:{mid}\n").expect("a string grows");
+    }
+    assert_eq!(answer(&offer).media.iter().filter(|section| !section.is_rejected()).count(), 1);
+}

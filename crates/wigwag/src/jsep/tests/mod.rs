@@ -3,7 +3,9 @@
 mod captured;
 mod codecs;
 mod hostile;
+mod mutations;
 mod negotiate;
+mod odd;
 mod properties;
 mod refused;
 mod states;
