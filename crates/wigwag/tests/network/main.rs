@@ -12,6 +12,7 @@ mod cost;
 mod details;
 mod endpoint;
 mod forged_records;
+mod forward;
 mod frames;
 mod gathering;
 mod in_parts;
