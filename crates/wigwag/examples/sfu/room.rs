@@ -11,29 +11,29 @@ use wigwag::{
 type Place = (ConnectionId, TransceiverId);
 
 /// What the signalling has to know.
-pub enum Told {
+pub(crate) enum Told {
     /// The member is to answer this.
     Offer(ConnectionId, SessionDescription),
     /// The member, of this name, hung up or vanished.
     Left(ConnectionId, String),
 }
 
-pub struct Room {
-    /// Its datagrams and its time are the caller's, as of any endpoint; its events are the room's.
-    pub endpoint: Endpoint,
+pub(crate) struct Room {
+    /// The caller's, as any endpoint; its events are for [`handle_event`](Self::handle_event).
+    pub(crate) endpoint: Endpoint,
     members: BTreeMap<ConnectionId, String>,
     /// What each member sends, and where the others get it.
     tracks: BTreeMap<Place, Vec<Place>>,
 }
 
 impl Room {
-    pub const fn new(endpoint: Endpoint) -> Self {
+    pub(crate) const fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, members: BTreeMap::new(), tracks: BTreeMap::new() }
     }
 
     /// Somebody offers what they will send; what the others send is offered to them next. `name` is a token (RFC 8830 §2): it names
     /// the `MediaStream` that the others get. `config` has the same codecs for all.
-    pub fn join(
+    pub(crate) fn join(
         &mut self,
         name: &str,
         config: Config,
@@ -57,7 +57,7 @@ impl Room {
     }
 
     /// A member's answer, or an offer, as of one who begins to show a screen; perhaps there is an answer to it.
-    pub fn describe(
+    pub(crate) fn describe(
         &mut self,
         id: ConnectionId,
         description: SessionDescription,
@@ -71,28 +71,22 @@ impl Room {
         }
     }
 
-    /// Does what there is to do, until the signalling is to know something.
-    pub fn poll(&mut self) -> Option<Told> {
-        while let Some(event) = self.endpoint.poll_event() {
-            let EndpointEvent::Connection(id, event) = event else { continue };
-            match event {
-                Event::RtpPacket { transceiver, packet } => self.forward((id, transceiver), &packet),
-                Event::KeyFrameRequested(transceiver) => self.request_key_frame((id, transceiver)),
-                Event::Track(transceiver) => self.track((id, transceiver)),
-                Event::NegotiationNeeded => {
-                    if let Some(offer) = self.endpoint.connection_mut(id).and_then(offer) {
-                        return Some(Told::Offer(id, offer));
-                    }
-                }
-                // Whoever vanishes says no goodbye.
-                Event::ConnectionStateChanged(ConnectionState::Failed) | Event::Closed(_) => {
-                    self.endpoint.remove(id);
-                    if let Some(name) = self.forget(id) {
-                        return Some(Told::Left(id, name));
-                    }
-                }
-                _ => {}
+    /// Does what an event of the endpoint asks for. Perhaps the signalling is to know something.
+    pub(crate) fn handle_event(&mut self, event: EndpointEvent) -> Option<Told> {
+        let EndpointEvent::Connection(id, event) = event else { return None };
+        match event {
+            Event::RtpPacket { transceiver, packet } => self.forward((id, transceiver), &packet),
+            Event::KeyFrameRequested(transceiver) => self.request_key_frame((id, transceiver)),
+            Event::Track(transceiver) => self.track((id, transceiver)),
+            Event::NegotiationNeeded => {
+                return self.endpoint.connection_mut(id).and_then(offer).map(|offer| Told::Offer(id, offer));
             }
+            // Whoever vanishes says no goodbye.
+            Event::ConnectionStateChanged(ConnectionState::Failed) | Event::Closed(_) => {
+                self.endpoint.remove(id);
+                return self.forget(id).map(|name| Told::Left(id, name));
+            }
+            _ => {}
         }
         None
     }

@@ -26,6 +26,7 @@ mod roaming;
 mod roles;
 mod security;
 mod setup;
+mod sfu;
 mod snap;
 mod stats;
 mod swarm;
