@@ -11,6 +11,7 @@ mod contract;
 mod cost;
 mod details;
 mod endpoint;
+mod file_transfer;
 mod forged_records;
 mod forward;
 mod frames;
