@@ -65,13 +65,13 @@ fn serve(signals: &Receiver<Signal>) -> Result<()> {
     let mut socket = Socket::new()?;
     let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::from_secure_source(getrandom::fill)?);
     endpoint.add_local_address(socket.local)?;
-    let mut room = Room::new(endpoint);
+    let mut room = Room::default();
     let mut members = BTreeMap::new();
     let mut gone = 0;
     while gone < NAMES.len() {
         while let Ok(signal) = signals.try_recv() {
             match signal {
-                Signal::Join(name, offer, reply) => match room.join(&name, config()?, offer) {
+                Signal::Join(name, offer, reply) => match room.join(&mut endpoint, &name, config()?, offer) {
                     Ok((id, answer)) => {
                         let _ = reply.send((id, answer));
                         members.insert(id, reply);
@@ -79,7 +79,7 @@ fn serve(signals: &Receiver<Signal>) -> Result<()> {
                     Err(error) => println!("server: {name} is refused: {error}"),
                 },
                 // One member's nonsense is not the end of the others.
-                Signal::Description(id, description) => match room.describe(id, description) {
+                Signal::Description(id, description) => match room.describe(&mut endpoint, id, description) {
                     Ok(Some(answer)) => _ = members.get(&id).map(|member| member.send((id, answer))),
                     Ok(None) => {}
                     Err(error) => println!("server: {id}: {error}"),
@@ -87,9 +87,9 @@ fn serve(signals: &Receiver<Signal>) -> Result<()> {
             }
         }
         let now = Instant::now();
-        room.endpoint.handle_timeout(now);
-        while let Some(event) = room.endpoint.poll_event() {
-            match room.handle_event(event) {
+        endpoint.handle_timeout(now);
+        while let Some(event) = endpoint.poll_event() {
+            match room.handle_event(&mut endpoint, event) {
                 Some(Told::Offer(id, offer)) => _ = members.get(&id).map(|member| member.send((id, offer))),
                 Some(Told::Left(id, name)) => {
                     println!("server: {name} has left");
@@ -99,11 +99,11 @@ fn serve(signals: &Receiver<Signal>) -> Result<()> {
                 None => {}
             }
         }
-        while let Some(transmit) = room.endpoint.poll_transmit(now, &mut socket.out) {
+        while let Some(transmit) = endpoint.poll_transmit(now, &mut socket.out) {
             socket.send(transmit.segment_size, transmit.remote);
         }
-        socket.receive(room.endpoint.poll_timeout(now), now, |datagram| {
-            room.endpoint.handle_input(datagram, Instant::now());
+        socket.receive(endpoint.poll_timeout(now), now, |datagram| {
+            endpoint.handle_input(datagram, Instant::now());
         })?;
     }
     Ok(())

@@ -18,39 +18,36 @@ pub(crate) enum Told {
     Left(ConnectionId, String),
 }
 
+/// Of one endpoint, which each call is given: whoever runs it, owns it.
+#[derive(Default)]
 pub(crate) struct Room {
-    /// The caller's, as any endpoint; its events are for [`handle_event`](Self::handle_event).
-    pub(crate) endpoint: Endpoint,
     members: BTreeMap<ConnectionId, String>,
     /// What each member sends, and where the others get it.
     tracks: BTreeMap<Place, Vec<Place>>,
 }
 
 impl Room {
-    pub(crate) const fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, members: BTreeMap::new(), tracks: BTreeMap::new() }
-    }
-
     /// Somebody offers what they will send; what the others send is offered to them next. `name` is a token (RFC 8830 §2): it names
     /// the `MediaStream` that the others get. `config` has the same codecs for all.
     pub(crate) fn join(
         &mut self,
+        endpoint: &mut Endpoint,
         name: &str,
         config: Config,
         offer: SessionDescription,
     ) -> Result<(ConnectionId, SessionDescription), Box<dyn std::error::Error + Send + Sync>> {
-        let id = self.endpoint.create(config)?;
-        let connection = self.endpoint.connection_mut(id).ok_or("just created")?;
+        let id = endpoint.create(config)?;
+        let connection = endpoint.connection_mut(id).ok_or("just created")?;
         match answer(connection, offer) {
             Ok(answer) => {
                 self.members.insert(id, name.to_owned());
                 for from in self.tracks.keys().copied().collect::<Vec<_>>() {
-                    self.lead(from, id);
+                    self.lead(endpoint, from, id);
                 }
                 Ok((id, answer))
             }
             Err(error) => {
-                self.endpoint.remove(id);
+                endpoint.remove(id);
                 Err(error.into())
             }
         }
@@ -59,10 +56,11 @@ impl Room {
     /// A member's answer, or an offer, as of one who begins to show a screen; perhaps there is an answer to it.
     pub(crate) fn describe(
         &mut self,
+        endpoint: &mut Endpoint,
         id: ConnectionId,
         description: SessionDescription,
     ) -> Result<Option<SessionDescription>, Error> {
-        let Some(connection) = self.endpoint.connection_mut(id) else { return Ok(None) };
+        let Some(connection) = endpoint.connection_mut(id) else { return Ok(None) };
         match description.kind {
             // Our offer is on its way to them: they take theirs back, answer ours, and offer again.
             SdpType::Offer if connection.signaling_state() != SignalingState::Stable => Ok(None),
@@ -72,68 +70,68 @@ impl Room {
     }
 
     /// Does what an event of the endpoint asks for. Perhaps the signalling is to know something.
-    pub(crate) fn handle_event(&mut self, event: EndpointEvent) -> Option<Told> {
+    pub(crate) fn handle_event(&mut self, endpoint: &mut Endpoint, event: EndpointEvent) -> Option<Told> {
         let EndpointEvent::Connection(id, event) = event else { return None };
         match event {
-            Event::RtpPacket { transceiver, packet } => self.forward((id, transceiver), &packet),
-            Event::KeyFrameRequested(transceiver) => self.request_key_frame((id, transceiver)),
-            Event::Track(transceiver) => self.track((id, transceiver)),
+            Event::RtpPacket { transceiver, packet } => self.forward(endpoint, (id, transceiver), &packet),
+            Event::KeyFrameRequested(transceiver) => self.request_key_frame(endpoint, (id, transceiver)),
+            Event::Track(transceiver) => self.track(endpoint, (id, transceiver)),
             Event::NegotiationNeeded => {
-                return self.endpoint.connection_mut(id).and_then(offer).map(|offer| Told::Offer(id, offer));
+                return endpoint.connection_mut(id).and_then(offer).map(|offer| Told::Offer(id, offer));
             }
             // Whoever vanishes says no goodbye.
             Event::ConnectionStateChanged(ConnectionState::Failed) | Event::Closed(_) => {
-                self.endpoint.remove(id);
-                return self.forget(id).map(|name| Told::Left(id, name));
+                endpoint.remove(id);
+                return self.forget(endpoint, id).map(|name| Told::Left(id, name));
             }
             _ => {}
         }
         None
     }
 
-    fn forward(&mut self, from: Place, packet: &Received) {
-        let transceiver = self.endpoint.connection(from.0).and_then(|publisher| publisher.transceiver(from.1));
+    fn forward(&self, endpoint: &mut Endpoint, from: Place, packet: &Received) {
+        let transceiver = endpoint.connection(from.0).and_then(|publisher| publisher.transceiver(from.1));
         let parameters = transceiver.and_then(|transceiver| transceiver.negotiated.as_ref());
         let codec = parameters.and_then(|parameters| parameters.receive_codec(packet.packet.payload_type));
         let Some(codec) = codec.map(|codec| codec.index) else { return };
         let mut needs_key_frame = false;
         for (to, outlet) in self.tracks.get(&from).into_iter().flatten() {
-            let Some(listener) = self.endpoint.connection_mut(*to) else { continue };
+            let Some(listener) = endpoint.connection_mut(*to) else { continue };
             // Whoever is not there yet, or takes no more, misses this one: nothing piles up, and they go on with a key frame.
             let result = listener.forward_packet(*outlet, packet, codec);
             needs_key_frame |= matches!(result, Err(MediaError::KeyFrameNeeded | MediaError::Full(_)));
         }
-        if needs_key_frame && let Some(publisher) = self.endpoint.connection_mut(from.0) {
+        if needs_key_frame && let Some(publisher) = endpoint.connection_mut(from.0) {
             publisher.request_key_frame(from.1); // as often as you like: the publisher is asked every 300 ms at most
         }
     }
 
     /// A listener cannot go on; whose track it is, is asked.
-    fn request_key_frame(&mut self, outlet: Place) {
+    fn request_key_frame(&self, endpoint: &mut Endpoint, outlet: Place) {
         let of_outlet = self.tracks.iter().find(|(_, outlets)| outlets.contains(&outlet));
         let Some((from, transceiver)) = of_outlet.map(|(from, _)| *from) else { return };
-        if let Some(publisher) = self.endpoint.connection_mut(from) {
+        if let Some(publisher) = endpoint.connection_mut(from) {
             publisher.request_key_frame(transceiver);
         }
     }
 
     /// A member begins to send a track, or ceases to.
-    fn track(&mut self, from: Place) {
-        let transceiver = self.endpoint.connection(from.0).and_then(|publisher| publisher.transceiver(from.1));
+    fn track(&mut self, endpoint: &mut Endpoint, from: Place) {
+        let transceiver = endpoint.connection(from.0).and_then(|publisher| publisher.transceiver(from.1));
         if !transceiver.and_then(|found| found.current_direction).is_some_and(Direction::receives) {
-            return self.end(from);
+            return self.end(endpoint, from);
         }
         self.tracks.entry(from).or_default();
         for to in self.members.keys().copied().filter(|to| *to != from.0).collect::<Vec<_>>() {
-            self.lead(from, to);
+            self.lead(endpoint, from, to);
         }
     }
 
     /// Gives a member a track of another; `NegotiationNeeded` follows.
-    fn lead(&mut self, from: Place, to: ConnectionId) {
-        let transceiver = self.endpoint.connection(from.0).and_then(|publisher| publisher.transceiver(from.1));
+    fn lead(&mut self, endpoint: &mut Endpoint, from: Place, to: ConnectionId) {
+        let transceiver = endpoint.connection(from.0).and_then(|publisher| publisher.transceiver(from.1));
         let (Some(kind), Some(name)) = (transceiver.map(|found| found.kind), self.members.get(&from.0)) else { return };
-        let Some(listener) = self.endpoint.connection_mut(to) else { return };
+        let Some(listener) = endpoint.connection_mut(to) else { return };
         if let Ok(outlet) = listener.add_transceiver(kind, Direction::Sendonly) {
             let _ = listener.set_streams(outlet, [name]);
             self.tracks.entry(from).or_default().push((to, outlet));
@@ -141,17 +139,17 @@ impl Room {
     }
 
     /// A track comes no more: its places are free for the next one.
-    fn end(&mut self, from: Place) {
+    fn end(&mut self, endpoint: &mut Endpoint, from: Place) {
         for (to, outlet) in self.tracks.remove(&from).unwrap_or_default() {
-            if let Some(listener) = self.endpoint.connection_mut(to) {
+            if let Some(listener) = endpoint.connection_mut(to) {
                 let _ = listener.stop_transceiver(outlet);
             }
         }
     }
 
-    fn forget(&mut self, id: ConnectionId) -> Option<String> {
+    fn forget(&mut self, endpoint: &mut Endpoint, id: ConnectionId) -> Option<String> {
         for from in self.tracks.keys().copied().filter(|(from, _)| *from == id).collect::<Vec<_>>() {
-            self.end(from);
+            self.end(endpoint, from);
         }
         self.tracks.values_mut().for_each(|outlets| outlets.retain(|(to, _)| *to != id));
         self.members.remove(&id)

@@ -108,36 +108,43 @@ impl Member {
     }
 }
 
+struct Server {
+    endpoint: Endpoint,
+    room: Room,
+    told: Vec<Told>,
+}
+
 enum Party {
-    Room(Box<Room>, Vec<Told>),
+    Server(Box<Server>),
     Member(Box<Member>),
 }
 
 impl Node for Party {
     fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         match self {
-            Self::Room(room, _) => room.endpoint.handle_input(datagram, now),
+            Self::Server(server) => server.endpoint.handle_input(datagram, now),
             Self::Member(member) => member.connection.handle_input(datagram, now),
         }
     }
     fn handle_timeout(&mut self, now: Instant) {
         match self {
-            Self::Room(room, _) => room.endpoint.handle_timeout(now),
+            Self::Server(server) => server.endpoint.handle_timeout(now),
             Self::Member(member) => member.connection.handle_timeout(now),
         }
     }
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         match self {
-            Self::Room(room, _) => room.endpoint.poll_transmit(now, out),
+            Self::Server(server) => server.endpoint.poll_transmit(now, out),
             Self::Member(member) => member.connection.poll_transmit(now, out),
         }
     }
     fn poll_event(&mut self) -> bool {
         match self {
-            Self::Room(room, told) => {
-                let event = room.endpoint.poll_event();
+            Self::Server(server) => {
+                let Server { endpoint, room, told } = server.as_mut();
+                let event = endpoint.poll_event();
                 let has_event = event.is_some();
-                told.extend(event.and_then(|event| room.handle_event(event)));
+                told.extend(event.and_then(|event| room.handle_event(endpoint, event)));
                 has_event
             }
             Self::Member(member) => {
@@ -150,7 +157,7 @@ impl Node for Party {
     }
     fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         match self {
-            Self::Room(room, _) => room.endpoint.poll_timeout(now),
+            Self::Server(server) => server.endpoint.poll_timeout(now),
             Self::Member(member) => member.connection.poll_timeout(now),
         }
     }
@@ -172,13 +179,17 @@ impl Conference {
         let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(seed));
         endpoint.add_local_address(address).unwrap();
         let mut world = World::new(seed);
-        let server = world.add("S", &[address], Party::Room(Box::new(Room::new(endpoint)), Vec::new()));
+        let server = world.add(
+            "S",
+            &[address],
+            Party::Server(Box::new(Server { endpoint, room: Room::default(), told: Vec::new() })),
+        );
         Self { world, server, members: BTreeMap::new(), left: Vec::new(), joined: 0, seed }
     }
 
-    fn room(&mut self) -> &mut Room {
-        let Party::Room(room, _) = &mut self.world[self.server] else { panic!("no room") };
-        room
+    fn server(&mut self) -> &mut Server {
+        let Party::Server(server) = &mut self.world[self.server] else { panic!("no server") };
+        server
     }
 
     fn member(&mut self, host: Host) -> &mut Member {
@@ -197,7 +208,8 @@ impl Conference {
             link.latency(20 * MS).jitter(5 * MS).loss(2.0);
         });
         let offer = self.member(host).offer();
-        let (id, answer) = self.room().join(name, config(), offer).unwrap();
+        let Server { endpoint, room, .. } = self.server();
+        let (id, answer) = room.join(endpoint, name, config(), offer).unwrap();
         self.member(host).connection.set_remote_description(answer).unwrap();
         self.members.insert(id, host);
         host
@@ -210,12 +222,12 @@ impl Conference {
                 self.member(host).show();
             }
             self.world.run_for(FRAME);
-            let Party::Room(_, told) = &mut self.world[self.server] else { panic!("no room") };
-            for told in std::mem::take(told) {
+            for told in std::mem::take(&mut self.server().told) {
                 match told {
                     Told::Offer(id, offer) => {
                         let answer = self.member(self.members[&id]).answer(offer);
-                        assert!(self.room().describe(id, answer).unwrap().is_none());
+                        let Server { endpoint, room, .. } = self.server();
+                        assert!(room.describe(endpoint, id, answer).unwrap().is_none());
                     }
                     Told::Left(id, name) => {
                         self.members.remove(&id);
@@ -273,9 +285,9 @@ fn three_members_come_in_turn_and_each_has_the_frames_of_the_two_others() {
         }
         // What the listeners missed came from the room's memory, not from the publishers.
         let ids: Vec<_> = conference.members.keys().copied().collect();
-        let room = conference.room();
+        let server = conference.server();
         for id in ids {
-            let connection = room.endpoint.connection(id).unwrap();
+            let connection = server.endpoint.connection(id).unwrap();
             let outlets = connection.transceivers().filter_map(|found| connection.sender_stats(found.id));
             assert!(outlets.map(|stats| stats.packets_resent).sum::<u64>() > 5);
         }
@@ -326,5 +338,5 @@ fn a_member_that_vanishes_is_given_up_and_the_others_go_on() {
         conference.assert_seen(cem, "ann", 5);
     }
     assert_eq!(conference.left, ["bob"]);
-    assert_eq!(conference.room().endpoint.len(), 2);
+    assert_eq!(conference.server().endpoint.len(), 2);
 }
