@@ -76,7 +76,10 @@ fn serve(signals: &Receiver<Signal>) -> Result<()> {
                         let _ = reply.send((id, answer));
                         members.insert(id, reply);
                     }
-                    Err(error) => println!("server: {name} is refused: {error}"),
+                    Err(error) => {
+                        println!("server: {name} is refused: {error}");
+                        gone += 1;
+                    }
                 },
                 // One member's nonsense is not the end of the others.
                 Signal::Description(id, description) => match room.describe(&mut endpoint, id, description) {

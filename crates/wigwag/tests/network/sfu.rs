@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Seed, Transmit};
 use wigwag::{
     ConnectionId, Direction, Endpoint, EndpointConfig, Event, Frame, MediaKind, PeerConnection, SessionDescription,
-    TransceiverId,
+    SignalingState, TransceiverId,
 };
 use wigwag_sim::{Host, Node, World, seeds};
 
@@ -29,6 +29,8 @@ struct Member {
     number: u32,
     wants_key: bool,
     key_frames: u32,
+    /// It has something to offer, beside what it came with.
+    is_offer_due: bool,
     /// By whom, pictures and sounds: their numbers.
     seen: BTreeMap<String, [Vec<u32>; 2]>,
 }
@@ -40,7 +42,7 @@ impl Member {
         let tracks = [MediaKind::Audio, MediaKind::Video]
             .map(|kind| (kind, connection.add_transceiver(kind, Direction::Sendonly).unwrap()));
         let (tracks, seen) = (tracks.to_vec(), BTreeMap::new());
-        Self { connection, name, tracks, number: 0, wants_key: true, key_frames: 0, seen }
+        Self { connection, name, tracks, number: 0, wants_key: true, key_frames: 0, is_offer_due: false, seen }
     }
 
     fn offer(&mut self) -> SessionDescription {
@@ -60,6 +62,8 @@ impl Member {
     fn show(&mut self) {
         let n = self.number;
         self.number += 1;
+        let is_key = std::mem::take(&mut self.wants_key);
+        self.key_frames += u32::from(is_key);
         for (kind, id) in self.tracks.clone() {
             let negotiated = self.connection.transceiver(id).and_then(|found| found.negotiated.as_ref());
             let Some(codec) = negotiated.and_then(|negotiated| negotiated.send_codecs.first()) else { continue };
@@ -74,15 +78,11 @@ impl Member {
                 MediaKind::Audio => {
                     vec![(2 * n * 960, frame(0xf8, 2 * n, 80)), ((2 * n + 1) * 960, frame(0xf8, 2 * n + 1, 80))]
                 }
-                _ => vec![(n * 3600, frame(u8::from(!self.wants_key), n, 3000))],
+                _ => vec![(n * 3600, frame(u8::from(!is_key), n, 3000))],
             };
             for (time, data) in frames {
-                if self.connection.write_frame(id, Frame::new(payload_type, time, data)).is_ok()
-                    && kind == MediaKind::Video
-                {
-                    self.key_frames += u32::from(self.wants_key);
-                    self.wants_key = false;
-                }
+                let is_refused = self.connection.write_frame(id, Frame::new(payload_type, time, data)).is_err();
+                self.wants_key |= is_refused && is_key && kind == MediaKind::Video;
             }
         }
     }
@@ -93,6 +93,7 @@ impl Member {
                 self.connection.receive_frames(id).unwrap();
             }
             Event::KeyFrameRequested(_) => self.wants_key = true,
+            Event::NegotiationNeeded => self.is_offer_due = true,
             Event::Frame { transceiver, frame, .. } => {
                 let found = self.connection.transceiver(transceiver).unwrap();
                 let name = found.negotiated.as_ref().unwrap().remote_stream_ids[0].clone();
@@ -215,6 +216,18 @@ impl Conference {
         host
     }
 
+    /// What a member has to offer; whether it was heard.
+    fn offer_of(&mut self, id: ConnectionId, host: Host) -> bool {
+        let offer = self.member(host).offer();
+        let Server { endpoint, room, .. } = self.server();
+        let answer = room.describe(endpoint, id, offer).unwrap();
+        let is_heard = answer.is_some();
+        answer.into_iter().for_each(|answer| {
+            self.member(host).connection.set_remote_description(answer).unwrap();
+        });
+        is_heard
+    }
+
     /// Everybody shows themselves for so long.
     fn run(&mut self, duration: Duration) {
         for _ in 0..duration.as_millis() / FRAME.as_millis() {
@@ -222,6 +235,14 @@ impl Conference {
                 self.member(host).show();
             }
             self.world.run_for(FRAME);
+            for (id, host) in self.members.clone() {
+                let member = self.member(host);
+                if std::mem::take(&mut member.is_offer_due)
+                    && member.connection.signaling_state() == SignalingState::Stable
+                {
+                    self.offer_of(id, host);
+                }
+            }
             for told in std::mem::take(&mut self.server().told) {
                 match told {
                     Told::Offer(id, offer) => {
@@ -339,4 +360,32 @@ fn a_member_that_vanishes_is_given_up_and_the_others_go_on() {
     }
     assert_eq!(conference.left, ["bob"]);
     assert_eq!(conference.server().endpoint.len(), 2);
+}
+
+/// A page shows its screen while the room tells it of somebody who has just come: it takes its offer back, and makes it again.
+#[test]
+fn a_member_whose_offer_meets_one_of_the_room_is_heard_after_it() {
+    let mut conference = Conference::new(2);
+    let [ann, bob] = ["ann", "bob"].map(|name| {
+        let host = conference.join(name);
+        conference.run(S);
+        host
+    });
+    conference.run(S);
+    conference.join("cem");
+    conference.world.run_for(MS * 500);
+    assert!(conference.server().told.iter().any(|told| matches!(told, Told::Offer(..))), "it is on its way to ann");
+    let member = conference.member(ann);
+    let screen = member.connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+    member.tracks.push((MediaKind::Video, screen));
+    let id = conference.members.iter().find(|(_, host)| **host == ann).map(|(id, _)| *id).unwrap();
+    assert!(!conference.offer_of(id, ann), "the room leaves it alone");
+    conference.run(5 * S);
+    let connection = &conference.member(bob).connection;
+    let of_ann = connection.transceivers().filter(|found| {
+        let streams = found.negotiated.as_ref().map(|negotiated| negotiated.remote_stream_ids.as_slice());
+        found.kind == MediaKind::Video && streams == Some(&["ann".to_owned()])
+    });
+    let frames: Vec<_> = of_ann.map(|found| connection.frame_stats(found.id)[0].1.frames).collect();
+    assert!(frames.len() == 2 && frames.iter().all(|frames| *frames > 50), "{frames:?}");
 }
