@@ -72,8 +72,11 @@ pub enum SendError {
     TooLong(Bytes),
     /// The payload type was not negotiated for this sender.
     PayloadType(Bytes),
-    /// Its sequence number is more than 1,023 behind the furthest of this sender: nobody would take it.
+    /// Its sequence number is more than 1,023 behind the furthest of this sender, or, of what is forwarded, before the first: nobody
+    /// would take it.
     Late(Bytes),
+    /// What is forwarded begins with a key frame, and none has come since it began, or since packets were left out: ask its source for one.
+    KeyFrameNeeded(Bytes),
 }
 
 /// What a user sends stands in no log.
@@ -85,6 +88,7 @@ impl fmt::Debug for SendError {
             Self::TooLong(payload) => ("TooLong", payload),
             Self::PayloadType(payload) => ("PayloadType", payload),
             Self::Late(payload) => ("Late", payload),
+            Self::KeyFrameNeeded(payload) => ("KeyFrameNeeded", payload),
         };
         write!(f, "{name}({} bytes)", payload.len())
     }
@@ -100,6 +104,7 @@ impl fmt::Display for SendError {
             Self::Late(_) => {
                 "the sequence number is far behind those before: leave it to the sender (None), or go on from them"
             }
+            Self::KeyFrameNeeded(_) => "no key frame has come yet: ask the source for one",
         })
     }
 }

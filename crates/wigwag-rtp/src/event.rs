@@ -21,9 +21,8 @@ pub struct RtpPacket {
     pub payload_type: u8,
     /// What the payload format says it is: for video, the last packet of a picture.
     pub marker: bool,
-    /// When sending: `None` to count on from the packet before. Whoever forwards a stream may keep its numbers, so that its gaps are seen;
-    /// another stream in its place has to go on from them, and a number more than 1,023 behind the furthest is refused. When received:
-    /// always `Some`.
+    /// When sending: `None` to count on from the packet before; a number more than 1,023 behind the furthest is refused. Whoever forwards a
+    /// stream lets [`Session::forward`](crate::Session::forward) make the numbers. When received: always `Some`.
     pub sequence: Option<u16>,
     /// In ticks of the payload type's clock.
     pub timestamp: u32,

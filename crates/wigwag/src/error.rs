@@ -167,7 +167,20 @@ pub enum MediaError {
     /// Frames of this codec cannot be cut into packets here. The frame is given back.
     #[error("no payload format is known here for this codec: write packets, or choose Opus or VP8")]
     NoPayloadFormat(Bytes),
-    /// The sequence number is more than 1,023 behind the furthest that was sent: nobody would take it. The payload is given back.
+    /// Packets of other connections are forwarded on this transceiver, so none of our own are sent: their numbers would collide. What was
+    /// to be sent is given back.
+    #[error(
+        "packets were forwarded on this transceiver: forward packets, or take another transceiver for those of your own"
+    )]
+    Forwards(Bytes),
+    /// What is forwarded begins with a key frame, and goes on with one after packets were left out; none has come yet.
+    #[error("no key frame has come yet: ask whoever sends for one (request_key_frame)")]
+    KeyFrameNeeded,
+    /// What is forwarded is live, and would be stale when the connection is there.
+    #[error("the connection is not connected (yet): what is forwarded now is for the others")]
+    NotConnected,
+    /// The sequence number is more than 1,023 behind the furthest that was sent, or, of what is forwarded, before the first: nobody would take
+    /// it. The payload is given back.
     #[error("the sequence number is far behind those before: leave it to the connection (None), or go on from them")]
     Late(Bytes),
     /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again.
@@ -186,6 +199,9 @@ impl fmt::Debug for MediaError {
             Self::SendsFrames(payload) => write!(f, "SendsFrames({} bytes)", payload.len()),
             Self::SendsPackets(data) => write!(f, "SendsPackets({} bytes)", data.len()),
             Self::NoPayloadFormat(data) => write!(f, "NoPayloadFormat({} bytes)", data.len()),
+            Self::Forwards(data) => write!(f, "Forwards({} bytes)", data.len()),
+            Self::KeyFrameNeeded => f.write_str("KeyFrameNeeded"),
+            Self::NotConnected => f.write_str("NotConnected"),
             Self::Late(payload) => write!(f, "Late({} bytes)", payload.len()),
             Self::Full(payload) => write!(f, "Full({} bytes)", payload.len()),
         }

@@ -5,6 +5,7 @@ mod buffered;
 mod churn;
 mod close_by_browser;
 mod close_by_wigwag;
+mod conference;
 mod consent;
 mod dtls_roles;
 mod hello_retry;
@@ -103,6 +104,10 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.2", media::over_dtls_12) },
     Scenario { has_media: true, ..data("Opus alone", media::audio) },
     Scenario { has_media: true, ..data("VP8 alone", media::video) },
+    Scenario {
+        has_media: true,
+        ..data("a conference of three pages through a server, one goes and another comes", conference::run)
+    },
     Scenario {
         only: Some("firefox"),
         options: Options::WITHHOLDS_SHARE,

@@ -10,10 +10,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Package, name, and what the output must contain.
-const EXAMPLES: [(&str, &str, &[&str]); 7] = [
+const EXAMPLES: [(&str, &str, &[&str]); 9] = [
     ("wigwag", "own_loop", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
     ("wigwag", "one_port", &["client 2: client 2 came back", "server: 3 messages went back, over one port"]),
     ("wigwag", "tokio", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
+    (
+        "wigwag",
+        "sfu",
+        &["cem has seen {\"ann\": ", "server: ann has left", "server: bob has left", "server: cem has left"],
+    ),
+    ("wigwag", "file_transfer", &["sender: 8000001 bytes are there", "receiver: report.bin is whole"]),
     ("wigwag-mio", "threads", &["300 messages of 3 workers came over one channel", "closed by the peer"]),
     (
         "wigwag-ice",

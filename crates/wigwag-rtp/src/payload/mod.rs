@@ -30,4 +30,23 @@ impl Format {
             Self::Vp8 => vp8::CLOCK_RATE_HZ,
         }
     }
+
+    /// Whether a decoder that has seen nothing waits for a key frame.
+    #[must_use]
+    pub const fn has_key_frames(self) -> bool {
+        match self {
+            Self::Opus => false,
+            Self::Vp8 => true,
+        }
+    }
+
+    /// Whether a decoder that has seen nothing can begin with this payload: any of sound, of pictures the first of a key frame.
+    #[must_use]
+    pub fn begins(self, payload: &[u8]) -> bool {
+        match self {
+            Self::Opus => true,
+            Self::Vp8 => vp8::Descriptor::parse(payload)
+                .is_ok_and(|(descriptor, frame)| descriptor.is_frame_start() && vp8::is_key_frame(frame)),
+        }
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::{Session, queue};
 use crate::error::SendError;
-use crate::event::{RtpPacket, SenderId};
-use crate::payload::{Frame, Packetizer};
+use crate::event::{Received, RtpPacket, SenderId};
+use crate::payload::{Format, Frame, Packetizer};
+use crate::stream::forward::Refused;
 
 impl Session {
     /// Queues a packet.
@@ -35,6 +36,52 @@ impl Session {
         self.queue.push(id, sender.config.kind, packet);
         self.invariants();
         Ok(())
+    }
+
+    /// Queues a packet that another session received as one of this sender's, with this payload type. Its sequence numbers begin where
+    /// all of ours do, in the lower half, and they and the timestamps go on when another source takes the place of the one before, and
+    /// when the same one goes on after a [cut](Self::cut_forwarding): with `format`, where a decoder can begin. Gaps of the source stay
+    /// gaps. A stream is forwarded or [sent](Self::send), not both: the numbers would meet.
+    ///
+    /// # Errors
+    /// As of [`send`](Self::send); [`SendError::Late`] also for what is older than what was begun with, and
+    /// [`SendError::KeyFrameNeeded`]. When the queue is full, a stream of pictures is cut.
+    pub fn forward(
+        &mut self,
+        id: SenderId,
+        received: &Received,
+        payload_type: u8,
+        format: Option<Format>,
+    ) -> Result<(), SendError> {
+        let payload = &received.packet.payload;
+        let Some(sender) = self.senders.get(&id) else { return Err(SendError::UnknownSender(payload.clone())) };
+        let Some(clock_rate_hz) = sender.clock_rate_hz(payload_type) else {
+            return Err(SendError::PayloadType(payload.clone()));
+        };
+        let begins = format.is_none_or(|format| format.begins(payload));
+        let placed = sender.forwarding.place(received, begins, sender.behind_all(), clock_rate_hz);
+        let placed = placed.map_err(|refused| match refused {
+            Refused::Late => SendError::Late(payload.clone()),
+            Refused::KeyFrameNeeded => SendError::KeyFrameNeeded(payload.clone()),
+        })?;
+        let (sequence, timestamp) = (Some(placed.sequence), placed.timestamp);
+        let sent = self.send(id, RtpPacket { payload_type, sequence, timestamp, ..received.packet.clone() });
+        match (&sent, self.senders.get_mut(&id)) {
+            (Ok(()), Some(sender)) => sender.forwarding.advance(placed),
+            (Err(SendError::Full(_)), Some(sender)) if format.is_some_and(Format::has_key_frames) => {
+                sender.forwarding.cut();
+            }
+            _ => {}
+        }
+        sent
+    }
+
+    /// What comes next was not [forwarded](Self::forward) for a while: it goes on without a gap in its numbers, and where a decoder can
+    /// begin.
+    pub fn cut_forwarding(&mut self, id: SenderId) {
+        if let Some(sender) = self.senders.get_mut(&id) {
+            sender.forwarding.cut();
+        }
     }
 
     /// How long a payload of this sender may be, in bytes: what the path takes, less the longest header.

@@ -1,5 +1,6 @@
 //! A stream that we send.
 
+use super::forward::Forwarding;
 use super::resend::ResendCache;
 use crate::config::SenderConfig;
 use crate::header;
@@ -26,6 +27,8 @@ pub(crate) struct Sender {
     /// Whether a packet was refused for want of room, so that it is told when there is some.
     pub(crate) is_room_wanted: bool,
     pub(crate) cache: ResendCache,
+    /// What of others it carries, if it does.
+    pub(crate) forwarding: Forwarding,
     pub(crate) stats: SenderStats,
     /// Whether a packet left since the last report.
     pub(crate) is_report_due: bool,
@@ -57,6 +60,7 @@ impl Sender {
             queued_bytes: 0,
             is_room_wanted: false,
             cache: ResendCache::new(cache_len),
+            forwarding: Forwarding::default(),
             stats: SenderStats::default(),
             is_report_due: false,
             is_key_frame_event_owed: false,
@@ -95,6 +99,11 @@ impl Sender {
             let age = furthest.wrapping_sub(sequence);
             !serial_after(sequence, furthest) && age >= AGE_MAX
         })
+    }
+
+    /// The number behind all that packets have.
+    pub(crate) fn behind_all(&self) -> u16 {
+        self.furthest.map_or(self.next_sequence, |furthest| furthest.wrapping_add(1))
     }
 
     /// A packet has this number.

@@ -5,6 +5,7 @@ mod codecs;
 mod common;
 mod contract;
 mod contract_frames;
+mod forward;
 mod hostile;
 mod jitter;
 mod lifetime;

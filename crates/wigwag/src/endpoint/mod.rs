@@ -427,12 +427,13 @@ impl Endpoint {
     /// Whoever owes something since it was commanded waits for its turn.
     fn admit(&mut self, now: Instant) {
         while let Some(slot) = self.commanded.pop() {
-            let Some(connection) = &self.slots[slot].connection else { continue };
+            let Some(connection) = &mut self.slots[slot].connection else { continue };
             self.stats.visits += 1;
             self.routes.set_ufrags(slot, connection.ufrags()); // a description may have begun ICE anew
             let at = connection.poll_timeout(now);
             self.deadlines.set(slot, at);
             if at.is_some_and(|at| at <= now) {
+                connection.handle_timeout(now); // its clock was behind: what it wants later may be due
                 self.touch(slot);
             }
         }

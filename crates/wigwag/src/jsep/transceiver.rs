@@ -88,10 +88,15 @@ pub struct MediaParameters {
 }
 
 impl MediaParameters {
+    /// The codec of packets that come with this payload type. `None` if nothing comes with that number.
+    pub fn receive_codec(&self, payload_type: u8) -> Option<&NegotiatedCodec> {
+        self.receive_codecs.iter().find(|codec| codec.payload_type == payload_type)
+    }
+
     /// As what to send back that which came with this payload type: the same codec, which may have another number where the
     /// peer receives it. `None` if the peer does not take it, or nothing comes with that number.
     pub fn send_codec_for(&self, received: u8) -> Option<&NegotiatedCodec> {
-        let received = self.receive_codecs.iter().find(|codec| codec.payload_type == received)?;
+        let received = self.receive_codec(received)?;
         self.send_codecs.iter().find(|codec| codec.index == received.index)
     }
 }

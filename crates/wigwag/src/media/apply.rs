@@ -87,6 +87,7 @@ fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mu
 
 fn codecs(negotiated: &[NegotiatedCodec]) -> Vec<Codec> {
     let codec = |codec: &NegotiatedCodec| Codec {
+        index: codec.index,
         payload_type: codec.payload_type,
         format: mapping::payload_format(&codec.name),
     };

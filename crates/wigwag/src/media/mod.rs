@@ -44,9 +44,10 @@ struct Incoming {
     delay_min: Option<Duration>,
 }
 
-/// A payload type that was negotiated, and how its frames are cut, if that is known here.
+/// A payload type that was negotiated, of which codec of ours, and how its frames are cut, if that is known here.
 #[derive(Clone, Copy, Debug)]
 struct Codec {
+    index: usize,
     payload_type: u8,
     format: Option<Format>,
 }
@@ -58,6 +59,8 @@ enum Level {
     Undecided,
     Packets,
     Frames,
+    /// Packets of other connections.
+    Forwarded,
 }
 
 #[derive(Debug)]
@@ -174,12 +177,40 @@ impl Media {
         session: &mut rtp::Session,
     ) -> Result<(), MediaError> {
         let (sender, outgoing) = self.outgoing(id)?;
-        if outgoing.level == Level::Frames {
-            return Err(MediaError::SendsFrames(packet.payload));
+        match outgoing.level {
+            Level::Undecided | Level::Packets => {}
+            Level::Frames => return Err(MediaError::SendsFrames(packet.payload)),
+            Level::Forwarded => return Err(MediaError::Forwards(packet.payload)),
         }
         session.send(sender, packet).map_err(refused)?;
         outgoing.level = Level::Packets;
         Ok(())
+    }
+
+    /// `codec`: its place among ours.
+    pub(crate) fn forward(
+        &mut self,
+        id: TransceiverId,
+        packet: &rtp::Received,
+        codec: usize,
+        session: &mut rtp::Session,
+    ) -> Result<(), MediaError> {
+        let (sender, outgoing) = self.outgoing(id)?;
+        let payload = &packet.packet.payload;
+        match outgoing.level {
+            Level::Undecided | Level::Forwarded => {}
+            Level::Frames => return Err(MediaError::SendsFrames(payload.clone())),
+            Level::Packets => return Err(MediaError::SendsPackets(payload.clone())),
+        }
+        let codec = outgoing.codecs.iter().find(|negotiated| negotiated.index == codec);
+        let codec = codec.ok_or_else(|| MediaError::PayloadType(payload.clone()))?;
+        session.forward(sender, packet, codec.payload_type, codec.format).map_err(refused)?;
+        outgoing.level = Level::Forwarded;
+        Ok(())
+    }
+
+    pub(crate) fn cut_forwarding(&self, id: TransceiverId, session: &mut rtp::Session) {
+        self.sender(id).into_iter().for_each(|sender| session.cut_forwarding(sender));
     }
 
     pub(crate) fn write_frame(
@@ -190,8 +221,10 @@ impl Media {
     ) -> Result<(), MediaError> {
         let first_picture_id = self.rng.u16();
         let (sender, outgoing) = self.outgoing(id)?;
-        if outgoing.level == Level::Packets {
-            return Err(MediaError::SendsPackets(frame.data));
+        match outgoing.level {
+            Level::Undecided | Level::Frames => {}
+            Level::Packets => return Err(MediaError::SendsPackets(frame.data)),
+            Level::Forwarded => return Err(MediaError::Forwards(frame.data)),
         }
         if frame.data.is_empty() {
             return Err(MediaError::Empty);
@@ -267,6 +300,7 @@ fn refused(error: rtp::SendError) -> MediaError {
         rtp::SendError::TooLong(payload) => MediaError::TooLong(payload),
         rtp::SendError::PayloadType(payload) => MediaError::PayloadType(payload),
         rtp::SendError::Late(payload) => MediaError::Late(payload),
+        rtp::SendError::KeyFrameNeeded(_) => MediaError::KeyFrameNeeded,
         _ => MediaError::NotSending,
     }
 }

@@ -3,6 +3,7 @@
 use super::{End, PeerConnection};
 use crate::data_channel::{ChannelId, DataChannel, DataChannelInit};
 use crate::error::{ChannelError, SendError};
+use crate::mapping;
 use bytes::Bytes;
 
 impl PeerConnection {
@@ -80,6 +81,12 @@ impl PeerConnection {
         let result = self.channels.abandon_message(id, self.transport.secured.sctp.as_mut());
         self.may_tell = true;
         result
+    }
+
+    /// W3C `maxMessageSize` of the `RTCSctpTransport`: how long a message may be that we send, in bytes, as the peer's description says
+    /// (RFC 8841 §6; 65,536 if it does not); `usize::MAX` if any may. `None` before data channels are agreed upon.
+    pub fn max_message_size(&self) -> Option<usize> {
+        self.jsep.data().map(mapping::message_len_max_send)
     }
 
     /// W3C `bufferedAmount`: the bytes that `send` took and that have not left yet.

@@ -4,6 +4,7 @@ use super::{End, PeerConnection};
 use crate::config::is_token;
 use crate::error::{Error, MediaError};
 use crate::jsep::{Direction, MediaKind, SendStream, Transceiver, TransceiverId, TransceiverInit};
+use crate::state::ConnectionState;
 use std::time::Duration;
 use wigwag_rtp::payload::{Frame, FrameStats};
 use wigwag_rtp::{self as rtp};
@@ -142,6 +143,44 @@ impl PeerConnection {
             return Err(MediaError::NotSending);
         }
         self.media.write(id, packet, &mut self.transport.secured.rtp)
+    }
+
+    /// Queues a packet that another connection told ([`Event::RtpPacket`](crate::Event::RtpPacket)), as a server does that forwards (RFC 7667
+    /// §3.7). `codec` is its codec's [`index`](field@crate::jsep::NegotiatedCodec::index) there
+    /// ([`receive_codec`](crate::jsep::MediaParameters::receive_codec)), and has to be the same codec here: give both connections the same
+    /// [`codecs`](field@crate::jsep::Config::codecs).
+    ///
+    /// It leaves under our source, with the payload type, the header extensions and the mid of this connection. Sequence numbers are our own:
+    /// gaps stay gaps, and where another source takes the place of the one before, or packets were left out, they and the timestamps go on.
+    /// Of VP8, nothing leaves before a key frame: when it begins, when another source takes its place, and after the queue was full or the
+    /// connection was not connected.
+    ///
+    /// # Errors
+    /// [`MediaError::NotSending`], if nothing is sent on this transceiver now; [`MediaError::NotConnected`];
+    /// [`MediaError::KeyFrameNeeded`]: ask the connection that the packet came from for one
+    /// ([`request_key_frame`](Self::request_key_frame), which does so no more often than every 300 ms); [`MediaError::Full`], after which a
+    /// key frame is needed; [`MediaError::PayloadType`], if the codec was not negotiated here; [`MediaError::TooLong`];
+    /// [`MediaError::Late`], of a packet that belongs before the beginning; and if packets or frames were written on the transceiver before.
+    pub fn forward_packet(
+        &mut self,
+        id: TransceiverId,
+        packet: &rtp::Received,
+        codec: usize,
+    ) -> Result<(), MediaError> {
+        match self.connection_state() {
+            ConnectionState::Connected => self.media.forward(id, packet, codec, &mut self.transport.secured.rtp),
+            _ if self.end != End::No => Err(MediaError::NotSending),
+            _ => {
+                self.cut_forwarding(id);
+                Err(MediaError::NotConnected)
+            }
+        }
+    }
+
+    /// For a while, packets of what is [forwarded](Self::forward_packet) on this transceiver are left out, as of somebody who is not looked
+    /// at: what is forwarded next goes on without a gap in its numbers, and with a key frame.
+    pub fn cut_forwarding(&mut self, id: TransceiverId) {
+        self.media.cut_forwarding(id, &mut self.transport.secured.rtp);
     }
 
     /// Cuts a frame into packets and queues them, all or none. Its payload type is one of those negotiated

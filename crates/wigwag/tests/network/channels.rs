@@ -337,3 +337,28 @@ fn a_channel_closed_before_its_announcement_left_is_closed_at_once_or_with_the_p
     world.run_for(Duration::from_secs(1));
     assert!(world[Z].messages.contains(&("next".to_owned(), "hello".into(), false)));
 }
+
+/// W3C `maxMessageSize`: whoever cuts something long need not be refused first.
+#[test]
+fn how_long_a_message_may_be_is_told_once_it_is_agreed_upon() {
+    for (line, expected) in [
+        ("a=max-message-size:1000\r\n", 1000),
+        ("a=max-message-size:0\r\n", usize::MAX),
+        // RFC 8841 §6.1: "If the SDP 'max-message-size' attribute is not present, the default value is 64K."
+        ("", 65_536),
+    ] {
+        let mut world = pair(70);
+        let channel = world[A].connection.create_data_channel("sizes", DataChannelInit::default()).unwrap();
+        assert_eq!(world[A].connection.max_message_size(), None);
+        let offer = offer(&mut world, A);
+        assert_eq!(world[A].connection.max_message_size(), None);
+        let mut answer = answer(&mut world, Z, offer);
+        answer.sdp = answer.sdp.replace("a=max-message-size:262144\r\n", line);
+        world[A].connection.set_remote_description(answer).unwrap();
+        assert_eq!(world[A].connection.max_message_size(), Some(expected));
+        world.run_for(Duration::from_secs(3));
+        let refused = world[A].connection.send(channel, Bytes::from(vec![0; 65_537]), true);
+        let too_large = SendError::TooLarge { len: 65_537, max: expected };
+        assert_eq!(refused, if expected < 65_537 { Err(too_large) } else { Ok(()) });
+    }
+}

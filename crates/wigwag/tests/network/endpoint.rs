@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Seed, Transmit};
 use wigwag::{
-    ConnectionId, ConnectionState, Credentials, DataChannelInit, Endpoint, EndpointConfig, EndpointEvent, Event,
-    SessionDescription,
+    ConnectionId, ConnectionState, Credentials, DataChannelInit, Direction, Endpoint, EndpointConfig, EndpointEvent,
+    Event, MediaKind, RtpPacket, SessionDescription,
 };
 use wigwag_sim::{A, Host, Node, World, Z, address};
 
@@ -65,19 +65,26 @@ pub(crate) fn world(seed: u64) -> World<Server> {
 /// One connection between the two endpoints, negotiated.
 pub(crate) fn connect(world: &mut World<Server>) -> [ConnectionId; 2] {
     let ids = [A, Z].map(|host| world[host].endpoint.create(config()).expect("room for one more"));
+    for (host, id) in [(A, ids[0]), (Z, ids[1])] {
+        let connection = world[host].endpoint.connection_mut(id).unwrap();
+        connection.create_data_channel("chat", DataChannelInit::default().negotiated(0)).unwrap();
+    }
+    negotiate(world, ids);
+    ids
+}
+
+/// A offers, Z answers.
+fn negotiate(world: &mut World<Server>, ids: [ConnectionId; 2]) {
     let a = world[A].endpoint.connection_mut(ids[0]).unwrap();
-    a.create_data_channel("chat", DataChannelInit::default().negotiated(0)).unwrap();
     let offer = a.create_offer().unwrap();
     a.set_local_description(offer).unwrap();
     let offer = a.local_description().unwrap();
     let z = world[Z].endpoint.connection_mut(ids[1]).unwrap();
-    z.create_data_channel("chat", DataChannelInit::default().negotiated(0)).unwrap();
     z.set_remote_description(offer).unwrap();
     let answer = z.create_answer().unwrap();
     z.set_local_description(answer).unwrap();
     let answer = z.local_description().unwrap();
     world[A].endpoint.connection_mut(ids[0]).unwrap().set_remote_description(answer).unwrap();
-    ids
 }
 
 fn all_connected(server: &Server, count: usize) -> bool {
@@ -170,6 +177,39 @@ fn a_strangers_ufrag_is_told_once_asked_for_and_their_next_check_finds_the_conne
     world.run_until(|world| !world[Z].incoming.is_empty(), Duration::from_secs(5));
     assert_eq!(world[Z].incoming[0], "stranger");
     assert_eq!(world[Z].endpoint.len(), 0, "no state was made");
+}
+
+/// Law 5: a connection is called only when it has something to do, so its clock may be behind; what it is told to do by then is due at
+/// once all the same. A key frame is asked for no more often than every 300 ms.
+#[test]
+fn a_command_whose_time_has_come_is_obeyed_in_the_same_turn() {
+    let mut world = world(12);
+    let ids = connect(&mut world);
+    let sends = world[A].endpoint.connection_mut(ids[0]).unwrap();
+    let track = sends.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+    negotiate(&mut world, ids);
+    world.run_until(|world| all_connected(&world[A], 1) && all_connected(&world[Z], 1), Duration::from_secs(10));
+    let packet = RtpPacket::new(96, 0, bytes::Bytes::from_static(&[0x10, 0, 0]));
+    world[A].endpoint.connection_mut(ids[0]).unwrap().write_packet(track, packet).unwrap();
+    world.run_for(Duration::from_millis(50));
+    let ask = |endpoint: &mut Endpoint| {
+        let connection = endpoint.connection_mut(ids[1]).unwrap();
+        let track = connection.transceivers().next().unwrap().id;
+        connection.request_key_frame(track);
+    };
+    ask(&mut world[Z].endpoint);
+    world.run_for(Duration::from_millis(310));
+    let now = world.now();
+    let endpoint = &mut world[Z].endpoint;
+    let (mut out, mut left) = (Vec::new(), 0);
+    endpoint.handle_timeout(now);
+    assert!(endpoint.poll_transmit(now, &mut out).is_none() && endpoint.poll_event().is_none());
+    ask(endpoint);
+    while endpoint.poll_transmit(now, &mut out).is_some() || endpoint.poll_event().is_some() {
+        left += 1;
+    }
+    assert_eq!(left, 1, "it is asked for");
+    assert!(endpoint.poll_timeout(now).is_none_or(|at| at > now));
 }
 
 /// A loop may ask for its connection in each turn, and still sleeps; what was commanded is owed all the same.

@@ -47,7 +47,7 @@ fn add(world: &mut World<Peer>, kinds: &[MediaKind]) -> Vec<[TransceiverId; 2]> 
         .collect()
 }
 
-fn until_connected(world: &mut World<Peer>) {
+pub(crate) fn until_connected(world: &mut World<Peer>) {
     let is_connected = |peer: &Peer| peer.state == ConnectionState::Connected;
     world.run_until(|world| is_connected(&world[A]) && is_connected(&world[Z]), Duration::from_secs(10));
 }

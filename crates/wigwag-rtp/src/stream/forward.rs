@@ -1,0 +1,117 @@
+//! A stream of ours that carries those of others, one at a time (RFC 7667 §3.6.2, §3.7): its numbers and its time go on when
+//! another source takes the place of the one before, or the same one after a pause.
+
+use crate::event::Received;
+use crate::stream::sequence::LATE_MAX;
+use crate::time::ticks;
+use std::time::Instant;
+
+/// A source whose numbers leap further begins anew (RFC 3550 A.1, `MAX_DROPOUT`).
+const LEAP_MAX: u64 = 3000;
+
+/// What is forwarded now, and how far it has come.
+#[derive(Debug, Default)]
+pub(crate) struct Forwarding {
+    source: Option<Source>,
+    /// Of the packet that came furthest, as it leaves.
+    last: Option<(u32, Instant)>,
+    /// Packets were left out that a decoder needs: the source goes on where a decoder can begin.
+    is_cut: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    ssrc: u32,
+    /// What it was begun with, and how far it has come.
+    first: u64,
+    furthest: u64,
+    /// From its numbers to ours.
+    sequence_offset: u16,
+    timestamp_offset: u32,
+}
+
+/// How a packet leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    arrival: Instant,
+    source: Source,
+}
+
+/// Why a packet is not forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It belongs before what was begun with, or is long gone.
+    Late,
+    /// Nothing that came yet could be decoded.
+    KeyFrameNeeded,
+}
+
+impl Forwarding {
+    /// How a packet leaves. `begins`: whether a decoder can begin with it; `next`: the number behind all of ours.
+    pub(crate) fn place(
+        &self,
+        received: &Received,
+        begins: bool,
+        next: u16,
+        clock_rate_hz: u32,
+    ) -> Result<Placed, Refused> {
+        let sequence = received.extended_sequence;
+        let same = self.source.filter(|source| source.ssrc == received.ssrc);
+        if same.is_some_and(|source| {
+            sequence < source.first
+                || sequence + LATE_MAX <= source.furthest
+                || (self.is_cut && sequence <= source.furthest)
+        }) {
+            return Err(Refused::Late);
+        }
+        let timestamp = received.packet.timestamp;
+        let same = same.filter(|source| sequence <= source.furthest + LEAP_MAX);
+        let source = match same {
+            Some(source) if !self.is_cut => Source { furthest: source.furthest.max(sequence), ..source },
+            _ if !begins => return Err(Refused::KeyFrameNeeded),
+            same => Source {
+                ssrc: received.ssrc,
+                first: sequence,
+                furthest: sequence,
+                sequence_offset: next.wrapping_sub(sequence as u16),
+                timestamp_offset: same.map_or_else(
+                    || self.next_timestamp(received, clock_rate_hz).wrapping_sub(timestamp),
+                    |source| source.timestamp_offset,
+                ),
+            },
+        };
+        Ok(Placed {
+            sequence: (sequence as u16).wrapping_add(source.sequence_offset),
+            timestamp: timestamp.wrapping_add(source.timestamp_offset),
+            arrival: received.arrival,
+            source,
+        })
+    }
+
+    /// That of a packet of another source: as much later as it came later.
+    fn next_timestamp(&self, received: &Received, clock_rate_hz: u32) -> u32 {
+        self.last.map_or(received.packet.timestamp, |(timestamp, arrival)| {
+            let passed = received.arrival.saturating_duration_since(arrival);
+            timestamp.wrapping_add(ticks(passed, clock_rate_hz).max(1))
+        })
+    }
+
+    /// It leaves so.
+    pub(crate) fn advance(&mut self, placed: Placed) {
+        let Placed { timestamp, arrival, source, .. } = placed;
+        let has_advanced = self.source.is_none_or(|before| {
+            before.ssrc != source.ssrc || before.first != source.first || before.furthest < source.furthest
+        });
+        if has_advanced {
+            self.last = Some((timestamp, arrival));
+        }
+        (self.source, self.is_cut) = (Some(source), false);
+    }
+
+    /// A packet was left out.
+    pub(crate) const fn cut(&mut self) {
+        self.is_cut = true;
+    }
+}

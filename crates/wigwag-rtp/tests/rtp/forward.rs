@@ -1,0 +1,178 @@
+//! Packets of other sessions, forwarded as one stream of ours.
+
+use crate::common::{VIDEO, at, receiver, sender, session};
+use std::time::Instant;
+use wigwag_rtp::header::Packet;
+use wigwag_rtp::payload::Format;
+use wigwag_rtp::{Event, Received, SendError, SenderId, Session};
+use wigwag_sansio::Ecn;
+
+/// The first bytes of VP8: a descriptor, and what follows. A key frame begins, another frame begins, and a frame goes on.
+const KEY: &[u8] = &[0x10, 0x00, 1];
+const DELTA: &[u8] = &[0x10, 0x01, 1];
+const MORE: &[u8] = &[0x00, 0x00, 1];
+
+/// What somebody sends, as it comes.
+struct Source {
+    session: Session,
+    ssrc: u32,
+}
+
+impl Source {
+    fn new(ssrc: u32) -> Self {
+        let mut session = session("source", u64::from(ssrc));
+        session.add_receiver(receiver()).expect("a section");
+        Self { session, ssrc }
+    }
+
+    fn came(&mut self, sequence: u16, timestamp: u32, payload: &[u8], now: Instant) -> Received {
+        let mut packet = vec![0x80, VIDEO.number];
+        packet.extend_from_slice(&sequence.to_be_bytes());
+        packet.extend_from_slice(&timestamp.to_be_bytes());
+        packet.extend_from_slice(&self.ssrc.to_be_bytes());
+        packet.extend_from_slice(payload);
+        self.session.handle_rtp(&packet, Ecn::NotEct, now);
+        match self.session.poll_event() {
+            Some(Event::Packet(received)) => received,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Who forwards.
+struct Out {
+    session: Session,
+    sender: SenderId,
+}
+
+impl Out {
+    fn new(seed: u64) -> Self {
+        let mut session = session("forwards", seed);
+        let sender = session.add_sender(sender(9)).expect("a stream");
+        Self { session, sender }
+    }
+
+    fn forward(&mut self, received: &Received) -> Result<(), SendError> {
+        self.session.forward(self.sender, received, VIDEO.number, Some(Format::Vp8))
+    }
+
+    /// Number, timestamp and payload of what leaves.
+    fn left(&mut self, now: Instant) -> Vec<(u16, u32, Vec<u8>)> {
+        let (mut all, mut out) = (Vec::new(), Vec::new());
+        while self.session.poll_rtp(now, 1180, &mut out) {
+            let packet = Packet::parse(&out).expect("our own");
+            assert_eq!((packet.ssrc, packet.payload_type), (9, VIDEO.number));
+            all.push((packet.sequence, packet.timestamp, packet.payload.to_vec()));
+            out.clear();
+        }
+        all
+    }
+}
+
+fn is_key_frame_needed(result: &Result<(), SendError>) -> bool {
+    matches!(result, Err(SendError::KeyFrameNeeded(_)))
+}
+
+/// RFC 3711 §3.3.1: whoever misses the first packets finds the rollover counter only if the numbers do not wrap meanwhile.
+#[test]
+fn numbers_begin_in_the_lower_half_and_gaps_stay_gaps() {
+    for seed in 0..50 {
+        let (mut source, mut out) = (Source::new(1), Out::new(seed));
+        let mut first = None;
+        for (sequence, payload) in [(65_533, KEY), (65_535, MORE), (65_534, MORE), (2, DELTA), (1, DELTA)] {
+            let received = source.came(sequence, 7000, payload, at(0));
+            assert_eq!(out.forward(&received), Ok(()));
+            let left = out.left(at(0));
+            assert_eq!(left.len(), 1);
+            let first = *first.get_or_insert(left[0].0);
+            assert!(first < 1 << 15);
+            assert_eq!((left[0].0, left[0].1), (first + sequence.wrapping_sub(65_533), 7000));
+        }
+    }
+}
+
+#[test]
+fn nothing_leaves_before_a_key_frame_and_nothing_that_belongs_before_it() {
+    let (mut source, mut out) = (Source::new(1), Out::new(1));
+    for (sequence, payload) in [(10, DELTA), (11, MORE), (12, &[0x11, 0, 0][..]), (13, &[0x10])] {
+        assert!(is_key_frame_needed(&out.forward(&source.came(sequence, 0, payload, at(0)))), "{payload:?}");
+    }
+    assert_eq!(out.forward(&source.came(15, 0, KEY, at(0))), Ok(()));
+    let late = source.came(14, 0, DELTA, at(0));
+    assert_eq!(out.forward(&late), Err(SendError::Late(late.packet.payload.clone())));
+    assert_eq!(out.left(at(0)).len(), 1);
+}
+
+#[test]
+fn another_source_takes_the_place_with_a_key_frame_and_numbers_and_time_go_on() {
+    let (mut ann, mut bob, mut out) = (Source::new(1), Source::new(2), Out::new(1));
+    out.forward(&ann.came(100, 1000, KEY, at(0))).unwrap();
+    out.forward(&ann.came(102, 4000, DELTA, at(33))).unwrap();
+    assert!(is_key_frame_needed(&out.forward(&bob.came(60_000, 900_000, DELTA, at(40)))));
+    // What comes meanwhile, or again, of the first goes on.
+    out.forward(&ann.came(101, 1000, MORE, at(41))).unwrap();
+    out.forward(&bob.came(60_001, 903_000, KEY, at(53))).unwrap();
+    assert!(is_key_frame_needed(&out.forward(&ann.came(103, 7000, DELTA, at(60)))), "it is over");
+    out.forward(&bob.came(60_002, 906_000, DELTA, at(86))).unwrap();
+    let left = out.left(at(90));
+    let first = left[0].0;
+    let numbers: Vec<_> = left.iter().map(|(sequence, timestamp, _)| (sequence - first, *timestamp)).collect();
+    // 20 ms are 1,800 ticks.
+    assert_eq!(numbers, [(0, 1000), (2, 4000), (1, 1000), (3, 5800), (4, 8800)]);
+}
+
+#[test]
+fn what_did_not_fit_is_a_cut_without_a_gap_and_ends_with_a_key_frame() {
+    let (mut source, mut out) = (Source::new(1), Out::new(1));
+    let mut sequence = 0;
+    let refused = loop {
+        let received = source.came(sequence, u32::from(sequence), if sequence == 0 { KEY } else { DELTA }, at(0));
+        match out.forward(&received) {
+            Ok(()) => sequence += 1,
+            Err(refused) => break refused,
+        }
+        assert!(sequence < 10_000, "the queue has a limit");
+    };
+    assert!(matches!(refused, SendError::Full(_)));
+    let before = out.left(at(0));
+    assert_eq!(before.len(), usize::from(sequence));
+    assert!(is_key_frame_needed(&out.forward(&source.came(sequence + 1, 1, DELTA, at(0)))));
+    out.forward(&source.came(sequence + 2, 2, KEY, at(10))).unwrap();
+    // It was lost before the cut and found behind it: nobody misses it.
+    let late = out.forward(&source.came(sequence, 0, DELTA, at(10)));
+    assert!(matches!(late, Err(SendError::Late(_))));
+    let after = out.left(at(10));
+    assert_eq!(after.iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [before.last().unwrap().0 + 1]);
+    assert_eq!(after[0].1, 2, "the source's own time goes on");
+}
+
+#[test]
+fn a_source_that_leaps_begins_anew() {
+    let (mut source, mut out) = (Source::new(1), Out::new(1));
+    out.forward(&source.came(0, 0, KEY, at(0))).unwrap();
+    out.forward(&source.came(3000, 90, DELTA, at(1))).unwrap();
+    assert!(is_key_frame_needed(&out.forward(&source.came(6001, 180, DELTA, at(2)))));
+    out.forward(&source.came(6002, 1_000_000, KEY, at(2))).unwrap();
+    let left = out.left(at(3));
+    let first = left[0].0;
+    let numbers: Vec<_> = left.iter().map(|(sequence, timestamp, _)| (sequence - first, *timestamp)).collect();
+    assert_eq!(numbers, [(0, 0), (3000, 90), (3001, 180)]);
+}
+
+#[test]
+fn sound_begins_anywhere_and_has_no_cut_where_it_did_not_fit() {
+    let (mut source, mut other, mut out) = (Source::new(1), Source::new(2), Out::new(1));
+    let mut forward = |received: &Received| out.session.forward(out.sender, received, VIDEO.number, Some(Format::Opus));
+    let mut sequence = 0;
+    while forward(&source.came(sequence, 0, DELTA, at(0))) == Ok(()) {
+        sequence += 1;
+    }
+    let first = out.left(at(0))[0].0;
+    let mut forward = |received: &Received| out.session.forward(out.sender, received, VIDEO.number, Some(Format::Opus));
+    forward(&source.came(sequence + 1, 0, DELTA, at(0))).unwrap();
+    forward(&other.came(5, 0, DELTA, at(0))).unwrap();
+    out.session.cut_forwarding(out.sender);
+    out.session.forward(out.sender, &other.came(9, 0, DELTA, at(0)), VIDEO.number, Some(Format::Opus)).unwrap();
+    let numbers: Vec<_> = out.left(at(0)).iter().map(|(number, ..)| number - first - sequence).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}
