@@ -214,6 +214,15 @@ impl Connection {
         self.invariants();
     }
 
+    /// The peer was heard elsewhere: something came, a packet of SRTP for one, that only who has the keys exported from this
+    /// connection can have sent, and not before. It counts as application data do: in DTLS 1.3, a last flight or a KeyUpdate that is
+    /// not acknowledged is sent again, but is no reason to take such a peer for dead. Nothing happens when not connected.
+    pub const fn media_received(&mut self) {
+        if self.is_connected() {
+            self.handshake.flight.hear();
+        }
+    }
+
     /// Whether new keys of ours are on their way, or wanted.
     pub fn is_updating_keys(&self) -> bool {
         matches!(&self.state, State::Connected(Secrets::Dtls13(established)) if established.is_updating())
