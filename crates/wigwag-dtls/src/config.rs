@@ -33,7 +33,7 @@ pub struct Retransmission {
     /// The longest waiting time. RFC 6347 §4.2.4.1 wants no less than 60 seconds, the default.
     pub max: Duration,
     /// How often a flight is repeated before the peer is taken for dead. Every message of the peer starts it anew,
-    /// and in DTLS 1.3 its application data. 10 by default: a peer that is not there is given up after 222 seconds.
+    /// and in DTLS 1.3 its application data and [media](crate::Connection::media_received). 10 by default: a peer that is not there is given up after 222 seconds.
     pub limit: u32,
     /// How long a peer that has acknowledged all that it was sent may take for its answer, before it is taken for dead
     /// (DTLS 1.3, where nothing is repeated then). 150 seconds by default: a peer may wait [60 seconds](Self::max) until it sends

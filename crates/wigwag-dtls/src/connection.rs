@@ -7,6 +7,8 @@ mod input_13;
 mod tests;
 #[cfg(test)]
 mod tests_13;
+#[cfg(test)]
+mod tests_hostile;
 
 use crate::alert::{Alert, AlertDescription};
 use crate::crypto::aead::{EXPLICIT_NONCE_LEN, TAG_LEN};
@@ -148,13 +150,13 @@ impl Connection {
     /// [`poll_timeout`](Self::poll_timeout) says `now` without end.
     pub fn poll_packet(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let now = self.clock.advance(now);
-        self.retire();
         let has_written = self.write_alert(limit, out)
             || self.write_verify_request(limit, out)
             || self.write_ack(limit, out)
             || self.handshake.flight.write(now, limit, &mut self.handshake.write, out);
         if has_written {
             self.stats.handshake_datagrams_sent += 1;
+            self.retire();
         }
         self.invariants();
         has_written
@@ -172,7 +174,6 @@ impl Connection {
         out: &mut Vec<u8>,
         write: impl FnOnce(usize, &mut Vec<u8>) -> bool,
     ) -> bool {
-        self.retire();
         let State::Connected(secrets) = &mut self.state else { return false };
         let Some(epoch) = self.handshake.write.last_mut() else { return false };
         if self.handshake.flight.leads_to(epoch.epoch()) {
@@ -183,6 +184,7 @@ impl Connection {
         if let Secrets::Dtls13(established) = secrets {
             established.refresh(&mut self.handshake);
         }
+        self.retire();
         has_written
     }
 
@@ -210,6 +212,15 @@ impl Connection {
             established.update(is_requested, &mut self.handshake);
         }
         self.invariants();
+    }
+
+    /// The peer was heard elsewhere: something came, a packet of SRTP for one, that only who has the keys exported from this
+    /// connection can have sent, and not before. It counts as application data do: in DTLS 1.3, a last flight or a KeyUpdate that is
+    /// not acknowledged is sent again, but is no reason to take such a peer for dead. Nothing happens when not connected.
+    pub const fn media_received(&mut self) {
+        if self.is_connected() {
+            self.handshake.flight.hear();
+        }
     }
 
     /// Whether new keys of ours are on their way, or wanted.
@@ -398,7 +409,8 @@ impl Connection {
             out.extend_from_slice(&alert.encode());
             room >= alert.encode().len()
         });
-        if has_written {
+        // What no number is left for is not owed any more.
+        if has_written || epoch.left() == 0 {
             self.alert = None;
         }
         has_written

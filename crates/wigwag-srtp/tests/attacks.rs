@@ -319,6 +319,8 @@ fn a_stream_whose_first_packets_were_lost_before_the_wrap_is_found() {
     for &profile in PROFILES {
         all_arrive(profile, [65_534, 65_535, 0, 1, 2], |n| n < 2);
         all_arrive(profile, [65_535, 0, 65_534, 1], |n| n == 0);
+        // And so are those of half a circle after it.
+        all_arrive(profile, std::iter::once(65_535).chain(0..=32_768), |n| n < 32_768);
     }
 }
 
@@ -375,6 +377,20 @@ fn the_same_packet_is_sealed_the_same_and_another_never() {
             assert_eq!(seal(&mut a, &header), None);
         }
         assert_eq!(a.stats().refused_reused, 2 * 2000 + 2000 - 1024);
+    }
+}
+
+/// However old the last one is that was sealed again.
+#[test]
+fn what_is_sealed_again_does_not_let_what_is_older_be_sealed_again() {
+    for &profile in PROFILES {
+        let (mut a, _) = pair(profile);
+        assert!((0..3000u16).all(|n| seal(&mut a, &rtp(1, n, b"payload")).is_some()));
+        for n in (0..3000u16).rev() {
+            assert_eq!(seal(&mut a, &rtp(1, n, b"payload")).is_some(), n >= 3000 - 1024, "{n}");
+            assert_eq!(seal(&mut a, &rtp(1, n, b"PAYLOAD")), None, "{n}");
+        }
+        assert!(seal(&mut a, &rtp(1, 3000, b"PAYLOAD")).is_some());
     }
 }
 

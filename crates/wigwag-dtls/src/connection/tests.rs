@@ -211,6 +211,43 @@ fn a_key_that_has_protected_enough_is_used_for_a_goodbye_and_no_more() {
     }
 }
 
+/// Law 5: a loop that sleeps until it is woken says goodbye at once, and not when something else comes.
+#[test]
+fn the_goodbye_of_a_key_that_is_used_up_is_due_at_once() {
+    let now = wigwag_sim::origin();
+    for numbers in [true, false] {
+        let [mut a, mut z] = connected();
+        let _ = events(&mut a);
+        let epoch = a.handshake.write.last_mut().unwrap();
+        if numbers {
+            epoch.set_sequence(RecordNumber::SEQUENCE_MAX - 1);
+        } else {
+            epoch.wear(2);
+        }
+        assert_eq!(a.poll_timeout(now), None);
+        assert!(protect(&mut a));
+        assert_eq!(a.poll_timeout(now), Some(now));
+        assert_eq!((events(&mut a).len(), carry(&mut a, &mut z), a.poll_timeout(now)), (1, 1, None));
+    }
+}
+
+/// Law 5: nothing is owed for which there is no number.
+#[test]
+fn an_alert_for_which_no_number_is_left_is_not_owed() {
+    let now = wigwag_sim::origin();
+    let [mut a, mut z] = connected();
+    z.handshake.write.last_mut().unwrap().set_sequence(RecordNumber::SEQUENCE_MAX);
+    let extra = whole(HandshakeType::FINISHED, 99, &[7; 12]);
+    z.handle_input(&mut record(&mut a, ContentType::Handshake, &extra), now, |_| {});
+    assert_eq!(
+        (refusal(&mut z), carry(&mut z, &mut a), z.poll_timeout(now)),
+        (AlertDescription::UnexpectedMessage, 1, None)
+    );
+    // It comes again, and there is nothing left to say so with.
+    z.handle_input(&mut record(&mut a, ContentType::Handshake, &extra), now, |_| {});
+    assert_eq!((carry(&mut z, &mut a), z.poll_timeout(now)), (0, None));
+}
+
 #[test]
 fn chacha20_poly1305_does_not_wear_out() {
     let mut peers = pair([certificate(1), certificate(2)]);

@@ -414,6 +414,28 @@ fn every_alert_but_two_is_the_end() {
     }
 }
 
+/// After a KeyUpdate (RFC 8446 §7.2), who learns all that a connection holds does not learn the keys before it: neither by what the
+/// shares were drawn with.
+#[test]
+fn what_is_drawn_after_a_handshake_does_not_tell_what_was_drawn_in_it() {
+    for version in [Version::Dtls12, Version::Dtls13] {
+        let mut peers = pair([certificate(1), certificate(2)]);
+        for peer in &mut peers {
+            (peer.handshake.config.min_version, peer.handshake.config.max_version) = (version, version);
+        }
+        let [a, z] = &mut peers;
+        *a = Connection::new(a.handshake.config.clone(), Seed::for_test(3));
+        while carry(a, z) + carry(z, a) > 0 {}
+        for (peer, seed) in peers.iter_mut().zip([3, 4]) {
+            assert!(peer.is_connected());
+            let mut drawn = vec![0; 1 << 12];
+            Rng::new(Seed::for_test(seed)).fill(&mut drawn);
+            let next = peer.handshake.rng.bytes::<32>();
+            assert!(!drawn.windows(next.len()).any(|bytes| bytes == next), "{version:?} {seed}");
+        }
+    }
+}
+
 /// D3: retransmissions have numbers of their own.
 #[test]
 fn what_is_sent_again_has_another_number() {

@@ -243,6 +243,9 @@ impl Handshake {
     pub(crate) fn forget(&mut self) {
         self.received.clear();
         self.transcript = Transcript::default();
+        // Our shares come from this generator: who learned its key later could make them again, and all keys of the handshake and
+        // after it, whatever was replaced since.
+        self.rng = Rng::new(self.rng.seed());
     }
 }
 

@@ -7,7 +7,8 @@ use wigwag_sansio::{Datagram, Seed, Transmit};
 use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Node, World, Z, address};
 use wigwag_stun::{
-    Class, Client, ClientConfig, ClientEvent, ErrorCode, Failure, Message, MessageWriter, TransactionId, answer,
+    AttributeType, Class, Client, ClientConfig, ClientEvent, ErrorCode, Failure, Message, MessageWriter, TransactionId,
+    answer,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -179,6 +180,13 @@ fn a_refusal_and_a_useless_answer_end_the_question() {
     MessageWriter::new(&mut out, Class::SuccessResponse, wigwag_stun::Method::BINDING, id).fingerprint();
     feed(&mut client, address(Z), &out);
     assert_eq!(client.poll_event(), Some(ClientEvent::Failed(Failure::Useless)));
+
+    // With an address, and something that must be understood and is not (RFC 8489 §6.3.3).
+    let (mut client, _) = asking();
+    out.clear();
+    MessageWriter::success(&mut out, id, address(A)).attribute(AttributeType(0x7FFF), &[]).fingerprint();
+    feed(&mut client, address(Z), &out);
+    assert_eq!(client.poll_event(), Some(ClientEvent::Failed(Failure::Useless)));
     assert_eq!(client.poll_timeout(wigwag_sim::origin()), None);
 }
 
@@ -192,7 +200,7 @@ fn no_answer_is_much_longer_than_its_request() {
             let mut request = Vec::new();
             let mut writer = MessageWriter::request(&mut request, TransactionId([1; 12]));
             for kind in 0..unknown {
-                writer = writer.attribute(wigwag_stun::AttributeType(0x7000 + kind), b"");
+                writer = writer.attribute(AttributeType(0x7000 + kind), b"");
             }
             if has_fingerprint {
                 writer.fingerprint();

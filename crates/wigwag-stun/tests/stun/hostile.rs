@@ -52,6 +52,18 @@ fn more_than_a_message_is_none() {
     assert_eq!(Message::decode(&check).unwrap_err(), DecodeError::Length);
 }
 
+/// RFC 8489 §5: the length is that of attributes that are padded, also where it is true.
+#[test]
+fn a_length_that_no_attributes_have_is_that_of_no_message() {
+    for more in 1..4 {
+        let mut check = check();
+        let len = check.len() + more;
+        check.resize(len, 0);
+        check[2..4].copy_from_slice(&u16::try_from(len - 20).unwrap().to_be_bytes());
+        assert_eq!(Message::decode(&check).unwrap_err(), DecodeError::Length, "{more}");
+    }
+}
+
 #[test]
 fn no_bit_can_be_flipped() {
     let check = check();

@@ -132,6 +132,7 @@ impl Secured {
 
     fn handle_rtp(&mut self, packet: &mut [u8], ecn: Ecn, now: Instant) -> bool {
         let Some(Ok(packet)) = self.media_keys.context().map(|srtp| srtp.unprotect_rtp(packet)) else { return false };
+        self.dtls.iter_mut().for_each(dtls::Connection::media_received);
         tap::received(&mut self.tap, PacketKind::Rtp, packet, now);
         self.rtp.handle_rtp(packet, ecn, now);
         true
@@ -139,6 +140,7 @@ impl Secured {
 
     fn handle_rtcp(&mut self, packet: &mut [u8], now: Instant) -> bool {
         let Some(Ok(packet)) = self.media_keys.context().map(|srtp| srtp.unprotect_rtcp(packet)) else { return false };
+        self.dtls.iter_mut().for_each(dtls::Connection::media_received);
         tap::received(&mut self.tap, PacketKind::Rtcp, packet, now);
         self.rtp.handle_rtcp(packet, now);
         true

@@ -92,6 +92,22 @@ fn progress_starts_the_timer_anew() {
     assert_eq!(flight.deadline(), Some(now + Retransmission::default().initial));
 }
 
+/// D6: how long the flight before was waited for says nothing of this one.
+#[test]
+fn the_next_flight_is_waited_for_as_long_as_the_first() {
+    let (mut epochs, mut now) = ([WriteEpoch::plaintext()], origin());
+    let mut flight = flight(&Retransmission::default(), false);
+    for _ in 0..3 {
+        datagrams(&mut flight, now, 1200, &mut epochs);
+        now = flight.deadline().unwrap();
+        assert_eq!(flight.handle_timeout(now), Expiry::Again);
+    }
+    flight.begin(false);
+    flight.push(0, message(&[7; 200]));
+    datagrams(&mut flight, now, 1200, &mut epochs);
+    assert_eq!(flight.deadline(), Some(now + Retransmission::default().initial));
+}
+
 #[test]
 fn a_repeated_flight_has_new_sequence_numbers() {
     let (mut epochs, now) = ([WriteEpoch::plaintext()], origin());
