@@ -217,7 +217,56 @@ fn a_message_with_keys_that_were_replaced_before_it_ends_it() {
     assert!(!a.is_connected());
 }
 
-/// The same of a client that owes one KeyUpdate after another, and has sent nothing yet with the keys of the first.
+/// RFC 8446 §5.1: "Handshake messages MUST NOT span key changes." A part of the next message has come before the KeyUpdate.
+#[test]
+fn a_message_that_began_with_keys_that_are_replaced_ends_it() {
+    for message_type in [HandshakeType::NEW_SESSION_TICKET, HandshakeType::KEY_UPDATE] {
+        let [mut a, mut z] = connected();
+        let next = next_seq(&a);
+        let part = [&[message_type.0, 0, 0, 40][..], &(next + 1).to_be_bytes(), &[0, 0, 0, 0, 0, 3, 7, 7, 7]].concat();
+        give(&mut a, record(&mut z, ContentType::Handshake, &part));
+        assert!(a.is_connected());
+        give(&mut a, record(&mut z, ContentType::Handshake, &whole(HandshakeType::KEY_UPDATE, next, &[0])));
+        assert!(format!("{:?}", events(&mut a)).contains("UnexpectedMessage"));
+    }
+}
+
+/// The same of the keys of the handshake, with which nothing comes after the Finished.
+#[test]
+fn a_message_after_the_last_that_began_before_it_is_the_end() {
+    for to in [0, 1] {
+        let mut peers = pair([certificate(1), certificate(2)]);
+        peers.iter_mut().for_each(|peer| peer.handshake.config.groups = vec![Group::X25519]);
+        let [a, z] = &mut peers;
+        *a = Connection::new(a.handshake.config.clone(), Seed::for_test(3));
+        carry(a, z);
+        if to == 1 {
+            carry(z, a);
+        }
+        let (now, [from, to]) = (wigwag_sim::origin(), if to == 0 { [z, a] } else { [a, z] });
+        let mut flight = Vec::new();
+        let mut out = Vec::new();
+        while from.poll_packet(now, 300, &mut out) {
+            flight.push(std::mem::take(&mut out));
+        }
+        give(to, flight.remove(0));
+        let handshake = from.handshake.write.iter_mut().find(|epoch| epoch.epoch() == 2).unwrap();
+        let seq = u16::try_from(from.handshake.flight.messages().len()).unwrap()
+            + u16::from(to.config().role == Role::Server);
+        let part = [&[20, 0, 0, 40][..], &seq.to_be_bytes(), &[0, 0, 0, 0, 0, 3, 7, 7, 7]].concat();
+        assert!(handshake.append(ContentType::Handshake, 300, &mut out, |_, out| {
+            out.extend_from_slice(&part);
+            true
+        }));
+        give(to, out);
+        assert!(!to.is_closed());
+        flight.into_iter().for_each(|datagram| give(to, datagram));
+        assert!(format!("{:?}", events(to)).contains("UnexpectedMessage"));
+    }
+}
+/// A message with keys that were replaced, to a client that owes one KeyUpdate after another, and has sent nothing yet with the keys of
+/// the first.
+/// A client that owes one KeyUpdate after another, and has sent nothing yet with the keys of the first.
 #[test]
 fn whoever_is_told_so_with_keys_that_it_has_not_used_says_why_it_ends() {
     let [mut a, mut z] = connected();

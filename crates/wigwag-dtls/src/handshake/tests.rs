@@ -5,7 +5,7 @@ use super::first_flight::{self, ExpectClientHello};
 use super::fragment::{Fragment, Message, Reassembly};
 use super::{Failure, Handshake};
 use crate::message::HandshakeType;
-use crate::{Certificate, ClientAuthentication, Config, Group, HashAlgorithm, Role, Version};
+use crate::{Certificate, ClientAuthentication, Config, Group, HashAlgorithm, Role, SignatureScheme, Version};
 use expect_test::expect as expected;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -216,5 +216,19 @@ fn is_refused(version: Version, n: usize, other: HandshakeType, epoch: u16) -> b
             count += 1;
         }
         to = 1 - to;
+    }
+}
+
+/// RFC 8446 §4.4.3, RFC 5246 §7.4.8: a key that could have signed so is not enough.
+#[test]
+fn what_was_not_offered_is_not_signed_with() {
+    let [client, _] = Side::pair(Version::Dtls12, |_| {});
+    let mut handshake = client.handshake;
+    let key = handshake.config.certificate.key().verifying_key().clone();
+    let [sha256, sha384] = [SignatureScheme::EcdsaSecp256r1Sha256, SignatureScheme::EcdsaSecp384r1Sha384];
+    for (offered, taken) in [(vec![sha256, sha384], [true; 2]), (vec![sha384], [false, true]), (vec![], [false; 2])] {
+        handshake.config.signature_schemes = offered;
+        let accepts = [sha256, sha384].map(|scheme| handshake.accept(Version::Dtls12, &key, scheme.wire()).is_ok());
+        assert_eq!(accepts, taken);
     }
 }

@@ -353,6 +353,24 @@ fn a_retry_that_says_what_it_must_not_is_refused() {
     assert_refused(both, 1, A, &[("no version", |hello| hello.remove(SUPPORTED_VERSIONS), MissingExtension)]);
 }
 
+/// RFC 9147 §5.2: who has asked as one of 1.3 does not ask as one of 1.2.
+#[test]
+fn a_hello_verify_request_after_a_retry_is_refused() {
+    let mut configs = retrying();
+    configs[A].min_version = Version::Dtls12;
+    let mut pair = Pair::with(configs, 1);
+    for who in [A, Z] {
+        pair.poll(who);
+        for (to, hello) in std::mem::take(&mut pair.wire) {
+            pair.deliver(to, &hello);
+        }
+    }
+    assert_eq!((pair.poll(A) > 0, pair.closed[A]), (true, None), "another hello");
+    pair.deliver(A, &handshake_record(3, 1, &[0xFE, 0xFF, 1, 7]));
+    pair.poll(A);
+    assert!(matches!(pair.closed[A], Some(CloseReason::Refused { alert: UnexpectedMessage, .. })), "{:?}", pair.closed);
+}
+
 #[test]
 fn a_server_hello_that_is_not_of_its_retry_is_refused() {
     let retry: Change = |hello| {
