@@ -204,7 +204,7 @@ impl<'a> Meanings<'a> {
 /// The header extensions to answer with: those of the offer that we know, under the offer's numbers.
 pub(super) fn answered_extensions<'a>(config: &Config, offer: View<'a>, meanings: &mut Meanings<'a>) -> Vec<Extmap> {
     let mut uris = BTreeSet::new();
-    let ours = offer.attributes().extmaps().filter(|extmap| is_ours(config, offer.kind(), extmap));
+    let ours = offer.extmaps().filter(|extmap| is_ours(config, offer.kind(), extmap));
     ours.filter(|extmap| uris.insert(&extmap.uri) && meanings.allow(extmap))
         .map(|extmap| Extmap {
             direction: extmap.direction.map(wigwag_sdp::Direction::reversed),
@@ -223,12 +223,9 @@ fn is_ours(config: &Config, kind: Option<MediaKind>, extmap: &Extmap) -> bool {
 
 /// The header extensions that both sections have under one number.
 pub(super) fn common_extensions(config: &Config, local: View<'_>, remote: View<'_>) -> Vec<NegotiatedExtension> {
-    let ours: BTreeMap<_, _> = local
-        .attributes()
-        .extmaps()
-        .map(|extmap| ((extmap.id, &extmap.uri), extmap.direction.unwrap_or_default()))
-        .collect();
-    let theirs = remote.attributes().extmaps().filter(|extmap| is_ours(config, remote.kind(), extmap));
+    let ours: BTreeMap<_, _> =
+        local.extmaps().map(|extmap| ((extmap.id, &extmap.uri), extmap.direction.unwrap_or_default())).collect();
+    let theirs = remote.extmaps().filter(|extmap| is_ours(config, remote.kind(), extmap));
     theirs
         .filter_map(|extmap| {
             let ours = *ours.get(&(extmap.id, &extmap.uri))?;

@@ -136,15 +136,10 @@ impl Jsep {
         self.now.transceivers.values()
     }
 
-    /// A transceiver, until it has ended.
+    /// A transceiver, until it has ended. An offer of the peer's that ends it does so when it is answered: it may be taken back.
     #[must_use]
     pub fn transceiver(&self, id: TransceiverId) -> Option<&Transceiver> {
-        self.now.transceivers.get(&id)
-    }
-
-    /// Whether a transceiver that an offer of the peer's ends is there again if that is taken back.
-    pub(crate) fn may_return(&self, id: TransceiverId) -> bool {
-        self.stable.as_ref().is_some_and(|stable| stable.transceivers.contains_key(&id))
+        std::iter::once(&self.now).chain(&self.stable).find_map(|negotiation| negotiation.transceivers.get(&id))
     }
 
     fn transceiver_mut(&mut self, id: TransceiverId) -> Result<&mut Transceiver, Error> {

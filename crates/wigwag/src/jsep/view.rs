@@ -3,7 +3,8 @@
 use super::config::MediaKind;
 use std::collections::BTreeMap;
 use wigwag_sdp::{
-    Attribute, Attributes, Direction, Fingerprint, Format, MediaDescription, SctpInit, SessionDescription, Setup,
+    Attribute, Attributes, Direction, Extmap, Fingerprint, Format, MediaDescription, SctpInit, SessionDescription,
+    Setup,
 };
 
 /// A section within its session.
@@ -46,6 +47,11 @@ impl<'a> View<'a> {
     pub(super) fn fingerprints(self) -> Vec<Fingerprint> {
         let read = |attributes: &Attributes| attributes.fingerprints().cloned().collect::<Vec<_>>();
         Some(read(self.attributes())).filter(|own| !own.is_empty()).unwrap_or_else(|| read(&self.session.attributes))
+    }
+
+    /// RFC 8285 §5: they stand in a section, or above all for all.
+    pub(super) fn extmaps(self) -> impl Iterator<Item = &'a Extmap> {
+        self.attributes().extmaps().chain(self.session.attributes.extmaps())
     }
 
     pub(super) fn setup(self, default: Setup) -> Setup {

@@ -29,7 +29,7 @@ pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) 
 fn forget_those_that_ended(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) {
     let (frames, tracks) = (&mut media.frames, &mut media.tracks);
     media.streams.retain(|id, streams| {
-        let exists = jsep.transceiver(*id).is_some() || jsep.may_return(*id);
+        let exists = jsep.transceiver(*id).is_some();
         if !exists {
             if streams.is_receiving && !tracks.contains(id) {
                 tracks.push_back(*id);

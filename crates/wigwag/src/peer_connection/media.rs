@@ -76,7 +76,7 @@ impl PeerConnection {
         self.jsep.transceivers()
     }
 
-    /// A transceiver, until it has ended.
+    /// A transceiver, until it has ended: if the peer's offer ends it, until that is answered.
     pub fn transceiver(&self, id: TransceiverId) -> Option<&Transceiver> {
         self.jsep.transceiver(id)
     }

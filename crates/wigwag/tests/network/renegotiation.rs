@@ -467,6 +467,7 @@ fn media_goes_on_after_an_offer_that_ends_it_is_taken_back_and_ends_with_one_tha
     for _ in 0..6 {
         world[Z].connection.set_remote_description(ending.clone()).unwrap();
         assert_eq!(exchange(&mut world), [10, 10], "nobody has agreed to an end");
+        assert!(world[Z].connection.transceiver(z).is_some());
         world[Z].connection.set_remote_description(SessionDescription::rollback()).unwrap();
         assert_eq!(exchange(&mut world), [10, 10]);
         sent += 20;
@@ -476,7 +477,7 @@ fn media_goes_on_after_an_offer_that_ends_it_is_taken_back_and_ends_with_one_tha
     assert_eq!(numbers.last(), Some(&sent), "one stream, counted from its beginning");
     assert_eq!(told, [told[0]; 6]);
     answer(&mut world, Z, ending);
-    assert_eq!(exchange(&mut world), [0, 0]);
+    assert_eq!((exchange(&mut world), world[Z].connection.transceiver(z)), ([0, 0], None));
     assert_eq!(count(&world[Z], "Track("), told[0] + 1, "its end is told when it is one");
 }
 

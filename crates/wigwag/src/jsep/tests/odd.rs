@@ -191,6 +191,25 @@ fn an_answer_begins_ice_anew_only_if_the_offer_does() {
     assert_eq!(a.jsep.remote_transport().map(|remote| remote.generation), Some(1));
 }
 
+/// RFC 8285 §5, RFC 9429 §5.8.1: an extension that stands above the sections is one of each.
+#[test]
+fn extensions_of_the_whole_session_are_answered_in_each_section() {
+    let (level, mid) = (HeaderExtension::AUDIO_LEVEL, HeaderExtension::MID);
+    let session = format!("a=group:BUNDLE 0 1\na=extmap:5 {mid}\na=extmap:7/sendonly {level}\n");
+    let sections = [("audio", 0, "opus/48000/2"), ("video", 1, "VP8/90000")].map(|(kind, name, codec)| {
+        format!("m={kind} 9 UDP/TLS/RTP/SAVPF 96\na=mid:{name}\na=rtcp-mux\na=rtpmap:96 {codec}\n")
+    });
+    let mut z = Peer::new('Z');
+    z.set_remote(description(&session, &[&sections[0], &sections[1]]));
+    let answer = z.describe();
+    let ids = |index: usize| answer.media[index].attributes.extmaps().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!((ids(0), ids(1)), (vec![format!("5 {mid}"), format!("7/recvonly {level}")], vec![format!("5 {mid}")]));
+    for (transceiver, count) in z.jsep.transceivers().zip([2, 1]) {
+        let agreed = transceiver.negotiated.as_ref().expect("an agreement");
+        assert_eq!(agreed.extensions.len(), count);
+    }
+}
+
 /// Feedback by a name that has a type here, and parameters that end with a space, print and read as something else.
 #[test]
 fn an_offer_that_reads_otherwise_than_it_was_made_can_be_set() {
