@@ -42,7 +42,7 @@ pub(crate) struct Placed {
 /// Why a packet is not forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// It belongs before what was begun with, or is long gone.
+    /// It belongs before what was begun with, or before what was left out.
     Late,
     /// Nothing that came yet could be decoded.
     KeyFrameNeeded,
@@ -58,16 +58,17 @@ impl Forwarding {
         clock_rate_hz: u32,
     ) -> Result<Placed, Refused> {
         let sequence = received.extended_sequence;
-        let same = self.source.filter(|source| source.ssrc == received.ssrc);
-        if same.is_some_and(|source| {
-            sequence < source.first
-                || sequence + LATE_MAX <= source.furthest
-                || (self.is_cut && sequence <= source.furthest)
-        }) {
+        // No session tells of what is further behind: that is another one's, though it may have the same source's number.
+        let is_same = |source: &Source| {
+            source.ssrc == received.ssrc
+                && sequence + LATE_MAX > source.furthest
+                && sequence <= source.furthest + LEAP_MAX
+        };
+        let same = self.source.filter(is_same);
+        if same.is_some_and(|source| sequence < source.first || (self.is_cut && sequence <= source.furthest)) {
             return Err(Refused::Late);
         }
         let timestamp = received.packet.timestamp;
-        let same = same.filter(|source| sequence <= source.furthest + LEAP_MAX);
         let source = match same {
             Some(source) if !self.is_cut => Source { furthest: source.furthest.max(sequence), ..source },
             _ if !begins => return Err(Refused::KeyFrameNeeded),

@@ -176,3 +176,19 @@ fn sound_begins_anywhere_and_has_no_cut_where_it_did_not_fit() {
     let numbers: Vec<_> = out.left(at(0)).iter().map(|(number, ..)| number - first - sequence).collect();
     assert_eq!(numbers, [1, 2, 3]);
 }
+
+/// Some publishers have the same SSRC each time: whoever comes back on another connection is another source, whatever its numbers.
+#[test]
+fn a_source_that_comes_back_on_another_session_begins_anew() {
+    let mut out = Out::new(1);
+    let mut first = Source::new(1);
+    out.forward(&first.came(40_000, 1000, KEY, at(0))).unwrap();
+    let mut again = Source::new(1);
+    assert!(is_key_frame_needed(&out.forward(&again.came(5, 70, DELTA, at(10)))));
+    out.forward(&again.came(6, 80, KEY, at(20))).unwrap();
+    out.forward(&again.came(7, 90, DELTA, at(30))).unwrap();
+    let left = out.left(at(30));
+    let first = left[0].0;
+    let numbers: Vec<_> = left.iter().map(|(sequence, timestamp, _)| (sequence - first, *timestamp)).collect();
+    assert_eq!(numbers, [(0, 1000), (1, 2800), (2, 2810)]);
+}
