@@ -53,6 +53,9 @@ pub struct Client {
     /// What follows from all that is above: whether a request is owed, and when to look again.
     is_owed: bool,
     wake: Option<Instant>,
+    /// What indications are called, and what the next one is: nobody is to tell from requests how many there were.
+    indications: Rng,
+    indication: Option<TransactionId>,
     /// A packet that is wrapped after it was written.
     scratch: Vec<u8>,
     stats: ClientStats,
@@ -61,6 +64,7 @@ pub struct Client {
 impl Client {
     /// A client whose first request is owed at once.
     pub fn new(config: ClientConfig, seed: Seed) -> Self {
+        let indications = Rng::new(seed.fork("indications"));
         let mut rng = Rng::new(seed);
         Self {
             server: config.server,
@@ -73,6 +77,8 @@ impl Client {
             is_touched: true,
             is_owed: false,
             wake: None,
+            indications,
+            indication: None,
             scratch: Vec::new(),
             stats: ClientStats::default(),
             rng,

@@ -100,25 +100,26 @@ impl Peers {
     }
 
     /// The number of the peer, if the server knows it.
-    pub(super) fn number_of(&mut self, peer: SocketAddr) -> Option<u16> {
-        let channel = self.channels.get_mut(&peer).filter(|channel| channel.grant.is_held())?;
-        channel.is_used = true;
-        self.is_touched |= channel.grant.keep();
-        Some(channel.number)
+    pub(super) fn number_of(&self, peer: SocketAddr) -> Option<u16> {
+        self.channels.get(&peer).filter(|channel| channel.grant.is_held()).map(|channel| channel.number)
     }
 
-    /// Whether the server knows the peer by a number.
-    pub(super) fn has_number(&self, peer: SocketAddr) -> bool {
-        self.channels.get(&peer).is_some_and(|channel| channel.grant.is_held())
+    /// Something has gone to the peer by its number, or has come from it.
+    pub(super) fn used(&mut self, peer: SocketAddr) {
+        if let Some(channel) = self.channels.get_mut(&peer) {
+            channel.is_used = true;
+            self.is_touched |= channel.grant.keep();
+        }
     }
 
     /// Whose number it is, once it was asked for.
     pub(super) fn peer_of(&mut self, number: u16) -> Option<SocketAddr> {
         let peer = *self.numbers.get(&number)?;
-        let channel = self.channels.get_mut(&peer).filter(|channel| channel.grant.may_be_held())?;
-        channel.is_used = true;
-        self.is_touched |= channel.grant.keep();
-        Some(peer)
+        let is_asked = self.channels.get(&peer).is_some_and(|channel| channel.grant.may_be_held());
+        is_asked.then(|| {
+            self.used(peer);
+            peer
+        })
     }
 
     /// Whether something has become due since the time was told.
