@@ -6,7 +6,7 @@ use super::request::{Request, refusal};
 use super::{Client, Whose};
 use crate::attribute::{ALTERNATE_SERVER, XOR_RELAYED_ADDRESS, has_unknown, lifetime, value, xor_address};
 use crate::event::ClientEvent;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use wigwag_stun::{Class, Failure, Message};
 
@@ -17,7 +17,7 @@ const STALE_NONCE: u16 = 438;
 /// RFC 8656 §18.8: there is no allocation, or there is one already.
 const ALLOCATION_MISMATCH: u16 = 437;
 /// So often one server sends us to another.
-const REDIRECTIONS_MAX: u32 = 3;
+const REDIRECTIONS_MAX: usize = 3;
 
 impl Client {
     pub(super) fn handle_response(&mut self, message: &Message<'_>, now: Instant) {
@@ -66,17 +66,17 @@ impl Client {
         }
     }
 
-    /// RFC 8489 §10: the server sends us to another, which is of the same family and was not asked yet.
+    /// RFC 8489 §10: the server sends us to another, which may be one and was not asked yet.
     fn redirect(&mut self, whose: Whose, message: &Message<'_>) -> bool {
         let alternate = value(message, ALTERNATE_SERVER).and_then(|value| message.address(value));
         let is_new = |server: &SocketAddr| {
-            server.is_ipv4() == self.config.local.is_ipv4() && ![self.server, self.config.server].contains(server)
+            may_be_server(*server, self.config.local) && *server != self.config.local && !self.asked.contains(server)
         };
         let (Allocation::Asking(_), Whose::Allocation) = (&self.allocation, whose) else { return false };
-        let Some(server) = alternate.filter(is_new).filter(|_| self.redirections < REDIRECTIONS_MAX) else {
+        let Some(server) = alternate.filter(is_new).filter(|_| self.asked.len() <= REDIRECTIONS_MAX) else {
             return false;
         };
-        self.redirections = self.redirections.saturating_add(1);
+        self.asked.push(server);
         self.server = server;
         self.login.forget();
         self.allocation = Allocation::Asking(Request::new(&mut self.rng, self.config.retransmission));
@@ -120,4 +120,15 @@ impl Client {
         self.allocation = Allocation::Held(Held::new(relayed, mapped, lifetime, now));
         self.owed.push_back(ClientEvent::Allocated { relayed, mapped });
     }
+}
+
+/// Whether `local` may be sent there: whoever names an address may not have us show our name and a tag by our password to what listens
+/// on this machine, or to everybody.
+const fn may_be_server(server: SocketAddr, local: SocketAddr) -> bool {
+    let is_unicast = match server.ip() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast() && ip.to_ipv4_mapped().is_none(),
+    };
+    let is_alike = server.is_ipv4() == local.is_ipv4() && server.ip().is_loopback() == local.ip().is_loopback();
+    is_unicast && is_alike && server.port() != 0
 }

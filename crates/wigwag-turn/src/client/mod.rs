@@ -41,7 +41,8 @@ pub struct Client {
     config: ClientConfig,
     /// The server that is asked: another than the one of the configuration, if that one says so.
     server: SocketAddr,
-    redirections: u32,
+    /// All that were asked, this one included: none is asked twice.
+    asked: Vec<SocketAddr>,
     login: Login,
     rng: Rng,
     allocation: Allocation,
@@ -68,7 +69,7 @@ impl Client {
         let mut rng = Rng::new(seed);
         Self {
             server: config.server,
-            redirections: 0,
+            asked: vec![config.server],
             login: Login::new(config.credentials.clone()),
             allocation: Allocation::Asking(Request::new(&mut rng, config.retransmission)),
             peers: Peers::default(),
