@@ -35,16 +35,19 @@ impl Client {
         let is_signed = self.request_mut(whose).is_some_and(|request| request.is_signed);
         let code = message.attributes.error_code.map(|error| error.code).unwrap_or_default();
         let is_error = message.class() == Class::ErrorResponse;
-        if is_error && (code == STALE_NONCE || code == UNAUTHENTICATED && !is_signed) {
-            return self.handle_challenge(whose, message);
-        }
-        // RFC 8489 §9.2.5: what is not authentic "MUST be discarded, as if it had never been received".
-        let is_credible = !is_signed || is_error && code == UNAUTHENTICATED || self.login.is_authentic(message);
+        let is_challenge = is_error && (code == STALE_NONCE || code == UNAUTHENTICATED && !is_signed);
+        // RFC 8489 §9.2.5: what is not authentic "MUST be discarded, as if it had never been received"; and so is what asks for
+        // credentials in a way that cannot be answered, which anybody may have said.
+        let is_credible = match () {
+            () if is_challenge => self.login.challenge(message),
+            () => !is_signed || is_error && code == UNAUTHENTICATED || self.login.is_authentic(message),
+        };
         match () {
             () if !is_credible => {
                 self.stats.forged = self.stats.forged.saturating_add(1);
                 self.request_mut(whose).into_iter().for_each(|request| request.heard(message));
             }
+            () if is_challenge => self.ask_anew(whose, message),
             () if has_unknown(message) => self.refused(whose, Failure::Useless),
             () if code == TRY_ALTERNATE && self.redirect(whose, message) => {}
             () if is_error => self.refused(whose, refusal(message)),
@@ -53,15 +56,13 @@ impl Client {
     }
 
     /// The server wants to know who we are, or that we have heard it lately.
-    fn handle_challenge(&mut self, whose: Whose, message: &Message<'_>) {
-        let is_understood = self.login.challenge(message);
+    fn ask_anew(&mut self, whose: Whose, message: &Message<'_>) {
         let retransmission = self.config.retransmission;
         let request = match whose {
             Whose::Allocation => self.allocation.request_mut(),
             Whose::Grant(name) => self.peers.grant(name).and_then(|grant| grant.request.as_mut()),
         };
-        let is_asked = request.is_some_and(|request| request.ask_anew(&mut self.rng, retransmission));
-        if !is_understood || !is_asked {
+        if !request.is_some_and(|request| request.ask_anew(&mut self.rng, retransmission)) {
             self.refused(whose, refusal(message));
         }
     }
