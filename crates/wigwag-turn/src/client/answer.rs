@@ -47,23 +47,23 @@ impl Client {
                 self.stats.forged = self.stats.forged.saturating_add(1);
                 self.request_mut(whose).into_iter().for_each(|request| request.heard(message));
             }
-            () if is_challenge => self.ask_anew(whose, message),
-            () if has_unknown(message) => self.refused(whose, Failure::Useless),
+            () if is_challenge => self.ask_anew(whose, message, now),
+            () if has_unknown(message) => self.refused(whose, Failure::Useless, now),
             () if code == TRY_ALTERNATE && self.redirect(whose, message) => {}
-            () if is_error => self.refused(whose, refusal(message)),
+            () if is_error => self.refused(whose, refusal(message), now),
             () => self.granted(whose, message, now),
         }
     }
 
     /// The server wants to know who we are, or that we have heard it lately.
-    fn ask_anew(&mut self, whose: Whose, message: &Message<'_>) {
+    fn ask_anew(&mut self, whose: Whose, message: &Message<'_>, now: Instant) {
         let retransmission = self.config.retransmission;
         let request = match whose {
             Whose::Allocation => self.allocation.request_mut(),
             Whose::Grant(name) => self.peers.grant(name).and_then(|grant| grant.request.as_mut()),
         };
         if !request.is_some_and(|request| request.ask_anew(&mut self.rng, retransmission)) {
-            self.refused(whose, refusal(message));
+            self.refused(whose, refusal(message), now);
         }
     }
 
@@ -84,7 +84,7 @@ impl Client {
         true
     }
 
-    fn refused(&mut self, whose: Whose, failure: Failure) {
+    fn refused(&mut self, whose: Whose, failure: Failure, now: Instant) {
         match whose {
             Whose::Allocation => self.end(failure),
             // There is nothing to grant any more.
@@ -92,8 +92,8 @@ impl Client {
                 self.end(failure);
             }
             Whose::Grant(name) => {
-                self.peers.grant(name).into_iter().for_each(super::grant::Grant::refuse);
-                if let Name::Permission(peer) = name {
+                let is_over = self.peers.grant(name).is_some_and(|grant| grant.refuse(now));
+                if let (Name::Permission(peer), true) = (name, is_over) {
                     self.owed.push_back(ClientEvent::PeerRefused { peer, failure });
                 }
             }

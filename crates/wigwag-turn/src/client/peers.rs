@@ -219,7 +219,7 @@ impl Channel {
         }
         let _ = self.grant.handle_timeout(rng, retransmission, now);
         if was_held && !self.grant.is_held() && self.grant.request.is_none() {
-            self.grant.refuse();
+            self.grant.refuse(now);
             self.rest = Timer::after(now, REST);
         }
     }
