@@ -3,7 +3,7 @@
 use super::allocation::{Allocation, Held, LIFETIME};
 use super::peers::Name;
 use super::request::{Request, refusal};
-use super::{Client, Whose};
+use super::{Client, Whose, tell_refused};
 use crate::attribute::{ALTERNATE_SERVER, XOR_RELAYED_ADDRESS, has_unknown, lifetime, value, xor_address};
 use crate::event::ClientEvent;
 use std::net::{IpAddr, SocketAddr};
@@ -94,7 +94,7 @@ impl Client {
             Whose::Grant(name) => {
                 let is_over = self.peers.grant(name).is_some_and(|grant| grant.refuse(now));
                 if let (Name::Permission(peer), true) = (name, is_over) {
-                    self.owed.push_back(ClientEvent::PeerRefused { peer, failure });
+                    tell_refused(&mut self.owed, peer, failure);
                 }
             }
         }

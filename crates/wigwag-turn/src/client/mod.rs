@@ -16,7 +16,7 @@ use crate::event::ClientEvent;
 use crate::login::Login;
 use crate::stats::ClientStats;
 use allocation::Allocation;
-use peers::{Name, Peers};
+use peers::{Name, PERMISSIONS_MAX, Peers};
 use request::Request;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -245,7 +245,7 @@ impl Client {
         if self.allocation.held().is_some() {
             let owed = &mut self.owed;
             self.peers.handle_timeout(&mut self.rng, retransmission, now, |peer, failure| {
-                owed.push_back(ClientEvent::PeerRefused { peer, failure });
+                tell_refused(owed, peer, failure);
             });
             self.wake = earliest([self.allocation.deadline(now), self.peers.deadline(now)]);
         } else {
@@ -282,5 +282,13 @@ impl Client {
                 writer.attribute(CHANNEL_NUMBER, &[a, b, 0, 0]).xor_address(XOR_PEER_ADDRESS, peer)
             }
         }
+    }
+}
+
+/// Each peer once, until somebody polls, and no more than may be asked for.
+fn tell_refused(owed: &mut VecDeque<ClientEvent>, refused: IpAddr, failure: Failure) {
+    let is_it = |event: &ClientEvent| matches!(event, ClientEvent::PeerRefused { peer, .. } if *peer == refused);
+    if owed.len() < PERMISSIONS_MAX && !owed.iter().any(is_it) {
+        owed.push_back(ClientEvent::PeerRefused { peer: refused, failure });
     }
 }

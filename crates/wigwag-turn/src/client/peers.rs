@@ -9,7 +9,7 @@ use wigwag_sansio::{Rng, Timer, earliest};
 use wigwag_stun::{Failure, Retransmission, TransactionId};
 
 /// An ICE agent knows of a hundred candidates at most.
-const PERMISSIONS_MAX: usize = 128;
+pub(super) const PERMISSIONS_MAX: usize = 128;
 /// A call has one path at a time; those before are forgotten in a quarter of an hour.
 const CHANNELS_MAX: usize = 32;
 /// RFC 8656 §9: "The Permission Lifetime MUST be 300 seconds"; it is asked for again a minute before.
