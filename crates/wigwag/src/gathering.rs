@@ -90,7 +90,7 @@ impl Gathering {
             ice::Event::CandidateError { local, server, code, text } => {
                 let url = format!("stun:{server}");
                 self.owed.push_back(Event::IceCandidateError {
-                    address: local,
+                    address: Some(local),
                     url,
                     error_code: code,
                     error_text: text,

@@ -21,8 +21,8 @@ const PACE: Duration = Duration::from_millis(50);
 pub(crate) enum Found {
     /// A server relays for us.
     Candidate(Box<ice::Candidate>),
-    /// A server does not, or not any more.
-    Error { local: SocketAddr, server: SocketAddr, failure: Failure },
+    /// A server does not, or not any more. The local address is nobody's business if only relayed ones are.
+    Error { local: Option<SocketAddr>, server: SocketAddr, failure: Failure },
 }
 
 #[derive(Debug)]
@@ -241,6 +241,10 @@ impl Relays {
             let Some(relay) = self.relays.get_mut(index) else { continue };
             while let Some(event) = relay.client.poll_event() {
                 match event {
+                    ClientEvent::Allocated { relayed, .. } if !can_be_lent(relayed, &self.bases, relay, agent) => {
+                        self.found.push_back(relay.error(self.is_hidden, Failure::Useless));
+                        relay.client.release();
+                    }
                     ClientEvent::Allocated { relayed, mapped } => {
                         if !self.is_hidden {
                             self.found.extend(reflexive(mapped, relay, agent));
@@ -252,14 +256,16 @@ impl Relays {
                                 self.found.push_back(Found::Candidate(Box::new(candidate)));
                                 self.followed = (0, 0); // it has let nobody through
                             }
-                            // ICE has as many as it takes, or has ended.
-                            Err(_) => relay.client.release(),
+                            // ICE has as many as it takes, or has ended, or it is no address that anybody reaches.
+                            Err(_) => {
+                                self.found.push_back(relay.error(self.is_hidden, Failure::Useless));
+                                relay.client.release();
+                            }
                         }
                     }
                     ClientEvent::Ended(failure) => {
                         relay.candidate.take().into_iter().for_each(|address| agent.remove_local_candidate(address));
-                        let (local, server) = (relay.client.local(), relay.server);
-                        self.found.push_back(Found::Error { local, server, failure });
+                        self.found.push_back(relay.error(self.is_hidden, failure));
                     }
                     _ => {} // a peer that is refused is one whose checks are not answered
                 }
@@ -285,6 +291,21 @@ impl Relays {
             of_family.for_each(|candidate| relay.client.allow(candidate.address.ip()));
         }
     }
+}
+
+impl Relay {
+    /// What is told of a server that does not relay.
+    const fn error(&self, is_hidden: bool, failure: Failure) -> Found {
+        let local = if is_hidden { None } else { Some(self.client.local()) };
+        Found::Error { local, server: self.server, failure }
+    }
+}
+
+/// Whether a server can relay to this address. One of ours, or another server's, it has not: everything that leaves from there would go to
+/// it, and the address with it when it says that it relays no more.
+fn can_be_lent(relayed: SocketAddr, bases: &[SocketAddr], relay: &Relay, agent: &ice::Agent) -> bool {
+    let is_ours = bases.contains(&relayed) || agent.local_candidates().iter().any(|known| known.base == relayed);
+    !is_ours && relayed.ip().is_loopback() == relay.client.local().ip().is_loopback()
 }
 
 /// RFC 8445 §5.1.1.2: the server tells where it sees us, too. `None` if that is known.
