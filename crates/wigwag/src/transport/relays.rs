@@ -3,13 +3,14 @@
 //! Each local address asks each server of its family, one every Ta. What a server relays is one more local address for ICE; what
 //! leaves from there is wrapped for the server, and what the server sends is unwrapped.
 
+use super::demultiplex::{self, Kind};
 use crate::config::{SERVERS_MAX, TurnServer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_ice as ice;
 use wigwag_sansio::{Datagram, Protocol, Rng, Seed, Transmit, earliest};
-use wigwag_turn::{Client, ClientConfig, ClientEvent, Failure};
+use wigwag_turn::{Client, ClientConfig, ClientEvent, Failure, TransactionId};
 
 /// So many addresses are asked for, of all servers together: each is one more candidate, and costs its server a port.
 const CLIENTS_MAX: usize = 16;
@@ -155,16 +156,31 @@ impl Relays {
     pub(crate) fn is_for_client(&self, datagram: &Datagram<'_>) -> bool {
         let mut clients = self.relays.iter().map(|relay| &relay.client);
         // RFC 8489 figure 3: the type of every Binding message.
-        !matches!(datagram.payload, [0 | 1, 0x01 | 0x11, ..])
-            && clients.any(|client| (client.local(), client.server()) == (datagram.local, datagram.remote))
+        let is_binding = matches!(datagram.payload, [0 | 1, 0x01 | 0x11, ..]);
+        // Until a server relays it sends nothing but STUN: it may name another that is somebody else's address.
+        let is_stun = demultiplex::kind(datagram.payload) == Kind::Stun;
+        let from = (datagram.local, datagram.remote);
+        !is_binding
+            && clients
+                .any(|client| (client.local(), client.server()) == from && (is_stun || client.relayed().is_some()))
     }
 
     /// What peers have sent through the server is handed to `up`.
     pub(crate) fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant, up: impl FnMut(Datagram<'_>)) {
-        let mut clients = self.relays.iter_mut().map(|relay| &mut relay.client);
         let from = (datagram.local, datagram.remote);
-        if let Some(client) = clients.find(|client| (client.local(), client.server()) == from) {
-            client.handle_input(datagram, now, up);
+        let is_from = |client: &Client| (client.local(), client.server()) == from;
+        // A server may have sent a client to one that another asks already.
+        let transaction = datagram.payload.get(8..20).and_then(|id| id.try_into().ok()).map(TransactionId);
+        let is_awaiting = |client: &Client| transaction.is_some_and(|id| client.is_awaiting(id));
+        let is_stun = demultiplex::kind(datagram.payload) == Kind::Stun;
+        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        let asker = if is_stun { clients.position(|client| is_from(client) && is_awaiting(client)) } else { None };
+        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        let holder = asker.or_else(|| clients.position(|client| is_from(client) && client.relayed().is_some()));
+        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        let index = holder.or_else(|| clients.position(is_from));
+        if let Some(relay) = index.and_then(|index| self.relays.get_mut(index)) {
+            relay.client.handle_input(datagram, now, up);
         }
     }
 
