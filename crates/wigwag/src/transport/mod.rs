@@ -264,6 +264,14 @@ impl Transport {
         self.farewell == Farewell::Done && !self.is_release_owed()
     }
 
+    /// How far the search for local candidates is, at all servers.
+    pub(crate) fn gathering_state(&self) -> ice::GatheringState {
+        match &self.relays {
+            Some(relays) if relays.is_busy() => ice::GatheringState::Gathering,
+            _ => self.ice.gathering_state(),
+        }
+    }
+
     /// Whether a server has told of a candidate, or that there is none.
     pub(crate) fn has_found(&self) -> bool {
         self.relays.as_ref().is_some_and(|relays| relays.has_found())
