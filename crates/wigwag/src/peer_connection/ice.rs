@@ -205,8 +205,8 @@ impl PeerConnection {
     /// Tells the candidates for the description that was set last, unless they are told already.
     pub(super) fn begin_gathering(&mut self) {
         let Some((mid, index)) = self.jsep.candidate_section() else { return };
-        self.gathering.begin(mid, index, &self.transport.ice);
-        if let Some(relays) = &mut self.transport.relays {
+        let has_begun = self.gathering.begin(mid, index, &self.transport.ice);
+        if let Some(relays) = self.transport.relays.as_mut().filter(|_| has_begun) {
             relays.begin();
         }
     }
