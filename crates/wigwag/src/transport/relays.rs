@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_ice as ice;
 use wigwag_sansio::{Datagram, Protocol, Rng, Seed, Transmit, earliest};
-use wigwag_turn::{Client, ClientConfig, ClientEvent, Failure, TransactionId};
+use wigwag_turn::{Client, ClientConfig, ClientEvent, ClientStats, Failure, TransactionId};
 
 /// So many addresses are asked for, of all servers together: each is one more candidate, and costs its server a port.
 const CLIENTS_MAX: usize = 16;
@@ -55,6 +55,8 @@ pub(crate) struct Relays {
     /// Which of ICE's remote candidates have been let through: its generation, and how many.
     followed: (u32, usize),
     bound: Option<ice::Path>,
+    /// What clients have counted that are no more.
+    counted: ClientStats,
 }
 
 impl Relays {
@@ -80,6 +82,7 @@ impl Relays {
                 is_end_wanted: false,
                 followed: (0, 0),
                 bound: None,
+                counted: ClientStats::default(),
             })
         })
     }
@@ -101,11 +104,17 @@ impl Relays {
         }
     }
 
+    /// What was counted at all servers.
+    pub(crate) fn stats(&self) -> ClientStats {
+        self.relays.iter().fold(self.counted, |sum, relay| sum.plus(relay.client.stats()))
+    }
+
     /// An address has vanished, and with it what servers relayed to it.
     pub(crate) fn remove_base(&mut self, base: SocketAddr, agent: &mut ice::Agent) {
         self.bases.retain(|known| *known != base);
         self.waiting.retain(|(of, _)| *of != base);
         for gone in self.relays.extract_if(.., |relay| relay.client.local() == base) {
+            self.counted = self.counted.plus(gone.client.stats());
             gone.candidate.into_iter().for_each(|address| agent.remove_local_candidate(address));
         }
     }
@@ -205,6 +214,7 @@ impl Relays {
     pub(crate) fn release(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.waiting.clear();
         while let Some(mut relay) = self.relays.pop() {
+            self.counted = self.counted.plus(relay.client.stats());
             relay.client.release();
             if let Some(transmit) = relay.client.poll_transmit(now, out) {
                 return Some(transmit);
@@ -287,7 +297,9 @@ impl Relays {
                 }
             }
         }
-        self.relays.retain(|relay| !relay.client.is_over());
+        for over in self.relays.extract_if(.., |relay| relay.client.is_over()) {
+            self.counted = self.counted.plus(over.client.stats());
+        }
     }
 
     /// Lets through whom ICE knows of.
