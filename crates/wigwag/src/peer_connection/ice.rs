@@ -77,6 +77,7 @@ impl PeerConnection {
     pub fn remove_local_address(&mut self, address: SocketAddr) {
         if let Some(relays) = &mut self.transport.relays {
             relays.remove_base(address, &mut self.transport.ice);
+            relays.settle(&mut self.transport.ice); // it may have been the last that was waited for
         }
         self.transport.ice.remove_local_candidate(address);
         self.jsep.update_candidates(&self.local_transport());
