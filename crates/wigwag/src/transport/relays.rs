@@ -310,10 +310,14 @@ impl Relays {
             return;
         }
         let has_begun_anew = std::mem::replace(&mut self.followed, now).0 != now.0;
+        let in_use = agent.selected_path(); // data goes on there until the new generation has a path of its own
         for relay in &mut self.relays {
             let Some(address) = relay.candidate else { continue };
             if has_begun_anew {
-                relay.client.retain(|ip| remote.iter().any(|candidate| candidate.address.ip() == ip));
+                relay.client.retain(|ip| {
+                    in_use.is_some_and(|path| path.remote.ip() == ip)
+                        || remote.iter().any(|candidate| candidate.address.ip() == ip)
+                });
             }
             let of_family = remote.iter().filter(|candidate| candidate.address.is_ipv4() == address.is_ipv4());
             of_family.for_each(|candidate| relay.client.allow(candidate.address.ip()));
