@@ -33,6 +33,7 @@ fn play(data: &[u8]) -> Client {
 
 fn address(number: u8) -> SocketAddr {
     match number % 8 {
+        6 => ([127, 0, 0, 1], 4000).into(),
         7 => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 4000).into(),
         number => ([192, 0, 2, number], 4000 + u16::from(number)).into(),
     }
@@ -63,12 +64,14 @@ impl Player {
 
     fn wrap(&mut self, peer: SocketAddr, limit: usize, len: usize) {
         let mut out = vec![9; 3];
+        let before = self.client.poll_timeout(self.now);
         let is_wrapped = self.client.wrap(peer, limit, &mut out, |limit, out| {
             out.resize(out.len() + len.min(limit), 5);
             len <= limit
         });
         assert!(out.len() <= 3 + limit && out.starts_with(&[9; 3]), "within its limit");
         assert_eq!(is_wrapped, out.len() > 3, "all or nothing");
+        assert!(is_wrapped || self.client.poll_timeout(self.now) == before, "nothing comes of nothing");
         let mut packet = vec![5; len];
         assert_eq!(self.client.enclose(peer, &mut packet), self.client.relayed().is_some());
     }
@@ -113,6 +116,10 @@ impl Player {
             let codes = [401, 438, 437, 403, 300, 400, 486, 500];
             let code = codes.get(usize::from(argument >> 5)).copied().unwrap_or_default();
             writer = writer.error_code(ErrorCode { code, reason: "" });
+            if let (300, SocketAddr::V4(alternate)) = (code, address(argument >> 1)) {
+                let ([p0, p1], [a, b, c, d]) = (alternate.port().to_be_bytes(), alternate.ip().octets());
+                writer = writer.attribute(AttributeType(0x8023), &[0, 1, p0, p1, a, b, c, d]);
+            }
         }
         if argument & 2 == 0 {
             writer = writer
@@ -141,8 +148,11 @@ impl Player {
         self.client.handle_timeout(self.now);
         let mut out = Vec::new();
         for turn in 0.. {
-            let is_sent = self.client.poll_transmit(self.now, &mut out).is_some();
-            if is_sent {
+            let sent = self.client.poll_transmit(self.now, &mut out);
+            let is_sent = sent.is_some();
+            if let Some(transmit) = sent {
+                assert!(transmit.local == address(0) && transmit.remote == self.client.server());
+                assert!(![address(0), address(6)].contains(&transmit.remote), "no server is there");
                 let message = Message::decode(&out).unwrap_or_else(|error| panic!("{error}: {out:02x?}"));
                 assert!(message.class() == Class::Request && out.len() < 2500);
                 self.asked = Some((message.method(), message.transaction()));

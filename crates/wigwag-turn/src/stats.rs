@@ -23,6 +23,21 @@ pub struct ClientStats {
 }
 
 impl ClientStats {
+    /// The sum of two clients'.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            requests_sent: self.requests_sent.saturating_add(other.requests_sent),
+            relayed: self.relayed.saturating_add(other.relayed),
+            malformed: self.malformed.saturating_add(other.malformed),
+            wrong_path: self.wrong_path.saturating_add(other.wrong_path),
+            unknown_transaction: self.unknown_transaction.saturating_add(other.unknown_transaction),
+            forged: self.forged.saturating_add(other.forged),
+            unknown_peer: self.unknown_peer.saturating_add(other.unknown_peer),
+            after_end: self.after_end.saturating_add(other.after_end),
+        }
+    }
+
     /// All messages that were dropped.
     pub const fn dropped(&self) -> u64 {
         let Self { malformed, wrong_path, unknown_transaction, forged, unknown_peer, after_end, .. } = self;

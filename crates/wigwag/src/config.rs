@@ -204,13 +204,17 @@ impl Config {
     }
 
     pub(crate) fn mtu(&self) -> usize {
-        let relayed = if self.turn_servers.is_empty() { 0 } else { wigwag_turn::channel_data::HEADER_LEN };
-        self.mtu.clamp(MTU_MIN, MTU_MAX) - relayed
+        self.mtu.clamp(MTU_MIN, MTU_MAX) - self.relayed()
+    }
+
+    /// What a relay has of each datagram, in bytes.
+    const fn relayed(&self) -> usize {
+        if self.turn_servers.is_empty() { 0 } else { wigwag_turn::channel_data::HEADER_LEN }
     }
 
     /// Of datagrams that carry data channels.
     pub(crate) fn data_mtu_max(&self) -> usize {
-        self.data_mtu_max.clamp(self.mtu(), MTU_MAX)
+        self.data_mtu_max.min(MTU_MAX).saturating_sub(self.relayed()).max(self.mtu())
     }
 }
 

@@ -25,8 +25,9 @@ pub enum Event {
     IceCandidate(Option<IceCandidate>),
     /// W3C `icecandidateerror`: a STUN server told nothing, or a TURN server does not relay, or not any more.
     IceCandidateError {
-        /// The address of ours that was asked about (W3C `address` and `port`).
-        address: SocketAddr,
+        /// The address of ours that was asked about (W3C `address` and `port`); `None` if
+        /// [`ice_transport_policy`](field@crate::Config::ice_transport_policy) keeps it back.
+        address: Option<SocketAddr>,
         /// Who was asked, as a URL.
         url: String,
         /// The server's code, 300 to 699; 701 if it did not answer, or not to the purpose.

@@ -38,16 +38,17 @@ impl Gathering {
     }
 
     /// A description was set. The section may be another than before, if the offer before was rolled back; the name is
-    /// another if it begins anew.
-    pub(crate) fn begin(&mut self, mid: &str, index: usize, agent: &ice::Agent) {
+    /// another if it begins anew. Whether the search does.
+    pub(crate) fn begin(&mut self, mid: &str, index: usize, agent: &ice::Agent) -> bool {
         let had_section = self.section.replace((mid.to_owned(), index)).is_some();
         let ufrag = &agent.offered_credentials().ufrag;
         if had_section && self.ufrag == *ufrag {
-            return;
+            return false;
         }
         self.ufrag.clone_from(ufrag);
         (self.has_begun, self.has_ended) = (true, false);
         self.owe_all(agent);
+        true
     }
 
     /// An answer of the peer's was set. If it has refused the section that was told of, it is told of another.
@@ -90,7 +91,7 @@ impl Gathering {
             ice::Event::CandidateError { local, server, code, text } => {
                 let url = format!("stun:{server}");
                 self.owed.push_back(Event::IceCandidateError {
-                    address: local,
+                    address: Some(local),
                     url,
                     error_code: code,
                     error_text: text,

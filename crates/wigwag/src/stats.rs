@@ -113,6 +113,14 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: F
             after_end,
         ]
     );
+    if let Some(relays) = &transport.relays {
+        named!(
+            drops,
+            "turn",
+            relays.stats(),
+            [malformed, wrong_path, unknown_transaction, forged, unknown_peer, after_end]
+        );
+    }
     if let Some(tap) = transport.tap() {
         drops.push(("tap.no_room", tap.no_room()));
     }

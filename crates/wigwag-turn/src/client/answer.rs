@@ -3,10 +3,10 @@
 use super::allocation::{Allocation, Held, LIFETIME};
 use super::peers::Name;
 use super::request::{Request, refusal};
-use super::{Client, Whose};
+use super::{Client, Whose, tell_refused};
 use crate::attribute::{ALTERNATE_SERVER, XOR_RELAYED_ADDRESS, has_unknown, lifetime, value, xor_address};
 use crate::event::ClientEvent;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use wigwag_stun::{Class, Failure, Message};
 
@@ -17,7 +17,7 @@ const STALE_NONCE: u16 = 438;
 /// RFC 8656 §18.8: there is no allocation, or there is one already.
 const ALLOCATION_MISMATCH: u16 = 437;
 /// So often one server sends us to another.
-const REDIRECTIONS_MAX: u32 = 3;
+const REDIRECTIONS_MAX: usize = 3;
 
 impl Client {
     pub(super) fn handle_response(&mut self, message: &Message<'_>, now: Instant) {
@@ -35,55 +35,56 @@ impl Client {
         let is_signed = self.request_mut(whose).is_some_and(|request| request.is_signed);
         let code = message.attributes.error_code.map(|error| error.code).unwrap_or_default();
         let is_error = message.class() == Class::ErrorResponse;
-        if is_error && (code == STALE_NONCE || code == UNAUTHENTICATED && !is_signed) {
-            return self.handle_challenge(whose, message);
-        }
-        // RFC 8489 §9.2.5: what is not authentic "MUST be discarded, as if it had never been received".
-        let is_credible = !is_signed || is_error && code == UNAUTHENTICATED || self.login.is_authentic(message);
+        let is_challenge = is_error && (code == STALE_NONCE || code == UNAUTHENTICATED && !is_signed);
+        // RFC 8489 §9.2.5: what is not authentic "MUST be discarded, as if it had never been received"; and so is what asks for
+        // credentials in a way that cannot be answered, which anybody may have said.
+        let is_credible = match () {
+            () if is_challenge => self.login.challenge(message),
+            () => !is_signed || is_error && code == UNAUTHENTICATED || self.login.is_authentic(message),
+        };
         match () {
             () if !is_credible => {
                 self.stats.forged = self.stats.forged.saturating_add(1);
                 self.request_mut(whose).into_iter().for_each(|request| request.heard(message));
             }
-            () if has_unknown(message) => self.refused(whose, Failure::Useless),
+            () if is_challenge => self.ask_anew(whose, message, now),
+            () if has_unknown(message) => self.refused(whose, Failure::Useless, now),
             () if code == TRY_ALTERNATE && self.redirect(whose, message) => {}
-            () if is_error => self.refused(whose, refusal(message)),
+            () if is_error => self.refused(whose, refusal(message), now),
             () => self.granted(whose, message, now),
         }
     }
 
     /// The server wants to know who we are, or that we have heard it lately.
-    fn handle_challenge(&mut self, whose: Whose, message: &Message<'_>) {
-        let is_understood = self.login.challenge(message);
+    fn ask_anew(&mut self, whose: Whose, message: &Message<'_>, now: Instant) {
         let retransmission = self.config.retransmission;
         let request = match whose {
             Whose::Allocation => self.allocation.request_mut(),
             Whose::Grant(name) => self.peers.grant(name).and_then(|grant| grant.request.as_mut()),
         };
-        let is_asked = request.is_some_and(|request| request.ask_anew(&mut self.rng, retransmission));
-        if !is_understood || !is_asked {
-            self.refused(whose, refusal(message));
+        if !request.is_some_and(|request| request.ask_anew(&mut self.rng, retransmission)) {
+            self.refused(whose, refusal(message), now);
         }
     }
 
-    /// RFC 8489 §10: the server sends us to another, which is of the same family and was not asked yet.
+    /// RFC 8489 §10: the server sends us to another, which may be one and was not asked yet.
     fn redirect(&mut self, whose: Whose, message: &Message<'_>) -> bool {
         let alternate = value(message, ALTERNATE_SERVER).and_then(|value| message.address(value));
         let is_new = |server: &SocketAddr| {
-            server.is_ipv4() == self.config.local.is_ipv4() && ![self.server, self.config.server].contains(server)
+            may_be_server(*server, self.config.local) && *server != self.config.local && !self.asked.contains(server)
         };
         let (Allocation::Asking(_), Whose::Allocation) = (&self.allocation, whose) else { return false };
-        let Some(server) = alternate.filter(is_new).filter(|_| self.redirections < REDIRECTIONS_MAX) else {
+        let Some(server) = alternate.filter(is_new).filter(|_| self.asked.len() <= REDIRECTIONS_MAX) else {
             return false;
         };
-        self.redirections = self.redirections.saturating_add(1);
+        self.asked.push(server);
         self.server = server;
         self.login.forget();
         self.allocation = Allocation::Asking(Request::new(&mut self.rng, self.config.retransmission));
         true
     }
 
-    fn refused(&mut self, whose: Whose, failure: Failure) {
+    fn refused(&mut self, whose: Whose, failure: Failure, now: Instant) {
         match whose {
             Whose::Allocation => self.end(failure),
             // There is nothing to grant any more.
@@ -91,9 +92,9 @@ impl Client {
                 self.end(failure);
             }
             Whose::Grant(name) => {
-                self.peers.grant(name).into_iter().for_each(super::grant::Grant::refuse);
-                if let Name::Permission(peer) = name {
-                    self.owed.push_back(ClientEvent::PeerRefused { peer, failure });
+                let is_over = self.peers.grant(name).is_some_and(|grant| grant.refuse(now));
+                if let (Name::Permission(peer), true) = (name, is_over) {
+                    tell_refused(&mut self.owed, peer, failure);
                 }
             }
         }
@@ -120,4 +121,15 @@ impl Client {
         self.allocation = Allocation::Held(Held::new(relayed, mapped, lifetime, now));
         self.owed.push_back(ClientEvent::Allocated { relayed, mapped });
     }
+}
+
+/// Whether `local` may be sent there: whoever names an address may not have us show our name and a tag by our password to what listens
+/// on this machine, or to everybody.
+const fn may_be_server(server: SocketAddr, local: SocketAddr) -> bool {
+    let is_unicast = match server.ip() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast() && ip.to_ipv4_mapped().is_none(),
+    };
+    let is_alike = server.is_ipv4() == local.is_ipv4() && server.ip().is_loopback() == local.ip().is_loopback();
+    is_unicast && is_alike && server.port() != 0
 }

@@ -1,7 +1,7 @@
 //! What a server lets us do for a while, if it is asked again and again: reach a peer (RFC 8656 §9), call it by a number (§12).
 //!
 //! ```text
-//!   due ──▶ asked ──▶ held ──▶ due …          asked ──▶ refused
+//!   due ──▶ asked ──▶ held ──▶ due …          asked ──▶ refused, unless it is still held
 //! ```
 
 use super::request::Request;
@@ -64,9 +64,13 @@ impl Grant {
         self.is_due = false;
     }
 
-    /// The server does not give it, and is not asked again.
-    pub(super) fn refuse(&mut self) {
-        *self = Self { is_due: false, ..Self::due() };
+    /// The server does not give it, and is not asked again; or does not renew what it has given, which it keeps until the end of that,
+    /// and is asked again meanwhile. Whether there is nothing left.
+    pub(super) fn refuse(&mut self, now: Instant) -> bool {
+        let is_over = !self.is_held();
+        let again = if is_over { Timer::idle() } else { Timer::after(now, PAUSE) };
+        (self.is_due, self.request, self.again) = (false, None, again);
+        is_over
     }
 
     /// Time has passed. What is due becomes a request. Why an old one has failed, if it has.

@@ -16,7 +16,7 @@ use crate::event::ClientEvent;
 use crate::login::Login;
 use crate::stats::ClientStats;
 use allocation::Allocation;
-use peers::{Name, Peers};
+use peers::{Name, PERMISSIONS_MAX, Peers};
 use request::Request;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -41,7 +41,8 @@ pub struct Client {
     config: ClientConfig,
     /// The server that is asked: another than the one of the configuration, if that one says so.
     server: SocketAddr,
-    redirections: u32,
+    /// All that were asked, this one included: none is asked twice.
+    asked: Vec<SocketAddr>,
     login: Login,
     rng: Rng,
     allocation: Allocation,
@@ -53,6 +54,9 @@ pub struct Client {
     /// What follows from all that is above: whether a request is owed, and when to look again.
     is_owed: bool,
     wake: Option<Instant>,
+    /// What indications are called, and what the next one is: nobody is to tell from requests how many there were.
+    indications: Rng,
+    indication: Option<TransactionId>,
     /// A packet that is wrapped after it was written.
     scratch: Vec<u8>,
     stats: ClientStats,
@@ -61,10 +65,11 @@ pub struct Client {
 impl Client {
     /// A client whose first request is owed at once.
     pub fn new(config: ClientConfig, seed: Seed) -> Self {
+        let indications = Rng::new(seed.fork("indications"));
         let mut rng = Rng::new(seed);
         Self {
             server: config.server,
-            redirections: 0,
+            asked: vec![config.server],
             login: Login::new(config.credentials.clone()),
             allocation: Allocation::Asking(Request::new(&mut rng, config.retransmission)),
             peers: Peers::default(),
@@ -73,6 +78,8 @@ impl Client {
             is_touched: true,
             is_owed: false,
             wake: None,
+            indications,
+            indication: None,
             scratch: Vec::new(),
             stats: ClientStats::default(),
             rng,
@@ -238,7 +245,7 @@ impl Client {
         if self.allocation.held().is_some() {
             let owed = &mut self.owed;
             self.peers.handle_timeout(&mut self.rng, retransmission, now, |peer, failure| {
-                owed.push_back(ClientEvent::PeerRefused { peer, failure });
+                tell_refused(owed, peer, failure);
             });
             self.wake = earliest([self.allocation.deadline(now), self.peers.deadline(now)]);
         } else {
@@ -275,5 +282,13 @@ impl Client {
                 writer.attribute(CHANNEL_NUMBER, &[a, b, 0, 0]).xor_address(XOR_PEER_ADDRESS, peer)
             }
         }
+    }
+}
+
+/// Each peer once, until somebody polls, and no more than may be asked for.
+fn tell_refused(owed: &mut VecDeque<ClientEvent>, refused: IpAddr, failure: Failure) {
+    let is_it = |event: &ClientEvent| matches!(event, ClientEvent::PeerRefused { peer, .. } if *peer == refused);
+    if owed.len() < PERMISSIONS_MAX && !owed.iter().any(is_it) {
+        owed.push_back(ClientEvent::PeerRefused { peer: refused, failure });
     }
 }

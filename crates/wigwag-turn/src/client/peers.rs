@@ -9,7 +9,7 @@ use wigwag_sansio::{Rng, Timer, earliest};
 use wigwag_stun::{Failure, Retransmission, TransactionId};
 
 /// An ICE agent knows of a hundred candidates at most.
-const PERMISSIONS_MAX: usize = 128;
+pub(super) const PERMISSIONS_MAX: usize = 128;
 /// A call has one path at a time; those before are forgotten in a quarter of an hour.
 const CHANNELS_MAX: usize = 32;
 /// RFC 8656 §9: "The Permission Lifetime MUST be 300 seconds"; it is asked for again a minute before.
@@ -100,25 +100,26 @@ impl Peers {
     }
 
     /// The number of the peer, if the server knows it.
-    pub(super) fn number_of(&mut self, peer: SocketAddr) -> Option<u16> {
-        let channel = self.channels.get_mut(&peer).filter(|channel| channel.grant.is_held())?;
-        channel.is_used = true;
-        self.is_touched |= channel.grant.keep();
-        Some(channel.number)
+    pub(super) fn number_of(&self, peer: SocketAddr) -> Option<u16> {
+        self.channels.get(&peer).filter(|channel| channel.grant.is_held()).map(|channel| channel.number)
     }
 
-    /// Whether the server knows the peer by a number.
-    pub(super) fn has_number(&self, peer: SocketAddr) -> bool {
-        self.channels.get(&peer).is_some_and(|channel| channel.grant.is_held())
+    /// Something has gone to the peer by its number, or has come from it.
+    pub(super) fn used(&mut self, peer: SocketAddr) {
+        if let Some(channel) = self.channels.get_mut(&peer) {
+            channel.is_used = true;
+            self.is_touched |= channel.grant.keep();
+        }
     }
 
     /// Whose number it is, once it was asked for.
     pub(super) fn peer_of(&mut self, number: u16) -> Option<SocketAddr> {
         let peer = *self.numbers.get(&number)?;
-        let channel = self.channels.get_mut(&peer).filter(|channel| channel.grant.may_be_held())?;
-        channel.is_used = true;
-        self.is_touched |= channel.grant.keep();
-        Some(peer)
+        let is_asked = self.channels.get(&peer).is_some_and(|channel| channel.grant.may_be_held());
+        is_asked.then(|| {
+            self.used(peer);
+            peer
+        })
     }
 
     /// Whether something has become due since the time was told.
@@ -218,7 +219,7 @@ impl Channel {
         }
         let _ = self.grant.handle_timeout(rng, retransmission, now);
         if was_held && !self.grant.is_held() && self.grant.request.is_none() {
-            self.grant.refuse();
+            self.grant.refuse(now);
             self.rest = Timer::after(now, REST);
         }
     }

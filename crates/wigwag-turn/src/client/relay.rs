@@ -23,7 +23,7 @@ impl Client {
     /// How many bytes [`wrap`](Self::wrap) needs for a datagram to this peer at most, besides its own: 4 once it is
     /// [bound](Self::bind), else 39, or 51 if its address is of IPv6.
     pub fn overhead(&self, peer: SocketAddr) -> usize {
-        if self.peers.has_number(peer) { HEADER_LEN } else { send_len(peer).saturating_add(PADDING_MAX) }
+        if self.peers.number_of(peer).is_some() { HEADER_LEN } else { send_len(peer).saturating_add(PADDING_MAX) }
     }
 
     /// Appends a datagram to the server that has it send one to `peer`; or, if `write` says `false`, or nothing is relayed (any more),
@@ -41,16 +41,22 @@ impl Client {
         if self.relayed().is_none() {
             return false;
         }
-        match self.peers.number_of(peer) {
-            Some(number) => limit
-                .checked_sub(HEADER_LEN)
-                .is_some_and(|limit| wrap_in_channel(number, limit.min(usize::from(u16::MAX)), out, write)),
-            None => limit.checked_sub(send_len(peer)).is_some_and(|limit| {
-                let id = TransactionId::random(&mut self.rng);
-                // The data is padded to a multiple of four bytes, which is not to be more than there is room for.
-                wrap_in_indication(id, peer, limit & !3, out, write)
-            }),
+        let Some(number) = self.peers.number_of(peer) else {
+            let Some(limit) = limit.checked_sub(send_len(peer)) else { return false };
+            let id = *self.indication.get_or_insert_with(|| TransactionId::random(&mut self.indications));
+            // The data is padded to a multiple of four bytes, which is not to be more than there is room for.
+            let is_written = wrap_in_indication(id, peer, limit & !3, out, write);
+            if is_written {
+                self.indication = None;
+            }
+            return is_written;
+        };
+        let Some(limit) = limit.checked_sub(HEADER_LEN) else { return false };
+        let is_written = wrap_in_channel(number, limit.min(usize::from(u16::MAX)), out, write);
+        if is_written {
+            self.peers.used(peer);
         }
+        is_written
     }
 
     /// The same for a datagram that is written already: `packet` becomes one to the server. `false` if nothing is relayed (any more), or it

@@ -6,6 +6,7 @@ mod contract;
 mod hostile;
 mod peers;
 mod server;
+mod stubborn;
 
 use server::{PASSWORD, Server, USERNAME};
 use std::net::SocketAddr;

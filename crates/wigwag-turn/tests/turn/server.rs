@@ -160,12 +160,19 @@ impl Server {
     }
 
     fn relay_channel_data(&mut self, payload: &[u8], client: SocketAddr, now: Instant) {
-        let number = u16::from_be_bytes([payload[0], payload[1]]);
-        let len = usize::from(u16::from_be_bytes([payload[2], payload[3]]));
+        let Some(&[a, b, c, d]) = payload.first_chunk() else { return };
+        let (number, len) = (u16::from_be_bytes([a, b]), usize::from(u16::from_be_bytes([c, d])));
         let allocation = self.allocations.get(&client);
-        let bound = allocation.and_then(|allocation| Some((allocation.relayed, allocation.channels.get(&number)?)));
+        // RFC 8656 §12.6: a channel that is bound has a permission, which ends before it does if nobody renews it.
+        let is_permitted = |allocation: &Allocation, peer: &SocketAddr| {
+            allocation.permissions.get(&peer.ip()).is_some_and(|until| *until > now)
+        };
+        let bound = allocation.and_then(|allocation| {
+            let (peer, until) = allocation.channels.get(&number)?;
+            is_permitted(allocation, peer).then_some((allocation.relayed, (peer, until)))
+        });
         match bound {
-            Some((relayed, (peer, until))) if *until > now => {
+            Some((relayed, (peer, until))) if *until > now && payload.len() >= 4 + len => {
                 self.owed.push_back((relayed, *peer, payload[4..][..len].to_vec()));
                 self.relayed_in_channels += 1;
             }

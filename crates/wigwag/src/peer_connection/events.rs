@@ -109,7 +109,7 @@ impl PeerConnection {
             has_found |= self.gathering.handle_relay(found, &self.transport.ice.offered_credentials().ufrag);
         }
         let before = self.gathering.state();
-        self.gathering.update(self.transport.ice.gathering_state());
+        self.gathering.update(self.transport.gathering_state());
         if has_found || self.gathering.state() != before {
             self.jsep.update_candidates(&self.local_transport());
         }

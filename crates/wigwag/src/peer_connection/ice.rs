@@ -77,6 +77,7 @@ impl PeerConnection {
     pub fn remove_local_address(&mut self, address: SocketAddr) {
         if let Some(relays) = &mut self.transport.relays {
             relays.remove_base(address, &mut self.transport.ice);
+            relays.settle(&mut self.transport.ice); // it may have been the last that was waited for
         }
         self.transport.ice.remove_local_candidate(address);
         self.jsep.update_candidates(&self.local_transport());
@@ -205,8 +206,8 @@ impl PeerConnection {
     /// Tells the candidates for the description that was set last, unless they are told already.
     pub(super) fn begin_gathering(&mut self) {
         let Some((mid, index)) = self.jsep.candidate_section() else { return };
-        self.gathering.begin(mid, index, &self.transport.ice);
-        if let Some(relays) = &mut self.transport.relays {
+        let has_begun = self.gathering.begin(mid, index, &self.transport.ice);
+        if let Some(relays) = self.transport.relays.as_mut().filter(|_| has_begun) {
             relays.begin();
         }
     }

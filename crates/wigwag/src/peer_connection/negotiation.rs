@@ -52,7 +52,7 @@ impl PeerConnection {
             }
             self.begin_gathering();
             self.end_of_local_candidates();
-            self.gathering.update(self.transport.ice.gathering_state());
+            self.gathering.update(self.transport.gathering_state());
             self.jsep.update_candidates(&self.local_transport());
         }
         self.apply();

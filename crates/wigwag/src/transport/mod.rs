@@ -152,7 +152,10 @@ impl Transport {
         if let Some(request) = self.relays.as_mut().and_then(|relays| relays.poll_transmit(now, out)) {
             return Some(request);
         }
-        while let Some(check) = self.ice.poll_transmit(now, out) {
+        // Who has said goodbye has given its relays back, and checks nothing any more.
+        while self.farewell != Farewell::Done
+            && let Some(check) = self.ice.poll_transmit(now, out)
+        {
             let relay = self.relays.as_mut().and_then(|relays| relays.client_of(check.local));
             let Some(client) = relay else { return Some(check) };
             // If not, it is lost, as on a path that has gone.
@@ -233,7 +236,7 @@ impl Transport {
         let has_path = self.ice.selected_path().is_some();
         earliest([
             is_owed.then_some(now),
-            self.ice.poll_timeout(now),
+            if self.farewell == Farewell::Done { None } else { self.ice.poll_timeout(now) },
             self.relays.as_ref().and_then(|relays| relays.poll_timeout(now)),
             if has_path && self.farewell == Farewell::None { self.secured.poll_timeout(now) } else { None },
         ])
@@ -257,6 +260,14 @@ impl Transport {
     /// The peer was told, or cannot be.
     pub(crate) fn is_closed(&self) -> bool {
         self.farewell == Farewell::Done && !self.is_release_owed()
+    }
+
+    /// How far the search for local candidates is, at all servers.
+    pub(crate) fn gathering_state(&self) -> ice::GatheringState {
+        match &self.relays {
+            Some(relays) if relays.is_busy() => ice::GatheringState::Gathering,
+            _ => self.ice.gathering_state(),
+        }
     }
 
     /// Whether a server has told of a candidate, or that there is none.

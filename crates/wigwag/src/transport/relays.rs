@@ -3,13 +3,14 @@
 //! Each local address asks each server of its family, one every Ta. What a server relays is one more local address for ICE; what
 //! leaves from there is wrapped for the server, and what the server sends is unwrapped.
 
+use super::demultiplex::{self, Kind};
 use crate::config::{SERVERS_MAX, TurnServer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_ice as ice;
 use wigwag_sansio::{Datagram, Protocol, Rng, Seed, Transmit, earliest};
-use wigwag_turn::{Client, ClientConfig, ClientEvent, Failure};
+use wigwag_turn::{Client, ClientConfig, ClientEvent, ClientStats, Failure, TransactionId};
 
 /// So many addresses are asked for, of all servers together: each is one more candidate, and costs its server a port.
 const CLIENTS_MAX: usize = 16;
@@ -21,8 +22,8 @@ const PACE: Duration = Duration::from_millis(50);
 pub(crate) enum Found {
     /// A server relays for us.
     Candidate(Box<ice::Candidate>),
-    /// A server does not, or not any more.
-    Error { local: SocketAddr, server: SocketAddr, failure: Failure },
+    /// A server does not, or not any more. The local address is nobody's business if only relayed ones are.
+    Error { local: Option<SocketAddr>, server: SocketAddr, failure: Failure },
 }
 
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub(crate) struct Relays {
     /// Which of ICE's remote candidates have been let through: its generation, and how many.
     followed: (u32, usize),
     bound: Option<ice::Path>,
+    /// What clients have counted that are no more.
+    counted: ClientStats,
 }
 
 impl Relays {
@@ -79,6 +82,7 @@ impl Relays {
                 is_end_wanted: false,
                 followed: (0, 0),
                 bound: None,
+                counted: ClientStats::default(),
             })
         })
     }
@@ -100,11 +104,17 @@ impl Relays {
         }
     }
 
+    /// What was counted at all servers.
+    pub(crate) fn stats(&self) -> ClientStats {
+        self.relays.iter().fold(self.counted, |sum, relay| sum.plus(relay.client.stats()))
+    }
+
     /// An address has vanished, and with it what servers relayed to it.
     pub(crate) fn remove_base(&mut self, base: SocketAddr, agent: &mut ice::Agent) {
         self.bases.retain(|known| *known != base);
         self.waiting.retain(|(of, _)| *of != base);
         for gone in self.relays.extract_if(.., |relay| relay.client.local() == base) {
+            self.counted = self.counted.plus(gone.client.stats());
             gone.candidate.into_iter().for_each(|address| agent.remove_local_candidate(address));
         }
     }
@@ -155,16 +165,31 @@ impl Relays {
     pub(crate) fn is_for_client(&self, datagram: &Datagram<'_>) -> bool {
         let mut clients = self.relays.iter().map(|relay| &relay.client);
         // RFC 8489 figure 3: the type of every Binding message.
-        !matches!(datagram.payload, [0 | 1, 0x01 | 0x11, ..])
-            && clients.any(|client| (client.local(), client.server()) == (datagram.local, datagram.remote))
+        let is_binding = matches!(datagram.payload, [0 | 1, 0x01 | 0x11, ..]);
+        // Until a server relays it sends nothing but STUN: it may name another that is somebody else's address.
+        let is_stun = demultiplex::kind(datagram.payload) == Kind::Stun;
+        let from = (datagram.local, datagram.remote);
+        !is_binding
+            && clients
+                .any(|client| (client.local(), client.server()) == from && (is_stun || client.relayed().is_some()))
     }
 
     /// What peers have sent through the server is handed to `up`.
     pub(crate) fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant, up: impl FnMut(Datagram<'_>)) {
-        let mut clients = self.relays.iter_mut().map(|relay| &mut relay.client);
         let from = (datagram.local, datagram.remote);
-        if let Some(client) = clients.find(|client| (client.local(), client.server()) == from) {
-            client.handle_input(datagram, now, up);
+        let is_from = |client: &Client| (client.local(), client.server()) == from;
+        // A server may have sent a client to one that another asks already.
+        let transaction = datagram.payload.get(8..20).and_then(|id| id.try_into().ok()).map(TransactionId);
+        let is_awaiting = |client: &Client| transaction.is_some_and(|id| client.is_awaiting(id));
+        let is_stun = demultiplex::kind(datagram.payload) == Kind::Stun;
+        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        let asker = if is_stun { clients.position(|client| is_from(client) && is_awaiting(client)) } else { None };
+        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        let holder = asker.or_else(|| clients.position(|client| is_from(client) && client.relayed().is_some()));
+        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        let index = holder.or_else(|| clients.position(is_from));
+        if let Some(relay) = index.and_then(|index| self.relays.get_mut(index)) {
+            relay.client.handle_input(datagram, now, up);
         }
     }
 
@@ -189,6 +214,7 @@ impl Relays {
     pub(crate) fn release(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.waiting.clear();
         while let Some(mut relay) = self.relays.pop() {
+            self.counted = self.counted.plus(relay.client.stats());
             relay.client.release();
             if let Some(transmit) = relay.client.poll_transmit(now, out) {
                 return Some(transmit);
@@ -241,6 +267,10 @@ impl Relays {
             let Some(relay) = self.relays.get_mut(index) else { continue };
             while let Some(event) = relay.client.poll_event() {
                 match event {
+                    ClientEvent::Allocated { relayed, .. } if !can_be_lent(relayed, &self.bases, relay, agent) => {
+                        self.found.push_back(relay.error(self.is_hidden, Failure::Useless));
+                        relay.client.release();
+                    }
                     ClientEvent::Allocated { relayed, mapped } => {
                         if !self.is_hidden {
                             self.found.extend(reflexive(mapped, relay, agent));
@@ -252,20 +282,24 @@ impl Relays {
                                 self.found.push_back(Found::Candidate(Box::new(candidate)));
                                 self.followed = (0, 0); // it has let nobody through
                             }
-                            // ICE has as many as it takes, or has ended.
-                            Err(_) => relay.client.release(),
+                            // ICE has as many as it takes, or has ended, or it is no address that anybody reaches.
+                            Err(_) => {
+                                self.found.push_back(relay.error(self.is_hidden, Failure::Useless));
+                                relay.client.release();
+                            }
                         }
                     }
                     ClientEvent::Ended(failure) => {
                         relay.candidate.take().into_iter().for_each(|address| agent.remove_local_candidate(address));
-                        let (local, server) = (relay.client.local(), relay.server);
-                        self.found.push_back(Found::Error { local, server, failure });
+                        self.found.push_back(relay.error(self.is_hidden, failure));
                     }
                     _ => {} // a peer that is refused is one whose checks are not answered
                 }
             }
         }
-        self.relays.retain(|relay| !relay.client.is_over());
+        for over in self.relays.extract_if(.., |relay| relay.client.is_over()) {
+            self.counted = self.counted.plus(over.client.stats());
+        }
     }
 
     /// Lets through whom ICE knows of.
@@ -276,15 +310,34 @@ impl Relays {
             return;
         }
         let has_begun_anew = std::mem::replace(&mut self.followed, now).0 != now.0;
+        let in_use = agent.selected_path(); // data goes on there until the new generation has a path of its own
         for relay in &mut self.relays {
             let Some(address) = relay.candidate else { continue };
             if has_begun_anew {
-                relay.client.retain(|ip| remote.iter().any(|candidate| candidate.address.ip() == ip));
+                relay.client.retain(|ip| {
+                    in_use.is_some_and(|path| path.remote.ip() == ip)
+                        || remote.iter().any(|candidate| candidate.address.ip() == ip)
+                });
             }
             let of_family = remote.iter().filter(|candidate| candidate.address.is_ipv4() == address.is_ipv4());
             of_family.for_each(|candidate| relay.client.allow(candidate.address.ip()));
         }
     }
+}
+
+impl Relay {
+    /// What is told of a server that does not relay.
+    const fn error(&self, is_hidden: bool, failure: Failure) -> Found {
+        let local = if is_hidden { None } else { Some(self.client.local()) };
+        Found::Error { local, server: self.server, failure }
+    }
+}
+
+/// Whether a server can relay to this address. One of ours, or another server's, it has not: everything that leaves from there would go to
+/// it, and the address with it when it says that it relays no more.
+fn can_be_lent(relayed: SocketAddr, bases: &[SocketAddr], relay: &Relay, agent: &ice::Agent) -> bool {
+    let is_ours = bases.contains(&relayed) || agent.local_candidates().iter().any(|known| known.base == relayed);
+    !is_ours && relayed.ip().is_loopback() == relay.client.local().ip().is_loopback()
 }
 
 /// RFC 8445 §5.1.1.2: the server tells where it sees us, too. `None` if that is known.

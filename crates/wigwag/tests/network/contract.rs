@@ -14,7 +14,7 @@ use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Host, Node, Z, address};
 
 /// The laws of which the check compares two runs: AWS-LC signs with randomness of its own, of which no seed knows.
-const EXCEPTED: &[Law] = if cfg!(feature = "aws-lc-rs") {
+pub(crate) const EXCEPTED: &[Law] = if cfg!(feature = "aws-lc-rs") {
     &[
         Law::TimeIsAnArgument,
         Law::PacketsAreOwed,
@@ -35,7 +35,7 @@ fn certificate(host: Host) -> Arc<Certificate> {
     Arc::clone(&both[usize::from(host == Z)])
 }
 
-fn config(host: Host, now: Instant) -> Config {
+pub(crate) fn config(host: Host, now: Instant) -> Config {
     let mut config = Config::new(WallClock::new(now, UNIX_TIME));
     config.certificate = Some(certificate(host));
     config.receive_buffer = RECEIVE_BUFFER;
@@ -48,7 +48,7 @@ fn config(host: Host, now: Instant) -> Config {
 const RECEIVE_BUFFER: usize = 400_000;
 const SEND_BUFFER: usize = 100_000;
 
-fn negotiate([a, z]: [&mut PeerConnection; 2]) {
+pub(crate) fn negotiate([a, z]: [&mut PeerConnection; 2]) {
     let offer = a.create_offer().unwrap();
     a.set_local_description(offer).unwrap();
     z.set_remote_description(a.local_description().unwrap()).unwrap();
@@ -58,7 +58,7 @@ fn negotiate([a, z]: [&mut PeerConnection; 2]) {
 }
 
 /// Messages by channel, in the order that the channel promises.
-fn by_channel(messages: &[(String, Bytes, bool)]) -> BTreeMap<&str, Vec<(usize, Option<u8>)>> {
+pub(crate) fn by_channel(messages: &[(String, Bytes, bool)]) -> BTreeMap<&str, Vec<(usize, Option<u8>)>> {
     let mut channels: BTreeMap<&str, Vec<(usize, Option<u8>)>> = BTreeMap::new();
     for (label, data, _) in messages {
         channels.entry(label).or_default().push((data.len(), data.first().copied()));
@@ -108,7 +108,7 @@ fn crowd(seed: u64, now: Instant, prepare: impl Fn(&mut PeerConnection)) -> Peer
     std::mem::replace(&mut world[A], peer(A, seed, now))
 }
 
-fn dropped(connection: &PeerConnection) -> u64 {
+pub(crate) fn dropped(connection: &PeerConnection) -> u64 {
     connection.drops().iter().map(|(_, count)| count).sum()
 }
 

@@ -16,36 +16,36 @@ use wigwag_sim::{Behavior, Fate, Host, INTERNET, World};
 const TURN: &str = "198.51.100.9:3478";
 const SECOND: Duration = Duration::from_secs(1);
 
-fn turn() -> SocketAddr {
+pub(crate) fn turn() -> SocketAddr {
     TURN.parse().unwrap()
 }
 
-fn with_turn(password: &str) -> Config {
+pub(crate) fn with_turn(password: &str) -> Config {
     let mut config = config();
     config.turn_servers = vec![TurnServer::new(turn(), USERNAME, password)];
     config
 }
 
 /// The server says where it sees somebody, but relays nothing to them.
-fn with_stun() -> Config {
+pub(crate) fn with_stun() -> Config {
     let mut config = config();
     config.stun_servers = vec![turn()];
     config
 }
 
-fn relay_only() -> Config {
+pub(crate) fn relay_only() -> Config {
     let mut config = with_turn(PASSWORD);
     config.ice_transport_policy = IceTransportPolicy::Relay;
     config
 }
 
-fn add_server(world: &mut World<Party>) -> Host {
+pub(crate) fn add_server(world: &mut World<Party>) -> Host {
     let ports: Vec<_> = (50_000..50_008).map(|port| SocketAddr::new(turn().ip(), port)).collect();
     let addresses: Vec<_> = [turn()].into_iter().chain(ports.iter().copied()).collect();
     world.add("T", &addresses, Party::Turn(Box::new(Server::new(turn(), &ports))))
 }
 
-fn server(world: &mut World<Party>, host: Host) -> &mut Server {
+pub(crate) fn server(world: &mut World<Party>, host: Host) -> &mut Server {
     match &mut world[host] {
         Party::Turn(server) => server,
         _ => panic!("no server"),
@@ -53,7 +53,7 @@ fn server(world: &mut World<Party>, host: Host) -> &mut Server {
 }
 
 /// Two homes, each behind a NAT that has another port for everyone: nothing but a relay connects them.
-fn world(configs: [Config; 2]) -> (World<Party>, Host, [Host; 2]) {
+pub(crate) fn world(configs: [Config; 2]) -> (World<Party>, Host, [Host; 2]) {
     world_of(5, configs)
 }
 
@@ -87,7 +87,7 @@ fn state(world: &mut World<Party>, host: Host) -> ConnectionState {
     peer(world, host).state
 }
 
-fn connect(world: &mut World<Party>, hosts: [Host; 2]) {
+pub(crate) fn connect(world: &mut World<Party>, hosts: [Host; 2]) {
     call(world, hosts, "c");
     for _ in 0..100 {
         world.run_for(Duration::from_millis(100));
@@ -99,7 +99,7 @@ fn connect(world: &mut World<Party>, hosts: [Host; 2]) {
 }
 
 /// Each sends so many messages of this length, and gets those of the other.
-fn exchange(world: &mut World<Party>, hosts: [Host; 2], count: usize, len: usize) {
+pub(crate) fn exchange(world: &mut World<Party>, hosts: [Host; 2], count: usize, len: usize) {
     let before = hosts.map(|host| peer(world, host).messages.len());
     for host in hosts {
         let peer = peer(world, host);
@@ -372,4 +372,54 @@ fn of_two_connections_on_an_endpoint_the_first_is_given_an_address() {
     assert_eq!(server(&mut world, turn).allocations(), 0);
     let Party::Endpoint(endpoint) = &mut world[host] else { panic!("an endpoint") };
     assert_eq!(endpoint.closed, [ids[0]]);
+}
+
+/// Whichever way packets were cut for, they leave the other.
+#[test]
+fn messages_under_way_move_from_the_relay_to_a_direct_path_and_back() {
+    let mut world = World::new(5);
+    let turn_host = add_server(&mut world);
+    let mut n = 0;
+    let hosts = [with_turn(PASSWORD), with_stun()].map(|mut config| {
+        n += 1;
+        config.data_mtu_max = 1452;
+        let address = SocketAddr::from(([203, 0, 113, n], 5000));
+        let mut connection = PeerConnection::new(config, Seed::for_test(u64::from(n)));
+        connection.add_local_address(address).unwrap();
+        connection.set_max_segments(16);
+        world.add(["A", "Z"][usize::from(n) - 1], &[address], Party::Peer(Box::new(Peer::new(connection))))
+    });
+    world.links(hosts[0], hosts[1], |link| {
+        link.loss(100.0);
+    });
+    connect(&mut world, hosts);
+    exchange(&mut world, hosts, 20, 10_000);
+    for round in 0..4 {
+        let is_direct = round % 2 == 0;
+        world.links(hosts[0], hosts[1], |link| {
+            if is_direct {
+                link.heal();
+            } else {
+                link.loss(100.0);
+            }
+        });
+        let before = hosts.map(|host| peer(&mut world, host).messages.len());
+        for host in hosts {
+            let peer = peer(&mut world, host);
+            let channel = peer.channels["c"];
+            for _ in 0..100 {
+                peer.connection.send(channel, Bytes::from(vec![7; 20_000]), true).unwrap();
+            }
+        }
+        peer(&mut world, hosts[0]).connection.restart_ice().unwrap();
+        negotiate(&mut world, hosts);
+        world.run_for(60 * SECOND);
+        let paths = hosts.map(|host| peer(&mut world, host).connection.transport_stats().path.unwrap());
+        assert_eq!(paths[0].local.ip() != turn().ip(), is_direct, "{round}");
+        assert_eq!(paths[1].remote, paths[0].local);
+        for (host, before) in hosts.into_iter().zip(before) {
+            assert_eq!(peer(&mut world, host).messages.len() - before, 100, "{round}");
+        }
+    }
+    assert_eq!(server(&mut world, turn_host).allocations(), 1);
 }
