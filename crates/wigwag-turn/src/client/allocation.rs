@@ -14,6 +14,8 @@ use wigwag_stun::{Failure, Retransmission, TransactionId};
 pub(super) const LIFETIME: Duration = Duration::from_secs(600);
 /// RFC 8656 §8: a client "SHOULD refresh" a minute before the end, as §7.2 reckons with.
 const MARGIN: Duration = Duration::from_secs(60);
+/// A server that cannot renew it is not asked more often.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) enum Allocation {
@@ -31,11 +33,14 @@ pub(super) struct Held {
     expiry: Timer,
     renewal: Timer,
     request: Option<Request>,
+    /// Why it was not renewed, since it was.
+    refusal: Option<Failure>,
 }
 
 impl Held {
     pub(super) fn new(relayed: SocketAddr, mapped: SocketAddr, lifetime: Duration, now: Instant) -> Self {
-        let mut held = Self { relayed, mapped, expiry: Timer::idle(), renewal: Timer::idle(), request: None };
+        let (expiry, renewal) = (Timer::idle(), Timer::idle());
+        let mut held = Self { relayed, mapped, expiry, renewal, request: None, refusal: None };
         held.prolong(lifetime, now);
         held
     }
@@ -45,7 +50,14 @@ impl Held {
         let renewal = lifetime.checked_sub(MARGIN).filter(|at| *at >= MARGIN).unwrap_or_else(|| lifetime.div_f32(2.0));
         self.expiry = Timer::after(now, lifetime);
         self.renewal = Timer::after(now, renewal);
-        self.request = None;
+        (self.request, self.refusal) = (None, None);
+    }
+
+    /// The server cannot renew it now, and is asked again before it ends.
+    pub(super) fn postpone(&mut self, refusal: Failure, now: Instant) {
+        let left = self.expiry.deadline().map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        self.renewal = Timer::after(now, left.div_f32(4.0).max(PAUSE_MIN));
+        (self.request, self.refusal) = (None, Some(refusal));
     }
 }
 
@@ -93,7 +105,8 @@ impl Allocation {
             if held.renewal.expire(now) {
                 held.request = Some(Request::new(rng, retransmission));
             }
-            return failure.or_else(|| held.expiry.expire(now).then_some(Failure::TimedOut));
+            let why = || held.refusal.take().unwrap_or(Failure::TimedOut);
+            return failure.or_else(|| held.expiry.expire(now).then(why));
         }
         failure
     }

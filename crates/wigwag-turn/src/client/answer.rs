@@ -85,13 +85,15 @@ impl Client {
     }
 
     fn refused(&mut self, whose: Whose, failure: Failure, now: Instant) {
-        match whose {
-            Whose::Allocation => self.end(failure),
-            // There is nothing to grant any more.
-            Whose::Grant(_) if matches!(failure, Failure::Refused { code: ALLOCATION_MISMATCH, .. }) => {
-                self.end(failure);
+        match (whose, &mut self.allocation, &failure) {
+            // RFC 8489 §6.3.4: with 500 to 599 "the client MAY resend the request". What the server has given it has given.
+            (Whose::Allocation, Allocation::Held(held), Failure::Refused { code: 500..=599, .. }) => {
+                held.postpone(failure, now);
             }
-            Whose::Grant(name) => {
+            (Whose::Allocation, ..) => self.end(failure),
+            // There is nothing to grant any more.
+            (Whose::Grant(_), _, Failure::Refused { code: ALLOCATION_MISMATCH, .. }) => self.end(failure),
+            (Whose::Grant(name), ..) => {
                 let is_over = self.peers.grant(name).is_some_and(|grant| grant.refuse(now));
                 if let (Name::Permission(peer), true) = (name, is_over) {
                     tell_refused(&mut self.owed, peer, failure);

@@ -179,3 +179,22 @@ fn servers_that_send_us_in_a_circle_are_given_up() {
     assert_eq!(world[A].events(), [refused(300)]);
     assert!(world[Z].server().count(3) <= 4);
 }
+
+/// RFC 8489 §6.3.4: what is 500 to 599 may be asked for again. The server has it until it ends.
+#[test]
+fn an_address_survives_a_server_that_cannot_renew_it_for_a_while() {
+    for lifetime in [20, 600] {
+        let (mut world, ..) = world(1);
+        world[Z].server().lifetime = Duration::from_secs(lifetime);
+        world.run_for(SECOND);
+        world[Z].server().refuses = Some((4, 500));
+        world.run_for(Duration::from_secs(lifetime * 19 / 20 - 1));
+        assert!((1..10).contains(&world[Z].server().count(4)));
+        world[Z].server().refuses = None;
+        world.run_for(Duration::from_secs(10 * lifetime));
+        assert_eq!((world[A].events().len(), world[Z].server().allocations()), (1, 1), "{lifetime}");
+        world[Z].server().refuses = Some((4, 500));
+        world.run_for(Duration::from_secs(2 * lifetime));
+        assert_eq!(world[A].events()[1..], [refused(500)]);
+    }
+}

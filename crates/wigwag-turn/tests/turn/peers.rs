@@ -191,6 +191,7 @@ fn there_is_room_for_so_many() {
     }
     world.run_for(5 * SECOND);
     assert_eq!((world[Z].server().count(8), world[Z].server().count(9)), (128, 32));
+    assert_eq!(world[Z].server().permissions().len(), 128);
 }
 
 /// The numbers go round: none is another's before it has rested.

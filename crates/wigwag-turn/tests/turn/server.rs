@@ -94,6 +94,11 @@ impl Server {
         self.allocations.len()
     }
 
+    /// Who may be reached by anybody.
+    pub(crate) fn permissions(&self) -> Vec<IpAddr> {
+        self.allocations.values().flat_map(|allocation| allocation.permissions.keys().copied()).collect()
+    }
+
     pub(crate) fn count(&self, method: u16) -> u64 {
         self.requests.get(&method).copied().unwrap_or_default()
     }

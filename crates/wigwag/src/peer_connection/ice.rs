@@ -124,6 +124,7 @@ impl PeerConnection {
 
     fn add_remote_candidate(&mut self, candidate: ice::RemoteCandidate) -> Result<(), Error> {
         if self.is_agreed() {
+            self.let_through();
             return match self.transport.ice.add_remote_candidate(candidate) {
                 // What has failed begins anew with other candidates, or not at all.
                 Err(ice::Error::Ended) => Ok(()),
@@ -135,6 +136,13 @@ impl PeerConnection {
         }
         self.held.candidates.push(candidate);
         Ok(())
+    }
+
+    /// Servers that relay are told of the peer's candidates.
+    fn let_through(&mut self) {
+        if let Some(relays) = &mut self.transport.relays {
+            relays.follow_anew();
+        }
     }
 
     fn end_of_remote_candidates(&mut self) {
@@ -244,5 +252,6 @@ impl PeerConnection {
         if remote.end_of_candidates || held.is_end {
             self.transport.ice.end_of_remote_candidates();
         }
+        self.let_through();
     }
 }

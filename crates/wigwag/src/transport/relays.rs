@@ -302,6 +302,11 @@ impl Relays {
         }
     }
 
+    /// ICE was told of candidates, which may have taken the place of others: as many as before need not be the same.
+    pub(crate) const fn follow_anew(&mut self) {
+        self.followed = (0, 0);
+    }
+
     /// Lets through whom ICE knows of.
     fn follow(&mut self, agent: &ice::Agent) {
         let remote = agent.remote_candidates();

@@ -24,6 +24,7 @@ mod refusals;
 mod relayed_contract;
 mod relays;
 mod relays_hostile;
+mod relays_more;
 mod renegotiation;
 mod restart;
 mod roaming;

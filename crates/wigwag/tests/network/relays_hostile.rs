@@ -311,3 +311,36 @@ fn a_restart_lets_the_peer_be_heard_on_the_path_in_use() {
     assert_eq!(peer(&mut world, hosts[0]).messages.len(), 1);
     assert_eq!(drops(&mut world), before);
 }
+
+/// Whoever saw a check of the peer's sends it again from everywhere: what the peer says of itself afterwards takes the place of that, and
+/// is let through as well.
+#[test]
+fn candidates_that_take_the_place_of_others_are_let_through() {
+    let mut world = World::new(5);
+    let turn = add_server(&mut world);
+    let hosts = add_peers(&mut world, [with_turn(PASSWORD), config()]);
+    connect(&mut world, hosts);
+    let mut checks = world.trace().records().iter().filter(|sent| (sent.from, sent.to) == (public(2), public(1)));
+    let check = checks.find(|sent| sent.payload.starts_with(&[0, 1])).unwrap().payload.clone();
+    let now = world.now();
+    for n in 1..=120 {
+        let from = ([198, 51, 101, n], 5000).into();
+        let connection = &mut peer(&mut world, hosts[0]).connection;
+        connection.handle_input(Datagram::udp(public(1), from, &mut check.clone()), now);
+    }
+    world.run_for(20 * SECOND);
+    for n in 1..=60 {
+        let candidate = wigwag::IceCandidate {
+            candidate: format!("candidate:{n} 1 udp 2130706431 198.18.0.{n} 5000 typ host"),
+            sdp_mid: Some("0".into()),
+            sdp_m_line_index: Some(0),
+            username_fragment: None,
+        };
+        peer(&mut world, hosts[0]).connection.add_ice_candidate(Some(&candidate)).unwrap();
+    }
+    world.run_for(20 * SECOND);
+    let known = server(&mut world, turn).permissions();
+    let missing: Vec<_> = (1..=60).filter(|n| !known.contains(&[198, 18, 0, *n].into())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    exchange(&mut world, hosts, 5, 1000);
+}
