@@ -342,7 +342,8 @@ impl Relay {
 /// it, and the address with it when it says that it relays no more.
 fn can_be_lent(relayed: SocketAddr, bases: &[SocketAddr], relay: &Relay, agent: &ice::Agent) -> bool {
     let is_ours = bases.contains(&relayed) || agent.local_candidates().iter().any(|known| known.base == relayed);
-    !is_ours && relayed.ip().is_loopback() == relay.client.local().ip().is_loopback()
+    // One of this machine may have any address of the network; one of the network has none of this machine.
+    !is_ours && (!relayed.ip().is_loopback() || relay.client.local().ip().is_loopback())
 }
 
 /// RFC 8445 §5.1.1.2: the server tells where it sees us, too. `None` if that is known.

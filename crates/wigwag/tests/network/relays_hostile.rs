@@ -68,6 +68,28 @@ fn a_server_that_lends_us_our_own_address_gets_nothing_by_it() {
     }
 }
 
+/// It is as near as can be, and reaches the others from where they reach it.
+#[test]
+fn a_server_of_this_machine_may_lend_an_address_of_the_network() {
+    let at = SocketAddr::from(([127, 0, 0, 1], 3478));
+    let lent = SocketAddr::new(turn().ip(), 50_000);
+    let mut world = World::new(5);
+    world.add("T", &[at, lent], Party::Turn(Box::new(Server::new(at, &[lent]))));
+    let mut near = relay_only();
+    near.turn_servers = vec![TurnServer::new(at, USERNAME, PASSWORD)];
+    let locals = [SocketAddr::from(([127, 0, 0, 1], 5000)), public(2)];
+    let mut n = 0;
+    let hosts = [near, config()].map(|config| {
+        let local = locals[n];
+        n += 1;
+        let mut connection = PeerConnection::new(config, Seed::for_test(n as u64));
+        connection.add_local_address(local).unwrap();
+        world.add(["A", "Z"][n - 1], &[local], Party::Peer(Box::new(Peer::new(connection))))
+    });
+    connect(&mut world, hosts);
+    exchange(&mut world, hosts, 5, 1000);
+}
+
 #[test]
 fn of_two_servers_that_lend_one_address_the_first_is_believed() {
     let lent = SocketAddr::new(turn().ip(), 50_000);
