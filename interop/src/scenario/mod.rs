@@ -90,6 +90,8 @@ pub(crate) const ALL: &[Scenario] = &[
         ..data("network change, from one address to the next", network_change::handover)
     },
     Scenario { only: Some("chromium"), ..data("network change, with no address for 2 s", network_change::gap) },
+    data("network change, and ICE restarted by wigwag", network_change::wigwag_restarts),
+    data("network change, and ICE restarted by the browser", network_change::browser_restarts),
     Scenario { needs_coturn: true, ..data("relayed by coturn", relayed::data) },
     Scenario { needs_coturn: true, ..data("relayed by coturn on either side", relayed::both) },
     Scenario {
@@ -97,8 +99,6 @@ pub(crate) const ALL: &[Scenario] = &[
         ..data("relayed by coturn: a wrong password, and the end", relayed::refused_and_released)
     },
     Scenario { needs_coturn: true, has_media: true, ..data("Opus and VP8 relayed by coturn", relayed::media) },
-    data("network change, and ICE restarted by wigwag", network_change::wigwag_restarts),
-    data("network change, and ICE restarted by the browser", network_change::browser_restarts),
     Scenario { has_media: true, ..data("Opus and VP8 through a restart from either side", restart::with_media) },
     Scenario { has_media: true, is_smoke: true, ..data("Opus and VP8 echoed", media::both) },
     Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.2", media::over_dtls_12) },
