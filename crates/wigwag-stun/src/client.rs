@@ -45,6 +45,14 @@ pub enum Failure {
     Useless,
 }
 
+impl Failure {
+    /// What an error response says, with no more words than it may have.
+    pub fn refused(message: &Message<'_>) -> Self {
+        let (code, reason) = message.attributes.error_code.map_or((0, ""), |error| (error.code, error.reason));
+        Self::Refused { code, reason: reason.chars().take(REASON_MAX).collect() }
+    }
+}
+
 /// How it ended. There is one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -221,11 +229,7 @@ fn outcome(message: &Message<'_>, round_trip_time: Option<Duration>) -> ClientEv
         // RFC 8489 §6.3.3: "For the Binding method, the client checks that the XOR-MAPPED-ADDRESS attribute is present
         // in the response."
         (Class::SuccessResponse | Class::Request | Class::Indication, _) => ClientEvent::Failed(Failure::Useless),
-        (Class::ErrorResponse, _) => {
-            let error = message.attributes.error_code;
-            let (code, reason) = error.map_or((0, ""), |error| (error.code, error.reason));
-            ClientEvent::Failed(Failure::Refused { code, reason: reason.chars().take(REASON_MAX).collect() })
-        }
+        (Class::ErrorResponse, _) => ClientEvent::Failed(Failure::refused(message)),
     }
 }
 

@@ -49,8 +49,8 @@ pub(super) fn run() -> Result<Tally, Error> {
         process::announce(&example);
         tally += verdict(&run_within(&mut example)?, wanted);
     }
-    tally += against_openssl()?;
-    tally += against_coturn()?;
+    tally += against("openssl", "openssl", 1, against_openssl)?;
+    tally += against("turnserver", "coturn", 2, against_coturn)?;
     Ok(tally)
 }
 
@@ -104,20 +104,21 @@ fn verdict(output: &Output, wanted: &[&str]) -> Tally {
     Tally::of(passed)
 }
 
-/// `dtls_only` as its page says, with a server of other people.
-fn against_openssl() -> Result<Tally, Error> {
-    if process::find("openssl").is_none() {
-        println!("skipped: dtls_only against openssl: apt-get install openssl");
-        return Ok(Tally { skipped: 1, ..Tally::default() });
+/// What an example does with a program of other people, in a folder of its own; so many tests, if it is not there.
+fn against(program: &str, package: &str, tests: u64, run: fn(&Path) -> Result<Tally, Error>) -> Result<Tally, Error> {
+    if process::find(program).is_none() {
+        println!("skipped: an example against {package}: apt-get install {package}");
+        return Ok(Tally { skipped: tests, ..Tally::default() });
     }
-    let folder = std::env::temp_dir().join(format!("wigwag-openssl-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("wigwag-{package}-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    let tally = against_openssl_in(&folder);
+    let tally = run(&folder);
     fs::remove_dir_all(&folder)?;
     tally
 }
 
-fn against_openssl_in(folder: &Path) -> Result<Tally, Error> {
+/// `dtls_only` as its page says, with a server of other people.
+fn against_openssl(folder: &Path) -> Result<Tally, Error> {
     let openssl = |arguments: &str| {
         let mut command = process::program("openssl", &arguments.split(' ').collect::<Vec<_>>());
         command.current_dir(folder).stderr(Stdio::null());
@@ -158,19 +159,7 @@ fn against_openssl_in(folder: &Path) -> Result<Tally, Error> {
 }
 
 /// `turn_only` with a server of other people, whom it says the right password, and a wrong one.
-fn against_coturn() -> Result<Tally, Error> {
-    if process::find("turnserver").is_none() {
-        println!("skipped: turn_only against coturn: apt-get install coturn");
-        return Ok(Tally { skipped: 2, ..Tally::default() });
-    }
-    let folder = std::env::temp_dir().join(format!("wigwag-turn-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
-    let tally = against_coturn_in(&folder);
-    fs::remove_dir_all(&folder)?;
-    tally
-}
-
-fn against_coturn_in(folder: &Path) -> Result<Tally, Error> {
+fn against_coturn(folder: &Path) -> Result<Tally, Error> {
     let address = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
     let mut server = process::program("turnserver", &[]);
     server.args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--no-tcp", "--lt-cred-mech", "--allow-loopback-peers"]);

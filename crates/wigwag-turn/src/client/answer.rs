@@ -2,7 +2,7 @@
 
 use super::allocation::{Allocation, Held, LIFETIME};
 use super::peers::Name;
-use super::request::{Request, refusal};
+use super::request::Request;
 use super::{Client, Whose, tell_refused};
 use crate::attribute::{ALTERNATE_SERVER, XOR_RELAYED_ADDRESS, has_unknown, lifetime, value, xor_address};
 use crate::event::ClientEvent;
@@ -50,7 +50,7 @@ impl Client {
             () if is_challenge => self.ask_anew(whose, message, now),
             () if has_unknown(message) => self.refused(whose, Failure::Useless, now),
             () if code == TRY_ALTERNATE && self.redirect(whose, message) => {}
-            () if is_error => self.refused(whose, refusal(message), now),
+            () if is_error => self.refused(whose, Failure::refused(message), now),
             () => self.granted(whose, message, now),
         }
     }
@@ -63,7 +63,7 @@ impl Client {
             Whose::Grant(name) => self.peers.grant(name).and_then(|grant| grant.request.as_mut()),
         };
         if !request.is_some_and(|request| request.ask_anew(&mut self.rng, retransmission)) {
-            self.refused(whose, refusal(message), now);
+            self.refused(whose, Failure::refused(message), now);
         }
     }
 

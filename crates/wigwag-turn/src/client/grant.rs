@@ -59,7 +59,7 @@ impl Grant {
     }
 
     /// The server keeps it for `lifetime`; it is asked for again after `renewal`.
-    pub(super) fn hold(&mut self, lifetime: Duration, renewal: Duration, now: Instant) {
+    pub(super) fn hold(&mut self, [lifetime, renewal]: [Duration; 2], now: Instant) {
         *self = Self { held: Timer::after(now, lifetime), again: Timer::after(now, renewal), ..Self::due() };
         self.is_due = false;
     }

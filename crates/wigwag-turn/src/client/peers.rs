@@ -158,23 +158,18 @@ impl Peers {
 
     /// The server has said yes.
     pub(super) fn granted(&mut self, name: Name, now: Instant) {
-        let [lifetime, renewal] = match name {
-            Name::Permission(_) => PERMISSION,
-            Name::Channel(..) => CHANNEL,
+        let ip = match name {
+            Name::Permission(ip) => ip,
+            Name::Channel(peer, _) => {
+                if let Some(channel) = self.channels.get_mut(&peer) {
+                    channel.grant.hold(CHANNEL, now);
+                    channel.is_used = false;
+                }
+                peer.ip() // RFC 8656 §12.1: "A channel binding also installs a permission for the IP address"
+            }
         };
-        if let Some(grant) = self.grant(name) {
-            grant.hold(lifetime, renewal, now);
-        }
-        // RFC 8656 §12.1: "A channel binding also installs a permission for the IP address"
-        if let Name::Channel(peer, _) = name
-            && let Some(permission) = self.permissions.get_mut(&peer.ip())
-        {
-            permission.hold(PERMISSION[0], PERMISSION[1], now);
-        }
-        if let Name::Channel(peer, _) = name
-            && let Some(channel) = self.channels.get_mut(&peer)
-        {
-            channel.is_used = false;
+        if let Some(permission) = self.permissions.get_mut(&ip) {
+            permission.hold(PERMISSION, now);
         }
     }
 

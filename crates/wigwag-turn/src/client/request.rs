@@ -6,8 +6,6 @@ use wigwag_stun::{Failure, Message, Retransmission, Transaction, TransactionId};
 
 /// So often a request is asked anew because of its credentials. A nonce may grow old on the way; one that always does is of no use.
 const ROUNDS_MAX: u32 = 4;
-/// RFC 8489 §14.8 has the reason be of fewer than 128 characters.
-const REASON_MAX: usize = 127;
 
 #[derive(Debug)]
 pub(super) struct Request {
@@ -49,7 +47,7 @@ impl Request {
     /// Remembers what an answer says that nobody has signed: it is better than nothing for people.
     pub(super) fn heard(&mut self, message: &Message<'_>) {
         if message.attributes.error_code.is_some() {
-            self.rumour = Some(refusal(message));
+            self.rumour = Some(Failure::refused(message));
         }
     }
 
@@ -63,10 +61,4 @@ impl Request {
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         if self.is_owed() { None } else { self.transaction.poll_timeout(now) }
     }
-}
-
-/// What an error says.
-pub(super) fn refusal(message: &Message<'_>) -> Failure {
-    let (code, reason) = message.attributes.error_code.map_or((0, ""), |error| (error.code, error.reason));
-    Failure::Refused { code, reason: reason.chars().take(REASON_MAX).collect() }
 }

@@ -1,39 +1,15 @@
 //! The client keeps the laws of all machines.
 
 use crate::server::{PASSWORD, Server};
-use crate::{ClientNode, Machine, client, peer_node, relayed};
+use crate::{ClientNode, Machine, client, relayed};
 use std::time::Instant;
-use wigwag_sansio::{Datagram, Transmit};
+use wigwag_sansio::Datagram;
 use wigwag_sim::contract::{self, Law, Network, Subject};
 use wigwag_sim::{Node, Z, address};
 use wigwag_turn::{Client, ClientEvent};
 
-/// A client, or its server, which is where the peer is too.
-struct End(Machine);
-
-impl Node for End {
-    fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
-        self.0.handle_input(datagram, now);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.0.handle_timeout(now);
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
-        self.0.poll_transmit(now, out)
-    }
-
-    fn poll_event(&mut self) -> bool {
-        self.0.poll_event()
-    }
-
-    fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        self.0.poll_timeout(now)
-    }
-}
-
-impl Subject for End {
+/// The client and its server; [`Node`](wigwag_sim::Node) both are.
+impl Subject for Machine {
     const UNCHECKED: &'static [(Law, &'static str)] = &[
         (
             Law::PacketsAreOwed,
@@ -49,11 +25,11 @@ impl Subject for End {
         let client = client(seed, PASSWORD);
         let node = ClientNode { client, events: vec![], received: vec![], to_send: vec![] };
         let server = Server::new(address(Z), &[relayed(5000)]);
-        [End(Machine::Client(Box::new(node))), End(Machine::Server(Box::new(server)))]
+        [Machine::Client(Box::new(node)), Machine::Server(Box::new(server))]
     }
 
     fn command(&mut self, n: usize) -> bool {
-        if let Machine::Client(node) = &mut self.0 {
+        if let Machine::Client(node) = self {
             match n {
                 0 => node.client.allow([192, 0, 2, 7].into()),
                 1 => node.client.bind(([192, 0, 2, 7], 700).into()),
@@ -64,7 +40,7 @@ impl Subject for End {
     }
 
     fn outcome(&self) -> String {
-        match &self.0 {
+        match self {
             Machine::Client(node) => format!("{:?}", node.events),
             Machine::Server(server) => format!("{} allocations", server.allocations()),
             Machine::Peer(_) => String::new(),
@@ -72,7 +48,7 @@ impl Subject for End {
     }
 
     fn dropped(&self) -> Option<u64> {
-        match &self.0 {
+        match self {
             Machine::Client(node) => Some(node.client.stats().dropped()),
             Machine::Server(_) | Machine::Peer(_) => None,
         }
@@ -81,14 +57,14 @@ impl Subject for End {
 
 #[test]
 fn the_client_keeps_the_laws() {
-    contract::check::<End>();
+    contract::check::<Machine>();
 }
 
 const _: () = contract::is_send_and_sync::<Client>();
 
 #[test]
 fn the_outcome_is_an_address() {
-    let mut pair = End::pair(1, wigwag_sim::origin());
+    let mut pair = Machine::pair(1, wigwag_sim::origin());
     let (mut out, now) = (Vec::new(), wigwag_sim::origin());
     for _ in 0..10 {
         for from in 0..2 {
@@ -99,6 +75,5 @@ fn the_outcome_is_an_address() {
         }
         pair[0].poll_event();
     }
-    assert!(matches!(pair[0].0.events(), [ClientEvent::Allocated { .. }]));
-    let _ = peer_node(address(Z));
+    assert!(matches!(pair[0].events(), [ClientEvent::Allocated { .. }]));
 }

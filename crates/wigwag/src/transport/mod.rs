@@ -19,6 +19,7 @@ use crate::tap::Tap;
 use demultiplex::Kind;
 use early::EarlyDtls;
 use farewell::Farewell;
+use std::net::SocketAddr;
 use std::time::Instant;
 use traffic::Traffic;
 use wigwag_dtls as dtls;
@@ -27,6 +28,7 @@ use wigwag_pcapng::Direction;
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Dscp, Ecn, Protocol, Transmit, batch, earliest};
 use wigwag_sctp as sctp;
+use wigwag_turn as turn;
 
 pub(crate) struct Transport {
     pub(crate) ice: ice::Agent,
@@ -173,56 +175,32 @@ impl Transport {
 
     /// Packets for the peer, as many of one size as may leave at once.
     fn next_packets(&mut self, path: Path, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
-        if let Some(tap) = &mut self.secured.tap {
+        let Self { secured, farewell, relays, .. } = self;
+        if let Some(tap) = &mut secured.tap {
             tap.set_path(path);
         }
-        let Some(client) = self.relays.as_mut().and_then(|relays| relays.client_of(path.local)) else {
-            let segment_size = self.write(0, now, out, |limit, out, append| append(limit, out))?;
-            self.traffic.sent(path, out.len(), segment_size, now);
-            return Some(transmit(path, segment_size));
-        };
-        let (local, remote, overhead) = (client.local(), client.server(), client.overhead(path.remote));
-        let mut relays = self.relays.take();
-        let mut len = 0;
-        let segment_size = self.write(overhead, now, out, |limit, out, append| {
-            let client = relays.as_mut().and_then(|relays| relays.client_of(path.local));
-            client.is_some_and(|client| {
-                client.wrap(path.remote, limit, out, |limit, out| {
-                    let before = out.len();
-                    let has_written = append(limit, out);
-                    len += out.len() - before;
-                    has_written
+        let mut relay = relays.as_mut().and_then(|relays| relays.client_of(path.local));
+        let overhead = relay.as_ref().map_or(0, |client| client.overhead(path.remote));
+        let [mtu, data_mtu_max] = [self.mtu, self.data_mtu_max].map(|mtu| mtu + overhead);
+        let mut len = 0; // without what the relay needs
+        let segment_size = if *farewell == Farewell::None {
+            // A batch is of one kind: their ECN marks and their pacing differ.
+            let limits = [mtu, mtu, mtu, data_mtu_max];
+            Secured::KINDS.iter().zip(limits).find_map(|(append, limit)| {
+                batch(self.max_segments, limit, out, |limit, out| {
+                    let append = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
+                    wrapped(relay.as_deref_mut(), path.remote, limit, out, &mut len, append)
                 })
             })
-        });
-        self.relays = relays;
-        let segment_size = segment_size?;
-        self.traffic.sent(path, len, segment_size, now);
-        Some(Transmit { segment_size, ..Transmit::udp(local, remote, segment_size) })
-    }
-
-    /// Appends packets, each by `wrap`, which may need `overhead` bytes more than the packet that `append` appends for it.
-    fn write(
-        &mut self,
-        overhead: usize,
-        now: Instant,
-        out: &mut Vec<u8>,
-        mut wrap: impl FnMut(usize, &mut Vec<u8>, &mut dyn FnMut(usize, &mut Vec<u8>) -> bool) -> bool,
-    ) -> Option<usize> {
-        let secured = &mut self.secured;
-        let [mtu, data_mtu_max] = [self.mtu, self.data_mtu_max].map(|mtu| mtu + overhead);
-        if self.farewell != Farewell::None {
-            let farewell = &mut self.farewell;
-            return batch(1, mtu, out, |limit, out| {
-                wrap(limit, out, &mut |limit, out| farewell.append(secured, now, limit, out))
-            });
-        }
-        // A batch is of one kind: their ECN marks and their pacing differ.
-        let limits = [mtu, mtu, mtu, data_mtu_max];
-        Secured::KINDS.iter().zip(limits).find_map(|(append, limit)| {
-            let mut append = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
-            batch(self.max_segments, limit, out, |limit, out| wrap(limit, out, &mut append))
-        })
+        } else {
+            batch(1, mtu, out, |limit, out| {
+                let append = |limit: usize, out: &mut Vec<u8>| farewell.append(secured, now, limit, out);
+                wrapped(relay.as_deref_mut(), path.remote, limit, out, &mut len, append)
+            })
+        }?;
+        let outer = relay.map_or(path, |client| Path { local: client.local(), remote: client.server(), ..path });
+        self.traffic.sent(path, out.len().div_ceil(segment_size), len, now);
+        Some(transmit(outer, segment_size))
     }
 
     /// At the end servers are told that nothing is to be relayed any more.
@@ -306,6 +284,27 @@ impl Transport {
 
     pub(crate) const fn drops(&self) -> &TransportDrops {
         &self.drops
+    }
+}
+
+/// Appends what `append` does, inside a datagram to the relay if there is one, and adds its length to `len`.
+fn wrapped(
+    relay: Option<&mut turn::Client>,
+    peer: SocketAddr,
+    limit: usize,
+    out: &mut Vec<u8>,
+    len: &mut usize,
+    append: impl FnOnce(usize, &mut Vec<u8>) -> bool,
+) -> bool {
+    let append = |limit: usize, out: &mut Vec<u8>| {
+        let before = out.len();
+        let has_written = append(limit, out);
+        *len += out.len() - before;
+        has_written
+    };
+    match relay {
+        None => append(limit, out),
+        Some(client) => client.wrap(peer, limit, out, append),
     }
 }
 

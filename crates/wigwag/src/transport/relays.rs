@@ -180,16 +180,15 @@ impl Relays {
         let is_from = |client: &Client| (client.local(), client.server()) == from;
         // A server may have sent a client to one that another asks already.
         let transaction = datagram.payload.get(8..20).and_then(|id| id.try_into().ok()).map(TransactionId);
-        let is_awaiting = |client: &Client| transaction.is_some_and(|id| client.is_awaiting(id));
         let is_stun = demultiplex::kind(datagram.payload) == Kind::Stun;
-        let mut clients = self.relays.iter().map(|relay| &relay.client);
-        let asker = if is_stun { clients.position(|client| is_from(client) && is_awaiting(client)) } else { None };
-        let mut clients = self.relays.iter().map(|relay| &relay.client);
-        let holder = asker.or_else(|| clients.position(|client| is_from(client) && client.relayed().is_some()));
-        let mut clients = self.relays.iter().map(|relay| &relay.client);
-        let index = holder.or_else(|| clients.position(is_from));
-        if let Some(relay) = index.and_then(|index| self.relays.get_mut(index)) {
-            relay.client.handle_input(datagram, now, up);
+        let rank = |client: &Client| match transaction {
+            Some(id) if is_stun && client.is_awaiting(id) => 0,
+            _ if client.relayed().is_some() => 1,
+            _ => 2,
+        };
+        let clients = self.relays.iter_mut().map(|relay| &mut relay.client).filter(|client| is_from(client));
+        if let Some(client) = clients.min_by_key(|client| rank(client)) {
+            client.handle_input(datagram, now, up);
         }
     }
 

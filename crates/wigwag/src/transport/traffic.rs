@@ -28,10 +28,10 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// So many datagrams of one size leave, of which the last may be shorter.
-    pub(super) fn sent(&mut self, path: Path, len: usize, segment_size: usize, now: Instant) {
+    /// So many datagrams leave, of so many bytes together.
+    pub(super) fn sent(&mut self, path: Path, packets: usize, len: usize, now: Instant) {
         self.count(path, |carried| {
-            carried.packets_sent += len.div_ceil(segment_size.max(1)) as u64;
+            carried.packets_sent += packets as u64;
             carried.bytes_sent += len as u64;
             carried.last_sent = Some(now);
         });

@@ -262,6 +262,38 @@ fn an_address_that_is_lost_is_told_and_another_path_taken() {
     exchange(&mut world, hosts, 5, 1000);
 }
 
+/// However small the packets and however many leave at once: what the relay needs is not the connection's.
+#[test]
+fn what_is_sent_through_a_relay_is_counted_as_it_is_without_one() {
+    let (mut world, _, hosts) = world([relay_only(), with_stun()]);
+    connect(&mut world, hosts);
+    let sent = |world: &mut World<Party>| {
+        let transport = peer(world, hosts[0]).connection.stats(wigwag_sim::origin());
+        let pairs = transport.iter().filter_map(|stats| match stats {
+            wigwag::stats::Stats::CandidatePair(pair) => Some([pair.packets_sent, pair.bytes_sent]),
+            _ => None,
+        });
+        pairs.fold([0, 0], |sum, pair| [sum[0] + pair[0], sum[1] + pair[1]])
+    };
+    let (before, first) = (sent(&mut world), world.trace().records().len());
+    peer(&mut world, hosts[0]).connection.set_max_segments(64);
+    let channel = peer(&mut world, hosts[0]).channels["c"];
+    for len in [1200; 40] {
+        peer(&mut world, hosts[0]).connection.send(channel, Bytes::from(vec![7; len]), true).unwrap();
+    }
+    world.note("messages");
+    world.run_for(2 * SECOND);
+    let records = world.trace().records().iter().skip(first).filter(|record| record.from == private(1));
+    let inside = records.filter_map(|record| {
+        let (_, range) = wigwag_turn::channel_data::decode(&record.payload)?;
+        (record.payload.get(range.start).is_some_and(|first| *first >= 20)).then_some(range.len() as u64)
+    });
+    let wanted = inside.fold([0, 0], |sum, len| [sum[0] + 1, sum[1] + len]);
+    let after = sent(&mut world);
+    assert_eq!([after[0] - before[0], after[1] - before[1]], wanted);
+    assert!(wanted[0] >= 40);
+}
+
 #[test]
 fn a_restart_goes_on_through_the_relay() {
     let (mut world, turn, hosts) = world([relay_only(), with_stun()]);
