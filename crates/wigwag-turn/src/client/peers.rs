@@ -165,7 +165,8 @@ impl Peers {
                     channel.grant.hold(CHANNEL, now);
                     channel.is_used = false;
                 }
-                peer.ip() // RFC 8656 §12.1: "A channel binding also installs a permission for the IP address"
+                // RFC 8656 §12.1: "A channel binding also installs a permission for the IP address"
+                peer.ip()
             }
         };
         if let Some(permission) = self.permissions.get_mut(&ip) {
