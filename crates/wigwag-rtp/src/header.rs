@@ -110,6 +110,12 @@ impl Header {
         header
     }
 
+    /// The same of a packet that ends with padding (RFC 3550 §5.1).
+    pub(crate) const fn with_padding(mut self) -> Self {
+        self.bytes[0] |= 0x20;
+        self
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

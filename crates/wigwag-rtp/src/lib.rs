@@ -22,5 +22,6 @@ pub use error::{DecodeError, Error, SendError};
 pub use event::{Event, Received, ReceiverId, Reported, RtpPacket, SenderId};
 pub use extension::{AudioLevel, Elements, Extensions};
 pub use session::Session;
+pub use session::pacing::PacedQueue;
 pub use stats::{Load, ReceiverStats, SenderStats, Stats};
 pub use stream::jitter_buffer::{JitterBuffer, JitterConfig, JitterStats, OrderedPacket};

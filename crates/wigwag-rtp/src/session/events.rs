@@ -92,8 +92,12 @@ impl Events {
 
     pub(super) fn poll(&mut self) -> Option<Event> {
         let event = self.others.pop_front();
-        let event = event.or_else(|| self.feedbacks.pop_front().map(Event::TransportFeedback));
+        let event = event.or_else(|| self.pop_feedback().map(Event::TransportFeedback));
         event.or_else(|| self.pop_end()).or_else(|| self.pop_packet().map(Event::Packet))
+    }
+
+    pub(super) fn pop_feedback(&mut self) -> Option<Vec<Reported>> {
+        self.feedbacks.pop_front()
     }
 
     /// The next end, if all packets before it were told or dropped.

@@ -4,6 +4,7 @@ mod events;
 mod input;
 mod key_frames;
 mod load;
+pub(crate) mod pacing;
 mod queue;
 mod rtcp_output;
 mod rtp_output;
@@ -24,7 +25,7 @@ use crate::time::Clock;
 use crate::transport_wide::arrivals::Arrivals;
 use crate::transport_wide::history::History;
 use events::Events;
-use queue::Queue;
+use queue::{Lane, Queue};
 use sources::Sources;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -63,6 +64,12 @@ pub struct Session {
     senders: BTreeMap<SenderId, Sender>,
     by_ssrc: BTreeMap<u32, SenderId>,
     queue: Queue,
+    /// Whether the owner says when video and what is sent again may leave.
+    is_paced: bool,
+    /// How many senders' packets the peer reports on.
+    reported_senders: usize,
+    /// The sender that padding can be part of: it numbers its packets by itself, and ended a picture.
+    padder: Option<SenderId>,
     history: History,
 
     sections: Demultiplexer,
@@ -145,6 +152,9 @@ impl Session {
             senders: BTreeMap::new(),
             by_ssrc: BTreeMap::new(),
             queue: Queue::default(),
+            is_paced: false,
+            reported_senders: 0,
+            padder: None,
             history: History::default(),
             sections: Demultiplexer::default(),
             streams: Streams::default(),
@@ -184,6 +194,7 @@ impl Session {
         }
         let id = SenderId(self.new_id());
         self.by_ssrc.insert(config.ssrc, id);
+        self.count_reported(None, Some(&config));
         // RFC 3711 §3.3.1: a receiver that misses the first packets finds the rollover counter only if the sequence
         // number does not wrap around meanwhile, so it begins in the lower half.
         let first_sequence = self.rng.u16() >> 1;
@@ -223,7 +234,10 @@ impl Session {
         let config = checked(config)?;
         let sender = self.senders.get_mut(&id).ok_or(Error::UnknownStream)?;
         let ssrc = sender.config.ssrc;
-        sender.config = SenderConfig { ssrc, ..config };
+        let before = std::mem::replace(&mut sender.config, SenderConfig { ssrc, ..config.clone() });
+        self.count_reported(Some(&before), Some(&config));
+        // Its next packet tells whether it still can.
+        self.padder = self.padder.filter(|padder| *padder != id);
         self.invariants();
         Ok(())
     }
@@ -232,6 +246,8 @@ impl Session {
     pub fn remove_sender(&mut self, id: SenderId) {
         let Some(sender) = self.senders.remove(&id) else { return };
         self.by_ssrc.remove(&sender.config.ssrc);
+        self.count_reported(Some(&sender.config), None);
+        self.padder = self.padder.filter(|padder| *padder != id);
         self.queue.remove(id);
         self.events.remove_sender(id);
         self.owed.sender_reports.retain(|owed| *owed != id);
@@ -374,7 +390,8 @@ impl Session {
     /// packets that are sent again, and these before video.
     pub fn poll_rtp(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         let now = self.advance(now);
-        let has_written = self.write_rtp(now, limit, out);
+        let lane = if self.is_paced() { Lane::Audio } else { Lane::All };
+        let has_written = self.write_rtp(lane, now, limit, out);
         self.invariants();
         has_written
     }
@@ -409,7 +426,8 @@ impl Session {
 
     /// When to call again: `Some(now)` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        if self.events.is_empty() && self.queue.is_empty() && self.owed.is_empty() {
+        let lane = if self.is_paced() { Lane::Audio } else { Lane::All };
+        if self.events.is_empty() && !self.queue.has(lane) && self.owed.is_empty() {
             let Timers { report, nack, key_frame, transport_feedback } = &self.timers;
             earliest([report, nack, key_frame, transport_feedback].map(Timer::deadline))
         } else {
@@ -497,6 +515,8 @@ impl Session {
         let queued: usize = self.senders.values().map(|sender| sender.queued_packets).sum();
         debug_assert_eq!(queued, self.queue.len(), "each queued packet is charged to its sender");
         debug_assert_eq!(self.senders.len(), self.by_ssrc.len(), "each sender has its source");
+        let is_reported = |sender: &&Sender| sender.config.extensions.transport_cc.is_some();
+        debug_assert_eq!(self.senders.values().filter(is_reported).count(), self.reported_senders, "none is forgotten");
         debug_assert!(
             self.unreported.is_empty()
                 || self.timers.report.is_armed()

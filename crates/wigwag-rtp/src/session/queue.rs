@@ -3,6 +3,7 @@
 use crate::config::Kind;
 use crate::event::{RtpPacket, SenderId};
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// So many packets may be owed again; what more the peer asks for is unanswered.
 const RESENDS_MAX: usize = 1024;
@@ -24,9 +25,30 @@ pub(super) const fn charge_of(packets: usize, payload_bytes: usize) -> usize {
 /// Packets that wait to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    audio: VecDeque<(SenderId, RtpPacket)>,
-    video: VecDeque<(SenderId, RtpPacket)>,
+    audio: VecDeque<Waiting>,
+    video: VecDeque<Waiting>,
+    /// Of the payloads of `video`.
+    video_bytes: usize,
     resends: VecDeque<(SenderId, u16)>,
+}
+
+/// A packet that waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) sender: SenderId,
+    pub(super) packet: RtpPacket,
+    /// The latest time that was known when it was handed in.
+    since: Option<Instant>,
+}
+
+/// Which packets are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    All,
+    /// What leaves at once.
+    Audio,
+    /// What leaves at a pace.
+    Paced,
 }
 
 /// Whose turn it is.
@@ -42,17 +64,27 @@ impl Queue {
         self.resends.reserve(RESENDS_EXPECTED);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.audio.is_empty() && self.video.is_empty() && self.resends.is_empty()
-    }
-
     /// How many wait to be sent for the first time.
     pub(super) fn len(&self) -> usize {
         self.audio.len() + self.video.len()
     }
 
-    pub(super) fn push(&mut self, sender: SenderId, kind: Kind, packet: RtpPacket) {
-        self.of(kind).push_back((sender, packet));
+    /// Whether something is in this lane.
+    pub(super) fn has(&self, lane: Lane) -> bool {
+        self.turn(lane).is_some()
+    }
+
+    pub(super) fn push(&mut self, sender: SenderId, kind: Kind, packet: RtpPacket, since: Option<Instant>) {
+        if kind == Kind::Video {
+            self.video_bytes += packet.payload.len();
+        }
+        self.of(kind).push_back(Waiting { sender, packet, since });
+    }
+
+    /// What waits in the paced lane: packets to be sent again, others, the bytes of their payloads, and since when the first one does.
+    pub(super) fn paced(&self) -> (usize, usize, usize, Option<Instant>) {
+        let oldest = self.video.front().and_then(|waiting| waiting.since);
+        (self.resends.len(), self.video.len(), self.video_bytes, oldest)
     }
 
     /// Whether there is room for it.
@@ -70,24 +102,31 @@ impl Queue {
     }
 
     /// Whose turn it is: audio is small and cannot wait; what the peer misses it waits for already.
-    pub(super) fn turn(&self) -> Option<Turn> {
-        match (self.audio.front(), self.resends.front(), self.video.front()) {
-            (Some(_), _, _) => Some(Turn::Fresh(Kind::Audio)),
-            (None, Some((sender, sequence)), _) => Some(Turn::Resend(*sender, *sequence)),
-            (None, None, Some(_)) => Some(Turn::Fresh(Kind::Video)),
-            (None, None, None) => None,
+    pub(super) fn turn(&self, lane: Lane) -> Option<Turn> {
+        let audio = self.audio.front().filter(|_| lane != Lane::Paced).map(|_| Turn::Fresh(Kind::Audio));
+        if audio.is_some() || lane == Lane::Audio {
+            return audio;
+        }
+        match (self.resends.front(), self.video.front()) {
+            (Some((sender, sequence)), _) => Some(Turn::Resend(*sender, *sequence)),
+            (None, Some(_)) => Some(Turn::Fresh(Kind::Video)),
+            (None, None) => None,
         }
     }
 
-    pub(super) fn front(&self, kind: Kind) -> Option<&(SenderId, RtpPacket)> {
+    pub(super) fn front(&self, kind: Kind) -> Option<&Waiting> {
         match kind {
             Kind::Audio => self.audio.front(),
             Kind::Video => self.video.front(),
         }
     }
 
-    pub(super) fn pop(&mut self, kind: Kind) -> Option<(SenderId, RtpPacket)> {
-        self.of(kind).pop_front()
+    pub(super) fn pop(&mut self, kind: Kind) -> Option<Waiting> {
+        let waiting = self.of(kind).pop_front()?;
+        if kind == Kind::Video {
+            self.video_bytes -= waiting.packet.payload.len();
+        }
+        Some(waiting)
     }
 
     pub(super) fn pop_resend(&mut self) {
@@ -96,12 +135,13 @@ impl Queue {
 
     /// The sender is gone.
     pub(super) fn remove(&mut self, sender: SenderId) {
-        self.audio.retain(|(queued, _)| *queued != sender);
-        self.video.retain(|(queued, _)| *queued != sender);
+        self.audio.retain(|waiting| waiting.sender != sender);
+        self.video.retain(|waiting| waiting.sender != sender);
+        self.video_bytes = self.video.iter().map(|waiting| waiting.packet.payload.len()).sum();
         self.resends.retain(|(queued, _)| *queued != sender);
     }
 
-    const fn of(&mut self, kind: Kind) -> &mut VecDeque<(SenderId, RtpPacket)> {
+    const fn of(&mut self, kind: Kind) -> &mut VecDeque<Waiting> {
         match kind {
             Kind::Audio => &mut self.audio,
             Kind::Video => &mut self.video,

@@ -1,7 +1,7 @@
 //! RTP packets, written when they are polled for.
 
 use super::Session;
-use super::queue::{Turn, charge};
+use super::queue::{Lane, Turn, Waiting, charge};
 use crate::config::Kind;
 use crate::event::{Event, RtpPacket, SenderId};
 use crate::extension::abs_send_time;
@@ -12,15 +12,20 @@ use std::time::{Duration, Instant};
 
 /// What the extensions of a packet say that leaves now.
 #[derive(Clone, Copy)]
-struct Departure {
+pub(super) struct Departure {
     elapsed: Duration,
     transport_sequence: u64,
 }
 
 impl Session {
-    pub(super) fn write_rtp(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+    /// Of the packet that leaves next.
+    pub(super) fn departure(&self, now: Instant) -> Departure {
+        Departure { elapsed: self.clock.elapsed(now), transport_sequence: self.history.next() }
+    }
+
+    pub(super) fn write_rtp(&mut self, lane: Lane, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
         loop {
-            match self.queue.turn() {
+            match self.queue.turn(lane) {
                 None => return false,
                 Some(Turn::Fresh(kind)) => {
                     if let Some(has_written) = self.write_fresh(kind, now, limit, out) {
@@ -40,10 +45,10 @@ impl Session {
 
     /// `None` if the packet can no longer be sent: else it would keep all others waiting, for ever.
     fn write_fresh(&mut self, kind: Kind, now: Instant, limit: usize, out: &mut Vec<u8>) -> Option<bool> {
-        let departure = Departure { elapsed: self.clock.elapsed(now), transport_sequence: self.history.next() };
+        let departure = self.departure(now);
         // Looked at before it is taken: what does not fit stays owed.
-        let Some((id, packet)) = self.queue.front(kind) else { return Some(false) };
-        let Some(sender) = self.senders.get(id) else { return Some(false) };
+        let Some(Waiting { sender, packet, .. }) = self.queue.front(kind) else { return Some(false) };
+        let Some(sender) = self.senders.get(sender) else { return Some(false) };
         let header = header(sender, packet, departure);
         let header_len = header.as_bytes().len();
         let len = header_len + packet.payload.len();
@@ -51,7 +56,7 @@ impl Session {
         if is_possible && len > limit {
             return Some(false);
         }
-        let Some((id, packet)) = self.queue.pop(kind) else { return Some(false) };
+        let Some(Waiting { sender: id, packet, .. }) = self.queue.pop(kind) else { return Some(false) };
         let Some(sender) = self.senders.get_mut(&id) else { return Some(false) };
         self.stats.visits += 1;
         if sender.unqueue(charge(&packet)) {
@@ -63,13 +68,20 @@ impl Session {
         }
         let sequence = packet.sequence.unwrap_or(sender.next_sequence);
         sender.leaves_as(sequence);
+        let can_pad = packet.marker && kind == Kind::Video && !sender.is_numbered_by_others;
         if !sender.is_report_due {
             self.unreported.senders.push_back(id);
         }
         sender.stats.markers_sent += u64::from(packet.marker);
         sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), now);
-        if sender.config.extensions.transport_cc.is_some() {
+        let is_reported = sender.config.extensions.transport_cc.is_some();
+        if is_reported {
             self.history.sent(len, now);
+        }
+        if can_pad && is_reported {
+            self.padder = Some(id);
+        } else if self.padder == Some(id) {
+            self.padder = None;
         }
         let sent = SentPacket { sequence, header, payload: packet.payload, resent: None, resends: 0 };
         sent.write(out);
@@ -96,7 +108,7 @@ impl Session {
     }
 }
 
-fn header(sender: &Sender, packet: &RtpPacket, departure: Departure) -> Header {
+pub(super) fn header(sender: &Sender, packet: &RtpPacket, departure: Departure) -> Header {
     let config = &sender.config;
     let fixed = Fixed {
         marker: packet.marker,

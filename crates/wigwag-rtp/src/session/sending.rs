@@ -33,7 +33,8 @@ impl Session {
         sender.queued_packets += 1;
         sender.queued_bytes = bytes;
         packet.sequence.into_iter().for_each(|sequence| sender.reach(sequence));
-        self.queue.push(id, sender.config.kind, packet);
+        sender.is_numbered_by_others |= packet.sequence.is_some();
+        self.queue.push(id, sender.config.kind, packet, self.now.seen());
         self.invariants();
         Ok(())
     }
@@ -119,7 +120,7 @@ impl Session {
         sender.queued_bytes += bytes;
         sender.captured(&frame);
         for packet in packetizer.packets(&frame, payloads) {
-            self.queue.push(id, sender.config.kind, packet);
+            self.queue.push(id, sender.config.kind, packet, self.now.seen());
         }
         self.invariants();
         Ok(())

@@ -22,6 +22,8 @@ pub(crate) struct Sender {
     pub(crate) next_sequence: u16,
     /// The furthest number that a packet has, of those that wait too, if they have one.
     furthest: Option<u16>,
+    /// Whether whoever hands packets in chose the number of one: then the next is theirs to choose.
+    pub(crate) is_numbered_by_others: bool,
     pub(crate) queued_packets: usize,
     pub(crate) queued_bytes: usize,
     /// Whether a packet was refused for want of room, so that it is told when there is some.
@@ -56,6 +58,7 @@ impl Sender {
             config,
             next_sequence: first_sequence,
             furthest: None,
+            is_numbered_by_others: false,
             queued_packets: 0,
             queued_bytes: 0,
             is_room_wanted: false,
@@ -140,6 +143,11 @@ impl Sender {
         self.stats.packets_sent += 1;
         self.stats.bytes_sent += payload as u64;
         self.stats.header_bytes_sent += header as u64;
+    }
+
+    /// Payload type and timestamp of the last packet, if there was one.
+    pub(crate) fn last_sent(&self) -> Option<(u8, u32)> {
+        self.stats.payload_type.zip(self.last.map(|last| last.timestamp))
     }
 
     pub(crate) const fn has_sent(&self) -> bool {

@@ -9,6 +9,7 @@ mod forward;
 mod hostile;
 mod jitter;
 mod lifetime;
+mod pacing;
 mod payload;
 mod properties;
 mod session;

@@ -22,13 +22,14 @@ const KINDS: [Kind; 8] = [
     Kind::Rate,
     Kind::BlackHole,
 ];
-const NOTES: [&str; 9] = [
+const NOTES: [&str; 10] = [
     "frame",
     "refused for want of room",
     "key frame asked for",
     "frames lost",
     "frame that cannot be decoded",
     "packet sent again",
+    "packet at its pace",
     "reader sleeps",
     "program stopped",
     "sender pauses",

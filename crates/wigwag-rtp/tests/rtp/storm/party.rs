@@ -61,6 +61,9 @@ pub(super) struct Party {
     /// What SRTP would take for replayed: by source, which arrived.
     arrived: BTreeMap<u32, BTreeSet<i64>>,
     mtu: usize,
+    /// From one packet to the next, of what leaves at a pace.
+    pace: Duration,
+    departure: Option<Instant>,
     pub(super) is_reduced: bool,
     /// When sender reports left, by the middle of their time.
     pub(super) reports_sent: BTreeMap<u32, Instant>,
@@ -97,11 +100,14 @@ impl Party {
             receivers: BTreeMap::new(),
             arrived: BTreeMap::new(),
             mtu,
+            pace: Duration::from_micros(draw.pick("pace", &[0, 0, 500, 3000])),
+            departure: None,
             is_reduced,
             reports_sent: BTreeMap::new(),
             reported: BTreeMap::new(),
             notes: Vec::new(),
         };
+        party.session.set_paced(!party.pace.is_zero());
         let before = draw.number("numbers before they wrap", 1..=400) as u16;
         for (mid, format) in [("s", Format::Opus), ("p", Format::Vp8), ("q", Format::Vp8)] {
             party.begin(mid, format, u16::MAX - before);
@@ -295,6 +301,17 @@ impl Party {
         (stream.sent.packets.len() as u64, stream.sent.payload_bytes)
     }
 
+    /// What is to leave at a pace does.
+    fn poll_paced(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let is_time = self.departure.is_none_or(|departure| departure <= now);
+        let has_left = is_time && self.session.poll_paced(now, limit, out);
+        if has_left {
+            self.departure = Some(now + self.pace);
+            self.notes.push("packet at its pace");
+        }
+        has_left
+    }
+
     fn is_bounded(&self) {
         let loads = self.incoming.values().map(|incoming| incoming.frames.load()).chain([self.session.load()]);
         loads.for_each(|load| assert!(load.held <= load.bound, "{load:?}"));
@@ -330,7 +347,8 @@ impl Node for Party {
             self.check_rtcp(out, now);
             return Some(transmit);
         }
-        let transmit = wire.transmit(out, |limit, out| self.session.poll_rtp(now, limit, out))?;
+        let transmit = wire
+            .transmit(out, |limit, out| self.session.poll_rtp(now, limit, out) || self.poll_paced(now, limit, out))?;
         let packet = Packet::parse(out).expect("whole");
         let stream = self.outgoing.iter_mut().find(|stream| stream.sent.ssrc == packet.ssrc).expect("ours");
         if stream.sent.take(out, packet.payload.len()) {
@@ -364,6 +382,7 @@ impl Node for Party {
             return None;
         }
         let frames = self.incoming.values().map(|incoming| incoming.frames.poll_timeout(now));
-        earliest(frames.chain([self.session.poll_timeout(now)]))
+        let paced = (self.session.paced_queue().packets > 0).then(|| self.departure.unwrap_or(now).max(now));
+        earliest(frames.chain([self.session.poll_timeout(now), paced]))
     }
 }

@@ -1,0 +1,126 @@
+//! Video and what is sent again leave when the owner says, who knows what the path takes; and padding, by which it finds out.
+
+use super::Session;
+use super::queue::Lane;
+use super::rtp_output::header;
+use crate::config::SenderConfig;
+use crate::event::{Reported, RtpPacket};
+use crate::stream::resend::SentPacket;
+use bytes::Bytes;
+use std::time::Instant;
+
+/// The longest padding (RFC 3550 §5.1: its last byte says how long it is, itself included), in whole words as ciphers like it.
+const PADDING_MAX: usize = 252;
+
+/// So much is taken of a packet that is sent again.
+const RESEND_CHARGE: usize = 1200;
+
+/// What waits for its turn to leave at a pace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PacedQueue {
+    /// How many packets.
+    pub packets: usize,
+    /// About how many bytes of payload they have.
+    pub bytes: usize,
+    /// Since when the first of them waits, about: the latest time that the session knew when it was handed in.
+    pub oldest: Option<Instant>,
+}
+
+impl Session {
+    /// Whether video, and packets that are sent again, are no longer owed by themselves: they leave by [`poll_paced`](Self::poll_paced),
+    /// when congestion control lets them. It has no effect as long as the peer reports no arrivals, by which alone one can know the path
+    /// ([`Extensions::transport_cc`](crate::Extensions)).
+    pub fn set_paced(&mut self, is_paced: bool) {
+        self.is_paced = is_paced;
+        self.invariants();
+    }
+
+    /// Whether [`poll_rtp`](Self::poll_rtp) gives audio alone.
+    pub const fn is_paced(&self) -> bool {
+        self.is_paced && self.reported_senders > 0
+    }
+
+    /// The oldest report of arrivals that [`poll_event`](Self::poll_event) would tell as [`Event::TransportFeedback`](crate::Event::TransportFeedback), and then no longer
+    /// does: for congestion control, which does not wait for whoever polls events.
+    pub fn poll_feedback(&mut self) -> Option<Vec<Reported>> {
+        self.events.pop_feedback()
+    }
+
+    /// What [`poll_paced`](Self::poll_paced) would give.
+    pub fn paced_queue(&self) -> PacedQueue {
+        if !self.is_paced() {
+            return PacedQueue::default();
+        }
+        let (resends, packets, bytes, oldest) = self.queue.paced();
+        PacedQueue { packets: resends + packets, bytes: bytes + resends * RESEND_CHARGE, oldest }
+    }
+
+    /// The transport-wide number of the next packet that has one ([`Reported::sequence`](crate::Reported::sequence)).
+    pub const fn next_transport_sequence(&self) -> u64 {
+        self.history.next()
+    }
+
+    /// Appends an RTP packet of at most `limit` bytes that was held back for its pace, or changes nothing and says `false`.
+    pub fn poll_paced(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        let now = self.advance(now);
+        let has_written = self.is_paced() && self.write_rtp(Lane::Paced, now, limit, out);
+        self.invariants();
+        has_written
+    }
+
+    /// Whether [`poll_padding`](Self::poll_padding) would give something: a stream of pictures numbers its packets by itself, the peer
+    /// reports on it, and it is between two pictures.
+    pub fn can_pad(&self) -> bool {
+        let sender = self.padder.filter(|_| !self.is_ending).and_then(|padder| self.senders.get(&padder));
+        sender.is_some_and(|sender| !sender.is_numbered_by_others)
+    }
+
+    /// Appends an RTP packet without payload of at most `limit` bytes, with about `len` bytes of padding and 252 at most, to find out what
+    /// the path takes; or changes nothing and says `false`.
+    pub fn poll_padding(&mut self, now: Instant, len: usize, limit: usize, out: &mut Vec<u8>) -> bool {
+        let now = self.advance(now);
+        let has_written = self.write_padding(now, len, limit, out).is_some();
+        self.invariants();
+        has_written
+    }
+
+    fn write_padding(&mut self, now: Instant, len: usize, limit: usize, out: &mut Vec<u8>) -> Option<()> {
+        let departure = self.departure(now);
+        if !self.can_pad() {
+            return None;
+        }
+        let sender = self.senders.get_mut(&self.padder?)?;
+        let (payload_type, timestamp) = sender.last_sent()?;
+        let header = header(sender, &RtpPacket::new(payload_type, timestamp, Bytes::new()), departure).with_padding();
+        let header_len = header.as_bytes().len();
+        let room = limit.min(self.config.packet_len_max).checked_sub(header_len)?;
+        let len = len.clamp(1, PADDING_MAX).min(room);
+        let sequence = sender.next_sequence;
+        let sent = SentPacket { sequence, header, payload: padding(len)?, resent: None, resends: 0 };
+        sender.leaves_as(sequence);
+        sender.stats.packets_sent += 1;
+        sender.stats.header_bytes_sent += (header_len + len) as u64;
+        self.history.sent(header_len + len, now);
+        sent.write(out);
+        if sender.config.nack {
+            sender.cache.keep(sent);
+        }
+        Some(())
+    }
+
+    /// A sender has this configuration from now on, or is gone, and had that one, or was not there.
+    pub(super) fn count_reported(&mut self, before: Option<&SenderConfig>, after: Option<&SenderConfig>) {
+        let is_reported =
+            |config: Option<&SenderConfig>| config.is_some_and(|config| config.extensions.transport_cc.is_some());
+        self.reported_senders += usize::from(is_reported(after));
+        self.reported_senders -= usize::from(is_reported(before));
+    }
+}
+
+/// RFC 3550 §5.1: "The last octet of the padding contains a count of how many padding octets should be ignored, including itself."
+fn padding(len: usize) -> Option<Bytes> {
+    let mut bytes = vec![0; len];
+    *bytes.last_mut()? = u8::try_from(len).ok()?;
+    Some(Bytes::from(bytes))
+}
