@@ -162,6 +162,7 @@ pub(super) const LONG_FILES: &[(&str, &str)] = &[];
 pub(super) const CRATES: &[(&str, usize)] = &[
     ("wigwag-pcapng", 0),
     ("wigwag-sdp", 8),
+    ("wigwag-congestion", 12),
     ("wigwag-rtp", 12),
     ("wigwag-sctp", 24),
     ("wigwag-stun", 26),
