@@ -6,6 +6,7 @@ use crate::tap::TapConfig;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use wigwag_congestion as congestion;
 use wigwag_dtls::{Certificate, SrtpProfile, Version};
 use wigwag_ice::Credentials;
 use wigwag_sansio::WallClock;
@@ -79,6 +80,13 @@ pub struct Config {
     /// How many bytes `send` takes, of all channels together, before it refuses; 4 MiB by default. A message counts with
     /// about 100 bytes more than it has.
     pub send_buffer: usize,
+    /// Congestion control of media: how much the path takes is found out (Google Congestion Control, by what the peer reports of
+    /// arrivals), and told ([`Event::TargetBitrate`](crate::Event::TargetBitrate)); pictures and what is sent again leave at that pace, and
+    /// sound at once. The application sets its encoders to what it is told: of one that does not, what would wait longer than
+    /// [`queue_time_max`](field@congestion::Config::queue_time_max) leaves all the same, and the path overflows. With peers that report nothing (`transport-cc` is not negotiated) it has no effect.
+    /// `None`, the default: what is written leaves at once, and reports are told as
+    /// [`Event::TransportFeedback`](crate::Event::TransportFeedback).
+    pub media_congestion_control: Option<congestion::Config>,
     /// What [`poll_tap`](crate::PeerConnection::poll_tap) gives away for debugging: keys, packets. By default nothing.
     pub tap: TapConfig,
 }
@@ -131,6 +139,7 @@ impl Config {
             receive_buffer: 4 << 20,
             partial_delivery_from: None,
             send_buffer: 4 << 20,
+            media_congestion_control: None,
             tap: TapConfig::default(),
         }
     }
@@ -185,7 +194,12 @@ impl Config {
                 return Err(EndpointError::InvalidConfig { field, problem });
             }
         }
-        Ok(())
+        match self.media_congestion_control.as_ref().map(congestion::Config::check) {
+            Some(Err(congestion::Error::Config { field, problem })) => {
+                Err(EndpointError::InvalidConfig { field, problem })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Messages that are told whole must be held as a whole, and four of them at once.

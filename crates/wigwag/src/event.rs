@@ -128,7 +128,15 @@ pub enum Event {
     KeyFrameRequested(TransceiverId),
     /// A transceiver's queue that was full takes packets again.
     MediaWritable(TransceiverId),
-    /// The peer reported when packets of ours arrived, for congestion control.
+    /// How much may be sent on all transceivers together changed by 3 % or more, or is told for the first time: encoders are to be set to
+    /// it, layers chosen by it. With [`media_congestion_control`](field@crate::Config::media_congestion_control), if the peer reports
+    /// what arrives.
+    TargetBitrate {
+        /// Headers, encryption and what is sent again included.
+        bits_per_second: u64,
+    },
+    /// The peer reported when packets of ours arrived, for a congestion control of the application's own: not told with
+    /// [`media_congestion_control`](field@crate::Config::media_congestion_control), which takes it.
     TransportFeedback(Vec<rtp::Reported>),
     /// The connection is over. The last event. (A peer that vanishes without a goodbye is told as [`ConnectionState::Failed`].)
     Closed(CloseReason),

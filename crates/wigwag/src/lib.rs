@@ -43,6 +43,7 @@ pub use stats::{StatsReport, TransportDrops, TransportStats};
 pub use tap::{KeyLogLine, PacketKind, TapConfig, Tapped, TappedPacket};
 
 // What appears in the signatures above, so that nobody needs the crates below by name.
+pub use wigwag_congestion as congestion;
 pub use wigwag_dtls::{self as dtls, Certificate, CipherSuite, Group, HashAlgorithm, SrtpProfile, Version};
 pub use wigwag_ice::{self as ice, Credentials, Path};
 pub use wigwag_pcapng as pcapng;

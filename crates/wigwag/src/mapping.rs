@@ -9,6 +9,7 @@ use crate::description::SessionDescription;
 use crate::error::Error;
 use crate::jsep::{self, DtlsRole, LocalTransport, MediaKind, MediaParameters};
 use std::net::SocketAddr;
+use wigwag_congestion as congestion;
 use wigwag_dtls as dtls;
 use wigwag_ice as ice;
 use wigwag_rtp::{self as rtp, payload::Format};
@@ -248,6 +249,19 @@ pub(crate) fn rtp_config(config: &Config, cname: &str) -> rtp::Config {
     mapped
 }
 
+/// What is around an RTP packet on the wire: what SRTP adds at most (RFC 7714 §14.2), UDP and IPv4.
+pub(crate) const MEDIA_OVERHEAD: usize = 16 + 8 + 20;
+
+/// What the peer reports, as congestion control takes it.
+pub(crate) const fn reported(reported: &rtp::Reported) -> congestion::Reported {
+    congestion::Reported {
+        sequence: reported.sequence,
+        sent: reported.sent,
+        size: reported.size + MEDIA_OVERHEAD,
+        arrival: reported.arrival,
+    }
+}
+
 pub(crate) const fn rtp_kind(kind: MediaKind) -> rtp::Kind {
     match kind {
         MediaKind::Audio => rtp::Kind::Audio,
@@ -298,6 +312,9 @@ pub(crate) fn sender_config(
     // A longer one does not fit into a header extension of one byte: the peer knows our source by its number.
     mapped.mid = transceiver.mid.clone().filter(|mid| mid.len() <= MID_LEN_MAX);
     mapped.extensions = extensions(parameters, |extension| extension.sends);
+    // Without an answer the number is of no use.
+    mapped.extensions.transport_cc =
+        mapped.extensions.transport_cc.filter(|_| has_feedback(codecs, &sdp::Feedback::TransportCc));
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     mapped
 }

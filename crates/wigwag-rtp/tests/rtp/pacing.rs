@@ -195,8 +195,8 @@ fn forwarded_streams_are_not_padded() {
     a.set_paced(true);
     let mut from = Session::new(wigwag_rtp::Config::new("o"), wigwag_sansio::Seed::for_test(9));
     from.add_receiver(receiver()).expect("added");
-    let mut bytes = [&[0x80, 0x80 | VIDEO.number], &[0, 1][..], &[0; 4], &9u32.to_be_bytes(), b"payload"].concat();
-    from.handle_rtp(&mut bytes, Ecn::NotEct, at(0));
+    let bytes = [&[0x80, 0x80 | VIDEO.number], &[0, 1][..], &[0; 4], &9u32.to_be_bytes(), b"payload"].concat();
+    from.handle_rtp(&bytes, Ecn::NotEct, at(0));
     let received = std::iter::from_fn(|| from.poll_event()).find_map(|event| match event {
         Event::Packet(received) => Some(received),
         _ => None,

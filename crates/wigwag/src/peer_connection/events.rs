@@ -5,6 +5,7 @@ use crate::data_channel;
 use crate::event::{CloseReason, Event};
 use crate::state::{IceConnectionState, IceGatheringState};
 use crate::transport::Security;
+use wigwag_congestion as congestion;
 use wigwag_dtls as dtls;
 use wigwag_sctp as sctp;
 
@@ -168,7 +169,19 @@ impl PeerConnection {
         if self.end != End::No {
             return None;
         }
+        if let Some(event) = self.bitrate_event() {
+            return Some(event);
+        }
         self.media.poll_event(&mut self.transport.secured.rtp)
+    }
+
+    /// As soon as media can leave.
+    fn bitrate_event(&mut self) -> Option<Event> {
+        self.transport.secured.paced()?;
+        match self.transport.secured.pace.as_mut()?.controller.poll_event()? {
+            congestion::Event::TargetBitrate { bits_per_second } => Some(Event::TargetBitrate { bits_per_second }),
+            _ => None,
+        }
     }
 
     pub(super) fn last_event(&mut self) -> Option<Event> {

@@ -6,6 +6,7 @@ use crate::error::{Error, MediaError};
 use crate::jsep::{Direction, MediaKind, SendStream, Transceiver, TransceiverId, TransceiverInit};
 use crate::state::ConnectionState;
 use std::time::Duration;
+use wigwag_congestion as congestion;
 use wigwag_rtp::payload::{Frame, FrameStats};
 use wigwag_rtp::{self as rtp};
 
@@ -222,6 +223,41 @@ impl PeerConnection {
         self.media.set_delay_min(id, target);
         self.may_tell = true;
         Ok(())
+    }
+
+    /// How much may be sent now on all transceivers together, in bit/s, as [`Event::TargetBitrate`](crate::Event::TargetBitrate) tells
+    /// it; `None` without [`media_congestion_control`](field@crate::Config::media_congestion_control), before media can be sent, and
+    /// with peers that report no arrivals.
+    pub fn target_bitrate(&self) -> Option<u64> {
+        self.transport.secured.paced().map(|pace| pace.controller.target_bitrate())
+    }
+
+    /// What congestion control knows of the path, likewise.
+    pub fn congestion_stats(&self) -> Option<congestion::Stats> {
+        self.transport.secured.paced().map(|pace| pace.controller.stats())
+    }
+
+    /// How much would be sent if the path took it, in bit/s: the path is not tried for much more. By default
+    /// [`max_bitrate`](field@congestion::Config::max_bitrate).
+    pub fn set_desired_bitrate(&mut self, bits_per_second: u64) {
+        if let Some(pace) = &mut self.transport.secured.pace {
+            pace.controller.set_desired_bitrate(bits_per_second);
+            self.may_tell = true;
+        }
+    }
+
+    /// Changes the limits of the [target](Self::target_bitrate), in bit/s; without congestion control there are none.
+    ///
+    /// # Errors
+    /// They cannot be: 5,000 ≤ `min` ≤ `max` ≤ 10,000,000,000.
+    pub fn set_bitrate_limits(&mut self, min: u64, max: u64) -> Result<(), congestion::Error> {
+        match &mut self.transport.secured.pace {
+            Some(pace) => {
+                self.may_tell = true;
+                pace.controller.set_bitrate_limits(min, max)
+            }
+            None => Ok(()),
+        }
     }
 
     fn ensure_transceiver(&self, id: TransceiverId) -> Result<(), Error> {

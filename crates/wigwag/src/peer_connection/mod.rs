@@ -117,6 +117,7 @@ impl PeerConnection {
                     config.ice_transport_policy == IceTransportPolicy::Relay,
                     seed.fork("relays"),
                 ),
+                config.media_congestion_control.clone(),
                 Tap::new(config.tap, config.clock),
             ),
             certificate,

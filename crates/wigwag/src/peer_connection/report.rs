@@ -194,6 +194,10 @@ impl Collector<'_> {
             last_packet_received_timestamp: carried.last_received.map(|at| self.at(at)),
             total_round_trip_time: pair.stats.round_trip_time_total,
             current_round_trip_time: pair.round_trip_time,
+            available_outgoing_bitrate: self
+                .connection
+                .target_bitrate()
+                .filter(|_| ice.selected_path() == Some(pair.path)),
             requests_received: pair.stats.requests_received,
             requests_sent: pair.stats.requests_sent,
             responses_received: pair.stats.responses_received,

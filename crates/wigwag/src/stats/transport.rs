@@ -103,6 +103,8 @@ dictionary! {
         total_round_trip_time: Duration = "totalRoundTripTime",
         /// The last of them, while the pair works.
         current_round_trip_time: Option<Duration> = "currentRoundTripTime",
+        /// What congestion control of media allows, in bit/s: of the pair in use, where it is asked for and the peer reports arrivals.
+        available_outgoing_bitrate: Option<u64> = "availableOutgoingBitrate",
         /// Authenticated checks received.
         requests_received: u64 = "requestsReceived",
         /// Checks sent, without retransmissions.

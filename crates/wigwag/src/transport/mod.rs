@@ -7,6 +7,7 @@ pub(crate) mod demultiplex;
 mod early;
 mod farewell;
 mod media_keys;
+mod pace;
 mod relays;
 mod secured;
 mod traffic;
@@ -22,6 +23,7 @@ use farewell::Farewell;
 use std::net::SocketAddr;
 use std::time::Instant;
 use traffic::Traffic;
+use wigwag_congestion as congestion;
 use wigwag_dtls as dtls;
 use wigwag_ice::{self as ice, Path};
 use wigwag_pcapng::Direction;
@@ -51,11 +53,12 @@ impl Transport {
         max_segments: usize,
         [mtu, data_mtu_max]: [usize; 2],
         relays: Option<Box<Relays>>,
+        pace: Option<congestion::Config>,
         tap: Option<Box<Tap>>,
     ) -> Self {
         Self {
             ice,
-            secured: Secured::new(rtp, tap),
+            secured: Secured::new(rtp, pace, tap),
             relays,
             early: EarlyDtls::default(),
             farewell: Farewell::None,
@@ -176,6 +179,9 @@ impl Transport {
     /// Packets for the peer, as many of one size as may leave at once.
     fn next_packets(&mut self, path: Path, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let Self { secured, farewell, relays, .. } = self;
+        if let Some(pace) = &mut secured.pace {
+            pace.take_path(path, now);
+        }
         if let Some(tap) = &mut secured.tap {
             tap.set_path(path);
         }

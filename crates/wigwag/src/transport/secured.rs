@@ -4,9 +4,11 @@
 
 use super::demultiplex::Kind;
 use super::media_keys::MediaKeys;
+use super::pace::Pace;
 use crate::stats::TransportDrops;
 use crate::tap::{self, PacketKind, Tap};
 use std::time::Instant;
+use wigwag_congestion as congestion;
 use wigwag_dtls as dtls;
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Ecn, earliest};
@@ -26,6 +28,8 @@ pub(crate) struct Secured {
     pub(crate) dtls: Option<dtls::Connection>,
     pub(crate) media_keys: MediaKeys,
     pub(crate) rtp: rtp::Session,
+    /// If the application asked for congestion control of media.
+    pub(crate) pace: Option<Box<Pace>>,
     pub(crate) sctp: Option<sctp::Association>,
     pub(crate) security: Security,
     /// What is shown to whoever debugs.
@@ -36,8 +40,9 @@ pub(crate) struct Secured {
 pub(super) type Append = fn(&mut Secured, Instant, usize, &mut Vec<u8>) -> bool;
 
 impl Secured {
-    pub(super) fn new(rtp: rtp::Session, tap: Option<Box<Tap>>) -> Self {
-        Self { dtls: None, media_keys: MediaKeys::None, rtp, sctp: None, security: Security::New, tap }
+    pub(super) fn new(mut rtp: rtp::Session, pace: Option<congestion::Config>, tap: Option<Box<Tap>>) -> Self {
+        let pace = pace.and_then(|config| Pace::new(config, &mut rtp)).map(Box::new);
+        Self { dtls: None, media_keys: MediaKeys::None, rtp, pace, sctp: None, security: Security::New, tap }
     }
 
     /// The kinds of batches, in the order in which they leave: a handshake, then media (paced), then data (windowed).
@@ -52,7 +57,9 @@ impl Secured {
 
     /// Whether nothing was to be protected yet, and nothing is: keys that nobody uses need no context.
     fn has_no_media(&self, now: Instant) -> bool {
-        self.media_keys.is_unused() && self.rtp.poll_timeout(now).is_none_or(|at| at > now)
+        self.media_keys.is_unused()
+            && self.rtp.poll_timeout(now).is_none_or(|at| at > now)
+            && self.rtp.paced_queue().packets == 0
     }
 
     pub(super) fn append_feedback(&mut self, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
@@ -77,8 +84,10 @@ impl Secured {
             let tapped = tap::len(&self.tap);
             let mut is_taken = false;
             let has_written = srtp.protect_rtp(limit, out, |limit, out| {
-                is_taken =
-                    tap::sent(&mut self.tap, PacketKind::Rtp, now, out, |out| self.rtp.poll_rtp(now, limit, out));
+                is_taken = tap::sent(&mut self.tap, PacketKind::Rtp, now, out, |out| match &mut self.pace {
+                    Some(pace) => pace.append(&mut self.rtp, now, limit, out),
+                    None => self.rtp.poll_rtp(now, limit, out),
+                });
                 is_taken
             });
             if tap::keep(&mut self.tap, has_written, tapped) || !is_taken {
@@ -143,6 +152,9 @@ impl Secured {
         self.dtls.iter_mut().for_each(dtls::Connection::media_received);
         tap::received(&mut self.tap, PacketKind::Rtcp, packet, now);
         self.rtp.handle_rtcp(packet, now);
+        if let Some(pace) = &mut self.pace {
+            pace.take_feedback(&mut self.rtp, now);
+        }
         true
     }
 
@@ -152,9 +164,17 @@ impl Secured {
             self.take_dtls_events();
         }
         self.rtp.handle_timeout(now);
+        if let Some(pace) = &mut self.pace {
+            pace.controller.handle_timeout(now);
+        }
         if let Some(sctp) = &mut self.sctp {
             sctp.handle_timeout(now);
         }
+    }
+
+    /// The congestion control of media, if there are some.
+    pub(crate) fn paced(&self) -> Option<&Pace> {
+        self.pace.as_deref().filter(|_| !self.media_keys.is_none() && self.rtp.is_paced())
     }
 
     /// Only of what can leave: nothing is owed by a layer whose packets the one below would not take.
@@ -163,6 +183,7 @@ impl Secured {
         earliest([
             self.dtls.as_ref().and_then(|dtls| dtls.poll_timeout(now)),
             self.rtp.poll_timeout(now).filter(|_| !self.media_keys.is_none()),
+            self.paced().and_then(|pace| pace.poll_timeout(&self.rtp, now)),
             self.sctp.as_ref().filter(|_| is_connected).and_then(|sctp| sctp.poll_timeout(now)),
         ])
     }

@@ -24,6 +24,7 @@ pub(crate) struct Peer {
     pub(crate) frames: Vec<Told>,
     pub(crate) closed: Option<CloseReason>,
     pub(crate) writable: u32,
+    pub(crate) targets: Vec<u64>,
 }
 
 /// A frame and when it was captured, or for want of how many packets frames are missing.
@@ -47,6 +48,7 @@ impl Peer {
             frames: Vec::new(),
             closed: None,
             writable: 0,
+            targets: Vec::new(),
         }
     }
 
@@ -79,6 +81,7 @@ impl Peer {
             }
             Event::Writable => self.writable += 1,
             Event::TransportFeedback(_) => {}
+            Event::TargetBitrate { bits_per_second } => self.targets.push(bits_per_second),
             event => {
                 if let Event::Closed(reason) = &event {
                     self.closed = Some(reason.clone());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Seed, Transmit};
 use wigwag::{
     Certificate, Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointConfig,
-    EndpointEvent, Event, Frame, MediaKind, PeerConnection, RtpPacket, TransceiverId, WallClock,
+    EndpointEvent, Event, Frame, MediaKind, PeerConnection, RtpPacket, TransceiverId, WallClock, congestion,
 };
 use wigwag_sim::contract::{self, Law, Load, Network, Subject};
 use wigwag_sim::{A, Host, Node, Z, address};
@@ -92,7 +92,11 @@ macro_rules! node_by_peer {
 }
 
 fn peer(host: Host, seed: u64, now: Instant) -> Peer {
-    let mut connection = PeerConnection::new(config(host, now), Seed::for_test(2 * seed + u64::from(host == Z)));
+    peer_with(config(host, now), host, seed)
+}
+
+fn peer_with(config: Config, host: Host, seed: u64) -> Peer {
+    let mut connection = PeerConnection::new(config, Seed::for_test(2 * seed + u64::from(host == Z)));
     connection.add_local_address(address(host)).unwrap();
     connection.set_max_segments(if host == Z { 4 } else { 1 });
     Peer::new(connection)
@@ -100,7 +104,11 @@ fn peer(host: Host, seed: u64, now: Instant) -> Peer {
 
 /// A connected one with what `prepare` gives it.
 fn crowd(seed: u64, now: Instant, prepare: impl Fn(&mut PeerConnection)) -> Peer {
-    let mut world = wigwag_sim::World::pair(seed, [A, Z].map(|host| peer(host, seed, now)));
+    crowd_of(seed, now, prepare, |host| peer(host, seed, now))
+}
+
+fn crowd_of(seed: u64, now: Instant, prepare: impl Fn(&mut PeerConnection), peer_of: impl Fn(Host) -> Peer) -> Peer {
+    let mut world = wigwag_sim::World::pair(seed, [A, Z].map(peer_of));
     prepare(&mut world[A].connection);
     crate::common::negotiate(&mut world);
     world.run_until(|world| world[A].state == ConnectionState::Connected, Duration::from_secs(10));
@@ -223,14 +231,14 @@ const PACKETS_MAX: usize = 3 * 1024 + 1;
 const BUFFERED_MAX: usize = 256 + 2048;
 
 /// Sound and pictures in both directions, as packets or as frames of a packet each, on a network that loses nothing.
-struct Media<const AS_FRAMES: bool> {
+struct Media<const AS_FRAMES: bool, const PACED: bool = false> {
     peer: Peer,
     transceivers: [TransceiverId; 2],
     /// How many packets `write_packet` took.
     accepted: u64,
 }
 
-impl<const AS_FRAMES: bool> Node for Media<AS_FRAMES> {
+impl<const AS_FRAMES: bool, const PACED: bool> Node for Media<AS_FRAMES, PACED> {
     fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         self.peer.handle_input(datagram, now);
     }
@@ -248,7 +256,7 @@ impl<const AS_FRAMES: bool> Node for Media<AS_FRAMES> {
     }
 }
 
-impl<const AS_FRAMES: bool> Media<AS_FRAMES> {
+impl<const AS_FRAMES: bool, const PACED: bool> Media<AS_FRAMES, PACED> {
     fn new(mut peer: Peer, transceivers: [TransceiverId; 2]) -> Self {
         for id in transceivers.into_iter().filter(|_| AS_FRAMES) {
             peer.connection.receive_frames(id).unwrap();
@@ -258,19 +266,30 @@ impl<const AS_FRAMES: bool> Media<AS_FRAMES> {
         Self { peer, transceivers, accepted: 0 }
     }
 
+    fn peer(host: Host, seed: u64, now: Instant) -> Peer {
+        let mut config = config(host, now);
+        if PACED {
+            let mut control = congestion::Config::new();
+            // How much padding there is depends on when it is asked for.
+            control.is_probing = false;
+            config.media_congestion_control = Some(control);
+        }
+        peer_with(config, host, seed)
+    }
+
     fn count(&self, cause: &str) -> u64 {
         self.peer.connection.drops().iter().filter(|(name, _)| name.starts_with(cause)).map(|(_, count)| count).sum()
     }
 }
 
-impl<const AS_FRAMES: bool> Subject for Media<AS_FRAMES> {
+impl<const AS_FRAMES: bool, const PACED: bool> Subject for Media<AS_FRAMES, PACED> {
     const UNCHECKED: &'static [(Law, &'static str)] =
         &[(Law::PacketsAreOwed, "a transmit is written whole: there is no limit to keep to")];
     const COMMANDS: usize = 30;
     const NETWORK: Network = Network::Reordering;
 
     fn pair(seed: u64, now: Instant) -> [Self; 2] {
-        let [mut a, mut z] = [A, Z].map(|host| peer(host, seed, now));
+        let [mut a, mut z] = [A, Z].map(|host| Self::peer(host, seed, now));
         let kinds = [MediaKind::Audio, MediaKind::Video];
         let of_a = kinds.map(|kind| a.connection.add_transceiver(kind, Direction::Sendrecv).unwrap());
         let of_z = kinds.map(|kind| z.connection.add_track(kind).unwrap());
@@ -347,7 +366,7 @@ impl<const AS_FRAMES: bool> Subject for Media<AS_FRAMES> {
             }
             connection.create_data_channel("agreed", DataChannelInit::default().negotiated(0)).unwrap();
         };
-        let peer = crowd(seed, now, prepare);
+        let peer = crowd_of(seed, now, prepare, |host| Self::peer(host, seed, now));
         let ids: Vec<_> = peer.connection.transceivers().map(|transceiver| transceiver.id).collect();
         Some(Self::new(peer, [ids[0], ids[ids.len().min(2) - 1]]))
     }
@@ -365,6 +384,11 @@ fn a_connection_with_media_keeps_the_laws() {
 #[test]
 fn a_connection_with_media_as_frames_keeps_the_laws() {
     contract::check_but::<Media<true>>(EXCEPTED);
+}
+
+#[test]
+fn a_connection_whose_media_leave_at_a_pace_keeps_the_laws() {
+    contract::check_but::<Media<false, true>>(EXCEPTED);
 }
 
 /// Endpoints with several connections between them, of which one can speak: two addresses are one path.

@@ -7,6 +7,7 @@ mod attacks;
 mod channels;
 mod claims;
 mod common;
+mod congestion;
 mod contract;
 mod cost;
 mod details;

@@ -1,0 +1,213 @@
+//! Media that leave as fast as the path takes them.
+
+use crate::common::{Peer, config, connection, negotiate, pair_with};
+use crate::media::until_connected;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use wigwag::{Config, Direction, Frame, MediaError, MediaKind, RtpPacket, TransceiverId, congestion};
+use wigwag_sim::{A, Fate, Host, World, Z};
+
+const OPUS: u8 = 111;
+const VP8: u8 = 96;
+const LATENCY: Duration = Duration::from_millis(25);
+
+/// A camera whose encoder does what it is told, thirty pictures a second, and a microphone.
+struct Call {
+    world: World<Peer>,
+    audio: TransceiverId,
+    video: TransceiverId,
+    began: Instant,
+    pictures: u32,
+    /// When each picture was made.
+    made: BTreeMap<u32, Instant>,
+    refused: u32,
+}
+
+fn controlled(config: &mut Config) {
+    config.media_congestion_control = Some(congestion::Config::new());
+}
+
+impl Call {
+    fn new(seed: u64, adapt: impl Fn(Host, &mut Config)) -> Self {
+        let mut world = pair_with(seed, adapt);
+        world.links(A, Z, |link| _ = link.latency(LATENCY));
+        let audio = world[A].connection.add_transceiver(MediaKind::Audio, Direction::Sendonly).unwrap();
+        let video = world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+        negotiate(&mut world);
+        until_connected(&mut world);
+        let began = world.now();
+        Self { world, audio, video, began, pictures: 0, made: BTreeMap::new(), refused: 0 }
+    }
+
+    fn rate(&mut self, bits_per_second: u64, queue: usize) {
+        self.world.link(A, Z).rate(bits_per_second, queue);
+    }
+
+    fn target(&self) -> u64 {
+        self.world[A].connection.target_bitrate().unwrap_or(0)
+    }
+
+    /// Films for so many seconds, each at a rate that may depend on what it is told.
+    fn film(&mut self, seconds: u32, rate: impl Fn(u64) -> u64) {
+        for _ in 0..seconds * 30 {
+            let len = (rate(self.target()) / 30 / 8).clamp(20, 200_000) as usize;
+            let mut data = vec![0x55; len];
+            data[0] = u8::from(!self.pictures.is_multiple_of(300));
+            let rtp_time = self.pictures * 3000;
+            match self.world[A].connection.write_frame(self.video, Frame::new(VP8, rtp_time, data.into())) {
+                Ok(()) => _ = self.made.insert(rtp_time, self.world.now()),
+                Err(MediaError::Full(_)) => self.refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+            self.pictures += 1;
+            for n in 0..2 {
+                let sound = RtpPacket::new(OPUS, (self.pictures * 2 + n) * 800, Bytes::from_static(&[0x78; 60]));
+                self.world[A].connection.write_packet(self.audio, sound).unwrap();
+                self.world.run_for(Duration::from_micros(16_667));
+            }
+        }
+    }
+
+    /// What arrived of these seconds: its bits a second, and how late the latest but 5 % of the pictures' packets were.
+    fn arrived(&self, seconds: std::ops::Range<u64>) -> (u64, Duration) {
+        let [from, to] = [seconds.start, seconds.end].map(|second| self.began + Duration::from_secs(second));
+        let of = self.world[Z].packets.iter().filter(|found| (from..to).contains(&found.arrival));
+        let bits: usize = of.clone().map(|found| 8 * (found.packet.payload.len() + 60)).sum();
+        let pictures = of.filter(|found| found.packet.payload_type == VP8 && !found.packet.payload.is_empty());
+        let mut late: Vec<_> =
+            pictures.filter_map(|found| Some(found.arrival - *self.made.get(&found.packet.timestamp)?)).collect();
+        late.sort_unstable();
+        let late = late.get(late.len() * 95 / 100).copied().unwrap_or_default();
+        (bits as u64 / (seconds.end - seconds.start), late)
+    }
+
+    fn lost(&self) -> u64 {
+        self.world.count(Fate::QueueFull)
+    }
+}
+
+#[test]
+fn a_camera_that_does_what_it_is_told_fills_the_path_and_no_queue() {
+    for (rate, seed) in [(400_000, 1), (1_000_000, 2), (4_000_000, 3)] {
+        let mut call = Call::new(seed, |_, config| controlled(config));
+        call.rate(rate, rate as usize / 8 / 2);
+        call.film(30, |target| target * 9 / 10);
+        let (arrived, late) = call.arrived(15..30);
+        assert!(arrived > rate * 65 / 100, "{arrived} of {rate}");
+        assert!(late < LATENCY + Duration::from_millis(250), "{late:?} at {rate}");
+        assert!(call.target() < rate * 3 / 2, "{} of {rate}", call.target());
+        let lost_before = call.lost();
+        call.film(10, |target| target * 9 / 10);
+        assert!(call.lost() - lost_before < 10, "{} lost at {rate}", call.lost() - lost_before);
+        assert_eq!(call.refused, 0);
+        assert!(call.world[A].targets.len() >= 3 && call.world[Z].targets.is_empty(), "{:?}", call.world[A].targets);
+    }
+}
+
+#[test]
+fn a_path_that_becomes_narrower_is_noticed_within_seconds() {
+    let mut call = Call::new(4, |_, config| controlled(config));
+    call.rate(3_000_000, 400_000);
+    call.film(15, |target| target * 9 / 10);
+    assert!(call.target() > 1_500_000, "{}", call.target());
+    call.rate(600_000, 400_000);
+    call.film(4, |target| target * 9 / 10);
+    assert!(call.target() < 900_000, "{}", call.target());
+    call.film(16, |target| target * 9 / 10);
+    let (arrived, late) = call.arrived(25..35);
+    assert!(arrived > 350_000 && late < LATENCY + Duration::from_millis(300), "{arrived} {late:?}");
+    call.rate(3_000_000, 400_000);
+    call.film(25, |target| target * 9 / 10);
+    assert!(call.target() > 1_500_000, "and wider again: {}", call.target());
+}
+
+/// The queue on the path is short; that of ours holds up pictures alone.
+#[test]
+fn sound_does_not_wait_for_pictures_that_do() {
+    let mut call = Call::new(5, |_, config| controlled(config));
+    call.rate(500_000, 40_000);
+    call.film(10, |_| 2_000_000);
+    let (_, late) = call.arrived(0..10);
+    assert!(late > Duration::from_secs(1), "{late:?}");
+    let sounds: Vec<_> = call.world[Z]
+        .packets
+        .iter()
+        .filter(|found| found.packet.payload_type == OPUS)
+        .map(|found| found.arrival)
+        .collect();
+    assert!(sounds.len() > 500, "{} of 600", sounds.len());
+    let gap = sounds.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(gap < Some(Duration::from_millis(1200)), "{gap:?}");
+    assert!(call.world[A].connection.stats(call.world.now()).to_json().contains("availableOutgoingBitrate"));
+}
+
+#[test]
+fn what_is_not_controlled_leaves_at_once_and_reports_are_told() {
+    let mut call = Call::new(6, |_, _| {});
+    call.film(2, |_| 5_000_000);
+    let (arrived, late) = call.arrived(0..2);
+    assert!(arrived > 4_500_000 && late < LATENCY + Duration::from_millis(2), "{arrived} {late:?}");
+    assert_eq!((call.world[A].targets.as_slice(), call.world[A].connection.target_bitrate()), (&[][..], None));
+    assert!(!call.world[A].connection.stats(call.world.now()).to_json().contains("availableOutgoingBitrate"));
+}
+
+/// A peer that agrees to report nothing holds up nothing.
+#[test]
+fn with_a_peer_that_reports_nothing_media_leave_at_once() {
+    let mut call = Call::new(7, |host, config| {
+        controlled(config);
+        if host == Z {
+            config.negotiation.header_extensions.retain(|extension| !extension.uri.contains("transport-wide"));
+        }
+    });
+    call.film(2, |_| 5_000_000);
+    let (arrived, late) = call.arrived(0..2);
+    assert!(arrived > 4_500_000 && late < LATENCY + Duration::from_millis(2), "{arrived} {late:?}");
+    assert_eq!((call.world[A].targets.as_slice(), call.world[A].connection.target_bitrate()), (&[][..], None));
+}
+
+/// One that agreed to, and does not: the first guess is all there is, and what waits too long leaves all the same.
+#[test]
+fn with_a_peer_that_keeps_its_reports_to_itself_a_call_goes_on() {
+    let mut call = Call::new(8, |_, config| controlled(config));
+    call.world.link(Z, A).drop_if(|passing| passing.payload.get(1).is_some_and(|second| (192..=223).contains(second)));
+    call.film(10, |target| target * 9 / 10);
+    let (arrived, _) = call.arrived(5..10);
+    assert!(arrived > 20_000, "{arrived}");
+}
+
+#[test]
+fn limits_and_wishes_are_kept() {
+    let mut call = Call::new(9, |_, config| controlled(config));
+    let connection = &mut call.world[A].connection;
+    connection.set_bitrate_limits(200_000, 800_000).unwrap();
+    assert!(connection.set_bitrate_limits(2, 1).is_err());
+    call.film(15, |target| target * 9 / 10);
+    assert!((600_000..=800_000).contains(&call.target()), "{}", call.target());
+    call.world[A].connection.set_bitrate_limits(200_000, 400_000).unwrap();
+    assert_eq!(call.target(), 400_000);
+    call.film(1, |target| target);
+    assert_eq!(call.world[A].targets.last(), Some(&400_000));
+    call.world[A].connection.set_bitrate_limits(200_000, 50_000_000).unwrap();
+    call.world[A].connection.set_desired_bitrate(1_000_000);
+    call.film(20, |target| target.min(1_000_000) * 9 / 10);
+    assert!((800_000..4_000_000).contains(&call.target()), "{}", call.target());
+}
+
+#[test]
+fn impossible_limits_are_refused_where_an_endpoint_makes_the_connection() {
+    let mut config = config();
+    let mut control = congestion::Config::new();
+    control.initial_bitrate = 1;
+    config.media_congestion_control = Some(control);
+    let mut endpoint = wigwag::Endpoint::new(wigwag::EndpointConfig::default(), wigwag::Seed::for_test(1));
+    let refused = endpoint.create(config.clone()).expect_err("no bitrate").to_string();
+    assert!(refused.contains("initial_bitrate"), "{refused}");
+    // A connection without an endpoint cannot be refused, and works with the usual values.
+    let mut world = World::pair(10, [A, Z].map(|host| Peer::new(connection(10, host, config.clone()))));
+    world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+    negotiate(&mut world);
+    until_connected(&mut world);
+    assert_eq!(world[A].connection.target_bitrate(), Some(300_000));
+}
