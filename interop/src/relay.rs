@@ -1,4 +1,4 @@
-//! A relay of UDP that loses datagrams.
+//! A relay of UDP that loses datagrams, or is slow.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -24,6 +24,8 @@ pub(crate) struct Relay {
 struct Shared {
     /// Of a hundred.
     loss: AtomicU64,
+    /// Of what goes to the client, in bit/s; 0 if all passes at once.
+    rate: AtomicU64,
     counts: [[AtomicU64; 2]; 2],
     client: Mutex<Option<SocketAddr>>,
     is_over: AtomicBool,
@@ -68,6 +70,12 @@ impl Relay {
         self.shared.loss.store(loss, Ordering::Relaxed);
     }
 
+    /// Carries no more than this to the client from now on, in bit/s, UDP and IP included; what comes faster waits as long as the
+    /// kernel has room for it. 0: all at once.
+    pub(crate) fn limit(&self, bits_per_second: u64) {
+        self.shared.rate.store(bits_per_second, Ordering::Relaxed);
+    }
+
     /// What became of what was carried so far, in both directions.
     pub(crate) fn counts(&self) -> [Counts; 2] {
         self.shared
@@ -94,6 +102,11 @@ impl Shared {
             };
             // Nobody has sent, or the other end is not there yet.
             let Ok((len, from)) = received else { continue };
+            if matches!(to, To::Client) {
+                let bits = 8 * (len as u64 + 28);
+                let time = (bits * 1_000_000).checked_div(self.rate.load(Ordering::Relaxed));
+                thread::sleep(Duration::from_micros(time.unwrap_or(0)));
+            }
             let is_lost = rng.below(100) < self.loss.load(Ordering::Relaxed);
             self.counts[to as usize][usize::from(is_lost)].fetch_add(1, Ordering::Relaxed);
             let mut client = self.client.lock().expect("no thread panics");

@@ -14,6 +14,7 @@ mod lossy;
 mod media;
 mod modes;
 mod names_hidden;
+mod narrow_path;
 mod negotiated;
 mod network_change;
 mod relayed;
@@ -104,6 +105,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.2", media::over_dtls_12) },
     Scenario { has_media: true, ..data("Opus alone", media::audio) },
     Scenario { has_media: true, ..data("VP8 alone", media::video) },
+    Scenario { has_media: true, ..data("pictures on a path that becomes narrow and wide again", narrow_path::run) },
     Scenario {
         has_media: true,
         ..data("a conference of three pages through a server, one goes and another comes", conference::run)
