@@ -71,6 +71,31 @@ pub struct PayloadType {
     pub clock_rate_hz: u32,
 }
 
+/// The payload type of packets that are sent again (RFC 4588 §8.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RtxPayloadType {
+    /// 0 to 127.
+    pub number: u8,
+    /// That of the packets as they were sent first (`apt`).
+    pub apt: u8,
+}
+
+/// The stream in which packets of another one are sent again (RFC 4588 §4).
+#[derive(Clone, Debug)]
+pub struct RtxStream {
+    /// Its source, as described to the peer (`a=ssrc-group:FID`).
+    pub ssrc: u32,
+    /// What may be sent in it.
+    pub payload_types: Vec<RtxPayloadType>,
+}
+
+impl RtxStream {
+    /// The payload type under which packets of this one are sent again, if they are.
+    pub(crate) fn number(&self, apt: u8) -> Option<u8> {
+        self.payload_types.iter().find(|known| known.apt == apt).map(|known| known.number)
+    }
+}
+
 /// A stream that we send.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -89,12 +114,14 @@ pub struct SenderConfig {
     pub extensions: Extensions,
     /// Whether packets are kept to be sent again when the peer misses them (`a=rtcp-fb:* nack`).
     pub nack: bool,
+    /// The stream in which they are sent again, if that is not done in this one.
+    pub rtx: Option<RtxStream>,
 }
 
 impl SenderConfig {
     /// A stream without extensions or feedback.
     pub const fn new(ssrc: u32, kind: Kind, payload_types: Vec<PayloadType>) -> Self {
-        Self { ssrc, kind, mid: None, rid: None, payload_types, extensions: Extensions::NONE, nack: false }
+        Self { ssrc, kind, mid: None, rid: None, payload_types, extensions: Extensions::NONE, nack: false, rtx: None }
     }
 }
 
@@ -114,6 +141,10 @@ pub struct ReceiverConfig {
     pub extensions: Extensions,
     /// Whether missing packets are asked for (`a=rtcp-fb:* nack`).
     pub nack: bool,
+    /// What packets that are sent again in streams of their own arrive as (RFC 4588).
+    pub rtx: Vec<RtxPayloadType>,
+    /// The sources that send again what others sent, behind those (`a=ssrc-group:FID`); of one that is not named it is found out.
+    pub rtx_ssrcs: Vec<(u32, u32)>,
     /// Whether key frames may be asked for (`a=rtcp-fb:* nack pli`).
     pub pli: bool,
     /// Whether they may be asked for as somebody who never had one (`a=rtcp-fb:* ccm fir`, RFC 5104); only used where
@@ -133,6 +164,8 @@ impl ReceiverConfig {
             payload_types,
             extensions: Extensions::NONE,
             nack: false,
+            rtx: Vec::new(),
+            rtx_ssrcs: Vec::new(),
             pli: false,
             fir: false,
             transport_cc: false,

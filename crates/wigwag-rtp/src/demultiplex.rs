@@ -47,7 +47,14 @@ pub(crate) struct Labels<'a> {
 /// Where a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    To { receiver: ReceiverId, clock_rate_hz: u32, nack: bool, transport_cc: bool },
+    To {
+        receiver: ReceiverId,
+        clock_rate_hz: u32,
+        nack: bool,
+        transport_cc: bool,
+        /// Of a packet that is sent again in a stream of its own: the payload type that it had first (RFC 4588).
+        apt: Option<u8>,
+    },
     UnknownStream,
     UnknownPayloadType,
 }
@@ -117,12 +124,15 @@ impl Demultiplexer {
         let Some((receiver, config)) = receiver.and_then(|id| self.receivers.get_key_value(&id)) else {
             return Route::UnknownStream;
         };
-        match config.payload_types.iter().find(|known| known.number == packet.payload_type) {
+        let rtx = config.rtx.iter().find(|known| known.number == packet.payload_type);
+        let payload_type = rtx.map_or(packet.payload_type, |rtx| rtx.apt);
+        match config.payload_types.iter().find(|known| known.number == payload_type) {
             Some(payload_type) => Route::To {
                 receiver: *receiver,
                 clock_rate_hz: payload_type.clock_rate_hz,
                 nack: config.nack,
                 transport_cc: config.transport_cc,
+                apt: rtx.map(|rtx| rtx.apt),
             },
             None => Route::UnknownPayloadType,
         }
@@ -137,13 +147,14 @@ impl Index {
             if let Some(mid) = &config.mid {
                 index.by_mid.insert(mid.clone().into_bytes(), *id);
             }
-            for ssrc in &config.ssrcs {
+            for ssrc in config.ssrcs.iter().chain(config.rtx_ssrcs.iter().map(|(_, rtx)| rtx)) {
                 if index.by_ssrc.len() < SOURCES_MAX {
                     index.by_ssrc.insert(*ssrc, *id);
                 }
             }
-            for payload_type in &config.payload_types {
-                let owner = index.by_payload_type.entry(payload_type.number).or_insert(Owner::One(*id));
+            let rtx = config.rtx.iter().map(|rtx| rtx.number);
+            for number in config.payload_types.iter().map(|known| known.number).chain(rtx) {
+                let owner = index.by_payload_type.entry(number).or_insert(Owner::One(*id));
                 if *owner != Owner::One(*id) {
                     *owner = Owner::Several;
                 }

@@ -17,7 +17,7 @@ mod stream;
 mod time;
 mod transport_wide;
 
-pub use config::{Config, Kind, PayloadType, ReceiverConfig, SenderConfig};
+pub use config::{Config, Kind, PayloadType, ReceiverConfig, RtxPayloadType, RtxStream, SenderConfig};
 pub use error::{DecodeError, Error, SendError};
 pub use event::{Event, Received, ReceiverId, Reported, RtpPacket, SenderId};
 pub use extension::{AudioLevel, Elements, Extensions};

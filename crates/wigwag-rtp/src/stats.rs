@@ -20,6 +20,10 @@ pub struct Stats {
     pub dropped_out_of_sequence: u64,
     /// RTP packets that came late, shortly after the end of their stream (RFC 3550 §6.2.1).
     pub dropped_after_end: u64,
+    /// RTP packets that had arrived before, one of them in a stream of retransmissions.
+    pub dropped_duplicates: u64,
+    /// RTP packets in streams of retransmissions (RFC 4588) that nobody missed, and padding.
+    pub dropped_retransmissions: u64,
     /// Received packets, and in the extreme other events, that nobody polled for in time.
     pub dropped_events: u64,
     /// RTCP packets within compounds that are of a kind we do not use.
@@ -112,6 +116,12 @@ pub struct ReceiverStats {
     pub nacks_sent: u64,
     /// Packets that were asked for and came.
     pub packets_recovered: u64,
+    /// Packets received in a stream of retransmissions (RFC 4588), of those received.
+    pub retransmitted_packets_received: u64,
+    /// Their bytes of payload.
+    pub retransmitted_bytes_received: u64,
+    /// The source of that stream, once a packet of it has come.
+    pub rtx_ssrc: Option<u32>,
     /// Packets that were asked for in vain.
     pub packets_given_up: u64,
     /// Picture loss indications sent.

@@ -305,8 +305,9 @@ const MID_LEN_MAX: usize = 16;
 pub(crate) fn sender_config(
     transceiver: &jsep::Transceiver,
     parameters: &MediaParameters,
-    ssrc: u32,
+    send: &jsep::SendStream,
 ) -> rtp::SenderConfig {
+    let (ssrc, rtx_ssrc) = (send.ssrc, send.rtx_ssrc);
     let codecs = &parameters.send_codecs;
     let mut mapped = rtp::SenderConfig::new(ssrc, rtp_kind(transceiver.kind), payload_types(codecs));
     // A longer one does not fit into a header extension of one byte: the peer knows our source by its number.
@@ -316,7 +317,14 @@ pub(crate) fn sender_config(
     mapped.extensions.transport_cc =
         mapped.extensions.transport_cc.filter(|_| has_feedback(codecs, &sdp::Feedback::TransportCc));
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
+    let rtx = rtx_payload_types(codecs);
+    mapped.rtx = rtx_ssrc.filter(|_| !rtx.is_empty()).map(|ssrc| rtp::RtxStream { ssrc, payload_types: rtx });
     mapped
+}
+
+fn rtx_payload_types(codecs: &[jsep::NegotiatedCodec]) -> Vec<rtp::RtxPayloadType> {
+    let rtx = |codec: &jsep::NegotiatedCodec| Some(rtp::RtxPayloadType { number: codec.rtx?, apt: codec.payload_type });
+    codecs.iter().filter_map(rtx).collect()
 }
 
 pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &MediaParameters) -> rtp::ReceiverConfig {
@@ -326,6 +334,8 @@ pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &Medi
     mapped.ssrcs.clone_from(&parameters.remote_ssrcs);
     mapped.extensions = extensions(parameters, |extension| extension.receives);
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
+    mapped.rtx = rtx_payload_types(codecs);
+    mapped.rtx_ssrcs.clone_from(&parameters.remote_rtx);
     mapped.pli = has_feedback(codecs, &sdp::Feedback::NackPli);
     mapped.fir = has_feedback(codecs, &sdp::Feedback::CcmFir);
     mapped.transport_cc = has_feedback(codecs, &sdp::Feedback::TransportCc);

@@ -1,5 +1,6 @@
 //! What the peer sends.
 
+use super::retransmission::Way;
 use super::streams::Room;
 use super::{Session, sooner};
 use crate::demultiplex::{Labels, Route};
@@ -31,8 +32,10 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         known: known.map(|stream| stream.receiver),
         may_move: known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence)),
     };
-    let (receiver, clock_rate_hz, nack, transport_cc) = match session.sections.route(labels) {
-        Route::To { receiver, clock_rate_hz, nack, transport_cc } => (receiver, clock_rate_hz, nack, transport_cc),
+    let (receiver, clock_rate_hz, nack, transport_cc, apt) = match session.sections.route(labels) {
+        Route::To { receiver, clock_rate_hz, nack, transport_cc, apt } => {
+            (receiver, clock_rate_hz, nack, transport_cc, apt)
+        }
         Route::UnknownStream => {
             session.stats.dropped_unknown_stream += 1;
             return;
@@ -43,6 +46,20 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         }
     };
     let elapsed = session.clock.elapsed(now);
+    if let Some(apt) = apt {
+        if transport_cc {
+            arrived(session, values.transport_sequence, elapsed, now);
+        }
+        let received = session.take_again(&packet, bytes.len(), Way { receiver, apt, clock_rate_hz }, now);
+        match received {
+            Some(received) => {
+                let received = Received { ecn, abs_send_time: values.abs_send_time, ..received };
+                session.stats.dropped_events += session.events.push_packet(received);
+            }
+            None => session.stats.dropped_retransmissions += 1,
+        }
+        return;
+    }
     if is_new && session.streams.is_straggler(packet.ssrc, packet.sequence, now) {
         session.stats.dropped_after_end += 1;
         return;
@@ -69,6 +86,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         payload_len: packet.payload.len(),
         header_len: bytes.len() - packet.payload.len(),
         nack,
+        may_come_again: session.sections.receiver(receiver).is_some_and(|section| !section.rtx.is_empty()),
     };
     let Some(taken) = stream.take(incoming, elapsed, now) else {
         session.stats.dropped_out_of_sequence += 1;
@@ -91,13 +109,14 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     } else if taken.is_gap {
         session.streams.incomplete.insert(packet.ssrc);
     }
-    if transport_cc
-        && let Some(sequence) = values.transport_sequence
-        && session.arrivals.add(sequence, elapsed)
-    {
-        session.timers.transport_feedback = Timer::after(now, session.config.transport_feedback_interval);
+    if transport_cc {
+        arrived(session, values.transport_sequence, elapsed, now);
     }
     session.arm_report(now);
+    if taken.is_duplicate {
+        session.stats.dropped_duplicates += 1;
+        return;
+    }
     session.stats.dropped_events += session.events.push_packet(Received {
         receiver,
         ssrc: packet.ssrc,
@@ -114,6 +133,13 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
             payload: Bytes::copy_from_slice(packet.payload),
         },
     });
+}
+
+/// The packet with this transport-wide number is to be reported.
+fn arrived(session: &mut Session, sequence: Option<u16>, elapsed: Duration, now: Instant) {
+    if sequence.is_some_and(|sequence| session.arrivals.add(sequence, elapsed)) {
+        session.timers.transport_feedback = Timer::after(now, session.config.transport_feedback_interval);
+    }
 }
 
 /// Whether there is room for one more source, perhaps after a silent one had to go.

@@ -1,11 +1,13 @@
 //! One RTP session: all streams of a bundle, in both directions (RFC 3550, 4585, 9143).
 
+mod checks;
 mod events;
 mod input;
 mod key_frames;
 mod load;
 pub(crate) mod pacing;
 mod queue;
+pub(crate) mod retransmission;
 mod rtcp_output;
 mod rtp_output;
 mod sending;
@@ -13,7 +15,7 @@ mod sources;
 mod streams;
 mod timeout;
 
-use crate::config::{Config, PayloadType, ReceiverConfig, SenderConfig};
+use crate::config::{Config, ReceiverConfig, SenderConfig};
 use crate::demultiplex::Demultiplexer;
 use crate::error::Error;
 use crate::event::{Event, ReceiverId, SenderId};
@@ -24,6 +26,7 @@ use crate::stream::send::Sender;
 use crate::time::Clock;
 use crate::transport_wide::arrivals::Arrivals;
 use crate::transport_wide::history::History;
+use checks::{check_receiver, checked};
 use events::Events;
 use queue::{Lane, Queue};
 use sources::Sources;
@@ -36,8 +39,6 @@ use wigwag_sansio::{Ecn, Monotonic, Rng, Seed, Timer, earliest};
 const STREAMS_MAX: usize = 1024;
 /// SRTP remembers no more of what it sealed.
 const RESEND_CACHE_MAX: usize = 1024;
-/// One-byte header extensions hold no more.
-const IDENTIFIER_LEN_MAX: usize = 16;
 /// Before anything was measured.
 const ROUND_TRIP_DEFAULT: Duration = Duration::from_millis(100);
 /// A satellite is not so far; who reports more is not to be believed, or what is missing would be asked for once a day.
@@ -171,7 +172,7 @@ impl Session {
     pub fn unused_ssrc(&mut self) -> u32 {
         loop {
             let ssrc = self.rng.u32();
-            if ssrc != self.own_ssrc && !self.by_ssrc.contains_key(&ssrc) && self.streams.get(ssrc).is_none() {
+            if ssrc != self.own_ssrc && !self.is_ours(ssrc, None) && self.streams.get(ssrc).is_none() {
                 return ssrc;
             }
         }
@@ -186,9 +187,7 @@ impl Session {
     /// If the source is in use, an identifier or payload type is impossible, or there are too many senders.
     pub fn add_sender(&mut self, config: SenderConfig) -> Result<SenderId, Error> {
         let config = checked(config)?;
-        if self.by_ssrc.contains_key(&config.ssrc) {
-            return Err(Error::SsrcInUse(config.ssrc));
-        }
+        self.check_sources(&config, None)?;
         if self.senders.len() >= STREAMS_MAX {
             return Err(Error::TooMany);
         }
@@ -199,6 +198,7 @@ impl Session {
         // number does not wrap around meanwhile, so it begins in the lower half.
         let first_sequence = self.rng.u16() >> 1;
         self.senders.insert(id, Sender::new(config, first_sequence, self.config.resend_cache_packets));
+        self.begin_rtx(id);
         self.prepare_for_sender();
         self.invariants();
         Ok(id)
@@ -232,10 +232,12 @@ impl Session {
     /// If an identifier or payload type is impossible, or there is no such sender.
     pub fn update_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), Error> {
         let config = checked(config)?;
+        let ssrc = self.senders.get(&id).ok_or(Error::UnknownStream)?.config.ssrc;
+        self.check_sources(&SenderConfig { ssrc, ..config.clone() }, Some(id))?;
         let sender = self.senders.get_mut(&id).ok_or(Error::UnknownStream)?;
-        let ssrc = sender.config.ssrc;
         let before = std::mem::replace(&mut sender.config, SenderConfig { ssrc, ..config.clone() });
         self.count_reported(Some(&before), Some(&config));
+        self.begin_rtx(id);
         // Its next packet tells whether it still can.
         self.padder = self.padder.filter(|padder| *padder != id);
         self.invariants();
@@ -264,7 +266,7 @@ impl Session {
     /// # Errors
     /// If a payload type is impossible, or there are too many sections.
     pub fn add_receiver(&mut self, config: ReceiverConfig) -> Result<ReceiverId, Error> {
-        check_payload_types(&config.payload_types)?;
+        check_receiver(&config)?;
         if self.sections.len() >= STREAMS_MAX {
             return Err(Error::TooMany);
         }
@@ -278,7 +280,7 @@ impl Session {
     /// # Errors
     /// If a payload type is impossible, or there is no such receiver.
     pub fn update_receiver(&mut self, id: ReceiverId, config: ReceiverConfig) -> Result<(), Error> {
-        check_payload_types(&config.payload_types)?;
+        check_receiver(&config)?;
         self.sections.receiver(id).ok_or(Error::UnknownStream)?;
         self.describe(id, config);
         Ok(())
@@ -561,21 +563,4 @@ fn sooner(timer: &mut Timer, at: Instant) {
     if timer.deadline().is_none_or(|armed| at < armed) {
         *timer = Timer::at(at);
     }
-}
-
-/// The configuration, without what cannot be written.
-fn checked(config: SenderConfig) -> Result<SenderConfig, Error> {
-    let is_short = |identifier: &Option<String>| {
-        identifier.as_ref().is_none_or(|identifier| (1..=IDENTIFIER_LEN_MAX).contains(&identifier.len()))
-    };
-    if !is_short(&config.mid) || !is_short(&config.rid) {
-        return Err(Error::IdentifierLength);
-    }
-    check_payload_types(&config.payload_types)?;
-    Ok(SenderConfig { extensions: config.extensions.distinct(), ..config })
-}
-
-fn check_payload_types(payload_types: &[PayloadType]) -> Result<(), Error> {
-    let is_impossible = |payload_type: &&PayloadType| payload_type.number > 127 || payload_type.clock_rate_hz == 0;
-    payload_types.iter().find(is_impossible).map_or(Ok(()), |payload_type| Err(Error::PayloadType(payload_type.number)))
 }

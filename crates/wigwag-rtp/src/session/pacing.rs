@@ -4,7 +4,7 @@ use super::Session;
 use super::queue::Lane;
 use super::rtp_output::header;
 use crate::config::SenderConfig;
-use crate::event::{Reported, RtpPacket};
+use crate::event::Reported;
 use crate::stream::resend::SentPacket;
 use bytes::Bytes;
 use std::time::Instant;
@@ -69,11 +69,11 @@ impl Session {
         has_written
     }
 
-    /// Whether [`poll_padding`](Self::poll_padding) would give something: a stream of pictures numbers its packets by itself, the peer
-    /// reports on it, and it is between two pictures.
+    /// Whether [`poll_padding`](Self::poll_padding) would give something: the peer reports on a stream of pictures, which has one for what is
+    /// sent again, or numbers its packets by itself and is between two pictures.
     pub fn can_pad(&self) -> bool {
         let sender = self.padder.filter(|_| !self.is_ending).and_then(|padder| self.senders.get(&padder));
-        sender.is_some_and(|sender| !sender.is_numbered_by_others)
+        sender.is_some_and(|sender| sender.padding().is_some())
     }
 
     /// Appends an RTP packet without payload of at most `limit` bytes, with about `len` bytes of padding and 252 at most, to find out what
@@ -87,22 +87,22 @@ impl Session {
 
     fn write_padding(&mut self, now: Instant, len: usize, limit: usize, out: &mut Vec<u8>) -> Option<()> {
         let departure = self.departure(now);
-        if !self.can_pad() {
-            return None;
-        }
-        let sender = self.senders.get_mut(&self.padder?)?;
-        let (payload_type, timestamp) = sender.last_sent()?;
-        let header = header(sender, &RtpPacket::new(payload_type, timestamp, Bytes::new()), departure).with_padding();
+        let sender = self.senders.get_mut(&self.padder.filter(|_| !self.is_ending)?)?;
+        let (fixed, is_rtx) = sender.padding()?;
+        let header = header(&sender.config, fixed, None, departure).with_padding();
         let header_len = header.as_bytes().len();
         let room = limit.min(self.config.packet_len_max).checked_sub(header_len)?;
         let len = len.clamp(1, PADDING_MAX).min(room);
-        let sequence = sender.next_sequence;
-        let sent = SentPacket { sequence, header, payload: padding(len)?, resent: None, resends: 0 };
-        sender.leaves_as(sequence);
-        sender.stats.packets_sent += 1;
-        sender.stats.header_bytes_sent += (header_len + len) as u64;
+        let sent = SentPacket { sequence: fixed.sequence, header, payload: padding(len)?, resent: None, resends: 0 };
         self.history.sent(header_len + len, now);
         sent.write(out);
+        if is_rtx {
+            sender.next_rtx_sequence = Some(fixed.sequence.wrapping_add(1));
+            return Some(());
+        }
+        sender.leaves_as(fixed.sequence);
+        sender.stats.packets_sent += 1;
+        sender.stats.header_bytes_sent += (header_len + len) as u64;
         if sender.config.nack {
             sender.cache.keep(sent);
         }

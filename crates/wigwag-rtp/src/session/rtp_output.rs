@@ -2,12 +2,11 @@
 
 use super::Session;
 use super::queue::{Lane, Turn, Waiting, charge};
-use crate::config::Kind;
-use crate::event::{Event, RtpPacket, SenderId};
-use crate::extension::abs_send_time;
+use crate::config::{Kind, SenderConfig};
+use crate::event::Event;
+use crate::extension::{AudioLevel, abs_send_time};
 use crate::header::{Fixed, Header};
 use crate::stream::resend::SentPacket;
-use crate::stream::send::Sender;
 use std::time::{Duration, Instant};
 
 /// What the extensions of a packet say that leaves now.
@@ -33,7 +32,7 @@ impl Session {
                     }
                 }
                 Some(Turn::Resend(id, sequence)) => {
-                    if let Some(has_written) = self.write_resend(id, sequence, limit, out) {
+                    if let Some(has_written) = self.write_resend(id, sequence, now, limit, out) {
                         return has_written;
                     }
                     // It is no longer there.
@@ -49,7 +48,14 @@ impl Session {
         // Looked at before it is taken: what does not fit stays owed.
         let Some(Waiting { sender, packet, .. }) = self.queue.front(kind) else { return Some(false) };
         let Some(sender) = self.senders.get(sender) else { return Some(false) };
-        let header = header(sender, packet, departure);
+        let fixed = Fixed {
+            marker: packet.marker,
+            payload_type: packet.payload_type,
+            sequence: packet.sequence.unwrap_or(sender.next_sequence),
+            timestamp: packet.timestamp,
+            ssrc: sender.config.ssrc,
+        };
+        let header = header(&sender.config, fixed, packet.audio_level, departure);
         let header_len = header.as_bytes().len();
         let len = header_len + packet.payload.len();
         let is_possible = len <= self.config.packet_len_max && sender.clock_rate_hz(packet.payload_type).is_some();
@@ -68,7 +74,7 @@ impl Session {
         }
         let sequence = packet.sequence.unwrap_or(sender.next_sequence);
         sender.leaves_as(sequence);
-        let can_pad = packet.marker && kind == Kind::Video && !sender.is_numbered_by_others;
+        sender.is_between_pictures = packet.marker;
         if !sender.is_report_due {
             self.unreported.senders.push_back(id);
         }
@@ -78,10 +84,8 @@ impl Session {
         if is_reported {
             self.history.sent(len, now);
         }
-        if can_pad && is_reported {
+        if is_reported && kind == Kind::Video {
             self.padder = Some(id);
-        } else if self.padder == Some(id) {
-            self.padder = None;
         }
         let sent = SentPacket { sequence, header, payload: packet.payload, resent: None, resends: 0 };
         sent.write(out);
@@ -91,34 +95,16 @@ impl Session {
         self.arm_report(now);
         Some(true)
     }
-
-    /// `None` if the packet is no longer there.
-    fn write_resend(&mut self, id: SenderId, sequence: u16, limit: usize, out: &mut Vec<u8>) -> Option<bool> {
-        let sender = self.senders.get_mut(&id)?;
-        let packet = sender.cache.find(sequence)?;
-        if packet.len() > limit {
-            return Some(false);
-        }
-        packet.write(out);
-        sender.stats.packets_resent += 1;
-        sender.stats.bytes_resent += packet.payload.len() as u64;
-        sender.stats.header_bytes_resent += packet.header.as_bytes().len() as u64;
-        self.queue.pop_resend();
-        Some(true)
-    }
 }
 
-pub(super) fn header(sender: &Sender, packet: &RtpPacket, departure: Departure) -> Header {
-    let config = &sender.config;
-    let fixed = Fixed {
-        marker: packet.marker,
-        payload_type: packet.payload_type,
-        sequence: packet.sequence.unwrap_or(sender.next_sequence),
-        timestamp: packet.timestamp,
-        ssrc: config.ssrc,
-    };
+pub(super) fn header(
+    config: &SenderConfig,
+    fixed: Fixed,
+    audio_level: Option<AudioLevel>,
+    departure: Departure,
+) -> Header {
     let [_, abs_send_time @ ..] = abs_send_time::from_duration(departure.elapsed).to_be_bytes();
-    let audio_level = packet.audio_level.map(|level| [level.byte()]);
+    let audio_level = audio_level.map(|level| [level.byte()]);
     let transport_sequence = (departure.transport_sequence as u16).to_be_bytes();
     let extensions = config.extensions;
     let all: [Option<(u8, &[u8])>; 5] = [

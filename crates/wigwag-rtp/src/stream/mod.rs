@@ -1,5 +1,6 @@
 //! What is kept of each stream, in either direction.
 
+pub(crate) mod arrived;
 pub(crate) mod forward;
 pub(crate) mod jitter_buffer;
 pub(crate) mod nack;

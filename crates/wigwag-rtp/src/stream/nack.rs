@@ -68,6 +68,11 @@ impl Missing {
         })
     }
 
+    /// Whether this one is missing.
+    pub(crate) fn contains(&self, sequence: u64) -> bool {
+        self.packets.binary_search_by_key(&sequence, |packet| packet.sequence).is_ok()
+    }
+
     /// Those whose time has come are owed now. Returns how many were asked for often enough, and are given up.
     pub(crate) fn expire(&mut self, now: Instant) -> u64 {
         let before = self.packets.len();

@@ -1,5 +1,6 @@
 //! A source that the peer sends.
 
+use super::arrived::Arrived;
 use super::nack::Missing;
 use super::sequence::{Place, Sequences};
 use crate::event::ReceiverId;
@@ -23,6 +24,8 @@ pub(crate) struct ReceiveStream {
     pub(crate) last_arrival: Instant,
     /// Whether a packet arrived since the last report.
     pub(crate) is_report_due: bool,
+    /// Which of the last packets have arrived, where they may come again in a stream of retransmissions.
+    arrived: Option<Box<Arrived>>,
     jitter: Jitter,
     clock_rate_hz: u32,
     last_sender_report: Option<(SenderInfo, Instant)>,
@@ -87,6 +90,8 @@ pub(crate) struct Taken {
     pub(crate) extended_sequence: u64,
     /// Whether something is missing that was not before.
     pub(crate) is_gap: bool,
+    /// Whether it had come in a stream of retransmissions.
+    pub(crate) is_duplicate: bool,
 }
 
 /// What the stream must know of a packet.
@@ -100,6 +105,8 @@ pub(crate) struct Incoming {
     pub(crate) header_len: usize,
     /// Whether missing packets are asked for.
     pub(crate) nack: bool,
+    /// Whether it may come again in a stream of retransmissions.
+    pub(crate) may_come_again: bool,
 }
 
 /// A canonical name is seldom longer.
@@ -117,6 +124,7 @@ impl ReceiveStream {
             stats: ReceiverStats { ssrc, first_arrival: Some(now), ..ReceiverStats::default() },
             last_arrival: now,
             is_report_due: false,
+            arrived: None,
             jitter: Jitter::default(),
             clock_rate_hz: 0,
             last_sender_report: None,
@@ -143,6 +151,7 @@ impl ReceiveStream {
             }
             Place::Restarted(sequence) => {
                 self.missing.clear();
+                self.arrived = None;
                 self.jitter = Jitter::default();
                 sequence
             }
@@ -150,10 +159,37 @@ impl ReceiveStream {
         };
         self.last_arrival = now;
         self.is_report_due = true;
+        self.count(packet);
+        let arrived = packet.may_come_again.then(|| self.arrived.get_or_insert_default());
+        let is_duplicate = arrived.is_some_and(|arrived| !arrived.insert(extended_sequence));
+        Some(Taken { extended_sequence, is_gap, is_duplicate })
+    }
+
+    const fn count(&mut self, packet: Incoming) {
         self.stats.packets_received += 1;
         self.stats.bytes_received += packet.payload_len as u64;
         self.stats.header_bytes_received += packet.header_len as u64;
-        Some(Taken { extended_sequence, is_gap })
+    }
+
+    /// Takes a packet that was sent again in a stream of its own, where losses of this one are not made good (RFC 4588 §7). `None` if it has
+    /// arrived, or never was among the last.
+    pub(crate) fn take_again(&mut self, packet: Incoming, rtx_ssrc: u32, now: Instant) -> Option<u64> {
+        let extended_sequence = self.sequences.late(packet.sequence)?;
+        if !self.arrived.get_or_insert_default().insert(extended_sequence) {
+            return None;
+        }
+        self.stats.packets_recovered += u64::from(self.missing.arrived(extended_sequence));
+        self.stats.rtx_ssrc = Some(rtx_ssrc);
+        self.stats.retransmitted_packets_received += 1;
+        self.stats.retransmitted_bytes_received += packet.payload_len as u64;
+        self.count(packet);
+        self.last_arrival = now;
+        Some(extended_sequence)
+    }
+
+    /// Whether the packet with this number has not arrived.
+    pub(crate) fn misses(&self, sequence: u16) -> bool {
+        self.sequences.late(sequence).is_some_and(|sequence| self.missing.contains(sequence))
     }
 
     fn measure_jitter(&mut self, packet: Incoming, elapsed: Duration) {

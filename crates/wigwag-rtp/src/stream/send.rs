@@ -3,9 +3,10 @@
 use super::forward::Forwarding;
 use super::resend::ResendCache;
 use crate::config::SenderConfig;
-use crate::header;
+use crate::header::{self, Fixed};
 use crate::payload::Frame;
 use crate::rtcp::{ReportBlock, SenderInfo};
+use crate::session::retransmission::OSN_LEN;
 use crate::stats::SenderStats;
 use crate::time;
 use std::time::{Duration, Instant};
@@ -20,10 +21,14 @@ const AGE_MAX: u16 = 1024;
 pub(crate) struct Sender {
     pub(crate) config: SenderConfig,
     pub(crate) next_sequence: u16,
+    /// In the stream of what is sent again, if there ever was one.
+    pub(crate) next_rtx_sequence: Option<u16>,
     /// The furthest number that a packet has, of those that wait too, if they have one.
     furthest: Option<u16>,
     /// Whether whoever hands packets in chose the number of one: then the next is theirs to choose.
     pub(crate) is_numbered_by_others: bool,
+    /// Whether the last packet had the marker.
+    pub(crate) is_between_pictures: bool,
     pub(crate) queued_packets: usize,
     pub(crate) queued_bytes: usize,
     /// Whether a packet was refused for want of room, so that it is told when there is some.
@@ -57,8 +62,10 @@ impl Sender {
         Self {
             config,
             next_sequence: first_sequence,
+            next_rtx_sequence: None,
             furthest: None,
             is_numbered_by_others: false,
+            is_between_pictures: false,
             queued_packets: 0,
             queued_bytes: 0,
             is_room_wanted: false,
@@ -83,9 +90,10 @@ impl Sender {
         self.config.payload_types.iter().find(|known| known.number == payload_type).map(|known| known.clock_rate_hz)
     }
 
-    /// The longest header of this sender's packets: with every extension that was negotiated.
+    /// The longest header of this sender's packets: with every extension that was negotiated, and with what it has when it is sent again.
     pub(crate) fn header_len_max(&self) -> usize {
         let SenderConfig { extensions, mid, rid, .. } = &self.config;
+        let osn = if self.config.rtx.is_some() { OSN_LEN } else { 0 };
         let all = [
             extensions.mid.zip(mid.as_ref().map(String::len)),
             extensions.rid.zip(rid.as_ref().map(String::len)),
@@ -93,7 +101,7 @@ impl Sender {
             extensions.audio_level.map(|id| (id, 1)),
             extensions.transport_cc.map(|id| (id, 2)),
         ];
-        header::len_max(all.into_iter().flatten())
+        header::len_max(all.into_iter().flatten()) + osn
     }
 
     /// Whether a packet with this number comes too late to be sent.
@@ -145,9 +153,19 @@ impl Sender {
         self.stats.header_bytes_sent += header as u64;
     }
 
-    /// Payload type and timestamp of the last packet, if there was one.
-    pub(crate) fn last_sent(&self) -> Option<(u8, u32)> {
-        self.stats.payload_type.zip(self.last.map(|last| last.timestamp))
+    /// The header of padding that may follow the last packet, and whether it is in the stream of what is sent again: there always, else
+    /// between two pictures, where the numbers are ours to give.
+    pub(crate) fn padding(&self) -> Option<(Fixed, bool)> {
+        let (payload_type, timestamp) = self.stats.payload_type.zip(self.last.map(|last| last.timestamp))?;
+        let rtx = self.config.rtx.as_ref();
+        if let (Some(rtx), Some(sequence)) = (rtx, self.next_rtx_sequence)
+            && let Some(payload_type) = rtx.number(payload_type)
+        {
+            return Some((Fixed { marker: false, payload_type, sequence, timestamp, ssrc: rtx.ssrc }, true));
+        }
+        let (sequence, ssrc) = (self.next_sequence, self.config.ssrc);
+        let is_possible = self.is_between_pictures && !self.is_numbered_by_others;
+        is_possible.then_some((Fixed { marker: false, payload_type, sequence, timestamp, ssrc }, false))
     }
 
     pub(crate) const fn has_sent(&self) -> bool {

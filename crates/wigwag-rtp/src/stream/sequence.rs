@@ -65,6 +65,12 @@ impl Sequences {
         Place::Restarted(restarted)
     }
 
+    /// The number of a packet that was sent before others that have arrived, if it is among the last.
+    pub(crate) fn late(&self, sequence: u16) -> Option<u64> {
+        let age = u64::from((self.highest as u16).wrapping_sub(sequence));
+        (age < LATE_MAX).then(|| self.highest.checked_sub(age)).flatten()
+    }
+
     const fn count(&mut self) {
         self.received += 1;
         self.awaited = None;

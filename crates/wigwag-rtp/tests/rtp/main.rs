@@ -12,6 +12,7 @@ mod lifetime;
 mod pacing;
 mod payload;
 mod properties;
+mod rtx;
 mod session;
 mod storm;
 mod transport_wide;

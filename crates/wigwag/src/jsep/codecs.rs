@@ -79,7 +79,7 @@ pub(super) fn known(config: &Config, view: View<'_>) -> Vec<Numbered> {
             known.push(Numbered {
                 index,
                 payload_type,
-                rtx: codec.rtx.and_then(|_| retransmission(view.section, payload_type)),
+                rtx: codec.rtx.and_then(|_| retransmission(view.section, payload_type, codec.clock_rate)),
                 feedback: feedback(codec, view.section, payload_type),
                 parameters: parameters(view.section, payload_type).to_owned(),
             });
@@ -151,16 +151,15 @@ fn feedback(codec: &Codec, section: &MediaDescription, payload_type: u8) -> Vec<
     codec.feedback.iter().filter(|feedback| theirs.contains(feedback)).cloned().collect()
 }
 
-/// RFC 4588 §8.6: the format `rtx` whose `apt` is this payload type.
-fn retransmission(section: &MediaDescription, payload_type: u8) -> Option<u8> {
+/// RFC 4588 §8.6: the format `rtx` whose `apt` is this payload type, with the clock of its codec.
+fn retransmission(section: &MediaDescription, payload_type: u8, clock_rate: u32) -> Option<u8> {
     let apt = payload_type.to_string();
-    section
-        .attributes
-        .rtpmaps()
-        .filter(|rtpmap| rtpmap.encoding == "rtx" && is_usable(rtpmap.payload_type))
-        .map(|rtpmap| rtpmap.payload_type)
-        .find(|rtx| section.attributes.fmtp(*rtx).is_some_and(|fmtp| fmtp.get("apt") == Some(&apt)))
-        .filter(|rtx| section.formats.contains(&Format::PayloadType(*rtx)))
+    let is_rtx = |number: &u8| {
+        let map = section.attributes.rtpmap(*number);
+        map.is_some_and(|map| map.encoding == "rtx" && map.clock_rate == clock_rate)
+            && section.attributes.fmtp(*number).is_some_and(|fmtp| fmtp.get("apt") == Some(&apt))
+    };
+    payload_types(section).filter(|number| is_usable(*number)).find(is_rtx)
 }
 
 /// The codecs that both sections have: first with the peer's numbers, then with ours.

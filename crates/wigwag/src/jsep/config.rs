@@ -96,10 +96,8 @@ pub struct Codec {
     pub parameters: String,
     /// Feedback that we send and understand.
     pub feedback: Vec<Feedback>,
-    /// The payload type of retransmissions (RFC 4588) when we offer; without it there are none.
-    ///
-    /// A [`PeerConnection`](crate::PeerConnection) leaves it out: what is missing is asked for, and sent again, under its own number
-    /// ([`Feedback::Nack`]).
+    /// The payload type of what is sent again in a stream of its own (RFC 4588) when we offer. Without it, and with peers that do not offer
+    /// it, what is missing is sent again under its own number. Either is done only where it is asked for ([`Feedback::Nack`]).
     pub rtx: Option<u8>,
 }
 
@@ -147,6 +145,7 @@ impl Codec {
         Self {
             // RFC 8834 §5.1.1: a full intra request is to be understood by whoever sends pictures; those who mix ask by it.
             feedback: vec![Feedback::TransportCc, Feedback::Nack, Feedback::NackPli, Feedback::CcmFir],
+            rtx: Some(97),
             ..Self::new(MediaKind::Video, "VP8", 90_000, 1, 96)
         }
     }

@@ -54,7 +54,7 @@ fn apply_sender(streams: &mut Streams, transceiver: &Transceiver, session: &mut 
     if !streams.is_sending && streams.sender.is_none() {
         return;
     }
-    let config = mapping::sender_config(transceiver, parameters, send.ssrc);
+    let config = mapping::sender_config(transceiver, parameters, send);
     match streams.sender {
         // Both fail only for numbers that a description cannot have, or beyond the session's limit of streams.
         Some(sender) => streams.is_sending &= session.update_sender(sender, config).is_ok(),

@@ -21,7 +21,7 @@ impl PeerConnection {
     pub fn add_transceiver(&mut self, kind: MediaKind, direction: Direction) -> Result<TransceiverId, Error> {
         self.ensure_open()?;
         self.ensure_codec(kind)?;
-        let send = self.new_stream();
+        let send = self.new_stream(kind);
         let init = TransceiverInit { direction, send: Some(send), may_be_offered: false };
         self.needs_negotiation();
         Ok(self.jsep.add_transceiver(kind, init))
@@ -45,7 +45,7 @@ impl PeerConnection {
         let free = self.jsep.transceivers().find(is_free).map(|found| (found.id, found.direction));
         let Some((id, direction)) = free else {
             let init =
-                TransceiverInit { direction: Direction::Sendrecv, send: Some(self.new_stream()), may_be_offered: true };
+                TransceiverInit { direction: Direction::Sendrecv, send: Some(self.new_stream(kind)), may_be_offered: true };
             self.needs_negotiation();
             return Ok(self.jsep.add_transceiver(kind, init));
         };
@@ -61,10 +61,12 @@ impl PeerConnection {
     }
 
     /// What we send on a new transceiver: a source of its own, in step with all others.
-    pub(super) fn new_stream(&mut self) -> SendStream {
-        let ssrc = self.transport.secured.rtp.unused_ssrc();
+    pub(super) fn new_stream(&mut self, kind: MediaKind) -> SendStream {
+        let rtp = &mut self.transport.secured.rtp;
+        let ssrc = rtp.unused_ssrc();
+        let rtx_ssrc = (kind == MediaKind::Video).then(|| rtp.unused_ssrc()).filter(|rtx| *rtx != ssrc);
         let stream_ids = vec![self.cname.clone()];
-        SendStream { ssrc, rtx_ssrc: None, cname: self.cname.clone(), stream_ids, track_id: format!("{ssrc:08x}") }
+        SendStream { ssrc, rtx_ssrc, cname: self.cname.clone(), stream_ids, track_id: format!("{ssrc:08x}") }
     }
 
     pub(super) fn needs_negotiation(&mut self) {
@@ -89,9 +91,9 @@ impl PeerConnection {
     pub fn set_direction(&mut self, id: TransceiverId, direction: Direction) -> Result<(), Error> {
         self.ensure_open()?;
         self.jsep.set_direction(id, direction)?;
-        let has_no_stream = self.jsep.transceiver(id).is_some_and(|found| found.send.is_none());
-        if direction.sends() && has_no_stream {
-            let send = self.new_stream();
+        let without_stream = self.jsep.transceiver(id).filter(|found| direction.sends() && found.send.is_none());
+        if let Some(kind) = without_stream.map(|found| found.kind) {
+            let send = self.new_stream(kind);
             self.jsep.set_send(id, Some(send))?;
         }
         self.needs_negotiation();

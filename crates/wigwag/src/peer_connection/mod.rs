@@ -84,8 +84,6 @@ impl PeerConnection {
     /// A connection that nobody has negotiated yet.
     pub fn new(mut config: Config, seed: Seed) -> Self {
         config.negotiation.max_message_size = config.max_message_size();
-        // With retransmissions of RFC 4588 browsers send again in no other way, and nothing here reads them yet.
-        config.negotiation.codecs.iter_mut().for_each(|codec| codec.rtx = None);
         let certificate =
             config.certificate.clone().unwrap_or_else(|| Arc::new(mapping::new_certificate(&config, &seed)));
         let cname = mapping::cname(&seed);

@@ -218,7 +218,8 @@ impl Collector<'_> {
         if let (Some(stats), Some(send)) = (self.connection.sender_stats(transceiver.id), &transceiver.send) {
             let codec_id = self.codec(transceiver, "O", &parameters.send_codecs, stats.payload_type);
             let stream = Stream { ssrc: send.ssrc, kind: transceiver.kind, mid: transceiver.mid.clone(), codec_id };
-            self.outbound(&stream, stats);
+            let has_rtx = parameters.send_codecs.iter().any(|codec| codec.rtx.is_some());
+            self.outbound(&stream, stats, send.rtx_ssrc.filter(|_| has_rtx));
         }
     }
 
@@ -257,6 +258,8 @@ impl Collector<'_> {
     ) {
         let Stream { ssrc, kind, mid, codec_id } = stream.clone();
         let has_reported = stats.sender_reports_received > 0;
+        let has_rtx = parameters.receive_codecs.iter().any(|codec| codec.rtx.is_some());
+        let described = parameters.remote_rtx.iter().find(|(media, _)| *media == ssrc);
         // A source that begins anew is counted from nothing.
         let began = stats.first_arrival.map(|at| self.at(at).0.as_millis()).unwrap_or_default();
         let [id, remote_id] = ["IR", "ROR"].map(|kind| format!("{kind}{ssrc}:{began}"));
@@ -285,6 +288,9 @@ impl Collector<'_> {
             jitter_buffer_target_delay: frames.map(|frames| frames.target_delay_total),
             jitter_buffer_emitted_count: frames.map(|frames| frames.delay_units),
             frames_received: frames.and_then(|frames| of_pictures(frames.frames)),
+            retransmitted_packets_received: has_rtx.then_some(stats.retransmitted_packets_received),
+            retransmitted_bytes_received: has_rtx.then_some(stats.retransmitted_bytes_received),
+            rtx_ssrc: stats.rtx_ssrc.or(described.map(|(_, rtx)| *rtx)).filter(|_| has_rtx),
         }));
         if has_reported {
             self.found.push(Stats::RemoteOutboundRtp(RemoteOutboundRtpStats {
@@ -303,7 +309,7 @@ impl Collector<'_> {
         }
     }
 
-    fn outbound(&mut self, stream: &Stream, stats: SenderStats) {
+    fn outbound(&mut self, stream: &Stream, stats: SenderStats, rtx_ssrc: Option<u32>) {
         let Stream { ssrc, kind, mid, codec_id } = stream.clone();
         let has_reported = stats.reports_received > 0;
         let of_pictures = |count: u64| (kind == MediaKind::Video).then_some(count);
@@ -321,6 +327,7 @@ impl Collector<'_> {
             header_bytes_sent: stats.header_bytes_sent + stats.header_bytes_resent,
             retransmitted_packets_sent: stats.packets_resent,
             retransmitted_bytes_sent: stats.bytes_resent,
+            rtx_ssrc,
             frames_sent: of_pictures(stats.markers_sent),
             nack_count: stats.nacks_received,
             fir_count: of_pictures(stats.firs_received),

@@ -67,6 +67,12 @@ dictionary! {
         jitter_buffer_emitted_count: Option<u64> = "jitterBufferEmittedCount",
         /// Whole frames, of pictures that are received as frames.
         frames_received: Option<u64> = "framesReceived",
+        /// Packets received that were sent again in a stream of their own; where there is one (RFC 4588).
+        retransmitted_packets_received: Option<u64> = "retransmittedPacketsReceived",
+        /// Their bytes of payload, likewise.
+        retransmitted_bytes_received: Option<u64> = "retransmittedBytesReceived",
+        /// The source of that stream, as far as it is known.
+        rtx_ssrc: Option<u32> = "rtxSsrc",
     }
 }
 
@@ -95,6 +101,8 @@ dictionary! {
         retransmitted_packets_sent: u64 = "retransmittedPacketsSent",
         /// Bytes of payload sent again.
         retransmitted_bytes_sent: u64 = "retransmittedBytesSent",
+        /// The source of the stream in which they are, if they have one of their own (RFC 4588).
+        rtx_ssrc: Option<u32> = "rtxSsrc",
         /// Whole frames sent, of pictures.
         frames_sent: Option<u64> = "framesSent",
         /// NACK messages received.

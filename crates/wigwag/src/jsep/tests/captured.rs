@@ -59,7 +59,7 @@ fn offers_of_all_stacks_are_answered_with_what_we_know() {
         for (offered, section) in offer.media.iter().zip(&answer.media) {
             assert_eq!(section.attributes.mid(), offered.attributes.mid(), "{name}");
             for map in section.attributes.rtpmaps() {
-                let known = ["opus", "PCMU", "VP8"].iter().any(|codec| map.encoding == *codec);
+                let known = ["opus", "PCMU", "VP8", "rtx"].iter().any(|codec| map.encoding == *codec);
                 assert!(known, "{name}: {map} is answered");
                 let offered = offered.attributes.rtpmap(map.payload_type).expect("an offered number");
                 assert_eq!(offered.encoding, map.encoding, "{name}");
@@ -81,13 +81,14 @@ fn offers_of_all_stacks_are_answered_with_what_we_know() {
 #[test]
 fn chromium_offers() {
     let Some((z, _, answer)) = answered("sdp-chromium.txt") else { return };
-    assert_eq!(formats(&answer), [vec!["111", "0"], vec!["96"], vec!["webrtc-datachannel"]]);
+    assert_eq!(formats(&answer), [vec!["111", "0"], vec!["96", "97"], vec!["webrtc-datachannel"]]);
     let text = answer.to_string();
-    for absent in ["red", "rtx", "ulpfec", "flexfec", "goog-remb", "toffset", "a=rtcp-xr", "telephone-event"] {
+    for absent in ["red", "ulpfec", "flexfec", "goog-remb", "toffset", "a=rtcp-xr", "telephone-event"] {
         assert!(!text.contains(absent), "{absent}");
     }
     assert!(text.contains("a=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"), "{text}");
     assert!(text.contains("a=rtcp-fb:96 ccm fir\r\n"), "{text}");
+    assert!(text.contains("a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"), "{text}");
     let remote = z.jsep.remote_transport().expect("a transport");
     assert_eq!((remote.ufrag.as_str(), remote.candidates.len(), remote.candidates[0].port), ("hwTz", 4, 44236));
     let video = z.jsep.transceivers().nth(1).and_then(|video| video.negotiated.as_ref()).expect("an agreement");
@@ -101,7 +102,7 @@ fn chromium_offers() {
 #[test]
 fn firefox_offers() {
     let Some((z, _, answer)) = answered("sdp-firefox.txt") else { return };
-    assert_eq!(formats(&answer), [vec!["109", "0"], vec!["120"], vec!["webrtc-datachannel"]]);
+    assert_eq!(formats(&answer), [vec!["109", "0"], vec!["120", "124"], vec!["webrtc-datachannel"]]);
     let remote = z.jsep.remote_transport().expect("a transport");
     // Those of component 2 are RTCP's.
     assert_eq!((remote.candidates.len(), remote.fingerprints.len(), remote.end_of_candidates), (2, 1, true));
@@ -111,8 +112,8 @@ fn firefox_offers() {
 #[test]
 fn numbers_of_chromium_and_firefox_are_kept_when_we_offer_then() {
     for (name, expected) in [
-        ("sdp-chromium.txt", [["111", "0"].as_slice(), &["96"], &["webrtc-datachannel"]]),
-        ("sdp-firefox.txt", [&["109", "0"], &["120"], &["webrtc-datachannel"]]),
+        ("sdp-chromium.txt", [["111", "0"].as_slice(), &["96", "97"], &["webrtc-datachannel"]]),
+        ("sdp-firefox.txt", [&["109", "0"], &["120", "124"], &["webrtc-datachannel"]]),
     ] {
         let Some((mut z, ..)) = answered(name) else { return };
         z.add(MediaKind::Audio, Direction::Sendonly, 3);

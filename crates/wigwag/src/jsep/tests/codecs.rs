@@ -5,8 +5,9 @@ use super::*;
 
 #[test]
 fn retransmission_is_agreed_upon_if_both_are_configured_for_it() {
-    let with = Config { codecs: vec![Codec { rtx: Some(97), ..Codec::vp8() }], ..Config::default() };
-    for (z_config, rtx) in [(Config::default(), None), (with.clone(), Some(97))] {
+    let with = Config { codecs: vec![Codec::vp8()], ..Config::default() };
+    let without = Config { codecs: vec![Codec { rtx: None, ..Codec::vp8() }], ..Config::default() };
+    for (z_config, rtx) in [(without, None), (with.clone(), Some(97)), (Config::default(), Some(97))] {
         let (mut a, mut z) = (Peer::with('A', with.clone()), Peer::with('Z', z_config));
         let send = SendStream { ssrc: 1, rtx_ssrc: Some(2), ..SendStream::default() };
         let id = a
@@ -20,6 +21,18 @@ fn retransmission_is_agreed_upon_if_both_are_configured_for_it() {
         let agreed = z.jsep.transceivers().next().and_then(|found| found.negotiated.as_ref()).expect("an agreement");
         assert_eq!((agreed.remote_ssrcs.as_slice(), agreed.remote_rtx.as_slice()), (&[1][..], &[(1, 2)][..]));
     }
+}
+
+/// RFC 4588 §8.6: its clock is that of what is sent again.
+#[test]
+fn retransmission_with_another_clock_is_not_agreed_upon() {
+    let mut a = Peer::new('A');
+    a.add(MediaKind::Video, Direction::Sendrecv, 1);
+    let offer = a.describe().to_string().replace("rtx/90000", "rtx/8000");
+    let mut z = Peer::new('Z');
+    z.set_remote(SessionDescription::parse(&offer).expect("an offer"));
+    let answer = z.describe().to_string();
+    assert!(answer.contains("SAVPF 96\r\n") && !answer.contains("rtx"), "{answer}");
 }
 
 #[test]
@@ -103,7 +116,7 @@ fn numbers_agreed_upon_are_kept_when_we_offer() {
     };
     assert_eq!(codecs(0), [(96, "opus".to_owned()), (0, "PCMU".to_owned())]);
     // 96 is Opus in this bundle, so VP8 has another number.
-    assert_eq!(codecs(1), [(97, "VP8".to_owned())]);
+    assert_eq!(codecs(1), [(97, "VP8".to_owned()), (98, "rtx".to_owned())]);
     let ids = |index: usize| {
         offer.media[index]
             .attributes
@@ -151,9 +164,10 @@ fn numbers_that_the_peer_has_for_something_else_are_not_offered_for_ours() {
         parameters: "packetization-mode=1;profile-level-id=42e01f".to_owned(),
         ..Codec::new(MediaKind::Video, "H264", 90_000, 1, 102)
     };
-    let mut config = Config::default();
+    let alone = Config { codecs: vec![Codec { rtx: None, ..Codec::vp8() }], ..Config::default() };
+    let mut config = alone.clone();
     config.codecs.push(h264);
-    let mut a = Peer::new('A');
+    let mut a = Peer::with('A', alone.clone());
     a.add(MediaKind::Video, Direction::Sendrecv, 1);
     let offer = a.describe().to_string();
     let offer = offer.replace("SAVPF 96", "SAVPF 96 97 102");
@@ -168,9 +182,9 @@ fn numbers_that_the_peer_has_for_something_else_are_not_offered_for_ours() {
     };
     assert_eq!(offered(&mut z), [96, 98], "97 and 102 are taken");
     // What was offered and refused keeps its number.
-    let mut a = Peer::with('A', Config { codecs: vec![Codec { rtx: Some(97), ..Codec::vp8() }], ..Config::default() });
+    let mut a = Peer::with('A', Config { codecs: vec![Codec::vp8()], ..Config::default() });
     a.add(MediaKind::Video, Direction::Sendrecv, 1);
-    negotiate(&mut a, &mut Peer::new('B'));
+    negotiate(&mut a, &mut Peer::with('B', alone));
     assert_eq!(offered(&mut a), [96, 97]);
     // Where all numbers are, one that nobody uses will do.
     let all: Vec<_> = (96..128).chain(35..64).map(|number| number.to_string()).collect();

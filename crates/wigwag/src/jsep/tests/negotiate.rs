@@ -42,7 +42,7 @@ fn an_offer_of_everything_reads_as_it_should() {
         a=rtpmap:0 PCMU/8000
         a=rtcp-fb:0 transport-cc
         a=ssrc:1 cname:c
-        m=video 9 UDP/TLS/RTP/SAVPF 96
+        m=video 9 UDP/TLS/RTP/SAVPF 96 97
         c=IN IP4 0.0.0.0
         a=rtcp:9 IN IP4 0.0.0.0
         a=ice-ufrag:ufragA
@@ -62,6 +62,8 @@ fn an_offer_of_everything_reads_as_it_should() {
         a=rtcp-fb:96 nack
         a=rtcp-fb:96 nack pli
         a=rtcp-fb:96 ccm fir
+        a=rtpmap:97 rtx/90000
+        a=fmtp:97 apt=96
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel
         c=IN IP4 0.0.0.0
         a=ice-ufrag:ufragA
@@ -182,7 +184,7 @@ fn more_is_added_later_by_either_side() {
         m=application 54321 UDP/DTLS/SCTP webrtc-datachannel
         a=setup:actpass
         a=mid:0
-        m=video 9 UDP/TLS/RTP/SAVPF 96
+        m=video 9 UDP/TLS/RTP/SAVPF 96 97
         a=setup:actpass
         a=mid:1
         a=sendonly
@@ -191,7 +193,7 @@ fn more_is_added_later_by_either_side() {
         m=application 54321 UDP/DTLS/SCTP webrtc-datachannel
         a=setup:passive
         a=mid:0
-        m=video 9 UDP/TLS/RTP/SAVPF 96
+        m=video 9 UDP/TLS/RTP/SAVPF 96 97
         a=setup:passive
         a=mid:1
         a=recvonly
