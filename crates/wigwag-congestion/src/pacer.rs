@@ -43,6 +43,11 @@ fn time_of(bits: i64, bits_per_second: u64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
+/// So many bytes leave at once at this pace.
+pub(crate) fn burst_bytes(bits_per_second: u64) -> usize {
+    usize::try_from(bits_in(BURST, bits_per_second) / 8).unwrap_or(usize::MAX)
+}
+
 /// So many bits leave in this time.
 fn bits_in(time: Duration, bits_per_second: u64) -> i64 {
     let bits = time.as_nanos().saturating_mul(u128::from(bits_per_second)) / 1_000_000_000;

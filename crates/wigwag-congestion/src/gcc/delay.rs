@@ -1,0 +1,94 @@
+//! The delay-based controller (draft-ietf-rmcat-gcc-02 §5): from arrivals to an estimate.
+
+use super::SECOND;
+use super::arrival::Groups;
+use super::overuse::Detector;
+use super::rate::Aimd;
+use super::throughput::Throughput;
+use super::trendline::Trendline;
+use crate::feedback::Arrived;
+use crate::stats::DelayState;
+
+/// After so much time without a packet, delays of before tell nothing of those that follow.
+const SILENCE: i64 = 2 * SECOND;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct DelayBased {
+    groups: Groups,
+    trendline: Trendline,
+    detector: Detector,
+    aimd: Aimd,
+    throughput: Throughput,
+    heard: Option<i64>,
+    overuses: u64,
+    /// What arrives, as of the last message.
+    acknowledged: Option<f64>,
+}
+
+impl DelayBased {
+    pub(crate) fn new(initial: f64) -> Self {
+        Self {
+            groups: Groups::default(),
+            trendline: Trendline::default(),
+            detector: Detector::default(),
+            aimd: Aimd::new(initial),
+            throughput: Throughput::default(),
+            heard: None,
+            overuses: 0,
+            acknowledged: None,
+        }
+    }
+
+    pub(crate) const fn estimate(&self) -> f64 {
+        self.aimd.estimate()
+    }
+
+    pub(crate) const fn state(&self) -> DelayState {
+        self.detector.state()
+    }
+
+    /// How often the queue began to grow.
+    pub(crate) const fn overuses(&self) -> u64 {
+        self.overuses
+    }
+
+    /// What arrives at the peer.
+    pub(crate) const fn acknowledged(&self) -> Option<f64> {
+        self.acknowledged
+    }
+
+    /// The estimate is known otherwise.
+    pub(crate) fn set(&mut self, estimate: f64, now: i64) {
+        self.aimd.set(estimate, now);
+    }
+
+    pub(crate) fn clamp(&mut self, min: f64, max: f64) {
+        self.aimd.clamp(min, max);
+    }
+
+    /// What a message told of, in the order of arrival; not empty. A queue that does not grow was tried with a bitrate of `probed`.
+    pub(crate) fn handle(&mut self, arrived: &[Arrived], probed: Option<f64>, rtt: i64, now: i64) {
+        if self.heard.replace(now).is_some_and(|heard| now.saturating_sub(heard) > SILENCE) {
+            (self.groups, self.trendline, self.detector) = Default::default();
+        }
+        let before = self.state();
+        for packet in arrived {
+            self.throughput.add(*packet);
+            if let Some(distance) = self.groups.add(packet, now) {
+                let trend = self.trendline.add(&distance);
+                self.detector.add(trend, distance.sent, distance.arrival);
+            }
+        }
+        if self.state() == DelayState::Overusing && before != DelayState::Overusing {
+            self.overuses = self.overuses.saturating_add(1);
+        }
+        self.acknowledged = self.throughput.long();
+        match (self.state(), probed) {
+            (DelayState::Normal | DelayState::Underusing, Some(probed)) if probed > self.estimate() => {
+                self.aimd.set(probed, now);
+            }
+            (state, _) => self.aimd.update(state, self.acknowledged, self.throughput.short(), rtt, now),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! Estimates and pacing over links that are written here.
+mod link;
