@@ -146,10 +146,13 @@ impl Controller {
         for packet in arrived {
             path.prober.arrived(packet);
         }
-        let probed = path.prober.result();
+        let shown = path.prober.result();
         let before = path.delay.estimate();
-        path.delay.handle(arrived, probed, path.round_trip.unwrap_or(ROUND_TRIP), at);
-        if probed.is_some_and(|probed| probed > before && path.delay.estimate() >= probed) {
+        path.delay.handle(arrived, shown, path.round_trip.unwrap_or(ROUND_TRIP), at);
+        let Some(shown) = shown else { return };
+        let is_success = shown.rate > before && path.delay.estimate() >= shown.rate;
+        path.planner.shown(&shown, is_success);
+        if is_success {
             self.stats.probes_succeeded = self.stats.probes_succeeded.saturating_add(1);
             if path.loss.is_low() {
                 path.loss.release();

@@ -3,6 +3,7 @@
 use super::SECOND;
 use super::arrival::Groups;
 use super::overuse::Detector;
+use super::probe::Shown;
 use super::rate::Aimd;
 use super::throughput::Throughput;
 use super::trendline::Trendline;
@@ -67,8 +68,8 @@ impl DelayBased {
         self.aimd.clamp(min, max);
     }
 
-    /// What a message told of, in the order of arrival; not empty. A queue that does not grow was tried with a bitrate of `probed`.
-    pub(crate) fn handle(&mut self, arrived: &[Arrived], probed: Option<f64>, rtt: i64, now: i64) {
+    /// What a message told of, in the order of arrival, not empty, and what a probe has shown.
+    pub(crate) fn handle(&mut self, arrived: &[Arrived], shown: Option<Shown>, rtt: i64, now: i64) {
         if self.heard.replace(now).is_some_and(|heard| now.saturating_sub(heard) > SILENCE) {
             (self.groups, self.trendline, self.detector) = Default::default();
         }
@@ -84,9 +85,12 @@ impl DelayBased {
             self.overuses = self.overuses.saturating_add(1);
         }
         self.acknowledged = self.throughput.long();
-        match (self.state(), probed) {
-            (DelayState::Normal | DelayState::Underusing, Some(probed)) if probed > self.estimate() => {
-                self.aimd.set(probed, now);
+        match (self.state(), shown) {
+            (DelayState::Normal | DelayState::Underusing, Some(shown)) if shown.rate > self.estimate() => {
+                self.aimd.set(shown.rate, now);
+                if shown.is_full {
+                    self.aimd.set_capacity(shown.rate);
+                }
             }
             (state, _) => self.aimd.update(state, self.acknowledged, self.throughput.short(), rtt, now),
         }

@@ -2,7 +2,7 @@
 //! application itself is the limit, and after the estimate has dropped.
 
 use super::SECOND;
-use super::probe::Prober;
+use super::probe::{Prober, Shown};
 
 /// In the beginning: so many times the first estimate.
 const FIRST: [f64; 2] = [3.0, 6.0];
@@ -16,16 +16,16 @@ const DESIRED: f64 = 1.5;
 const MORE: f64 = 1.1;
 /// Whoever does not say what it would send needs no more than so many times of what it does.
 const UNDESIRED: f64 = 4.0;
-/// A result is not waited for any longer.
-const RESULT_MAX: i64 = 2 * SECOND;
 /// While the application is the limit, the path is tried so often.
 const ALR_INTERVAL: i64 = 5 * SECOND;
 /// A drop is one below so much of the estimate before.
 const DROP: f64 = 0.66;
 /// Decreases that follow each other as soon are one drop.
 const DROP_TIME: i64 = 3 * SECOND;
-/// After a drop the path is tried when it has been at rest for so long, and then after twice the time, each time.
-const RECOVERY: (i64, i64) = (SECOND, 16 * SECOND);
+/// After a drop the path is tried when it has been at rest for so long, and then after twice the time, up to so long.
+const RECOVERY: (i64, i64) = (SECOND, 5 * SECOND);
+/// A decrease that follows a try so soon is because of it.
+const BLAME: i64 = 2 * SECOND;
 
 /// What is known when it is asked whether to try.
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +73,8 @@ struct Drop {
 #[derive(Debug, Default)]
 pub(crate) struct Planner {
     has_begun: bool,
-    /// An estimate above this asks for another try, until then.
-    further: Option<(f64, i64)>,
+    /// The last try showed almost all that was tried.
+    is_promising: bool,
     tried: i64,
     drop: Option<Drop>,
     /// The application would send more than before.
@@ -108,7 +108,15 @@ impl Planner {
         if now.saturating_sub(drop.at) > DROP_TIME && target > drop.before * DROP {
             *drop = new;
         }
+        if now.saturating_sub(drop.tried) > BLAME {
+            drop.wait = RECOVERY.0;
+        }
         drop.at = now;
+    }
+
+    /// A try has shown something.
+    pub(crate) fn shown(&mut self, shown: &Shown, is_success: bool) {
+        self.is_promising = is_success && shown.rate >= shown.planned * SUCCESS;
     }
 
     /// Something was told, or time has passed.
@@ -116,13 +124,13 @@ impl Planner {
         if !self.has_begun || !known.is_calm {
             return;
         }
-        if self
-            .further
-            .take_if(|(above, until)| known.target > *above || *until < now)
-            .is_some_and(|(_, until)| until >= now)
-        {
+        if !prober.is_idle(now) {
+            return;
+        }
+        if self.is_promising && known.is_short() {
+            self.is_promising = false;
             self.plan(NEXT * known.target, known, prober, now);
-        } else if prober.is_idle(now) {
+        } else {
             self.recover(known, prober, now);
             self.explore(known, prober, now);
         }
@@ -158,6 +166,5 @@ impl Planner {
         }
         prober.plan(rate, now);
         self.tried = now;
-        self.further = Some((rate * SUCCESS, now.saturating_add(RESULT_MAX)));
     }
 }

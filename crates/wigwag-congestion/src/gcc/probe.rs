@@ -39,6 +39,17 @@ const SLOWER: f64 = 0.9;
 /// … and somewhat less than that leaves no queue.
 const UTILIZATION: f64 = 0.95;
 
+/// What a probe has shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shown {
+    /// So much can be sent, in bit/s.
+    pub(crate) rate: f64,
+    /// So much was tried.
+    pub(crate) planned: f64,
+    /// Whether the path carries no more.
+    pub(crate) is_full: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     rate: f64,
@@ -149,10 +160,10 @@ impl Prober {
         }
     }
 
-    /// The highest bitrate that a probe has shown since it was asked last.
-    pub(crate) fn result(&mut self) -> Option<f64> {
+    /// The most that a probe has shown since it was asked last.
+    pub(crate) fn result(&mut self) -> Option<Shown> {
         let shown = self.trials.iter().filter(|trial| trial.is_complete()).filter_map(Trial::result);
-        let highest = shown.reduce(f64::max);
+        let highest = shown.reduce(|one, other| if other.rate > one.rate { other } else { one });
         self.trials.retain(|trial| !trial.is_complete());
         highest
     }
@@ -208,8 +219,7 @@ impl Trial {
             && self.arrived_bytes as f64 >= self.sent_bytes as f64 * ARRIVED_MIN
     }
 
-    /// What the path carries at least, or at most.
-    fn result(&self) -> Option<f64> {
+    fn result(&self) -> Option<Shown> {
         let ((first_sent, last_sent), (first, last)) = (self.sent?, self.arrived?);
         let left_in = last_sent.sent.saturating_sub(first_sent.sent);
         let arrived_in = last.arrival.saturating_sub(first.arrival);
@@ -218,11 +228,9 @@ impl Trial {
         }
         let left = bitrate(self.arrived_bytes.saturating_sub(last_sent.size.into()), left_in);
         let arrived = bitrate(self.arrived_bytes.saturating_sub(first.size.into()), arrived_in);
-        match () {
-            () if arrived > FASTER_MAX * left => None,
-            () if arrived < SLOWER * left => Some(UTILIZATION * arrived),
-            () => Some(left.min(arrived)),
-        }
+        let is_full = arrived < SLOWER * left;
+        let rate = if is_full { UTILIZATION * arrived } else { left.min(arrived) };
+        (arrived <= FASTER_MAX * left).then_some(Shown { rate, planned: self.plan.rate, is_full })
     }
 }
 
@@ -236,7 +244,7 @@ mod tests {
             let cluster = prober.sent(1000, n * left);
             prober.arrived(&Arrived { sent: n * left, arrival: 77 + n * arrived, size: 1000, cluster });
         }
-        prober.result().map(|rate| (rate / 1000.0).round())
+        prober.result().map(|shown| (shown.rate / 1000.0).round())
     }
 
     fn planned(rate: f64) -> Prober {

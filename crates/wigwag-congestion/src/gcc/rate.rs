@@ -51,6 +51,12 @@ impl Aimd {
         self.changed = Some(now);
     }
 
+    /// So much is what the path carries, as was found otherwise.
+    pub(crate) fn set_capacity(&mut self, bitrate: f64) {
+        self.capacity = Capacity::default();
+        self.capacity.add(bitrate);
+    }
+
     pub(crate) fn clamp(&mut self, min: f64, max: f64) {
         self.estimate = self.estimate.clamp(min, max);
     }

@@ -1,6 +1,6 @@
 //! What arrives: the acknowledged bitrate, over the packets that arrived last.
 //!
-//! It is never more than what was sent, whatever the peer says of its arrivals.
+//! What lets the estimate grow is never more than what was sent, whatever the peer says of its arrivals.
 
 use super::{SECOND, bitrate};
 use crate::feedback::Arrived;
@@ -40,19 +40,20 @@ impl Throughput {
         self.packets.insert(self.packets.len().saturating_sub(later), packet);
     }
 
-    /// The mean by which growth is measured.
+    /// The mean by which growth is measured: what arrives, but no more than what was sent.
     pub(crate) fn long(&self) -> Option<f64> {
-        self.over(LONG)
+        let (arrived, sent) = self.over(LONG)?;
+        Some(arrived.min(sent)).filter(|rate| rate.is_finite())
     }
 
-    /// What the path lets through now: the lesser of both means.
+    /// What a path that is too full lets through now.
     pub(crate) fn short(&self) -> Option<f64> {
-        let long = self.long()?;
-        self.over(SHORT).map(|short| short.min(long))
+        let (arrived, _) = self.over(SHORT)?;
+        Some(arrived).filter(|rate| rate.is_finite())
     }
 
-    /// The bitrate at which the last packets, of at least so much time and so many, arrived, but no more than that at which they were sent.
-    fn over(&self, (time, count): (i64, usize)) -> Option<f64> {
+    /// The bitrates at which the last packets, of at least so much time and so many, arrived, and were sent.
+    fn over(&self, (time, count): (i64, usize)) -> Option<(f64, f64)> {
         if self.packets.len() < PACKETS_MIN {
             return None;
         }
@@ -76,7 +77,7 @@ impl Throughput {
         let arrived = bitrate(bytes.saturating_sub(first.size.into()), last.arrival.saturating_sub(first.arrival));
         let sent_in = last_sent.sent.saturating_sub(first_sent.sent);
         let sent = bitrate(bytes.saturating_sub(last_sent.size.into()), sent_in);
-        Some(arrived.min(sent)).filter(|rate| rate.is_finite())
+        Some((arrived, sent))
     }
 }
 
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn it_is_no_more_than_what_was_sent() {
         assert_eq!(kbps(throughput((0..100).map(|n| (n * 20, n))).long()), Some(400));
-        assert_eq!(kbps(throughput((0..100).map(|n| (n * 20, 7))).short()), Some(400));
+        assert_eq!(kbps(throughput((0..100).map(|n| (n * 20, 7))).long()), Some(400));
     }
 
     #[test]
