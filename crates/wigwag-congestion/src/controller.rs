@@ -151,7 +151,7 @@ impl Controller {
         path.delay.handle(arrived, shown, path.round_trip.unwrap_or(ROUND_TRIP), at);
         let Some(shown) = shown else { return };
         let is_success = shown.rate > before && path.delay.estimate() >= shown.rate;
-        path.planner.shown(&shown, is_success);
+        path.planner.shown(&shown, before, is_success, at);
         if is_success {
             self.stats.probes_succeeded = self.stats.probes_succeeded.saturating_add(1);
             if path.loss.is_low() {

@@ -73,7 +73,7 @@ impl DelayBased {
         if self.heard.replace(now).is_some_and(|heard| now.saturating_sub(heard) > SILENCE) {
             (self.groups, self.trendline, self.detector) = Default::default();
         }
-        let before = self.state();
+        let (before, signals) = (self.state(), self.detector.signals());
         for packet in arrived {
             self.throughput.add(*packet);
             if let Some(distance) = self.groups.add(packet, now) {
@@ -84,12 +84,15 @@ impl DelayBased {
         if self.state() == DelayState::Overusing && before != DelayState::Overusing {
             self.overuses = self.overuses.saturating_add(1);
         }
+        if self.detector.signals() > signals {
+            self.aimd.signal();
+        }
         self.acknowledged = self.throughput.long();
         match (self.state(), shown) {
             (DelayState::Normal | DelayState::Underusing, Some(shown)) if shown.rate > self.estimate() => {
                 self.aimd.set(shown.rate, now);
                 if shown.is_full {
-                    self.aimd.set_capacity(shown.rate);
+                    self.aimd.set_capacity(shown.arrived);
                 }
             }
             (state, _) => self.aimd.update(state, self.acknowledged, self.throughput.short(), rtt, now),

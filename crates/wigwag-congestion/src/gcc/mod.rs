@@ -11,6 +11,7 @@ pub(crate) mod overuse;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod rate;
+pub(crate) mod recovery;
 pub(crate) mod throughput;
 pub(crate) mod trendline;
 

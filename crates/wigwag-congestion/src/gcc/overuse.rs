@@ -34,11 +34,13 @@ pub(crate) struct Detector {
     /// For how long the trend has been above, in milliseconds, and for how many groups.
     above: Option<(f64, u32)>,
     trend: f64,
+    /// How often overuse was signaled.
+    signals: u64,
 }
 
 impl Default for Detector {
     fn default() -> Self {
-        Self { state: DelayState::Normal, threshold: THRESHOLD, adapted: None, above: None, trend: 0.0 }
+        Self { state: DelayState::Normal, threshold: THRESHOLD, adapted: None, above: None, trend: 0.0, signals: 0 }
     }
 }
 
@@ -46,6 +48,11 @@ impl Detector {
     /// What the delay says.
     pub(crate) const fn state(&self) -> DelayState {
         self.state
+    }
+
+    /// How often overuse was signaled: again and again while the queue grows, but not while it grows less and less.
+    pub(crate) const fn signals(&self) -> u64 {
+        self.signals
     }
 
     /// A group has ended, which was sent `distance` microseconds after the one before, and came at `arrival` by the peer's clock.
@@ -60,6 +67,7 @@ impl Detector {
             if time > PATIENCE && groups > 1 && trend >= before {
                 self.above = Some((0.0, 0));
                 self.state = DelayState::Overusing;
+                self.signals = self.signals.saturating_add(1);
             }
         } else {
             self.above = None;

@@ -3,6 +3,7 @@
 
 use super::SECOND;
 use super::probe::{Prober, Shown};
+use super::recovery::Recovery;
 
 /// In the beginning: so many times the first estimate.
 const FIRST: [f64; 2] = [3.0, 6.0];
@@ -10,6 +11,8 @@ const FIRST: [f64; 2] = [3.0, 6.0];
 const NEXT: f64 = 2.0;
 /// Who has shown so much of what was tried may have more.
 const SUCCESS: f64 = 0.7;
+/// And so may who has shown so many times the estimate of before.
+const PROGRESS: f64 = 1.25;
 /// Beyond what the application would send, nobody tries more than so much of it.
 const DESIRED: f64 = 1.5;
 /// A try of less than this is none.
@@ -18,15 +21,6 @@ const MORE: f64 = 1.1;
 const UNDESIRED: f64 = 4.0;
 /// While the application is the limit, the path is tried so often.
 const ALR_INTERVAL: i64 = 5 * SECOND;
-/// A drop is one below so much of the estimate before.
-const DROP: f64 = 0.66;
-/// Decreases that follow each other as soon are one drop.
-const DROP_TIME: i64 = 3 * SECOND;
-/// After a drop the path is tried when it has been at rest for so long, and then after twice the time, up to so long.
-const RECOVERY: (i64, i64) = (SECOND, 5 * SECOND);
-/// A decrease that follows a try so soon is because of it.
-const BLAME: i64 = 2 * SECOND;
-
 /// What is known when it is asked whether to try.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
@@ -58,17 +52,6 @@ impl Known {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Drop {
-    /// The estimate before.
-    before: f64,
-    /// The last decrease.
-    at: i64,
-    /// How long to wait until the next try.
-    wait: i64,
-    tried: i64,
-}
-
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Planner {
@@ -76,7 +59,7 @@ pub(crate) struct Planner {
     /// The last try showed almost all that was tried.
     is_promising: bool,
     tried: i64,
-    drop: Option<Drop>,
+    recovery: Recovery,
     /// The application would send more than before.
     is_asked: bool,
 }
@@ -99,54 +82,30 @@ impl Planner {
 
     /// The estimate was `before`, and is another now.
     pub(crate) fn changed(&mut self, before: f64, target: f64, now: i64) {
-        if target >= before {
-            self.drop = self.drop.filter(|drop| target < drop.before * 0.85);
-            return;
-        }
-        let new = Drop { before, at: now, wait: RECOVERY.0, tried: now };
-        let drop = self.drop.get_or_insert(new);
-        if now.saturating_sub(drop.at) > DROP_TIME && target > drop.before * DROP {
-            *drop = new;
-        }
-        if now.saturating_sub(drop.tried) > BLAME {
-            drop.wait = RECOVERY.0;
-        }
-        drop.at = now;
+        self.recovery.changed(before, target, now);
     }
 
-    /// A try has shown something.
-    pub(crate) fn shown(&mut self, shown: &Shown, is_success: bool) {
-        self.is_promising = is_success && shown.rate >= shown.planned * SUCCESS;
+    /// A try has shown something, where the estimate was `before`.
+    pub(crate) fn shown(&mut self, shown: &Shown, before: f64, is_success: bool, now: i64) {
+        self.is_promising = is_success && (shown.rate >= shown.planned * SUCCESS || shown.rate >= before * PROGRESS);
+        if is_success {
+            self.recovery.succeeded(now);
+        }
     }
 
     /// Something was told, or time has passed.
     pub(crate) fn consider(&mut self, known: &Known, prober: &mut Prober, now: i64) {
-        if !self.has_begun || !known.is_calm {
-            return;
-        }
-        if !prober.is_idle(now) {
+        if !self.has_begun || !known.is_calm || !prober.is_idle(now) {
             return;
         }
         if self.is_promising && known.is_short() {
             self.is_promising = false;
             self.plan(NEXT * known.target, known, prober, now);
+        } else if let Some(before) = self.recovery.is_due(known.target, now) {
+            self.plan(before.min(NEXT * known.target), known, prober, now);
         } else {
-            self.recover(known, prober, now);
             self.explore(known, prober, now);
         }
-    }
-
-    /// After a drop, as much as there was before may be there again.
-    fn recover(&mut self, known: &Known, prober: &mut Prober, now: i64) {
-        let Some(drop) = &mut self.drop else { return };
-        let rests = now.saturating_sub(drop.at.max(drop.tried));
-        if known.target >= drop.before * DROP || rests < drop.wait {
-            return;
-        }
-        drop.tried = now;
-        drop.wait = drop.wait.saturating_mul(2).min(RECOVERY.1);
-        let rate = (NEXT * known.target).min(drop.before);
-        self.plan(rate, known, prober, now);
     }
 
     /// While the application is the limit, nothing else says what there would be.

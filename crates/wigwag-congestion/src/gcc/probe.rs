@@ -15,8 +15,10 @@ use std::collections::VecDeque;
 
 /// A probe lasts so long at its pace, in microseconds …
 const LENGTH: i64 = 15_000;
-/// … and has so many packets.
+/// … and has so many packets …
 const PACKETS_MIN: u32 = 5;
+/// … and so many times the bytes of its largest: the first to arrive only begins the measure.
+const LARGEST_MIN: u64 = 4;
 /// It begins with a packet of this size, in bytes: others are too small to measure with.
 const SIZE_MIN: usize = 200;
 /// Who has not filled a probe by then begins it again.
@@ -44,6 +46,8 @@ const UTILIZATION: f64 = 0.95;
 pub(crate) struct Shown {
     /// So much can be sent, in bit/s.
     pub(crate) rate: f64,
+    /// So much arrived, in bit/s.
+    pub(crate) arrived: f64,
     /// So much was tried.
     pub(crate) planned: f64,
     /// Whether the path carries no more.
@@ -64,6 +68,7 @@ struct Trial {
     is_open: bool,
     sent_packets: u32,
     sent_bytes: u64,
+    largest: u64,
     arrived_packets: u32,
     arrived_bytes: u64,
     /// Of what has arrived: the first and the last to leave.
@@ -122,6 +127,7 @@ impl Prober {
         let Some(trial) = self.trials.back_mut() else { return 0 };
         trial.sent_packets = trial.sent_packets.saturating_add(1);
         trial.sent_bytes = trial.sent_bytes.saturating_add(size as u64);
+        trial.largest = trial.largest.max(size as u64);
         trial.is_open = trial.sent_packets < PACKETS_MIN || trial.sent_bytes < trial.bytes_min();
         trial.id
     }
@@ -178,6 +184,7 @@ impl Trial {
             is_open: true,
             sent_packets: 0,
             sent_bytes: 0,
+            largest: 0,
             arrived_packets: 0,
             arrived_bytes: 0,
             sent: None,
@@ -186,7 +193,7 @@ impl Trial {
     }
 
     fn bytes_min(&self) -> u64 {
-        (self.plan.rate * LENGTH as f64 / 8e6) as u64
+        ((self.plan.rate * LENGTH as f64 / 8e6) as u64).max(self.largest.saturating_mul(LARGEST_MIN))
     }
 
     fn is_over(&self, now: i64) -> bool {
@@ -230,7 +237,7 @@ impl Trial {
         let arrived = bitrate(self.arrived_bytes.saturating_sub(first.size.into()), arrived_in);
         let is_full = arrived < SLOWER * left;
         let rate = if is_full { UTILIZATION * arrived } else { left.min(arrived) };
-        (arrived <= FASTER_MAX * left).then_some(Shown { rate, planned: self.plan.rate, is_full })
+        (arrived <= FASTER_MAX * left).then_some(Shown { rate, arrived, planned: self.plan.rate, is_full })
     }
 }
 

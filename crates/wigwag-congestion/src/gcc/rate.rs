@@ -9,6 +9,10 @@ const BETA: f64 = 0.85;
 /// How much of itself the estimate grows by in a second, far from what the path carries.
 // draft-ietf-rmcat-gcc-02 §5.5: "During multiplicative increase, the estimate is increased by at most 8% per second."
 const ETA: f64 = 0.08;
+/// Near what the path carries it grows by no more of itself.
+const ETA_NEAR: f64 = 0.04;
+/// A packet, in bits.
+const PACKET: f64 = 1200.0 * 8.0;
 /// It grows by no less, in bit/s a second or a step.
 const GROWTH_MIN: f64 = 1000.0;
 /// Near what the path carries it grows by no less, in bit/s a second.
@@ -19,6 +23,11 @@ const AHEAD_FACTOR: f64 = 1.5;
 const AHEAD: f64 = 10_000.0;
 /// It takes so long at least, and no longer than that, until a decrease shows.
 const REACTION: (i64, i64) = (10_000, SECOND / 5);
+
+/// Where the queue does not grow more and more, a decrease was enough if so much of the estimate arrives …
+const ENOUGH: f64 = 0.95;
+/// … and it was by far too little if no more than this does.
+const FAR: f64 = 0.5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -34,11 +43,13 @@ pub(crate) struct Aimd {
     capacity: Capacity,
     /// When the estimate was changed last.
     changed: Option<i64>,
+    /// Overuse was signaled since the last decrease.
+    is_signaled: bool,
 }
 
 impl Aimd {
     pub(crate) fn new(initial: f64) -> Self {
-        Self { state: State::Hold, estimate: initial, capacity: Capacity::default(), changed: None }
+        Self { state: State::Hold, estimate: initial, capacity: Capacity::default(), changed: None, is_signaled: false }
     }
 
     pub(crate) const fn estimate(&self) -> f64 {
@@ -61,6 +72,11 @@ impl Aimd {
         self.estimate = self.estimate.clamp(min, max);
     }
 
+    /// Overuse was signaled.
+    pub(crate) fn signal(&mut self) {
+        self.is_signaled = true;
+    }
+
     /// What the delay says now, where `throughput` arrives, `lately` in the last moment.
     pub(crate) fn update(
         &mut self,
@@ -77,8 +93,9 @@ impl Aimd {
                 }
                 self.state = State::Hold;
             }
-            (DelayState::Underusing, _) => self.state = State::Hold,
+            (DelayState::Underusing, _) => (self.state, self.is_signaled) = (State::Hold, false),
             (DelayState::Normal, State::Hold) => {
+                self.is_signaled = false;
                 self.state = State::Increase;
                 self.changed = Some(now);
             }
@@ -106,21 +123,21 @@ impl Aimd {
         self.estimate = (self.estimate + growth).min(limit);
     }
 
-    /// Half a packet in the time that it takes until it shows, in bit/s a second.
+    /// Half a packet in the time that it takes until it shows, in bit/s a second, the same for all flows, or they would not come to share
+    /// alike; but for those that are so slow that it would be much.
     // draft-ietf-rmcat-gcc-02 §5.5: "During the additive increase the estimate is increased with at most half a packet per response_time
     // interval."
     fn growth_near(&self, rtt: i64) -> f64 {
-        let frame = self.estimate / 30.0;
-        let packets = (frame / (1200.0 * 8.0)).ceil().max(1.0);
         let response = seconds(rtt.clamp(0, 2 * SECOND)) + 0.1;
-        (frame / packets / (2.0 * response)).max(GROWTH_NEAR_MIN)
+        (PACKET / (2.0 * response)).min(self.estimate * ETA_NEAR).max(GROWTH_NEAR_MIN)
     }
 
-    /// Whether the last change has had time to show, or was by far too little.
+    /// Whether the last change has had time to show and was not enough, or was by far too little.
     fn may_decrease(&self, lately: Option<f64>, rtt: i64, now: i64) -> bool {
         let reaction = rtt.clamp(REACTION.0, REACTION.1);
         let has_shown = self.changed.is_none_or(|changed| now.saturating_sub(changed) >= reaction);
-        has_shown || lately.is_some_and(|lately| lately < self.estimate / 2.0)
+        let arrives_less = |part: f64| lately.is_some_and(|lately| lately < self.estimate * part);
+        (has_shown && (self.is_signaled || arrives_less(ENOUGH))) || arrives_less(FAR)
     }
 
     fn decrease(&mut self, throughput: f64, now: i64) {
@@ -135,6 +152,7 @@ impl Aimd {
         }
         self.capacity.add(throughput);
         self.estimate = self.estimate.min(estimate);
+        self.is_signaled = false;
         self.changed = Some(now);
     }
 }

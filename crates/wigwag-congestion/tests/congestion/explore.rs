@@ -58,3 +58,25 @@ fn explore() {
     world.run(s(60));
     show("cross", &world, 2);
 }
+
+#[test]
+fn debug() {
+    let mut world = World::new(1, Link::of(2_000_000), [Source::new(), Source { from: s(15), ..Source::new() }]);
+    for n in 150..250 {
+        world.run(ms(n * 100));
+        print!("{n} {:>4} ", world.waited(0.5, ms(n * 100 - 100), ms(n * 100)));
+        for flow in &world.flows {
+            let stats = flow.controller.stats();
+            print!(
+                "| {:>5} ack {:>5} {:<10} ov {} pr {}/{} ",
+                stats.target_bitrate / 1000,
+                stats.acknowledged_bitrate.unwrap_or(0) / 1000,
+                format!("{:?}", stats.delay_state),
+                stats.overuses,
+                stats.probes,
+                stats.probes_succeeded
+            );
+        }
+        println!();
+    }
+}
