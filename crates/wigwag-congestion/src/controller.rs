@@ -48,6 +48,8 @@ struct Path {
     planner: Planner,
     outage: Outage,
     pacer: Pacer,
+    /// The lesser of both estimates, within the limits, in bit/s.
+    estimate: f64,
     /// Smoothed, in microseconds.
     round_trip: Option<i64>,
 }
@@ -63,6 +65,7 @@ impl Path {
             planner: Planner::default(),
             outage: Outage::default(),
             pacer: Pacer::default(),
+            estimate: initial as f64,
             round_trip: None,
         }
     }
@@ -263,25 +266,28 @@ impl Controller {
         }
     }
 
-    /// The lesser of both estimates is what may be sent; perhaps there is more.
+    /// The lesser of both estimates is what may be sent, or less for a moment; perhaps there is more.
     fn conclude(&mut self, at: i64) {
-        let (min, max) = (self.config.min_bitrate, self.config.max_bitrate);
-        self.path.delay.clamp(min as f64, max as f64);
+        let (min, max) = (self.config.min_bitrate as f64, self.config.max_bitrate as f64);
+        self.path.delay.clamp(min, max);
         let (delay, loss) = (self.path.delay.estimate(), self.path.loss.estimate());
-        let target = (loss.map_or(delay, |loss| loss.min(delay)) as u64).clamp(min, max);
-        let before = std::mem::replace(&mut self.target, target);
-        self.path.planner.changed(before as f64, target as f64, at);
+        debug_assert!(delay.is_finite() && loss.is_none_or(f64::is_finite), "an estimate is a number");
+        let estimate = loss.map_or(delay, |loss| loss.min(delay)).max(min);
+        let before = std::mem::replace(&mut self.path.estimate, estimate);
+        self.path.planner.changed(before, estimate, at);
+        let target = self.path.delay.drain().map_or(estimate, |drain| drain.clamp(min, estimate));
+        self.target = target as u64;
         if self.config.is_probing {
             let known = self.known();
             self.path.planner.consider(&known, &mut self.path.prober, at);
         }
-        debug_assert!(delay.is_finite() && loss.is_none_or(f64::is_finite), "an estimate is a number");
     }
 
     fn known(&self) -> Known {
+        let path = &self.path;
         Known {
             target: self.target as f64,
-            is_calm: self.path.delay.state() == DelayState::Normal && self.path.loss.is_low(),
+            is_calm: path.delay.state() == DelayState::Normal && path.delay.drain().is_none() && path.loss.is_low(),
             limited_since: self.path.alr.since(),
             acknowledged: self.path.delay.acknowledged(),
             desired: self.desired.map(|desired| desired as f64),

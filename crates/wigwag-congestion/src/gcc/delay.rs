@@ -5,6 +5,7 @@ use super::arrival::Groups;
 use super::overuse::Detector;
 use super::probe::Shown;
 use super::rate::Aimd;
+use super::standing::Standing;
 use super::throughput::Throughput;
 use super::trendline::Trendline;
 use crate::feedback::Arrived;
@@ -21,6 +22,7 @@ pub(crate) struct DelayBased {
     detector: Detector,
     aimd: Aimd,
     throughput: Throughput,
+    standing: Standing,
     heard: Option<i64>,
     overuses: u64,
     /// What arrives, as of the last message.
@@ -35,6 +37,7 @@ impl DelayBased {
             detector: Detector::default(),
             aimd: Aimd::new(initial),
             throughput: Throughput::default(),
+            standing: Standing::default(),
             heard: None,
             overuses: 0,
             acknowledged: None,
@@ -57,6 +60,11 @@ impl DelayBased {
     /// What arrives at the peer.
     pub(crate) const fn acknowledged(&self) -> Option<f64> {
         self.acknowledged
+    }
+
+    /// What is sent for a moment, so that a queue gets shorter.
+    pub(crate) fn drain(&self) -> Option<f64> {
+        self.standing.rate()
     }
 
     /// The estimate is known otherwise.
@@ -88,14 +96,24 @@ impl DelayBased {
             self.aimd.signal();
         }
         self.acknowledged = self.throughput.long();
-        match (self.state(), shown) {
+        let lately = self.throughput.short();
+        let before = self.estimate();
+        let state = if self.is_draining_well(lately) { DelayState::Underusing } else { self.state() };
+        match (state, shown) {
             (DelayState::Normal | DelayState::Underusing, Some(shown)) if shown.rate > self.estimate() => {
                 self.aimd.set(shown.rate, now);
                 if shown.is_full {
                     self.aimd.set_capacity(shown.arrived);
                 }
             }
-            (state, _) => self.aimd.update(state, self.acknowledged, self.throughput.short(), rtt, now),
+            (state, _) => self.aimd.update(state, self.acknowledged, lately, rtt, now),
         }
+        self.standing.add(arrived, now);
+        self.standing.drain(self.estimate() < before, lately, now);
+    }
+
+    /// What was sent before less was sent still arrives and says nothing new, unless hardly anything does.
+    fn is_draining_well(&self, lately: Option<f64>) -> bool {
+        self.drain().is_some_and(|drain| lately.is_none_or(|lately| lately > drain / 2.0))
     }
 }

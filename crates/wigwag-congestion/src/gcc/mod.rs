@@ -12,6 +12,7 @@ pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod rate;
 pub(crate) mod recovery;
+pub(crate) mod standing;
 pub(crate) mod throughput;
 pub(crate) mod trendline;
 

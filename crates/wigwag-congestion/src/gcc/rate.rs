@@ -41,7 +41,9 @@ pub(crate) struct Aimd {
     state: State,
     estimate: f64,
     capacity: Capacity,
-    /// When the estimate was changed last.
+    /// When the estimate grew last, or began to.
+    grown: Option<i64>,
+    /// When it was decreased last, or is known otherwise since.
     changed: Option<i64>,
     /// Overuse was signaled since the last decrease.
     is_signaled: bool,
@@ -49,7 +51,14 @@ pub(crate) struct Aimd {
 
 impl Aimd {
     pub(crate) fn new(initial: f64) -> Self {
-        Self { state: State::Hold, estimate: initial, capacity: Capacity::default(), changed: None, is_signaled: false }
+        Self {
+            state: State::Hold,
+            estimate: initial,
+            capacity: Capacity::default(),
+            grown: None,
+            changed: None,
+            is_signaled: false,
+        }
     }
 
     pub(crate) const fn estimate(&self) -> f64 {
@@ -59,7 +68,7 @@ impl Aimd {
     /// The estimate is known otherwise.
     pub(crate) fn set(&mut self, estimate: f64, now: i64) {
         self.estimate = estimate;
-        self.changed = Some(now);
+        (self.grown, self.changed) = (Some(now), Some(now));
     }
 
     /// So much is what the path carries, as was found otherwise.
@@ -97,7 +106,7 @@ impl Aimd {
             (DelayState::Normal, State::Hold) => {
                 self.is_signaled = false;
                 self.state = State::Increase;
-                self.changed = Some(now);
+                self.grown = Some(now);
             }
             (DelayState::Normal, State::Increase) => {
                 if let Some(throughput) = throughput {
@@ -111,7 +120,7 @@ impl Aimd {
         if self.capacity.is_exceeded(throughput) {
             self.capacity = Capacity::default();
         }
-        let passed = seconds(now.saturating_sub(self.changed.replace(now).unwrap_or(now)).clamp(0, SECOND));
+        let passed = seconds(now.saturating_sub(self.grown.replace(now).unwrap_or(now)).clamp(0, SECOND));
         let limit = AHEAD_FACTOR * throughput + AHEAD;
         if self.estimate >= limit {
             return;

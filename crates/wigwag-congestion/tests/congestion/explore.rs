@@ -61,8 +61,12 @@ fn explore() {
 
 #[test]
 fn debug() {
-    let mut world = World::new(1, Link::of(2_000_000), [Source::new(), Source { from: s(15), ..Source::new() }]);
-    for n in 150..250 {
+    let mut world = World::new(
+        1,
+        Link { buffer: s(3), capacity: vec![(s(0), 2_000_000), (s(20), 500_000), (s(40), 2_000_000)], ..Link::of(1) },
+        [Source::new()],
+    );
+    for n in 199..240 {
         world.run(ms(n * 100));
         print!("{n} {:>4} ", world.waited(0.5, ms(n * 100 - 100), ms(n * 100)));
         for flow in &world.flows {
