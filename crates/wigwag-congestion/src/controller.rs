@@ -11,7 +11,7 @@ use crate::gcc::plan::{Known, Planner};
 use crate::gcc::probe::Prober;
 use crate::outage::Outage;
 use crate::pacer::{Pace, Pacer, burst_bytes};
-use crate::stats::{DelayState, Stats};
+use crate::stats::Stats;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Monotonic;
 
@@ -139,7 +139,7 @@ impl Controller {
         self.arrived = arrived;
         let path = &mut self.path;
         let round_trip = path.round_trip.unwrap_or(ROUND_TRIP);
-        path.loss.handle(news, self.target as f64, path.delay.estimate(), round_trip, at);
+        path.loss.handle(news, path.estimate, path.delay.estimate(), round_trip, at);
         self.conclude(at);
     }
 
@@ -152,6 +152,9 @@ impl Controller {
         let shown = path.prober.result();
         let before = path.delay.estimate();
         path.delay.handle(arrived, shown, path.round_trip.unwrap_or(ROUND_TRIP), at);
+        if path.delay.estimate() < before {
+            path.loss.defer(at);
+        }
         let Some(shown) = shown else { return };
         let is_success = shown.rate > before && path.delay.estimate() >= shown.rate;
         path.planner.shown(&shown, before, is_success, at);
@@ -287,7 +290,7 @@ impl Controller {
         let path = &self.path;
         Known {
             target: self.target as f64,
-            is_calm: path.delay.state() == DelayState::Normal && path.delay.drain().is_none() && path.loss.is_low(),
+            is_calm: path.delay.is_calm() && path.loss.is_low(),
             limited_since: self.path.alr.since(),
             acknowledged: self.path.delay.acknowledged(),
             desired: self.desired.map(|desired| desired as f64),

@@ -52,6 +52,11 @@ impl DelayBased {
         self.detector.state()
     }
 
+    /// Whether the queue neither grows nor shrinks nor stands.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.state() == DelayState::Normal && self.drain().is_none() && self.standing.is_short()
+    }
+
     /// How often the queue began to grow.
     pub(crate) const fn overuses(&self) -> u64 {
         self.overuses

@@ -51,6 +51,11 @@ impl LossBased {
         self.estimate = None;
     }
 
+    /// Less is sent since now, for another reason: what was sent before is lost at the rate of before.
+    pub(crate) fn defer(&mut self, now: i64) {
+        self.reduced = Some(now);
+    }
+
     /// A message told of these, where `target` is sent and the delay allows `delay_based`.
     pub(crate) fn handle(&mut self, news: News, target: f64, delay_based: f64, rtt: i64, now: i64) {
         self.expected =

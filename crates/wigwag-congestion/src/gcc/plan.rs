@@ -88,8 +88,8 @@ impl Planner {
     /// A try has shown something, where the estimate was `before`.
     pub(crate) fn shown(&mut self, shown: &Shown, before: f64, is_success: bool, now: i64) {
         self.is_promising = is_success && (shown.rate >= shown.planned * SUCCESS || shown.rate >= before * PROGRESS);
-        if is_success {
-            self.recovery.succeeded(now);
+        if is_success && shown.rate >= before * PROGRESS {
+            self.recovery.raised(now);
         }
     }
 

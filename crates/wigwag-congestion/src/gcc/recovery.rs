@@ -82,8 +82,8 @@ impl Recovery {
         }
     }
 
-    /// The last try has raised the estimate.
-    pub(crate) fn succeeded(&mut self, now: i64) {
+    /// A try has raised the estimate by much.
+    pub(crate) fn raised(&mut self, now: i64) {
         if self.before.is_some() {
             self.raised = Some(now);
         }

@@ -68,6 +68,11 @@ impl Standing {
         self.delay = arrived.iter().rev().take(PACKETS).map(delay).min().or(self.delay);
     }
 
+    /// Whether hardly anything waits on the way.
+    pub(crate) fn is_short(&self) -> bool {
+        self.queue() < SHORT
+    }
+
     /// How long the queue is, in microseconds.
     fn queue(&self) -> i64 {
         let least = self.least.0.into_iter().chain(self.least.1).min();

@@ -61,12 +61,12 @@ fn explore() {
 
 #[test]
 fn debug() {
-    let mut world = World::new(
-        1,
-        Link { buffer: s(3), capacity: vec![(s(0), 2_000_000), (s(20), 500_000), (s(40), 2_000_000)], ..Link::of(1) },
-        [Source::new()],
-    );
-    for n in 199..240 {
+    let mut world = World::new(1, Link::of(2_000_000), [Source { skew: 100, ..Source::new() }]).cross(Cross {
+        from: s(20),
+        until: s(40),
+        bits_per_second: 1_000_000,
+    });
+    for n in 199..330 {
         world.run(ms(n * 100));
         print!("{n} {:>4} ", world.waited(0.5, ms(n * 100 - 100), ms(n * 100)));
         for flow in &world.flows {
