@@ -10,7 +10,7 @@ use crate::gcc::loss::LossBased;
 use crate::gcc::plan::{Known, Planner};
 use crate::gcc::probe::Prober;
 use crate::outage::Outage;
-use crate::pacer::{Pace, Pacer, burst_bytes};
+use crate::pacer::{Pace, Pacer};
 use crate::stats::Stats;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Monotonic;
@@ -108,7 +108,7 @@ impl Controller {
     pub fn handle_sent(&mut self, sequence: u64, size: usize, is_paced: bool, now: Instant) {
         let (now, at) = self.advance(now);
         self.stats.packets_sent = self.stats.packets_sent.saturating_add(1);
-        if self.config.is_probing {
+        if self.config.is_probing && !self.path.planner.has_begun() {
             let known = self.known();
             self.path.planner.begin(&known, &mut self.path.prober, at);
         }
@@ -123,7 +123,7 @@ impl Controller {
     /// The peer has told of packets: those of one message, in any order. Whatever it says, the estimate stays within its limits, and never
     /// rises above one and a half times what was sent, but for a probe that was sent faster.
     pub fn handle_feedback(&mut self, reported: &[Reported], now: Instant) {
-        let (_, at) = self.advance(now);
+        let (now, at) = self.advance(now);
         self.stats.feedbacks = self.stats.feedbacks.saturating_add(1);
         let mut arrived = std::mem::take(&mut self.arrived);
         let news = self.path.history.take(reported, &mut arrived, &mut self.stats);
@@ -131,7 +131,7 @@ impl Controller {
         let lost = self.stats.packets_lost.saturating_add(news.lost.into());
         self.stats.packets_lost = lost.saturating_sub(news.recovered.into());
         if news.arrived > 0 || news.lost > 0 {
-            self.path.outage.heard();
+            self.path.outage.heard(now);
         }
         if !arrived.is_empty() {
             self.handle_arrived(&arrived, at);
@@ -205,7 +205,7 @@ impl Controller {
         if lacks == 0 || self.next_departure(0, None, now).is_some() {
             return 0;
         }
-        let burst = burst_bytes(self.pace(at).bits_per_second).max(1);
+        let burst = self.pace(at).burst_bytes().max(1);
         usize::try_from(lacks).unwrap_or(usize::MAX).min(burst)
     }
 
@@ -292,7 +292,7 @@ impl Controller {
             target: self.target as f64,
             is_calm: path.delay.is_calm() && path.loss.is_low(),
             limited_since: self.path.alr.since(),
-            acknowledged: self.path.delay.acknowledged(),
+            arriving: path.delay.unprobed(),
             desired: self.desired.map(|desired| desired as f64),
             max: self.config.max_bitrate as f64,
         }
@@ -306,8 +306,10 @@ impl Controller {
     }
 
     fn pace(&self, at: i64) -> Pace {
-        let rate = self.path.prober.pace(at).unwrap_or(self.target as f64 * self.config.pacing_factor);
-        Pace { bits_per_second: (rate as u64).max(1), queue_time_max: self.config.queue_time_max }
+        let probe = self.path.prober.pace(at);
+        let rate = probe.unwrap_or(self.target as f64 * self.config.pacing_factor);
+        let queue_time_max = self.config.queue_time_max;
+        Pace { bits_per_second: (rate as u64).max(1), queue_time_max, is_probe: probe.is_some() }
     }
 
     fn advance(&mut self, now: Instant) -> (Instant, i64) {

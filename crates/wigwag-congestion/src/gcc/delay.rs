@@ -72,6 +72,11 @@ impl DelayBased {
         self.standing.rate()
     }
 
+    /// What of it is no part of a probe.
+    pub(crate) fn unprobed(&self) -> Option<f64> {
+        self.throughput.unprobed()
+    }
+
     /// The estimate is known otherwise.
     pub(crate) fn set(&mut self, estimate: f64, now: i64) {
         self.aimd.set(estimate, now);
@@ -102,8 +107,11 @@ impl DelayBased {
         }
         self.acknowledged = self.throughput.long();
         let lately = self.throughput.short();
+        self.standing.add(arrived, now);
         let before = self.estimate();
-        let state = if self.is_draining_well(lately) { DelayState::Underusing } else { self.state() };
+        // What arrives once the queue is short is what is sent, which is little for the moment.
+        let is_drained = self.drain().is_some() && !self.standing.is_long();
+        let state = if is_drained { DelayState::Underusing } else { self.state() };
         match (state, shown) {
             (DelayState::Normal | DelayState::Underusing, Some(shown)) if shown.rate > self.estimate() => {
                 self.aimd.set(shown.rate, now);
@@ -113,12 +121,6 @@ impl DelayBased {
             }
             (state, _) => self.aimd.update(state, self.acknowledged, lately, rtt, now),
         }
-        self.standing.add(arrived, now);
         self.standing.drain(self.estimate() < before, lately, now);
-    }
-
-    /// What was sent before less was sent still arrives and says nothing new, unless hardly anything does.
-    fn is_draining_well(&self, lately: Option<f64>) -> bool {
-        self.drain().is_some_and(|drain| lately.is_none_or(|lately| lately > drain / 2.0))
     }
 }

@@ -7,6 +7,8 @@ use super::recovery::Recovery;
 
 /// In the beginning: so many times the first estimate.
 const FIRST: [f64; 2] = [3.0, 6.0];
+/// Reports may be lost: so often that is repeated, if nothing at all was shown.
+const REPEATS_MAX: u8 = 3;
 /// Later: so many times the estimate.
 const NEXT: f64 = 2.0;
 /// Who has shown so much of what was tried may have more.
@@ -29,8 +31,8 @@ pub(crate) struct Known {
     pub(crate) is_calm: bool,
     /// Since when the application is the limit.
     pub(crate) limited_since: Option<i64>,
-    /// What arrives.
-    pub(crate) acknowledged: Option<f64>,
+    /// What arrives of what was sent for its own sake.
+    pub(crate) arriving: Option<f64>,
     /// What the application would send.
     pub(crate) desired: Option<f64>,
     pub(crate) max: f64,
@@ -39,16 +41,12 @@ pub(crate) struct Known {
 impl Known {
     /// Nobody tries more.
     fn cap(&self) -> f64 {
-        self.desired.map_or(self.max, |desired| self.max.min(desired * DESIRED))
-    }
-
-    /// Whether more than the estimate would be of use to the application.
-    fn is_short(&self) -> bool {
-        match (self.desired, self.acknowledged) {
-            (Some(_), _) => true,
-            (None, Some(acknowledged)) => self.target < acknowledged * UNDESIRED,
-            (None, None) => false,
-        }
+        let needed = match (self.desired, self.arriving) {
+            (Some(desired), _) => desired * DESIRED,
+            (None, Some(arriving)) => arriving * UNDESIRED,
+            (None, None) => self.max,
+        };
+        needed.min(self.max)
     }
 }
 
@@ -56,6 +54,8 @@ impl Known {
 #[derive(Debug, Default)]
 pub(crate) struct Planner {
     has_begun: bool,
+    /// How often the first tries may be repeated, of which nothing was told.
+    repeats: u8,
     /// The last try showed almost all that was tried.
     is_promising: bool,
     tried: i64,
@@ -70,11 +70,19 @@ impl Planner {
         self.is_asked = true;
     }
 
+    /// Whether anything was sent.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// The first packet leaves.
     pub(crate) fn begin(&mut self, known: &Known, prober: &mut Prober, now: i64) {
-        if std::mem::replace(&mut self.has_begun, true) {
-            return;
-        }
+        self.has_begun = true;
+        self.repeats = REPEATS_MAX;
+        self.first(known, prober, now);
+    }
+
+    fn first(&mut self, known: &Known, prober: &mut Prober, now: i64) {
         for factor in FIRST {
             self.plan(factor * known.target, known, prober, now);
         }
@@ -82,11 +90,13 @@ impl Planner {
 
     /// The estimate was `before`, and is another now.
     pub(crate) fn changed(&mut self, before: f64, target: f64, now: i64) {
+        self.is_promising &= target >= before;
         self.recovery.changed(before, target, now);
     }
 
     /// A try has shown something, where the estimate was `before`.
     pub(crate) fn shown(&mut self, shown: &Shown, before: f64, is_success: bool, now: i64) {
+        self.repeats = 0;
         self.is_promising = is_success && (shown.rate >= shown.planned * SUCCESS || shown.rate >= before * PROGRESS);
         if is_success && shown.rate >= before * PROGRESS {
             self.recovery.raised(now);
@@ -98,9 +108,11 @@ impl Planner {
         if !self.has_begun || !known.is_calm || !prober.is_idle(now) {
             return;
         }
-        if self.is_promising && known.is_short() {
+        if self.repeats > 0 {
+            self.repeats = self.repeats.saturating_sub(1);
+            self.first(known, prober, now);
+        } else if self.is_promising && self.plan(NEXT * known.target, known, prober, now) {
             self.is_promising = false;
-            self.plan(NEXT * known.target, known, prober, now);
         } else if let Some(before) = self.recovery.is_due(known.target, now) {
             self.plan(before.min(NEXT * known.target), known, prober, now);
         } else {
@@ -112,18 +124,20 @@ impl Planner {
     fn explore(&mut self, known: &Known, prober: &mut Prober, now: i64) {
         let Some(since) = known.limited_since else { return };
         let is_due = self.is_asked || now.saturating_sub(since.max(self.tried)) >= ALR_INTERVAL;
-        if is_due && known.is_short() {
+        if is_due {
             self.is_asked = false;
             self.plan(NEXT * known.target, known, prober, now);
         }
     }
 
-    fn plan(&mut self, rate: f64, known: &Known, prober: &mut Prober, now: i64) {
+    /// Plans a try, if that is one.
+    fn plan(&mut self, rate: f64, known: &Known, prober: &mut Prober, now: i64) -> bool {
         let rate = rate.min(known.cap());
-        if rate < known.target * MORE {
-            return;
+        let is_more = rate >= known.target * MORE;
+        if is_more {
+            prober.plan(rate, now);
+            self.tried = now;
         }
-        prober.plan(rate, now);
-        self.tried = now;
+        is_more
     }
 }

@@ -68,6 +68,11 @@ impl Standing {
         self.delay = arrived.iter().rev().take(PACKETS).map(delay).min().or(self.delay);
     }
 
+    /// Whether so much waits that all that arrives is all that the path carries.
+    pub(crate) fn is_long(&self) -> bool {
+        self.queue() > LONG
+    }
+
     /// Whether hardly anything waits on the way.
     pub(crate) fn is_short(&self) -> bool {
         self.queue() < SHORT
@@ -86,6 +91,9 @@ impl Standing {
             Some(_) if queue < SHORT => self.drain = None,
             Some(drain) => {
                 drain.longest = drain.longest.max(queue);
+                if queue > LONG {
+                    drain.rate = arriving.map_or(drain.rate, |arriving| drain.rate.min(arriving * PART));
+                }
                 if now > drain.until() {
                     self.drain = None;
                     self.rest = now.saturating_add(REST);

@@ -46,6 +46,16 @@ impl Throughput {
         Some(arrived.min(sent)).filter(|rate| rate.is_finite())
     }
 
+    /// What arrives of what was sent for its own sake, not as part of a probe.
+    pub(crate) fn unprobed(&self) -> Option<f64> {
+        let rate = self.long()?;
+        let bytes = |is_probe: bool| {
+            let of = self.packets.iter().filter(|packet| !is_probe || packet.cluster == 0);
+            of.map(|packet| f64::from(packet.size)).sum::<f64>()
+        };
+        Some(rate * bytes(true) / bytes(false).max(1.0))
+    }
+
     /// What a path that is too full lets through now.
     pub(crate) fn short(&self) -> Option<f64> {
         let (arrived, _) = self.over(SHORT)?;

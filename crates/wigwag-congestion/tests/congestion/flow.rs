@@ -13,31 +13,31 @@ const WRAP: u128 = (1 << 24) * 64_000;
 
 /// What is sent, and how it is reported.
 #[derive(Clone, Debug)]
-pub struct Source {
-    pub config: Config,
+pub(crate) struct Source {
+    pub(crate) config: Config,
     /// When it begins.
-    pub from: Duration,
+    pub(crate) from: Duration,
     /// The encoder makes no more than this, from then on, in bit/s.
-    pub most: Vec<(Duration, u64)>,
+    pub(crate) most: Vec<(Duration, u64)>,
     /// Bytes of each packet of sound, every 20 ms; 0: none.
-    pub sound: usize,
+    pub(crate) sound: usize,
     /// Whether probes are filled with padding.
-    pub pads: bool,
-    pub desired: Option<u64>,
+    pub(crate) pads: bool,
+    pub(crate) desired: Option<u64>,
     /// How often the receiver reports.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// No report arrives between these.
-    pub silence: Option<(Duration, Duration)>,
+    pub(crate) silence: Option<(Duration, Duration)>,
     /// Of the reports, this part is lost.
-    pub report_loss: f64,
+    pub(crate) report_loss: f64,
     /// How much faster the receiver's clock runs, in millionths.
-    pub skew: i64,
+    pub(crate) skew: i64,
     /// What the receiver's clock shows in the beginning.
-    pub clock: Duration,
+    pub(crate) clock: Duration,
 }
 
 impl Source {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             config: Config::new(),
             from: Duration::ZERO,
@@ -62,12 +62,12 @@ struct Sent {
 }
 
 /// See the module.
-pub struct Flow {
-    pub source: Source,
-    pub controller: Controller,
-    pub events: Vec<(Duration, u64)>,
+pub(crate) struct Flow {
+    pub(crate) source: Source,
+    pub(crate) controller: Controller,
+    pub(crate) events: Vec<(Duration, u64)>,
     /// When it arrived, its size and how long it waited in the queue.
-    pub arrived: Vec<(Duration, usize)>,
+    pub(crate) arrived: Vec<(Duration, usize)>,
     rng: Rng,
     queue: VecDeque<(usize, Duration)>,
     queued_bytes: usize,
@@ -80,11 +80,11 @@ pub struct Flow {
     uncovered: u64,
     reports: VecDeque<(Duration, Vec<Reported>)>,
     /// How long a packet waited for its pace, at most.
-    pub paced_max: Duration,
+    pub(crate) paced_max: Duration,
 }
 
 impl Flow {
-    pub fn new(source: Source, rng: Rng) -> Self {
+    pub(crate) fn new(source: Source, rng: Rng) -> Self {
         let mut controller = Controller::new(source.config.clone()).expect("a possible configuration");
         if let Some(desired) = source.desired {
             controller.set_desired_bitrate(desired);
@@ -109,7 +109,7 @@ impl Flow {
     }
 
     /// When something is to be done.
-    pub fn next(&self, now: Duration) -> Duration {
+    pub(crate) fn next(&self, now: Duration) -> Duration {
         let at = origin() + now;
         let since = |at: Instant| at.saturating_duration_since(origin());
         let mut next = self.frame.min(self.report);
@@ -136,7 +136,7 @@ impl Flow {
     }
 
     /// Does what is to be done now; `carry` says when a packet of this size arrives.
-    pub fn run(&mut self, now: Duration, mut carry: impl FnMut(usize, Duration) -> Option<Duration>) {
+    pub(crate) fn run(&mut self, now: Duration, mut carry: impl FnMut(usize, Duration) -> Option<Duration>) {
         let at = origin() + now;
         while let Some((_, reported)) = self.reports.pop_front_if(|(arrival, _)| *arrival <= now) {
             self.controller.handle_feedback(&reported, at);

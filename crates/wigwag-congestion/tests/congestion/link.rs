@@ -5,7 +5,7 @@ use wigwag_sansio::Rng;
 
 /// How far what has passed the queue is from arriving at a steady pace.
 #[derive(Clone, Copy, Debug, Default)]
-pub enum Jitter {
+pub(crate) enum Jitter {
     #[default]
     None,
     /// Each waits for up to so long, and none overtakes another.
@@ -18,20 +18,20 @@ pub enum Jitter {
 
 /// See the module. Times are from the beginning.
 #[derive(Clone, Debug)]
-pub struct Link {
+pub(crate) struct Link {
     /// From when on it carries how much, in bit/s.
-    pub capacity: Vec<(Duration, u64)>,
+    pub(crate) capacity: Vec<(Duration, u64)>,
     /// How long what waits may take, at the capacity of the moment.
-    pub buffer: Duration,
+    pub(crate) buffer: Duration,
     /// One way.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// Of what it carries, this part is lost by chance.
-    pub loss: f64,
-    pub jitter: Jitter,
+    pub(crate) loss: f64,
+    pub(crate) jitter: Jitter,
 }
 
 impl Link {
-    pub fn of(bits_per_second: u64) -> Self {
+    pub(crate) fn of(bits_per_second: u64) -> Self {
         Self {
             capacity: vec![(Duration::ZERO, bits_per_second)],
             buffer: Duration::from_millis(500),
@@ -42,14 +42,14 @@ impl Link {
     }
 
     /// What it carries at a time.
-    pub fn capacity_at(&self, at: Duration) -> u64 {
+    pub(crate) fn capacity_at(&self, at: Duration) -> u64 {
         self.capacity.iter().take_while(|(from, _)| *from <= at).last().expect("a capacity from the beginning").1
     }
 }
 
 /// A link at work.
-pub struct Queue {
-    pub link: Link,
+pub(crate) struct Queue {
+    pub(crate) link: Link,
     rng: Rng,
     /// When all that waits will have passed.
     free: Duration,
@@ -58,17 +58,17 @@ pub struct Queue {
 }
 
 impl Queue {
-    pub fn new(link: Link, rng: Rng) -> Self {
+    pub(crate) fn new(link: Link, rng: Rng) -> Self {
         Self { link, rng, free: Duration::ZERO, last: Duration::ZERO }
     }
 
     /// How long what comes now would wait.
-    pub fn waits(&self, now: Duration) -> Duration {
+    pub(crate) fn waits(&self, now: Duration) -> Duration {
         self.free.saturating_sub(now)
     }
 
     /// When a packet that comes now arrives, if it does.
-    pub fn carry(&mut self, size: usize, now: Duration) -> Option<Duration> {
+    pub(crate) fn carry(&mut self, size: usize, now: Duration) -> Option<Duration> {
         if self.waits(now) > self.link.buffer {
             return None;
         }

@@ -8,14 +8,14 @@ use wigwag_sansio::{Rng, Seed};
 
 /// Somebody else's packets, at a constant bitrate.
 #[derive(Clone, Copy, Debug)]
-pub struct Cross {
-    pub from: Duration,
-    pub until: Duration,
-    pub bits_per_second: u64,
+pub(crate) struct Cross {
+    pub(crate) from: Duration,
+    pub(crate) until: Duration,
+    pub(crate) bits_per_second: u64,
 }
 
-pub struct World {
-    pub flows: Vec<Flow>,
+pub(crate) struct World {
+    pub(crate) flows: Vec<Flow>,
     queue: Queue,
     cross: Vec<(Cross, Duration)>,
     now: Duration,
@@ -26,31 +26,31 @@ pub struct World {
     steps: u64,
 }
 
-pub const fn s(seconds: u64) -> Duration {
+pub(crate) const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-pub const fn ms(milliseconds: u64) -> Duration {
+pub(crate) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
 impl World {
-    pub fn new(seed: u64, link: Link, sources: impl IntoIterator<Item = Source>) -> Self {
-        let mut seed = Seed::for_test(seed);
-        let mut rng = |name: &str| Rng::new(seed.fork(name));
+    pub(crate) fn new(seed: u64, link: Link, sources: impl IntoIterator<Item = Source>) -> Self {
+        let seed = Seed::for_test(seed);
+        let rng = |name: &str| Rng::new(seed.fork(name));
         let queue = Queue::new(link, rng("link"));
         let flows = sources.into_iter().enumerate().map(|(n, source)| Flow::new(source, rng(&format!("flow {n}"))));
         let flows = flows.collect();
         Self { flows, queue, cross: vec![], now: Duration::ZERO, waited: vec![], samples: vec![], steps: 0 }
     }
 
-    pub fn cross(mut self, cross: Cross) -> Self {
+    pub(crate) fn cross(mut self, cross: Cross) -> Self {
         self.cross.push((cross, cross.from));
         self
     }
 
     /// Until then.
-    pub fn run(&mut self, until: Duration) -> &mut Self {
+    pub(crate) fn run(&mut self, until: Duration) -> &mut Self {
         while self.now < until {
             let sample = self.samples.last().map_or(Duration::ZERO, |(at, _)| *at + ms(100));
             let cross = self.cross.iter().map(|(_, next)| *next).min().unwrap_or(Duration::MAX);
@@ -88,37 +88,37 @@ impl World {
     }
 
     /// The mean of what a flow was told between two times, in bit/s.
-    pub fn estimate(&self, flow: usize, from: Duration, until: Duration) -> f64 {
+    pub(crate) fn estimate(&self, flow: usize, from: Duration, until: Duration) -> f64 {
         let of: Vec<_> = self.samples.iter().filter(|(at, _)| (from..until).contains(at)).collect();
         of.iter().map(|(_, rates)| rates[flow] as f64).sum::<f64>() / of.len() as f64
     }
 
     /// The extremes of what a flow was told between two times, in bit/s.
-    pub fn extremes(&self, flow: usize, from: Duration, until: Duration) -> (u64, u64) {
+    pub(crate) fn extremes(&self, flow: usize, from: Duration, until: Duration) -> (u64, u64) {
         let of = || self.samples.iter().filter(|(at, _)| (from..until).contains(at)).map(|(_, rates)| rates[flow]);
         (of().min().unwrap(), of().max().unwrap())
     }
 
     /// When a flow was first told this or more, since then.
-    pub fn reached(&self, flow: usize, bits_per_second: u64, from: Duration) -> Option<Duration> {
+    pub(crate) fn reached(&self, flow: usize, bits_per_second: u64, from: Duration) -> Option<Duration> {
         let mut of = self.samples.iter().filter(|(at, _)| *at >= from);
         of.find(|(_, rates)| rates[flow] >= bits_per_second).map(|(at, _)| *at - from)
     }
 
     /// When a flow was first told this or less, since then.
-    pub fn fell(&self, flow: usize, bits_per_second: u64, from: Duration) -> Option<Duration> {
+    pub(crate) fn fell(&self, flow: usize, bits_per_second: u64, from: Duration) -> Option<Duration> {
         let mut of = self.samples.iter().filter(|(at, _)| *at >= from);
         of.find(|(_, rates)| rates[flow] <= bits_per_second).map(|(at, _)| *at - from)
     }
 
     /// What of a flow came through between two times, in bit/s.
-    pub fn goodput(&self, flow: usize, from: Duration, until: Duration) -> f64 {
+    pub(crate) fn goodput(&self, flow: usize, from: Duration, until: Duration) -> f64 {
         let of = self.flows[flow].arrived.iter().filter(|(at, _)| (from..until).contains(at));
         of.map(|(_, size)| *size as f64 * 8.0).sum::<f64>() / (until - from).as_secs_f64()
     }
 
     /// How long this part of the packets waited at most, between two times, in ms.
-    pub fn waited(&self, part: f64, from: Duration, until: Duration) -> u64 {
+    pub(crate) fn waited(&self, part: f64, from: Duration, until: Duration) -> u64 {
         let of = self.waited.iter().filter(|(at, _)| (from..until).contains(at));
         let mut of: Vec<_> = of.map(|(_, waited)| *waited).collect();
         of.sort_unstable();
@@ -127,7 +127,7 @@ impl World {
     }
 
     /// Each so many seconds: what the link carries, what each flow was told in kbit/s, and how long packets waited in ms, 95 of 100.
-    pub fn curve(&self, each: Duration) -> String {
+    pub(crate) fn curve(&self, each: Duration) -> String {
         let mut text = String::new();
         let mut from = Duration::ZERO;
         while from < self.now {
