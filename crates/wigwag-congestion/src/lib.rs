@@ -7,6 +7,8 @@ mod controller;
 mod error;
 mod event;
 mod feedback;
+mod gcc;
+mod outage;
 mod pacer;
 mod stats;
 

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// How much leaves at once, in time.
 const BURST: Duration = Duration::from_millis(5);
+/// How much of a probe leaves at once: what its arrivals are compared with is its pace.
+const PROBE_BURST: Duration = Duration::from_millis(2);
 /// So much debt is remembered, in time: sound, which does not wait, may be more than the pace for long.
 const DEBT_MAX: Duration = Duration::from_millis(250);
 /// Of the time that a queue may take, at least this part is left to it: whoever is late already shall not flood the path.
@@ -19,9 +21,19 @@ pub(crate) struct Pace {
     pub(crate) bits_per_second: u64,
     /// How long a packet may wait.
     pub(crate) queue_time_max: Duration,
+    pub(crate) is_probe: bool,
 }
 
 impl Pace {
+    const fn burst(self) -> Duration {
+        if self.is_probe { PROBE_BURST } else { BURST }
+    }
+
+    /// So many bytes leave at once.
+    pub(crate) fn burst_bytes(self) -> usize {
+        usize::try_from(bits_in(self.burst(), self.bits_per_second) / 8).unwrap_or(usize::MAX)
+    }
+
     /// The pace for a queue of so many bytes, of which the oldest has waited for `age`.
     fn of_queue(self, queued_bytes: usize, age: Duration) -> u64 {
         let left = self.queue_time_max.saturating_sub(age).max(self.queue_time_max / HASTE_MAX);
@@ -64,7 +76,7 @@ impl Pacer {
     /// A packet leaves.
     pub(crate) fn sent(&mut self, size: usize, is_paced: bool, pace: Pace, now: Instant) {
         let rate = pace.bits_per_second;
-        let burst = bits_in(BURST, rate);
+        let burst = bits_in(pace.burst(), rate);
         let passed = self.at.map_or(Duration::MAX, |at| now.saturating_duration_since(at));
         let mut debt = self.debt.saturating_sub(bits_in(passed, rate)).max(burst.saturating_neg());
         if self.is_closed && is_paced {

@@ -27,12 +27,15 @@ pub struct Stats {
     pub loss_based_bitrate: Option<u64>,
     /// What arrives at the peer, in bit/s; nothing before enough has.
     pub acknowledged_bitrate: Option<u64>,
-    /// From sending a packet to hearing of it, smoothed; nothing before the first feedback.
+    /// From sending a packet to hearing of it, smoothed, with the time that the peer waits before it reports; nothing before the first
+    /// feedback.
     pub round_trip: Option<Duration>,
     /// How much of what was sent lately was lost, 0.0 to 1.0.
     pub loss_fraction: f64,
     /// What the delay says.
     pub delay_state: DelayState,
+    /// Whether the application sends much less than it may.
+    pub is_application_limited: bool,
     /// Packets that left.
     pub packets_sent: u64,
     /// Packets that the peer has told of as arrived.
@@ -41,4 +44,16 @@ pub struct Stats {
     pub packets_lost: u64,
     /// Feedback messages.
     pub feedbacks: u64,
+    /// How often the delay said that more is sent than the path carries.
+    pub overuses: u64,
+    /// How often less was sent because nothing was heard.
+    pub outages: u64,
+    /// Probes that were begun.
+    pub probes: u64,
+    /// Probes that raised the estimate.
+    pub probes_succeeded: u64,
+    /// Reports of packets that were never sent, or that are forgotten.
+    pub ignored_unknown: u64,
+    /// Reports that told nothing new.
+    pub ignored_repeated: u64,
 }

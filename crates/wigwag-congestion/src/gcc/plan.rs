@@ -1,0 +1,143 @@
+//! When there may be more than the estimate says, so that the path is tried: in the beginning, after a try that showed more, while the
+//! application itself is the limit, and after the estimate has dropped.
+
+use super::SECOND;
+use super::probe::{Prober, Shown};
+use super::recovery::Recovery;
+
+/// In the beginning: so many times the first estimate.
+const FIRST: [f64; 2] = [3.0, 6.0];
+/// Reports may be lost: so often that is repeated, if nothing at all was shown.
+const REPEATS_MAX: u8 = 3;
+/// Later: so many times the estimate.
+const NEXT: f64 = 2.0;
+/// Who has shown so much of what was tried may have more.
+const SUCCESS: f64 = 0.7;
+/// And so may who has shown so many times the estimate of before.
+const PROGRESS: f64 = 1.25;
+/// Beyond what the application would send, nobody tries more than so much of it.
+const DESIRED: f64 = 1.5;
+/// A try of less than this is none.
+const MORE: f64 = 1.1;
+/// Whoever does not say what it would send needs no more than so many times of what it does.
+const UNDESIRED: f64 = 4.0;
+/// While the application is the limit, the path is tried so often.
+const ALR_INTERVAL: i64 = 5 * SECOND;
+/// What is known when it is asked whether to try.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) target: f64,
+    /// Neither the queue grows nor much is lost.
+    pub(crate) is_calm: bool,
+    /// Since when the application is the limit.
+    pub(crate) limited_since: Option<i64>,
+    /// What arrives of what was sent for its own sake.
+    pub(crate) arriving: Option<f64>,
+    /// What the application would send.
+    pub(crate) desired: Option<f64>,
+    pub(crate) max: f64,
+}
+
+impl Known {
+    /// Nobody tries more.
+    fn cap(&self) -> f64 {
+        let needed = match (self.desired, self.arriving) {
+            (Some(desired), _) => desired * DESIRED,
+            (None, Some(arriving)) => arriving * UNDESIRED,
+            (None, None) => self.max,
+        };
+        needed.min(self.max)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Planner {
+    has_begun: bool,
+    /// How often the first tries may be repeated, of which nothing was told.
+    repeats: u8,
+    /// The last try showed almost all that was tried.
+    is_promising: bool,
+    tried: i64,
+    recovery: Recovery,
+    /// The application would send more than before.
+    is_asked: bool,
+}
+
+impl Planner {
+    /// The application would send more than it said before.
+    pub(crate) fn ask(&mut self) {
+        self.is_asked = true;
+    }
+
+    /// Whether anything was sent.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// The first packet leaves.
+    pub(crate) fn begin(&mut self, known: &Known, prober: &mut Prober, now: i64) {
+        self.has_begun = true;
+        self.repeats = REPEATS_MAX;
+        self.first(known, prober, now);
+    }
+
+    fn first(&mut self, known: &Known, prober: &mut Prober, now: i64) {
+        for factor in FIRST {
+            self.plan(factor * known.target, known, prober, now);
+        }
+    }
+
+    /// The estimate was `before`, and is another now.
+    pub(crate) fn changed(&mut self, before: f64, target: f64, now: i64) {
+        self.is_promising &= target >= before;
+        self.recovery.changed(before, target, now);
+    }
+
+    /// A try has shown something, where the estimate was `before`.
+    pub(crate) fn shown(&mut self, shown: &Shown, before: f64, is_success: bool, now: i64) {
+        self.repeats = 0;
+        self.is_promising = is_success && (shown.rate >= shown.planned * SUCCESS || shown.rate >= before * PROGRESS);
+        if is_success && shown.rate >= before * PROGRESS {
+            self.recovery.raised(now);
+        }
+    }
+
+    /// Something was told, or time has passed.
+    pub(crate) fn consider(&mut self, known: &Known, prober: &mut Prober, now: i64) {
+        if !self.has_begun || !known.is_calm || !prober.is_idle(now) {
+            return;
+        }
+        if self.repeats > 0 {
+            self.repeats = self.repeats.saturating_sub(1);
+            self.first(known, prober, now);
+        } else if self.is_promising && self.plan(NEXT * known.target, known, prober, now) {
+            self.is_promising = false;
+        } else if let Some(before) = self.recovery.is_due(known.target, now) {
+            self.plan(before.min(NEXT * known.target), known, prober, now);
+        } else {
+            self.explore(known, prober, now);
+        }
+    }
+
+    /// While the application is the limit, nothing else says what there would be.
+    fn explore(&mut self, known: &Known, prober: &mut Prober, now: i64) {
+        let Some(since) = known.limited_since else { return };
+        let is_due = self.is_asked || now.saturating_sub(since.max(self.tried)) >= ALR_INTERVAL;
+        if is_due {
+            self.is_asked = false;
+            self.plan(NEXT * known.target, known, prober, now);
+        }
+    }
+
+    /// Plans a try, if that is one.
+    fn plan(&mut self, rate: f64, known: &Known, prober: &mut Prober, now: i64) -> bool {
+        let rate = rate.min(known.cap());
+        let is_more = rate >= known.target * MORE;
+        if is_more {
+            prober.plan(rate, now);
+            self.tried = now;
+        }
+        is_more
+    }
+}

@@ -1,0 +1,6 @@
+//! Estimates and pacing over links that are written here.
+
+mod curves;
+mod flow;
+mod link;
+mod world;
