@@ -44,8 +44,11 @@ impl PeerConnection {
         };
         let free = self.jsep.transceivers().find(is_free).map(|found| (found.id, found.direction));
         let Some((id, direction)) = free else {
-            let init =
-                TransceiverInit { direction: Direction::Sendrecv, send: Some(self.new_stream(kind)), may_be_offered: true };
+            let init = TransceiverInit {
+                direction: Direction::Sendrecv,
+                send: Some(self.new_stream(kind)),
+                may_be_offered: true,
+            };
             self.needs_negotiation();
             return Ok(self.jsep.add_transceiver(kind, init));
         };

@@ -234,7 +234,7 @@ impl Two {
     }
 }
 
-/// After a hundred of warm-up.
+/// After a warm-up: a stream of what is sent again begins with the first that is lost.
 #[test]
 fn loss_costs_no_allocation_but_what_is_delivered() {
     let mut two = with_channel(DataChannelInit::default());
@@ -244,8 +244,8 @@ fn loss_costs_no_allocation_but_what_is_delivered() {
     let messages = two.lossy(PACKETS, send);
 
     let (mut two, video) = with_video();
-    two.lossy(100, |a, n| a.write_packet(video, picture(n, &data)).unwrap());
-    let packets = two.lossy(PACKETS, |a, n| a.write_packet(video, picture(100 + n, &data)).unwrap());
+    two.lossy(300, |a, n| a.write_packet(video, picture(n, &data)).unwrap());
+    let packets = two.lossy(PACKETS, |a, n| a.write_packet(video, picture(300 + n, &data)).unwrap());
 
     for costs in [messages, packets] {
         // More is delivered than was not lost, so that it was sent again.
