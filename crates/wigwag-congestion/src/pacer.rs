@@ -1,7 +1,7 @@
 //! When packets leave: faster than the estimate, so that a large frame waits little, but never all of it at once.
 //!
 //! Bursts of five milliseconds, so that nobody is woken for each packet. What has left is a debt that falls at the pace; whoever is
-//! woken late may make up for it, but for no more than a burst.
+//! woken late may make up for it, but for no more than another burst.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 const BURST: Duration = Duration::from_millis(5);
 /// How much of a probe leaves at once: what its arrivals are compared with is its pace.
 const PROBE_BURST: Duration = Duration::from_millis(2);
+/// Who comes later than that has not come late, but had nothing to send.
+const LATE_MAX: Duration = Duration::from_millis(20);
 /// So much debt is remembered, in time: sound, which does not wait, may be more than the pace for long.
 const DEBT_MAX: Duration = Duration::from_millis(250);
 /// Of the time that a queue may take, at least this part is left to it: whoever is late already shall not flood the path.
@@ -78,7 +80,9 @@ impl Pacer {
         let rate = pace.bits_per_second;
         let burst = bits_in(pace.burst(), rate);
         let passed = self.at.map_or(Duration::MAX, |at| now.saturating_duration_since(at));
-        let mut debt = self.debt.saturating_sub(bits_in(passed, rate)).max(burst.saturating_neg());
+        let mut debt = self.debt.saturating_sub(bits_in(passed, rate));
+        let has_rested = debt.saturating_neg() > bits_in(LATE_MAX, rate);
+        debt = if has_rested { 0 } else { debt.max(burst.saturating_neg()) };
         if self.is_closed && is_paced {
             // It was let through: if not at this pace, then because a long queue asked for more.
             debt = debt.min(0);

@@ -11,6 +11,8 @@ const BETA: f64 = 0.85;
 const ETA: f64 = 0.08;
 /// Near what the path carries it grows by no more of itself.
 const ETA_NEAR: f64 = 0.04;
+/// What the path carried so long ago is not what it carries now: who has grown slowly for so long grows fast again.
+const STALE: i64 = 15 * SECOND;
 /// A packet, in bits.
 const PACKET: f64 = 1200.0 * 8.0;
 /// It grows by no less, in bit/s a second or a step.
@@ -117,7 +119,8 @@ impl Aimd {
     }
 
     fn increase(&mut self, throughput: f64, rtt: i64, now: i64) {
-        if self.capacity.is_exceeded(throughput) {
+        let is_stale = self.changed.is_some_and(|changed| now.saturating_sub(changed) > STALE);
+        if is_stale || self.capacity.is_exceeded(throughput) {
             self.capacity = Capacity::default();
         }
         let passed = seconds(now.saturating_sub(self.grown.replace(now).unwrap_or(now)).clamp(0, SECOND));

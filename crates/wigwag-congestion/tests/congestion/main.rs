@@ -1,6 +1,12 @@
 //! Estimates and pacing over links that are written here.
 
+mod allocations;
 mod curves;
 mod flow;
+mod hostile;
+mod laws;
 mod link;
+mod pacing;
+mod properties;
+mod script;
 mod world;
