@@ -19,6 +19,7 @@ mod negotiated;
 mod network_change;
 mod relayed;
 mod restart;
+mod retransmission;
 mod sizes;
 mod thousand_channels;
 mod trickle;
@@ -105,6 +106,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.2", media::over_dtls_12) },
     Scenario { has_media: true, ..data("Opus alone", media::audio) },
     Scenario { has_media: true, ..data("VP8 alone", media::video) },
+    Scenario { has_media: true, ..data("lost pictures come again in a stream of their own", retransmission::run) },
     Scenario { has_media: true, ..data("pictures on a path that becomes narrow and wide again", narrow_path::run) },
     Scenario {
         has_media: true,
