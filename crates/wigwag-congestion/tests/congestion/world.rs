@@ -128,11 +128,13 @@ impl World {
 
     /// Each so many seconds: what the link carries, what each flow was told in kbit/s, and how long packets waited in ms, 95 of 100.
     pub(crate) fn curve(&self, each: Duration) -> String {
-        let mut text = String::new();
+        let mut text = "time    link".to_owned();
+        (1..=self.flows.len()).for_each(|flow| write!(text, "  {:>6}", format!("flow {flow}")).unwrap());
+        text.push_str("  waits\n");
         let mut from = Duration::ZERO;
         while from < self.now {
             let until = (from + each).min(self.now);
-            write!(text, "{:>3} s  {:>6}", from.as_secs(), self.queue.link.capacity_at(from) / 1000).unwrap();
+            write!(text, "{:>2} s  {:>6}", from.as_secs(), self.queue.link.capacity_at(from) / 1000).unwrap();
             for flow in 0..self.flows.len() {
                 write!(text, "  {:>6.0}", self.estimate(flow, from, until) / 1000.0).unwrap();
             }
