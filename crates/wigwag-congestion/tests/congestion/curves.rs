@@ -13,6 +13,7 @@ use wigwag_sim::seeds;
 const SEEDS_MAX: usize = 50;
 
 /// Runs a world for some seeds, the first of which is drawn.
+#[expect(clippy::print_stdout, reason = "a test that fails shows the curve")]
 fn scenario(each: u64, until: u64, expected: &Expect, make: impl Fn(u64) -> World, bounds: impl Fn(&World)) {
     for seed in seeds(10).take(SEEDS_MAX) {
         let mut world = make(seed);

@@ -14,7 +14,7 @@ fn draw(seed: u64) -> (Link, Source) {
     let mut capacity = vec![(s(0), 150_000 << between(0, 5))];
     capacity[0].1 += between(0, capacity[0].1);
     for n in 1..=between(0, 2) {
-        let last = capacity.last().unwrap().1;
+        let last = capacity.last().expect("the first").1;
         let next = (last * between(30, 250) / 100).clamp(150_000, 12_000_000);
         capacity.push((s(20 * n), next));
     }
