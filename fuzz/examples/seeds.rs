@@ -17,7 +17,29 @@ fn main() -> Result<()> {
     rtp()?;
     payload()?;
     ice()?;
+    congestion()?;
     peer()
+}
+
+/// Each two bytes are a step of `wigwag_fuzz::congestion`: packets, padding, time, a report.
+fn congestion() -> Result<()> {
+    // Eight packets of 1200 bytes, padding, 20 ms, a report of what arrived.
+    let frame = [1, 0xf7, 96, 200, 104, 20];
+    let full = [&frame[..], &[156, 0]].concat().repeat(200);
+    write("congestion", "full", full)?;
+    let lossy = [&frame[..], &[156, 4]].concat().repeat(60);
+    write("congestion", "lossy", lossy)?;
+    // 40 packets of sound without a report, for a second each time.
+    let silence = [0, 0x0f, 104, 250, 0, 0x0f, 104, 250].repeat(10);
+    write("congestion", "silence", silence)?;
+    let mut lies = [&frame[..], &[156, 0]].concat().repeat(4);
+    for kind in 0..8 {
+        lies.extend_from_slice(&frame);
+        lies.extend_from_slice(&[208, kind | 0x48, 1, 2, 3, 4]);
+    }
+    lies.extend_from_slice(&[240, 50, 8, 0, 247, 0, 0, 0x20, 0, 0, 252, 0]);
+    lies.extend_from_slice(&frame);
+    write("congestion", "lies", lies)
 }
 
 fn write(target: &str, name: &str, seed: impl AsRef<[u8]>) -> Result<()> {

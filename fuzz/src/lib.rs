@@ -6,6 +6,7 @@
 //! play against each other in a [`duel`].
 #![forbid(unsafe_code)]
 
+mod congestion;
 mod dtls;
 pub mod duel;
 mod ice;
@@ -21,6 +22,7 @@ mod turn;
 
 pub(crate) use ice::address as ice_address;
 
+pub use congestion::congestion;
 pub use dtls::{dtls_13_connection, dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_peek};
 pub use payload::{rtp_frames, rtp_opus, rtp_vp8};
@@ -37,6 +39,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, in the order of their names.
 pub const TARGETS: &[Target] = &[
+    ("congestion", congestion),
     ("dtls_13_connection", dtls_13_connection),
     ("dtls_certificate", dtls_certificate),
     ("dtls_connection", dtls_connection),

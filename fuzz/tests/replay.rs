@@ -112,6 +112,7 @@ macro_rules! replays {
 }
 
 replays! {
+    congestion
     dtls_13_connection
     dtls_certificate
     dtls_connection

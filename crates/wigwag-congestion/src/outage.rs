@@ -49,7 +49,7 @@ impl Outage {
     pub(crate) fn heard(&mut self, now: Instant) {
         if let Some(before) = self.heard.replace(now) {
             let interval = now.saturating_duration_since(before).min(INTERVAL_MAX);
-            self.interval = self.interval.saturating_mul(7).saturating_add(interval) / 8;
+            self.interval = self.interval.mul_f64(0.875).saturating_add(interval.mul_f64(0.125));
         }
         self.lasts = false;
         self.timer.stop();

@@ -14,7 +14,7 @@ const LATE_MAX: Duration = Duration::from_millis(20);
 /// So much debt is remembered, in time: sound, which does not wait, may be more than the pace for long.
 const DEBT_MAX: Duration = Duration::from_millis(250);
 /// Of the time that a queue may take, at least this part is left to it: whoever is late already shall not flood the path.
-const HASTE_MAX: u32 = 8;
+const HASTE: f64 = 0.125;
 
 /// How fast packets leave.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl Pace {
 
     /// The pace for a queue of so many bytes, of which the oldest has waited for `age`.
     fn of_queue(self, queued_bytes: usize, age: Duration) -> u64 {
-        let left = self.queue_time_max.saturating_sub(age).max(self.queue_time_max / HASTE_MAX);
+        let left = self.queue_time_max.saturating_sub(age).max(self.queue_time_max.mul_f64(HASTE));
         self.bits_per_second.max(rate(queued_bytes, left))
     }
 }

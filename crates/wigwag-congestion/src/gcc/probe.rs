@@ -138,7 +138,9 @@ impl Prober {
 
     /// Begins again what was not filled, and forgets what is not waited for.
     fn tidy(&mut self, now: i64) {
-        if let Some(trial) = self.trials.pop_back_if(|trial| trial.is_open && trial.is_over(now))
+        let is_unfilled = self.trials.back().is_some_and(|trial| trial.is_open && trial.is_over(now));
+        let unfilled = if is_unfilled { self.trials.pop_back() } else { None };
+        if let Some(trial) = unfilled
             && self.plans.len() < PLANS_MAX
         {
             self.plans.push_front(trial.plan);

@@ -138,7 +138,8 @@ impl Flow {
     /// Does what is to be done now; `carry` says when a packet of this size arrives.
     pub(crate) fn run(&mut self, now: Duration, mut carry: impl FnMut(usize, Duration) -> Option<Duration>) {
         let at = origin() + now;
-        while let Some((_, reported)) = self.reports.pop_front_if(|(arrival, _)| *arrival <= now) {
+        while self.reports.front().is_some_and(|(arrival, _)| *arrival <= now) {
+            let (_, reported) = self.reports.pop_front().expect("the first");
             self.controller.handle_feedback(&reported, at);
         }
         self.controller.handle_timeout(at);
@@ -155,7 +156,7 @@ impl Flow {
             if self.departure(*oldest, now) > now {
                 break;
             }
-            let (size, oldest) = self.queue.pop_front().unwrap();
+            let (size, oldest) = self.queue.pop_front().expect("the first");
             self.queued_bytes -= size;
             self.paced_max = self.paced_max.max(now - oldest);
             self.send(size, true, now, &mut carry);
@@ -178,7 +179,8 @@ impl Flow {
             return;
         }
         self.frame += FRAME;
-        let most = self.source.most.iter().take_while(|(from, _)| *from <= now).last().unwrap().1;
+        let most =
+            self.source.most.iter().take_while(|(from, _)| *from <= now).last().expect("a rate from the beginning").1;
         let rate = self.controller.target_bitrate().min(most);
         // An encoder does not hit its target with each frame.
         let percent = 70 + self.rng.below(61);

@@ -84,7 +84,10 @@ impl Queue {
             Jitter::None => passed,
             Jitter::Each(most) => (passed + up_to(most)).max(self.last),
             Jitter::Reordering(most) => passed + up_to(most),
-            Jitter::Bursts(each) => each * u32::try_from(passed.as_nanos().div_ceil(each.as_nanos())).unwrap(),
+            Jitter::Bursts(each) => {
+                let count = passed.as_nanos().div_ceil(each.as_nanos());
+                each * u32::try_from(count).expect("not for so long")
+            }
         };
         self.last = passed;
         Some(passed + self.link.delay)

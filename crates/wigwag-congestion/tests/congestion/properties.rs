@@ -14,7 +14,7 @@ fn draw(seed: u64) -> (Link, Source) {
     let mut capacity = vec![(s(0), 150_000 << between(0, 5))];
     capacity[0].1 += between(0, capacity[0].1);
     for n in 1..=between(0, 2) {
-        let last = capacity.last().unwrap().1;
+        let last = capacity.last().expect("the first").1;
         let next = (last * between(30, 250) / 100).clamp(150_000, 12_000_000);
         capacity.push((s(20 * n), next));
     }
@@ -54,7 +54,10 @@ fn most_of_any_link_is_used_and_little_waits() {
         for (from, until) in [(10, 20), (30, 40), (50, 60)] {
             let (from, until) = (s(from), s(until));
             let used = world.goodput(0, from, until) / capacity(from);
-            assert!(used >= if source.pads { 0.5 } else { 0.2 }, "{used:.2} of the link is used from {from:?}");
+            // Without padding it grows by 8 % a second, less for a short while.
+            let grown = 300_000.0 * 1.05_f64.powi(from.as_secs() as i32) / capacity(from);
+            let bound = if source.pads { 0.4 } else { grown.min(0.3) };
+            assert!(used >= bound, "{used:.2} of the link is used from {from:?}, but {bound:.2} are expected");
             let estimate = world.extremes(0, from, until).1 as f64 / capacity(from);
             assert!(estimate <= 1.6, "{estimate:.2} of the link is told from {from:?}");
             // On a slow link it takes more time until enough has arrived to judge by.

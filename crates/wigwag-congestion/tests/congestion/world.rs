@@ -2,7 +2,6 @@
 
 use crate::flow::{Flow, Source};
 use crate::link::{Link, Queue};
-use std::fmt::Write;
 use std::time::Duration;
 use wigwag_sansio::{Rng, Seed};
 
@@ -96,7 +95,7 @@ impl World {
     /// The extremes of what a flow was told between two times, in bit/s.
     pub(crate) fn extremes(&self, flow: usize, from: Duration, until: Duration) -> (u64, u64) {
         let of = || self.samples.iter().filter(|(at, _)| (from..until).contains(at)).map(|(_, rates)| rates[flow]);
-        (of().min().unwrap(), of().max().unwrap())
+        (of().min().expect("samples"), of().max().expect("samples"))
     }
 
     /// When a flow was first told this or more, since then.
@@ -128,15 +127,15 @@ impl World {
 
     /// Each so many seconds: what the link carries, what each flow was told in kbit/s, and how long packets waited in ms, 95 of 100.
     pub(crate) fn curve(&self, each: Duration) -> String {
-        let mut text = String::new();
+        let flows: String = (1..=self.flows.len()).map(|flow| format!("  flow {flow:>1}")).collect();
+        let mut text = format!("time    link{flows}  waits\n");
         let mut from = Duration::ZERO;
         while from < self.now {
             let until = (from + each).min(self.now);
-            write!(text, "{:>3} s  {:>6}", from.as_secs(), self.queue.link.capacity_at(from) / 1000).unwrap();
-            for flow in 0..self.flows.len() {
-                write!(text, "  {:>6.0}", self.estimate(flow, from, until) / 1000.0).unwrap();
-            }
-            writeln!(text, "  {:>5}", self.waited(0.95, from, until)).unwrap();
+            let told = |flow| format!("  {:>6.0}", self.estimate(flow, from, until) / 1000.0);
+            let told: String = (0..self.flows.len()).map(told).collect();
+            let (link, waited) = (self.queue.link.capacity_at(from) / 1000, self.waited(0.95, from, until));
+            text += &format!("{:>2} s  {link:>6}{told}  {waited:>5}\n", from.as_secs());
             from = until;
         }
         text
