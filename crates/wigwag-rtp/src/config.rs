@@ -73,6 +73,7 @@ pub struct PayloadType {
 
 /// The payload type of packets that are sent again (RFC 4588 §8.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RtxPayloadType {
     /// 0 to 127.
     pub number: u8,
@@ -82,6 +83,7 @@ pub struct RtxPayloadType {
 
 /// The stream in which packets of another one are sent again (RFC 4588 §4).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RtxStream {
     /// Its source, as described to the peer (`a=ssrc-group:FID`).
     pub ssrc: u32,
@@ -89,7 +91,19 @@ pub struct RtxStream {
     pub payload_types: Vec<RtxPayloadType>,
 }
 
+impl RtxPayloadType {
+    /// That under which packets of the payload type `apt` are sent again.
+    pub const fn new(number: u8, apt: u8) -> Self {
+        Self { number, apt }
+    }
+}
+
 impl RtxStream {
+    /// A stream of this source.
+    pub const fn new(ssrc: u32, payload_types: Vec<RtxPayloadType>) -> Self {
+        Self { ssrc, payload_types }
+    }
+
     /// The payload type under which packets of this one are sent again, if they are.
     pub(crate) fn number(&self, apt: u8) -> Option<u8> {
         self.payload_types.iter().find(|known| known.apt == apt).map(|known| known.number)

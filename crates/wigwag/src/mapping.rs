@@ -318,12 +318,12 @@ pub(crate) fn sender_config(
         mapped.extensions.transport_cc.filter(|_| has_feedback(codecs, &sdp::Feedback::TransportCc));
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     let rtx = rtx_payload_types(codecs);
-    mapped.rtx = rtx_ssrc.filter(|_| !rtx.is_empty()).map(|ssrc| rtp::RtxStream { ssrc, payload_types: rtx });
+    mapped.rtx = rtx_ssrc.filter(|_| !rtx.is_empty()).map(|ssrc| rtp::RtxStream::new(ssrc, rtx));
     mapped
 }
 
 fn rtx_payload_types(codecs: &[jsep::NegotiatedCodec]) -> Vec<rtp::RtxPayloadType> {
-    let rtx = |codec: &jsep::NegotiatedCodec| Some(rtp::RtxPayloadType { number: codec.rtx?, apt: codec.payload_type });
+    let rtx = |codec: &jsep::NegotiatedCodec| Some(rtp::RtxPayloadType::new(codec.rtx?, codec.payload_type));
     codecs.iter().filter_map(rtx).collect()
 }
 

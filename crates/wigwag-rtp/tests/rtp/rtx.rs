@@ -8,12 +8,12 @@ use wigwag_rtp::header::Packet;
 use wigwag_rtp::{Error, Event, Received, RtpPacket, RtxPayloadType, RtxStream, SenderConfig, Session};
 use wigwag_sansio::Ecn;
 
-const RTX: RtxPayloadType = RtxPayloadType { number: 97, apt: VIDEO.number };
+const RTX: RtxPayloadType = RtxPayloadType::new(97, VIDEO.number);
 const RTX_SSRC: u32 = 0x0eee_eeee;
 
 fn sends_again(ssrc: u32) -> SenderConfig {
     let mut config = sender(ssrc);
-    config.rtx = Some(RtxStream { ssrc: RTX_SSRC, payload_types: vec![RTX] });
+    config.rtx = Some(RtxStream::new(RTX_SSRC, vec![RTX]));
     config
 }
 
@@ -210,7 +210,7 @@ fn sources_and_payload_types_must_be_free_and_possible() {
     let id = a.add_sender(sender(3)).expect("added");
     let with = |ssrc, number| {
         let mut config = sender(3);
-        config.rtx = Some(RtxStream { ssrc, payload_types: vec![RtxPayloadType { number, apt: 96 }] });
+        config.rtx = Some(RtxStream::new(ssrc, vec![RtxPayloadType::new(number, 96)]));
         config
     };
     assert_eq!(a.update_sender(id, with(1, 97)).err(), Some(Error::SsrcInUse(1)));
@@ -219,7 +219,7 @@ fn sources_and_payload_types_must_be_free_and_possible() {
     a.update_sender(id, with(4, 97)).expect("possible");
     a.update_sender(id, with(4, 98)).expect("its own");
     let mut config = receiver();
-    config.rtx = vec![RtxPayloadType { number: 200, apt: 96 }];
+    config.rtx = vec![RtxPayloadType::new(200, 96)];
     assert_eq!(a.add_receiver(config).err(), Some(Error::PayloadType(200)));
 }
 
