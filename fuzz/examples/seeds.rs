@@ -419,6 +419,16 @@ fn payload() -> Result<()> {
     write("rtp_vp8", "plain", [&[0x10], key_frame.as_slice()].concat())?;
     write("rtp_vp8", "full", [&[0xb2, 0xf0, 0x91, 0x23, 0x45, 0xa7], key_frame.as_slice()].concat())?;
     write("rtp_vp8", "short", [&[0x90, 0x80, 0x7f], vec![0x11; 300].as_slice()].concat())?;
+    let (sps, pps) = ([0x67, 0x42, 0xc0, 0x1f, 0x8c], [0x68, 0xce, 0x3c, 0x80]);
+    let stap_a = [&[0x78, 0, 5], sps.as_slice(), &[0, 4], &pps, &[0, 3, 0x65, 0x88, 1]].concat();
+    write("rtp_h264", "aggregate", &stap_a)?;
+    write("rtp_h264", "fragment", [0x7c, 0x85, 0x88, 1, 2, 3])?;
+    let unit = [&[0, 0, 1, 0x65, 0x88], [7; 50].as_slice()].concat();
+    write(
+        "rtp_h264",
+        "frame",
+        [&[0, 0, 0, 1], sps.as_slice(), &[0, 0, 1], &pps, &unit, &[0, 0, 0, 1, 0x41, 0x9a]].concat(),
+    )?;
     write("rtp_opus", "one", [0x78, 1, 2, 3])?;
     write("rtp_opus", "two", [0x79, 1, 2, 3, 4])?;
     write("rtp_opus", "many", [0x7b, 0x86, 1, 2, 3])?;
@@ -440,6 +450,15 @@ fn payload() -> Result<()> {
     write("rtp_frames", "late", [pictures.concat().as_slice(), &late, &leap, &late].concat())?;
     let sound =
         [vec![1, 0, 0, 0, 7], step(0x10, &[0x78, 1]), step(0x10, &[0x79, 1, 1]), step(0x14, &[0x7b, 2])].concat();
+    let units = [
+        vec![2, 0, 0, 0, 0],
+        step(0x1c, &stap_a),
+        step(0x14, &[0x7c, 0x81, 9]),
+        step(0x15, &[0x7c, 0x01, 9]),
+        step(0x1d, &[0x7c, 0x41, 9]),
+        step(0x38, &[0x41, 0x9a, 1]),
+    ];
+    write("rtp_frames", "units", [units.concat().as_slice(), &units[1..].concat()].concat())?;
     write("rtp_frames", "sound", [sound.as_slice(), &sound[5..], &sound[5..]].concat())
 }
 

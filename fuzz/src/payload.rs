@@ -4,7 +4,7 @@ use crate::script::Script;
 use bytes::Bytes;
 use std::time::Duration;
 use wigwag_rtp::payload::vp8::{self, Descriptor};
-use wigwag_rtp::payload::{Assembled, Assembler, Format, FrameEvent, FrameReceiver, opus};
+use wigwag_rtp::payload::{Assembled, Assembler, Format, Frame, FrameEvent, FrameReceiver, Packetizer, h264, opus};
 use wigwag_rtp::{JitterConfig, OrderedPacket, RtpPacket};
 
 /// Any bytes as a packet of Opus: it lasts as long as one may.
@@ -32,16 +32,47 @@ pub fn rtp_vp8(data: &[u8]) {
     assert!(matches!(&frames[..], [Assembled::Frame(frame)] if frame.data == part), "{frames:?}");
 }
 
+/// Any bytes as a packet of H.264, and as a frame: what is cut into packets is put together again.
+pub fn rtp_h264(data: &[u8]) {
+    if let Ok(h264::Payload::Aggregate(units)) = h264::Payload::parse(data) {
+        let len: usize = units.map(|unit| 2 + unit.len()).sum();
+        assert_eq!(1 + len, data.len(), "all units of an aggregate are whole");
+    }
+    if let Some(frame) = cut(Format::H264, data) {
+        let units = |data| h264::units(data).expect("start codes").map(<[u8]>::to_vec).collect::<Vec<_>>();
+        assert_eq!(units(&frame), units(data));
+    }
+}
+
+/// As the second frame of a stream, in packets of 20 bytes and together again. `None` if it cannot be cut.
+fn cut(format: Format, data: &[u8]) -> Option<Bytes> {
+    let mut packetizer = Packetizer::new(format, 7);
+    let frame = Frame::new(96, 3_000, Bytes::copy_from_slice(data));
+    let payloads = packetizer.payloads(&frame.data, 20).ok()?;
+    let mut assembler = Assembler::new(format);
+    let before = packet(0, true, Bytes::from_static(&[0x41, 1]));
+    let packets = std::iter::once(before).chain(packetizer.packets(&frame, payloads));
+    let put: Vec<_> =
+        (1..).zip(packets).flat_map(|(n, packet)| assembler.push(n, &packet).collect::<Vec<_>>()).collect();
+    match put.last() {
+        Some(Assembled::Frame(frame)) if frame.rtp_time == 3_000 => Some(frame.data.clone()),
+        _ => panic!("a frame in packets is a frame: {put:?}"),
+    }
+}
+
 fn packet(timestamp: u32, marker: bool, payload: Bytes) -> RtpPacket {
     let mut packet = RtpPacket::new(96, timestamp, payload);
     packet.marker = marker;
     packet
 }
 
-/// Any packets at any time: in order, no more than came in, and nothing spins.
+/// By the first byte of a script.
+const FORMATS: [Format; 3] = [Format::Vp8, Format::Opus, Format::H264];
+
+/// Any packets at any time: in order, not much more than came in, and nothing spins.
 pub fn rtp_frames(data: &[u8]) {
     let script = &mut Script::new(data);
-    let format = if script.byte() & 1 == 0 { Format::Vp8 } else { Format::Opus };
+    let format = FORMATS[usize::from(script.byte()) % FORMATS.len()];
     let mut config = JitterConfig::video(format.clock_rate_hz());
     (config.packets_max, config.bytes_max) = (8, 4_000);
     let mut frames = FrameReceiver::new(format, config);
@@ -77,5 +108,6 @@ pub fn rtp_frames(data: &[u8]) {
         assert!(frames.poll_timeout(now).is_none_or(|at| at > now), "nothing is owed, but it is due");
         assert!(frames.load().held <= frames.load().bound, "{:?}", frames.load());
     }
-    assert!(told <= carried, "frames are made of what came");
+    // A start code is four times as long as the least that it stands before.
+    assert!(told <= 5 * carried, "frames are made of what came");
 }

@@ -122,6 +122,7 @@ replays! {
     peer_description
     rtcp_compound
     rtp_frames
+    rtp_h264
     rtp_opus
     rtp_packet
     rtp_session

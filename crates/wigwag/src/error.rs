@@ -165,8 +165,13 @@ pub enum MediaError {
     #[error("packets were written on this transceiver: write packets, a stream is one or the other")]
     SendsPackets(Bytes),
     /// Frames of this codec cannot be cut into packets here. The frame is given back.
-    #[error("no payload format is known here for this codec: write packets, or choose Opus or VP8")]
+    #[error("no payload format is known here for this codec: write packets, or choose another codec")]
     NoPayloadFormat(Bytes),
+    /// The frame is not what its codec's payload format takes. It is given back.
+    #[error(
+        "this is no frame of its codec: H.264 is written as access units with start codes (Annex B), not with lengths (AVCC)"
+    )]
+    Malformed(Bytes),
     /// Packets of other connections are forwarded on this transceiver, so none of our own are sent: their numbers would collide. What was
     /// to be sent is given back.
     #[error(
@@ -199,6 +204,7 @@ impl fmt::Debug for MediaError {
             Self::SendsFrames(payload) => write!(f, "SendsFrames({} bytes)", payload.len()),
             Self::SendsPackets(data) => write!(f, "SendsPackets({} bytes)", data.len()),
             Self::NoPayloadFormat(data) => write!(f, "NoPayloadFormat({} bytes)", data.len()),
+            Self::Malformed(data) => write!(f, "Malformed({} bytes)", data.len()),
             Self::Forwards(data) => write!(f, "Forwards({} bytes)", data.len()),
             Self::KeyFrameNeeded => f.write_str("KeyFrameNeeded"),
             Self::NotConnected => f.write_str("NotConnected"),

@@ -134,12 +134,22 @@ impl Sender {
     /// A packet with this timestamp leaves now.
     pub(crate) fn sent(&mut self, payload_type: u8, timestamp: u32, header: usize, payload: usize, now: Instant) {
         let clock_rate_hz = self.clock_rate_hz(payload_type).unwrap_or(0);
-        self.last = Some(LastPacket { timestamp, clock_rate_hz, sent: now });
+        // Packets of one frame, or of one event, were heard or seen at once: when the first of them left.
+        if self.last.is_none_or(|last| last.timestamp != timestamp) {
+            self.last = Some(LastPacket { timestamp, clock_rate_hz, sent: now });
+        }
         self.is_report_due = true;
         self.stats.payload_type = Some(payload_type);
         self.stats.packets_sent += 1;
         self.stats.bytes_sent += payload as u64;
         self.stats.header_bytes_sent += header as u64;
+    }
+
+    /// What the timestamp of a packet would be that is heard now, and by which clock. `None` if nothing was sent.
+    pub(crate) fn rtp_time(&self, now: Instant) -> Option<(u32, u32)> {
+        let last = self.last?;
+        let passed = time::ticks(now.saturating_duration_since(last.sent), last.clock_rate_hz);
+        Some((last.timestamp.wrapping_add(passed), last.clock_rate_hz))
     }
 
     pub(crate) const fn has_sent(&self) -> bool {

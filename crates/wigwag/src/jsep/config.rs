@@ -144,10 +144,23 @@ impl Codec {
     /// VP8 (RFC 7741).
     #[must_use]
     pub fn vp8() -> Self {
+        Self::pictures("VP8", 96, "")
+    }
+
+    /// H.264 (RFC 6184) as every browser that has it takes it: Constrained Baseline at level 3.1, packetization mode 1. For another
+    /// profile, level or mode change [`parameters`](field@Self::parameters); each profile and each mode is a codec of its own, and needs a
+    /// payload type of its own.
+    #[must_use]
+    pub fn h264() -> Self {
+        Self::pictures("H264", 102, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")
+    }
+
+    fn pictures(name: &str, payload_type: u8, parameters: &str) -> Self {
         Self {
+            parameters: parameters.to_owned(),
             // RFC 8834 §5.1.1: a full intra request is to be understood by whoever sends pictures; those who mix ask by it.
             feedback: vec![Feedback::TransportCc, Feedback::Nack, Feedback::NackPli, Feedback::CcmFir],
-            ..Self::new(MediaKind::Video, "VP8", 90_000, 1, 96)
+            ..Self::new(MediaKind::Video, name, 90_000, 1, payload_type)
         }
     }
 }

@@ -89,7 +89,7 @@ fn codecs(negotiated: &[NegotiatedCodec]) -> Vec<Codec> {
     let codec = |codec: &NegotiatedCodec| Codec {
         index: codec.index,
         payload_type: codec.payload_type,
-        format: mapping::payload_format(&codec.name),
+        format: mapping::payload_format(&codec.name, &codec.parameters),
     };
     negotiated.iter().map(codec).collect()
 }

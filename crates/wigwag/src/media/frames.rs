@@ -27,9 +27,11 @@ pub(super) struct Recipe {
 
 impl Recipe {
     fn jitter_config(self) -> JitterConfig {
-        match self.format {
-            Format::Opus => JitterConfig::audio(self.format.clock_rate_hz()),
-            _ => JitterConfig::video(self.format.clock_rate_hz()),
+        let clock_rate_hz = self.format.clock_rate_hz();
+        if self.format.has_key_frames() {
+            JitterConfig::video(clock_rate_hz)
+        } else {
+            JitterConfig::audio(clock_rate_hz)
         }
     }
 

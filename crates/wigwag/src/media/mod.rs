@@ -300,6 +300,7 @@ fn refused(error: rtp::SendError) -> MediaError {
         rtp::SendError::TooLong(payload) => MediaError::TooLong(payload),
         rtp::SendError::PayloadType(payload) => MediaError::PayloadType(payload),
         rtp::SendError::Late(payload) => MediaError::Late(payload),
+        rtp::SendError::Malformed(payload) => MediaError::Malformed(payload),
         rtp::SendError::KeyFrameNeeded(_) => MediaError::KeyFrameNeeded,
         _ => MediaError::NotSending,
     }

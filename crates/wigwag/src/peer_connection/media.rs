@@ -152,7 +152,7 @@ impl PeerConnection {
     ///
     /// It leaves under our source, with the payload type, the header extensions and the mid of this connection. Sequence numbers are our own:
     /// gaps stay gaps, and where another source takes the place of the one before, or packets were left out, they and the timestamps go on.
-    /// Of VP8, nothing leaves before a key frame: when it begins, when another source takes its place, and after the queue was full or the
+    /// Of pictures in a format known here, nothing leaves before a key frame: when it begins, when another source takes its place, and after the queue was full or the
     /// connection was not connected.
     ///
     /// # Errors
@@ -184,13 +184,14 @@ impl PeerConnection {
     }
 
     /// Cuts a frame into packets and queues them, all or none. Its payload type is one of those negotiated
-    /// ([`send_codecs`](field@crate::jsep::MediaParameters::send_codecs)), of Opus or VP8.
+    /// ([`send_codecs`](field@crate::jsep::MediaParameters::send_codecs)), of a codec that has a
+    /// [`Format`](wigwag_rtp::payload::Format). Of H.264 a frame is an access unit with start codes (Annex B).
     ///
     /// The first of `write_packet` and `write_frame` that is taken decides what this transceiver sends from then on.
     ///
     /// # Errors
     /// Nothing is sent on this transceiver now, packets were written on it before, the payload type was not negotiated, or
-    /// is of a codec whose payload format is not known here; the frame is empty or too long; or the queue is full.
+    /// is of a codec whose payload format is not known here; the frame is empty, too long or not of its codec; or the queue is full.
     pub fn write_frame(&mut self, id: TransceiverId, frame: Frame) -> Result<(), MediaError> {
         if self.end != End::No {
             return Err(MediaError::NotSending);
