@@ -77,7 +77,7 @@ pub enum SendError {
     Late(Bytes),
     /// What is forwarded begins with a key frame, and none has come since it began, or since packets were left out: ask its source for one.
     KeyFrameNeeded(Bytes),
-    /// It is no frame of its format, or an empty one: H.264 has start codes.
+    /// It is no frame of its format, or an empty one: H.264 has start codes, AV1 the sizes of OBUs.
     Malformed(Bytes),
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for SendError {
                 "the sequence number is far behind those before: leave it to the sender (None), or go on from them"
             }
             Self::Malformed(_) => {
-                "the frame is empty or not of its format: H.264 is written with start codes (Annex B)"
+                "the frame is empty or not of its format: H.264 has start codes (Annex B), AV1 the sizes of its OBUs"
             }
             Self::KeyFrameNeeded(_) => "no key frame has come yet: ask the source for one",
         })

@@ -256,7 +256,16 @@ pub(crate) const fn rtp_kind(kind: MediaKind) -> rtp::Kind {
 }
 
 /// The codecs whose frames are cut into packets here.
-const PAYLOAD_FORMATS: [(&str, Format); 3] = [("opus", Format::Opus), ("VP8", Format::Vp8), ("H264", Format::H264)];
+const PAYLOAD_FORMATS: [(&str, Format); 8] = [
+    ("opus", Format::Opus),
+    ("PCMU", Format::G711),
+    ("PCMA", Format::G711),
+    ("G722", Format::G722),
+    ("VP8", Format::Vp8),
+    ("H264", Format::H264),
+    ("VP9", Format::Vp9),
+    ("AV1", Format::Av1),
+];
 
 /// How frames of a codec are cut into packets; `None` if that is not known here.
 pub(crate) fn payload_format(codec: &str, parameters: &str) -> Option<Format> {
@@ -340,6 +349,8 @@ mod tests {
         let found = ["opus", "OPUS", "vp8", "VP8", "H265", ""].map(|name| payload_format(name, ""));
         let (opus, vp8) = (Some(Format::Opus), Some(Format::Vp8));
         assert_eq!(found, [opus, opus, vp8, vp8, None, None]);
+        let found = ["pcmu", "PCMA", "g722", "vp9", "av1"].map(|name| payload_format(name, ""));
+        assert_eq!(found, [Format::G711, Format::G711, Format::G722, Format::Vp9, Format::Av1].map(Some));
         let found =
             ["", "packetization-mode=0", "profile-level-id=42e01f; packetization-mode=1", "packetization-mode=2"]
                 .map(|parameters| payload_format("h264", parameters));

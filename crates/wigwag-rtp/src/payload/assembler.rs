@@ -23,7 +23,7 @@ pub struct ReceivedFrame {
     pub is_key_frame: bool,
     /// Whether nothing was lost that it may refer to.
     pub is_decodable: bool,
-    /// As the encoder made it; of H.264 with start codes of four bytes.
+    /// As the encoder made it; of H.264 with start codes of four bytes, of AV1 with the sizes of OBUs and without temporal delimiter.
     pub data: Bytes,
 }
 
@@ -205,11 +205,10 @@ impl Assembler {
         is_news.then_some(Assembled::Lost { packets: 0 })
     }
 
-    /// A packet that is not understood is one that did not come.
+    /// A packet that is not understood is one that did not come, but for its marker.
     fn malformed(&mut self) -> Option<Assembled> {
         self.stats.dropped_malformed += 1;
         self.gap = self.gap.saturating_add(1);
-        self.before = None;
         self.abandon()
     }
 
@@ -262,10 +261,8 @@ impl Assembler {
 
     /// The frame is whole, or its packets contradict each other.
     fn finish(&mut self) -> Option<Assembled> {
-        if self.partial.is_open {
-            return self.malformed();
-        }
-        let data = self.partial.join(self.format);
+        let whole = Some(&self.partial).filter(|partial| !partial.is_open);
+        let Some(data) = whole.and_then(|partial| partial.join(self.format)) else { return self.malformed() };
         let need = self.known.take(self.format, &self.partial, &data);
         let is_key_frame = need == Need::Key;
         self.needs_key_frame &= !is_key_frame;

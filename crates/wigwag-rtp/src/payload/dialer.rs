@@ -15,7 +15,9 @@ use wigwag_sansio::Monotonic;
 
 /// RFC 4733 §2.5.1.2: as often as sound is sent, which is every 20 ms.
 const INTERVAL: Duration = Duration::from_millis(20);
-/// RFC 4733 §2.5.1.4: "the final packet for each event and for each segment SHOULD be sent a total of three times".
+/// How often the last packet of a key is sent.
+// RFC 4733 §2.5.1.4: "The final packet for each event and for each segment SHOULD be sent a total of three times at the interval used by the
+// source for updates."
 const ENDS: u8 = 3;
 /// W3C `insertDTMF`: so long a comma pauses.
 const COMMA: Duration = Duration::from_secs(2);
@@ -55,6 +57,7 @@ enum State {
     Released {
         press: Press,
         left: u8,
+        at: Instant,
     },
     /// Nothing until then.
     Gap {
@@ -94,7 +97,6 @@ impl Dialer {
     ///
     /// # Errors
     /// Another character, which is given back, or the first of more than 256.
-    // W3C webrtc §7.2: "insertDTMF ... toneBuffer"; its limits.
     pub fn insert(&mut self, keys: &str, press: Duration, gap: Duration) -> Result<(), char> {
         if let Some(unknown) = keys.chars().find(|key| *key != ',' && telephone_event::event(*key).is_none()) {
             return Err(unknown);
@@ -132,8 +134,8 @@ impl Dialer {
             self.state = if self.keys.is_empty() { State::Idle } else { State::Next };
         }
         let is_owed = match self.state {
-            State::Next | State::Released { .. } => true,
-            State::Pressed { at, .. } => at <= now,
+            State::Next => true,
+            State::Pressed { at, .. } | State::Released { at, .. } => at <= now,
             State::Idle | State::Gap { .. } => false,
         };
         if !is_owed {
@@ -177,9 +179,9 @@ impl Dialer {
         let lasted = if is_end { press.length } else { now.saturating_duration_since(press.began) };
         let duration = u16::try_from(ticks(lasted, stream.clock_rate_hz)).unwrap_or(u16::MAX);
         self.state = match self.state {
-            State::Released { left, .. } if left > 1 => State::Released { press, left: left - 1 },
+            State::Released { left, .. } if left > 1 => State::Released { press, left: left - 1, at: now + INTERVAL },
             State::Released { .. } => State::Gap { until: now + self.gap },
-            _ if is_end => State::Released { press, left: ENDS - 1 },
+            _ if is_end => State::Released { press, left: ENDS - 1, at: now + INTERVAL },
             _ => {
                 State::Pressed { press, at: (now + INTERVAL).min(press.began + press.length).max(now), is_first: false }
             }
@@ -187,7 +189,7 @@ impl Dialer {
         let report = Report { event: press.event, is_end, volume: VOLUME, duration };
         let payload = Bytes::copy_from_slice(&report.to_bytes());
         let mut packet = RtpPacket::new(stream.payload_type, press.timestamp, payload);
-        // RFC 4733 §2.3.1 (§2.2): the marker is on the first packet of an event.
+        // RFC 4733 §2.2: the marker is on the first packet of an event.
         packet.marker = is_first;
         Some(packet)
     }
@@ -198,8 +200,8 @@ impl Dialer {
         let now = self.now.latest(now);
         match self.state {
             State::Idle => None,
-            State::Next | State::Released { .. } => Some(now),
-            State::Pressed { at, .. } => Some(at.max(now)),
+            State::Next => Some(now),
+            State::Pressed { at, .. } | State::Released { at, .. } => Some(at.max(now)),
             State::Gap { until } => Some(until.max(now)),
         }
     }

@@ -232,7 +232,7 @@ fn checked(frame: &[u8]) -> Result<Units<'_>, Unfit> {
 }
 
 /// How many NAL units fit into one payload together, and the first byte of that.
-// RFC 6184 §5.3: NRI is "the maximum of all the NAL units carried in the aggregation packet".
+// RFC 6184 §5.7: NRI is "the maximum of all the NAL units carried in the aggregation packet".
 fn fitting(units: Units<'_>, limit: usize) -> (usize, u8) {
     let (mut count, mut len, mut importance) = (0, 1, 0);
     for unit in units {

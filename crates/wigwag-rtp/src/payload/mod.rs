@@ -1,10 +1,12 @@
 //! Payload formats: frames into packets, and back. They are functions of bytes; what keeps state counts frames.
 
+pub mod av1;
 pub mod h264;
 pub mod opus;
 pub mod samples;
 pub mod telephone_event;
 pub mod vp8;
+pub mod vp9;
 
 mod assembler;
 mod dialer;
@@ -38,6 +40,10 @@ pub enum Format {
     H264,
     /// Pictures (RFC 6184), a NAL unit in each packet: packetization mode 0. What is received may be as in mode 1.
     H264SingleNal,
+    /// Pictures (RFC 9628), sent as one layer. Of what is received a frame has all layers that came, one after another.
+    Vp9,
+    /// Pictures (RTP Payload Format For AV1): temporal units.
+    Av1,
 }
 
 impl Format {
@@ -49,6 +55,8 @@ impl Format {
             Self::G711 | Self::G722 => samples::CLOCK_RATE_HZ,
             Self::Vp8 => vp8::CLOCK_RATE_HZ,
             Self::H264 | Self::H264SingleNal => h264::CLOCK_RATE_HZ,
+            Self::Vp9 => vp9::CLOCK_RATE_HZ,
+            Self::Av1 => av1::CLOCK_RATE_HZ,
         }
     }
 
@@ -57,7 +65,7 @@ impl Format {
     pub const fn has_key_frames(self) -> bool {
         match self {
             Self::Opus | Self::G711 | Self::G722 => false,
-            Self::Vp8 | Self::H264 | Self::H264SingleNal => true,
+            Self::Vp8 | Self::H264 | Self::H264SingleNal | Self::Vp9 | Self::Av1 => true,
         }
     }
 
@@ -66,7 +74,7 @@ impl Format {
         match self {
             Self::Opus => opus::ticks(frame),
             Self::G711 | Self::G722 => samples::ticks(frame),
-            Self::Vp8 | Self::H264 | Self::H264SingleNal => Ok(0),
+            Self::Vp8 | Self::H264 | Self::H264SingleNal | Self::Vp9 | Self::Av1 => Ok(0),
         }
     }
 
@@ -78,6 +86,10 @@ impl Format {
             Self::Vp8 => vp8::Descriptor::parse(payload)
                 .is_ok_and(|(descriptor, frame)| descriptor.is_frame_start() && vp8::is_key_frame(frame)),
             Self::H264 | Self::H264SingleNal => h264::begins(payload),
+            Self::Vp9 => vp9::Descriptor::parse(payload).is_ok_and(|(descriptor, frame)| {
+                descriptor.is_start && descriptor.is_lowest() && vp9::is_key_frame(frame)
+            }),
+            Self::Av1 => av1::begins(payload),
         }
     }
 }

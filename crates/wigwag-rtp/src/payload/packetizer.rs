@@ -2,7 +2,7 @@
 
 use super::payloads::Payloads;
 use super::vp8::{self, Descriptor, PictureId};
-use super::{Format, h264};
+use super::{Format, av1, h264, vp9};
 use crate::event::RtpPacket;
 use crate::extension::AudioLevel;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ pub struct Frame {
     pub capture_time: Option<Instant>,
     /// How loud it is (RFC 6464).
     pub audio_level: Option<AudioLevel>,
-    /// As the encoder made it. Of H.264, an access unit with start codes (Annex B).
+    /// As the encoder made it. Of H.264, an access unit with start codes (Annex B); of AV1, a temporal unit with the sizes of its OBUs.
     pub data: Bytes,
 }
 
@@ -38,7 +38,7 @@ impl Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unfit {
-    /// It is empty, or not what the format's encoder makes: H.264 has start codes.
+    /// It is empty, or not what the format's encoder makes: H.264 has start codes, AV1 the sizes of OBUs.
     Malformed,
     /// It does not fit, and cannot be cut.
     TooLong,
@@ -47,7 +47,9 @@ pub enum Unfit {
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Malformed => "the frame is empty or not of its format: H.264 is written with start codes (Annex B)",
+            Self::Malformed => {
+                "the frame is empty or not of its format: H.264 has start codes (Annex B), AV1 the sizes of its OBUs"
+            }
             Self::TooLong => "the frame does not fit into a packet, and its format cannot cut it",
         })
     }
@@ -65,7 +67,7 @@ pub struct Packetizer {
 }
 
 impl Packetizer {
-    /// Numbers the pictures from any number on, which should be random (RFC 7741 §4.2).
+    /// Numbers the pictures from any number on, which should be random (RFC 7741 §4.2, RFC 9628 §4.2).
     #[must_use]
     pub const fn new(format: Format, first_picture_id: u16) -> Self {
         Self { format, picture_id: PictureId::Long(first_picture_id & 0x7fff), next_timestamp: None }
@@ -93,6 +95,8 @@ impl Packetizer {
                 let descriptor = Descriptor { picture_id: Some(self.picture_id), ..Descriptor::default() };
                 vp8::packetize(data, descriptor, limit).ok_or(Unfit::TooLong)
             }
+            Format::Vp9 => vp9::packetize(data, self.picture_id, limit),
+            Format::Av1 => av1::packetize(data, limit),
             Format::H264 => h264::packetize(data, limit),
             Format::H264SingleNal => h264::packetize_single(data, limit),
         }

@@ -1,7 +1,7 @@
 //! What a packet of pictures says of the frame that it is part of, in the terms that all formats have.
 
 use super::vp8::{self, PictureId};
-use super::{Format, h264};
+use super::{Format, av1, h264, vp9};
 use crate::DecodeError;
 use bytes::Bytes;
 
@@ -42,6 +42,8 @@ pub(super) struct Piece {
 pub(super) fn read(format: Format, payload: &[u8]) -> Result<Reading, DecodeError> {
     match format {
         Format::H264 | Format::H264SingleNal => h264::Payload::parse(payload).map(h264),
+        Format::Vp9 => vp9::Descriptor::parse(payload).map(|(descriptor, _)| vp9(&descriptor)),
+        Format::Av1 => av1::Payload::parse(payload).map(|payload| av1(&payload)),
         _ => vp8::Descriptor::parse(payload).map(|(descriptor, _)| vp8(&descriptor)),
     }
 }
@@ -49,6 +51,27 @@ pub(super) fn read(format: Format, payload: &[u8]) -> Result<Reading, DecodeErro
 fn vp8(descriptor: &vp8::Descriptor) -> Reading {
     let begins = if descriptor.is_frame_start() { Begins::Surely } else { Begins::No };
     Reading { begins, number: descriptor.picture_id, continues: false, leaves_open: false }
+}
+
+// RFC 9628 §4.2: the layers of a picture follow one another, the lowest first. Of a picture whose lower layers were left out on the way, a
+// higher one is the first.
+fn vp9(descriptor: &vp9::Descriptor<'_>) -> Reading {
+    let begins = match (descriptor.is_start, descriptor.is_lowest()) {
+        (false, _) => Begins::No,
+        (true, false) => Begins::Perhaps,
+        (true, true) => Begins::Surely,
+    };
+    let (continues, leaves_open) = (!descriptor.is_start, !descriptor.is_end);
+    Reading { begins, number: descriptor.picture_id, continues, leaves_open }
+}
+
+fn av1(payload: &av1::Payload<'_>) -> Reading {
+    let begins = match (payload.continues, payload.begins_sequence) {
+        (true, _) => Begins::No,
+        (false, true) => Begins::Surely,
+        (false, false) => Begins::Perhaps,
+    };
+    Reading { begins, number: None, continues: payload.continues, leaves_open: payload.leaves_open }
 }
 
 fn h264(payload: h264::Payload<'_>) -> Reading {
@@ -68,6 +91,20 @@ fn h264(payload: h264::Payload<'_>) -> Reading {
 pub(super) fn pieces(format: Format, payload: &Bytes, mut take: impl FnMut(Piece)) {
     match format {
         Format::H264 | Format::H264SingleNal => h264_pieces(payload, take),
+        Format::Vp9 => {
+            if let Ok((_, part)) = vp9::Descriptor::parse(payload) {
+                take(Piece { data: payload.slice_ref(part), begins: false });
+            }
+        }
+        Format::Av1 => {
+            if let Ok(read) = av1::Payload::parse(payload) {
+                let mut begins = !read.continues;
+                for element in read.elements {
+                    take(Piece { data: payload.slice_ref(element), begins });
+                    begins = true;
+                }
+            }
+        }
         _ => {
             if let Ok((_, part)) = vp8::Descriptor::parse(payload) {
                 take(Piece { data: payload.slice_ref(part), begins: false });

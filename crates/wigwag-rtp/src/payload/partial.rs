@@ -2,7 +2,7 @@
 
 use super::part::Piece;
 use super::vp8::{self, PictureId};
-use super::{Format, h264};
+use super::{Format, av1, h264, vp9};
 use bytes::Bytes;
 
 /// What a piece costs beside what it carries, or frames of single bytes would hold the memory of many.
@@ -28,15 +28,17 @@ impl Partial {
     pub(super) fn push(&mut self, format: Format, piece: Piece) {
         let before = match format {
             Format::H264 | Format::H264SingleNal if piece.begins => h264::START_CODE.len(),
+            Format::Av1 if piece.begins => av1::HEADER_LEN_MAX,
             _ => 0,
         };
         self.len = self.len.saturating_add(before + piece.data.len());
         self.parts.push(piece);
     }
 
-    /// The frame, as a decoder takes it.
-    pub(super) fn join(&self, format: Format) -> Bytes {
-        match (format, self.parts.as_slice()) {
+    /// The frame, as a decoder takes it. `None` if the pieces are none.
+    pub(super) fn join(&self, format: Format) -> Option<Bytes> {
+        Some(match (format, self.parts.as_slice()) {
+            (Format::Av1, _) => return av1::join(self),
             (Format::H264 | Format::H264SingleNal, parts) => {
                 let mut data = Vec::with_capacity(self.len);
                 for part in parts {
@@ -53,7 +55,7 @@ impl Partial {
                 parts.iter().for_each(|part| data.extend_from_slice(&part.data));
                 data.into()
             }
-        }
+        })
     }
 
     /// The types of the NAL units of H.264, a bit each.
@@ -91,6 +93,8 @@ impl Known {
     pub(super) fn take(&mut self, format: Format, partial: &Partial, data: &[u8]) -> Need {
         let is_key_frame = match format {
             Format::H264 | Format::H264SingleNal => return self.take_h264(partial.unit_types()),
+            Format::Vp9 => vp9::is_key_frame(data),
+            Format::Av1 => av1::is_key_frame(data),
             _ => vp8::is_key_frame(data),
         };
         if is_key_frame { Need::Key } else { Need::Others }

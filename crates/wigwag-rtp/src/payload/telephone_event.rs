@@ -27,7 +27,7 @@ impl Report {
     pub fn parse(payload: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader(payload);
         let [event, flags] = reader.array()?;
-        // RFC 4733 §2.3.2: "The R bit is reserved for future use. The sender MUST set it to zero. The receiver MUST ignore it."
+        // RFC 4733 §2.3.3: the bit R is reserved: 0 where it is sent, ignored where it is received.
         Ok(Self { event, is_end: flags & 0x80 != 0, volume: flags & 0x3f, duration: reader.u16()? })
     }
 

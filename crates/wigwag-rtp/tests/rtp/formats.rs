@@ -1,7 +1,7 @@
 //! What holds for every payload format: whatever the network does, a frame that comes is one that was sent.
 
 use crate::payload::assemble;
-use crate::{common::at, h264};
+use crate::{av1, common::at, h264};
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -10,10 +10,18 @@ use wigwag_rtp::payload::{Assembled, Format, Frame, FrameEvent, FrameReceiver, P
 use wigwag_rtp::{JitterConfig, OrderedPacket, RtpPacket};
 
 /// Every format.
-pub(crate) const ALL: [Format; 6] =
-    [Format::Opus, Format::G711, Format::G722, Format::Vp8, Format::H264, Format::H264SingleNal];
+pub(crate) const ALL: [Format; 8] = [
+    Format::Opus,
+    Format::G711,
+    Format::G722,
+    Format::Vp8,
+    Format::H264,
+    Format::H264SingleNal,
+    Format::Vp9,
+    Format::Av1,
+];
 /// Those of pictures.
-pub(crate) const PICTURES: [Format; 3] = [Format::Vp8, Format::H264, Format::H264SingleNal];
+pub(crate) const PICTURES: [Format; 5] = [Format::Vp8, Format::H264, Format::H264SingleNal, Format::Vp9, Format::Av1];
 /// Ticks between two frames.
 const STEP: u32 = 3000;
 
@@ -21,6 +29,12 @@ const STEP: u32 = 3000;
 pub(crate) fn frame_of(format: Format, n: usize, len: usize, is_key_frame: bool) -> Bytes {
     match format {
         Format::H264 | Format::H264SingleNal => h264::frame_of(n, len, is_key_frame),
+        Format::Av1 => av1::frame_of(n, len, is_key_frame),
+        Format::Vp9 => {
+            let mut data = vec![n as u8; len.max(1)];
+            data[0] = if is_key_frame { 0x82 } else { 0x86 };
+            data.into()
+        }
         _ => {
             let mut data = vec![n as u8; len.max(1)];
             data[0] = if is_key_frame { 0x10 } else { 0x11 };

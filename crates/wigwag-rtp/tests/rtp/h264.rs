@@ -267,18 +267,23 @@ fn all_h264_of_a_capture_is_put_together() {
     let Some(folder) = test_data() else { return };
     let capture = std::fs::read(folder.join("str0m-rtp/h264.pcap")).expect("readable");
     let text = std::fs::read_to_string(folder.join("str0m-rtp/h264.txt")).expect("readable");
-    let (mut count, mut key_frames) = (0, 0);
+    let (mut count, mut lost, mut key_frames, mut is_whole) = (0, 0, 0, true);
     for packets in streams(captured(&capture)).values() {
         for assembled in assemble(Format::H264, packets.iter().cloned()) {
-            let Assembled::Frame(frame) = assembled else { panic!("{assembled:?}") };
-            assert_eq!(frame.is_key_frame, h264::is_key_frame(&frame.data));
-            assert!(frame.is_decodable);
-            (count, key_frames) = (count + 1, key_frames + u32::from(frame.is_key_frame));
+            let Assembled::Frame(frame) = assembled else {
+                (lost, is_whole) = (lost + 1, false);
+                continue;
+            };
+            is_whole |= frame.is_key_frame;
+            assert_eq!((frame.is_key_frame, frame.is_decodable), (h264::is_key_frame(&frame.data), is_whole));
+            (count, key_frames) = (count + 1, key_frames + 1 - usize::from(!frame.is_key_frame));
         }
     }
+    // The capture has not all bytes of one aggregate, and three packets are missing: the last of a frame, whose follower may have begun
+    // with it, and twice the middle one of three.
     let lines = |what: &str| text.lines().filter(|line| line.contains(what)).count();
-    assert_eq!(count, lines("Mark"));
-    assert!(key_frames as usize >= lines("SPS PPS IDR-Slice") + lines("Start:IDR-Slice"), "{key_frames}");
+    assert_eq!((lines("Bad NAL Length"), lost, count), (1, 4, lines("Mark") - 4));
+    assert_eq!(key_frames, lines("SPS PPS IDR-Slice") + lines("Start:IDR-Slice"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Sessions as their peers see them.
 
 mod allocations;
+mod av1;
 mod codecs;
 mod common;
 mod contract;
@@ -17,3 +18,4 @@ mod properties;
 mod session;
 mod storm;
 mod transport_wide;
+mod vp9;

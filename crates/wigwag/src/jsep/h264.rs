@@ -87,8 +87,7 @@ pub(super) fn same_profile(ours: &Fmtp, theirs: &Fmtp) -> bool {
 }
 
 /// Our parameters as they answer theirs: the profile as they write it, and the level that we take.
-// RFC 6184 §8.2.2: "If both sides signal level-asymmetry-allowed equal to 1, then both sides may use different levels"; else
-// the answer's is not above the offer's.
+// RFC 6184 §8.2.2: levels may differ where both sides say level-asymmetry-allowed=1; else the answer's is not above the offer's.
 pub(super) fn answered(ours: &str, theirs: &str) -> String {
     let read = |parameters: &str| Fmtp { format: Format::PayloadType(0), parameters: parameters.to_owned() };
     let (our_fmtp, their_fmtp) = (read(ours), read(theirs));

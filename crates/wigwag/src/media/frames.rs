@@ -212,6 +212,25 @@ impl Frames {
         }
     }
 
+    /// A packet came that carries no part of a frame, but whose number is one of its source's.
+    pub(super) fn pass(&mut self, packet: Received) {
+        let now = self.now.advance(packet.arrival);
+        let is_its =
+            |slot: &usize| self.source(*slot).is_some_and(|source| source.ssrc == packet.ssrc && source.end == End::No);
+        let slots = self.by_receiver.get(&packet.receiver).map_or(&[][..], Vec::as_slice);
+        let Some(slot) = slots.iter().copied().rfind(is_its) else { return };
+        if let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut)
+            && packet.extended_sequence.saturating_add(LATE_MAX) >= source.last_sequence
+        {
+            self.visits += 1;
+            source.last_sequence = source.last_sequence.max(packet.extended_sequence);
+            source.last_arrival = now;
+            let ordered = OrderedPacket { extended_sequence: packet.extended_sequence, packet: packet.packet };
+            source.frames.insert(ordered, now);
+        }
+        self.schedule(slot);
+    }
+
     /// A packet came that cannot be part of a frame.
     pub(super) const fn no_format(&mut self) {
         self.gone.no_format += 1;
