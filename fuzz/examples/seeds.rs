@@ -441,6 +441,32 @@ fn payload() -> Result<()> {
     write("rtp_vp8", "plain", [&[0x10], key_frame.as_slice()].concat())?;
     write("rtp_vp8", "full", [&[0xb2, 0xf0, 0x91, 0x23, 0x45, 0xa7], key_frame.as_slice()].concat())?;
     write("rtp_vp8", "short", [&[0x90, 0x80, 0x7f], vec![0x11; 300].as_slice()].concat())?;
+    let (sps, pps) = ([0x67, 0x42, 0xc0, 0x1f, 0x8c], [0x68, 0xce, 0x3c, 0x80]);
+    let stap_a = [&[0x78, 0, 5], sps.as_slice(), &[0, 4], &pps, &[0, 3, 0x65, 0x88, 1]].concat();
+    write("rtp_h264", "aggregate", &stap_a)?;
+    write("rtp_h264", "fragment", [0x7c, 0x85, 0x88, 1, 2, 3])?;
+    let unit = [&[0, 0, 1, 0x65, 0x88], [7; 50].as_slice()].concat();
+    write(
+        "rtp_h264",
+        "frame",
+        [&[0, 0, 0, 1], sps.as_slice(), &[0, 0, 1], &pps, &unit, &[0, 0, 0, 1, 0x41, 0x9a]].concat(),
+    )?;
+    let structure = [0x38, 1, 0x40, 0, 0xb4, 2, 0x80, 1, 0x68, 2, 4, 1, 0x58, 1, 2];
+    write("rtp_vp9", "layers", [&[0xea, 0x91, 0x23, 0x53, 0x45], structure.as_slice(), &[0x82, 9]].concat())?;
+    write("rtp_vp9", "flexible", [0xfd, 0x7f, 0, 3, 5, 8, 0x86, 1, 2])?;
+    write("rtp_vp9", "frame", [&[0x82, 0x49, 0x83], [7; 60].as_slice()].concat())?;
+    let sequence = [0x0a, 4, 0, 0, 0, 4];
+    write("rtp_av1", "payload", [0x20, 4, 0x08, 0, 0, 4, 0x30, 0x10, 9])?;
+    write("rtp_av1", "lengths", [0xc8 & 0x7f, 2, 0x30, 0x10, 3, 0x34, 0x28, 1])?;
+    let unit = [&[0x12, 0], sequence.as_slice(), &[0x32, 60, 0x10], &[7; 59], &[0x36, 0x28, 2, 0x20, 1]].concat();
+    write("rtp_av1", "unit", unit)?;
+    write("rtp_telephone_event", "report", [9, 0x87, 6, 0x40])?;
+    let press = |op: u8, keys: &[u8]| [&[op, keys.len() as u8], keys, &[0, 100, 0, 70]].concat();
+    write(
+        "rtp_telephone_event",
+        "keys",
+        [press(30, b"1,9#a"), press(0x3e, b"5x"), press(31, b"7"), press(28, b"")].concat(),
+    )?;
     write("rtp_opus", "one", [0x78, 1, 2, 3])?;
     write("rtp_opus", "two", [0x79, 1, 2, 3, 4])?;
     write("rtp_opus", "many", [0x7b, 0x86, 1, 2, 3])?;
@@ -462,6 +488,30 @@ fn payload() -> Result<()> {
     write("rtp_frames", "late", [pictures.concat().as_slice(), &late, &leap, &late].concat())?;
     let sound =
         [vec![1, 0, 0, 0, 7], step(0x10, &[0x78, 1]), step(0x10, &[0x79, 1, 1]), step(0x14, &[0x7b, 2])].concat();
+    let units = [
+        vec![2, 0, 0, 0, 0],
+        step(0x1c, &stap_a),
+        step(0x14, &[0x7c, 0x81, 9]),
+        step(0x15, &[0x7c, 0x01, 9]),
+        step(0x1d, &[0x7c, 0x41, 9]),
+        step(0x38, &[0x41, 0x9a, 1]),
+    ];
+    let layers = [
+        vec![3, 0, 0, 0, 0],
+        step(0x14, &[0xa8, 1, 0, 7, 0x82]),
+        step(0x15, &[0xa4, 1, 0, 7, 1]),
+        step(0x1d, &[0xac, 1, 3, 7, 2]),
+        step(0x3c, &[0xec, 2, 0, 8, 0x86, 1]),
+    ];
+    write("rtp_frames", "layers", [layers.concat().as_slice(), &layers[1..].concat()].concat())?;
+    let pieces = [
+        vec![4, 0, 0, 0, 0],
+        step(0x14, &[0x68, 4, 0x08, 0, 0, 4, 0x30]),
+        step(0x1d, &[0x90, 0x10, 9]),
+        step(0x3c, &[0x10, 0x30, 0x20, 1]),
+    ];
+    write("rtp_frames", "pieces", [pieces.concat().as_slice(), &pieces[1..].concat()].concat())?;
+    write("rtp_frames", "units", [units.concat().as_slice(), &units[1..].concat()].concat())?;
     write("rtp_frames", "sound", [sound.as_slice(), &sound[5..], &sound[5..]].concat())
 }
 

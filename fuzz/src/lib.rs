@@ -25,7 +25,7 @@ pub(crate) use ice::address as ice_address;
 pub use congestion::congestion;
 pub use dtls::{dtls_13_connection, dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_peek};
-pub use payload::{rtp_frames, rtp_opus, rtp_vp8};
+pub use payload::{rtp_av1, rtp_frames, rtp_h264, rtp_opus, rtp_telephone_event, rtp_vp8, rtp_vp9};
 pub use peer::{peer_connection, peer_description};
 pub use rtp::{rtcp_compound, rtp_packet, rtp_session};
 pub use sctp::{migration_config, sctp_association, sctp_init, sctp_interleaved, sctp_migration, sctp_tuned};
@@ -49,11 +49,15 @@ pub const TARGETS: &[Target] = &[
     ("peer_connection", peer_connection),
     ("peer_description", peer_description),
     ("rtcp_compound", rtcp_compound),
+    ("rtp_av1", rtp_av1),
     ("rtp_frames", rtp_frames),
+    ("rtp_h264", rtp_h264),
     ("rtp_opus", rtp_opus),
     ("rtp_packet", rtp_packet),
     ("rtp_session", rtp_session),
+    ("rtp_telephone_event", rtp_telephone_event),
     ("rtp_vp8", rtp_vp8),
+    ("rtp_vp9", rtp_vp9),
     ("sctp_association", sctp_association),
     ("sctp_init", sctp_init),
     ("sctp_interleaved", sctp_interleaved),

@@ -122,11 +122,15 @@ replays! {
     peer_connection
     peer_description
     rtcp_compound
+    rtp_av1
     rtp_frames
+    rtp_h264
     rtp_opus
     rtp_packet
     rtp_session
+    rtp_telephone_event
     rtp_vp8
+    rtp_vp9
     sctp_association
     sctp_init
     sctp_interleaved

@@ -8,7 +8,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use wigwag::{Config, ConnectionState, DataChannelInit, Direction, IceCandidate, MediaKind, SessionDescription};
+use wigwag::{
+    Config, ConnectionState, DataChannelInit, Direction, IceCandidate, MediaKind, PeerConnection, SessionDescription,
+};
 
 /// Who makes the offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub(crate) struct Call<'a> {
     pub(crate) role: Role,
     /// What stands for `actpass` in the offer that the answerer gets: whoever answers it has no choice.
     pub(crate) setup: &'static str,
+    /// Whether wigwag takes what the browser's offer brings as frames.
+    pub(crate) receives_frames: bool,
 }
 
 impl<'a> Call<'a> {
@@ -65,7 +69,7 @@ impl<'a> Call<'a> {
     ) -> Result<Self> {
         browser.navigate(page)?;
         browser.evaluate("peer.make()")?;
-        Ok(Self { peer: Peer::start(address, adapt)?, browser, role, setup: "actpass" })
+        Ok(Self { peer: Peer::start(address, adapt)?, browser, role, setup: "actpass", receives_frames: false })
     }
 
     /// Adds a channel on the side that offers, so that its description asks for channels.
@@ -100,6 +104,11 @@ impl<'a> Call<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whatever comes on the transceivers that there are is taken as frames.
+    pub(crate) fn receive_frames(&self) -> Result<()> {
+        self.peer.run(receive_frames)?
     }
 
     /// Exchanges offer and answer with all candidates in them, and waits until both sides are connected.
@@ -190,8 +199,12 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn answer(&self, offer: String) -> Result<String> {
-        self.peer.run(|connection| {
+        let receives_frames = self.receives_frames;
+        self.peer.run(move |connection| {
             connection.set_remote_description(SessionDescription::offer(offer))?;
+            if receives_frames {
+                receive_frames(connection)?;
+            }
             let kinds: Vec<_> = connection.transceivers().map(|transceiver| transceiver.kind).collect();
             for kind in kinds {
                 connection.add_track(kind)?;
@@ -248,6 +261,11 @@ impl<'a> Call<'a> {
     pub(crate) fn stats(&mut self) -> Result<Value> {
         self.browser.evaluate("peer.stats()")
     }
+}
+
+fn receive_frames(connection: &mut PeerConnection) -> Result<()> {
+    let ids: Vec<_> = connection.transceivers().map(|transceiver| transceiver.id).collect();
+    Ok(ids.into_iter().try_for_each(|id| connection.receive_frames(id))?)
 }
 
 pub(crate) fn candidate_of(json: &Value) -> Option<IceCandidate> {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use wigwag::{
-    ChannelId, Config, ConnectionId, ConnectionState, Endpoint, EndpointConfig, EndpointEvent, Event, IceCandidate,
-    PeerConnection, SendError,
+    ChannelId, Config, ConnectionId, ConnectionState, Endpoint, EndpointConfig, EndpointEvent, Event, Frame,
+    IceCandidate, PeerConnection, ReceivedFrame, SendError, TransceiverId,
 };
 use wigwag_mio::{Driver, DriverConfig, Handle};
 
@@ -24,6 +24,10 @@ pub(crate) struct Seen {
     pub(crate) opened: BTreeMap<String, ChannelId>,
     pub(crate) closed_channels: usize,
     pub(crate) media_packets: u64,
+    /// By payload type: how many frames came, of them key frames, and how often some were lost.
+    pub(crate) frames: BTreeMap<u8, (u64, u64)>,
+    pub(crate) frames_lost: u64,
+    pub(crate) keys_pressed: String,
     pub(crate) key_frames_requested: u64,
     pub(crate) negotiations_needed: u32,
     pub(crate) closed: Option<String>,
@@ -154,6 +158,14 @@ impl Drop for Peer {
     }
 }
 
+/// A frame goes back as it came, under the number that the browser has for its codec.
+fn echo_frame(connection: &mut PeerConnection, id: TransceiverId, frame: ReceivedFrame) -> Result<()> {
+    let parameters = connection.transceiver(id).and_then(|transceiver| transceiver.negotiated.as_ref());
+    let codec = parameters.and_then(|parameters| parameters.send_codec_for(frame.payload_type));
+    let payload_type = codec.context("the codec is not sent")?.payload_type;
+    Ok(connection.write_frame(id, Frame::new(payload_type, frame.rtp_time, frame.data))?)
+}
+
 /// What the driver's thread does with events: notes them, and echoes.
 #[derive(Default)]
 struct Echo {
@@ -187,6 +199,17 @@ impl Echo {
                     }
                 }
             }
+            Event::Frame { transceiver, frame, .. } => {
+                let (count, key_frames) = seen.frames.entry(frame.payload_type).or_default();
+                (*count, *key_frames) = (*count + 1, *key_frames + u64::from(frame.is_key_frame));
+                if let Some(connection) = endpoint.connection_mut(id)
+                    && let Err(error) = echo_frame(connection, transceiver, frame)
+                {
+                    seen.events.push(format!("not echoed: {error}"));
+                }
+            }
+            Event::FramesLost { .. } => seen.frames_lost += 1,
+            Event::KeyPressed { key, .. } => seen.keys_pressed.extend(key),
             Event::KeyFrameRequested(transceiver) => {
                 seen.key_frames_requested += 1;
                 if let Some(connection) = endpoint.connection_mut(id) {
@@ -226,8 +249,10 @@ impl Echo {
             }
             _ => {}
         }
-        if !matches!(event, Event::Message { .. } | Event::RtpPacket { .. } | Event::TransportFeedback(_))
-            && seen.events.len() < 200
+        if !matches!(
+            event,
+            Event::Message { .. } | Event::RtpPacket { .. } | Event::Frame { .. } | Event::TransportFeedback(_)
+        ) && seen.events.len() < 200
         {
             seen.events.push(format!("{event:?}"));
         }

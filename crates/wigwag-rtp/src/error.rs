@@ -77,6 +77,8 @@ pub enum SendError {
     Late(Bytes),
     /// What is forwarded begins with a key frame, and none has come since it began, or since packets were left out: ask its source for one.
     KeyFrameNeeded(Bytes),
+    /// It is no frame of its format, or an empty one: H.264 has start codes, AV1 the sizes of OBUs.
+    Malformed(Bytes),
 }
 
 /// What a user sends stands in no log.
@@ -89,6 +91,7 @@ impl fmt::Debug for SendError {
             Self::PayloadType(payload) => ("PayloadType", payload),
             Self::Late(payload) => ("Late", payload),
             Self::KeyFrameNeeded(payload) => ("KeyFrameNeeded", payload),
+            Self::Malformed(payload) => ("Malformed", payload),
         };
         write!(f, "{name}({} bytes)", payload.len())
     }
@@ -103,6 +106,9 @@ impl fmt::Display for SendError {
             Self::PayloadType(_) => "the payload type was not negotiated",
             Self::Late(_) => {
                 "the sequence number is far behind those before: leave it to the sender (None), or go on from them"
+            }
+            Self::Malformed(_) => {
+                "the frame is empty or not of its format: H.264 has start codes (Annex B), AV1 the sizes of its OBUs"
             }
             Self::KeyFrameNeeded(_) => "no key frame has come yet: ask the source for one",
         })

@@ -125,6 +125,16 @@ pub enum Error {
     /// Packets of a stream were told already.
     #[error("packets of this transceiver were told already: call receive_frames before, as when Event::Track comes")]
     ReceivesPackets,
+    /// What is to be pressed is no key of a telephone, or the first of more than 256.
+    #[error(
+        "{0:?} is no key of a telephone, or one too many: 0 to 9, *, #, A to D, and a comma for a pause; at most 256"
+    )]
+    NoKey(char),
+    /// The peer takes no telephone events on this transceiver, or nothing is sent on it now.
+    #[error(
+        "no key can be pressed on this transceiver: add Codec::telephone_event to the codecs, and look at its direction"
+    )]
+    CannotPress,
     /// W3C allows no longer one.
     #[error("a jitter buffer target of {0:?} is too long: at most 4 s")]
     JitterBufferTarget(Duration),
@@ -165,8 +175,13 @@ pub enum MediaError {
     #[error("packets were written on this transceiver: write packets, a stream is one or the other")]
     SendsPackets(Bytes),
     /// Frames of this codec cannot be cut into packets here. The frame is given back.
-    #[error("no payload format is known here for this codec: write packets, or choose Opus or VP8")]
+    #[error("no payload format is known here for this codec: write packets, or choose another codec")]
     NoPayloadFormat(Bytes),
+    /// The frame is not what its codec's payload format takes. It is given back.
+    #[error(
+        "this is no frame of its codec: H.264 has start codes (Annex B), not lengths (AVCC), and AV1 has the sizes of its OBUs"
+    )]
+    Malformed(Bytes),
     /// Packets of other connections are forwarded on this transceiver, so none of our own are sent: their numbers would collide. What was
     /// to be sent is given back.
     #[error(
@@ -199,6 +214,7 @@ impl fmt::Debug for MediaError {
             Self::SendsFrames(payload) => write!(f, "SendsFrames({} bytes)", payload.len()),
             Self::SendsPackets(data) => write!(f, "SendsPackets({} bytes)", data.len()),
             Self::NoPayloadFormat(data) => write!(f, "NoPayloadFormat({} bytes)", data.len()),
+            Self::Malformed(data) => write!(f, "Malformed({} bytes)", data.len()),
             Self::Forwards(data) => write!(f, "Forwards({} bytes)", data.len()),
             Self::KeyFrameNeeded => f.write_str("KeyFrameNeeded"),
             Self::NotConnected => f.write_str("NotConnected"),

@@ -117,6 +117,18 @@ pub enum Event {
         /// How many packets did not come in time; 0 if those that did contradict each other.
         packets: u64,
     },
+    /// The peer pressed a key of a telephone (RFC 4733), of a transceiver that is received as frames. It is told at once, when the first
+    /// packet of it comes, and once; what is heard meanwhile comes as frames, if the peer sends any.
+    KeyPressed {
+        /// On which transceiver.
+        transceiver: TransceiverId,
+        /// Of which source.
+        ssrc: u32,
+        /// The number of the event (RFC 4733 §3.2).
+        event: u8,
+        /// 0 to 9, `*`, `#`, A to D; `None` of other events.
+        key: Option<char>,
+    },
     /// The peer ended a source (RFC 3550 §6.6); all that came of it was told before.
     SourceEnded {
         /// On which transceiver.

@@ -269,12 +269,29 @@ pub(crate) const fn rtp_kind(kind: MediaKind) -> rtp::Kind {
     }
 }
 
+/// The codecs whose frames are cut into packets here.
+const PAYLOAD_FORMATS: [(&str, Format); 8] = [
+    ("opus", Format::Opus),
+    ("PCMU", Format::G711),
+    ("PCMA", Format::G711),
+    ("G722", Format::G722),
+    ("VP8", Format::Vp8),
+    ("H264", Format::H264),
+    ("VP9", Format::Vp9),
+    ("AV1", Format::Av1),
+];
+
 /// How frames of a codec are cut into packets; `None` if that is not known here.
-pub(crate) fn payload_format(codec: &str) -> Option<Format> {
-    [("opus", Format::Opus), ("VP8", Format::Vp8)]
-        .into_iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(codec))
-        .map(|(_, format)| format)
+pub(crate) fn payload_format(codec: &str, parameters: &str) -> Option<Format> {
+    let fmtp = sdp::Fmtp { format: sdp::Format::PayloadType(0), parameters: parameters.to_owned() };
+    let (_, format) = PAYLOAD_FORMATS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(codec))?;
+    match (format, fmtp.get("packetization-mode").unwrap_or("0")) {
+        (Format::H264, "0") => Some(Format::H264SingleNal),
+        (Format::H264, "1") => Some(Format::H264),
+        // RFC 6184 §6.4: interleaved, out of the order of decoding.
+        (Format::H264, _) => None,
+        _ => Some(format),
+    }
 }
 
 fn payload_types(codecs: &[jsep::NegotiatedCodec]) -> Vec<rtp::PayloadType> {
@@ -356,9 +373,16 @@ mod tests {
 
     #[test]
     fn payload_formats_are_found_whatever_the_case_of_their_names() {
-        let found = ["opus", "OPUS", "vp8", "VP8", "PCMU", "VP9", ""].map(payload_format);
+        let found = ["opus", "OPUS", "vp8", "VP8", "H265", ""].map(|name| payload_format(name, ""));
         let (opus, vp8) = (Some(Format::Opus), Some(Format::Vp8));
-        assert_eq!(found, [opus, opus, vp8, vp8, None, None, None]);
+        assert_eq!(found, [opus, opus, vp8, vp8, None, None]);
+        let found = ["pcmu", "PCMA", "g722", "vp9", "av1"].map(|name| payload_format(name, ""));
+        assert_eq!(found, [Format::G711, Format::G711, Format::G722, Format::Vp9, Format::Av1].map(Some));
+        let found =
+            ["", "packetization-mode=0", "profile-level-id=42e01f; packetization-mode=1", "packetization-mode=2"]
+                .map(|parameters| payload_format("h264", parameters));
+        let (single, several) = (Some(Format::H264SingleNal), Some(Format::H264));
+        assert_eq!(found, [single, single, several, None]);
     }
 
     #[test]

@@ -203,6 +203,35 @@ const peer = {
     };
   },
 
+  // By which codec, and how much more of this kind is decoded or heard within `ms` once something was.
+  async decodes(kind, ms) {
+    const what = kind === 'video' ? 'framesDecoded' : 'packetsReceived';
+    const inbound = async () => (await this.inbound(kind)) ?? {};
+    const end = performance.now() + 15000;
+    while (!((await inbound())[what] > 0)) {
+      if (performance.now() > end) {
+        const { 'outbound-rtp': sent } = await this.stats();
+        throw new Error('nothing was decoded: ' + JSON.stringify([await inbound(), sent]) + this.log.join(', '));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const before = await inbound();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    const after = await inbound();
+    const { mimeType } = (await this.pc.getStats()).get(after.codecId);
+    const { keyFramesDecoded, pliCount, decoderImplementation, packetsLost } = after;
+    const energy = (after.totalAudioEnergy ?? 0) - (before.totalAudioEnergy ?? 0);
+    return { mimeType, grown: after[what] - (before[what] ?? 0), energy, keyFramesDecoded, pliCount, decoderImplementation, packetsLost };
+  },
+
+  // Presses keys of a telephone.
+  async press(keys, duration, gap) {
+    const sender = this.pc.getSenders().find(({ track }) => track?.kind === 'audio');
+    await this.until(() => sender.dtmf.canInsertDTMF, 'a telephone');
+    sender.dtmf.insertDTMF(keys, duration, gap);
+    await this.until(() => sender.dtmf.toneBuffer === '', 'the keys to be pressed');
+  },
+
   // A picture of the remote video, as a sum that changes when the picture does.
   picture() {
     const video = document.getElementById('remote');

@@ -8,6 +8,7 @@ mod close_by_wigwag;
 mod conference;
 mod consent;
 mod dtls_roles;
+mod frames;
 mod hello_retry;
 mod largest;
 mod lossy;
@@ -108,6 +109,16 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { has_media: true, ..data("VP8 alone", media::video) },
     Scenario { has_media: true, ..data("lost pictures come again in a stream of their own", retransmission::run) },
     Scenario { has_media: true, ..data("pictures on a path that becomes narrow and wide again", narrow_path::run) },
+    Scenario { has_media: true, ..data("frames of VP8 echoed", frames::vp8) },
+    Scenario { has_media: true, ..data("frames of H.264 echoed", frames::h264) },
+    Scenario { has_media: true, ..data("frames of H.264 echoed, a NAL unit in each packet", frames::h264_single) },
+    Scenario { has_media: true, ..data("frames of VP9 echoed", frames::vp9) },
+    Scenario { has_media: true, ..data("frames of AV1 echoed", frames::av1) },
+    Scenario { has_media: true, ..data("frames of Opus echoed", frames::opus) },
+    Scenario { has_media: true, ..data("frames of PCMU echoed", frames::pcmu) },
+    Scenario { has_media: true, ..data("frames of PCMA echoed", frames::pcma) },
+    Scenario { has_media: true, ..data("frames of G.722 echoed", frames::g722) },
+    Scenario { has_media: true, ..data("keys of a telephone, pressed in the browser", frames::keys) },
     Scenario {
         has_media: true,
         ..data("a conference of three pages through a server, one goes and another comes", conference::run)

@@ -1,15 +1,15 @@
 //! Packets, in order, into frames.
 
-use super::vp8::{self, Descriptor, PictureId};
-use super::{Format, opus};
+use super::Format;
+use super::part::{self, Begins, Reading};
+use super::partial::{Known, Need, PART_OVERHEAD, Partial};
+use super::vp8::PictureId;
 use crate::event::RtpPacket;
 use crate::stats::Load;
 use bytes::Bytes;
 
 /// So long a frame is taken, in bytes: a key frame of 4K at the best quality is not.
 const FRAME_LEN_MAX: usize = 8 << 20;
-/// What a packet costs beside what it carries, or frames of single bytes would hold the memory of many.
-const PART_OVERHEAD: usize = 64;
 
 /// A whole frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct ReceivedFrame {
     pub is_key_frame: bool,
     /// Whether nothing was lost that it may refer to.
     pub is_decodable: bool,
-    /// As the encoder made it.
+    /// As the encoder made it; of H.264 with start codes of four bytes, of AV1 with the sizes of OBUs and without temporal delimiter.
     pub data: Bytes,
 }
 
@@ -60,23 +60,18 @@ pub struct Assembler {
     format: Format,
     frame_len_max: usize,
     next_sequence: Option<u64>,
+    /// Packets are missing right before the next one.
+    has_gap: bool,
+    /// When the packet before is to be played, and whether it ended a frame. `None` if it is missing.
+    before: Option<(u32, bool)>,
     partial: Partial,
+    known: Known,
     /// Packets missing since the last whole frame; whether frames are lost with them, the next one tells.
     gap: u64,
     /// Of the last frame that was whole.
     last_picture_id: Option<PictureId>,
     needs_key_frame: bool,
     stats: AssemblerStats,
-}
-
-/// A frame of which more is to come.
-#[derive(Debug, Default)]
-struct Partial {
-    parts: Vec<Bytes>,
-    len: usize,
-    payload_type: u8,
-    timestamp: u32,
-    picture_id: Option<PictureId>,
 }
 
 /// What one packet can cause, in order: the end of the frame before, or what is lost, and its own frame.
@@ -90,11 +85,14 @@ impl Assembler {
             format,
             frame_len_max: FRAME_LEN_MAX,
             next_sequence: None,
+            has_gap: false,
+            before: None,
             partial: Partial::default(),
+            known: Known::default(),
             gap: 0,
             last_picture_id: None,
             // The first frame may refer to others.
-            needs_key_frame: format != Format::Opus,
+            needs_key_frame: format.has_key_frames(),
             stats: AssemblerStats::default(),
         }
     }
@@ -125,7 +123,7 @@ impl Assembler {
     /// Whether no frame waits for more packets.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.partial.parts.is_empty()
+        self.partial.is_empty()
     }
 
     /// How much of a frame waits for more packets, in bytes with an overhead for each packet.
@@ -156,18 +154,17 @@ impl Assembler {
         };
         self.next_sequence = Some(sequence.saturating_add(1));
         self.gap = self.gap.saturating_add(missing);
+        self.has_gap |= missing > 0;
         // Padding that probes the path counts as a packet and carries nothing.
         if packet.payload.is_empty() {
             return [None, None, None];
         }
-        match self.format {
-            Format::Opus => self.take_opus(packet),
-            Format::Vp8 => self.take_vp8(packet, missing > 0),
-        }
+        let has_gap = std::mem::take(&mut self.has_gap);
+        if self.format.has_key_frames() { self.take_picture(packet, has_gap) } else { self.take_sound(packet) }
     }
 
-    fn take_opus(&mut self, packet: &RtpPacket) -> Caused {
-        if opus::ticks(&packet.payload).is_err() {
+    fn take_sound(&mut self, packet: &RtpPacket) -> Caused {
+        if self.format.ticks(&packet.payload).is_err() {
             self.stats.dropped_malformed += 1;
             self.gap = self.gap.saturating_add(1);
             return [None, None, None];
@@ -182,43 +179,62 @@ impl Assembler {
         [self.lost(), Some(Assembled::Frame(frame)), None]
     }
 
-    fn take_vp8(&mut self, packet: &RtpPacket, has_gap: bool) -> Caused {
-        let Ok((descriptor, part)) = Descriptor::parse(&packet.payload) else {
-            self.stats.dropped_malformed += 1;
-            self.gap = self.gap.saturating_add(1);
-            return [self.abandon(), None, None];
+    fn take_picture(&mut self, packet: &RtpPacket, has_gap: bool) -> Caused {
+        let before = self.before.replace((packet.timestamp, packet.marker)).filter(|_| !has_gap);
+        let Ok(reading) = part::read(self.format, &packet.payload) else { return [self.malformed(), None, None] };
+        let ended = if has_gap { self.abandon() } else { self.end_before(packet, &reading) };
+        let begins = match reading.begins {
+            Begins::No => false,
+            Begins::Perhaps => before.is_some_and(|(timestamp, marker)| marker || timestamp != packet.timestamp),
+            Begins::Likely | Begins::Surely => true,
         };
-        let before = if has_gap { self.abandon() } else { self.end_before(packet, &descriptor) };
-        let lost = self.judge_gap(&descriptor);
-        if self.partial.parts.is_empty() && !descriptor.is_frame_start() {
-            self.stats.dropped_without_start += 1;
-            return [before, lost, None];
+        let lost = self.judge_gap(begins, reading.number);
+        if self.partial.is_empty() && !begins {
+            return [ended, self.without_start(), None];
         }
-        let part = packet.payload.slice_ref(part);
-        let own = self.append(packet, &descriptor, part);
-        [before, lost, own]
+        let own =
+            if self.partial.is_open == reading.continues { self.append(packet, &reading) } else { self.malformed() };
+        [ended, lost, own]
+    }
+
+    /// A packet of a frame that will not be whole. If none is missing that would tell so, it is told here.
+    fn without_start(&mut self) -> Option<Assembled> {
+        self.stats.dropped_without_start += 1;
+        self.last_picture_id = None;
+        let is_news = !std::mem::replace(&mut self.needs_key_frame, true) && self.gap == 0;
+        is_news.then_some(Assembled::Lost { packets: 0 })
+    }
+
+    /// A packet that is not understood is one that did not come, but for its marker.
+    fn malformed(&mut self) -> Option<Assembled> {
+        self.stats.dropped_malformed += 1;
+        self.gap = self.gap.saturating_add(1);
+        self.abandon()
     }
 
     /// A frame that goes on is over if another begins, even without its marker.
-    fn end_before(&mut self, packet: &RtpPacket, descriptor: &Descriptor) -> Option<Assembled> {
-        if self.partial.parts.is_empty() {
-            None
-        } else if descriptor.is_frame_start() {
-            Some(self.finish())
-        } else if self.partial.timestamp != packet.timestamp {
-            self.abandon()
-        } else {
-            None
+    fn end_before(&mut self, packet: &RtpPacket, reading: &Reading) -> Option<Assembled> {
+        if self.partial.is_empty() {
+            return None;
+        }
+        let is_over = match reading.begins {
+            Begins::Surely => true,
+            Begins::Perhaps | Begins::Likely | Begins::No => self.partial.timestamp != packet.timestamp,
+        };
+        match reading.begins {
+            _ if !is_over => None,
+            Begins::No => self.abandon(),
+            Begins::Perhaps | Begins::Likely | Begins::Surely => self.finish(),
         }
     }
 
     /// Whether frames are lost with the packets that are missing: none, if the frames are numbered and go on. Padding may
     /// be lost, and nobody minds.
-    fn judge_gap(&mut self, descriptor: &Descriptor) -> Option<Assembled> {
-        if self.gap == 0 || !self.partial.parts.is_empty() || !descriptor.is_frame_start() {
+    fn judge_gap(&mut self, begins: bool, number: Option<PictureId>) -> Option<Assembled> {
+        if self.gap == 0 || !self.partial.is_empty() || !begins {
             return None;
         }
-        let follows = self.last_picture_id.is_some_and(|last| descriptor.picture_id == Some(last.next()));
+        let follows = self.last_picture_id.is_some_and(|last| number == Some(last.next()));
         if follows && !self.needs_key_frame {
             self.gap = 0;
             return None;
@@ -227,50 +243,44 @@ impl Assembler {
         self.lost()
     }
 
-    fn append(&mut self, packet: &RtpPacket, descriptor: &Descriptor, part: Bytes) -> Option<Assembled> {
-        let partial = &mut self.partial;
+    fn append(&mut self, packet: &RtpPacket, reading: &Reading) -> Option<Assembled> {
+        let (partial, format) = (&mut self.partial, self.format);
         if partial.parts.is_empty() {
             partial.payload_type = packet.payload_type;
             partial.timestamp = packet.timestamp;
-            partial.picture_id = descriptor.picture_id;
+            partial.number = reading.number;
         }
-        partial.len = partial.len.saturating_add(part.len());
+        partial.is_open = reading.leaves_open;
+        part::pieces(format, &packet.payload, |piece| partial.push(format, piece));
         if partial.len.saturating_add(PART_OVERHEAD * partial.parts.len()) > self.frame_len_max {
             self.stats.dropped_too_long += 1;
             return self.abandon();
         }
-        partial.parts.push(part);
-        packet.marker.then(|| self.finish())
+        if packet.marker { self.finish() } else { None }
     }
 
-    /// The frame is whole.
-    fn finish(&mut self) -> Assembled {
-        let partial = &mut self.partial;
-        let data = match partial.parts.as_slice() {
-            [only] => only.clone(),
-            parts => {
-                let mut data = Vec::with_capacity(partial.len);
-                parts.iter().for_each(|part| data.extend_from_slice(part));
-                data.into()
-            }
-        };
-        let is_key_frame = vp8::is_key_frame(&data);
+    /// The frame is whole, or its packets contradict each other.
+    fn finish(&mut self) -> Option<Assembled> {
+        let whole = Some(&self.partial).filter(|partial| !partial.is_open);
+        let Some(data) = whole.and_then(|partial| partial.join(self.format)) else { return self.malformed() };
+        let need = self.known.take(self.format, &self.partial, &data);
+        let is_key_frame = need == Need::Key;
         self.needs_key_frame &= !is_key_frame;
-        self.last_picture_id = partial.picture_id;
+        self.last_picture_id = self.partial.number;
         let frame = ReceivedFrame {
-            payload_type: partial.payload_type,
-            rtp_time: partial.timestamp,
+            payload_type: self.partial.payload_type,
+            rtp_time: self.partial.timestamp,
             is_key_frame,
-            is_decodable: !self.needs_key_frame,
+            is_decodable: !self.needs_key_frame || need == Need::Nothing,
             data,
         };
-        partial.clear();
-        Assembled::Frame(frame)
+        self.partial.clear();
+        Some(Assembled::Frame(frame))
     }
 
     /// The frame will not be whole, if there is one.
     fn abandon(&mut self) -> Option<Assembled> {
-        if self.partial.parts.is_empty() {
+        if self.partial.is_empty() {
             return None;
         }
         self.partial.clear();
@@ -283,12 +293,5 @@ impl Assembler {
     fn lost(&mut self) -> Option<Assembled> {
         let packets = std::mem::take(&mut self.gap);
         (packets > 0).then_some(Assembled::Lost { packets })
-    }
-}
-
-impl Partial {
-    fn clear(&mut self) {
-        self.parts.clear();
-        self.len = 0;
     }
 }

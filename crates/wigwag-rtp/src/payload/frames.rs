@@ -3,7 +3,7 @@
 //! It has the calls of every machine: [`insert`](FrameReceiver::insert) is its input, and what it wants sent, a request
 //! for a key frame, is an event.
 
-use super::{Assembled, Assembler, AssemblerStats, Format, ReceivedFrame, opus};
+use super::{Assembled, Assembler, AssemblerStats, Format, ReceivedFrame};
 use crate::stats::Load;
 use crate::stream::jitter_buffer::{JitterBuffer, JitterConfig, JitterStats, OrderedPacket};
 use std::collections::VecDeque;
@@ -173,10 +173,8 @@ impl FrameReceiver {
             self.stats.gaps += 1;
             return;
         };
-        let units = match self.assembler.format() {
-            Format::Opus => opus::ticks(&frame.data).unwrap_or(0),
-            Format::Vp8 => 1,
-        };
+        let format = self.assembler.format();
+        let units = if format.has_key_frames() { 1 } else { format.ticks(&frame.data).unwrap_or(0) };
         let delay = waited.saturating_add(now.saturating_duration_since(released));
         self.stats.frames += 1;
         self.stats.key_frames += u64::from(frame.is_key_frame);

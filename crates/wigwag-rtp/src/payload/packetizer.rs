@@ -1,10 +1,12 @@
 //! Frames into packets.
 
+use super::payloads::Payloads;
 use super::vp8::{self, Descriptor, PictureId};
-use super::{Format, opus};
+use super::{Format, av1, h264, vp9};
 use crate::event::RtpPacket;
 use crate::extension::AudioLevel;
 use bytes::Bytes;
+use std::fmt;
 use std::time::Instant;
 
 /// What an encoder made at once.
@@ -20,7 +22,7 @@ pub struct Frame {
     pub capture_time: Option<Instant>,
     /// How loud it is (RFC 6464).
     pub audio_level: Option<AudioLevel>,
-    /// As the encoder made it.
+    /// As the encoder made it. Of H.264, an access unit with start codes (Annex B); of AV1, a temporal unit with the sizes of its OBUs.
     pub data: Bytes,
 }
 
@@ -32,40 +34,28 @@ impl Frame {
     }
 }
 
-/// The payloads of a frame, in order: slices of one allocation.
-#[derive(Clone, Debug)]
-pub struct Payloads {
-    rest: Bytes,
-    len: usize,
+/// Why a frame is not cut into packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// It is empty, or not what the format's encoder makes: H.264 has start codes, AV1 the sizes of OBUs.
+    Malformed,
+    /// It does not fit, and cannot be cut.
+    TooLong,
 }
 
-impl Payloads {
-    /// Each `len` bytes long, but the last.
-    pub(super) const fn new(rest: Bytes, len: usize) -> Self {
-        Self { rest, len }
-    }
-
-    /// How many bytes there are in all of them.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.rest.len()
-    }
-}
-
-impl Iterator for Payloads {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        let len = self.len.min(self.rest.len());
-        (len > 0).then(|| self.rest.split_to(len))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let count = self.rest.len().div_ceil(self.len.max(1));
-        (count, Some(count))
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => {
+                "the frame is empty or not of its format: H.264 has start codes (Annex B), AV1 the sizes of its OBUs"
+            }
+            Self::TooLong => "the frame does not fit into a packet, and its format cannot cut it",
+        })
     }
 }
 
-impl ExactSizeIterator for Payloads {}
+impl std::error::Error for Unfit {}
 
 /// Cuts the frames of one stream into packets.
 #[derive(Debug)]
@@ -77,7 +67,7 @@ pub struct Packetizer {
 }
 
 impl Packetizer {
-    /// Numbers the pictures from any number on, which should be random (RFC 7741 §4.2).
+    /// Numbers the pictures from any number on, which should be random (RFC 7741 §4.2, RFC 9628 §4.2).
     #[must_use]
     pub const fn new(format: Format, first_picture_id: u16) -> Self {
         Self { format, picture_id: PictureId::Long(first_picture_id & 0x7fff), next_timestamp: None }
@@ -89,17 +79,26 @@ impl Packetizer {
         self.format
     }
 
-    /// The payloads of a frame, each of at most `limit` bytes; nothing is counted yet. `None` if there is no way: the
-    /// frame is empty, or does not fit and cannot be cut.
-    #[must_use]
-    pub fn payloads(&self, data: &Bytes, limit: usize) -> Option<Payloads> {
+    /// The payloads of a frame, each of at most `limit` bytes; nothing is counted yet.
+    ///
+    /// # Errors
+    /// If there is no way.
+    pub fn payloads(&self, data: &Bytes, limit: usize) -> Result<Payloads, Unfit> {
+        if data.is_empty() {
+            return Err(Unfit::Malformed);
+        }
         match self.format {
             // RFC 7587 §4.2: "An RTP payload MUST contain exactly one Opus packet"
-            Format::Opus => (1..=limit).contains(&data.len()).then(|| Payloads::new(data.clone(), data.len())),
+            Format::Opus | Format::G711 | Format::G722 if data.len() > limit => Err(Unfit::TooLong),
+            Format::Opus | Format::G711 | Format::G722 => Ok(Payloads::new(data.clone(), data.len())),
             Format::Vp8 => {
                 let descriptor = Descriptor { picture_id: Some(self.picture_id), ..Descriptor::default() };
-                vp8::packetize(data, descriptor, limit)
+                vp8::packetize(data, descriptor, limit).ok_or(Unfit::TooLong)
             }
+            Format::Vp9 => vp9::packetize(data, self.picture_id, limit),
+            Format::Av1 => av1::packetize(data, limit),
+            Format::H264 => h264::packetize(data, limit),
+            Format::H264SingleNal => h264::packetize_single(data, limit),
         }
     }
 
@@ -110,11 +109,8 @@ impl Packetizer {
         let (format, mut left) = (self.format, payloads.len());
         payloads.map(move |payload| {
             left = left.saturating_sub(1);
-            // RFC 7741 §4.1: the last packet of a frame. RFC 3551 §4.1: the first packet after a silence.
-            let marker = match format {
-                Format::Opus => is_after_silence,
-                Format::Vp8 => left == 0,
-            };
+            // RFC 7741 §4.1, RFC 6184 §5.1: the last packet of a frame. RFC 3551 §4.1: the first packet after a silence.
+            let marker = if format.has_key_frames() { left == 0 } else { is_after_silence };
             RtpPacket { marker, audio_level, ..RtpPacket::new(payload_type, timestamp, payload) }
         })
     }
@@ -122,12 +118,10 @@ impl Packetizer {
     /// Whether the frame does not follow the one before at once.
     fn count(&mut self, frame: &Frame) -> bool {
         self.picture_id = self.picture_id.next();
-        match self.format {
-            Format::Opus => {
-                let next = opus::ticks(&frame.data).ok().map(|ticks| frame.rtp_time.wrapping_add(ticks));
-                std::mem::replace(&mut self.next_timestamp, next) != Some(frame.rtp_time)
-            }
-            Format::Vp8 => false,
+        if self.format.has_key_frames() {
+            return false;
         }
+        let next = self.format.ticks(&frame.data).ok().map(|ticks| frame.rtp_time.wrapping_add(ticks));
+        std::mem::replace(&mut self.next_timestamp, next) != Some(frame.rtp_time)
     }
 }

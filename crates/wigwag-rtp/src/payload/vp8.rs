@@ -1,6 +1,6 @@
 //! VP8 (RFC 7741): a descriptor before each part of a frame.
 
-use super::Payloads;
+use super::payloads::Payloads;
 use crate::DecodeError;
 use crate::read::Reader;
 

@@ -3,8 +3,9 @@
 use super::{Session, queue};
 use crate::error::SendError;
 use crate::event::{Received, RtpPacket, SenderId};
-use crate::payload::{Format, Frame, Packetizer};
+use crate::payload::{Format, Frame, Packetizer, Unfit};
 use crate::stream::forward::Refused;
+use std::time::Instant;
 
 impl Session {
     /// Queues a packet.
@@ -91,15 +92,23 @@ impl Session {
         self.config.packet_len_max.checked_sub(sender.header_len_max())
     }
 
+    /// What the timestamp of a sender's packet would be that is heard or seen at `now`, and the rate of its clock in Hz. `None` before
+    /// its first packet has left.
+    pub fn rtp_time(&self, id: SenderId, now: Instant) -> Option<(u32, u32)> {
+        self.senders.get(&id)?.rtp_time(now)
+    }
+
     /// Cuts a frame into packets and queues them: all, or none.
     ///
     /// # Errors
-    /// As of [`send`](Self::send); the frame's data are given back. It is too long also if more packets would come of it
-    /// than ever find room.
+    /// As of [`send`](Self::send), and if it is not of its format; the frame's data are given back. It is too long also if
+    /// more packets would come of it than ever find room.
     pub fn send_frame(&mut self, id: SenderId, packetizer: &mut Packetizer, frame: Frame) -> Result<(), SendError> {
         let Some(limit) = self.payload_len_max(id) else { return Err(SendError::UnknownSender(frame.data)) };
-        let Some(payloads) = packetizer.payloads(&frame.data, limit) else {
-            return Err(SendError::TooLong(frame.data));
+        let payloads = match packetizer.payloads(&frame.data, limit) {
+            Ok(payloads) => payloads,
+            Err(Unfit::TooLong) => return Err(SendError::TooLong(frame.data)),
+            Err(Unfit::Malformed) => return Err(SendError::Malformed(frame.data)),
         };
         let Some(sender) = self.senders.get_mut(&id).filter(|_| !self.is_ending) else {
             return Err(SendError::UnknownSender(frame.data));

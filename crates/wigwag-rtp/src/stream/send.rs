@@ -145,7 +145,10 @@ impl Sender {
     /// A packet with this timestamp leaves now.
     pub(crate) fn sent(&mut self, payload_type: u8, timestamp: u32, header: usize, payload: usize, now: Instant) {
         let clock_rate_hz = self.clock_rate_hz(payload_type).unwrap_or(0);
-        self.last = Some(LastPacket { timestamp, clock_rate_hz, sent: now });
+        // Packets of one frame, or of one event, were heard or seen at once: when the first of them left.
+        if self.last.is_none_or(|last| last.timestamp != timestamp) {
+            self.last = Some(LastPacket { timestamp, clock_rate_hz, sent: now });
+        }
         self.is_report_due = true;
         self.stats.payload_type = Some(payload_type);
         self.stats.packets_sent += 1;
@@ -166,6 +169,13 @@ impl Sender {
         let (sequence, ssrc) = (self.next_sequence, self.config.ssrc);
         let is_possible = self.is_between_pictures && !self.is_numbered_by_others;
         is_possible.then_some((Fixed { marker: false, payload_type, sequence, timestamp, ssrc }, false))
+    }
+
+    /// What the timestamp of a packet would be that is heard now, and by which clock. `None` if nothing was sent.
+    pub(crate) fn rtp_time(&self, now: Instant) -> Option<(u32, u32)> {
+        let last = self.last?;
+        let passed = time::ticks(now.saturating_duration_since(last.sent), last.clock_rate_hz);
+        Some((last.timestamp.wrapping_add(passed), last.clock_rate_hz))
     }
 
     pub(crate) const fn has_sent(&self) -> bool {

@@ -1,8 +1,10 @@
 //! What a packet costs in allocations.
 
 use crate::common::{Link, at, packet};
+use crate::formats::{PICTURES, frame_of};
 use allocation_counter::measure;
 use wigwag_rtp::Event;
+use wigwag_rtp::payload::{Assembler, Format, Frame, Packetizer};
 use wigwag_rtp::rtcp::{Compound, Message};
 use wigwag_sansio::Ecn;
 
@@ -122,4 +124,36 @@ fn loss_costs_no_allocation_but_the_packets() {
     let resent = link.a.sender_stats(link.sender).map_or(0, |stats| stats.packets_resent);
     assert!(resent >= 100, "{resent} packets were lost and sent again");
     assert_eq!((sending, receiving), (0, delivered));
+}
+
+/// However many packets it is cut into.
+#[test]
+fn a_frame_costs_a_few_allocations_on_either_side() {
+    for format in PICTURES {
+        let (mut packetizer, mut assembler) = (Packetizer::new(format, 0), Assembler::new(format));
+        let limit = if format == Format::H264SingleNal { 60_000 } else { 1_000 };
+        let (mut sequence, mut packets) = (0, Vec::with_capacity(200));
+        let (mut sending, mut receiving) = (0, 0);
+        for n in 0..30 {
+            let frame = Frame::new(96, n * 3000, frame_of(format, n as usize, 100_000, n == 0));
+            sending = measure(|| {
+                let payloads = packetizer.payloads(&frame.data, limit).expect("possible");
+                packets.extend(packetizer.packets(&frame, payloads));
+            })
+            .count_total;
+            assert!(format == Format::H264SingleNal || packets.len() > 90, "{}", packets.len());
+            let mut frames = 0;
+            receiving = measure(|| {
+                for packet in &packets {
+                    sequence += 1;
+                    frames += assembler.push(sequence, packet).count();
+                }
+            })
+            .count_total;
+            assert_eq!(frames, 1);
+            packets.clear();
+        }
+        // All payloads, and what shares them; of AV1 also those that go together. The frame, and what shares it.
+        assert!(sending <= 3 && receiving <= 2, "{format:?}: {sending} {receiving}");
+    }
 }

@@ -1,11 +1,15 @@
 //! Sessions as their peers see them.
 
 mod allocations;
+mod av1;
 mod codecs;
 mod common;
 mod contract;
 mod contract_frames;
+mod dialer;
+mod formats;
 mod forward;
+mod h264;
 mod hostile;
 mod jitter;
 mod lifetime;
@@ -16,3 +20,4 @@ mod rtx;
 mod session;
 mod storm;
 mod transport_wide;
+mod vp9;

@@ -2,28 +2,29 @@
 
 use crate::codecs::{captured, files, test_data};
 use crate::common::{Link, VIDEO, at, sender, session};
+use crate::formats::ALL;
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wigwag_rtp::header::Packet;
 use wigwag_rtp::payload::vp8::{self, Descriptor, PictureId};
-use wigwag_rtp::payload::{Assembled, Assembler, Format, Frame, Packetizer};
+use wigwag_rtp::payload::{Assembled, Assembler, Format, Frame, Packetizer, Unfit};
 use wigwag_rtp::{Kind, PayloadType, RtpPacket, SendError, SenderConfig};
 
 /// A packet as [`Assembler`] takes it.
-fn packet(timestamp: u32, marker: bool, payload: &[u8]) -> RtpPacket {
+pub(crate) fn packet(timestamp: u32, marker: bool, payload: &[u8]) -> RtpPacket {
     let mut packet = RtpPacket::new(96, timestamp, Bytes::copy_from_slice(payload));
     packet.marker = marker;
     packet
 }
 
 /// All that comes of a stream: packets with their sequence numbers, from any number on.
-fn assemble(format: Format, packets: impl IntoIterator<Item = (u64, RtpPacket)>) -> Vec<Assembled> {
+pub(crate) fn assemble(format: Format, packets: impl IntoIterator<Item = (u64, RtpPacket)>) -> Vec<Assembled> {
     let mut assembler = Assembler::new(format);
     packets.into_iter().flat_map(|(sequence, packet)| assembler.push(sequence, &packet).collect::<Vec<_>>()).collect()
 }
 
-fn frames(assembled: &[Assembled]) -> Vec<&[u8]> {
+pub(crate) fn frames(assembled: &[Assembled]) -> Vec<&[u8]> {
     let mut frames = Vec::new();
     for assembled in assembled {
         if let Assembled::Frame(frame) = assembled {
@@ -34,7 +35,7 @@ fn frames(assembled: &[Assembled]) -> Vec<&[u8]> {
 }
 
 /// Captured packets by source, each with its number continued from the first.
-fn streams<'a>(packets: impl IntoIterator<Item = &'a [u8]>) -> BTreeMap<u32, Vec<(u64, RtpPacket)>> {
+pub(crate) fn streams<'a>(packets: impl IntoIterator<Item = &'a [u8]>) -> BTreeMap<u32, Vec<(u64, RtpPacket)>> {
     let mut streams: BTreeMap<u32, Vec<(u64, RtpPacket)>> = BTreeMap::new();
     for bytes in packets {
         let parsed = Packet::parse(bytes).expect("valid");
@@ -128,46 +129,9 @@ proptest! {
         prop_assert_eq!(frames(&assembled), [&data[..]]);
     }
 
-    /// Whatever is lost, a frame is one that was sent, in order, and what is said to be decodable is.
-    #[test]
-    fn loss_is_told_and_never_makes_a_frame_of_two(
-        lens in prop::collection::vec((1usize..400, any::<bool>()), 1..40),
-        lost in prop::collection::vec(any::<bool>(), 1..60),
-    ) {
-        let mut packetizer = Packetizer::new(Format::Vp8, 0x7ff0);
-        let (mut sent, mut packets) = (Vec::new(), Vec::new());
-        for (n, (len, is_key_frame)) in lens.into_iter().enumerate() {
-            let frame = Frame::new(96, 3000 * n as u32, frame_of(n, len, n == 0 || is_key_frame && n % 5 == 0));
-            let payloads = packetizer.payloads(&frame.data, 100).expect("possible");
-            packets.extend(packetizer.packets(&frame, payloads));
-            sent.push(frame.data);
-        }
-        let count = packets.len();
-        let arrived: Vec<_> = (100u64..).zip(packets).enumerate()
-            .filter(|(n, _)| *n == 0 || *n + 1 == count || !lost[n % lost.len()]).map(|(_, packet)| packet).collect();
-        let missing = (count - arrived.len()) as u64;
-        let (mut next, mut told, mut is_whole) = (0, 0, true);
-        for assembled in assemble(Format::Vp8, arrived) {
-            match assembled {
-                Assembled::Frame(frame) => {
-                    let at = (frame.rtp_time / 3000) as usize;
-                    prop_assert_eq!(&frame.data, &sent[at]);
-                    prop_assert!(at >= next);
-                    is_whole = frame.is_key_frame || is_whole && at == next;
-                    prop_assert_eq!(frame.is_decodable, is_whole, "frame {}", at);
-                    next = at + 1;
-                }
-                Assembled::Lost { packets } => told += packets,
-                _ => unreachable!(),
-            }
-        }
-        prop_assert!(told <= missing);
-        prop_assert!(next == sent.len() || told > 0 || missing > 0);
-    }
-
     #[test]
     fn any_bytes_are_taken(payloads in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..20), any::<bool>(), 0u32..3, 0u64..3), 0..50)) {
-        for format in [Format::Opus, Format::Vp8] {
+        for format in ALL {
             let mut sequence = 0;
             let packets = payloads.iter().map(|(payload, marker, timestamp, step)| {
                 sequence += step;
@@ -176,7 +140,8 @@ proptest! {
             let packets: Vec<_> = packets.collect();
             let bytes: usize = payloads.iter().map(|(payload, ..)| payload.len()).sum();
             let assembled = assemble(format, packets);
-            prop_assert!(frames(&assembled).iter().map(|frame| frame.len()).sum::<usize>() <= bytes);
+            // A start code is at most four times as long as what it stands before.
+            prop_assert!(frames(&assembled).iter().map(|frame| frame.len()).sum::<usize>() <= 5 * bytes);
         }
     }
 }
@@ -186,11 +151,13 @@ fn a_frame_that_cannot_be_cut_is_refused() {
     let vp8 = Packetizer::new(Format::Vp8, 0);
     let opus = Packetizer::new(Format::Opus, 0);
     let data = Bytes::from(vec![0x78; 10]);
-    assert!(vp8.payloads(&data, 4).is_none(), "the descriptor takes all");
+    assert_eq!(vp8.payloads(&data, 4).err(), Some(Unfit::TooLong), "the descriptor takes all");
     assert_eq!(vp8.payloads(&data, 5).expect("a byte in each").count(), 10);
-    assert!(opus.payloads(&data, 9).is_none());
+    assert_eq!(opus.payloads(&data, 9).err(), Some(Unfit::TooLong));
     assert!(opus.payloads(&data, 10).expect("fits").eq([data]));
-    assert!(vp8.payloads(&Bytes::new(), 100).is_none() && opus.payloads(&Bytes::new(), 100).is_none());
+    for packetizer in [vp8, opus] {
+        assert_eq!(packetizer.payloads(&Bytes::new(), 100).err(), Some(Unfit::Malformed));
+    }
 }
 
 /// The payload of a VP8 packet whose frame has this number.
@@ -224,6 +191,23 @@ fn padding_that_is_lost_harms_no_frame() {
         })
         .collect();
     assert_eq!(decodable, [Ok(true), Ok(true), Err(1), Ok(false)]);
+}
+
+/// What was lost before padding was lost before what follows it, too.
+#[test]
+fn padding_hides_no_loss() {
+    let lost_inside = [
+        (1, packet(0, false, &part(true, 1, KEY))),
+        (3, packet(0, false, b"")),
+        (4, packet(0, true, &part(false, 1, KEY))),
+    ];
+    assert_eq!(assemble(Format::Vp8, lost_inside), [Assembled::Lost { packets: 1 }]);
+    let lost_at_the_end = [
+        (1, packet(0, false, &part(true, 1, KEY))),
+        (3, packet(0, false, b"")),
+        (4, packet(3000, true, &part(true, 2, KEY))),
+    ];
+    assert_eq!(frames(&assemble(Format::Vp8, lost_at_the_end)), [KEY]);
 }
 
 #[test]
@@ -287,6 +271,27 @@ fn sound_after_silence_is_marked() {
     assert_eq!(markers, [true, false, false, true, false]);
 }
 
+/// A byte is a tick, in G.722 too, whose samples are twice as many.
+#[test]
+fn sound_of_a_byte_a_tick_is_marked_after_silence_and_loses_what_is_missing() {
+    for format in [Format::G711, Format::G722] {
+        assert_eq!((format.clock_rate_hz(), format.has_key_frames(), format.begins(&[1])), (8_000, false, true));
+        let mut packetizer = Packetizer::new(format, 0);
+        let mut sent = Vec::new();
+        for timestamp in [0, 160, 320, 800, 960] {
+            let frame = Frame::new(0, timestamp, Bytes::from(vec![timestamp as u8; 160]));
+            assert_eq!(packetizer.payloads(&frame.data, 159).err(), Some(Unfit::TooLong));
+            let payloads = packetizer.payloads(&frame.data, 160).expect("fits");
+            sent.extend(packetizer.packets(&frame, payloads));
+        }
+        assert_eq!(sent.iter().map(|packet| packet.marker).collect::<Vec<_>>(), [true, false, false, true, false]);
+        let arrived = (1..).zip(sent).filter(|(sequence, _)| *sequence != 2);
+        let assembled = assemble(format, arrived);
+        assert_eq!(assembled[1], Assembled::Lost { packets: 1 });
+        assert_eq!(frames(&assembled).iter().map(|frame| frame[0]).collect::<Vec<_>>(), [0, 64, 32, 192]);
+    }
+}
+
 #[test]
 fn a_frame_is_queued_whole_or_not_at_all() {
     let mut a = session("a", 1);
@@ -300,6 +305,8 @@ fn a_frame_is_queued_whole_or_not_at_all() {
     a.send_frame(id, &mut packetizer, frame(24 * (limit - 4))).expect("24 more");
     assert!(matches!(a.send_frame(id, &mut packetizer, frame(2_000_000)), Err(SendError::TooLong(_))));
     assert!(matches!(a.send_frame(id, &mut packetizer, frame(0)), Err(SendError::Full(_))));
+    let empty = Frame::new(VIDEO.number, 0, Bytes::new());
+    assert!(matches!(a.send_frame(id, &mut packetizer, empty), Err(SendError::Malformed(_))));
     let mut other = frame(1);
     other.payload_type = 97;
     assert!(matches!(a.send_frame(id, &mut packetizer, other), Err(SendError::PayloadType(_))));

@@ -2,7 +2,7 @@
 
 use super::config::{Codec, Config, HeaderExtension, MediaKind};
 use super::transceiver::{NegotiatedCodec, NegotiatedExtension, Transceiver};
-use super::view::View;
+use super::{variant, view::View};
 use std::collections::{BTreeMap, BTreeSet};
 use wigwag_sdp::{Extmap, Feedback, Fmtp, Format, MediaDescription, RtcpFb, Rtpmap, SessionDescription};
 
@@ -18,7 +18,7 @@ pub(super) struct Numbered {
 }
 
 impl Numbered {
-    /// As we describe it: with our parameters, whatever the other side says.
+    /// As we describe it: with our parameters, whatever the other side says, but for the level of H.264.
     pub(super) fn attributes(&self, codec: &Codec) -> Vec<wigwag_sdp::Attribute> {
         use wigwag_sdp::Attribute;
         let rtpmap = |payload_type, encoding: &str, channels| {
@@ -39,7 +39,8 @@ impl Numbered {
                 .map(|feedback| Attribute::RtcpFb(RtcpFb { payload_type: Some(self.payload_type), feedback })),
         );
         if !codec.parameters.is_empty() {
-            attributes.push(fmtp(self.payload_type, codec.parameters.clone()));
+            let parameters = variant::answered(&codec.name, &codec.parameters, &self.parameters);
+            attributes.push(fmtp(self.payload_type, parameters));
         }
         if let Some(rtx) = self.rtx {
             attributes.extend([rtpmap(rtx, "rtx", None), fmtp(rtx, format!("apt={}", self.payload_type))]);
@@ -110,30 +111,11 @@ fn is(codec: &Codec, section: &MediaDescription, payload_type: u8) -> bool {
         None => match payload_type {
             0 => codec.name.eq_ignore_ascii_case("PCMU"),
             8 => codec.name.eq_ignore_ascii_case("PCMA"),
+            9 => codec.name.eq_ignore_ascii_case("G722"),
             _ => false,
         },
     };
-    same && same_variant(&codec.name, &codec.parameters, parameters(section, payload_type))
-}
-
-/// Parameters that make another codec of the name, with their defaults: RFC 6184 §8.1, RFC 7798 §7.1, RFC 9628 §6.1,
-/// and the RTP payload format for AV1, §7.2.
-const VARIANTS: [(&str, &str, &str); 4] = [
-    ("H264", "packetization-mode", "0"),
-    ("H265", "profile-id", "1"),
-    ("VP9", "profile-id", "0"),
-    ("AV1", "profile", "0"),
-];
-
-fn same_variant(name: &str, ours: &str, theirs: &str) -> bool {
-    let read = |parameters: &str| Fmtp { format: Format::PayloadType(0), parameters: parameters.to_owned() };
-    let (ours, theirs) = (read(ours), read(theirs));
-    let same = VARIANTS.iter().filter(|(codec, ..)| codec.eq_ignore_ascii_case(name)).all(|(_, parameter, default)| {
-        ours.get(parameter).unwrap_or(default) == theirs.get(parameter).unwrap_or(default)
-    });
-    // RFC 6184 §8.1: the profile, without the level; the default is 42000A.
-    let profile = |fmtp: &Fmtp| fmtp.get("profile-level-id").unwrap_or("42000A").get(..4).map(str::to_ascii_lowercase);
-    same && (!name.eq_ignore_ascii_case("H264") || profile(&ours) == profile(&theirs))
+    same && variant::same(&codec.name, &codec.parameters, parameters(section, payload_type))
 }
 
 fn parameters(section: &MediaDescription, payload_type: u8) -> &str {

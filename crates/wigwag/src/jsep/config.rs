@@ -139,14 +139,56 @@ impl Codec {
         Self { feedback: vec![Feedback::TransportCc], ..Self::new(MediaKind::Audio, "PCMA", 8000, 1, 8) }
     }
 
+    /// G.722 (RFC 3551), whose clock rate is half of its sampling rate.
+    #[must_use]
+    pub fn g722() -> Self {
+        Self { feedback: vec![Feedback::TransportCc], ..Self::new(MediaKind::Audio, "G722", 8000, 1, 9) }
+    }
+
+    /// The keys of a telephone as events (RFC 4733), with the clock of the sound that they are beside: 8,000 for G.711 and G.722, 48,000
+    /// for Opus. Put it behind those; each clock rate is a codec of its own.
+    #[must_use]
+    pub fn telephone_event(clock_rate: u32) -> Self {
+        let payload_type = if clock_rate == 48_000 { 110 } else { 126 };
+        Self {
+            parameters: "0-15".to_owned(),
+            ..Self::new(MediaKind::Audio, "telephone-event", clock_rate, 1, payload_type)
+        }
+    }
+
     /// VP8 (RFC 7741).
     #[must_use]
     pub fn vp8() -> Self {
+        Self::pictures("VP8", 96, "")
+    }
+
+    /// H.264 (RFC 6184) as every browser that has it takes it: Constrained Baseline at level 3.1, packetization mode 1. For another
+    /// profile, level or mode change [`parameters`](field@Self::parameters); each profile and each mode is a codec of its own, and needs a
+    /// payload type of its own.
+    #[must_use]
+    pub fn h264() -> Self {
+        Self::pictures("H264", 102, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")
+    }
+
+    /// VP9 (RFC 9628), profile 0: 8 bits, 4:2:0.
+    #[must_use]
+    pub fn vp9() -> Self {
+        Self::pictures("VP9", 98, "profile-id=0")
+    }
+
+    /// AV1 (its RTP payload format), profile 0 (Main) up to level 3.1.
+    #[must_use]
+    pub fn av1() -> Self {
+        Self::pictures("AV1", 45, "level-idx=5;profile=0;tier=0")
+    }
+
+    fn pictures(name: &str, payload_type: u8, parameters: &str) -> Self {
         Self {
+            parameters: parameters.to_owned(),
             // RFC 8834 §5.1.1: a full intra request is to be understood by whoever sends pictures; those who mix ask by it.
             feedback: vec![Feedback::TransportCc, Feedback::Nack, Feedback::NackPli, Feedback::CcmFir],
-            rtx: Some(97),
-            ..Self::new(MediaKind::Video, "VP8", 90_000, 1, 96)
+            rtx: Some(payload_type + 1),
+            ..Self::new(MediaKind::Video, name, 90_000, 1, payload_type)
         }
     }
 }

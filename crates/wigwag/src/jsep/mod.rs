@@ -10,6 +10,7 @@ mod apply;
 mod codecs;
 mod config;
 mod error;
+mod h264;
 mod keeps;
 mod made;
 mod needed;
@@ -21,6 +22,7 @@ mod signaling;
 mod tests;
 mod transceiver;
 mod transport;
+mod variant;
 mod view;
 
 pub use config::{Codec, Config, DtlsRole, HeaderExtension, MediaKind};

@@ -89,7 +89,9 @@ fn codecs(negotiated: &[NegotiatedCodec]) -> Vec<Codec> {
     let codec = |codec: &NegotiatedCodec| Codec {
         index: codec.index,
         payload_type: codec.payload_type,
-        format: mapping::payload_format(&codec.name),
+        clock_rate_hz: codec.clock_rate,
+        format: mapping::payload_format(&codec.name, &codec.parameters),
+        is_event: codec.name.eq_ignore_ascii_case("telephone-event"),
     };
     negotiated.iter().map(codec).collect()
 }

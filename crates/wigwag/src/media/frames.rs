@@ -27,9 +27,11 @@ pub(super) struct Recipe {
 
 impl Recipe {
     fn jitter_config(self) -> JitterConfig {
-        match self.format {
-            Format::Opus => JitterConfig::audio(self.format.clock_rate_hz()),
-            _ => JitterConfig::video(self.format.clock_rate_hz()),
+        let clock_rate_hz = self.format.clock_rate_hz();
+        if self.format.has_key_frames() {
+            JitterConfig::video(clock_rate_hz)
+        } else {
+            JitterConfig::audio(clock_rate_hz)
         }
     }
 
@@ -208,6 +210,25 @@ impl Frames {
             }
             self.schedule(slot);
         }
+    }
+
+    /// A packet came that carries no part of a frame, but whose number is one of its source's.
+    pub(super) fn pass(&mut self, packet: Received) {
+        let now = self.now.advance(packet.arrival);
+        let is_its =
+            |slot: &usize| self.source(*slot).is_some_and(|source| source.ssrc == packet.ssrc && source.end == End::No);
+        let slots = self.by_receiver.get(&packet.receiver).map_or(&[][..], Vec::as_slice);
+        let Some(slot) = slots.iter().copied().rfind(is_its) else { return };
+        if let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut)
+            && packet.extended_sequence.saturating_add(LATE_MAX) >= source.last_sequence
+        {
+            self.visits += 1;
+            source.last_sequence = source.last_sequence.max(packet.extended_sequence);
+            source.last_arrival = now;
+            let ordered = OrderedPacket { extended_sequence: packet.extended_sequence, packet: packet.packet };
+            source.frames.insert(ordered, now);
+        }
+        self.schedule(slot);
     }
 
     /// A packet came that cannot be part of a frame.

@@ -3,6 +3,7 @@
 
 mod apply;
 mod frames;
+mod tones;
 
 pub use frames::FrameDrops;
 
@@ -12,6 +13,7 @@ use crate::jsep::{Jsep, TransceiverId};
 use frames::{Frames, Recipe, Told};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
+use tones::Tones;
 use wigwag_rtp::payload::{Format, Frame, FrameEvent, FrameStats, Packetizer};
 use wigwag_rtp::{self as rtp, ReceiverId, SenderId};
 use wigwag_sansio::{Rng, Seed};
@@ -42,6 +44,8 @@ struct Incoming {
     codecs: Vec<Codec>,
     nack: bool,
     delay_min: Option<Duration>,
+    /// The source and the timestamp of the last event that was told.
+    last_event: Option<(u32, u32)>,
 }
 
 /// A payload type that was negotiated, of which codec of ours, and how its frames are cut, if that is known here.
@@ -49,7 +53,10 @@ struct Incoming {
 struct Codec {
     index: usize,
     payload_type: u8,
+    clock_rate_hz: u32,
     format: Option<Format>,
+    /// Whether it is not sound, but events in it (RFC 4733).
+    is_event: bool,
 }
 
 /// Media goes in and out at two levels, never both on one stream.
@@ -70,6 +77,7 @@ pub(crate) struct Media {
     by_sender: BTreeMap<SenderId, TransceiverId>,
     by_receiver: BTreeMap<ReceiverId, TransceiverId>,
     frames: Frames,
+    tones: Tones,
     /// Those on which the peer began or ceased to send. Each at most once, so bounded by the transceivers that negotiations made.
     tracks: VecDeque<TransceiverId>,
 }
@@ -82,6 +90,7 @@ impl Media {
             by_sender: BTreeMap::new(),
             by_receiver: BTreeMap::new(),
             frames: Frames::default(),
+            tones: Tones::default(),
             tracks: VecDeque::new(),
         }
     }
@@ -96,7 +105,7 @@ impl Media {
     }
 
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        self.frames.poll_timeout(now)
+        [self.frames.poll_timeout(now), self.tones.poll_timeout(now)].into_iter().flatten().min()
     }
 
     /// What the session tells, under the transceiver's name.
@@ -140,8 +149,13 @@ impl Media {
             incoming.level = Level::Packets;
             return Some(Event::RtpPacket { transceiver, packet });
         }
-        let codec = incoming.codecs.iter().find(|codec| codec.payload_type == packet.packet.payload_type);
+        let codec = incoming.codecs.iter().find(|codec| codec.payload_type == packet.packet.payload_type).copied();
         match codec.and_then(|codec| codec.format) {
+            None if codec.is_some_and(|codec| codec.is_event) => {
+                let told = self.heard(transceiver, &packet);
+                self.frames.pass(tones::silent(packet));
+                return told;
+            }
             Some(format) => {
                 let recipe = Recipe { format, nack: incoming.nack, delay_min: incoming.delay_min };
                 self.frames.insert(packet, recipe, session.stats().round_trip_time);
@@ -220,6 +234,7 @@ impl Media {
         session: &mut rtp::Session,
     ) -> Result<(), MediaError> {
         let first_picture_id = self.rng.u16();
+        let is_pressing = self.tones.is_pressing(id);
         let (sender, outgoing) = self.outgoing(id)?;
         match outgoing.level {
             Level::Undecided | Level::Frames => {}
@@ -234,6 +249,9 @@ impl Media {
             Some(Codec { format: None, .. }) => return Err(MediaError::NoPayloadFormat(frame.data)),
             None => return Err(MediaError::PayloadType(frame.data)),
         };
+        if is_pressing && !format.has_key_frames() {
+            return Ok(());
+        }
         let known = outgoing.packetizer.take().filter(|known| known.format() == format);
         let packetizer = outgoing.packetizer.insert(known.unwrap_or_else(|| Packetizer::new(format, first_picture_id)));
         session.send_frame(sender, packetizer, frame).map_err(refused)?;
@@ -263,6 +281,21 @@ impl Media {
         if let Some(receiver) = streams.receiver {
             self.frames.set_delay_min(receiver, delay_min);
         }
+    }
+
+    /// `Err` with a character that is no key.
+    pub(crate) fn insert_dtmf(
+        &mut self,
+        id: TransceiverId,
+        keys: &str,
+        press: Duration,
+        gap: Duration,
+    ) -> Result<(), char> {
+        self.tones.insert(id, keys, press, gap)
+    }
+
+    pub(crate) fn tone_buffer(&self, id: TransceiverId) -> String {
+        self.tones.waiting(id)
     }
 
     pub(crate) fn request_key_frame(&self, id: TransceiverId, session: &mut rtp::Session) {
@@ -300,6 +333,7 @@ fn refused(error: rtp::SendError) -> MediaError {
         rtp::SendError::TooLong(payload) => MediaError::TooLong(payload),
         rtp::SendError::PayloadType(payload) => MediaError::PayloadType(payload),
         rtp::SendError::Late(payload) => MediaError::Late(payload),
+        rtp::SendError::Malformed(payload) => MediaError::Malformed(payload),
         rtp::SendError::KeyFrameNeeded(_) => MediaError::KeyFrameNeeded,
         _ => MediaError::NotSending,
     }

@@ -158,7 +158,7 @@ impl PeerConnection {
     ///
     /// It leaves under our source, with the payload type, the header extensions and the mid of this connection. Sequence numbers are our own:
     /// gaps stay gaps, and where another source takes the place of the one before, or packets were left out, they and the timestamps go on.
-    /// Of VP8, nothing leaves before a key frame: when it begins, when another source takes its place, and after the queue was full or the
+    /// Of pictures in a format known here, nothing leaves before a key frame: when it begins, when another source takes its place, and after the queue was full or the
     /// connection was not connected.
     ///
     /// # Errors
@@ -190,18 +190,47 @@ impl PeerConnection {
     }
 
     /// Cuts a frame into packets and queues them, all or none. Its payload type is one of those negotiated
-    /// ([`send_codecs`](field@crate::jsep::MediaParameters::send_codecs)), of Opus or VP8.
+    /// ([`send_codecs`](field@crate::jsep::MediaParameters::send_codecs)), of a codec that has a
+    /// [`Format`](wigwag_rtp::payload::Format). Of H.264 a frame is an access unit with start codes (Annex B), of
+    /// AV1 a temporal unit with the sizes of its OBUs.
     ///
     /// The first of `write_packet` and `write_frame` that is taken decides what this transceiver sends from then on.
     ///
     /// # Errors
     /// Nothing is sent on this transceiver now, packets were written on it before, the payload type was not negotiated, or
-    /// is of a codec whose payload format is not known here; the frame is empty or too long; or the queue is full.
+    /// is of a codec whose payload format is not known here; the frame is empty, too long or not of its codec; or the queue is full.
     pub fn write_frame(&mut self, id: TransceiverId, frame: Frame) -> Result<(), MediaError> {
         if self.end != End::No {
             return Err(MediaError::NotSending);
         }
         self.media.write_frame(id, frame, &mut self.transport.secured.rtp)
+    }
+
+    /// W3C `insertDTMF` of an `RTCDTMFSender`: presses keys of a telephone, one after another, each for `press`, with `gap` between them, in
+    /// the place of those that were not pressed yet. A comma pauses for two seconds. `press` is brought to 40 to 6,000 ms (with a clock of 48,000 Hz
+    /// 1,365 at most), `gap` to 30 ms at least; W3C's defaults are 100 and 70 ms. While a key is pressed, frames of sound that are written on
+    /// the transceiver are left out, as browsers do. The codecs need [`Codec::telephone_event`](crate::jsep::Codec::telephone_event) with the
+    /// clock rate of the sound.
+    ///
+    /// # Errors
+    /// A character is no key, or there are more than 256; nothing is sent on the transceiver, the peer takes no such events, or the connection
+    /// is closed.
+    pub fn insert_dtmf(&mut self, id: TransceiverId, keys: &str, press: Duration, gap: Duration) -> Result<(), Error> {
+        self.ensure_transceiver(id)?;
+        if !self.media.can_press(id) {
+            return Err(Error::CannotPress);
+        }
+        self.media.insert_dtmf(id, keys, press, gap).map_err(Error::NoKey)
+    }
+
+    /// W3C `canInsertDTMF`: whether the peer takes keys of a telephone on this transceiver, and we send on it.
+    pub fn can_insert_dtmf(&self, id: TransceiverId) -> bool {
+        self.end == End::No && self.media.can_press(id)
+    }
+
+    /// W3C `toneBuffer`: the keys that were not pressed yet.
+    pub fn tone_buffer(&self, id: TransceiverId) -> String {
+        self.media.tone_buffer(id)
     }
 
     /// From now on, what comes on this transceiver is told as whole frames, in order and when it is time to play them

@@ -157,6 +157,7 @@ impl PeerConnection {
         }
         self.transport.handle_timeout(now);
         self.media.handle_timeout(now);
+        self.media.press(now, &mut self.transport.secured.rtp);
         self.changed();
         if self.next.is_none() {
             self.next = self.find_event();
@@ -167,6 +168,7 @@ impl PeerConnection {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
         self.pump();
+        self.media.press(now, &mut self.transport.secured.rtp);
         // What a stream of frames tells may be that a key frame is to be asked for: the request leaves with this poll.
         if self.next.is_none() {
             self.next = self.find_event();

@@ -1,10 +1,11 @@
 //! Media as frames through the whole stack.
 
-use crate::common::{Peer, Told};
-use crate::media::{call, drops, negotiate_from, sound};
+use crate::common::{Peer, Told, pair_with};
+use crate::media::{call, call_in, drops, negotiate_from, sound};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
+use wigwag::jsep::Codec;
 use wigwag::sansio::Rng;
 use wigwag::{
     ConnectionState, Direction, Error, Event, Frame, MediaError, MediaKind, ReceivedFrame, RtpPacket, Seed,
@@ -14,7 +15,8 @@ use wigwag_sim::{A, Fate, World, Z};
 
 const OPUS: u8 = 111;
 const VP8: u8 = 96;
-const PCMU: u8 = 0;
+const H264: u8 = 102;
+const UNKNOWN: u8 = 120;
 
 /// The `n`th frame of sound, of 20 ms (RFC 6716 §3.1: configuration 15, one frame).
 fn opus(n: u32) -> Frame {
@@ -186,12 +188,17 @@ fn a_stream_is_frames_or_packets_and_never_both() {
 
 #[test]
 fn what_cannot_be_cut_into_packets_is_refused_and_given_back() {
-    let (mut world, ids) = call(521, &[MediaKind::Audio, MediaKind::Video]);
+    let mut world = pair_with(521, |_, config| {
+        config.negotiation.codecs.push(Codec::new(MediaKind::Audio, "L16", 8_000, 1, UNKNOWN));
+        config.negotiation.codecs.push(Codec::h264());
+    });
+    let ids = call_in(&mut world, &[MediaKind::Audio, MediaKind::Video]);
     let [sound, pictures] = [ids[0][0], ids[1][0]];
     let connection = &mut world[A].connection;
     let data = |len: usize| Bytes::from(vec![0x78; len]);
     for (id, frame, error) in [
-        (sound, Frame::new(PCMU, 0, data(160)), MediaError::NoPayloadFormat(data(160))),
+        (sound, Frame::new(UNKNOWN, 0, data(160)), MediaError::NoPayloadFormat(data(160))),
+        (pictures, Frame::new(H264, 0, data(160)), MediaError::Malformed(data(160))),
         (sound, Frame::new(VP8, 0, data(10)), MediaError::PayloadType(data(10))),
         (sound, Frame::new(OPUS, 0, data(0)), MediaError::Empty),
         (pictures, Frame::new(VP8, 0, data(0)), MediaError::Empty),

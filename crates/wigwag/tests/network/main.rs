@@ -38,5 +38,6 @@ mod snap;
 mod stats;
 mod swarm;
 mod taps;
+mod tones;
 #[path = "../../../wigwag-turn/tests/turn/server.rs"]
 mod turn_server;

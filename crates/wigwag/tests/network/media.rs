@@ -30,10 +30,16 @@ fn number(payload: &Bytes) -> u32 {
 /// A call of A with these kinds, sendrecv on both sides, connected.
 pub(crate) fn call(seed: u64, kinds: &[MediaKind]) -> (World<Peer>, Vec<[TransceiverId; 2]>) {
     let mut world = pair(seed);
-    let ids = add(&mut world, kinds);
-    negotiate(&mut world);
-    until_connected(&mut world);
+    let ids = call_in(&mut world, kinds);
     (world, ids)
+}
+
+/// The same between these two.
+pub(crate) fn call_in(world: &mut World<Peer>, kinds: &[MediaKind]) -> Vec<[TransceiverId; 2]> {
+    let ids = add(world, kinds);
+    negotiate(world);
+    until_connected(world);
+    ids
 }
 
 fn add(world: &mut World<Peer>, kinds: &[MediaKind]) -> Vec<[TransceiverId; 2]> {

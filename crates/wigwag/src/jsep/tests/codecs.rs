@@ -55,7 +55,52 @@ fn variants_of_a_codec_are_codecs_of_their_own() {
         agreed.send_codecs.iter().map(|codec| (codec.index, codec.payload_type)).collect::<Vec<_>>(),
         [(1, 103)]
     );
-    assert_eq!(agreed.send_codecs[0].parameters, "profile-level-id=42E034;packetization-mode=0");
+    // RFC 6184 §8.2.2: at the lower level of both.
+    assert_eq!(agreed.send_codecs[0].parameters, "profile-level-id=42e01f;packetization-mode=0");
+}
+
+/// Chromium's six: three profiles, each in both packetization modes.
+#[test]
+fn of_the_profiles_and_modes_of_h264_those_are_answered_that_are_ours() {
+    let ours = Codec { rtx: None, ..Codec::h264() };
+    let single = Codec { parameters: "profile-level-id=42c034".to_owned(), payload_type: 125, ..ours.clone() };
+    for (codecs, expected) in [
+        (vec![ours.clone()], vec![(108, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")]),
+        // As the offer writes the profile, and no higher than it is offered: we do not say that levels may differ.
+        (
+            vec![single, ours],
+            vec![
+                (108, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
+                (114, "profile-level-id=42e01f"),
+            ],
+        ),
+    ] {
+        let mut chromium = Config::default();
+        chromium.codecs = ["42001f", "42e01f", "4d001f"]
+            .into_iter()
+            .flat_map(|profile| [(profile, 1), (profile, 0)])
+            .zip([102, 104, 108, 114, 116, 39])
+            .map(|((profile, mode), payload_type)| Codec {
+                parameters: format!("level-asymmetry-allowed=1;packetization-mode={mode};profile-level-id={profile}"),
+                payload_type,
+                ..Codec::h264()
+            })
+            .collect();
+        let (mut a, mut z) = (Peer::with('A', chromium), Peer::with('Z', Config { codecs, ..Config::default() }));
+        let id = a.add(MediaKind::Video, Direction::Sendrecv, 1);
+        let (_, answer) = negotiate(&mut a, &mut z);
+        let answered: Vec<_> = answer.media[0]
+            .formats
+            .iter()
+            .filter_map(wigwag_sdp::Format::payload_type)
+            .map(|number| (number, answer.media[0].attributes.fmtp(number).map_or("", |fmtp| &fmtp.parameters)))
+            .collect();
+        assert_eq!(answered, expected);
+        let agreed = a.transceiver(id).negotiated.as_ref().expect("an agreement");
+        let sends: Vec<_> =
+            agreed.send_codecs.iter().map(|codec| (codec.payload_type, codec.parameters.as_str())).collect();
+        assert_eq!(sends, expected, "what is sent follows the answer");
+    }
 }
 
 #[test]
