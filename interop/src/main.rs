@@ -151,7 +151,7 @@ fn run(arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
 
 fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
     let is_chosen = |scenario: &&Scenario| {
-        arguments.wants_of(name, scenario.name, scenario.has_media, scenario.is_smoke)
+        arguments.wants_of(name, scenario.name, scenario.has_media && !scenario.has_media_in_firefox, scenario.is_smoke)
             && scenario.only.is_none_or(|only| only == name)
             && scenario.is_long == arguments.long
             && (!scenario.needs_coturn || coturn::exists())

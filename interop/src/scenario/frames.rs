@@ -71,7 +71,7 @@ pub(super) fn g722(stage: &mut Stage<'_>) -> Result<String> {
 fn run(stage: &mut Stage<'_>, trial: &Trial) -> Result<String> {
     let codec = (trial.codec)();
     let is_video = codec.kind == MediaKind::Video;
-    let mut call = call(stage, vec![codec], is_video)?;
+    let call = call(stage, vec![codec], is_video)?;
     let kind = if is_video { "video" } else { "audio" };
     let progress = call.browser.evaluate(&format!("peer.decodes({}, 2000)", Value::from(kind)));
     let told = call.peer.wait("a frame", PATIENCE, |seen| {
@@ -108,7 +108,7 @@ fn call<'a>(stage: &'a mut Stage<'_>, codecs: Vec<Codec>, video: bool) -> Result
 /// Keys that the browser presses are heard, those that wigwag presses are taken.
 pub(super) fn keys(stage: &mut Stage<'_>) -> Result<String> {
     let codecs = vec![Codec::pcmu(), Codec::telephone_event(8_000)];
-    let mut call = call(stage, codecs, false)?;
+    let call = call(stage, codecs, false)?;
     call.browser.evaluate("peer.decodes('audio', 500)")?;
     call.browser.evaluate("peer.press('1590#', 100, 70)")?;
     call.peer.wait("the keys", PATIENCE, |seen| (seen.keys_pressed == "1590#").then_some(()))?;

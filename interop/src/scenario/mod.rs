@@ -43,6 +43,8 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// Whether it needs media, which is not asked of every browser.
     pub(crate) has_media: bool,
+    /// Whether that media is asked of Firefox as well.
+    pub(crate) has_media_in_firefox: bool,
     /// How the browser is started.
     pub(crate) options: Options,
     /// The one browser that does this, if it is not all of them.
@@ -58,7 +60,14 @@ pub(crate) struct Scenario {
 
 const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
     let (has_media, is_smoke, is_long, needs_coturn) = (false, false, false, false);
-    Scenario { name, has_media, options: Options::USUAL, only: None, is_smoke, is_long, needs_coturn, run }
+    let has_media_in_firefox = false;
+    let (options, only) = (Options::USUAL, None);
+    Scenario { name, has_media, has_media_in_firefox, options, only, is_smoke, is_long, needs_coturn, run }
+}
+
+/// What every browser is asked for.
+const fn of_all(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
+    Scenario { has_media: true, has_media_in_firefox: true, ..data(name, run) }
 }
 
 /// All of them. Those that need another browser come last.
@@ -107,18 +116,18 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.2", media::over_dtls_12) },
     Scenario { has_media: true, ..data("Opus alone", media::audio) },
     Scenario { has_media: true, ..data("VP8 alone", media::video) },
-    Scenario { has_media: true, ..data("lost pictures come again in a stream of their own", retransmission::run) },
-    Scenario { has_media: true, ..data("pictures on a path that becomes narrow and wide again", narrow_path::run) },
-    Scenario { has_media: true, ..data("frames of VP8 echoed", frames::vp8) },
+    of_all("lost pictures come again in a stream of their own", retransmission::run),
+    of_all("pictures on a path that becomes narrow and wide again", narrow_path::run),
+    of_all("frames of VP8 echoed", frames::vp8),
     Scenario { has_media: true, ..data("frames of H.264 echoed", frames::h264) },
     Scenario { has_media: true, ..data("frames of H.264 echoed, a NAL unit in each packet", frames::h264_single) },
-    Scenario { has_media: true, ..data("frames of VP9 echoed", frames::vp9) },
-    Scenario { has_media: true, ..data("frames of AV1 echoed", frames::av1) },
-    Scenario { has_media: true, ..data("frames of Opus echoed", frames::opus) },
-    Scenario { has_media: true, ..data("frames of PCMU echoed", frames::pcmu) },
-    Scenario { has_media: true, ..data("frames of PCMA echoed", frames::pcma) },
-    Scenario { has_media: true, ..data("frames of G.722 echoed", frames::g722) },
-    Scenario { has_media: true, ..data("keys of a telephone, pressed in the browser", frames::keys) },
+    of_all("frames of VP9 echoed", frames::vp9),
+    of_all("frames of AV1 echoed", frames::av1),
+    of_all("frames of Opus echoed", frames::opus),
+    of_all("frames of PCMU echoed", frames::pcmu),
+    of_all("frames of PCMA echoed", frames::pcma),
+    of_all("frames of G.722 echoed", frames::g722),
+    of_all("keys of a telephone, pressed in the browser", frames::keys),
     Scenario {
         has_media: true,
         ..data("a conference of three pages through a server, one goes and another comes", conference::run)
