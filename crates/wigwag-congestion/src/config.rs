@@ -87,3 +87,35 @@ impl Default for Config {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused_and_told() {
+        assert_eq!(Config::new().check(), Ok(()));
+        let cases: [(&str, fn(&mut Config)); 8] = [
+            ("min_bitrate", |config| config.min_bitrate = 4_999),
+            ("max_bitrate", |config| config.max_bitrate = 10_000_000_001),
+            ("max_bitrate", |config| config.max_bitrate = 20_000),
+            ("initial_bitrate", |config| config.initial_bitrate = 29_999),
+            ("initial_bitrate", |config| config.initial_bitrate = 50_000_001),
+            ("pacing_factor", |config| config.pacing_factor = 0.9),
+            ("pacing_factor", |config| config.pacing_factor = f64::NAN),
+            ("queue_time_max", |config| config.queue_time_max = Duration::ZERO),
+        ];
+        for (name, change) in cases {
+            let mut config = Config::new();
+            change(&mut config);
+            let Err(Error::Config { field, .. }) = config.check() else { panic!("{name} is taken") };
+            assert_eq!(field, name);
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_to_do() {
+        let error = check_limits(9_000, 8_000).unwrap_err();
+        assert_eq!(error.to_string(), "max_bitrate is out of range: choose min_bitrate or more");
+    }
+}

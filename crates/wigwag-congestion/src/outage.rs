@@ -67,3 +67,47 @@ impl Outage {
         has_expired.then_some(FACTOR)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wigwag_sim::origin;
+
+    fn at(ms: u64) -> Instant {
+        origin() + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn less_is_sent_when_nothing_is_heard_and_less_again_while_packets_leave() {
+        let mut outage = Outage::default();
+        outage.heard(at(0));
+        outage.sent(Some(Duration::from_millis(50)), at(100));
+        outage.sent(Some(Duration::from_millis(50)), at(300));
+        assert_eq!(outage.deadline(), Some(at(700)));
+        assert!(outage.expire(at(699)).is_none() && outage.expire(at(700)).is_some());
+        // Who sends nothing is not woken.
+        assert_eq!(outage.deadline(), None);
+        outage.sent(Some(Duration::from_millis(50)), at(800));
+        assert_eq!(outage.deadline(), Some(at(1300)));
+        outage.heard(at(900));
+        assert_eq!(outage.deadline(), None);
+    }
+
+    #[test]
+    fn who_reports_seldom_is_waited_for_longer() {
+        let mut outage = Outage::default();
+        for n in 0..50 {
+            outage.heard(at(n * 400));
+        }
+        outage.sent(None, at(20_000));
+        let deadline = outage.deadline().unwrap();
+        assert!((1_500..1_700).contains(&(deadline - at(20_000)).as_millis()));
+    }
+
+    #[test]
+    fn a_round_trip_that_is_not_believed_keeps_nobody_waiting() {
+        let mut outage = Outage::default();
+        outage.sent(Some(Duration::MAX), at(0));
+        assert_eq!(outage.deadline(), Some(at(3000)));
+    }
+}

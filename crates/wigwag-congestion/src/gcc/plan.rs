@@ -141,3 +141,67 @@ impl Planner {
         is_more
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(target: f64, arriving: f64, desired: Option<f64>) -> Known {
+        Known { target, is_calm: true, limited_since: None, arriving: Some(arriving), desired, max: 50e6 }
+    }
+
+    /// What is planned, if anything is: begins it, and gives it up.
+    fn planned(planner: &mut Planner, known: &Known, now: i64) -> Option<f64> {
+        let mut prober = Prober::default();
+        planner.consider(known, &mut prober, now);
+        prober.sent(1200, now);
+        prober.pace(now)
+    }
+
+    fn begun() -> Planner {
+        let mut planner = Planner::default();
+        planner.begin(&known(300e3, 0.0, Some(50e6)), &mut Prober::default(), 0);
+        planner.repeats = 0;
+        planner
+    }
+
+    fn shown(rate: f64, planned: f64) -> Shown {
+        Shown { rate, arrived: rate, planned, is_full: false }
+    }
+
+    #[test]
+    fn success_asks_for_twice_as_much_until_it_shows_less() {
+        let mut planner = begun();
+        assert_eq!(planned(&mut planner, &known(1e6, 1e6, None), SECOND), None);
+        planner.shown(&shown(1e6, 1e6), 0.5e6, true, SECOND);
+        assert_eq!(planned(&mut planner, &known(1e6, 1e6, None), SECOND), Some(2e6));
+        planner.shown(&shown(1.1e6, 2e6), 1e6, true, SECOND);
+        assert_eq!(planned(&mut planner, &known(1.1e6, 1e6, None), SECOND), None);
+    }
+
+    #[test]
+    fn nobody_tries_more_than_is_of_use() {
+        for (desired, arriving, expected) in
+            [(Some(1e6), 0.1e6, Some(1.5e6)), (Some(0.5e6), 9e6, None), (None, 0.4e6, Some(1.6e6)), (None, 0.2e6, None)]
+        {
+            let mut planner = begun();
+            planner.shown(&shown(1e6, 1e6), 0.5e6, true, SECOND);
+            assert_eq!(planned(&mut planner, &known(1e6, arriving, desired), SECOND), expected);
+        }
+    }
+
+    #[test]
+    fn the_path_is_tried_each_five_seconds_while_the_application_is_the_limit_and_at_once_when_it_asks() {
+        let mut planner = begun();
+        let limited = Known { limited_since: Some(SECOND), ..known(1e6, 0.5e6, None) };
+        let tried = |planner: &mut Planner, from: i64, until: i64| {
+            let each = (from..until).filter(|second| planned(planner, &limited, second * SECOND).is_some());
+            each.collect::<Vec<_>>()
+        };
+        assert_eq!(tried(&mut planner, 1, 20), [6, 11, 16]);
+        planner.ask();
+        assert_eq!(tried(&mut planner, 20, 27), [20, 25]);
+        let calm = Known { is_calm: false, ..limited };
+        assert_eq!(planned(&mut planner, &calm, 40 * SECOND), None);
+    }
+}

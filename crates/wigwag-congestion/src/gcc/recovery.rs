@@ -101,3 +101,57 @@ impl Recovery {
         Some(before)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When it is due, in seconds, within so many, asked each tenth.
+    fn due(recovery: &mut Recovery, target: f64, from: i64, until: i64) -> Vec<i64> {
+        let times = (from * 10..until * 10).filter(|tenth| recovery.is_due(target, tenth * SECOND / 10).is_some());
+        times.map(|tenth| tenth / 10).collect()
+    }
+
+    #[test]
+    fn after_a_drop_the_path_is_tried_and_after_a_small_decrease_it_is_not() {
+        let mut recovery = Recovery::default();
+        recovery.changed(1e6, 0.8e6, 10 * SECOND);
+        assert_eq!(due(&mut recovery, 0.8e6, 10, 60), []);
+        recovery.changed(0.8e6, 0.5e6, 60 * SECOND);
+        assert_eq!(due(&mut recovery, 0.5e6, 60, 80), [61, 63, 67, 72, 77]);
+        // It is over when most of it is there again.
+        recovery.changed(0.5e6, 0.7e6, 80 * SECOND);
+        assert_eq!(due(&mut recovery, 0.7e6, 80, 100), []);
+    }
+
+    #[test]
+    fn decreases_that_follow_each_other_are_one() {
+        let mut recovery = Recovery::default();
+        for (n, rates) in [1.0e6, 0.85e6, 0.72e6, 0.6e6].windows(2).enumerate() {
+            recovery.changed(rates[0], rates[1], n as i64 * SECOND);
+        }
+        assert_eq!(recovery.is_due(0.6e6, 9 * SECOND), Some(1e6));
+        let mut slow = Recovery::default();
+        for (n, rates) in [1.0e6, 0.85e6, 0.72e6, 0.6e6].windows(2).enumerate() {
+            slow.changed(rates[0], rates[1], n as i64 * 10 * SECOND);
+        }
+        assert_eq!(slow.is_due(0.6e6, 90 * SECOND), None);
+    }
+
+    #[test]
+    fn a_try_that_was_wrong_makes_the_next_wait() {
+        let mut recovery = Recovery::default();
+        recovery.changed(1e6, 0.4e6, 0);
+        let mut at = 0;
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            let tried = (at..at + 100).find(|second| recovery.is_due(0.4e6, second * SECOND).is_some()).unwrap();
+            waits.push(tried - at);
+            recovery.raised(tried * SECOND);
+            recovery.changed(0.4e6, 0.8e6, tried * SECOND);
+            at = tried + 1;
+            recovery.changed(0.8e6, 0.4e6, at * SECOND);
+        }
+        assert!(waits.is_sorted() && waits[5] == 60, "{waits:?}");
+    }
+}

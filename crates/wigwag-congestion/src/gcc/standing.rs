@@ -111,3 +111,54 @@ impl Standing {
         self.drain.map(|drain| drain.rate)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets that waited so long, in ms, one each 100 ms; what is sent meanwhile after each, where 1 Mbit/s arrives.
+    fn run(standing: &mut Standing, from: i64, waits: &[i64], has_decreased: bool) -> Vec<Option<f64>> {
+        let told = waits.iter().zip(from..).map(|(wait, tenth)| {
+            let now = tenth * SECOND / 10;
+            let packet = Arrived { sent: now, arrival: 9 * SECOND + now + wait * 1000, size: 1000, cluster: 0 };
+            standing.add(&[packet], now);
+            standing.drain(has_decreased, Some(1e6), now);
+            standing.rate()
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_long_queue_is_drained_until_it_is_short() {
+        let mut standing = Standing::default();
+        assert_eq!(run(&mut standing, 0, &[0, 10, 5], false), [None; 3]);
+        assert_eq!(run(&mut standing, 3, &[400], true), [Some(0.5e6)]);
+        assert!(standing.is_long());
+        assert_eq!(run(&mut standing, 4, &[300, 200, 60, 40, 10], false)[2..], [Some(0.5e6), None, None]);
+        assert!(standing.is_short());
+    }
+
+    #[test]
+    fn a_short_queue_is_left_to_the_estimate() {
+        let mut standing = Standing::default();
+        assert_eq!(run(&mut standing, 0, &[0, 140, 150, 140], true), [None; 4]);
+    }
+
+    #[test]
+    fn a_queue_that_does_not_shrink_is_somebody_elses() {
+        let mut standing = Standing::default();
+        run(&mut standing, 0, &[0], false);
+        let told = run(&mut standing, 1, &[300; 100], true);
+        // Three times 300 ms, and half a second.
+        assert_eq!(told.iter().filter(|told| told.is_some()).count(), 15);
+        assert!(told[16..].iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn the_least_delay_is_forgotten_after_a_while() {
+        let mut standing = Standing::default();
+        run(&mut standing, 0, &[0], false);
+        run(&mut standing, 1, &[300; 250], false);
+        assert!(standing.is_short());
+    }
+}

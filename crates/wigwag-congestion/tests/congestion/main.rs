@@ -1,6 +1,7 @@
 //! Estimates and pacing over links that are written here.
 
 mod allocations;
+mod commands;
 mod curves;
 mod flow;
 mod hostile;
