@@ -45,6 +45,7 @@ pub use tap::{KeyLogLine, PacketKind, TapConfig, Tapped, TappedPacket};
 // What appears in the signatures above, so that nobody needs the crates below by name.
 pub use wigwag_dtls::{self as dtls, Certificate, CipherSuite, Group, HashAlgorithm, SrtpProfile, Version};
 pub use wigwag_ice::{self as ice, Credentials, Path};
+pub use wigwag_mdns as mdns;
 pub use wigwag_pcapng as pcapng;
 pub use wigwag_rtp::payload::{Frame, FrameStats, ReceivedFrame};
 pub use wigwag_rtp::{self as rtp, AudioLevel, Received, ReceiverId, ReceiverStats, Reported, RtpPacket, SenderStats};

@@ -222,10 +222,12 @@ impl Host {
     fn settle(&mut self, now: Instant) {
         self.is_touched = false;
         let Self { config, interfaces, queries, owned, told, stats, .. } = self;
-        for (name, _) in queries.extract_if(.., |_, query| query.is_over(config, interfaces.keys().copied(), now)) {
-            stats.unresolved = stats.unresolved.saturating_add(1);
-            told.push_back(Event::Unresolved(name));
-        }
+        queries.retain(|name, query| {
+            let is_over = query.is_over(config, interfaces.keys().copied(), now);
+            stats.unresolved = stats.unresolved.saturating_add(u64::from(is_over));
+            told.extend(is_over.then_some(Event::Unresolved(*name)));
+            !is_over
+        });
         for owned in owned.values_mut() {
             // RFC 6762 §6.2: "... and MUST NOT include addresses that are not valid on that interface (such as addresses that may be
             // configured on the host's other interfaces)."
