@@ -9,6 +9,7 @@
 mod dtls;
 pub mod duel;
 mod ice;
+mod mdns;
 mod payload;
 mod peer;
 mod rtp;
@@ -23,6 +24,7 @@ pub(crate) use ice::address as ice_address;
 
 pub use dtls::{dtls_13_connection, dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_peek};
+pub use mdns::mdns_host;
 pub use payload::{rtp_frames, rtp_opus, rtp_vp8};
 pub use peer::{peer_connection, peer_description};
 pub use rtp::{rtcp_compound, rtp_packet, rtp_session};
@@ -43,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     ("dtls_fingerprint", dtls_fingerprint),
     ("ice_agent", ice_agent),
     ("ice_peek", ice_peek),
+    ("mdns_host", mdns_host),
     ("peer_connection", peer_connection),
     ("peer_description", peer_description),
     ("rtcp_compound", rtcp_compound),

@@ -177,7 +177,7 @@ impl Agent {
 impl Agent {
     /// Adds an address at which the peer says it may be reached.
     ///
-    /// One that cannot be used (a name, another component or protocol, an impossible address) is counted in
+    /// One that cannot be used (a name that is not resolved, another component or protocol, an impossible address) is counted in
     /// [`Stats::remote_candidates_ignored`](crate::Stats::remote_candidates_ignored), and that is not an error.
     ///
     /// # Errors

@@ -180,10 +180,12 @@ impl PeerConnection {
     pub(super) fn take_candidate(&mut self, candidate: RemoteCandidate) -> Result<(), ice::Error> {
         let agent = &mut self.transport.ice;
         self.names.begin(agent.generation());
-        // Whoever wants relays alone asks nobody for names: who is asked learns that we are here. What has failed needs none.
-        let is_asking =
-            self.config.ice_transport_policy == IceTransportPolicy::All && agent.state() != ice::State::Failed;
-        let usable = if is_asking { self.names.take(candidate)? } else { Some(candidate) };
+        // Whoever wants relays alone asks nobody for names: who is asked learns that we are here. The agent counts it as of no use.
+        if self.config.ice_transport_policy == IceTransportPolicy::Relay {
+            return agent.add_remote_candidate(candidate);
+        }
+        let has_failed = agent.state() == ice::State::Failed;
+        let usable = if has_failed { Some(candidate) } else { self.names.take(candidate)? };
         let added = usable.map_or(Ok(()), |candidate| agent.add_remote_candidate(candidate));
         agent.set_resolving(self.names.is_awaited());
         added
