@@ -50,7 +50,6 @@ impl Peer {
     /// What arrives on channels that the browser opened and whose label begins with `echo`, and all media, is sent back.
     pub(crate) fn start(address: IpAddr, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
         let mut driver_config = DriverConfig::new([SocketAddr::new(address, 0)]);
-        driver_config.resolve_names = std::env::var_os("RED").is_none();
         driver_config.refresh_interval = Some(Duration::from_millis(500));
         let mut driver = Driver::bind(&driver_config, EndpointConfig::default())?;
         let mut config = Config::new(wigwag_mio::wall_clock());
