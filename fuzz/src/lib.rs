@@ -10,6 +10,7 @@ mod congestion;
 mod dtls;
 pub mod duel;
 mod ice;
+mod mdns;
 mod payload;
 mod peer;
 mod rtp;
@@ -25,6 +26,7 @@ pub(crate) use ice::address as ice_address;
 pub use congestion::congestion;
 pub use dtls::{dtls_13_connection, dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_peek};
+pub use mdns::mdns_host;
 pub use payload::{rtp_av1, rtp_frames, rtp_h264, rtp_opus, rtp_telephone_event, rtp_vp8, rtp_vp9};
 pub use peer::{peer_connection, peer_description};
 pub use rtp::{rtcp_compound, rtp_packet, rtp_session};
@@ -46,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     ("dtls_fingerprint", dtls_fingerprint),
     ("ice_agent", ice_agent),
     ("ice_peek", ice_peek),
+    ("mdns_host", mdns_host),
     ("peer_connection", peer_connection),
     ("peer_description", peer_description),
     ("rtcp_compound", rtcp_compound),

@@ -119,6 +119,7 @@ replays! {
     dtls_fingerprint
     ice_agent
     ice_peek
+    mdns_host
     peer_connection
     peer_description
     rtcp_compound

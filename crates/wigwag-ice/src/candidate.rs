@@ -63,6 +63,9 @@ pub struct Candidate {
     pub base: SocketAddr,
     /// `raddr` and `rport` of the signalling: the base of a reflexive candidate, the mapped address of a relayed one.
     pub related: Option<SocketAddr>,
+    /// Of a remote candidate, the name that it was told by in place of its address: others, a TURN server among them, are to learn that
+    /// alone.
+    pub name: Option<String>,
 }
 
 /// A local candidate as the agent is told of it.
@@ -137,6 +140,9 @@ pub enum RemoteAddress {
     /// A name, such as one that ends in `.local`, and a port. The agent resolves none: whoever does adds the address
     /// as a candidate of its own.
     Name(String, u16),
+    /// A name, and the address and port that it was found to stand for. No pair is formed of it and a relayed candidate of ours, or the
+    /// server would learn what the name hides (draft-ietf-mmusic-mdns-ice-candidates §3.3.2).
+    Resolved(String, SocketAddr),
 }
 
 impl From<SocketAddr> for RemoteAddress {
@@ -179,11 +185,23 @@ impl RemoteCandidate {
     /// Where checks can be sent, if they can.
     pub(crate) fn usable_address(&self) -> Option<SocketAddr> {
         match self.address {
-            RemoteAddress::Socket(address)
-                if self.component == COMPONENT && self.protocol == Protocol::Udp && is_usable(address) =>
+            RemoteAddress::Socket(address) | RemoteAddress::Resolved(_, address)
+                if self.is_supported() && is_usable(address) =>
             {
                 Some(zoneless(address))
             }
+            RemoteAddress::Socket(_) | RemoteAddress::Resolved(..) | RemoteAddress::Name(..) => None,
+        }
+    }
+
+    /// Whether it is for the component and protocol that are used: else its name need not be resolved.
+    pub fn is_supported(&self) -> bool {
+        self.component == COMPONENT && self.protocol == Protocol::Udp
+    }
+
+    pub(crate) fn name(&self) -> Option<&String> {
+        match &self.address {
+            RemoteAddress::Resolved(name, _) => Some(name),
             RemoteAddress::Socket(_) | RemoteAddress::Name(..) => None,
         }
     }

@@ -121,7 +121,7 @@ impl Agent {
     /// flushed."
     fn flush(&mut self) {
         self.remote_candidates.clear();
-        self.has_all_remote = false;
+        (self.has_all_remote, self.is_resolving) = (false, false);
         self.local_candidates.retain(|candidate| candidate.kind != Kind::PeerReflexive);
         self.list.clear();
         self.transactions.clear();

@@ -26,7 +26,7 @@ pub struct Stats {
     pub role_conflicts: u64,
     /// Binding indications: nothing is done about them.
     pub indications_received: u64,
-    /// Remote candidates that cannot be used: names, other protocols or components, impossible addresses (candidates).
+    /// Remote candidates that cannot be used: names that nobody has resolved, other protocols or components, impossible addresses (candidates).
     pub remote_candidates_ignored: u64,
     /// How often data began to go another way, or found none any more (changes).
     pub path_changes: u64,

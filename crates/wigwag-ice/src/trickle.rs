@@ -59,6 +59,7 @@ impl Agent {
             kind,
             base,
             related: candidate.related,
+            name: None,
         };
         let index = self.push_local(candidate.clone());
         if self.has_ended() {
@@ -167,6 +168,7 @@ impl Agent {
             kind,
             base,
             related: Some(base),
+            name: None,
         });
     }
 }
@@ -175,7 +177,7 @@ impl Agent {
 impl Agent {
     /// Adds an address at which the peer says it may be reached.
     ///
-    /// One that cannot be used (a name, another component or protocol, an impossible address) is counted in
+    /// One that cannot be used (a name that is not resolved, another component or protocol, an impossible address) is counted in
     /// [`Stats::remote_candidates_ignored`](crate::Stats::remote_candidates_ignored), and that is not an error.
     ///
     /// # Errors
@@ -197,17 +199,25 @@ impl Agent {
                 known.foundation.clone_from(&candidate.foundation);
                 known.kind = candidate.kind;
                 known.priority = candidate.priority;
+                known.name = candidate.name().cloned();
                 self.reprioritize();
             }
             Some(_) => {}
             None => {
                 let RemoteCandidate { foundation, priority, kind, .. } = &candidate;
-                let index = self.push_remote(foundation.clone(), *priority, address, *kind);
+                let index = self.push_remote(foundation.clone(), *priority, address, *kind, candidate.name().cloned());
                 self.pair_with_all(index.ok_or(Error::TooManyCandidates)?);
             }
         }
         self.touch();
         Ok(())
+    }
+
+    /// Whether names of the peer's candidates are being resolved: as long as they are, the agent neither completes nor fails for want of
+    /// candidates. A restart forgets it.
+    pub fn set_resolving(&mut self, is_resolving: bool) {
+        self.is_resolving = is_resolving && !self.has_ended();
+        self.touch();
     }
 
     /// The peer has said that there will be no more candidates.
@@ -216,7 +226,14 @@ impl Agent {
         self.touch();
     }
 
-    fn push_remote(&mut self, foundation: String, priority: u32, address: SocketAddr, kind: Kind) -> Option<usize> {
+    fn push_remote(
+        &mut self,
+        foundation: String,
+        priority: u32,
+        address: SocketAddr,
+        kind: Kind,
+        name: Option<String>,
+    ) -> Option<usize> {
         let is_full = self.remote_candidates.len() >= self.config.candidates_max;
         let place = match kind {
             _ if !is_full => None,
@@ -232,6 +249,7 @@ impl Agent {
             kind,
             base: address,
             related: None,
+            name,
         };
         debug!(?candidate, "remote candidate");
         if let Some((index, place)) = place.and_then(|index| Some((index, self.remote_candidates.get_mut(index)?))) {
@@ -299,7 +317,7 @@ impl Agent {
         let remote = known.or_else(|| {
             // No signalled foundation has this character, so it is like none of them.
             let foundation = format!("~{}", self.remote_candidates.len());
-            self.push_remote(foundation, priority, address, Kind::PeerReflexive)
+            self.push_remote(foundation, priority, address, Kind::PeerReflexive, None)
         })?;
         let local = self.local_candidates.iter().position(|known| {
             known.base == path.local && matches!(known.kind, Kind::Host | Kind::Relayed | Kind::ServerReflexive)
@@ -315,7 +333,10 @@ impl Agent {
     /// Forms a pair of which nobody knows yet whether it works.
     fn try_pair(&mut self, local: usize, remote: usize) -> Option<PairId> {
         let (from, to) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote))?;
-        if candidate::is_worth_trying(from.base, to.address) { self.pair_up(local, remote) } else { None }
+        // draft-ietf-mmusic-mdns-ice-candidates §3.3.2: "the ICE agent MUST NOT form candidate pairs between its own relay candidates and
+        // remote mDNS candidates."
+        let is_hidden = from.kind == Kind::Relayed && to.name.is_some();
+        if !is_hidden && candidate::is_worth_trying(from.base, to.address) { self.pair_up(local, remote) } else { None }
     }
 
     /// Forms a pair, unless these cannot reach each other or their path is that of another.

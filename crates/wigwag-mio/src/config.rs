@@ -34,6 +34,12 @@ pub struct DriverConfig {
     /// How often [`refresh_interfaces`](crate::Driver::refresh_interfaces) is done; without it, only when it is called. It
     /// wakes a driver that sleeps. Default: never, but every 3 s for [`all_interfaces`](Self::all_interfaces).
     pub refresh_interval: Option<Duration>,
+    /// Whether names that hide addresses of peers are resolved, as those of browsers' pages that were granted no camera and no
+    /// microphone: asked for by multicast on the links of our own addresses, by sockets on port 5353 that are open only meanwhile (RFC 6762,
+    /// draft-ietf-mmusic-mdns-ice-candidates). Names of other forms, and those that are told to a connection that wants
+    /// [relays alone](wigwag::IceTransportPolicy), never are. Otherwise the application is told of them
+    /// ([`Event::NameResolutionNeeded`](wigwag::Event::NameResolutionNeeded)). Default: true.
+    pub resolve_names: bool,
     /// Whether the sockets are those of all interfaces, also of ones to come.
     pub(crate) all_interfaces: Option<AllInterfaces>,
     /// How many datagrams may be handed to the kernel in one call, where it can take several. Default: 64; 1 turns it off.
@@ -61,6 +67,7 @@ impl DriverConfig {
             max_segments: 64,
             skip_unavailable: false,
             refresh_interval: None,
+            resolve_names: true,
             all_interfaces: None,
         }
     }

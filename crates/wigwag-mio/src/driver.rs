@@ -2,6 +2,7 @@
 
 use crate::config::DriverConfig;
 use crate::interfaces;
+use crate::mdns::{self, FIRST_LINK, Names};
 use crate::nat::Nat;
 use crate::roam::Surroundings;
 use crate::seed;
@@ -14,7 +15,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use wigwag::{Endpoint, EndpointConfig, EndpointEvent};
+use wigwag::{Endpoint, EndpointConfig, EndpointEvent, Event};
 
 const WAKE: Token = Token(0);
 pub(crate) const FIRST_SOCKET: usize = 1;
@@ -37,6 +38,7 @@ pub struct Driver {
     pub(crate) config: DriverConfig,
     pub(crate) surroundings: Surroundings,
     pub(crate) nat: Nat,
+    pub(crate) names: Option<Names>,
     commands: Commands<Endpoint>,
     pub(crate) poll: Poll,
     events: Events,
@@ -65,6 +67,7 @@ impl Driver {
         let commands = Commands::new(Waker::new(poll.registry(), WAKE)?);
         let sockets = Sockets::bind(config, poll.registry(), FIRST_SOCKET)?;
         let mut endpoint = Endpoint::new(endpoint, seed()?);
+        let names = if config.resolve_names { Some(Names::new(seed()?)) } else { None };
         let present = match interfaces(true) {
             Ok(found) => found.into_iter().map(|found| found.address).collect(),
             // Whoever has named their addresses can do without.
@@ -82,6 +85,7 @@ impl Driver {
             config: config.clone(),
             surroundings: Surroundings::new(present, unopened, look_at),
             nat,
+            names,
             commands,
             poll,
             events: Events::with_capacity(256),
@@ -126,7 +130,21 @@ impl Driver {
 
     /// The next event of the endpoint. Take them here, not from the endpoint: one may have been taken already.
     pub fn poll_event(&mut self) -> Option<EndpointEvent> {
-        self.next.pop_front().or_else(|| self.endpoint.poll_event())
+        self.next.pop_front().or_else(|| self.next_event())
+    }
+
+    /// The next event that is the application's: names are the driver's, if it resolves them.
+    fn next_event(&mut self) -> Option<EndpointEvent> {
+        loop {
+            match (self.endpoint.poll_event()?, &mut self.names) {
+                (EndpointEvent::Connection(id, Event::NameResolutionNeeded(name)), Some(names)) => {
+                    if !names.resolve(id, &name) {
+                        mdns::tell(&mut self.endpoint, id, &name, None);
+                    }
+                }
+                (event, _) => return Some(event),
+            }
+        }
     }
 
     /// One turn: runs what handles have asked for, lets time pass, sends what is owed, waits until there is something to
@@ -140,6 +158,7 @@ impl Driver {
         self.commands.run(&mut self.endpoint);
         let now = now();
         self.refresh_in_turn(now);
+        self.resolve_names(now);
         self.endpoint.handle_timeout(now);
         self.sockets.give_up(now);
         let has_more = self.transmit(now);
@@ -178,17 +197,20 @@ impl Driver {
 
     fn wait(&mut self, now: Instant, max_wait: Option<Duration>, has_more: bool) -> Option<Duration> {
         if self.next.is_empty() {
-            self.next.extend(self.endpoint.poll_event());
+            let next = self.next_event();
+            self.next.extend(next);
         }
-        if has_more || !self.next.is_empty() || self.sockets.may_be_readable() {
+        if has_more || !self.next.is_empty() || self.sockets.may_be_readable() || self.hears_names() {
             return Some(Duration::ZERO);
         }
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
         let due = self.endpoint.poll_timeout(now).map(|at| at.saturating_duration_since(now).max(tick));
         let look = self.surroundings.look_at.map(|at| at.saturating_duration_since(now).max(TICK));
         let patience = self.sockets.patience_ends().map(|at| at.saturating_duration_since(now));
+        let names = self.names.as_ref().and_then(|names| names.poll_timeout(now));
+        let names = names.map(|at| at.saturating_duration_since(now).max(TICK));
         let failing = self.sockets.is_failing().then_some(FAILING_TICK);
-        [due, max_wait, look, patience, failing].into_iter().flatten().min()
+        [due, max_wait, look, patience, names, failing].into_iter().flatten().min()
     }
 
     fn wait_for_readiness(&mut self, wait: Option<Duration>) -> io::Result<()> {
@@ -198,6 +220,10 @@ impl Driver {
             result => result?,
         }
         for event in &self.events {
+            if let (Some(number), Some(names)) = (event.token().0.checked_sub(FIRST_LINK), &mut self.names) {
+                names.set_readable(number);
+                continue;
+            }
             let Some(number) = event.token().0.checked_sub(FIRST_SOCKET) else { continue };
             // An error is read like a datagram, or it would be told for ever.
             if event.is_readable() || event.is_error() {
@@ -217,6 +243,13 @@ impl Driver {
             datagram.local = nat.outside(datagram.local);
             endpoint.handle_input(datagram, now);
         });
+        if let Some(names) = &mut self.names {
+            names.receive(now);
+        }
+    }
+
+    fn hears_names(&self) -> bool {
+        self.names.as_ref().is_some_and(Names::may_be_readable)
     }
 }
 

@@ -5,6 +5,7 @@ mod clock;
 mod config;
 mod driver;
 mod interfaces;
+mod mdns;
 mod nat;
 mod offload;
 mod roam;

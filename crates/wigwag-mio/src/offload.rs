@@ -17,6 +17,14 @@ const RECEIVE_LEN: usize = 65_536;
 /// The most that one call may send: UDP's length field, less the headers of UDP and IPv6.
 const SEND_LEN_MAX: usize = 65_535 - 8 - 40;
 
+/// Linux hands a socket what comes to groups that others have joined, on whatever interface.
+pub(crate) fn hear_own_groups_only(socket: &socket2::Socket) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    socket.set_multicast_all_v4(false)?;
+    let _ = socket;
+    Ok(())
+}
+
 /// Where datagrams arrive; one for all sockets, since its content is used up before the next call.
 pub(crate) struct ReceiveBuffer(Vec<u8>);
 

@@ -133,6 +133,9 @@ impl Driver {
         let ours = self.sockets.bound().flat_map(|bound| self.surroundings.of(bound));
         let wanted: Vec<_> = ours.map(|address| self.nat.outside(address)).collect();
         let told = self.endpoint.local_addresses().to_vec();
+        if let Some(names) = &mut self.names {
+            names.addresses_changed();
+        }
         for gone in told.iter().filter(|told| !wanted.contains(told)) {
             self.endpoint.remove_local_address(*gone);
         }

@@ -32,6 +32,10 @@ pub struct DriverStats {
     pub dropped_refused: u64,
     /// Datagrams received that held nothing.
     pub dropped_empty: u64,
+    /// Names of peers' candidates whose address was found.
+    pub names_resolved: u64,
+    /// Names of peers' candidates that nobody on our links has.
+    pub names_unresolved: u64,
     /// Errors of the kernel while receiving.
     pub receive_errors: u64,
 }

@@ -42,6 +42,13 @@ pub enum Event {
     /// [`add_local_address`](crate::PeerConnection::add_local_address) is called. If nobody does in time, the connection
     /// [fails](ConnectionState::Failed). Told again if all addresses vanish.
     NoLocalAddress,
+    /// The peer hides an address behind a name, a UUID and `.local`, as browsers do for pages that were granted no camera and no
+    /// microphone: somebody on our link may know which it is. Ask by multicast (`wigwag-mio` does it of itself, and shows no such event;
+    /// [`mdns::Host`](wigwag_mdns::Host) does it in a loop of your own) and say what was found
+    /// ([`set_address_of_name`](crate::PeerConnection::set_address_of_name)). ICE waits for it for 20 s before it fails. Whoever does nothing
+    /// loses this candidate only: the peer may still reach us first. It is never told to who
+    /// wants [relayed candidates](field@crate::Config::ice_transport_policy) alone.
+    NameResolutionNeeded(String),
     /// W3C `iceconnectionstatechange`.
     IceConnectionStateChanged(IceConnectionState),
     /// W3C `connectionstatechange`.

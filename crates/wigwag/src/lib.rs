@@ -46,6 +46,7 @@ pub use tap::{KeyLogLine, PacketKind, TapConfig, Tapped, TappedPacket};
 pub use wigwag_congestion as congestion;
 pub use wigwag_dtls::{self as dtls, Certificate, CipherSuite, Group, HashAlgorithm, SrtpProfile, Version};
 pub use wigwag_ice::{self as ice, Credentials, Path};
+pub use wigwag_mdns as mdns;
 pub use wigwag_pcapng as pcapng;
 pub use wigwag_rtp::payload::{Frame, FrameStats, ReceivedFrame};
 pub use wigwag_rtp::{self as rtp, AudioLevel, Received, ReceiverId, ReceiverStats, Reported, RtpPacket, SenderStats};

@@ -138,4 +138,8 @@ pub(crate) const ALL: &[Scenario] = &[
         ..data("a share that is asked for: HelloRetryRequest", hello_retry::run)
     },
     Scenario { options: Options::HIDES_ADDRESSES, ..data("names hidden by mDNS", names_hidden::run) },
+    Scenario {
+        options: Options::HIDES_ADDRESSES,
+        ..data("names hidden by mDNS, resolved by wigwag, which alone knows where to", names_hidden::reached)
+    },
 ];

@@ -165,6 +165,7 @@ pub(super) const CRATES: &[(&str, usize)] = &[
     ("wigwag-congestion", 12),
     ("wigwag-rtp", 12),
     ("wigwag-sctp", 24),
+    ("wigwag-mdns", 16),
     ("wigwag-stun", 26),
     ("wigwag-turn", 28),
     ("wigwag-ice", 28),
@@ -201,6 +202,7 @@ pub(super) const CONSTANT_TIME: &[(&str, &str)] = &[
 pub(super) const READS_BYTES: &[&str] = &[
     "crates/wigwag-dtls/src/lib.rs",
     "crates/wigwag-ice/src/lib.rs",
+    "crates/wigwag-mdns/src/lib.rs",
     "crates/wigwag-rtp/src/lib.rs",
     "crates/wigwag-sctp/src/cause/mod.rs",
     "crates/wigwag-sctp/src/chunk/mod.rs",

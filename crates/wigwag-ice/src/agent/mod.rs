@@ -70,6 +70,8 @@ pub struct Agent {
     pub(crate) remote_candidates: Vec<Candidate>,
     pub(crate) has_all_local: bool,
     pub(crate) has_all_remote: bool,
+    /// Names of the peer's candidates are being resolved.
+    pub(crate) is_resolving: bool,
     pub(crate) foundations: Vec<Foundation>,
     pub(crate) list: CheckList,
     pub(crate) transactions: Transactions,
@@ -122,6 +124,7 @@ impl Agent {
             remote_candidates: Vec::new(),
             has_all_local: false,
             has_all_remote: false,
+            is_resolving: false,
             foundations: Vec::new(),
             list: CheckList::new(config.pairs_max),
             transactions: Transactions::default(),

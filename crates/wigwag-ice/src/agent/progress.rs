@@ -174,6 +174,9 @@ impl Agent {
             State::Connected | State::Completed | State::Disconnected => true,
             State::New | State::Checking | State::Failed | State::Closed => false,
         };
+        if self.is_resolving {
+            return false;
+        }
         let is_over = matches!(self.patience, Patience::Over);
         // RFC 8863 §4: the agent must not fail before its patience is over, for the peer's checks may bring new pairs. Who has
         // gone is not waited for any longer, though checks of many pairs begin one after another, and end so.
@@ -182,7 +185,7 @@ impl Agent {
 
     /// Whether both sides have told all candidates they know of.
     pub(crate) fn has_all_candidates(&self) -> bool {
-        self.has_all_local && self.gathering.is_idle() && self.has_all_remote
+        self.has_all_local && self.gathering.is_idle() && self.has_all_remote && !self.is_resolving
     }
 
     pub(super) fn enter(&mut self, state: State) {
@@ -203,6 +206,7 @@ impl Agent {
         (self.selected, self.path) = (None, None);
         self.consent = Consent::default();
         self.patience = Patience::Unneeded;
+        self.is_resolving = false;
         self.previous = None;
         if state == State::Closed {
             self.prepared = None;
@@ -266,7 +270,10 @@ impl Agent {
             );
         }
         let is_waiting = matches!(self.state, State::Checking) && self.peer.is_some();
-        let is_alive = self.agenda.wake.is_some() || self.agenda.is_check_wanted || self.agenda.is_resend_owed;
+        let is_alive = self.is_resolving
+            || self.agenda.wake.is_some()
+            || self.agenda.is_check_wanted
+            || self.agenda.is_resend_owed;
         let is_endless = matches!(&self.patience, Patience::Running(timer) if !timer.is_armed());
         assert!(!is_waiting || is_alive || is_endless, "whoever checks comes to an end");
     }

@@ -272,6 +272,33 @@ fn candidates_that_cannot_be_used_are_ignored_without_error() {
     assert!(script.agent.remote_candidates().is_empty() && script.sent().is_empty());
 }
 
+/// draft-ietf-mmusic-mdns-ice-candidates §3.3.2: a server that is asked to reach an address learns it.
+#[test]
+fn what_a_name_hides_is_not_told_to_a_relay() {
+    let mut script = Script::new(Role::Controlling);
+    let relayed: SocketAddr = "192.0.2.9:5000".parse().unwrap();
+    let add = |script: &mut Script| {
+        let server = [192, 0, 2, 1].into();
+        script.agent.add_local_candidate(LocalCandidate::relayed(relayed, local(), server)).unwrap();
+    };
+    add(&mut script);
+    for (number, name) in [(1, Some("b1bb2c0e-0f4c-4d2f-9d3c-1f6b7a3b9a55.local")), (2, None)] {
+        let address = match name {
+            Some(name) => RemoteAddress::Resolved(name.into(), remote(number)),
+            None => RemoteAddress::Socket(remote(number)),
+        };
+        script.agent.add_remote_candidate(RemoteCandidate::udp("1", 7, address, Kind::Host)).unwrap();
+    }
+    // Nor by one that is lent later.
+    script.agent.remove_local_candidate(relayed);
+    add(&mut script);
+    let pairs: Vec<_> = script.agent.pairs().map(|pair| (pair.path.local, pair.path.remote)).collect();
+    assert!(!pairs.contains(&(relayed, remote(1))), "{pairs:?}");
+    for pair in [(local(), remote(1)), (local(), remote(2)), (relayed, remote(2))] {
+        assert!(pairs.contains(&pair), "{pair:?} {pairs:?}");
+    }
+}
+
 #[test]
 fn a_local_candidate_that_can_be_none_is_an_error() {
     let mut script = Script::new(Role::Controlling);

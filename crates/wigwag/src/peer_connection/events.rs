@@ -27,6 +27,7 @@ impl PeerConnection {
             self.end = End::Coming(reason);
             self.jsep.close();
             self.channels.close_all();
+            self.names.clear();
             self.transport.close();
             self.may_tell = true;
         }
@@ -59,6 +60,9 @@ impl PeerConnection {
         self.gather();
         if let Some(event) = self.gathering_event() {
             return Some(event);
+        }
+        if let Some(name) = self.names.next() {
+            return Some(Event::NameResolutionNeeded(name.to_string()));
         }
         if self.lacks_address_untold() {
             return Some(Event::NoLocalAddress);

@@ -86,8 +86,9 @@ impl PeerConnection {
 
     /// W3C `addIceCandidate`; `None`, or an empty candidate, says that these were all.
     ///
-    /// A candidate that cannot be used here (a `.local` name, TCP, another family) is ignored without error; so is one that names
-    /// another description than the last, and one that comes when ICE has failed.
+    /// A candidate that cannot be used here (a name that is no UUID and `.local`, TCP, another family) is ignored without error; so is
+    /// one that names another description than the last, and one that comes when ICE has failed. One that hides its address behind a
+    /// `.local` name is used when that is [resolved](crate::Event::NameResolutionNeeded).
     ///
     /// # Errors
     /// There is no remote description yet, or it has no such section; the text is not a candidate, there are more than 100, or the
@@ -125,7 +126,7 @@ impl PeerConnection {
     fn add_remote_candidate(&mut self, candidate: ice::RemoteCandidate) -> Result<(), Error> {
         if self.is_agreed() {
             self.let_through();
-            return match self.transport.ice.add_remote_candidate(candidate) {
+            return match self.take_candidate(candidate) {
                 // What has failed begins anew with other candidates, or not at all.
                 Err(ice::Error::Ended) => Ok(()),
                 result => Ok(result?),
@@ -139,7 +140,7 @@ impl PeerConnection {
     }
 
     /// Servers that relay are told of the peer's candidates.
-    fn let_through(&mut self) {
+    pub(super) fn let_through(&mut self) {
         if let Some(relays) = &mut self.transport.relays {
             relays.follow_anew();
         }
@@ -243,13 +244,14 @@ impl PeerConnection {
             self.transport.ice.set_remote_lite();
         }
         self.transport.ice.set_remote_credentials(credentials);
-        let described = remote.candidates.iter().filter_map(mapping::remote_candidate);
+        let described: Vec<_> = remote.candidates.iter().filter_map(mapping::remote_candidate).collect();
+        let is_end = remote.end_of_candidates;
         let held = std::mem::take(&mut self.held);
-        for candidate in described.chain(held.candidates) {
+        for candidate in described.into_iter().chain(held.candidates) {
             // Too many candidates are counted by the agent: what has a place may still work.
-            let _ = self.transport.ice.add_remote_candidate(candidate);
+            let _ = self.take_candidate(candidate);
         }
-        if remote.end_of_candidates || held.is_end {
+        if is_end || held.is_end {
             self.transport.ice.end_of_remote_candidates();
         }
         self.let_through();

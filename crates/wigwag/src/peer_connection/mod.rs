@@ -4,6 +4,7 @@ mod data;
 mod events;
 mod ice;
 mod media;
+mod names;
 mod negotiation;
 mod report;
 
@@ -19,6 +20,7 @@ use crate::stats::{self, TransportStats};
 use crate::tap::{Tap, Tapped};
 use crate::transport::{Relays, Security, Transport};
 use ice::Held;
+use names::Names;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,6 +45,7 @@ pub struct PeerConnection {
     jsep: Jsep,
     gathering: Gathering,
     held: Held,
+    names: Names,
     transport: Transport,
     channels: DataChannels,
     media: Media,
@@ -125,6 +128,7 @@ impl PeerConnection {
             jsep,
             gathering: Gathering::default(),
             held: Held::default(),
+            names: Names::default(),
             channels: DataChannels::new(),
             media: Media::new(seed.fork("media")),
             end: End::No,
@@ -155,6 +159,7 @@ impl PeerConnection {
         if self.end == End::Told {
             return;
         }
+        self.expire_names(now);
         self.transport.handle_timeout(now);
         self.media.handle_timeout(now);
         self.media.press(now, &mut self.transport.secured.rtp);
@@ -167,6 +172,7 @@ impl PeerConnection {
     /// What shall be sent? One datagram, which replaces what is in `out`.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
+        self.expire_names(now);
         self.pump();
         self.media.press(now, &mut self.transport.secured.rtp);
         // What a stream of frames tells may be that a key frame is to be asked for: the request leaves with this poll.
@@ -196,7 +202,7 @@ impl PeerConnection {
             return None;
         }
         let media = if self.end == End::No { self.media.poll_timeout(now) } else { None };
-        earliest([self.may_tell.then_some(now), self.transport.poll_timeout(now), media])
+        earliest([self.may_tell.then_some(now), self.transport.poll_timeout(now), media, self.names.deadline(now)])
     }
 
     // ── States ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -95,8 +95,8 @@ impl Collector<'_> {
             ice_state: IceConnectionState::from(ice.state()).to_string(),
             selected_candidate_pair_id: ice
                 .selected_path()
-                .filter(|path| ice.pairs().any(|pair| pair.path == *path))
-                .map(|path| pair_id(ice, path)),
+                .and_then(|path| ice.pairs().find(|pair| pair.path == path))
+                .map(|pair| pair_id(ice, &pair)),
             local_certificate_id: LOCAL_CERTIFICATE.to_owned(),
             remote_certificate_id: self.remote_certificate().map(|_| REMOTE_CERTIFICATE.to_owned()),
             tls_version: dtls.and_then(dtls::Connection::version).map(|version| format!("{:04X}", version.wire())),
@@ -144,7 +144,7 @@ impl Collector<'_> {
                     id: candidate_id(ice, $side, candidate),
                     timestamp,
                     transport_id: TRANSPORT.to_owned(),
-                    address: candidate.address.ip().to_string(),
+                    address: shown(candidate),
                     port: candidate.address.port(),
                     protocol: mapping::protocol_name(candidate.protocol),
                     candidate_type: mapping::candidate_type(candidate.kind),
@@ -179,7 +179,7 @@ impl Collector<'_> {
         let PeerConnection { transport, .. } = self.connection;
         let (ice, carried) = (&transport.ice, transport.traffic().on(pair.path));
         CandidatePairStats {
-            id: pair_id(ice, pair.path),
+            id: pair_id(ice, &pair),
             timestamp: self.timestamp(),
             transport_id: TRANSPORT.to_owned(),
             local_candidate_id: candidate_id(ice, "L", pair.local),
@@ -374,11 +374,20 @@ impl Collector<'_> {
 
 /// Who begins anew has other candidates and pairs, though their addresses are the same: they are counted from nothing.
 fn candidate_id(agent: &ice::Agent, side: &str, candidate: &ice::Candidate) -> String {
-    let ice::Candidate { kind, protocol, address, base, .. } = candidate;
+    let ice::Candidate { kind, protocol, address, base, name, .. } = candidate;
     let (kind, protocol) = (mapping::candidate_type(*kind), mapping::protocol_name(*protocol));
-    format!("{side}{}:{kind}:{protocol}:{address}:{base}", agent.generation())
+    let at = name.as_ref().map_or_else(|| format!("{address}:{base}"), |name| format!("{name}:{}", address.port()));
+    format!("{side}{}:{kind}:{protocol}:{at}", agent.generation())
 }
 
-fn pair_id(agent: &ice::Agent, path: ice::Path) -> String {
-    format!("CP{}:{}:{}:{}", agent.generation(), mapping::protocol_name(path.protocol), path.local, path.remote)
+/// draft-ietf-mmusic-mdns-ice-candidates §3.3.1: "Statistics related to ICE candidates that are accessible to the web application MUST NOT
+/// contain the IP address of a local or remote mDNS candidate; the mDNS name SHOULD be used instead."
+fn shown(candidate: &ice::Candidate) -> String {
+    candidate.name.clone().unwrap_or_else(|| candidate.address.ip().to_string())
+}
+
+fn pair_id(agent: &ice::Agent, pair: &ice::PairView<'_>) -> String {
+    let (path, name) = (pair.path, pair.remote.name.as_ref());
+    let remote = name.map_or_else(|| path.remote.to_string(), |name| format!("{name}:{}", path.remote.port()));
+    format!("CP{}:{}:{}:{remote}", agent.generation(), mapping::protocol_name(path.protocol), path.local)
 }

@@ -323,7 +323,9 @@ impl Relays {
                         || remote.iter().any(|candidate| candidate.address.ip() == ip)
                 });
             }
-            let of_family = remote.iter().filter(|candidate| candidate.address.is_ipv4() == address.is_ipv4());
+            // A server is not to learn what the peer's name hides.
+            let told = remote.iter().filter(|candidate| candidate.name.is_none());
+            let of_family = told.filter(|candidate| candidate.address.is_ipv4() == address.is_ipv4());
             of_family.for_each(|candidate| relay.client.allow(candidate.address.ip()));
         }
     }

@@ -373,6 +373,7 @@ fn candidates_that_are_names_are_never_looked_up() {
     assert!(world.trace().records().iter().all(|record| known.contains(&record.to)));
     for host in [A, Z] {
         assert_eq!(world[host].state, ConnectionState::Connected);
+        assert!(!world[host].events.iter().any(|event| event.contains("NameResolutionNeeded")), "nobody is asked to");
         let sdp = world[host].connection.local_description().unwrap().sdp;
         assert!(names.iter().all(|name| !sdp.contains(name)), "nobody passes them on either: {sdp}");
     }

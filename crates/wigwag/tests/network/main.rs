@@ -21,6 +21,7 @@ mod in_parts;
 mod invariants;
 mod long_paths;
 mod media;
+mod names;
 mod refusals;
 mod relayed_contract;
 mod relays;

@@ -1,0 +1,183 @@
+use super::*;
+use crate::{DriverConfig, wall_clock};
+use std::time::Duration;
+use wigwag::{Config, ConnectionState, DataChannelInit, EndpointConfig, EndpointEvent};
+
+fn interface(name: &str, address: &str, prefixlen: u8, index: u32) -> if_addrs::Interface {
+    let addr = match address.parse().unwrap() {
+        IpAddr::V4(ip) => {
+            let netmask = Ipv4Addr::from_bits(u32::MAX << (32 - prefixlen));
+            if_addrs::IfAddr::V4(if_addrs::Ifv4Addr { ip, netmask, prefixlen, broadcast: None })
+        }
+        IpAddr::V6(ip) => {
+            let netmask = Ipv6Addr::from_bits(u128::MAX << (128 - prefixlen));
+            if_addrs::IfAddr::V6(if_addrs::Ifv6Addr { ip, netmask, prefixlen, broadcast: None })
+        }
+    };
+    let mut found = if_addrs::get_if_addrs().unwrap().remove(0);
+    (found.name, found.addr, found.index) = (name.to_owned(), addr, Some(index));
+    found
+}
+
+/// Whoever is bound to one network does not speak in another.
+#[test]
+fn names_are_asked_for_on_the_links_of_our_addresses_alone() {
+    let found = [
+        interface("lo", "127.0.0.1", 8, 1),
+        interface("eth0", "10.0.0.5", 24, 2),
+        interface("eth0", "10.1.0.5", 16, 2),
+        interface("eth0", "2001:db8::5", 64, 2),
+        interface("eth0", "fe80::5", 64, 2),
+        interface("wlan0", "192.168.1.5", 24, 3),
+    ];
+    let links = |addresses: &[&str]| -> Vec<String> {
+        let addresses: Vec<_> = addresses.iter().map(|it| it.parse().unwrap()).collect();
+        links_of(&addresses, &found).iter().map(|(link, _)| link.local.to_string()).collect()
+    };
+    assert_eq!(links(&["10.0.0.5"]), ["10.0.0.5:5353", "[fe80::5%2]:5353"]);
+    assert_eq!(links(&["192.168.1.5"]), ["192.168.1.5:5353"]);
+    assert_eq!(links(&["2001:db8::5", "127.0.0.2"]), ["10.0.0.5:5353", "[fe80::5%2]:5353", "127.0.0.1:5353"]);
+    assert!(links(&["203.0.113.7"]).is_empty());
+    let all = links_of(&["10.0.0.5".parse().unwrap()], &found);
+    assert_eq!(all[0].0.networks.len(), 4);
+}
+
+/// Two drivers on the loopback interface. A hides its address, and knows nothing of Z.
+struct Pair {
+    drivers: [Driver; 2],
+    ids: [ConnectionId; 2],
+}
+
+impl Pair {
+    fn new(resolves: bool) -> Self {
+        let mut drivers = [(); 2].map(|()| {
+            let mut config = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+            config.resolve_names = resolves;
+            Driver::bind(&config, EndpointConfig::default()).unwrap()
+        });
+        let ids = [0, 1].map(|end: usize| drivers[end].endpoint.create(Config::new(wall_clock())).unwrap());
+        Self { drivers, ids }
+    }
+
+    /// A's offer says this name in place of its address.
+    fn negotiate(&mut self, name: &str) {
+        let without = |sdp: &str| -> String {
+            sdp.split_inclusive('\n').filter(|line| !line.starts_with("a=candidate")).collect()
+        };
+        let [a, z] = [0, 1];
+        let connection = self.drivers[a].endpoint.connection_mut(self.ids[a]).unwrap();
+        connection.create_data_channel("test", DataChannelInit::default()).unwrap();
+        let mut offer = connection.create_offer().unwrap();
+        connection.set_local_description(offer.clone()).unwrap();
+        offer.sdp = offer.sdp.replace(" 127.0.0.1 ", &format!(" {name} "));
+        assert!(offer.sdp.contains(name), "{}", offer.sdp);
+        let connection = self.drivers[z].endpoint.connection_mut(self.ids[z]).unwrap();
+        connection.set_remote_description(offer).unwrap();
+        let mut answer = connection.create_answer().unwrap();
+        connection.set_local_description(answer.clone()).unwrap();
+        answer.sdp = without(&answer.sdp);
+        self.drivers[a].endpoint.connection_mut(self.ids[a]).unwrap().set_remote_description(answer).unwrap();
+    }
+
+    /// Turns until then, or for so long; returns the events of Z.
+    fn run(
+        &mut self,
+        responder: &mut Option<Responder>,
+        patience: Duration,
+        is_done: impl Fn(&Self) -> bool,
+    ) -> Vec<String> {
+        let (began, mut seen) = (Instant::now(), Vec::new());
+        while !is_done(self) && began.elapsed() < patience {
+            for driver in &mut self.drivers {
+                driver.run_once(Some(Duration::from_millis(1))).unwrap();
+            }
+            if let Some(responder) = responder {
+                responder.turn();
+            }
+            while self.drivers[0].poll_event().is_some() {}
+            while let Some(EndpointEvent::Connection(_, event)) = self.drivers[1].poll_event() {
+                seen.push(format!("{event:?}"));
+            }
+        }
+        seen
+    }
+
+    fn is_connected(&self) -> bool {
+        (0..2).all(|end| {
+            let connection = self.drivers[end].endpoint.connection(self.ids[end]);
+            connection.is_some_and(|it| it.connection_state() == ConnectionState::Connected)
+        })
+    }
+}
+
+/// Somebody else on this machine, who has a name: as a browser does.
+struct Responder {
+    host: Host,
+    link: Link,
+    _poll: mio::Poll,
+}
+
+impl Responder {
+    fn new() -> (Self, String) {
+        let poll = mio::Poll::new().unwrap();
+        let mut host = Host::new(mdns::Config::default(), crate::seed().unwrap());
+        host.add_interface(Interface::new([127, 0, 0, 1].into(), 8)).unwrap();
+        let name = host.register([127, 0, 0, 1].into()).unwrap().to_string();
+        let link = open("127.0.0.1:5353".parse().unwrap(), 1, poll.registry(), 0).unwrap();
+        (Self { host, link, _poll: poll }, name)
+    }
+
+    fn turn(&mut self) {
+        let (mut buffer, mut out, now) = (vec![0; 9001], Vec::new(), Instant::now());
+        while let Ok((len, from)) = self.link.socket.recv_from(&mut buffer) {
+            self.host.handle_input(Datagram::udp(self.link.local, from, &mut buffer[..len]), now);
+        }
+        self.host.handle_timeout(now);
+        while let Some(transmit) = self.host.poll_transmit(now, &mut out) {
+            self.link.socket.send_to(&out, transmit.remote).unwrap();
+        }
+    }
+}
+
+/// By multicast on the loopback interface, which nothing leaves.
+#[test]
+fn a_peer_behind_a_name_is_reached() {
+    let (responder, name) = Responder::new();
+    let (mut responder, mut pair) = (Some(responder), Pair::new(true));
+    pair.negotiate(&name);
+    let seen = pair.run(&mut responder, Duration::from_secs(20), Pair::is_connected);
+    assert!(pair.is_connected(), "{seen:?} {:?}", pair.drivers[1].stats());
+    assert!(!seen.iter().any(|event| event.contains("NameResolutionNeeded")), "the driver has seen to it: {seen:?}");
+    let stats = pair.drivers[1].stats();
+    assert_eq!((stats.names_resolved, stats.names_unresolved), (1, 0));
+    pair.run(&mut None, Duration::from_millis(50), |_| false);
+    assert!(pair.drivers[1].names.as_ref().unwrap().links.is_empty(), "nobody asks any more");
+}
+
+#[test]
+fn an_application_may_resolve_names_itself() {
+    let name = "1f4712db-ea17-4bcf-a596-105139dfd8bf.local";
+    let mut pair = Pair::new(false);
+    pair.negotiate(name);
+    let seen = pair.run(&mut None, Duration::from_millis(200), |_| false);
+    assert!(seen.contains(&format!("NameResolutionNeeded({name:?})")), "{seen:?}");
+    let id = pair.ids[1];
+    pair.drivers[1].endpoint.connection_mut(id).unwrap().set_address_of_name(name, Some([127, 0, 0, 1].into()));
+    pair.run(&mut None, Duration::from_secs(20), Pair::is_connected);
+    assert!(pair.is_connected());
+}
+
+#[test]
+fn a_name_that_nobody_has_spins_no_driver() {
+    let mut pair = Pair::new(true);
+    pair.negotiate("2579ef4b-50ae-4bfe-95af-70b3376ecb9c.local");
+    pair.run(&mut None, Duration::from_millis(100), |_| false);
+    assert!(!pair.drivers[1].names.as_ref().unwrap().links.is_empty());
+    let (began, mut turns) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_millis(500) {
+        pair.drivers[1].run_once(Some(Duration::from_millis(100))).unwrap();
+        while pair.drivers[1].poll_event().is_some() {}
+        turns += 1;
+    }
+    assert!(turns < 100, "{turns} turns in 500 ms");
+}
