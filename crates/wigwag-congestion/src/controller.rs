@@ -104,7 +104,8 @@ impl Controller {
     }
 
     /// A packet leaves now: its number, greater than those before, and its `size` on the wire in bytes. What is not paced (sound)
-    /// leaves at any time, but counts for those that wait.
+    /// leaves at any time, but counts for those that wait. A packet whose number is no greater than one before counts for the pace
+    /// alone: so may those that the peer does not report on.
     pub fn handle_sent(&mut self, sequence: u64, size: usize, is_paced: bool, now: Instant) {
         let (now, at) = self.advance(now);
         self.stats.packets_sent = self.stats.packets_sent.saturating_add(1);
@@ -112,12 +113,15 @@ impl Controller {
             let known = self.known();
             self.path.planner.begin(&known, &mut self.path.prober, at);
         }
-        let cluster = if is_paced { self.path.prober.sent(size, at) } else { 0 };
+        let is_reported_on = self.path.history.follows(sequence);
+        let cluster = if is_paced && is_reported_on { self.path.prober.sent(size, at) } else { 0 };
         let pace = self.pace(at);
         self.path.pacer.sent(size, is_paced, pace, now);
         self.path.alr.sent(size, self.target as f64, at);
-        self.path.outage.sent(self.path.round_trip(), now);
-        self.path.history.sent(sequence, size, cluster, at);
+        if is_reported_on {
+            self.path.outage.sent(self.path.round_trip(), now);
+            self.path.history.sent(sequence, size, cluster, at);
+        }
     }
 
     /// The peer has told of packets: those of one message, in any order. Whatever it says, the estimate stays within its limits, and never

@@ -106,3 +106,20 @@ fn a_configuration_that_cannot_be_makes_no_controller() {
     let error = Controller::new(config).unwrap_err();
     assert_eq!(error.to_string(), "initial_bitrate is out of range: choose min_bitrate to max_bitrate");
 }
+
+/// Sound without the extension that numbers packets: it takes its part of the pace, and no silence is heard behind it.
+#[test]
+fn what_nobody_reports_on_counts_for_the_pace_alone() {
+    let mut controller = controller();
+    let now = run(&mut controller, 0, 100);
+    let (before, target) = (controller.stats(), controller.target_bitrate());
+    for n in 0..500 {
+        let now = now + Duration::from_millis(20 * n);
+        controller.handle_sent(0, 9_000, true, now);
+        assert!(controller.next_departure(1250, Some(now), now).is_some());
+        controller.handle_timeout(now);
+    }
+    let after = controller.stats();
+    assert_eq!((after.outages, after.probes, controller.target_bitrate()), (0, before.probes, target));
+    assert_eq!(after.packets_sent, before.packets_sent + 500);
+}
