@@ -17,6 +17,8 @@ use wigwag_sansio::Monotonic;
 
 /// What has changed by less than this part is not told.
 const NOTABLE: f64 = 0.03;
+/// No datagram is longer, in bytes.
+const SIZE_MAX: usize = 65_535;
 /// A round trip that is not known yet, in microseconds.
 const ROUND_TRIP: i64 = 200_000;
 
@@ -108,6 +110,7 @@ impl Controller {
     /// alone: so may those that the peer does not report on.
     pub fn handle_sent(&mut self, sequence: u64, size: usize, is_paced: bool, now: Instant) {
         let (now, at) = self.advance(now);
+        let size = size.min(SIZE_MAX);
         self.stats.packets_sent = self.stats.packets_sent.saturating_add(1);
         if self.config.is_probing && !self.path.planner.has_begun() {
             let known = self.known();
@@ -220,12 +223,15 @@ impl Controller {
         is_lacking.then(|| self.next_departure(0, None, now).unwrap_or(now))
     }
 
-    /// Changes the limits of the estimate, in bit/s.
+    /// Changes the limits of the estimate, in bit/s. Where the greatest was all that there was, more is tried at once.
     ///
     /// # Errors
     /// `min` is below 5,000 or above `max`, or `max` is above 10,000,000,000; nothing has changed.
     pub fn set_bitrate_limits(&mut self, min: u64, max: u64) -> Result<(), Error> {
         check_limits(min, max)?;
+        if max > self.config.max_bitrate && self.target >= self.config.max_bitrate {
+            self.path.planner.unlimit();
+        }
         (self.config.min_bitrate, self.config.max_bitrate) = (min, max);
         self.path.delay.clamp(min as f64, max as f64);
         self.target = self.target.clamp(min, max);

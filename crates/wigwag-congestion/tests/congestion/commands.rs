@@ -59,6 +59,25 @@ fn limits_are_kept_to_at_once_and_told() {
 }
 
 #[test]
+fn a_limit_that_is_raised_was_all_that_there_was() {
+    let mut controller = controller();
+    controller.set_bitrate_limits(30_000, 300_000).unwrap();
+    run(&mut controller, 0, 300);
+    assert_eq!((controller.target_bitrate(), controller.stats().probes), (300_000, 0));
+    controller.set_bitrate_limits(30_000, 5_000_000).unwrap();
+    run(&mut controller, 300, 100);
+    assert!(controller.target_bitrate() > 500_000, "{:?}", controller.stats());
+}
+
+#[test]
+fn no_packet_is_longer_than_a_datagram() {
+    let mut controller = controller();
+    controller.handle_sent(0, usize::MAX, true, origin());
+    let at = controller.next_departure(usize::MAX, None, origin()).expect("it is limited");
+    assert!(at < origin() + Duration::from_secs(2));
+}
+
+#[test]
 fn limits_that_cannot_be_change_nothing() {
     let mut controller = controller();
     for (min, max) in [(4_999, 1_000_000), (500_000, 400_000), (30_000, u64::MAX)] {
