@@ -24,7 +24,7 @@ fn main() -> Result<()> {
 /// Each two bytes are a step of `wigwag_fuzz::congestion`: packets, padding, time, a report.
 fn congestion() -> Result<()> {
     // Eight packets of 1200 bytes, padding, 20 ms, a report of what arrived.
-    let frame = [1, 0xf7, 96, 200, 104, 20];
+    let frame = [3, 0xf7, 96, 200, 104, 20];
     let full = [&frame[..], &[156, 0]].concat().repeat(200);
     write("congestion", "full", full)?;
     let lossy = [&frame[..], &[156, 4]].concat().repeat(60);

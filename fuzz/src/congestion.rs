@@ -49,7 +49,7 @@ impl Player {
     fn step(&mut self, script: &mut Script<'_>) {
         let (kind, argument) = (script.byte(), script.byte());
         match kind {
-            0..=95 => self.send(1 + argument % 16, 75 * (1 + usize::from(argument / 16)), kind % 4 != 0),
+            0..=95 => self.send(1 + argument % 16, 75 * (1 + usize::from(argument / 16)), kind & 1 != 0, kind & 2 != 0),
             96..=103 => self.pad(usize::from(argument) + 1),
             104..=151 => self.now += Duration::from_millis(argument.into()),
             152..=155 => self.now += Duration::from_millis(u64::from(argument) * u64::from(argument)),
@@ -61,13 +61,13 @@ impl Player {
         }
     }
 
-    fn send(&mut self, count: u8, size: usize, is_paced: bool) {
+    /// A loop sleeps until a packet may leave, or is not `patient`.
+    fn send(&mut self, count: u8, size: usize, is_paced: bool, patient: bool) {
         for n in (0..count).rev() {
             let queued = size * usize::from(n + 1);
             if is_paced && let Some(at) = self.controller.next_departure(queued, Some(self.now), self.now) {
                 assert!(at > self.now && at < self.now + Duration::from_secs(10), "packets leave");
-                // A loop sleeps until then, or is asked for something else.
-                if n % 2 == 0 {
+                if patient {
                     self.now = at;
                 }
             }
@@ -98,15 +98,15 @@ impl Player {
         }
     }
 
-    /// The truth, but for what the argument says is lost.
+    /// The truth of what has arrived, but for what the argument says is lost.
     fn report(&mut self, argument: u8) {
-        let mut reported = std::mem::take(&mut self.unreported);
-        let delay = wigwag_sim::origin() + Duration::from_millis(20);
+        let then = self.now.duration_since(wigwag_sim::origin()).saturating_sub(Duration::from_millis(20));
+        let has_arrived = |report: &&Reported| report.arrival.is_none_or(|arrival| arrival <= then);
+        let count = self.unreported.iter().take_while(has_arrived).count();
+        let mut reported: Vec<_> = self.unreported.drain(..count).collect();
         for report in &mut reported {
             let is_lost = argument > 0 && report.sequence % u64::from(argument) == 0;
             report.arrival = report.arrival.filter(|_| !is_lost);
-            let arrived = report.arrival.map(|arrival| delay + arrival);
-            self.now = self.now.max(arrived.unwrap_or(self.now));
         }
         self.controller.handle_feedback(&reported, self.now);
     }

@@ -17,6 +17,8 @@ use wigwag_sansio::Monotonic;
 
 /// What has changed by less than this part is not told.
 const NOTABLE: f64 = 0.03;
+/// No datagram is longer, in bytes.
+const SIZE_MAX: usize = 65_535;
 /// A round trip that is not known yet, in microseconds.
 const ROUND_TRIP: i64 = 200_000;
 
@@ -104,20 +106,25 @@ impl Controller {
     }
 
     /// A packet leaves now: its number, greater than those before, and its `size` on the wire in bytes. What is not paced (sound)
-    /// leaves at any time, but counts for those that wait.
+    /// leaves at any time, but counts for those that wait. A packet whose number is no greater than one before counts for the pace
+    /// alone: so may those that the peer does not report on.
     pub fn handle_sent(&mut self, sequence: u64, size: usize, is_paced: bool, now: Instant) {
         let (now, at) = self.advance(now);
+        let size = size.min(SIZE_MAX);
         self.stats.packets_sent = self.stats.packets_sent.saturating_add(1);
         if self.config.is_probing && !self.path.planner.has_begun() {
             let known = self.known();
             self.path.planner.begin(&known, &mut self.path.prober, at);
         }
-        let cluster = if is_paced { self.path.prober.sent(size, at) } else { 0 };
+        let is_reported_on = self.path.history.follows(sequence);
+        let cluster = if is_paced && is_reported_on { self.path.prober.sent(size, at) } else { 0 };
         let pace = self.pace(at);
         self.path.pacer.sent(size, is_paced, pace, now);
         self.path.alr.sent(size, self.target as f64, at);
-        self.path.outage.sent(self.path.round_trip(), now);
-        self.path.history.sent(sequence, size, cluster, at);
+        if is_reported_on {
+            self.path.outage.sent(self.path.round_trip(), now);
+            self.path.history.sent(sequence, size, cluster, at);
+        }
     }
 
     /// The peer has told of packets: those of one message, in any order. Whatever it says, the estimate stays within its limits, and never
@@ -216,12 +223,15 @@ impl Controller {
         is_lacking.then(|| self.next_departure(0, None, now).unwrap_or(now))
     }
 
-    /// Changes the limits of the estimate, in bit/s.
+    /// Changes the limits of the estimate, in bit/s. Where the greatest was all that there was, more is tried at once.
     ///
     /// # Errors
     /// `min` is below 5,000 or above `max`, or `max` is above 10,000,000,000; nothing has changed.
     pub fn set_bitrate_limits(&mut self, min: u64, max: u64) -> Result<(), Error> {
         check_limits(min, max)?;
+        if max > self.config.max_bitrate && self.target >= self.config.max_bitrate {
+            self.path.planner.unlimit();
+        }
         (self.config.min_bitrate, self.config.max_bitrate) = (min, max);
         self.path.delay.clamp(min as f64, max as f64);
         self.target = self.target.clamp(min, max);

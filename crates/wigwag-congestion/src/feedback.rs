@@ -72,9 +72,14 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// A packet leaves. A number that does not follow those before is not remembered.
+    /// Whether the number follows those before: others are not remembered.
+    pub(crate) fn follows(&self, sequence: u64) -> bool {
+        self.packets.back().is_none_or(|last| last.sequence < sequence)
+    }
+
+    /// A packet leaves.
     pub(crate) fn sent(&mut self, sequence: u64, size: usize, cluster: u32, now: i64) {
-        if self.packets.back().is_some_and(|last| last.sequence >= sequence) {
+        if !self.follows(sequence) {
             return;
         }
         let oldest = now.saturating_sub(AGE_MAX);

@@ -70,6 +70,11 @@ impl Planner {
         self.is_asked = true;
     }
 
+    /// A limit of the application's was all that kept the estimate low.
+    pub(crate) fn unlimit(&mut self) {
+        self.is_promising = true;
+    }
+
     /// Whether anything was sent.
     pub(crate) const fn has_begun(&self) -> bool {
         self.has_begun

@@ -59,6 +59,25 @@ fn limits_are_kept_to_at_once_and_told() {
 }
 
 #[test]
+fn a_limit_that_is_raised_was_all_that_there_was() {
+    let mut controller = controller();
+    controller.set_bitrate_limits(30_000, 300_000).unwrap();
+    run(&mut controller, 0, 300);
+    assert_eq!((controller.target_bitrate(), controller.stats().probes), (300_000, 0));
+    controller.set_bitrate_limits(30_000, 5_000_000).unwrap();
+    run(&mut controller, 300, 100);
+    assert!(controller.target_bitrate() > 500_000, "{:?}", controller.stats());
+}
+
+#[test]
+fn no_packet_is_longer_than_a_datagram() {
+    let mut controller = controller();
+    controller.handle_sent(0, usize::MAX, true, origin());
+    let at = controller.next_departure(usize::MAX, None, origin()).expect("it is limited");
+    assert!(at < origin() + Duration::from_secs(2));
+}
+
+#[test]
 fn limits_that_cannot_be_change_nothing() {
     let mut controller = controller();
     for (min, max) in [(4_999, 1_000_000), (500_000, 400_000), (30_000, u64::MAX)] {
@@ -105,4 +124,21 @@ fn a_configuration_that_cannot_be_makes_no_controller() {
     config.initial_bitrate = 1;
     let error = Controller::new(config).unwrap_err();
     assert_eq!(error.to_string(), "initial_bitrate is out of range: choose min_bitrate to max_bitrate");
+}
+
+/// Sound without the extension that numbers packets: it takes its part of the pace, and no silence is heard behind it.
+#[test]
+fn what_nobody_reports_on_counts_for_the_pace_alone() {
+    let mut controller = controller();
+    let now = run(&mut controller, 0, 100);
+    let (before, target) = (controller.stats(), controller.target_bitrate());
+    for n in 0..500 {
+        let now = now + Duration::from_millis(20 * n);
+        controller.handle_sent(0, 9_000, true, now);
+        assert!(controller.next_departure(1250, Some(now), now).is_some());
+        controller.handle_timeout(now);
+    }
+    let after = controller.stats();
+    assert_eq!((after.outages, after.probes, controller.target_bitrate()), (0, before.probes, target));
+    assert_eq!(after.packets_sent, before.packets_sent + 500);
 }
