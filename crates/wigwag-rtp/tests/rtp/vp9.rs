@@ -93,11 +93,13 @@ const B: u8 = 0x08;
 const E: u8 = 0x04;
 
 fn told(assembled: &[Assembled]) -> Vec<Result<(&[u8], bool), u64>> {
-    let of = |assembled| match assembled {
-        &Assembled::Frame(ref frame) => Ok((&*frame.data, frame.is_decodable)),
-        &Assembled::Lost { packets } => Err(packets),
-        other => panic!("{other:?}"),
-    };
+    fn of(assembled: &Assembled) -> Result<(&[u8], bool), u64> {
+        match assembled {
+            Assembled::Frame(frame) => Ok((&frame.data, frame.is_decodable)),
+            Assembled::Lost { packets } => Err(*packets),
+            other => panic!("{other:?}"),
+        }
+    }
     assembled.iter().map(of).collect()
 }
 
