@@ -36,6 +36,8 @@ pub(super) struct Piece {
     pub(super) data: Bytes,
     /// Whether a unit of the format begins here.
     pub(super) begins: bool,
+    /// What stands before it and was not carried as it is: the first byte of a NAL unit in fragments.
+    pub(super) header: Option<u8>,
 }
 
 /// What a payload says.
@@ -93,54 +95,36 @@ pub(super) fn pieces(format: Format, payload: &Bytes, mut take: impl FnMut(Piece
         Format::H264 | Format::H264SingleNal => h264_pieces(payload, take),
         Format::Vp9 => {
             if let Ok((_, part)) = vp9::Descriptor::parse(payload) {
-                take(Piece { data: payload.slice_ref(part), begins: false });
+                take(Piece { data: payload.slice_ref(part), begins: false, header: None });
             }
         }
         Format::Av1 => {
             if let Ok(read) = av1::Payload::parse(payload) {
                 let mut begins = !read.continues;
                 for element in read.elements {
-                    take(Piece { data: payload.slice_ref(element), begins });
+                    take(Piece { data: payload.slice_ref(element), begins, header: None });
                     begins = true;
                 }
             }
         }
         _ => {
             if let Ok((_, part)) = vp8::Descriptor::parse(payload) {
-                take(Piece { data: payload.slice_ref(part), begins: false });
+                take(Piece { data: payload.slice_ref(part), begins: false, header: None });
             }
         }
     }
 }
 
 fn h264_pieces(payload: &Bytes, mut take: impl FnMut(Piece)) {
-    let mut unit = |unit| take(Piece { data: payload.slice_ref(unit), begins: true });
+    let mut unit = |unit| take(Piece { data: payload.slice_ref(unit), begins: true, header: None });
     match h264::Payload::parse(payload) {
         Ok(h264::Payload::Single(data)) => unit(data),
         Ok(h264::Payload::Aggregate(units)) => units.for_each(unit),
-        Ok(h264::Payload::Fragment(fragment)) => {
-            if fragment.is_start {
-                take(Piece { data: single_byte(fragment.header), begins: true });
-            }
-            if !fragment.data.is_empty() {
-                take(Piece { data: payload.slice_ref(fragment.data), begins: false });
-            }
-        }
+        Ok(h264::Payload::Fragment(fragment)) => take(Piece {
+            data: payload.slice_ref(fragment.data),
+            begins: fragment.is_start,
+            header: Some(fragment.header).filter(|_| fragment.is_start),
+        }),
         Err(_) => {}
     }
-}
-
-static BYTES: [u8; 256] = {
-    let mut bytes = [0; 256];
-    let mut n = 0;
-    while n < 256 {
-        bytes[n] = n as u8;
-        n += 1;
-    }
-    bytes
-};
-
-/// This byte, without an allocation.
-fn single_byte(byte: u8) -> Bytes {
-    Bytes::from_static(BYTES.get(usize::from(byte)..=usize::from(byte)).unwrap_or_default())
 }

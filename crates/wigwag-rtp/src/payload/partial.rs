@@ -31,7 +31,7 @@ impl Partial {
             Format::Av1 if piece.begins => av1::HEADER_LEN_MAX,
             _ => 0,
         };
-        self.len = self.len.saturating_add(before + piece.data.len());
+        self.len = self.len.saturating_add(before + usize::from(piece.header.is_some()) + piece.data.len());
         self.parts.push(piece);
     }
 
@@ -45,6 +45,7 @@ impl Partial {
                     if part.begins {
                         data.extend_from_slice(&h264::START_CODE);
                     }
+                    data.extend(part.header);
                     data.extend_from_slice(&part.data);
                 }
                 data.into()
@@ -60,7 +61,8 @@ impl Partial {
 
     /// The types of the NAL units of H.264, a bit each.
     pub(super) fn unit_types(&self) -> u32 {
-        let headers = self.parts.iter().filter(|part| part.begins).filter_map(|part| part.data.first());
+        let of = |part: &Piece| part.header.or(part.data.first().copied());
+        let headers = self.parts.iter().filter(|part| part.begins).filter_map(of);
         headers.fold(0, |types, header| types | 1 << (header & 0x1f))
     }
 

@@ -32,9 +32,9 @@ pub struct Descriptor<'a> {
     pub layer: Option<Layer>,
     /// TL0PICIDX: the number of the last picture of the lowest temporal layer; not in flexible mode, and only beside a layer.
     pub tl0_picture_index: Option<u8>,
-    /// P_DIFF: how many pictures before the one is to which this refers, 1 to 127; 0 stands for none, behind all others. Only in
+    /// P_DIFF: how many pictures before the one is to which this refers, 0 to 127; those that are none are behind all others. Only in
     /// flexible mode.
-    pub references: [u8; REFERENCES_MAX],
+    pub references: [Option<u8>; REFERENCES_MAX],
     /// V: how the layers are made.
     pub structure: Option<Structure<'a>>,
 }
@@ -156,7 +156,7 @@ impl<'a> Descriptor<'a> {
             out.extend((!self.is_flexible).then(|| self.tl0_picture_index.unwrap_or(0)));
         }
         if self.is_flexible && self.is_predicted {
-            let mut references = self.references.into_iter().filter(|difference| *difference > 0).peekable();
+            let mut references = self.references.into_iter().flatten();
             // One at least is told.
             let mut next = Some(references.next().unwrap_or(0));
             while let Some(difference) = next {
@@ -168,11 +168,11 @@ impl<'a> Descriptor<'a> {
     }
 }
 
-fn references(reader: &mut Reader<'_>) -> Result<[u8; REFERENCES_MAX], DecodeError> {
-    let mut references = [0; REFERENCES_MAX];
+fn references(reader: &mut Reader<'_>) -> Result<[Option<u8>; REFERENCES_MAX], DecodeError> {
+    let mut references = [None; REFERENCES_MAX];
     for reference in &mut references {
         let byte = reader.u8()?;
-        *reference = byte >> 1;
+        *reference = Some(byte >> 1);
         if byte & 1 == 0 {
             return Ok(references);
         }
@@ -214,7 +214,7 @@ pub fn is_key_frame(frame: &[u8]) -> bool {
 /// If the frame is empty, or the limit leaves no room beside the descriptor.
 pub fn packetize(frame: &[u8], picture_id: PictureId, limit: usize) -> Result<Payloads, Unfit> {
     let is_predicted = !is_key_frame(frame);
-    let references = if is_predicted { [1, 0, 0] } else { [0; REFERENCES_MAX] };
+    let references = [Some(1).filter(|_| is_predicted), None, None];
     let common =
         Descriptor { picture_id: Some(picture_id), is_predicted, is_flexible: true, references, ..Default::default() };
     let mut descriptor = Vec::with_capacity(8);

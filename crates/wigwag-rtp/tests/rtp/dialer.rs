@@ -107,7 +107,7 @@ fn late_polling_only_delays_and_the_end_of_events_is_the_end() {
     let mut times = [5_000, 5_000, 5_010, 5_020, 5_040, 5_040].into_iter();
     let late: Vec<_> = times.by_ref().filter_map(|ms| dialer.poll_packet(at(ms), || stream(at(ms)))).collect();
     assert_eq!(
-        late.iter().map(|packet| (report(&packet).duration, report(&packet).is_end)).collect::<Vec<_>>(),
+        late.iter().map(|packet| (report(packet).duration, report(packet).is_end)).collect::<Vec<_>>(),
         [(800, true); 3]
     );
     dialer.insert("8", 100 * MS, 70 * MS).expect("a key");

@@ -34,7 +34,7 @@ pub(crate) fn frame_of(n: usize, len: usize, is_key_frame: bool) -> Bytes {
     }
     if is_key_frame {
         units.splice(0..0, [SPS.to_vec(), [PPS, &[mark]].concat()]);
-    } else if n % 3 == 0 {
+    } else if n.is_multiple_of(3) {
         units.insert(0, vec![0x06, 5, mark, 0x80]);
     }
     annex_b(&units.iter().map(Vec::as_slice).collect::<Vec<_>>()).into()

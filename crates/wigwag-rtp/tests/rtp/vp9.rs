@@ -31,7 +31,7 @@ fn descriptors_with_everything() {
     let (descriptor, rest) = Descriptor::parse(&flexible).expect("whole");
     assert_eq!(
         (descriptor.picture_id, descriptor.references, rest),
-        (Some(PictureId::Short(0x7f)), [1, 2, 4], &[0xbb][..])
+        (Some(PictureId::Short(0x7f)), [Some(1), Some(2), Some(4)], &[0xbb][..])
     );
     assert!(descriptor.is_end && descriptor.is_not_inter_layer_reference && descriptor.is_lowest());
     for bytes in [&bytes[..], &flexible] {
@@ -39,6 +39,12 @@ fn descriptors_with_everything() {
             assert_eq!(Descriptor::parse(&bytes[..len]), Err(DecodeError::Truncated), "{len}");
         }
     }
+    // A picture that refers to itself is read, and written, as it is.
+    let of_itself = [0b0101_1100, 1, 5, 0, 9];
+    let mut written = Vec::new();
+    let (descriptor, _) = Descriptor::parse(&of_itself[..]).expect("whole");
+    descriptor.write(&mut written);
+    assert_eq!(written, of_itself[..4]);
     // A fourth reference.
     let too_many = [0b0101_1100, 3, 5, 9, 2, 1];
     assert_eq!(Descriptor::parse(&too_many), Err(DecodeError::Malformed("VP9")));
@@ -93,11 +99,13 @@ const B: u8 = 0x08;
 const E: u8 = 0x04;
 
 fn told(assembled: &[Assembled]) -> Vec<Result<(&[u8], bool), u64>> {
-    let of = |assembled| match assembled {
-        &Assembled::Frame(ref frame) => Ok((&*frame.data, frame.is_decodable)),
-        &Assembled::Lost { packets } => Err(packets),
-        other => panic!("{other:?}"),
-    };
+    fn of(assembled: &Assembled) -> Result<(&[u8], bool), u64> {
+        match assembled {
+            Assembled::Frame(frame) => Ok((&frame.data, frame.is_decodable)),
+            Assembled::Lost { packets } => Err(*packets),
+            other => panic!("{other:?}"),
+        }
+    }
     assembled.iter().map(of).collect()
 }
 
