@@ -155,3 +155,26 @@ fn a_relay_loses_what_it_is_told_to_lose_and_nothing_else() {
         assert_eq!(run(loss).0, arrived, "the same seed, another loss");
     }
 }
+
+#[test]
+fn a_relay_is_as_slow_as_it_is_told_towards_the_client() {
+    use std::net::Ipv4Addr;
+    let [client, server] = [0, 1].map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket"));
+    let relay = Relay::start(server.local_addr().expect("its address"), 0, 7).expect("a relay");
+    let mut buffer = [0; 972];
+    client.send_to(&buffer, relay.address).expect("sent");
+    let (_, back) = server.recv_from(&mut buffer).expect("it came");
+    let mut time = |rate| {
+        relay.limit(rate);
+        let began = std::time::Instant::now();
+        for _ in 0..10 {
+            server.send_to(&buffer, back).expect("sent back");
+        }
+        (0..10).for_each(|_| _ = client.recv_from(&mut buffer).expect("it came"));
+        began.elapsed()
+    };
+    // 8,000 bits each, with what is around them.
+    assert!(time(400_000) >= Duration::from_millis(200));
+    time(0);
+    assert_eq!(relay.counts()[1], Counts { passed: 20, lost: 0 });
+}
