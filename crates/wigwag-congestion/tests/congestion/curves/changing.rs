@@ -219,7 +219,10 @@ fn beside_a_download(buffer: Duration, least: f64, expected: &Expect) {
 
 #[test]
 fn beside_a_download_and_a_short_buffer_something_is_left() {
-    beside_a_download(ms(100), 80_000.0, &expect![[r#"
+    beside_a_download(
+        ms(100),
+        80_000.0,
+        &expect![[r#"
         time    link  flow 1  waits
          0 s    4000    3431     38
          4 s    4000    3918     79
@@ -244,12 +247,16 @@ fn beside_a_download_and_a_short_buffer_something_is_left() {
         80 s    4000     230     98
         84 s    4000     187     97
         88 s    4000     234     99
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn beside_a_download_and_a_long_buffer_something_is_left() {
-    beside_a_download(ms(300), 250_000.0, &expect![[r#"
+    beside_a_download(
+        ms(300),
+        250_000.0,
+        &expect![[r#"
         time    link  flow 1  waits
          0 s    4000    3431     38
          4 s    4000    3918     79
@@ -274,5 +281,6 @@ fn beside_a_download_and_a_long_buffer_something_is_left() {
         80 s    4000     506    295
         84 s    4000     453    298
         88 s    4000     602    214
-    "#]]);
+    "#]],
+    );
 }
