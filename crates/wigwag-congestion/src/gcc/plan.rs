@@ -175,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn first_tries_of_which_nothing_was_told_are_repeated_three_times() {
+        let mut planner = Planner::default();
+        let known = known(300e3, 300e3, Some(50e6));
+        planner.begin(&known, &mut Prober::default(), 0);
+        let tries = (1..10).filter(|second| planned(&mut planner, &known, second * 5 * SECOND) == Some(900e3));
+        assert_eq!(tries.count(), 3);
+        planner.begin(&known, &mut Prober::default(), 60 * SECOND);
+        planner.shown(&shown(100e3, 900e3), 300e3, false, 61 * SECOND);
+        assert_eq!(planned(&mut planner, &known, 65 * SECOND), None);
+    }
+
+    #[test]
     fn success_asks_for_twice_as_much_until_it_shows_less() {
         let mut planner = begun();
         assert_eq!(planned(&mut planner, &known(1e6, 1e6, None), SECOND), None);
