@@ -106,7 +106,11 @@ impl Planner {
     pub(crate) fn shown(&mut self, shown: &Shown, before: f64, is_success: bool, now: i64) {
         self.repeats = 0;
         let is_promising = shown.rate >= shown.planned * SUCCESS || shown.rate >= before * PROGRESS;
-        self.hopes = if is_success && is_promising { REPEATS_MAX } else { 0 };
+        self.hopes = match (is_promising, is_success) {
+            (true, true) => REPEATS_MAX,
+            (true, false) => self.hopes,
+            (false, _) => 0,
+        };
         if is_success && shown.rate >= before * PROGRESS {
             self.recovery.raised(now);
         }
@@ -175,7 +179,7 @@ mod tests {
     }
 
     fn shown(rate: f64, planned: f64) -> Shown {
-        Shown { rate, arrived: rate, planned, is_full: false }
+        Shown { rate, arrived: rate, left: rate, planned, is_full: false }
     }
 
     #[test]
