@@ -95,7 +95,8 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_and_told() {
         assert_eq!(Config::new().check(), Ok(()));
-        let cases: [(&str, fn(&mut Config)); 8] = [
+        type Change = fn(&mut Config);
+        let cases: [(&str, Change); 8] = [
             ("min_bitrate", |config| config.min_bitrate = 4_999),
             ("max_bitrate", |config| config.max_bitrate = 10_000_000_001),
             ("max_bitrate", |config| config.max_bitrate = 20_000),

@@ -7,7 +7,7 @@ use super::recovery::Recovery;
 
 /// In the beginning: so many times the first estimate.
 const FIRST: [f64; 2] = [3.0, 6.0];
-/// Reports may be lost: so often that is repeated, if nothing at all was shown.
+/// Reports may be lost, and what they tell may be nothing: so often a try is repeated of which nothing was shown.
 const REPEATS_MAX: u8 = 3;
 /// Later: so many times the estimate.
 const NEXT: f64 = 2.0;
@@ -56,8 +56,9 @@ pub(crate) struct Planner {
     has_begun: bool,
     /// How often the first tries may be repeated, of which nothing was told.
     repeats: u8,
-    /// The last try showed almost all that was tried.
-    is_promising: bool,
+    /// How often more may be tried because the last try showed almost all that was tried: more than once, for what a try shows may be
+    /// lost, or nothing.
+    hopes: u8,
     tried: i64,
     recovery: Recovery,
     /// The application would send more than before.
@@ -72,7 +73,7 @@ impl Planner {
 
     /// A limit of the application's was all that kept the estimate low.
     pub(crate) fn unlimit(&mut self) {
-        self.is_promising = true;
+        self.hopes = REPEATS_MAX;
     }
 
     /// Whether anything was sent.
@@ -95,14 +96,21 @@ impl Planner {
 
     /// The estimate was `before`, and is another now.
     pub(crate) fn changed(&mut self, before: f64, target: f64, now: i64) {
-        self.is_promising &= target >= before;
+        if target < before {
+            self.hopes = 0;
+        }
         self.recovery.changed(before, target, now);
     }
 
     /// A try has shown something, where the estimate was `before`.
     pub(crate) fn shown(&mut self, shown: &Shown, before: f64, is_success: bool, now: i64) {
         self.repeats = 0;
-        self.is_promising = is_success && (shown.rate >= shown.planned * SUCCESS || shown.rate >= before * PROGRESS);
+        let is_promising = shown.rate >= shown.planned * SUCCESS || shown.rate >= before * PROGRESS;
+        self.hopes = match (is_promising, is_success) {
+            (true, true) => REPEATS_MAX,
+            (true, false) => self.hopes,
+            (false, _) => 0,
+        };
         if is_success && shown.rate >= before * PROGRESS {
             self.recovery.raised(now);
         }
@@ -116,8 +124,8 @@ impl Planner {
         if self.repeats > 0 {
             self.repeats = self.repeats.saturating_sub(1);
             self.first(known, prober, now);
-        } else if self.is_promising && self.plan(NEXT * known.target, known, prober, now) {
-            self.is_promising = false;
+        } else if self.hopes > 0 && self.plan(NEXT * known.target, known, prober, now) {
+            self.hopes = self.hopes.saturating_sub(1);
         } else if let Some(before) = self.recovery.is_due(known.target, now) {
             self.plan(before.min(NEXT * known.target), known, prober, now);
         } else {
@@ -171,7 +179,19 @@ mod tests {
     }
 
     fn shown(rate: f64, planned: f64) -> Shown {
-        Shown { rate, arrived: rate, planned, is_full: false }
+        Shown { rate, arrived: rate, left: rate, planned, is_full: false }
+    }
+
+    #[test]
+    fn first_tries_of_which_nothing_was_told_are_repeated_three_times() {
+        let mut planner = Planner::default();
+        let known = known(300e3, 300e3, Some(50e6));
+        planner.begin(&known, &mut Prober::default(), 0);
+        let tries = (1..10).filter(|second| planned(&mut planner, &known, second * 5 * SECOND) == Some(900e3));
+        assert_eq!(tries.count(), 3);
+        planner.begin(&known, &mut Prober::default(), 60 * SECOND);
+        planner.shown(&shown(100e3, 900e3), 300e3, false, 61 * SECOND);
+        assert_eq!(planned(&mut planner, &known, 65 * SECOND), None);
     }
 
     #[test]

@@ -13,8 +13,9 @@ use super::{SECOND, bitrate};
 use crate::feedback::Arrived;
 use std::collections::VecDeque;
 
-/// A probe lasts so long at its pace, in microseconds …
-const LENGTH: i64 = 15_000;
+/// A probe lasts so long at its pace, in microseconds, or so long once one was held up on the way: radio lets through at once what it
+/// has gathered for up to 20 ms …
+const LENGTH: (i64, i64) = (15_000, 60_000);
 /// … and has so many packets …
 const PACKETS_MIN: u32 = 5;
 /// … and so many times the bytes of its largest: the first to arrive only begins the measure.
@@ -36,6 +37,8 @@ const ARRIVED_MIN: f64 = 0.8;
 const INTERVAL_MAX: i64 = SECOND;
 /// Who arrives so much faster than it left was held up on the way, and tells nothing.
 const FASTER_MAX: f64 = 2.0;
+/// Who arrives so much faster was held up, too, though less.
+const JITTER: f64 = 1.3;
 /// Who arrives so much slower than it left has filled the path …
 const SLOWER: f64 = 0.9;
 /// … and somewhat less than that leaves no queue.
@@ -48,6 +51,8 @@ pub(crate) struct Shown {
     pub(crate) rate: f64,
     /// So much arrived, in bit/s.
     pub(crate) arrived: f64,
+    /// So much left, in bit/s.
+    pub(crate) left: f64,
     /// So much was tried.
     pub(crate) planned: f64,
     /// Whether the path carries no more.
@@ -57,6 +62,7 @@ pub(crate) struct Shown {
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     rate: f64,
+    length: i64,
     until: i64,
 }
 
@@ -87,13 +93,16 @@ pub(crate) struct Prober {
     /// The last one may be open.
     trials: VecDeque<Trial>,
     begun: u32,
+    /// Whether a probe was held up on the way.
+    is_jittery: bool,
 }
 
 impl Prober {
     /// Plans a probe.
     pub(crate) fn plan(&mut self, rate: f64, now: i64) {
         if self.plans.len() < PLANS_MAX {
-            self.plans.push_back(Plan { rate, until: now.saturating_add(PLANNED_MAX) });
+            let length = if self.is_jittery { LENGTH.1 } else { LENGTH.0 };
+            self.plans.push_back(Plan { rate, length, until: now.saturating_add(PLANNED_MAX) });
         }
     }
 
@@ -175,7 +184,10 @@ impl Prober {
 
     /// The most that a probe has shown since it was asked last.
     pub(crate) fn result(&mut self) -> Option<Shown> {
-        let shown = self.trials.iter().filter(|trial| trial.is_complete()).filter_map(Trial::result);
+        let complete = || self.trials.iter().filter(|trial| trial.is_complete());
+        let is_jittery = |trial: &Trial| trial.result().is_none_or(|shown| shown.arrived > JITTER * shown.left);
+        self.is_jittery |= complete().any(is_jittery);
+        let shown = complete().filter_map(Trial::result);
         let highest = shown.reduce(|one, other| if other.rate > one.rate { other } else { one });
         self.trials.retain(|trial| !trial.is_complete());
         highest
@@ -202,7 +214,7 @@ impl Trial {
     }
 
     fn bytes_min(&self) -> u64 {
-        ((self.plan.rate * LENGTH as f64 / 8e6) as u64).max(self.largest.saturating_mul(LARGEST_MIN))
+        ((self.plan.rate * self.plan.length as f64 / 8e6) as u64).max(self.largest.saturating_mul(LARGEST_MIN))
     }
 
     fn is_over(&self, now: i64) -> bool {
@@ -253,7 +265,7 @@ impl Trial {
         let rate = if is_full { UTILIZATION * arrived } else { left.min(arrived) };
         // What leaves at once counts for more than it is.
         let rate = rate.min(self.plan.rate);
-        (arrived <= FASTER_MAX * left).then_some(Shown { rate, arrived, planned: self.plan.rate, is_full })
+        (arrived <= FASTER_MAX * left).then_some(Shown { rate, arrived, left, planned: self.plan.rate, is_full })
     }
 }
 
@@ -318,6 +330,14 @@ mod tests {
         assert_eq!(of.iter().filter(|of| **of == 1).count(), 15);
         let mut prober = planned(1e6);
         assert_eq!((0..20).filter(|n| prober.sent(1000, n * 1000) == 1).count(), 5);
+    }
+
+    #[test]
+    fn a_probe_is_longer_once_one_was_held_up() {
+        let mut prober = planned(8e6);
+        assert_eq!(probe(&mut prober, 15, 1000, 0), None);
+        prober.plan(8e6, 0);
+        assert_eq!((0..100).filter(|n| prober.sent(1000, n * 1000) == 2).count(), 60);
     }
 
     #[test]

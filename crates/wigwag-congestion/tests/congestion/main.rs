@@ -4,6 +4,7 @@ mod allocations;
 mod commands;
 mod curves;
 mod flow;
+mod greedy;
 mod hostile;
 mod laws;
 mod link;

@@ -97,6 +97,7 @@ fn who_has_rested_may_send_a_burst_and_no_more() {
     let mut count = 0;
     while controller.next_departure(1000, Some(later), later).is_none() {
         count += 1;
+        assert!(count < 100, "it is never over");
         controller.handle_sent(count, 100, true, later);
     }
     assert!((5..=10).contains(&count), "{count}");

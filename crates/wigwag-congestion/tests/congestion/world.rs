@@ -1,6 +1,7 @@
 //! Flows that share a bottleneck, in virtual time, and what is seen of them.
 
 use crate::flow::{Flow, Source};
+use crate::greedy::Greedy;
 use crate::link::{Link, Queue};
 use std::time::Duration;
 use wigwag_sansio::{Rng, Seed};
@@ -17,6 +18,7 @@ pub(crate) struct World {
     pub(crate) flows: Vec<Flow>,
     queue: Queue,
     cross: Vec<(Cross, Duration)>,
+    pub(crate) greedy: Vec<Greedy>,
     now: Duration,
     /// When a packet came, and how long it waited.
     waited: Vec<(Duration, Duration)>,
@@ -40,11 +42,26 @@ impl World {
         let queue = Queue::new(link, rng("link"));
         let flows = sources.into_iter().enumerate().map(|(n, source)| Flow::new(source, rng(&format!("flow {n}"))));
         let flows = flows.collect();
-        Self { flows, queue, cross: vec![], now: Duration::ZERO, waited: vec![], samples: vec![], steps: 0 }
+        Self {
+            flows,
+            queue,
+            cross: vec![],
+            greedy: vec![],
+            now: Duration::ZERO,
+            waited: vec![],
+            samples: vec![],
+            steps: 0,
+        }
     }
 
     pub(crate) fn cross(mut self, cross: Cross) -> Self {
         self.cross.push((cross, cross.from));
+        self
+    }
+
+    /// A download begins then.
+    pub(crate) fn greedy(mut self, from: Duration) -> Self {
+        self.greedy.push(Greedy::new(from));
         self
     }
 
@@ -54,7 +71,8 @@ impl World {
             let sample = self.samples.last().map_or(Duration::ZERO, |(at, _)| *at + ms(100));
             let cross = self.cross.iter().map(|(_, next)| *next).min().unwrap_or(Duration::MAX);
             let next = self.flows.iter().map(|flow| flow.next(self.now)).min().unwrap_or(Duration::MAX);
-            let next = next.min(sample).min(cross).min(until);
+            let greedy = self.greedy.iter().map(Greedy::next).min().unwrap_or(Duration::MAX);
+            let next = next.min(sample).min(cross).min(greedy).min(until).max(self.now);
             self.steps = if next > self.now { 0 } else { self.steps + 1 };
             assert!(self.steps < 1000, "at {:?} somebody spins", self.now);
             self.now = next;
@@ -74,6 +92,7 @@ impl World {
                 }
             }
         }
+        self.greedy.iter_mut().for_each(|greedy| greedy.run(now, &mut self.queue));
         for flow in &mut self.flows {
             let (queue, waited) = (&mut self.queue, &mut self.waited);
             flow.run(now, |size, now| {

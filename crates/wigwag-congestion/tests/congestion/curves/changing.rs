@@ -3,8 +3,9 @@
 use super::{at_least, at_most, scenario};
 use crate::flow::Source;
 use crate::link::Link;
-use crate::world::{Cross, World, s};
-use expect_test::expect;
+use crate::world::{Cross, World, ms, s};
+use expect_test::{Expect, expect};
+use std::time::Duration;
 
 #[test]
 fn a_drop_is_followed_within_a_second_and_what_comes_again_is_found_again() {
@@ -203,5 +204,83 @@ fn what_somebody_else_takes_is_left_to_them() {
             at_most("95 of 100 wait meanwhile", world.waited(0.95, s(23), s(40)) as f64, 350.0);
             at_least("what comes through then", world.goodput(0, s(55), s(70)), 1_500_000.0);
         },
+    );
+}
+
+/// A download fills the buffer, and empties it by half when something is lost. Whoever listens to the delay gives way to it, but not all.
+fn beside_a_download(buffer: Duration, least: f64, expected: &Expect) {
+    let link = Link { buffer, ..Link::of(4_000_000) };
+    let make = |seed| World::new(seed, link.clone(), [Source::new()]).greedy(s(15));
+    scenario(4, 90, expected, make, |world| {
+        at_least("what comes through", world.goodput(0, s(30), s(90)), least);
+        assert!(world.greedy[0].bytes > 8_000_000, "the download gets its part");
+    });
+}
+
+#[test]
+fn beside_a_download_and_a_short_buffer_something_is_left() {
+    beside_a_download(
+        ms(100),
+        80_000.0,
+        &expect![[r#"
+        time    link  flow 1  waits
+         0 s    4000    3431     38
+         4 s    4000    3918     79
+         8 s    4000    4007     67
+        12 s    4000    4038     97
+        16 s    4000    1982     93
+        20 s    4000     776     99
+        24 s    4000     478     94
+        28 s    4000     347     97
+        32 s    4000     265     98
+        36 s    4000     218    100
+        40 s    4000     386     96
+        44 s    4000     257     97
+        48 s    4000     360     99
+        52 s    4000     288     95
+        56 s    4000     364     97
+        60 s    4000     220     98
+        64 s    4000     348     98
+        68 s    4000     236     99
+        72 s    4000     208     98
+        76 s    4000     219     97
+        80 s    4000     230     98
+        84 s    4000     187     97
+        88 s    4000     234     99
+    "#]],
+    );
+}
+
+#[test]
+fn beside_a_download_and_a_long_buffer_something_is_left() {
+    beside_a_download(
+        ms(300),
+        250_000.0,
+        &expect![[r#"
+        time    link  flow 1  waits
+         0 s    4000    3431     38
+         4 s    4000    3918     79
+         8 s    4000    4007     67
+        12 s    4000    4034    299
+        16 s    4000     905    218
+        20 s    4000     717    242
+        24 s    4000     620    282
+        28 s    4000     703    298
+        32 s    4000     589    221
+        36 s    4000     534    258
+        40 s    4000     472    297
+        44 s    4000     460    297
+        48 s    4000     489    240
+        52 s    4000     514    292
+        56 s    4000     560    298
+        60 s    4000     476    222
+        64 s    4000     452    266
+        68 s    4000     477    298
+        72 s    4000     488    205
+        76 s    4000     528    262
+        80 s    4000     506    295
+        84 s    4000     453    298
+        88 s    4000     602    214
+    "#]],
     );
 }
