@@ -130,9 +130,9 @@ pub enum Error {
         "{0:?} is no key of a telephone, or one too many: 0 to 9, *, #, A to D, and a comma for a pause; at most 256"
     )]
     NoKey(char),
-    /// The peer takes no telephone events on this transceiver, or nothing is sent on it now.
+    /// The peer takes no telephone events on this transceiver, nothing is sent on it now, or what is sent is forwarded.
     #[error(
-        "no key can be pressed on this transceiver: add Codec::telephone_event to the codecs, and look at its direction"
+        "no key can be pressed on this transceiver: add Codec::telephone_event to the codecs, look at its direction, and forward on another"
     )]
     CannotPress,
     /// W3C allows no longer one.

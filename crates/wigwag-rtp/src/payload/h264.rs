@@ -74,7 +74,7 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     /// If it is none, or of a kind that packetization modes 0 and 1 do not have (STAP-B, MTAP, FU-B).
-    // RFC 6184 §5.2, table 3, and §6.3: "Only single NAL unit packets, STAP-As, and FU-As MAY be used in this mode."
+    // RFC 6184 §6.3: "Only single NAL unit packets, STAP-As, and FU-As MAY be used in this mode."
     pub fn parse(payload: &'a [u8]) -> Result<Self, DecodeError> {
         let (first, rest) = payload.split_first().ok_or(DecodeError::Truncated)?;
         match first & TYPE {
@@ -232,7 +232,7 @@ fn checked(frame: &[u8]) -> Result<Units<'_>, Unfit> {
 }
 
 /// How many NAL units fit into one payload together, and the first byte of that.
-// RFC 6184 §5.7: NRI is "the maximum of all the NAL units carried in the aggregation packet".
+// RFC 6184 §5.7: "The value of NRI MUST be the maximum of all the NAL units carried in the aggregation packet."
 fn fitting(units: Units<'_>, limit: usize) -> (usize, u8) {
     let (mut count, mut len, mut importance) = (0, 1, 0);
     for unit in units {

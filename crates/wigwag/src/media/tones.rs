@@ -1,6 +1,6 @@
 //! Keys of a telephone (RFC 4733) that are pressed in the streams that we send, and those that the peer presses.
 
-use super::{Media, Streams};
+use super::{Level, Media, Streams};
 use crate::event::Event;
 use crate::jsep::TransceiverId;
 use bytes::Bytes;
@@ -79,9 +79,8 @@ impl Media {
 
     /// Whether keys can be pressed in what we send.
     pub(crate) fn can_press(&self, id: TransceiverId) -> bool {
-        self.streams
-            .get(&id)
-            .is_some_and(|streams| streams.is_sending && streams.outgoing.codecs.iter().any(|codec| codec.is_event))
+        let takes_events = |streams: &Streams| streams.outgoing.codecs.iter().any(|codec| codec.is_event);
+        self.streams.get(&id).is_some_and(|streams| is_ours(streams) && takes_events(streams))
     }
 
     /// A report of the peer's. An event is told once, by whichever of its packets comes first.
@@ -99,10 +98,15 @@ impl Media {
     }
 }
 
+/// Whether something is sent, and it is our own: among packets that are forwarded, a number of ours would be one of theirs.
+fn is_ours(streams: &Streams) -> bool {
+    streams.is_sending && streams.outgoing.level != Level::Forwarded
+}
+
 /// How events are written in a stream: with the clock of its sound.
 // RFC 4733 §2.1: events are part of the stream of sound, with its sequence numbers and its clock.
 fn tone_stream(streams: &Streams, now: Instant, session: &Session) -> Option<ToneStream> {
-    let sender = streams.sender.filter(|_| streams.is_sending)?;
+    let sender = streams.sender.filter(|_| is_ours(streams))?;
     let codecs = &streams.outgoing.codecs;
     let (timestamp, clock_rate_hz) = session.rtp_time(sender, now).or_else(|| {
         let sound = codecs.iter().find(|codec| !codec.is_event)?;

@@ -213,8 +213,8 @@ impl PeerConnection {
     /// clock rate of the sound.
     ///
     /// # Errors
-    /// A character is no key, or there are more than 256; nothing is sent on the transceiver, the peer takes no such events, or the connection
-    /// is closed.
+    /// A character is no key, or there are more than 256; nothing is sent on the transceiver, what is sent is forwarded, the peer takes no
+    /// such events, or the connection is closed.
     pub fn insert_dtmf(&mut self, id: TransceiverId, keys: &str, press: Duration, gap: Duration) -> Result<(), Error> {
         self.ensure_transceiver(id)?;
         if !self.media.can_press(id) {

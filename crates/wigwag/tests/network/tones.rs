@@ -105,3 +105,26 @@ fn keys_need_a_peer_that_takes_them() {
     assert!(!connection.can_insert_dtmf(ids[0]));
     assert!(matches!(connection.insert_dtmf(ids[0], "1", 100 * MS, 70 * MS), Err(Error::CannotPress)));
 }
+
+/// Their numbers would meet: no two packets are sealed under one number.
+#[test]
+fn no_key_is_pressed_among_packets_that_are_forwarded() {
+    let codecs = [Codec::pcmu(), Codec::telephone_event(8_000)];
+    let mut world = pair_with(547, |_, config| config.negotiation.codecs = codecs.to_vec());
+    let ids = call_in(&mut world, &[MediaKind::Audio])[0];
+    let before = world[Z].connection.can_insert_dtmf(ids[1]);
+    // What is still to be pressed when forwarding begins is not pressed.
+    world[Z].connection.insert_dtmf(ids[1], "12345", 100 * MS, 70 * MS).unwrap();
+    talk(&mut world, ids[0], &codecs[0], 0..10);
+    let heard = world[Z].packets.clone();
+    heard.iter().for_each(|received| world[Z].connection.forward_packet(ids[1], received, 0).unwrap());
+    world.run_for(2_000 * MS);
+    assert!(before && !world[Z].connection.can_insert_dtmf(ids[1]));
+    assert!(matches!(world[Z].connection.insert_dtmf(ids[1], "1", 100 * MS, 70 * MS), Err(Error::CannotPress)));
+    let arrived = &world[A].packets;
+    let mut numbers: Vec<_> = arrived.iter().map(|received| received.extended_sequence).collect();
+    numbers.dedup();
+    assert_eq!(numbers.len(), arrived.len());
+    assert_eq!(arrived.iter().filter(|received| received.packet.payload_type == 0).count(), heard.len());
+    assert_eq!(world[Z].connection.tone_buffer(ids[1]), "");
+}

@@ -75,7 +75,7 @@ fn of_the_profiles_and_modes_of_h264_those_are_answered_that_are_ours() {
             ],
         ),
     ] {
-        let codecs_of_chromium = ["42001f", "42e01f", "4d001f"]
+        let offered = ["42001f", "42e01f", "4d001f"]
             .into_iter()
             .flat_map(|profile| [(profile, 1), (profile, 0)])
             .zip([102, 104, 108, 114, 116, 39])
@@ -85,7 +85,7 @@ fn of_the_profiles_and_modes_of_h264_those_are_answered_that_are_ours() {
                 ..Codec::h264()
             })
             .collect();
-        let chromium = Config { codecs: codecs_of_chromium, ..Config::default() };
+        let chromium = Config { codecs: offered, ..Config::default() };
         let (mut a, mut z) = (Peer::with('A', chromium), Peer::with('Z', Config { codecs, ..Config::default() }));
         let id = a.add(MediaKind::Video, Direction::Sendrecv, 1);
         let (_, answer) = negotiate(&mut a, &mut z);
