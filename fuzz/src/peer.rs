@@ -195,6 +195,11 @@ fn damage(script: &mut Script<'_>, text: &mut String) {
     *text = lines.concat();
 }
 
+/// A name that hides an address.
+fn hidden(number: u8) -> String {
+    format!("{:08x}-ea17-4bcf-a596-105139dfd8bf.local", number % 20)
+}
+
 /// The default of `wigwag::Config::mtu`.
 const DATAGRAM_LEN_MAX: usize = 1232;
 
@@ -255,6 +260,16 @@ impl Player for Peer {
             240..=243 => {
                 let rollback = SessionDescription { kind: SdpType::Rollback, sdp: String::new() };
                 _ = self.connection.set_local_description(rollback);
+            }
+            248 => {
+                let (name, port) = (hidden(script.byte()), script.byte());
+                let text = format!("candidate:1 1 udp 2130706431 {name} {port} typ host");
+                _ = self.connection.add_ice_candidate(Some(&IceCandidate::new(text)));
+            }
+            249 => {
+                let (name, address) = (hidden(script.byte()), script.byte());
+                let address = Some(ice::address(address).ip()).filter(|_| address & 0x80 == 0);
+                self.connection.set_address_of_name(&name, address);
             }
             _ => self.connection.close(),
         }

@@ -193,7 +193,7 @@ impl Agent {
             }
             () if self.local_candidates().is_empty() => "there is no local address: is there a network?".into(),
             () if self.remote_candidates().is_empty() && stats.remote_candidates_ignored > 0 => {
-                "none of the peer's candidates can be used: are they all names, or TCP?".into()
+                "none of the peer's candidates can be used: are they all names that nobody here knows, or TCP?".into()
             }
             () if self.remote_candidates().is_empty() => "the peer has told no candidate: does signalling work?".into(),
             () if stats.unauthenticated_responses > 0 || stats.unauthenticated_requests > 0 => {

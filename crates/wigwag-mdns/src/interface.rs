@@ -16,7 +16,7 @@ pub struct Interface {
     /// An address of ours there, and port 5353, which its messages leave from: [`Datagram::local`](wigwag_sansio::Datagram) of what
     /// arrives there, whether it was sent to this address or to the group. Of IPv6, with the zone.
     pub local: SocketAddr,
-    /// Which addresses are of this link, of both families: an address and how many of its bits are the same for all. Those of
+    /// Which addresses are of this link, of both families: one of ours and how many of its bits are the same for all. Those of others of
     /// `fe80::/10` always are.
     pub networks: Vec<(IpAddr, u8)>,
 }
@@ -37,8 +37,13 @@ impl Interface {
 
     /// Whether an address is of this link.
     pub(crate) fn is_on_link(&self, ip: IpAddr) -> bool {
-        let is_link_local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
-        is_link_local || ip == self.local.ip() || self.networks.iter().any(|network| contains(*network, ip))
+        is_link_local(ip) || ip == self.local.ip() || self.networks.iter().any(|network| contains(*network, ip))
+    }
+
+    /// Whether an address of ours is of this link. Those of `fe80::/10` look as if they were of any: such a one must be named.
+    pub(crate) fn has(&self, ip: IpAddr) -> bool {
+        let is_named = ip == self.local.ip() || self.networks.iter().any(|(ours, _)| *ours == ip);
+        is_named || !is_link_local(ip) && self.is_on_link(ip)
     }
 
     /// Whether somebody on this link can have this address, and we may send to it. One beyond a router may be told on by a repeater of
@@ -46,6 +51,10 @@ impl Interface {
     pub(crate) fn may_have(&self, ip: IpAddr) -> bool {
         is_of_a_host(ip) && ip.is_loopback() == self.local.ip().is_loopback()
     }
+}
+
+const fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 /// Whether a host can have this address.

@@ -26,6 +26,7 @@ const EXAMPLES: [(&str, &str, &[&str]); 10] = [
         "ice_only",
         &["ann: heard \"hello from bob\"", "bob: heard \"hello from ann\"", "bob: PathSelected"],
     ),
+    ("wigwag-mdns", "names", &[".local is 127.0.0.1"]),
     ("wigwag-dtls", "dtls_only", &["Server: heard \"hello from wigwag\"", "Client: goodbye", "Server: goodbye"]),
     (
         "wigwag-sctp",

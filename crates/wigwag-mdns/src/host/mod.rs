@@ -232,7 +232,7 @@ impl Host {
             // RFC 6762 §6.2: "... and MUST NOT include addresses that are not valid on that interface (such as addresses that may be
             // configured on the host's other interfaces)."
             let address = owned.address;
-            let links = interfaces.iter().filter(|(_, interface)| interface.is_on_link(address));
+            let links = interfaces.iter().filter(|(_, interface)| interface.has(address));
             owned.settle(links.map(|(local, _)| *local), now);
         }
         owned.retain(|_, owned| !owned.has_left());

@@ -9,7 +9,11 @@ const NEIGHBOUR: &str = "10.0.0.2:5353";
 
 /// Ours, and announced long ago.
 fn settled(address: &str) -> (Lone, String) {
-    let mut lone = Lone::new(host(Config::default()));
+    let mut host = Host::new(Config::default(), Seed::for_test(1));
+    let mut interface = Interface::new(ip("10.0.0.1"), 24);
+    interface.networks.push((ip("fe80::1"), 64));
+    host.add_interface(interface).unwrap();
+    let mut lone = Lone::new(host);
     let name = lone.host.register(ip(address)).unwrap().to_string();
     lone.sent_within(100 * SECOND);
     (lone, name)
@@ -182,6 +186,10 @@ fn an_address_is_told_on_its_own_link_alone() {
     let name = lone.host.register(ip("10.0.1.1")).unwrap().to_string();
     let links: Vec<_> = lone.sent_within(10 * SECOND).iter().map(|(_, sent, _)| sent.local.to_string()).collect();
     assert_eq!(links, ["10.0.1.1:5353", "[fe80::1]:5353", "10.0.1.1:5353", "[fe80::1]:5353"]);
+    // Those of fe80::/10 look as if they were of any link.
+    lone.host.register(ip("fe80::1")).unwrap();
+    let links: Vec<_> = lone.sent().iter().map(|(sent, _)| sent.local.to_string()).collect();
+    assert_eq!(links, ["[fe80::1]:5353"]);
     lone.hear(NEIGHBOUR, dns::question(&name, 1, 1));
     assert!(lone.sent().is_empty() && lone.host.stats().not_ours == 1);
 }

@@ -104,11 +104,14 @@ impl Names {
         Ok(None)
     }
 
-    /// What a name stands for, if anything; returns the candidates that have waited for it.
+    /// What a name stands for, if anything; returns the candidates that have waited for it. If it is nothing, they wait all the same.
     fn answer(&mut self, name: Name, address: Option<IpAddr>) -> Vec<RemoteCandidate> {
         let Some(asked) = self.asked.iter_mut().find(|asked| asked.name == name) else { return Vec::new() };
         asked.wait = Wait::Over;
-        let Some(address) = address.filter(|_| asked.address.is_none()) else { return Vec::new() };
+        let Some(address) = address else { return asked.candidates.clone() };
+        if asked.address.is_some() {
+            return Vec::new();
+        }
         asked.address = Some(address);
         let waited = std::mem::take(&mut asked.candidates).into_iter();
         let port = |candidate: &RemoteCandidate| match candidate.address {
@@ -123,21 +126,22 @@ impl Names {
             .collect()
     }
 
-    /// Takes note of the time; whether the last one that was awaited is not any more.
-    fn expire(&mut self, now: Instant) -> bool {
-        let was_awaited = self.is_awaited();
+    /// Takes note of the time; returns the candidates that ICE waits for no longer.
+    fn expire(&mut self, now: Instant) -> Vec<RemoteCandidate> {
+        let mut given_up = Vec::new();
         for asked in &mut self.asked {
             match &mut asked.wait {
                 Wait::Beginning => asked.wait = Wait::Running(Timer::after(now, PATIENCE)),
                 Wait::Running(timer) => {
                     if timer.expire(now) {
                         asked.wait = Wait::Over;
+                        given_up.extend_from_slice(&asked.candidates);
                     }
                 }
                 Wait::Over => {}
             }
         }
-        was_awaited && !self.is_awaited()
+        given_up
     }
 
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
@@ -168,7 +172,7 @@ impl PeerConnection {
             return;
         }
         for candidate in self.names.answer(name, address) {
-            // Of too many, those that have a place may still work.
+            // Of too many, those that have a place may still work; names without an address are counted.
             let _ = self.transport.ice.add_remote_candidate(candidate);
         }
         self.let_through();
@@ -192,8 +196,13 @@ impl PeerConnection {
     }
 
     pub(super) fn expire_names(&mut self, now: Instant) {
-        if self.names.expire(now) {
-            self.transport.ice.set_resolving(false);
+        let given_up = self.names.expire(now);
+        if given_up.is_empty() {
+            return;
         }
+        for candidate in given_up {
+            let _ = self.transport.ice.add_remote_candidate(candidate); // it counts them, to say why it has failed
+        }
+        self.transport.ice.set_resolving(self.names.is_awaited());
     }
 }

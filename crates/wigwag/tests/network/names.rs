@@ -162,6 +162,8 @@ fn ice_does_not_fail_while_a_name_is_asked_for_and_does_after_it() {
         }
         world.run_for(ends_s * SECOND - 45 * SECOND + Duration::from_millis(2));
         assert_eq!(world[Z].state, ConnectionState::Failed);
+        let failure = world[Z].connection.ice_failure().unwrap().to_string();
+        assert!(failure.starts_with("none of the peer's candidates can be used: are they all names"), "{failure}");
         // What is found out then is of no use.
         world[Z].connection.set_address_of_name(NAME, Some(ip(A)));
         world.run_for(60 * SECOND);
