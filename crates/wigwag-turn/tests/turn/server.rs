@@ -1,7 +1,7 @@
 //! A TURN server for tests, by the letter of RFC 8656 as far as clients can see it: it forgets what is not refreshed, relays nothing
 //! without permission, and believes nobody who does not know the nonce and the password.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Datagram, Protocol, Transmit};
@@ -43,6 +43,8 @@ pub(crate) struct Server {
     owed: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
     /// The streams of clients, and what has come on them of messages that are not whole.
     streams: BTreeMap<SocketAddr, (Protocol, Vec<u8>)>,
+    /// Those that were closed: what comes late on them is for nobody.
+    closed: BTreeSet<SocketAddr>,
     /// So much of a stream is sent at once.
     pub(crate) piece_len: usize,
     /// Whether streams are refused.
@@ -84,6 +86,7 @@ impl Server {
             allocations: BTreeMap::new(),
             owed: VecDeque::new(),
             streams: BTreeMap::new(),
+            closed: BTreeSet::new(),
             piece_len: usize::MAX,
             refuses_streams: false,
             lifetime: Duration::from_secs(600),
@@ -156,6 +159,9 @@ impl Server {
 
     /// What a client has is gone with its stream.
     fn read_stream(&mut self, protocol: Protocol, client: SocketAddr, bytes: &[u8], now: Instant) {
+        if self.closed.contains(&client) {
+            return;
+        }
         if bytes.is_empty() || self.refuses_streams {
             self.allocations.remove(&client);
             if self.streams.remove(&client).is_none() && !bytes.is_empty() {
@@ -377,6 +383,7 @@ impl Server {
         }
         if payload.is_empty() {
             self.streams.remove(&remote);
+            self.closed.insert(remote);
             self.allocations.remove(&remote);
         }
         *out = payload;
