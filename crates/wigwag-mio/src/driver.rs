@@ -7,6 +7,7 @@ use crate::roam::Surroundings;
 use crate::seed;
 use crate::sockets::{Observed, Sockets};
 use crate::stats::DriverStats;
+use crate::tcp::{FIRST_STREAM, Streams};
 use crate::wake::{Commands, Handle};
 use mio::{Events, Poll, Token, Waker};
 use std::collections::VecDeque;
@@ -14,7 +15,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use wigwag::{Endpoint, EndpointConfig, EndpointEvent};
+use wigwag::{Endpoint, EndpointConfig, EndpointEvent, Path};
+use wigwag_sansio::{Datagram, Ecn, Protocol, Transmit};
 
 const WAKE: Token = Token(0);
 pub(crate) const FIRST_SOCKET: usize = 1;
@@ -37,6 +39,7 @@ pub struct Driver {
     pub(crate) config: DriverConfig,
     pub(crate) surroundings: Surroundings,
     pub(crate) nat: Nat,
+    streams: Streams,
     commands: Commands<Endpoint>,
     pub(crate) poll: Poll,
     events: Events,
@@ -82,6 +85,7 @@ impl Driver {
             config: config.clone(),
             surroundings: Surroundings::new(present, unopened, look_at),
             nat,
+            streams: Streams::default(),
             commands,
             poll,
             events: Events::with_capacity(256),
@@ -160,11 +164,23 @@ impl Driver {
                 has_more = false;
                 break;
             };
+            if transmit.protocol != Protocol::Udp {
+                self.send_stream(&transmit);
+                continue;
+            }
             transmit.local = self.nat.inside(transmit.local);
             self.sockets.send(&transmit, &mut self.out, now);
         }
         self.tell_max_segments();
         has_more
+    }
+
+    /// What is in `out` goes over a stream.
+    fn send_stream(&mut self, transmit: &Transmit) {
+        let stream = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
+        let tls = self.config.trusted().zip(self.endpoint.tls_server_name(stream));
+        let from = self.nat.inside(transmit.local).ip();
+        self.streams.send(transmit, &self.out, from, tls, self.poll.registry(), &mut self.sockets.stats);
     }
 
     fn tell_max_segments(&mut self) {
@@ -180,7 +196,7 @@ impl Driver {
         if self.next.is_empty() {
             self.next.extend(self.endpoint.poll_event());
         }
-        if has_more || !self.next.is_empty() || self.sockets.may_be_readable() {
+        if has_more || !self.next.is_empty() || self.sockets.may_be_readable() || self.streams.has_something() {
             return Some(Duration::ZERO);
         }
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
@@ -198,6 +214,12 @@ impl Driver {
             result => result?,
         }
         for event in &self.events {
+            if let Some(number) = event.token().0.checked_sub(FIRST_STREAM) {
+                // An error is found by writing.
+                let ready = [event.is_readable(), event.is_writable() || event.is_error()];
+                self.streams.ready(number, ready, self.poll.registry(), &mut self.sockets.stats);
+                continue;
+            }
             let Some(number) = event.token().0.checked_sub(FIRST_SOCKET) else { continue };
             // An error is read like a datagram, or it would be told for ever.
             if event.is_readable() || event.is_error() {
@@ -211,12 +233,17 @@ impl Driver {
     }
 
     fn receive(&mut self) {
-        let Self { sockets, endpoint, nat, .. } = self;
+        let Self { sockets, streams, endpoint, nat, poll, .. } = self;
         let now = now();
         sockets.receive(now, |mut datagram| {
             datagram.local = nat.outside(datagram.local);
             endpoint.handle_input(datagram, now);
         });
+        streams.receive(poll.registry(), &mut sockets.stats, |datagram| endpoint.handle_input(datagram, now));
+        while let Some((Path { protocol, local, remote }, why)) = streams.poll_ended() {
+            endpoint.explain_stream_end(Path { protocol, local, remote }, &why);
+            endpoint.handle_input(Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload: &mut [] }, now);
+        }
     }
 }
 

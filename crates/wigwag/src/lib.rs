@@ -34,7 +34,7 @@ pub use data_channel::{
 };
 pub use description::{IceCandidate, SessionDescription};
 pub use endpoint::{ConnectionId, Endpoint, EndpointEvent, EndpointStats};
-pub use error::{AddressError, ChannelError, EndpointError, Error, MediaError, SendError};
+pub use error::{AddressError, ChannelError, EndpointError, Error, MediaError, SendError, TurnUrlError};
 pub use event::{CloseReason, Event};
 pub use jsep::{Direction, MediaKind, SdpType, SignalingState, Transceiver, TransceiverId};
 pub use media::FrameDrops;
@@ -42,7 +42,7 @@ pub use peer_connection::PeerConnection;
 pub use state::{ConnectionState, IceConnectionState, IceGatheringState};
 pub use stats::{StatsReport, TransportDrops, TransportStats};
 pub use tap::{KeyLogLine, PacketKind, TapConfig, Tapped, TappedPacket};
-pub use turn_server::{TurnServer, TurnTransport, TurnUrl, TurnUrlError};
+pub use turn_server::{TurnServer, TurnTransport, TurnUrl};
 
 // What appears in the signatures above, so that nobody needs the crates below by name.
 pub use wigwag_dtls::{self as dtls, Certificate, CipherSuite, Group, HashAlgorithm, SrtpProfile, Version};

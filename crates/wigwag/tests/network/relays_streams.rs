@@ -55,7 +55,7 @@ fn neighbours(configs: [Config; 2]) -> (World<Party>, Host, [Host; 2]) {
 fn a_call_goes_through_a_stream_alone() {
     for (asked, protocol, url) in over_streams() {
         for piece_len in [1, 3, 100, 1 << 20] {
-            let (mut world, turn_host, hosts) = world([with(relay_only(), &[asked.clone()]), with_stun()]);
+            let (mut world, turn_host, hosts) = world([with(relay_only(), std::slice::from_ref(&asked)), with_stun()]);
             server(&mut world, turn_host).piece_len = piece_len;
             connect(&mut world, hosts);
             let (count, len) = if piece_len < 100 { (5, 2000) } else { (20, 10_000) };
@@ -209,7 +209,8 @@ fn accept(world: &mut World<Party>, [host, at]: [Host; 2], id: ConnectionId) {
 fn a_stream_that_comes_to_nothing_is_told_and_the_call_goes_another_way() {
     for (asked, _, url) in over_streams() {
         for fault in 0..3 {
-            let (mut world, turn_host, hosts) = neighbours([with(with_turn(PASSWORD), &[asked.clone()]), config()]);
+            let (mut world, turn_host, hosts) =
+                neighbours([with(with_turn(PASSWORD), std::slice::from_ref(&asked)), config()]);
             match fault {
                 0 => server(&mut world, turn_host).refuses_streams = true,
                 1 => server(&mut world, turn_host).is_dead = true,
