@@ -34,7 +34,7 @@ pub use sctp::{migration_config, sctp_association, sctp_init, sctp_interleaved, 
 pub use sdp::{sdp_candidate, sdp_session};
 pub use srtp::{srtp_packet, srtp_sealed};
 pub use stun::{stun_message, stun_sealed};
-pub use turn::turn_client;
+pub use turn::{turn_client, turn_stream};
 
 /// A target: its name, which is that of its file in `fuzz_targets/` and of its folder in `corpus/`, and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -73,6 +73,7 @@ pub const TARGETS: &[Target] = &[
     ("stun_message", stun_message),
     ("stun_sealed", stun_sealed),
     ("turn_client", turn_client),
+    ("turn_stream", turn_stream),
 ];
 
 /// The `main` of a target: what libFuzzer calls under cargo-fuzz, and without it a program that replays the files it is

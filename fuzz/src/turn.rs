@@ -3,7 +3,7 @@
 use crate::script::Script;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use wigwag_sansio::{Datagram, Seed};
+use wigwag_sansio::{Datagram, Ecn, Protocol, Seed};
 use wigwag_stun::{AttributeType, Class, ErrorCode, IntegrityKey, Message, MessageWriter, Method, TransactionId};
 use wigwag_turn::{Client, ClientConfig, Credentials, channel_data};
 
@@ -16,10 +16,25 @@ pub fn turn_client(data: &[u8]) {
     _ = play(data);
 }
 
+/// The same over a stream, which comes in pieces as long as the first byte says, and may end.
+pub fn turn_stream(data: &[u8]) {
+    _ = play_over_stream(data);
+}
+
 fn play(data: &[u8]) -> Client {
+    play_over(Protocol::Udp, usize::MAX, data)
+}
+
+fn play_over_stream(data: &[u8]) -> Client {
+    let (first, rest) = data.split_first().unwrap_or((&1, &[]));
+    play_over(Protocol::Tcp, usize::from(*first).max(1), rest)
+}
+
+fn play_over(protocol: Protocol, piece_len: usize, data: &[u8]) -> Client {
     let mut script = Script::new(data);
-    let config = ClientConfig::new(address(0), address(1), Credentials::new("alice", "secret"));
-    let mut player = Player { client: Client::new(config, Seed::for_test(1)), now: wigwag_sim::origin(), asked: None };
+    let config = ClientConfig::new(address(0), address(1), Credentials::new("alice", "secret")).over(protocol);
+    let client = Client::new(config, Seed::for_test(1));
+    let mut player = Player { client, piece_len, now: wigwag_sim::origin(), asked: None };
     player.settle();
     for _ in 0..STEPS_MAX {
         if script.is_over() {
@@ -41,6 +56,7 @@ fn address(number: u8) -> SocketAddr {
 
 struct Player {
     client: Client,
+    piece_len: usize,
     now: Instant,
     /// The last request.
     asked: Option<(Method, TransactionId)>,
@@ -77,6 +93,20 @@ impl Player {
     }
 
     fn input(&mut self, from: SocketAddr, mut bytes: Vec<u8>) {
+        let (protocol, local, relayed) = (self.client.protocol(), self.client.local(), self.client.relayed());
+        if protocol != Protocol::Udp {
+            let before = self.client.stats().relayed;
+            let mut found = 0;
+            let whole = if bytes.is_empty() { vec![&mut [][..]] } else { bytes.chunks_mut(self.piece_len).collect() };
+            for payload in whole {
+                let datagram = Datagram { protocol, local, remote: from, ecn: Ecn::NotEct, payload };
+                self.client.handle_input(datagram, self.now, |inner| {
+                    assert!(Some(inner.local) == relayed || relayed.is_none());
+                    found += 1;
+                });
+            }
+            return assert_eq!(self.client.stats().relayed - before, found);
+        }
         let (relayed, len, before) = (self.client.relayed(), bytes.len(), *self.client.stats());
         let mut found = 0;
         self.client.handle_input(Datagram::udp(address(0), from, &mut bytes), self.now, |inner| {
@@ -94,6 +124,9 @@ impl Player {
         if argument & 1 == 0 {
             out.extend_from_slice(&channel_data::header(number, payload.len() as u16));
             out.extend_from_slice(payload);
+            if self.client.protocol() != Protocol::Udp {
+                out.resize(out.len().next_multiple_of(4), 0);
+            }
         } else {
             let method = Method::new(7).unwrap_or(Method::BINDING);
             MessageWriter::new(&mut out, Class::Indication, method, TransactionId([0; 12]))
@@ -151,8 +184,13 @@ impl Player {
             let sent = self.client.poll_transmit(self.now, &mut out);
             let is_sent = sent.is_some();
             if let Some(transmit) = sent {
-                assert!(transmit.local == address(0) && transmit.remote == self.client.server());
+                let is_end = self.client.protocol() != Protocol::Udp && out.is_empty(); // maybe of the stream to the server before
+                assert!(transmit.local == address(0) && (is_end || transmit.remote == self.client.server()));
                 assert!(![address(0), address(6)].contains(&transmit.remote), "no server is there");
+                if self.client.protocol() != Protocol::Udp && out.is_empty() {
+                    assert!(transmit.protocol == Protocol::Tcp && self.client.closing().is_none(), "closed once");
+                    continue;
+                }
                 let message = Message::decode(&out).unwrap_or_else(|error| panic!("{error}: {out:02x?}"));
                 assert!(message.class() == Class::Request && out.len() < 2500);
                 self.asked = Some((message.method(), message.transaction()));
@@ -182,5 +220,16 @@ mod tests {
         assert!(client.relayed().is_some() && client.stats().requests_sent >= 8, "{:?}", client.stats());
         let client = play(include_bytes!("../corpus/turn_client/released"));
         assert!(client.is_over());
+    }
+
+    #[test]
+    fn the_seeds_of_streams_get_there_too() {
+        let client = play_over_stream(include_bytes!("../corpus/turn_stream/allocated"));
+        assert_eq!(client.relayed(), Some(address(3)));
+        assert!(client.stats().relayed >= 2, "{:?}", client.stats());
+        let client = play_over_stream(include_bytes!("../corpus/turn_stream/released"));
+        assert!(client.is_over() && client.closing().is_none());
+        let client = play_over_stream(include_bytes!("../corpus/turn_stream/out_of_sync"));
+        assert_eq!((client.is_over(), client.stats().out_of_sync), (true, 1));
     }
 }

@@ -144,4 +144,5 @@ replays! {
     stun_message
     stun_sealed
     turn_client
+    turn_stream
 }

@@ -1,6 +1,7 @@
 //! What a driver is told before it starts.
 
 use crate::interfaces;
+use crate::tls::Tls;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -42,6 +43,10 @@ pub struct DriverConfig {
     pub resolve_names: bool,
     /// Whether the sockets are those of all interfaces, also of ones to come.
     pub(crate) all_interfaces: Option<AllInterfaces>,
+    /// Whom to trust where a TURN server is asked over TLS ([`TurnServer::over_tls`](wigwag::TurnServer::over_tls)). Without it there is no
+    /// stream in TLS, which is told. Default: nobody.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
     /// How many datagrams may be handed to the kernel in one call, where it can take several. Default: 64; 1 turns it off.
     pub max_segments: usize,
 }
@@ -69,6 +74,8 @@ impl DriverConfig {
             refresh_interval: None,
             resolve_names: true,
             all_interfaces: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -89,5 +96,14 @@ impl DriverConfig {
             all_interfaces: Some(AllInterfaces { port, with_loopback }),
             ..Self::new(addresses)
         })
+    }
+
+    /// Whom to trust, as far as this driver has TLS.
+    pub(crate) const fn trusted(&self) -> Option<&Tls> {
+        #[cfg(feature = "tls")]
+        let trusted = self.tls.as_ref();
+        #[cfg(not(feature = "tls"))]
+        let trusted = None;
+        trusted
     }
 }

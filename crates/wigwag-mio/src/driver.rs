@@ -8,6 +8,7 @@ use crate::roam::Surroundings;
 use crate::seed;
 use crate::sockets::{Observed, Sockets};
 use crate::stats::DriverStats;
+use crate::tcp::{FIRST_STREAM, Streams};
 use crate::wake::{Commands, Handle};
 use mio::{Events, Poll, Token, Waker};
 use std::collections::VecDeque;
@@ -15,7 +16,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use wigwag::{Endpoint, EndpointConfig, EndpointEvent, Event};
+use wigwag::{Endpoint, EndpointConfig, EndpointEvent, Event, Path};
+use wigwag_sansio::{Datagram, Ecn, Protocol, Transmit};
 
 const WAKE: Token = Token(0);
 pub(crate) const FIRST_SOCKET: usize = 1;
@@ -39,6 +41,7 @@ pub struct Driver {
     pub(crate) surroundings: Surroundings,
     pub(crate) nat: Nat,
     pub(crate) names: Option<Names>,
+    streams: Streams,
     commands: Commands<Endpoint>,
     pub(crate) poll: Poll,
     events: Events,
@@ -86,6 +89,7 @@ impl Driver {
             surroundings: Surroundings::new(present, unopened, look_at),
             nat,
             names,
+            streams: Streams::default(),
             commands,
             poll,
             events: Events::with_capacity(256),
@@ -179,11 +183,23 @@ impl Driver {
                 has_more = false;
                 break;
             };
+            if transmit.protocol != Protocol::Udp {
+                self.send_stream(&transmit);
+                continue;
+            }
             transmit.local = self.nat.inside(transmit.local);
             self.sockets.send(&transmit, &mut self.out, now);
         }
         self.tell_max_segments();
         has_more
+    }
+
+    /// What is in `out` goes over a stream.
+    fn send_stream(&mut self, transmit: &Transmit) {
+        let stream = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
+        let tls = self.config.trusted().zip(self.endpoint.tls_server_name(stream));
+        let from = self.nat.inside(transmit.local).ip();
+        self.streams.send(transmit, &self.out, from, tls, self.poll.registry(), &mut self.sockets.stats);
     }
 
     fn tell_max_segments(&mut self) {
@@ -200,7 +216,8 @@ impl Driver {
             let next = self.next_event();
             self.next.extend(next);
         }
-        if has_more || !self.next.is_empty() || self.sockets.may_be_readable() || self.hears_names() {
+        let has_input = self.sockets.may_be_readable() || self.streams.has_something() || self.hears_names();
+        if has_more || !self.next.is_empty() || has_input {
             return Some(Duration::ZERO);
         }
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
@@ -220,6 +237,12 @@ impl Driver {
             result => result?,
         }
         for event in &self.events {
+            if let Some(number) = event.token().0.checked_sub(FIRST_STREAM) {
+                // An error is found by writing.
+                let ready = [event.is_readable(), event.is_writable() || event.is_error()];
+                self.streams.ready(number, ready, self.poll.registry(), &mut self.sockets.stats);
+                continue;
+            }
             if let (Some(number), Some(names)) = (event.token().0.checked_sub(FIRST_LINK), &mut self.names) {
                 names.set_readable(number);
                 continue;
@@ -237,12 +260,17 @@ impl Driver {
     }
 
     fn receive(&mut self) {
-        let Self { sockets, endpoint, nat, .. } = self;
+        let Self { sockets, streams, endpoint, nat, poll, .. } = self;
         let now = now();
         sockets.receive(now, |mut datagram| {
             datagram.local = nat.outside(datagram.local);
             endpoint.handle_input(datagram, now);
         });
+        streams.receive(poll.registry(), &mut sockets.stats, |datagram| endpoint.handle_input(datagram, now));
+        while let Some((Path { protocol, local, remote }, why)) = streams.poll_ended() {
+            endpoint.explain_stream_end(Path { protocol, local, remote }, &why);
+            endpoint.handle_input(Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload: &mut [] }, now);
+        }
         if let Some(names) = &mut self.names {
             names.receive(now);
         }

@@ -20,7 +20,8 @@ pub struct DriverStats {
     pub receive_calls: u64,
     /// How often the kernel had no room, and a send was kept until it had.
     pub sends_blocked: u64,
-    /// Datagrams not sent: the kernel had no room on their socket for so long that they would have held up the others.
+    /// Datagrams not sent: the kernel had no room on their socket for so long that they would have held up the others; and those that
+    /// were to go over a stream that had no room.
     pub dropped_no_room: u64,
     /// Datagrams not sent: they are larger than the interface takes.
     pub dropped_too_large: u64,
@@ -38,4 +39,12 @@ pub struct DriverStats {
     pub names_unresolved: u64,
     /// Errors of the kernel while receiving.
     pub receive_errors: u64,
+    /// Streams of TCP that were opened.
+    pub streams_opened: u64,
+    /// Streams that could not be opened, or of which the handshake of TLS did not come to its end.
+    pub streams_failed: u64,
+    /// Bytes that the kernel took for streams, TLS's own among them.
+    pub stream_bytes_sent: u64,
+    /// Bytes that came on streams.
+    pub stream_bytes_received: u64,
 }

@@ -81,6 +81,20 @@ impl Topology {
         (0..=self.gateways.len()).map(Realm).find(|realm| self.host(*realm, address) == Some(host))
     }
 
+    /// Whose an address is, for whatever comes this way: of a stream the port may be any that its host has chosen for it.
+    fn taker(&self, realm: Realm, protocol: Protocol, address: SocketAddr) -> Option<Host> {
+        let by_ip = || {
+            let [first, last] = [0, u16::MAX].map(|port| (realm, SocketAddr::new(address.ip(), port)));
+            self.hosts.range(first..=last).map(|(_, host)| *host).next()
+        };
+        self.host(realm, address).or_else(|| if protocol == Protocol::Udp { None } else { by_ip() })
+    }
+
+    /// The realm in which a host sends from this address, or opens streams.
+    pub(crate) fn realm_of_sender(&self, host: Host, protocol: Protocol, address: SocketAddr) -> Option<Realm> {
+        (0..=self.gateways.len()).map(Realm).find(|realm| self.taker(*realm, protocol, address) == Some(host))
+    }
+
     /// The way out: every NAT on it translates the source.
     pub(crate) fn climb(
         &mut self,
@@ -89,7 +103,7 @@ impl Topology {
         [local, to]: [SocketAddr; 2],
         now: Instant,
     ) -> Result<Summit, Fate> {
-        let mut realm = self.realm_of(host, local).ok_or(Fate::NoRoute)?;
+        let mut realm = self.realm_of_sender(host, protocol, local).ok_or(Fate::NoRoute)?;
         let mut from = local;
         while !self.is_known(realm, to.ip()) {
             // Whether anybody is there shows when it goes down.
@@ -116,7 +130,7 @@ impl Topology {
             to = nat.inbound(protocol, to.port(), from, now)?;
             realm = inside;
         }
-        Ok((self.host(realm, to).ok_or(Fate::NoRoute)?, to))
+        Ok((self.taker(realm, protocol, to).ok_or(Fate::NoRoute)?, to))
     }
 
     /// For whom it is, may it pass or not.
@@ -127,7 +141,7 @@ impl Topology {
             to = gateway.nat.internal(protocol, to.port(), now).ok_or(Fate::NoBinding)?;
             realm = inside;
         }
-        self.host(realm, to).ok_or(Fate::NoRoute)
+        self.taker(realm, protocol, to).ok_or(Fate::NoRoute)
     }
 
     /// Whether anybody in a realm has an address with this IP.

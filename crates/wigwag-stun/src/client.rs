@@ -43,6 +43,21 @@ pub enum Failure {
     /// The answer says no address, or something that is not understood and must be.
     #[error("the server's answer is of no use")]
     Useless,
+    /// The stream to the server was not opened, or ended before the server had said anything.
+    #[error("there is no connection to the server: {reason}")]
+    Unconnected {
+        /// What is known of it, and what helps.
+        reason: String,
+    },
+    /// The stream to the server has ended.
+    #[error("the connection to the server has ended: {reason}")]
+    Disconnected {
+        /// What is known of it.
+        reason: String,
+    },
+    /// What comes on the stream is no STUN, or is not cut as it says.
+    #[error("what is at the server's address does not speak TURN, or something between changes what it says")]
+    OutOfSync,
 }
 
 impl Failure {

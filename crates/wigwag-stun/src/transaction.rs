@@ -1,4 +1,4 @@
-//! A request over UDP, sent again until it is answered or given up (RFC 8489 §6.2.1).
+//! A request, sent again until it is answered or given up (RFC 8489 §6.2.1); over a stream it is sent once (§6.2.2).
 //!
 //! ```text
 //!   Owed ──▶ Waiting ──▶ Failed
@@ -27,6 +27,15 @@ impl Default for Retransmission {
         // RFC 8489 §6.2.1: "In fixed-line access links, a value of 500 ms is RECOMMENDED." "Rc SHOULD be configurable and
         // SHOULD have a default of 7." "Rm SHOULD be configurable and SHOULD have a default of 16."
         Self { rto: Duration::from_millis(500), requests_max: 7, last_wait: 16 }
+    }
+}
+
+impl Retransmission {
+    /// Over a stream, which sends again what is lost: one request, whose answer is waited for as long as that of the last of seven.
+    pub const fn over_stream() -> Self {
+        // RFC 8489 §6.2.2: "there are no retransmissions at the STUN protocol level." "Ti SHOULD be configurable and SHOULD have a
+        // default of 39.5s."
+        Self { rto: Duration::from_millis(39_500), requests_max: 1, last_wait: 1 }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use wigwag_sansio::Protocol;
 use wigwag_stun::Retransmission;
 use zeroize::Zeroizing;
 
@@ -42,10 +43,14 @@ impl fmt::Debug for Credentials {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// The address of ours that requests are sent from, and relayed datagrams arrive at.
+    /// The address of ours that requests are sent from, and relayed datagrams arrive at. Of a stream its port is a name for it: the
+    /// driver, who opens the stream, may have the system choose another.
     pub local: SocketAddr,
-    /// The server's address; UDP port 3478 is usual.
+    /// The server's address; port 3478 is usual for UDP and TCP, 5349 for TLS.
     pub server: SocketAddr,
+    /// How the server is asked, and what is relayed travels between it and us: in datagrams, or over a stream, inside TLS or not. To peers
+    /// it sends datagrams in any case.
+    pub protocol: Protocol,
     /// Who we are.
     pub credentials: Credentials,
     /// How often and how long a request is sent again.
@@ -53,9 +58,19 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Asks `server` from `local`, with the timers of RFC 8489.
+    /// Asks `server` from `local` over UDP, with the timers of RFC 8489.
     pub fn new(local: SocketAddr, server: SocketAddr, credentials: Credentials) -> Self {
-        Self { local, server, credentials, retransmission: Retransmission::default() }
+        Self { local, server, protocol: Protocol::Udp, credentials, retransmission: Retransmission::default() }
+    }
+
+    /// Asks it over this protocol, with the timers that are right for it.
+    #[must_use]
+    pub fn over(self, protocol: Protocol) -> Self {
+        let retransmission = match protocol {
+            Protocol::Udp => Retransmission::default(),
+            Protocol::Tcp | Protocol::Tls => Retransmission::over_stream(),
+        };
+        Self { protocol, retransmission, ..self }
     }
 }
 

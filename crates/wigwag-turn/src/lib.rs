@@ -7,6 +7,7 @@ pub mod channel_data;
 mod client;
 mod config;
 mod event;
+pub mod framing;
 mod login;
 mod stats;
 

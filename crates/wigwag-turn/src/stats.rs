@@ -20,6 +20,8 @@ pub struct ClientStats {
     pub unknown_peer: u64,
     /// Dropped: after the end.
     pub after_end: u64,
+    /// Streams that held something else than messages, and were closed.
+    pub out_of_sync: u64,
 }
 
 impl ClientStats {
@@ -35,17 +37,20 @@ impl ClientStats {
             forged: self.forged.saturating_add(other.forged),
             unknown_peer: self.unknown_peer.saturating_add(other.unknown_peer),
             after_end: self.after_end.saturating_add(other.after_end),
+            out_of_sync: self.out_of_sync.saturating_add(other.out_of_sync),
         }
     }
 
     /// All messages that were dropped.
     pub const fn dropped(&self) -> u64 {
-        let Self { malformed, wrong_path, unknown_transaction, forged, unknown_peer, after_end, .. } = self;
+        let Self { malformed, wrong_path, unknown_transaction, forged, unknown_peer, after_end, out_of_sync, .. } =
+            self;
         malformed
             .saturating_add(*wrong_path)
             .saturating_add(*unknown_transaction)
             .saturating_add(*forged)
             .saturating_add(*unknown_peer)
             .saturating_add(*after_end)
+            .saturating_add(*out_of_sync)
     }
 }

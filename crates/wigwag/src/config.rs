@@ -3,6 +3,7 @@
 use crate::error::EndpointError;
 use crate::jsep;
 use crate::tap::TapConfig;
+use crate::turn_server::TurnServer;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use wigwag_dtls::{Certificate, SrtpProfile, Version};
 use wigwag_ice::Credentials;
 use wigwag_sansio::WallClock;
 use wigwag_sctp::CongestionControl;
-use wigwag_turn as turn;
 
 const MTU_MIN: usize = 576;
 const MTU_MAX: usize = 65_507;
@@ -39,10 +39,12 @@ pub struct Config {
     /// addresses NATs give us; at most 8 different ones: [`Endpoint::create`](crate::Endpoint::create) refuses more, and a
     /// connection without an endpoint asks the first 8. By default none.
     pub stun_servers: Vec<SocketAddr>,
-    /// TURN servers, by the addresses of their names (`turn:` URLs of W3C's `iceServers`), which are asked over UDP for an address that
-    /// they relay to us: peers reach it where NATs and firewalls keep them from reaching ours. At most 8 different ones; by default
-    /// none. One address and port of ours can have one address at one server: of several connections on an [`Endpoint`](crate::Endpoint)
-    /// the first is given one, and the others are told ([`Event::IceCandidateError`](crate::Event::IceCandidateError) 437).
+    /// TURN servers, by the addresses of their names (`turn:` and `turns:` URLs of W3C's `iceServers`, which [`TurnUrl`](crate::TurnUrl)
+    /// reads), which are asked for an address that they relay to us: peers reach it where NATs and firewalls keep them from reaching ours.
+    /// They are asked over UDP, TCP or TLS ([`TurnServer`]); one that is to be asked in several ways is named several times, and UDP is
+    /// preferred to TCP, and that to TLS. At most 8 different ones; by default none. Over UDP one address and port of ours can have one
+    /// address at one server: of several connections on an [`Endpoint`](crate::Endpoint) the first is given one, and the others are told
+    /// ([`Event::IceCandidateError`](crate::Event::IceCandidateError) 437); streams of TCP and TLS are each connection's own.
     pub turn_servers: Vec<TurnServer>,
     /// Which candidates there may be; by default all.
     pub ice_transport_policy: IceTransportPolicy,
@@ -89,23 +91,6 @@ pub struct Config {
     pub media_congestion_control: Option<congestion::Config>,
     /// What [`poll_tap`](crate::PeerConnection::poll_tap) gives away for debugging: keys, packets. By default nothing.
     pub tap: TapConfig,
-}
-
-/// A TURN server, which relays for whoever knows a password (one `turn:` URL of W3C's `RTCIceServer`).
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct TurnServer {
-    /// Where it is; UDP port 3478 is usual.
-    pub address: SocketAddr,
-    /// Who we are there: W3C's `username` and `credential`. The password is never printed.
-    pub credentials: turn::Credentials,
-}
-
-impl TurnServer {
-    /// The server at this address, where we are known by this name and password.
-    pub fn new(address: SocketAddr, username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { address, credentials: turn::Credentials::new(username, password) }
-    }
 }
 
 /// W3C `RTCIceTransportPolicy`: which candidates there may be.
@@ -158,11 +143,20 @@ impl Config {
                 "credentials",
                 "a ufrag has 4 to 256 and a password 22 to 256 of the characters A-Z a-z 0-9 + / (RFC 8839 §5.4)",
             ),
-            (is_few(&self.stun_servers), "stun_servers", "choose 8 at most: the others would not be asked"),
             (
-                is_few(&self.turn_servers.iter().map(|server| server.address).collect::<Vec<_>>()),
+                is_few(&self.stun_servers, PartialEq::eq),
+                "stun_servers",
+                "choose 8 at most: the others would not be asked",
+            ),
+            (
+                is_few(&self.turn_servers, TurnServer::is_same),
                 "turn_servers",
                 "choose 8 at most: the others would not be asked",
+            ),
+            (
+                self.turn_servers.iter().all(TurnServer::has_possible_name),
+                "turn_servers",
+                "over_tls wants the name that the server's certificate is for, as turn.example.org, or its address",
             ),
             (
                 self.ice_transport_policy == IceTransportPolicy::All || !self.turn_servers.is_empty(),
@@ -233,9 +227,8 @@ impl Config {
 }
 
 /// Whether there are no more servers than are asked.
-fn is_few(servers: &[SocketAddr]) -> bool {
-    let is_first =
-        |(number, server): &(usize, &SocketAddr)| !servers.iter().take(*number).any(|known| known == *server);
+fn is_few<T>(servers: &[T], is_same: impl Fn(&T, &T) -> bool) -> bool {
+    let is_first = |(number, server): &(usize, &T)| !servers.iter().take(*number).any(|known| is_same(known, server));
     servers.iter().enumerate().filter(is_first).take(SERVERS_MAX + 1).count() <= SERVERS_MAX
 }
 

@@ -34,6 +34,27 @@ pub enum ChannelError {
     Closed,
 }
 
+/// Why a text is no URL of a TURN server that can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TurnUrlError {
+    /// It begins with something else.
+    #[error("a TURN server's URL begins with turn: or turns:")]
+    Scheme,
+    /// No name or address follows.
+    #[error("behind turn: or turns: a name or an address is expected, of IPv6 in brackets, and no //")]
+    Host,
+    /// The port is none.
+    #[error("the port behind the host is a number from 1 to 65535")]
+    Port,
+    /// Something else than `?transport=udp` or `?transport=tcp` follows.
+    #[error("behind host and port nothing is expected but ?transport=udp or ?transport=tcp")]
+    Query,
+    /// TLS over UDP is DTLS.
+    #[error("turns: with transport=udp is DTLS, which is not supported: write transport=tcp")]
+    Dtls,
+}
+
 /// Why a message was not taken.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

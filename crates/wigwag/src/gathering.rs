@@ -109,12 +109,11 @@ impl Gathering {
                 self.found(&candidate, ufrag);
                 true
             }
-            Found::Error { local, server, failure } => {
+            Found::Error { local, url, failure } => {
                 let (error_code, error_text) = match failure {
                     turn::Failure::Refused { code, reason } => (code, reason),
                     failure => (UNREACHABLE, failure.to_string()),
                 };
-                let url = format!("turn:{server}");
                 self.owed.push_back(Event::IceCandidateError { address: local, url, error_code, error_text });
                 false
             }

@@ -16,6 +16,7 @@ mod state;
 pub mod stats;
 mod tap;
 mod transport;
+mod turn_server;
 
 /// The page about debugging is of this repository, not of this package; its example must compile all the same.
 #[cfg(doctest)]
@@ -27,13 +28,13 @@ pub struct DebuggingPage;
 #[doc = include_str!("../../../docs/turn.md")]
 pub struct TurnPage;
 
-pub use config::{Config, EndpointConfig, IceTransportPolicy, TurnServer};
+pub use config::{Config, EndpointConfig, IceTransportPolicy};
 pub use data_channel::{
     ChannelId, ChannelState, ChannelStats, DataChannel, DataChannelDrops, DataChannelInit, Reliability,
 };
 pub use description::{IceCandidate, SessionDescription};
 pub use endpoint::{ConnectionId, Endpoint, EndpointEvent, EndpointStats};
-pub use error::{AddressError, ChannelError, EndpointError, Error, MediaError, SendError};
+pub use error::{AddressError, ChannelError, EndpointError, Error, MediaError, SendError, TurnUrlError};
 pub use event::{CloseReason, Event};
 pub use jsep::{Direction, MediaKind, SdpType, SignalingState, Transceiver, TransceiverId};
 pub use media::FrameDrops;
@@ -41,6 +42,7 @@ pub use peer_connection::PeerConnection;
 pub use state::{ConnectionState, IceConnectionState, IceGatheringState};
 pub use stats::{StatsReport, TransportDrops, TransportStats};
 pub use tap::{KeyLogLine, PacketKind, TapConfig, Tapped, TappedPacket};
+pub use turn_server::{TurnServer, TurnTransport, TurnUrl};
 
 // What appears in the signatures above, so that nobody needs the crates below by name.
 pub use wigwag_congestion as congestion;

@@ -118,7 +118,7 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: F
             drops,
             "turn",
             relays.stats(),
-            [malformed, wrong_path, unknown_transaction, forged, unknown_peer, after_end]
+            [malformed, wrong_path, unknown_transaction, forged, unknown_peer, after_end, out_of_sync]
         );
     }
     if let Some(tap) = transport.tap() {

@@ -13,7 +13,7 @@ use std::time::Instant;
 ///
 /// Quick: formatting, clippy, tidy, conformance page, unit, vector, property, contract and doc tests with 50 seeds a
 /// simulated world, the fuzzing corpora, and the examples. All: the same with 200 seeds a world, DTLS and SRTP with the feature
-/// aws-lc-rs, the documentation, the packages, a call over loopback, and, where they are installed, BoringSSL's suite and a browser.
+/// aws-lc-rs, the driver with its feature tls, the documentation, the packages, a call over loopback, and, where they are installed, BoringSSL's suite and a browser.
 ///
 /// What cannot run is printed with the command that would provide it, and counted as skipped.
 #[derive(clap::Args)]
@@ -110,11 +110,17 @@ fn tests(seeds: &str) -> Result<Tally, Error> {
     libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", seeds))
 }
 
-/// DTLS and SRTP with their other cryptography: the same tests, but for those that compare bytes of a handshake.
+/// DTLS and SRTP with their other cryptography: the same tests, but for those that compare bytes of a handshake. And the driver with TLS.
 fn backend() -> Result<Tally, Error> {
-    let packages = ["test", "-p", "wigwag-dtls", "-p", "wigwag-srtp", "--features", "aws-lc-rs", "--no-fail-fast"];
-    let mut command = process::cargo(&packages);
-    libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", "50").args(["--", "--show-output"]))
+    let mut tally = Tally::default();
+    for packages in [
+        ["test", "-p", "wigwag-dtls", "-p", "wigwag-srtp", "--features", "aws-lc-rs", "--no-fail-fast"].as_slice(),
+        &["test", "-p", "wigwag-mio", "--features", "tls", "--no-fail-fast"],
+    ] {
+        let mut command = process::cargo(packages);
+        tally += libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", "50").args(["--", "--show-output"]))?;
+    }
+    Ok(tally)
 }
 
 /// The corpora through the fuzz targets, on stable.

@@ -21,6 +21,9 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
+/// What tests alone may depend on, beside the simulator.
+pub(super) const DEV_ARROWS: &[(&str, &str)] = &[("wigwag-mio", "wigwag-stun")]; // a TURN server to connect to
+
 const PROTOCOLS: &[&str] = &[
     "wigwag-sansio",
     "wigwag-sdp",
@@ -125,6 +128,7 @@ pub(super) const DOORS: &[(&str, &str)] = &[
     ("crates/wigwag-dtls/src/crypto/", "handshakes and records"),
     ("crates/wigwag-dtls/src/certificate.rs", "X.509, read and written"),
     ("crates/wigwag-sctp/src/crypto.rs", "the MAC of the state cookie"),
+    ("crates/wigwag-mio/src/tls.rs", "streams to TURN servers in TLS"),
     ("crates/wigwag-cli/src/", "the program's servers speak TLS and WebSocket"),
 ];
 
@@ -188,7 +192,10 @@ pub(super) const CLOSED: &[(&str, &str)] = &[
 ];
 
 /// Types of other crates that our signatures may name, and why.
-pub(super) const FOREIGN: &[(&str, &str)] = &[("Bytes", "payloads are shared slices")];
+pub(super) const FOREIGN: &[(&str, &str)] = &[
+    ("Bytes", "payloads are shared slices"),
+    ("ClientConfig", "whoever has a configuration of rustls brings it to the driver's TLS"),
+];
 
 /// Where secrets are compared, and with what.
 pub(super) const CONSTANT_TIME: &[(&str, &str)] = &[

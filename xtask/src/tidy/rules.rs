@@ -2,7 +2,7 @@
 
 use super::attacks;
 use super::policy::{
-    self, ARROWS, BANNED, BANNED_IN_MACHINES, CIPHERS, DOORS, LONG_FILE, LONG_FILES, SIMULATOR, STACKS,
+    self, ARROWS, BANNED, BANNED_IN_MACHINES, CIPHERS, DEV_ARROWS, DOORS, LONG_FILE, LONG_FILES, SIMULATOR, STACKS,
 };
 use super::public;
 use super::source::{Source, lines_with};
@@ -41,7 +41,8 @@ fn arrows_from(workspace: &Workspace, package: &Package) -> Vec<String> {
         return vec![format!("{}: no arrow is known of this crate (xtask/src/tidy/policy.rs)", package.name)];
     };
     let ours = |name: &str| workspace.packages.iter().any(|package| package.name == name);
-    let is_wrong = |name: &str, is_dev: bool| !(allowed.contains(&name) || is_dev && name == SIMULATOR);
+    let is_for_tests = |name: &str| name == SIMULATOR || DEV_ARROWS.contains(&(package.name.as_str(), name));
+    let is_wrong = |name: &str, is_dev: bool| !(allowed.contains(&name) || is_dev && is_for_tests(name));
     let wrong = package
         .dependencies
         .iter()

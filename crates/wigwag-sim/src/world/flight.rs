@@ -104,7 +104,7 @@ impl<N: Node> World<N> {
     fn refuse(&mut self, sender: Sender, protocol: Protocol) {
         let Sender { host, local, remote } = sender;
         let is_stream = protocol != Protocol::Udp;
-        if let Some(realm) = self.topology.realm_of(host, local).filter(|_| is_stream) {
+        if let Some(realm) = self.topology.realm_of_sender(host, protocol, local).filter(|_| is_stream) {
             let summit = Summit { realm, from: remote, to: local };
             let end = Flight { to: host, protocol, summit, ecn: Ecn::NotEct, payload: vec![], sender, sent: None };
             self.fly(self.now, end);

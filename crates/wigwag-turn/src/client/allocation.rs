@@ -98,10 +98,15 @@ impl Allocation {
         &mut self,
         rng: &mut Rng,
         retransmission: Retransmission,
+        is_over_stream: bool,
         now: Instant,
     ) -> Option<Failure> {
-        let failure = self.request_mut().and_then(|request| request.handle_timeout(now));
+        let mut failure = self.request_mut().and_then(|request| request.handle_timeout(now));
         if let Self::Held(held) = self {
+            // A stream that is there loses nothing, but its driver may have had no room for the one request that there was.
+            if let Some(refusal) = failure.take_if(|_| is_over_stream) {
+                held.postpone(refusal, now);
+            }
             if held.renewal.expire(now) {
                 held.request = Some(Request::new(rng, retransmission));
             }

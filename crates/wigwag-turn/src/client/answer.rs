@@ -79,6 +79,7 @@ impl Client {
         };
         self.asked.push(server);
         self.server = server;
+        self.stream.leave();
         self.login.forget();
         self.allocation = Allocation::Asking(Request::new(&mut self.rng, self.config.retransmission));
         true

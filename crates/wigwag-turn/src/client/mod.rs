@@ -6,6 +6,7 @@ mod grant;
 mod peers;
 mod relay;
 mod request;
+mod stream;
 
 use crate::attribute::{
     ALLOCATE, CHANNEL_BIND, CHANNEL_NUMBER, CREATE_PERMISSION, LIFETIME, REFRESH, REQUESTED_TRANSPORT, UDP,
@@ -21,7 +22,8 @@ use request::Request;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
-use wigwag_sansio::{Datagram, Monotonic, Rng, Seed, Transmit, earliest};
+use stream::Stream;
+use wigwag_sansio::{Datagram, Monotonic, Protocol, Rng, Seed, Transmit, earliest};
 use wigwag_stun::{Class, Failure, MessageWriter, Method, TransactionId};
 
 /// Whose request it is.
@@ -31,16 +33,20 @@ enum Whose {
     Grant(Name),
 }
 
-/// A client of one server, over UDP.
+/// A client of one server, over UDP, TCP or TLS.
 ///
 /// It asks for an address at once. When [`ClientEvent::Allocated`] has told it, datagrams to peers are [wrapped](Self::wrap) and sent to
 /// the server, and what [`handle_input`](Self::handle_input) finds in the server's are those of peers. Only peers that were
 /// [allowed](Self::allow) can reach us; one that is [bound](Self::bind) costs four bytes a datagram instead of 36.
+///
+/// [Over a stream](ClientConfig::over) inputs and transmits are its bytes, cut anywhere: the first transmit opens it, an empty one closes it,
+/// and an empty input says that it has ended or was not opened, and with it all that the server had given.
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,
     /// The server that is asked: another than the one of the configuration, if that one says so.
     server: SocketAddr,
+    stream: Stream,
     /// All that were asked, this one included: none is asked twice.
     asked: Vec<SocketAddr>,
     login: Login,
@@ -69,6 +75,7 @@ impl Client {
         let mut rng = Rng::new(seed);
         Self {
             server: config.server,
+            stream: Stream::default(),
             asked: vec![config.server],
             login: Login::new(config.credentials.clone()),
             allocation: Allocation::Asking(Request::new(&mut rng, config.retransmission)),
@@ -97,6 +104,15 @@ impl Client {
         self.server
     }
 
+    /// How the server is asked.
+    pub const fn protocol(&self) -> Protocol {
+        self.config.protocol
+    }
+
+    const fn is_over_stream(&self) -> bool {
+        !matches!(self.config.protocol, Protocol::Udp)
+    }
+
     /// Where peers reach us, while the server relays.
     pub fn relayed(&self) -> Option<SocketAddr> {
         self.allocation.held().map(|held| held.relayed)
@@ -107,7 +123,7 @@ impl Client {
         self.allocation.held().map(|held| held.mapped)
     }
 
-    /// Whether it has come to an end: nothing is sent or relayed any more.
+    /// Whether it has come to an end: nothing is asked for or relayed any more. A stream may still be [to be closed](Self::closing).
     pub const fn is_over(&self) -> bool {
         matches!(self.allocation, Allocation::Over)
     }
@@ -177,11 +193,15 @@ impl Client {
 
 /// The five calls.
 impl Client {
-    /// A datagram arrived. What a peer has sent is handed to `up` as it would have come without a relay: its `local` is the
-    /// [relayed address](Self::relayed), its `remote` the peer's.
+    /// A datagram arrived, or the next bytes of the stream. What peers have sent is handed to `up` as it would have come without a relay:
+    /// its `local` is the [relayed address](Self::relayed), its `remote` the peer's. Of a stream's bytes it may be several.
     pub fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant, up: impl FnMut(Datagram<'_>)) {
         let now = self.advance(now);
-        self.read(datagram, now, up);
+        if self.is_over_stream() {
+            self.read_stream(datagram, now, up);
+        } else {
+            self.read(datagram, now, up);
+        }
         if self.is_touched {
             self.settle(now);
         }
@@ -192,12 +212,18 @@ impl Client {
         self.advance(now);
     }
 
-    /// What shall be sent? Replaces what is in `out`: a request to the server. Datagrams to peers are not among it, but what
-    /// [`wrap`](Self::wrap) makes of them.
+    /// What shall be sent? Replaces what is in `out`: a request to the server, or nothing, which closes the stream. Datagrams to peers are
+    /// not among it, but what [`wrap`](Self::wrap) makes of them.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.advance(now);
         if !self.is_owed {
             return None;
+        }
+        if let Stream::Leaving(server) = self.stream {
+            self.stream = Stream::Closed;
+            out.clear();
+            self.settle(now);
+            return Some(self.transmit_to(server, 0));
         }
         let whose = if self.allocation.is_owed() { Whose::Allocation } else { Whose::Grant(self.peers.owing()?) };
         let request = self.request_mut(whose)?;
@@ -209,8 +235,11 @@ impl Client {
             request.sent(is_signed, now);
         }
         self.stats.requests_sent = self.stats.requests_sent.saturating_add(1);
+        if self.is_over_stream() {
+            self.stream.open(self.server);
+        }
         self.settle(now);
-        Some(Transmit::udp(self.config.local, self.server, out.len()))
+        Some(self.transmit_to(self.server, out.len()))
     }
 
     /// What has happened?
@@ -239,8 +268,12 @@ impl Client {
     fn settle(&mut self, now: Instant) {
         self.is_touched = false;
         let retransmission = self.config.retransmission;
-        if let Some(failure) = self.allocation.handle_timeout(&mut self.rng, retransmission, now) {
+        let is_over_stream = self.is_over_stream();
+        if let Some(failure) = self.allocation.handle_timeout(&mut self.rng, retransmission, is_over_stream, now) {
             self.end(failure);
+        }
+        if self.is_over() {
+            self.stream.leave();
         }
         if self.allocation.held().is_some() {
             let owed = &mut self.owed;
@@ -251,7 +284,9 @@ impl Client {
         } else {
             self.wake = self.allocation.deadline(now);
         }
-        self.is_owed = self.allocation.is_owed() || self.allocation.held().is_some() && self.peers.owing().is_some();
+        self.is_owed = self.stream.is_leaving()
+            || self.allocation.is_owed()
+            || self.allocation.held().is_some() && self.peers.owing().is_some();
     }
 
     fn request_mut(&mut self, whose: Whose) -> Option<&mut Request> {

@@ -21,16 +21,20 @@ const PADDING_MAX: usize = 3;
 
 impl Client {
     /// How many bytes [`wrap`](Self::wrap) needs for a datagram to this peer at most, besides its own: 4 once it is
-    /// [bound](Self::bind), else 39, or 51 if its address is of IPv6.
+    /// [bound](Self::bind), or 7 over a stream; else 39, or 51 if its address is of IPv6.
     pub fn overhead(&self, peer: SocketAddr) -> usize {
-        if self.peers.number_of(peer).is_some() { HEADER_LEN } else { send_len(peer).saturating_add(PADDING_MAX) }
+        match self.peers.number_of(peer) {
+            Some(_) if self.is_over_stream() => HEADER_LEN.saturating_add(PADDING_MAX),
+            Some(_) => HEADER_LEN,
+            None => send_len(peer).saturating_add(PADDING_MAX),
+        }
     }
 
     /// Appends a datagram to the server that has it send one to `peer`; or, if `write` says `false`, or nothing is relayed (any more),
     /// changes nothing and says `false`.
     ///
     /// `write` appends the peer's datagram, of at most the bytes that it is told, or nothing. The whole is of at most `limit` bytes: four
-    /// more if the peer is [bound](Self::bind), up to 39 otherwise, 51 if its address is of IPv6.
+    /// more if the peer is [bound](Self::bind), up to 7 over a stream; up to 39 otherwise, 51 if its address is of IPv6.
     pub fn wrap(
         &mut self,
         peer: SocketAddr,
@@ -51,8 +55,16 @@ impl Client {
             }
             return is_written;
         };
-        let Some(limit) = limit.checked_sub(HEADER_LEN) else { return false };
-        let is_written = wrap_in_channel(number, limit.min(usize::from(u16::MAX)), out, write);
+        let Some(mut limit) = limit.checked_sub(HEADER_LEN) else { return false };
+        limit = limit.min(usize::from(u16::MAX));
+        let start = out.len();
+        let is_written = if self.is_over_stream() {
+            let is_written = wrap_in_channel(number, limit & !3, out, write);
+            pad(out, start);
+            is_written
+        } else {
+            wrap_in_channel(number, limit, out, write)
+        };
         if is_written {
             self.peers.used(peer);
         }
@@ -74,7 +86,8 @@ impl Client {
     }
 
     pub(super) fn read(&mut self, datagram: Datagram<'_>, now: Instant, up: impl FnMut(Datagram<'_>)) {
-        if (datagram.protocol, datagram.local, datagram.remote) != (Protocol::Udp, self.config.local, self.server) {
+        let ours = (self.config.protocol, self.config.local, self.server);
+        if (datagram.protocol, datagram.local, datagram.remote) != ours {
             self.stats.wrong_path = self.stats.wrong_path.saturating_add(1);
         } else if self.is_over() {
             self.stats.after_end = self.stats.after_end.saturating_add(1);
@@ -135,6 +148,12 @@ impl Client {
             _ => self.stats.unknown_peer = self.stats.unknown_peer.saturating_add(1),
         }
     }
+}
+
+/// RFC 8656 §12.5: "Over TCP and TLS-over-TCP, the ChannelData message MUST be padded to a multiple of four bytes".
+fn pad(out: &mut Vec<u8>, start: usize) {
+    let len = out.len().saturating_sub(start);
+    out.resize(start.saturating_add(len.next_multiple_of(4)), 0);
 }
 
 fn wrap_in_channel(

@@ -1,9 +1,9 @@
 //! The client keeps the laws of all machines.
 
 use crate::server::{PASSWORD, Server};
-use crate::{ClientNode, Machine, client, relayed};
+use crate::{Machine, client, client_over, node, relayed};
 use std::time::Instant;
-use wigwag_sansio::Datagram;
+use wigwag_sansio::{Datagram, Protocol, Transmit};
 use wigwag_sim::contract::{self, Law, Network, Subject};
 use wigwag_sim::{Node, Z, address};
 use wigwag_turn::{Client, ClientEvent};
@@ -22,10 +22,8 @@ impl Subject for Machine {
     const NETWORK: Network = Network::Lossy;
 
     fn pair(seed: u64, _now: Instant) -> [Self; 2] {
-        let client = client(seed, PASSWORD);
-        let node = ClientNode { client, events: vec![], received: vec![], to_send: vec![] };
         let server = Server::new(address(Z), &[relayed(5000)]);
-        [Machine::Client(Box::new(node)), Machine::Server(Box::new(server))]
+        [node(client(seed, PASSWORD)), Machine::Server(Box::new(server))]
     }
 
     fn command(&mut self, n: usize) -> bool {
@@ -55,9 +53,63 @@ impl Subject for Machine {
     }
 }
 
+/// The same over a stream, which comes in pieces.
+struct OverStream(Machine);
+
+impl Node for OverStream {
+    fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+        self.0.handle_input(datagram, now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.0.poll_transmit(now, out)
+    }
+
+    fn poll_event(&mut self) -> bool {
+        self.0.poll_event()
+    }
+
+    fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        self.0.poll_timeout(now)
+    }
+}
+
+impl Subject for OverStream {
+    const UNCHECKED: &'static [(Law, &'static str)] = Machine::UNCHECKED;
+    const COMMANDS: usize = Machine::COMMANDS;
+    const NETWORK: Network = Network::Lossy;
+
+    fn pair(seed: u64, _now: Instant) -> [Self; 2] {
+        let mut server = Server::new(address(Z), &[relayed(5000)]);
+        server.piece_len = 1 + seed as usize % 50;
+        [node(client_over(Protocol::Tcp, seed, PASSWORD)), Machine::Server(Box::new(server))].map(Self)
+    }
+
+    fn command(&mut self, n: usize) -> bool {
+        self.0.command(n)
+    }
+
+    fn outcome(&self) -> String {
+        self.0.outcome()
+    }
+
+    fn dropped(&self) -> Option<u64> {
+        self.0.dropped()
+    }
+}
+
 #[test]
 fn the_client_keeps_the_laws() {
     contract::check::<Machine>();
+}
+
+#[test]
+fn the_client_keeps_the_laws_over_a_stream() {
+    contract::check::<OverStream>();
 }
 
 const _: () = contract::is_send_and_sync::<Client>();

@@ -6,12 +6,13 @@ mod contract;
 mod hostile;
 mod peers;
 mod server;
+mod streams;
 mod stubborn;
 
 use server::{PASSWORD, Server, USERNAME};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use wigwag_sansio::{Datagram, Seed, Transmit};
+use wigwag_sansio::{Datagram, Protocol, Seed, Transmit};
 use wigwag_sim::{A, Host, Node, World, Z, address};
 use wigwag_turn::{Client, ClientConfig, ClientEvent, Credentials};
 
@@ -63,7 +64,8 @@ impl Node for ClientNode {
         let (peer, data) = self.to_send.pop()?;
         *out = data;
         assert!(self.client.enclose(peer, out));
-        Some(Transmit::udp(self.client.local(), self.client.server(), out.len()))
+        let protocol = self.client.protocol();
+        Some(Transmit { protocol, ..Transmit::udp(self.client.local(), self.client.server(), out.len()) })
     }
 
     fn poll_event(&mut self) -> bool {
@@ -162,12 +164,15 @@ pub(crate) fn relayed(port: u16) -> SocketAddr {
 }
 
 pub(crate) fn client(seed: u64, password: &str) -> Client {
-    let credentials = Credentials::new(USERNAME, password);
-    Client::new(ClientConfig::new(address(A), address(Z), credentials), Seed::for_test(seed))
+    client_over(Protocol::Udp, seed, password)
 }
 
-fn client_node(seed: u64, password: &str) -> Machine {
-    let client = client(seed, password);
+pub(crate) fn client_over(protocol: Protocol, seed: u64, password: &str) -> Client {
+    let credentials = Credentials::new(USERNAME, password);
+    Client::new(ClientConfig::new(address(A), address(Z), credentials).over(protocol), Seed::for_test(seed))
+}
+
+pub(crate) fn node(client: Client) -> Machine {
     Machine::Client(Box::new(ClientNode { client, events: vec![], received: vec![], to_send: vec![] }))
 }
 
@@ -177,8 +182,13 @@ pub(crate) fn peer_node(local: SocketAddr) -> Machine {
 
 /// A client with this password, its server, and a peer.
 pub(crate) fn world_with(seed: u64, password: &str) -> (World<Machine>, Host, SocketAddr) {
+    world_of(seed, client(seed, password))
+}
+
+/// This client, its server, and a peer.
+pub(crate) fn world_of(seed: u64, client: Client) -> (World<Machine>, Host, SocketAddr) {
     let mut world = World::new(seed);
-    world.add("A", &[address(A)], client_node(seed, password));
+    world.add("A", &[address(A)], node(client));
     let ports: Vec<_> = (5000..5004).map(relayed).collect();
     let server = Machine::Server(Box::new(Server::new(address(Z), &ports)));
     let addresses: Vec<_> = [address(Z)].into_iter().chain(ports).collect();
@@ -201,6 +211,9 @@ pub(crate) fn allocated(seed: u64) -> (World<Machine>, Host, SocketAddr) {
 }
 
 pub(crate) fn dissect(payload: &[u8]) -> String {
+    if payload.is_empty() {
+        return "the end".into();
+    }
     match wigwag_stun::Message::decode(payload) {
         Ok(message) => {
             let code = message.attributes.error_code.map_or(String::new(), |error| format!(" {}", error.code));

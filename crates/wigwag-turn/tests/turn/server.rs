@@ -1,10 +1,10 @@
 //! A TURN server for tests, by the letter of RFC 8656 as far as clients can see it: it forgets what is not refreshed, relays nothing
 //! without permission, and believes nobody who does not know the nonce and the password.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use wigwag_sansio::{Datagram, Transmit};
+use wigwag_sansio::{Datagram, Protocol, Transmit};
 use wigwag_stun::{AttributeType, Class, ErrorCode, IntegrityKey, Message, MessageWriter, Method, TransactionId};
 
 const REALM: &str = "example.org";
@@ -41,6 +41,14 @@ pub(crate) struct Server {
     relayed: Vec<SocketAddr>,
     allocations: BTreeMap<SocketAddr, Allocation>,
     owed: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// The streams of clients, and what has come on them of messages that are not whole.
+    streams: BTreeMap<SocketAddr, (Protocol, Vec<u8>)>,
+    /// Those that were closed: what comes late on them is for nobody.
+    closed: BTreeSet<SocketAddr>,
+    /// So much of a stream is sent at once.
+    pub(crate) piece_len: usize,
+    /// Whether streams are refused.
+    pub(crate) refuses_streams: bool,
     /// How long an allocation lives.
     pub(crate) lifetime: Duration,
     /// How long a nonce is good.
@@ -77,6 +85,10 @@ impl Server {
             relayed: relayed.to_vec(),
             allocations: BTreeMap::new(),
             owed: VecDeque::new(),
+            streams: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            piece_len: usize::MAX,
+            refuses_streams: false,
             lifetime: Duration::from_secs(600),
             nonce_lifetime: Duration::from_secs(3600),
             refuses: None,
@@ -129,13 +141,56 @@ impl Server {
             return;
         }
         let (local, remote, payload) = (datagram.local, datagram.remote, datagram.payload.to_vec());
+        if datagram.protocol != Protocol::Udp {
+            return self.read_stream(datagram.protocol, remote, &payload, now);
+        }
         if local != self.address {
             return self.relay_to_client(local, remote, &payload, now);
         }
-        match Message::decode(&payload) {
+        self.read(&payload, remote, now);
+    }
+
+    fn read(&mut self, payload: &[u8], remote: SocketAddr, now: Instant) {
+        match Message::decode(payload) {
             Ok(message) => self.serve(&message, remote, now),
-            Err(_) => self.relay_channel_data(&payload, remote, now),
+            Err(_) => self.relay_channel_data(payload, remote, now),
         }
+    }
+
+    /// What a client has is gone with its stream.
+    fn read_stream(&mut self, protocol: Protocol, client: SocketAddr, bytes: &[u8], now: Instant) {
+        if self.closed.contains(&client) {
+            return;
+        }
+        if bytes.is_empty() || self.refuses_streams {
+            self.allocations.remove(&client);
+            if self.streams.remove(&client).is_none() && !bytes.is_empty() {
+                self.streams.insert(client, (protocol, vec![]));
+                self.owed.push_back((self.address, client, vec![]));
+            }
+            return;
+        }
+        self.streams.entry(client).or_insert((protocol, vec![])).1.extend_from_slice(bytes);
+        while let Some((_, held)) = self.streams.get_mut(&client) {
+            let Some(&[first, _, high, low]) = held.first_chunk() else { return };
+            let len = usize::from(u16::from_be_bytes([high, low]));
+            let len = if first < 0x40 { 20 + len } else { 4 + len.next_multiple_of(4) };
+            if held.len() < len {
+                return;
+            }
+            let message: Vec<u8> = held.drain(..len).collect();
+            self.read(&message, client, now);
+        }
+    }
+
+    /// Streams that are open.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Sends these bytes on all streams; none closes them.
+    pub(crate) fn send_on_streams(&mut self, bytes: &[u8]) {
+        self.owed.extend(self.streams.keys().map(|client| (self.address, *client, bytes.to_vec())));
     }
 
     fn relay_to_client(&mut self, relayed: SocketAddr, peer: SocketAddr, payload: &[u8], now: Instant) {
@@ -152,6 +207,9 @@ impl Server {
             out.extend_from_slice(&number.to_be_bytes());
             out.extend_from_slice(&u16::try_from(payload.len()).unwrap().to_be_bytes());
             out.extend_from_slice(payload);
+            if self.streams.contains_key(client) {
+                out.resize(out.len().next_multiple_of(4), 0xEE);
+            }
             self.relayed_in_channels += 1;
         } else {
             let id = TransactionId([7; 12]);
@@ -313,9 +371,23 @@ impl Server {
     }
 
     pub(crate) fn poll_transmit(&mut self, out: &mut Vec<u8>) -> Option<Transmit> {
-        let (local, remote, payload) = self.owed.pop_front()?;
+        let (local, remote, mut payload) = self.owed.pop_front()?;
+        let stream = self.streams.get(&remote).filter(|_| local == self.address).map(|(protocol, _)| *protocol);
+        let Some(protocol) = stream else {
+            *out = payload;
+            return Some(Transmit::udp(local, remote, out.len()));
+        };
+        let rest = payload.split_off(self.piece_len.min(payload.len()));
+        if !rest.is_empty() {
+            self.owed.push_front((local, remote, rest));
+        }
+        if payload.is_empty() {
+            self.streams.remove(&remote);
+            self.closed.insert(remote);
+            self.allocations.remove(&remote);
+        }
         *out = payload;
-        Some(Transmit::udp(local, remote, out.len()))
+        Some(Transmit { protocol, ..Transmit::udp(local, remote, out.len().max(1)) })
     }
 
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {

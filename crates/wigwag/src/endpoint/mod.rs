@@ -5,6 +5,7 @@
 
 mod routes;
 mod strangers;
+mod streams;
 mod taps;
 
 use crate::config::{Config, EndpointConfig};
@@ -17,9 +18,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 use strangers::Strangers;
+use streams::Streams;
 use taps::Taps;
 use wigwag_ice::{self as ice, Path, Peek};
-use wigwag_sansio::{Datagram, Deadlines, Monotonic, Ready, Rng, Seed, Transmit, earliest};
+use wigwag_sansio::{Datagram, Deadlines, Ecn, Monotonic, Protocol, Ready, Rng, Seed, Transmit, earliest};
 
 /// Names a connection of one [`Endpoint`], which uses it once; to another endpoint it means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +82,7 @@ pub struct Endpoint {
     slots: Vec<Slot>,
     free: Vec<usize>,
     routes: Routes,
+    streams: Streams,
     strangers: Strangers,
     /// Those that were lent for a command, which may have changed nothing.
     commanded: Ready,
@@ -108,6 +111,7 @@ impl Endpoint {
             slots: Vec::new(),
             free: Vec::new(),
             routes: Routes::default(),
+            streams: Streams::default(),
             commanded: Ready::default(),
             may_send: Ready::default(),
             may_tell: Ready::default(),
@@ -241,6 +245,9 @@ impl Endpoint {
         let now = self.clock.advance(now);
         self.admit(now);
         let path = Path::of(&datagram);
+        if path.protocol != Protocol::Udp {
+            return self.handle_stream(datagram, now);
+        }
         let peek = ice::peek(datagram.payload);
         let Some(slot) = self.routes.find(path, peek.as_ref()) else { return self.handle_stranger(peek, path) };
         let is_stun = peek.is_some();
@@ -252,6 +259,44 @@ impl Endpoint {
         }
         self.schedule(slot, now);
         self.touch(slot);
+    }
+
+    /// The next bytes of a stream, or its end: they may be cut anywhere, and are known by nothing but their stream.
+    fn handle_stream(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let outer = Path::of(&datagram);
+        let Some((slot, inner)) = self.streams.find(outer) else {
+            self.stats.unroutable += 1;
+            return;
+        };
+        if datagram.payload.is_empty() {
+            self.streams.forget(outer);
+        }
+        self.hand_in(slot, Datagram { local: inner.local, ..datagram }, now);
+    }
+
+    fn hand_in(&mut self, slot: usize, datagram: Datagram<'_>, now: Instant) {
+        let Some(connection) = &mut self.slots[slot].connection else { return };
+        self.stats.visits += 1;
+        connection.handle_input(datagram, now);
+        self.schedule(slot, now);
+        self.touch(slot);
+    }
+
+    /// The name that the server's certificate must be for, of a stream that a transmit of [`Protocol::Tls`] opens. Whoever drives the
+    /// endpoint asks for it then, and checks it.
+    pub fn tls_server_name(&self, stream: Path) -> Option<&str> {
+        let (slot, inner) = self.streams.find(stream)?;
+        self.slots[slot].connection.as_ref()?.tls_server_name(inner)
+    }
+
+    /// Whoever drives the endpoint knows why a stream could not be opened or is about to end, as a sentence without its full stop: it is
+    /// told in [`Event::IceCandidateError`]. The empty input that ends the stream follows.
+    pub fn explain_stream_end(&mut self, stream: Path, why: &str) {
+        if let Some((slot, inner)) = self.streams.find(stream)
+            && let Some(connection) = &mut self.slots[slot].connection
+        {
+            connection.explain_stream_end(inner, why);
+        }
     }
 
     /// STUN has arrived on a path, which may be the connection's now.
@@ -328,13 +373,24 @@ impl Endpoint {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.clock.advance(now);
         self.admit(now);
+        if let Some(transmit) = self.streams.close() {
+            out.clear();
+            return Some(transmit);
+        }
         while let Some(slot) = self.may_send.pop() {
             let Some(connection) = &mut self.slots[slot].connection else { continue };
             self.stats.visits += 1;
             let transmit = connection.poll_transmit(now, out);
             self.schedule(slot, now);
-            if let Some(transmit) = transmit {
+            if let Some(mut transmit) = transmit {
                 self.touch(slot);
+                if transmit.protocol != Protocol::Udp {
+                    if self.streams.send(slot, &mut transmit, out.is_empty()) {
+                        return Some(transmit);
+                    }
+                    self.refuse_stream(slot, &transmit, now);
+                    continue;
+                }
                 self.remember_check(slot, &transmit, out);
                 return Some(transmit);
             }
@@ -342,6 +398,16 @@ impl Endpoint {
         self.forget_the_idle(now);
         out.clear();
         None
+    }
+
+    /// There are as many streams to that server as there can be.
+    fn refuse_stream(&mut self, slot: usize, transmit: &Transmit, now: Instant) {
+        let stream = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
+        if let Some(connection) = &mut self.slots[slot].connection {
+            connection.explain_stream_end(stream, "other connections have as many to it as there are ports");
+        }
+        let Path { protocol, local, remote } = stream;
+        self.hand_in(slot, Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload: &mut [] }, now);
     }
 
     /// A check on a path that nobody owns, or a question to a STUN server: its answer is known by its transaction only.
@@ -416,7 +482,7 @@ impl Endpoint {
     /// When to call again: at `now` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.clock.latest(now);
-        if !self.may_send.is_empty() || !self.may_tell.is_empty() || !self.strangers.is_empty() {
+        if self.streams.owes() || !self.may_send.is_empty() || !self.may_tell.is_empty() || !self.strangers.is_empty() {
             return Some(now);
         }
         let commanded = self.commanded.iter().filter_map(|slot| self.slots[slot].connection.as_ref());
@@ -467,6 +533,7 @@ impl Endpoint {
         let vacated = std::mem::replace(&mut self.slots[slot], Slot { generation, connection: None });
         if vacated.connection.is_some() {
             self.routes.remove(slot);
+            self.streams.vacate(slot);
             self.deadlines.set(slot, None);
             self.free.push(slot);
         }

@@ -11,7 +11,7 @@ use crate::jsep::{LocalTransport, SignalingState};
 use crate::mapping;
 use crate::state::IceGatheringState;
 use std::net::SocketAddr;
-use wigwag_ice as ice;
+use wigwag_ice::{self as ice, Path};
 
 /// So many candidates of a description that is not agreed upon are kept: as many as the agent takes.
 const HELD_MAX: usize = 100;
@@ -82,6 +82,20 @@ impl PeerConnection {
         self.transport.ice.remove_local_candidate(address);
         self.jsep.update_candidates(&self.local_transport());
         self.may_tell = true;
+    }
+
+    /// The name that the server's certificate must be for, of a stream that a transmit of [`Protocol::Tls`](crate::Protocol::Tls) opens.
+    /// Whoever drives the connection asks for it then, and checks it.
+    pub fn tls_server_name(&self, stream: Path) -> Option<&str> {
+        self.transport.relays.as_ref()?.tls_server_name(stream)
+    }
+
+    /// Whoever drives the connection knows why a stream could not be opened or is about to end, as a sentence without its full stop: it is
+    /// told in [`Event::IceCandidateError`](crate::Event::IceCandidateError). The empty input that ends the stream follows.
+    pub fn explain_stream_end(&mut self, stream: Path, why: &str) {
+        if let Some(relays) = &mut self.transport.relays {
+            relays.explain_end(stream, why);
+        }
     }
 
     /// W3C `addIceCandidate`; `None`, or an empty candidate, says that these were all.

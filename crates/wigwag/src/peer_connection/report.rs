@@ -161,7 +161,7 @@ impl Collector<'_> {
         self.found.extend(ice.local_candidates().iter().map(|candidate| {
             let relays = transport.relays.as_ref().filter(|_| candidate.kind == ice::Kind::Relayed);
             let server = relays.and_then(|relays| relays.server_of(candidate.address));
-            let (url, relay_protocol) = (server.map(|server| format!("turn:{server}")), server.map(|_| "udp"));
+            let (url, relay_protocol) = (server.map(ToString::to_string), server.map(|server| server.transport.name()));
             let ufrag = Some(ufrag.clone());
             Stats::LocalCandidate(candidate!(LocalCandidateStats, "L", candidate, ufrag, url, relay_protocol))
         }));

@@ -143,7 +143,7 @@ dictionary! {
         username_fragment: Option<String> = "usernameFragment",
         /// The TURN server that relays it.
         url: Option<String> = "url",
-        /// How that server is asked: `udp`.
+        /// How that server is asked: `udp`, `tcp` or `tls`.
         relay_protocol: Option<&'static str> = "relayProtocol",
     }
 }

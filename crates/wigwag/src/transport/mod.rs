@@ -165,8 +165,8 @@ impl Transport {
             let Some(client) = relay else { return Some(check) };
             // If not, it is lost, as on a path that has gone.
             if client.enclose(check.remote, out) {
-                let (local, remote) = (client.local(), client.server());
-                return Some(Transmit { local, remote, segment_size: out.len(), ..check });
+                let (protocol, local, remote) = (client.protocol(), client.local(), client.server());
+                return Some(Transmit { protocol, local, remote, segment_size: out.len(), ..check });
             }
         }
         let Some(path) = self.ice.selected_path() else {
@@ -204,7 +204,10 @@ impl Transport {
                 wrapped(relay.as_deref_mut(), path.remote, limit, out, &mut len, append)
             })
         }?;
-        let outer = relay.map_or(path, |client| Path { local: client.local(), remote: client.server(), ..path });
+        let outer = relay.map_or(path, |client| {
+            let (protocol, local, remote) = (client.protocol(), client.local(), client.server());
+            Path { protocol, local, remote }
+        });
         self.traffic.sent(path, out.len().div_ceil(segment_size), len, now);
         Some(transmit(outer, segment_size))
     }

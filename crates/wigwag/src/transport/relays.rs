@@ -1,10 +1,12 @@
 //! Addresses at TURN servers (RFC 8656): asked for, kept, and what goes through them.
 //!
 //! Each local address asks each server of its family, one every Ta. What a server relays is one more local address for ICE; what
-//! leaves from there is wrapped for the server, and what the server sends is unwrapped.
+//! leaves from there is wrapped for the server, and what the server sends is unwrapped. A server that is asked over a stream is asked
+//! from a port of its own, which is the stream's name.
 
 use super::demultiplex::{self, Kind};
-use crate::config::{SERVERS_MAX, TurnServer};
+use crate::config::SERVERS_MAX;
+use crate::turn_server::{TurnServer, TurnTransport};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,6 +18,12 @@ use wigwag_turn::{Client, ClientConfig, ClientEvent, ClientStats, Failure, Trans
 const CLIENTS_MAX: usize = 16;
 /// RFC 8445 §14.2: Ta "SHOULD have a default of 50 ms", also between the questions to TURN servers (§14).
 const PACE: Duration = Duration::from_millis(50);
+/// RFC 6335 §6: dynamic ports begin here.
+const FIRST_PORT: u16 = 49_152;
+/// RFC 8445 §5.1.2.1 orders candidates of one kind by their local preference, of which those over UDP have the highest: a stream delays all
+/// that is behind what was lost, and TLS costs more. The type preference stays the one that the RFC recommends for relays.
+const TCP_PREFERENCE: u16 = 0x7FFF;
+const TLS_PREFERENCE: u16 = 0x3FFF;
 
 /// What is to be told.
 #[derive(Debug)]
@@ -23,14 +31,16 @@ pub(crate) enum Found {
     /// A server relays for us.
     Candidate(Box<ice::Candidate>),
     /// A server does not, or not any more. The local address is nobody's business if only relayed ones are.
-    Error { local: Option<SocketAddr>, server: SocketAddr, failure: Failure },
+    Error { local: Option<SocketAddr>, url: String, failure: Failure },
 }
 
 #[derive(Debug)]
 struct Relay {
     client: Client,
-    /// The server as it is configured; it may have sent us to another.
-    server: SocketAddr,
+    /// The local address that asks.
+    base: SocketAddr,
+    /// The server as it is configured, by its number; it may have sent us to another.
+    server: usize,
     /// The candidate that ICE was told of.
     candidate: Option<SocketAddr>,
 }
@@ -49,6 +59,10 @@ pub(crate) struct Relays {
     turn: Option<Instant>,
     has_begun: bool,
     relays: Vec<Relay>,
+    /// Streams of clients that are no more.
+    closing: Vec<Transmit>,
+    /// The port that names the next stream.
+    next_port: u16,
     found: VecDeque<Found>,
     /// Whether ICE is to be told that there are no more candidates, when the last server has answered.
     is_end_wanted: bool,
@@ -64,7 +78,7 @@ impl Relays {
     pub(crate) fn new(servers: &[TurnServer], is_hidden: bool, seed: Seed) -> Option<Box<Self>> {
         let mut distinct: Vec<TurnServer> = Vec::new();
         for server in servers {
-            if distinct.len() < SERVERS_MAX && !distinct.iter().any(|known| known.address == server.address) {
+            if distinct.len() < SERVERS_MAX && !distinct.iter().any(|known| known.is_same(server)) {
                 distinct.push(server.clone());
             }
         }
@@ -78,6 +92,8 @@ impl Relays {
                 turn: None,
                 has_begun: false,
                 relays: Vec::new(),
+                closing: Vec::new(),
+                next_port: FIRST_PORT,
                 found: VecDeque::new(),
                 is_end_wanted: false,
                 followed: (0, 0),
@@ -113,8 +129,9 @@ impl Relays {
     pub(crate) fn remove_base(&mut self, base: SocketAddr, agent: &mut ice::Agent) {
         self.bases.retain(|known| *known != base);
         self.waiting.retain(|(of, _)| *of != base);
-        for gone in self.relays.extract_if(.., |relay| relay.client.local() == base) {
+        for gone in self.relays.extract_if(.., |relay| relay.base == base) {
             self.counted = self.counted.plus(gone.client.stats());
+            self.closing.extend(gone.client.closing());
             gone.candidate.into_iter().for_each(|address| agent.remove_local_candidate(address));
         }
     }
@@ -124,7 +141,7 @@ impl Relays {
             let is_possible = server.address.is_ipv4() == base.is_ipv4()
                 && server.address.ip().is_loopback() == base.ip().is_loopback();
             let is_asked = self.waiting.contains(&(base, index))
-                || self.relays.iter().any(|relay| (relay.client.local(), relay.server) == (base, server.address));
+                || self.relays.iter().any(|relay| (relay.base, relay.server) == (base, index));
             let has_room = self.waiting.len().saturating_add(self.relays.len()) < CLIENTS_MAX;
             if is_possible && !is_asked && has_room {
                 self.waiting.push_back((base, index));
@@ -144,16 +161,28 @@ impl Relays {
 
     /// Whether a server relays to this local address what comes from that remote one.
     pub(crate) fn has_path(&self, path: ice::Path) -> bool {
-        let mut clients = self.relays.iter().map(|relay| &relay.client);
-        path.protocol == Protocol::Udp
-            && clients.any(|client| {
-                (client.local(), client.server()) == (path.local, path.remote) && client.relayed().is_some()
-            })
+        self.relays.iter().any(|relay| path_of(&relay.client) == path && relay.client.relayed().is_some())
     }
 
     /// The server, as it is configured, that relays to this address.
-    pub(crate) fn server_of(&self, relayed: SocketAddr) -> Option<SocketAddr> {
-        self.relays.iter().find(|relay| relay.candidate == Some(relayed)).map(|relay| relay.server)
+    pub(crate) fn server_of(&self, relayed: SocketAddr) -> Option<&TurnServer> {
+        let relay = self.relays.iter().find(|relay| relay.candidate == Some(relayed))?;
+        self.servers.get(relay.server)
+    }
+
+    /// The name that the certificate must be for, of a stream in TLS.
+    pub(crate) fn tls_server_name(&self, stream: ice::Path) -> Option<&str> {
+        let relay = self.relays.iter().find(|relay| path_of(&relay.client) == stream)?;
+        match &self.servers.get(relay.server)?.transport {
+            TurnTransport::Tls { server_name } => Some(server_name),
+            TurnTransport::Udp | TurnTransport::Tcp => None,
+        }
+    }
+
+    /// Why a stream is about to end.
+    pub(crate) fn explain_end(&mut self, stream: ice::Path, why: &str) {
+        let mut clients = self.relays.iter_mut().map(|relay| &mut relay.client);
+        clients.find(|client| path_of(client) == stream).into_iter().for_each(|client| client.explain_end(why));
     }
 
     /// Who speaks for this relayed address.
@@ -163,21 +192,21 @@ impl Relays {
 
     /// Whether a datagram is for a client, rather than for ICE, which may ask the same server.
     pub(crate) fn is_for_client(&self, datagram: &Datagram<'_>) -> bool {
-        let mut clients = self.relays.iter().map(|relay| &relay.client);
+        let path = ice::Path::of(datagram);
+        let mut clients = self.relays.iter().map(|relay| &relay.client).filter(|client| path_of(client) == path);
+        if path.protocol != Protocol::Udp {
+            return clients.next().is_some(); // bytes that may be cut anywhere say nothing
+        }
         // RFC 8489 figure 3: the type of every Binding message.
         let is_binding = matches!(datagram.payload, [0 | 1, 0x01 | 0x11, ..]);
         // Until a server relays it sends nothing but STUN: it may name another that is somebody else's address.
         let is_stun = demultiplex::kind(datagram.payload) == Kind::Stun;
-        let from = (datagram.local, datagram.remote);
-        !is_binding
-            && clients
-                .any(|client| (client.local(), client.server()) == from && (is_stun || client.relayed().is_some()))
+        !is_binding && clients.any(|client| is_stun || client.relayed().is_some())
     }
 
     /// What peers have sent through the server is handed to `up`.
     pub(crate) fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant, up: impl FnMut(Datagram<'_>)) {
-        let from = (datagram.local, datagram.remote);
-        let is_from = |client: &Client| (client.local(), client.server()) == from;
+        let path = ice::Path::of(&datagram);
         // A server may have sent a client to one that another asks already.
         let transaction = datagram.payload.get(8..20).and_then(|id| id.try_into().ok()).map(TransactionId);
         let is_stun = demultiplex::kind(datagram.payload) == Kind::Stun;
@@ -186,7 +215,7 @@ impl Relays {
             _ if client.relayed().is_some() => 1,
             _ => 2,
         };
-        let clients = self.relays.iter_mut().map(|relay| &mut relay.client).filter(|client| is_from(client));
+        let clients = self.relays.iter_mut().map(|relay| &mut relay.client).filter(|client| path_of(client) == path);
         if let Some(client) = clients.min_by_key(|client| rank(client)) {
             client.handle_input(datagram, now, up);
         }
@@ -197,37 +226,61 @@ impl Relays {
             && let Some((base, index)) = self.waiting.pop_front()
             && let Some(server) = self.servers.get(index)
         {
-            let config = ClientConfig::new(base, server.address, server.credentials.clone());
-            let client = Client::new(config, self.seeds.seed());
-            self.relays.push(Relay { client, server: server.address, candidate: None });
+            let (address, protocol) = (server.address, server.transport.protocol());
+            let credentials = server.credentials.clone();
+            let local = if protocol == Protocol::Udp { base } else { self.stream_name(base) };
+            let client = Client::new(ClientConfig::new(local, address, credentials).over(protocol), self.seeds.seed());
+            self.relays.push(Relay { client, base, server: index, candidate: None });
             self.turn = now.checked_add(PACE);
         }
         self.relays.iter_mut().for_each(|relay| relay.client.handle_timeout(now));
     }
 
+    /// The next port at this address that names no stream of ours.
+    fn stream_name(&mut self, mut base: SocketAddr) -> SocketAddr {
+        loop {
+            base.set_port(self.next_port);
+            self.next_port = self.next_port.checked_add(1).unwrap_or(FIRST_PORT);
+            let is_used = self.relays.iter().any(|relay| relay.client.local() == base)
+                || self.closing.iter().any(|closing| closing.local == base);
+            if !is_used {
+                return base; // there are many more ports than clients
+            }
+        }
+    }
+
     pub(crate) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        if let Some(closing) = self.closing.pop() {
+            out.clear();
+            return Some(closing);
+        }
         self.relays.iter_mut().find_map(|relay| relay.client.poll_transmit(now, out))
     }
 
-    /// Gives all addresses back, one request each, which is not sent again: whoever says goodbye does not wait.
+    /// Gives all addresses back, one request each, which is not sent again: whoever says goodbye does not wait. Streams are closed behind.
     pub(crate) fn release(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.waiting.clear();
         while let Some(mut relay) = self.relays.pop() {
             self.counted = self.counted.plus(relay.client.stats());
             relay.client.release();
-            if let Some(transmit) = relay.client.poll_transmit(now, out) {
-                return Some(transmit);
+            let transmit = relay.client.poll_transmit(now, out);
+            self.closing.extend(relay.client.closing());
+            if transmit.is_some() {
+                return transmit;
             }
         }
-        None
+        self.poll_transmit(now, out)
     }
 
     /// Whether there is nothing to give back.
     pub(crate) fn is_empty(&self) -> bool {
-        self.relays.is_empty() && self.waiting.is_empty()
+        self.relays.is_empty() && self.waiting.is_empty() && self.closing.is_empty()
     }
 
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        if !self.closing.is_empty() {
+            return Some(now);
+        }
         let turn = (!self.waiting.is_empty()).then(|| self.turn.map_or(now, |turn| turn.max(now)));
         let clients = self.relays.iter().map(|relay| relay.client.poll_timeout(now));
         earliest(clients.chain([turn]))
@@ -264,17 +317,19 @@ impl Relays {
     fn take_events(&mut self, agent: &mut ice::Agent) {
         for index in 0..self.relays.len() {
             let Some(relay) = self.relays.get_mut(index) else { continue };
+            let Some(server) = self.servers.get(relay.server) else { continue };
             while let Some(event) = relay.client.poll_event() {
                 match event {
                     ClientEvent::Allocated { relayed, .. } if !can_be_lent(relayed, &self.bases, relay, agent) => {
-                        self.found.push_back(relay.error(self.is_hidden, Failure::Useless));
+                        self.found.push_back(relay.error(server, self.is_hidden, Failure::Useless));
                         relay.client.release();
                     }
                     ClientEvent::Allocated { relayed, mapped } => {
-                        if !self.is_hidden {
-                            self.found.extend(reflexive(mapped, relay, agent));
+                        // Where a stream comes from is no address that datagrams reach.
+                        if !self.is_hidden && server.transport == TurnTransport::Udp {
+                            self.found.extend(reflexive(mapped, relay.base, server, agent));
                         }
-                        let added = agent.add_local_candidate(candidate(relayed, mapped, relay, self.is_hidden));
+                        let added = agent.add_local_candidate(candidate(relayed, mapped, server, self.is_hidden));
                         match added {
                             Ok(candidate) => {
                                 relay.candidate = Some(relayed);
@@ -283,14 +338,14 @@ impl Relays {
                             }
                             // ICE has as many as it takes, or has ended, or it is no address that anybody reaches.
                             Err(_) => {
-                                self.found.push_back(relay.error(self.is_hidden, Failure::Useless));
+                                self.found.push_back(relay.error(server, self.is_hidden, Failure::Useless));
                                 relay.client.release();
                             }
                         }
                     }
                     ClientEvent::Ended(failure) => {
                         relay.candidate.take().into_iter().for_each(|address| agent.remove_local_candidate(address));
-                        self.found.push_back(relay.error(self.is_hidden, failure));
+                        self.found.push_back(relay.error(server, self.is_hidden, failure));
                     }
                     _ => {} // a peer that is refused is one whose checks are not answered
                 }
@@ -298,6 +353,7 @@ impl Relays {
         }
         for over in self.relays.extract_if(.., |relay| relay.client.is_over()) {
             self.counted = self.counted.plus(over.client.stats());
+            self.closing.extend(over.client.closing());
         }
     }
 
@@ -333,10 +389,15 @@ impl Relays {
 
 impl Relay {
     /// What is told of a server that does not relay.
-    const fn error(&self, is_hidden: bool, failure: Failure) -> Found {
-        let local = if is_hidden { None } else { Some(self.client.local()) };
-        Found::Error { local, server: self.server, failure }
+    fn error(&self, server: &TurnServer, is_hidden: bool, failure: Failure) -> Found {
+        let local = if is_hidden { None } else { Some(self.base) };
+        Found::Error { local, url: server.to_string(), failure }
     }
+}
+
+/// What arrives from a client's server comes this way.
+const fn path_of(client: &Client) -> ice::Path {
+    ice::Path { protocol: client.protocol(), local: client.local(), remote: client.server() }
 }
 
 /// Whether a server can relay to this address. One of ours, or another server's, it has not: everything that leaves from there would go to
@@ -348,20 +409,24 @@ fn can_be_lent(relayed: SocketAddr, bases: &[SocketAddr], relay: &Relay, agent: 
 }
 
 /// RFC 8445 §5.1.1.2: the server tells where it sees us, too. `None` if that is known.
-fn reflexive(mapped: SocketAddr, relay: &Relay, agent: &mut ice::Agent) -> Option<Found> {
-    let base = relay.client.local();
+fn reflexive(mapped: SocketAddr, base: SocketAddr, server: &TurnServer, agent: &mut ice::Agent) -> Option<Found> {
     let is_same = |known: &ice::Candidate| (known.address, known.base) == (mapped, base);
     let known = agent.local_candidates().iter().find(|known| is_same(known));
     if known.is_some_and(|known| known.kind != ice::Kind::PeerReflexive) {
         return None;
     }
-    let candidate = ice::LocalCandidate::server_reflexive(mapped, base, relay.server.ip());
+    let candidate = ice::LocalCandidate::server_reflexive(mapped, base, server.address.ip());
     agent.add_local_candidate(candidate).ok().map(|candidate| Found::Candidate(Box::new(candidate)))
 }
 
 /// The relayed address as ICE is told of it.
-fn candidate(relayed: SocketAddr, mapped: SocketAddr, relay: &Relay, is_hidden: bool) -> ice::LocalCandidate {
-    let mut candidate = ice::LocalCandidate::relayed(relayed, mapped, relay.server.ip());
+fn candidate(relayed: SocketAddr, mapped: SocketAddr, server: &TurnServer, is_hidden: bool) -> ice::LocalCandidate {
+    let mut candidate = ice::LocalCandidate::relayed(relayed, mapped, server.address.ip());
+    candidate.local_preference = match server.transport {
+        TurnTransport::Udp => None,
+        TurnTransport::Tcp => Some(TCP_PREFERENCE),
+        TurnTransport::Tls { .. } => Some(TLS_PREFERENCE),
+    };
     if is_hidden {
         // RFC 8839 §5.1: who wants to hide an address tells the unspecified one, and port 9.
         let nowhere = if relayed.is_ipv4() { [0; 4].into() } else { [0; 16].into() };

@@ -27,6 +27,7 @@ mod relayed_contract;
 mod relays;
 mod relays_hostile;
 mod relays_more;
+mod relays_streams;
 mod renegotiation;
 mod restart;
 mod roaming;

@@ -82,21 +82,31 @@ impl Node for End {
     }
 }
 
-fn end(host: Host, side: &'static str, seed: u64, now: Instant) -> End {
+fn end(host: Host, side: &'static str, seed: u64, now: Instant, is_over_stream: bool) -> End {
     let mut config = config(host, now);
     let (server, local) = if host == A {
-        config.turn_servers = vec![TurnServer::new(address(Z), USERNAME, PASSWORD)];
+        let server = TurnServer::new(address(Z), USERNAME, PASSWORD);
+        config.turn_servers = vec![if is_over_stream { server.over_tcp() } else { server }];
         config.ice_transport_policy = IceTransportPolicy::Relay;
         (None, address(A))
     } else {
         let lent = [SocketAddr::new(address(Z).ip(), 50_000)];
-        (Some(Box::new(Server::new(address(Z), &lent))), beyond())
+        let mut server = Server::new(address(Z), &lent);
+        server.piece_len = 1 + seed as usize * 37 % 500; // of streams
+        (Some(Box::new(server)), beyond())
     };
     let mut connection = PeerConnection::new(config, Seed::for_test(2 * seed + u64::from(host == Z)));
     connection.add_local_address(local).unwrap();
     connection.set_max_segments(if host == A { 4 } else { 1 });
     connection.create_data_channel("agreed", DataChannelInit::default().negotiated(0)).unwrap();
     End { peer: Peer::new(connection), server, owed: VecDeque::new(), now, side }
+}
+
+fn pair_of(seed: u64, now: Instant, is_over_stream: bool) -> [End; 2] {
+    let mut pair = [(A, "A"), (Z, "Z")].map(|(host, side)| end(host, side, seed, now, is_over_stream));
+    let [a, z] = &mut pair;
+    negotiate([&mut a.peer.connection, &mut z.peer.connection]);
+    pair
 }
 
 impl Subject for End {
@@ -109,10 +119,7 @@ impl Subject for End {
     const NETWORK: Network = Network::Lossy;
 
     fn pair(seed: u64, now: Instant) -> [Self; 2] {
-        let mut pair = [(A, "A"), (Z, "Z")].map(|(host, side)| end(host, side, seed, now));
-        let [a, z] = &mut pair;
-        negotiate([&mut a.peer.connection, &mut z.peer.connection]);
-        pair
+        pair_of(seed, now, false)
     }
 
     fn command(&mut self, n: usize) -> bool {
@@ -137,4 +144,60 @@ impl Subject for End {
 #[test]
 fn a_connection_through_a_relay_keeps_the_laws() {
     contract::check_but::<End>(EXCEPTED);
+}
+
+/// The same over a stream, which comes in pieces.
+struct OverStream(End);
+
+impl Node for OverStream {
+    fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
+        self.0.handle_input(datagram, now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        self.0.poll_transmit(now, out)
+    }
+
+    fn poll_event(&mut self) -> bool {
+        self.0.poll_event()
+    }
+
+    fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        self.0.poll_timeout(now)
+    }
+}
+
+impl Subject for OverStream {
+    const UNCHECKED: &'static [(Law, &'static str)] = End::UNCHECKED;
+    const COMMANDS: usize = End::COMMANDS;
+    const NETWORK: Network = End::NETWORK;
+
+    fn pair(seed: u64, now: Instant) -> [Self; 2] {
+        pair_of(seed, now, true).map(Self)
+    }
+
+    fn command(&mut self, n: usize) -> bool {
+        self.0.command(n)
+    }
+
+    fn outcome(&self) -> String {
+        self.0.outcome()
+    }
+
+    fn retransmitted(&self) -> u64 {
+        self.0.retransmitted()
+    }
+
+    fn dropped(&self) -> Option<u64> {
+        self.0.dropped()
+    }
+}
+
+#[test]
+fn a_connection_through_a_stream_to_a_relay_keeps_the_laws() {
+    contract::check_but::<OverStream>(EXCEPTED);
 }
