@@ -107,8 +107,17 @@ impl Controller {
 
     /// A packet leaves now: its number, greater than those before, and its `size` on the wire in bytes. What is not paced (sound)
     /// leaves at any time, but counts for those that wait. A packet whose number is no greater than one before counts for the pace
-    /// alone: so may those that the peer does not report on.
+    /// alone.
     pub fn handle_sent(&mut self, sequence: u64, size: usize, is_paced: bool, now: Instant) {
+        self.sent(Some(sequence), size, is_paced, now);
+    }
+
+    /// A packet leaves now that the peer does not report on, as one that is sent again under its old number: it counts for the pace alone.
+    pub fn handle_unreported(&mut self, size: usize, is_paced: bool, now: Instant) {
+        self.sent(None, size, is_paced, now);
+    }
+
+    fn sent(&mut self, sequence: Option<u64>, size: usize, is_paced: bool, now: Instant) {
         let (now, at) = self.advance(now);
         let size = size.min(SIZE_MAX);
         self.stats.packets_sent = self.stats.packets_sent.saturating_add(1);
@@ -116,12 +125,12 @@ impl Controller {
             let known = self.known();
             self.path.planner.begin(&known, &mut self.path.prober, at);
         }
-        let is_reported_on = self.path.history.follows(sequence);
-        let cluster = if is_paced && is_reported_on { self.path.prober.sent(size, at) } else { 0 };
+        let sequence = sequence.filter(|sequence| self.path.history.follows(*sequence));
+        let cluster = if is_paced && sequence.is_some() { self.path.prober.sent(size, at) } else { 0 };
         let pace = self.pace(at);
         self.path.pacer.sent(size, is_paced, pace, now);
         self.path.alr.sent(size, self.target as f64, at);
-        if is_reported_on {
+        if let Some(sequence) = sequence {
             self.path.outage.sent(self.path.round_trip(), now);
             self.path.history.sent(sequence, size, cluster, at);
         }

@@ -147,8 +147,8 @@ pub enum Event {
     KeyFrameRequested(TransceiverId),
     /// A transceiver's queue that was full takes packets again.
     MediaWritable(TransceiverId),
-    /// How much may be sent on all transceivers together changed by 3 % or more, or is told for the first time: encoders are to be set to
-    /// it, layers chosen by it. With [`media_congestion_control`](field@crate::Config::media_congestion_control), if the peer reports
+    /// How much may be sent on all transceivers together has changed by 3 % or more since it was told last, at first since
+    /// [`initial_bitrate`](field@wigwag_congestion::Config::initial_bitrate): encoders are to be set to it, layers chosen by it. With [`media_congestion_control`](field@crate::Config::media_congestion_control), if the peer reports
     /// what arrives.
     TargetBitrate {
         /// Headers, encryption and what is sent again included.

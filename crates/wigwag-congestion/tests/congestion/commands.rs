@@ -77,6 +77,21 @@ fn no_packet_is_longer_than_a_datagram() {
     assert!(at < origin() + Duration::from_secs(2));
 }
 
+/// As one that is sent again, before and after numbers are known.
+#[test]
+fn what_has_no_number_counts_for_the_pace_alone() {
+    let mut controller = controller();
+    controller.handle_unreported(9_000, true, origin());
+    assert!(controller.next_departure(1000, None, origin()).is_some(), "it counts");
+    assert_eq!(controller.poll_timeout(origin()), None, "nothing is waited for");
+    let later = origin() + Duration::from_secs(1);
+    controller.handle_sent(0, 1000, true, later);
+    let reported = Reported { sequence: 0, sent: later, size: 1000, arrival: Some(Duration::from_millis(7)) };
+    controller.handle_feedback(&[reported], later + Duration::from_millis(100));
+    let stats = controller.stats();
+    assert_eq!((stats.packets_sent, stats.packets_arrived, stats.ignored_unknown), (2, 1, 0));
+}
+
 #[test]
 fn limits_that_cannot_be_change_nothing() {
     let mut controller = controller();

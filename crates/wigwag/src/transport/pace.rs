@@ -45,10 +45,12 @@ impl Pace {
                 Some(Next::Padding(len)) => rtp.poll_padding(now, len, limit, out),
                 None => false,
             };
-        // What is sent again has the number that it had, and nothing more is told of it.
+        // What is sent again under its own number has the number of the transport that it had, too, and nothing more is told of it.
         if has_written && rtp.is_paced() {
             let size = out.len() - before + mapping::MEDIA_OVERHEAD;
-            if rtp.next_transport_sequence() != number {
+            if rtp.next_transport_sequence() == number {
+                self.controller.handle_unreported(size, !is_urgent, now);
+            } else {
                 self.controller.handle_sent(number, size, !is_urgent, now);
             }
         }
