@@ -22,7 +22,7 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     std::thread::sleep(Duration::from_secs(3));
     let watched = media::watch(&mut call, pictures)?;
     let theirs = call.browser.evaluate("peer.inbound('video')")?;
-    let heard = theirs["retransmittedPacketsReceived"].as_u64().unwrap_or(0);
+    let heard = theirs["retransmittedPacketsReceived"].as_u64();
     let sent = call.peer.run(|connection| {
         let ids: Vec<_> = connection.transceivers().map(|transceiver| transceiver.id).collect();
         let received: Vec<_> = ids.iter().flat_map(|id| connection.receiver_stats(*id)).collect();
@@ -31,12 +31,14 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     })?;
     let (ours, resent, received) = sent;
     ensure!(ours > 3, "nothing came again from the browser: {received:?}");
-    ensure!(resent > 3 && heard > 3, "we sent {resent} packets again, and {heard} arrived so: {theirs}");
-    ensure!(theirs["rtxSsrc"].as_u64().is_some(), "the browser knows of no such stream: {theirs}");
+    ensure!(resent > 3 && heard.is_none_or(|heard| heard > 3), "we sent {resent} packets again: {theirs}");
+    // Firefox counts none, and asks for a picture to begin anew with if one cannot be made whole.
+    ensure!(heard.is_some() || theirs["pliCount"] == 0, "the browser could not make a picture whole: {theirs}");
     let lost = relay.counts().map(|counts| counts.lost);
     ensure!(lost.iter().all(|lost| *lost > 10), "of datagrams {lost:?} were lost");
     let given_up: u64 = received.iter().map(|stats| stats.packets_given_up).sum();
     ensure!(given_up < 10, "{given_up} packets never came: {received:?}");
     received.first().context("nothing was received")?;
+    let heard = heard.map_or_else(|| "some".to_owned(), |heard| heard.to_string());
     Ok(format!("{watched}; {lost:?} datagrams lost, {ours} packets came again, and {heard} of {resent} there"))
 }
