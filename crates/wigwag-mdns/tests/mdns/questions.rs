@@ -134,9 +134,16 @@ fn without_a_link_a_name_is_given_up_in_time() {
 #[test]
 fn names_of_nothing_that_is_hidden_are_never_asked_for() {
     let mut lone = Lone::new(host(Config::default()));
-    for text in
-        ["printer.local", "example.org", "_http._tcp.local", "localhost", "", &format!("x.{UUID}"), &format!("{UUID}.")]
-    {
+    for text in [
+        "printer.local",
+        "the-printer-of-the-third-floor-left1.local",
+        "example.org",
+        "_http._tcp.local",
+        "localhost",
+        "",
+        &format!("x.{UUID}"),
+        &format!("{UUID}."),
+    ] {
         assert_eq!(lone.host.resolve(text), Err(Error::NotAName(text.to_owned())));
     }
     assert!(lone.sent_within(20 * SECOND).is_empty() && lone.events().is_empty());
