@@ -67,9 +67,14 @@ impl<'a> Call<'a> {
         role: Role,
         adapt: impl FnOnce(&mut Config),
     ) -> Result<Self> {
+        Self::with(Peer::start(address, adapt)?, browser, page, role)
+    }
+
+    /// ... with wigwag as it was started.
+    pub(crate) fn with(peer: Peer, browser: &'a mut dyn Browser, page: &str, role: Role) -> Result<Self> {
         browser.navigate(page)?;
         browser.evaluate("peer.make()")?;
-        Ok(Self { peer: Peer::start(address, adapt)?, browser, role, setup: "actpass", receives_frames: false })
+        Ok(Self { peer, browser, role, setup: "actpass", receives_frames: false })
     }
 
     /// Adds a channel on the side that offers, so that its description asks for channels.

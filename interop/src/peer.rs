@@ -11,7 +11,7 @@ use wigwag::{
     ChannelId, Config, ConnectionId, ConnectionState, Endpoint, EndpointConfig, EndpointEvent, Event, Frame,
     IceCandidate, PeerConnection, ReceivedFrame, SendError, TransceiverId,
 };
-use wigwag_mio::{Driver, DriverConfig, Handle};
+use wigwag_mio::{Driver, DriverConfig, Handle, Tls};
 
 /// What has happened so far, as a scenario may ask.
 #[derive(Debug, Default)]
@@ -53,7 +53,17 @@ pub(crate) struct Peer {
 impl Peer {
     /// What arrives on channels that the browser opened and whose label begins with `echo`, and all media, is sent back.
     pub(crate) fn start(address: IpAddr, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
+        Self::start_trusting(address, None, adapt)
+    }
+
+    /// ... who trusts these in TLS.
+    pub(crate) fn start_trusting(
+        address: IpAddr,
+        trusted: Option<Tls>,
+        adapt: impl FnOnce(&mut Config),
+    ) -> Result<Self> {
         let mut driver_config = DriverConfig::new([SocketAddr::new(address, 0)]);
+        driver_config.tls = trusted;
         driver_config.refresh_interval = Some(Duration::from_millis(500));
         let mut driver = Driver::bind(&driver_config, EndpointConfig::default())?;
         let mut config = Config::new(wigwag_mio::wall_clock());

@@ -105,12 +105,28 @@ pub(crate) const ALL: &[Scenario] = &[
     data("network change, and ICE restarted by wigwag", network_change::wigwag_restarts),
     data("network change, and ICE restarted by the browser", network_change::browser_restarts),
     Scenario { needs_coturn: true, ..data("relayed by coturn", relayed::data) },
+    Scenario { needs_coturn: true, ..data("relayed by coturn over TCP", relayed::data_over_tcp) },
+    Scenario { needs_coturn: true, ..data("relayed by coturn over TLS", relayed::data_over_tls) },
     Scenario { needs_coturn: true, ..data("relayed by coturn on either side", relayed::both) },
+    Scenario {
+        needs_coturn: true,
+        ..data("relayed by coturn over TLS: wrong certificates", relayed::wrong_certificates)
+    },
     Scenario {
         needs_coturn: true,
         ..data("relayed by coturn: a wrong password, and the end", relayed::refused_and_released)
     },
     Scenario { needs_coturn: true, has_media: true, ..data("Opus and VP8 relayed by coturn", relayed::media) },
+    Scenario {
+        needs_coturn: true,
+        has_media: true,
+        ..data("Opus and VP8 relayed by coturn over TCP", relayed::media_over_tcp)
+    },
+    Scenario {
+        needs_coturn: true,
+        has_media: true,
+        ..data("Opus and VP8 relayed by coturn over TLS", relayed::media_over_tls)
+    },
     Scenario { has_media: true, ..data("Opus and VP8 through a restart from either side", restart::with_media) },
     Scenario { has_media: true, is_smoke: true, ..data("Opus and VP8 echoed", media::both) },
     Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.2", media::over_dtls_12) },

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Package, name, and what the output must contain.
-const EXAMPLES: [(&str, &str, &[&str]); 7] = [
+const EXAMPLES: [(&str, &str, &[&str]); 11] = [
     ("wigwag", "own_loop", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
     ("wigwag", "one_port", &["client 2: client 2 came back", "server: 3 messages went back, over one port"]),
     ("wigwag", "tokio", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
