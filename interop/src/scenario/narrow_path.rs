@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use std::time::{Duration, Instant};
 use wigwag::{Config, Frame, MediaError, PeerConnection, congestion};
 
+/// What a good picture takes.
+const CAMERA: u64 = 4_000_000;
 const NARROW: u64 = 800_000;
 const WIDE: u64 = 1_500_000;
 const PICTURE: Duration = Duration::from_micros(33_333);
@@ -16,7 +18,11 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     if !namespace::is_inside() {
         bail!("a relay is in a network namespace only: run this as root");
     }
-    let controlled = |config: &mut Config| config.media_congestion_control = Some(congestion::Config::new());
+    let controlled = |config: &mut Config| {
+        let mut control = congestion::Config::new();
+        control.max_bitrate = CAMERA;
+        config.media_congestion_control = Some(control);
+    };
     let mut call = Call::new(stage.browser, stage.page, stage.role, controlled)?;
     call.add_media(Media { audio: false, video: true })?;
     // The browser takes, and sends nothing.

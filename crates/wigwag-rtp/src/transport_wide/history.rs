@@ -8,8 +8,12 @@ use crate::stats::Stats;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Two seconds at 10 Mbit/s: who reports later than that tells nothing of the path as it is.
-const LEN_MAX: usize = 2048;
+/// So many are kept however old they are …
+const LEN_USUAL: usize = 4096;
+/// … and more of those that are not older than this: a queue on the way that has just become long is told of so late.
+const AGE_MAX: Duration = Duration::from_secs(4);
+/// Two and a half seconds at 60 Mbit/s.
+const LEN_MAX: usize = 16_384;
 
 /// What was sent under which number.
 #[derive(Debug, Default)]
@@ -21,7 +25,7 @@ pub(crate) struct History {
 #[derive(Debug)]
 struct SentPacket {
     sent: Instant,
-    size: usize,
+    size: u32,
     fate: Fate,
 }
 
@@ -47,13 +51,20 @@ impl History {
     pub(crate) fn sent(&mut self, size: usize, now: Instant) {
         // All at once: it is full a few seconds later, and who sends nothing has none.
         if self.packets.capacity() == 0 {
-            self.packets.reserve_exact(LEN_MAX);
+            self.packets.reserve_exact(LEN_USUAL);
         }
-        if self.packets.len() >= LEN_MAX {
+        while self.packets.len() >= LEN_USUAL && self.is_first_needless(now) {
             self.packets.pop_front();
         }
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
         self.packets.push_back(SentPacket { sent: now, size, fate: Fate::Unknown });
         self.next += 1;
+    }
+
+    /// Whether the oldest gives way to others.
+    fn is_first_needless(&self, now: Instant) -> bool {
+        let is_old = |first: &SentPacket| now.saturating_duration_since(first.sent) > AGE_MAX;
+        self.packets.len() >= LEN_MAX || self.packets.front().is_some_and(is_old)
     }
 
     /// What the message tells that was not known.
@@ -81,7 +92,7 @@ impl History {
                 let micros = origin.saturating_add(ticks.saturating_mul(TICK_MICROS));
                 Duration::from_micros(u64::try_from(micros).unwrap_or(0))
             });
-            reported.push(Reported { sequence, sent: packet.sent, size: packet.size, arrival });
+            reported.push(Reported { sequence, sent: packet.sent, size: packet.size as usize, arrival });
         }
         reported
     }

@@ -108,3 +108,41 @@ proptest! {
         prop_assert!(!is_punctual || arrived.is_subset(&known), "{:?}", arrived.difference(&known));
     }
 }
+
+/// A path that becomes narrow has seconds of packets in its queue, and they are all told of.
+#[test]
+fn what_was_sent_before_a_long_queue_is_known_when_it_is_told_of() {
+    let mut link = Link::new();
+    link.no_nack();
+    link.z.set_reduced_size(true);
+    let (mut out, mut reports) = (Vec::new(), Vec::new());
+    for n in 0..9000u32 {
+        let now = at(n / 6);
+        link.send(packet(n));
+        assert!(link.a.poll_rtp(now, 1180, &mut out));
+        link.z.handle_rtp(&out, Ecn::NotEct, now);
+        out.clear();
+        while link.z.poll_event().is_some() {}
+        link.z.handle_timeout(now);
+        while link.z.poll_rtcp(now, 1180, &mut out) {
+            reports.push(std::mem::take(&mut out));
+        }
+    }
+    let mut told = 0;
+    for report in reports {
+        link.a.handle_rtcp(&report, at(3500));
+        while let Some(event) = link.a.poll_event() {
+            if let wigwag_rtp::Event::TransportFeedback(reported) = event {
+                told += reported.iter().filter(|reported| reported.arrival.is_some()).count();
+            }
+        }
+    }
+    assert!(told > 8000, "{told} of 9000, and the last were not reported yet");
+    // What is old gives way.
+    for n in 0..5000u32 {
+        link.send(packet(n));
+        assert!(link.a.poll_rtp(at(20_000), 1180, &mut out));
+        out.clear();
+    }
+    assert!(link.a.load().held <= link.a.load().bound);
+}
