@@ -239,13 +239,14 @@ fn handle_report(session: &mut Session, block: ReportBlock, now: Instant) {
 
 fn handle_nack(session: &mut Session, nack: Nack<'_>, now: Instant) {
     // Whoever asks once every round trip is heard a little sooner or later than that.
-    let interval = (session.round_trip() / 2).clamp(RESEND_INTERVAL_MIN, super::ROUND_TRIP_DEFAULT);
+    let interval = (session.round_trip() / 2).max(RESEND_INTERVAL_MIN);
+    let is_paced = session.is_paced();
     let Some(id) = session.by_ssrc.get(&nack.media_ssrc) else { return };
     let Some(sender) = session.senders.get_mut(id) else { return };
     sender.stats.nacks_received += 1;
     for sequence in nack.pairs().flat_map(crate::rtcp::NackPair::sequences) {
         match sender.cache.ask(sequence, now, interval) {
-            Answer::Resend if session.queue.push_resend(*id, sequence) => {}
+            Answer::Resend if session.queue.push_resend(*id, sequence, is_paced) => {}
             Answer::Resend | Answer::Gone => sender.stats.nacks_unanswered += 1,
             Answer::TooSoon => {}
         }

@@ -12,18 +12,15 @@ use std::time::Instant;
 /// The longest padding (RFC 3550 §5.1: its last byte says how long it is, itself included), in whole words as ciphers like it.
 const PADDING_MAX: usize = 252;
 
-/// So much is taken of a packet that is sent again.
-const RESEND_CHARGE: usize = 1200;
-
 /// What waits for its turn to leave at a pace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PacedQueue {
     /// How many packets.
     pub packets: usize,
-    /// About how many bytes of payload they have.
+    /// How many bytes of payload those have that leave for the first time.
     pub bytes: usize,
-    /// Since when the first of them waits, about: the latest time that the session knew when it was handed in.
+    /// Since when the first of these waits, about: the latest time that the session knew when it was handed in.
     pub oldest: Option<Instant>,
 }
 
@@ -53,7 +50,7 @@ impl Session {
             return PacedQueue::default();
         }
         let (resends, packets, bytes, oldest) = self.queue.paced();
-        PacedQueue { packets: resends + packets, bytes: bytes + resends * RESEND_CHARGE, oldest }
+        PacedQueue { packets: resends + packets, bytes, oldest }
     }
 
     /// The transport-wide number of the next packet that has one ([`Reported::sequence`](crate::Reported::sequence)).

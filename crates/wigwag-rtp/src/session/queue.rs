@@ -7,6 +7,8 @@ use std::time::Instant;
 
 /// So many packets may be owed again; what more the peer asks for is unanswered.
 const RESENDS_MAX: usize = 1024;
+/// So many where they leave at a pace: what could not leave for long is not missed any more, or will be asked for once more.
+const PACED_RESENDS_MAX: usize = 128;
 /// So many find room when a first one is asked for.
 const RESENDS_EXPECTED: usize = 16;
 /// What a packet costs beside its payload, or empty ones would be free.
@@ -30,6 +32,8 @@ pub(super) struct Queue {
     /// Of the payloads of `video`.
     video_bytes: usize,
     resends: VecDeque<(SenderId, u16)>,
+    /// Whether the last packet that left at a pace was one that is sent again.
+    was_resend: bool,
 }
 
 /// A packet that waits.
@@ -88,8 +92,8 @@ impl Queue {
     }
 
     /// Whether there is room for it.
-    pub(super) fn push_resend(&mut self, sender: SenderId, sequence: u16) -> bool {
-        let has_room = self.resends.len() < RESENDS_MAX;
+    pub(super) fn push_resend(&mut self, sender: SenderId, sequence: u16, is_paced: bool) -> bool {
+        let has_room = self.resends.len() < if is_paced { PACED_RESENDS_MAX } else { RESENDS_MAX };
         if has_room {
             self.resends.push_back((sender, sequence));
         }
@@ -107,7 +111,9 @@ impl Queue {
         if audio.is_some() || lane == Lane::Audio {
             return audio;
         }
-        match (self.resends.front(), self.video.front()) {
+        // At a pace both take turns: of a path that loses much, what is new gets its half.
+        let is_turn_of_fresh = lane == Lane::Paced && self.was_resend && !self.video.is_empty();
+        match (self.resends.front().filter(|_| !is_turn_of_fresh), self.video.front()) {
             (Some((sender, sequence)), _) => Some(Turn::Resend(*sender, *sequence)),
             (None, Some(_)) => Some(Turn::Fresh(Kind::Video)),
             (None, None) => None,
@@ -125,12 +131,14 @@ impl Queue {
         let waiting = self.of(kind).pop_front()?;
         if kind == Kind::Video {
             self.video_bytes -= waiting.packet.payload.len();
+            self.was_resend = false;
         }
         Some(waiting)
     }
 
     pub(super) fn pop_resend(&mut self) {
         self.resends.pop_front();
+        self.was_resend = true;
     }
 
     /// The sender is gone.

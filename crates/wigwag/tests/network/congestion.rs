@@ -122,6 +122,37 @@ fn a_path_that_becomes_narrower_is_noticed_within_seconds() {
     assert!(call.target() > 1_500_000, "and wider again: {}", call.target());
 }
 
+/// With a short queue much is lost at first, and all of that is asked for, again and again: what is sent again must not be what fills the
+/// path, nor hold up what is new.
+#[test]
+fn what_was_lost_when_a_path_became_narrow_does_not_fill_it() {
+    for (seed, has_rtx) in [(20, true), (21, false)] {
+        let mut call = Call::new(seed, |_, config| {
+            controlled(config);
+            config.negotiation.codecs.iter_mut().filter(|_| !has_rtx).for_each(|codec| codec.rtx = None);
+        });
+        call.rate(4_000_000, 500_000);
+        call.film(10, |target| target.min(4_000_000) * 9 / 10);
+        call.rate(500_000, 80_000);
+        call.film(5, |target| target.min(4_000_000) * 9 / 10);
+        let sent = |call: &Call| {
+            let stats = call.world[A].connection.sender_stats(call.video).unwrap();
+            (stats.packets_sent + stats.packets_resent, stats.packets_resent)
+        };
+        let ((all, again), lost) = (sent(&call), call.lost());
+        call.film(10, |target| target.min(4_000_000) * 9 / 10);
+        let ((all, again), lost) = ((sent(&call).0 - all, sent(&call).1 - again), call.lost() - lost);
+        let (arrived, late) = call.arrived(17..25);
+        assert!(
+            lost < all / 5 && again < all / 4,
+            "{lost} of {all} were lost, {again} of them sent again; the target is {}",
+            call.target()
+        );
+        assert!(arrived > 250_000, "{arrived} of 500,000 bit/s");
+        assert!(call.target() > 250_000, "{}", call.target());
+    }
+}
+
 #[test]
 fn sound_does_not_wait_for_pictures_that_do() {
     let mut call = Call::new(5, |_, config| controlled(config));
