@@ -142,7 +142,7 @@ fn what_was_lost_when_a_path_became_narrow_does_not_fill_it() {
         let ((all, again), lost) = (sent(&call), call.lost());
         call.film(10, |target| target.min(4_000_000) * 9 / 10);
         let ((all, again), lost) = ((sent(&call).0 - all, sent(&call).1 - again), call.lost() - lost);
-        let (arrived, late) = call.arrived(17..25);
+        let (arrived, _) = call.arrived(17..25);
         assert!(
             lost < all / 5 && again < all / 4,
             "{lost} of {all} were lost, {again} of them sent again; the target is {}",
