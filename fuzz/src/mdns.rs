@@ -55,7 +55,7 @@ impl Player {
         let (kind, argument) = (script.byte(), script.byte());
         match kind {
             0..=31 => _ = self.host.resolve(&name(argument)),
-            32..=39 => _ = self.host.cancel(&name(argument).parse().expect("a name")),
+            32..=39 => self.host.cancel(&name(argument).parse().expect("a name")),
             40..=55 => _ = self.host.register(ip(argument)),
             56..=63 => {
                 if let Some(name) = self.ours(argument) {
@@ -132,7 +132,10 @@ impl Player {
             let sent = self.host.poll_transmit(self.now, &mut out);
             if let Some(transmit) = sent {
                 assert!(out.len() <= 1232 && transmit.segment_size == out.len());
-                assert!(self.host.interfaces().any(|interface| interface.local == transmit.local), "from a link of ours");
+                assert!(
+                    self.host.interfaces().any(|interface| interface.local == transmit.local),
+                    "from a link of ours"
+                );
                 let is_response = out.get(2).is_some_and(|flags| flags & 0x80 != 0);
                 assert!(is_response || transmit.remote.ip().is_multicast(), "a question is for all");
             }

@@ -86,7 +86,8 @@ impl Film {
 fn show(connection: &mut PeerConnection, rtp_time: u32) -> Result<u64> {
     let target = connection.target_bitrate().context("the browser has not agreed to report arrivals")?;
     let transceiver = connection.transceivers().next().context("no transceiver")?;
-    let codecs = transceiver.negotiated.as_ref().map(|parameters| parameters.send_codecs.as_slice()).unwrap_or_default();
+    let codecs =
+        transceiver.negotiated.as_ref().map(|parameters| parameters.send_codecs.as_slice()).unwrap_or_default();
     let vp8 = codecs.iter().find(|codec| codec.name.eq_ignore_ascii_case("VP8")).context("no VP8")?;
     let (id, payload_type) = (transceiver.id, vp8.payload_type);
     let data = vec![0x55; (target * 9 / 10 / 30 / 8).max(20) as usize];

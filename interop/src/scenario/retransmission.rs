@@ -26,7 +26,8 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     let sent = call.peer.run(|connection| {
         let ids: Vec<_> = connection.transceivers().map(|transceiver| transceiver.id).collect();
         let received: Vec<_> = ids.iter().flat_map(|id| connection.receiver_stats(*id)).collect();
-        let sent = ids.iter().filter_map(|id| connection.sender_stats(*id)).map(|sent| sent.packets_resent).sum::<u64>();
+        let sent =
+            ids.iter().filter_map(|id| connection.sender_stats(*id)).map(|sent| sent.packets_resent).sum::<u64>();
         (received.iter().map(|stats| stats.retransmitted_packets_received).sum::<u64>(), sent, received)
     })?;
     let (ours, resent, received) = sent;
