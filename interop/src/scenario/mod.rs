@@ -133,7 +133,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { has_media: true, ..data("Opus alone", media::audio) },
     Scenario { has_media: true, ..data("VP8 alone", media::video) },
     of_all("lost pictures come again in a stream of their own", retransmission::run),
-    of_all("pictures on a path that becomes narrow and wide again", narrow_path::run),
+    Scenario { is_long: true, ..of_all("pictures on a path that becomes narrow and wide again", narrow_path::run) },
     of_all("frames of VP8 echoed", frames::vp8),
     Scenario { has_media: true, ..data("frames of H.264 echoed", frames::h264) },
     Scenario { has_media: true, ..data("frames of H.264 echoed, a NAL unit in each packet", frames::h264_single) },

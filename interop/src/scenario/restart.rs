@@ -1,7 +1,7 @@
 //! ICE begins anew, at either side's wish, while numbers go there and back: not one is lost.
 
 use super::Stage;
-use crate::call::{Call, Media, text};
+use crate::call::{Call, Media, Role, candidate_of, text};
 use crate::peer::PATIENCE;
 use anyhow::{Result, bail, ensure};
 use serde_json::json;
@@ -97,25 +97,45 @@ pub(super) fn with_media(stage: &mut Stage<'_>) -> Result<String> {
     Ok(format!("{} numbers, and {} frames in 2 s each", end_flow(&mut call)?, frames.join(", ")))
 }
 
-/// Both sides have other names then, and a pair that was nominated since.
+/// Both sides have other names then, and a pair that was nominated since; or one that works since, if the browser has the choice: one
+/// that finds nothing but its loopback interface for the new generation keeps its old pair.
 pub(super) fn anew(call: &mut Call<'_>, restart: Restart) -> Result<()> {
     let before = names(call)?;
     restart(call)?;
     let after = names(call)?;
     ensure!(before[0] != after[0] && before[1] != after[1], "the names are the same: {before:?}");
     let deadline = Instant::now() + PATIENCE;
-    while !call.peer.run(|connection| {
-        let decisions: Vec<_> = connection.ice_decisions().map(|decision| decision.deed).collect();
-        let since = decisions.iter().rposition(|deed| *deed == Deed::Restarted);
-        since.is_some_and(|since| decisions.iter().skip(since).any(|deed| *deed == Deed::Nominated))
-    })? {
+    while !has_since(call, Deed::Nominated)? {
         if Instant::now() > deadline {
+            if call.role == Role::BrowserOffers && has_since(call, Deed::Succeeded)? {
+                return Ok(());
+            }
             let trace = call
                 .peer
                 .run(|connection| connection.ice_decisions().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
             bail!("nothing was nominated after the restart:\n{trace}");
         }
+        carry_late_candidates(call)?;
         std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Whether ICE has done this since it began anew.
+fn has_since(call: &Call<'_>, deed: Deed) -> Result<bool> {
+    call.peer.run(move |connection| {
+        let decisions: Vec<_> = connection.ice_decisions().map(|decision| decision.deed).collect();
+        let since = decisions.iter().rposition(|deed| *deed == Deed::Restarted);
+        since.is_some_and(|since| decisions.iter().skip(since).any(|done| *done == deed))
+    })
+}
+
+/// Those that the browser has found since it described itself; of what is no news, or of a generation before, nothing comes.
+fn carry_late_candidates(call: &mut Call<'_>) -> Result<()> {
+    let theirs = call.browser.evaluate("peer.takeCandidates()")?;
+    for candidate in theirs.as_array().into_iter().flatten() {
+        let candidate = candidate_of(candidate);
+        let _ = call.peer.run(move |connection| connection.add_ice_candidate(candidate.as_ref()))?;
     }
     Ok(())
 }
