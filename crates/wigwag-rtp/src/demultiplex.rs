@@ -54,6 +54,8 @@ pub(crate) enum Route {
         transport_cc: bool,
         /// Of a packet that is sent again in a stream of its own: the payload type that it had first (RFC 4588).
         apt: Option<u8>,
+        /// Whether packets may come so.
+        has_rtx: bool,
     },
     UnknownStream,
     UnknownPayloadType,
@@ -133,6 +135,7 @@ impl Demultiplexer {
                 nack: config.nack,
                 transport_cc: config.transport_cc,
                 apt: rtx.map(|rtx| rtx.apt),
+                has_rtx: !config.rtx.is_empty(),
             },
             None => Route::UnknownPayloadType,
         }

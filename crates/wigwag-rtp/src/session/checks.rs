@@ -21,11 +21,30 @@ impl Session {
 
     /// Whether a sender has this source, but for that one.
     pub(super) fn is_ours(&self, ssrc: u32, but: Option<SenderId>) -> bool {
-        self.by_ssrc.get(&ssrc).is_some_and(|id| Some(*id) != but)
-            || self
-                .senders
-                .iter()
-                .any(|(id, sender)| Some(*id) != but && sender.config.rtx.as_ref().is_some_and(|rtx| rtx.ssrc == ssrc))
+        [&self.by_ssrc, &self.by_rtx_ssrc].iter().any(|ids| ids.get(&ssrc).is_some_and(|id| Some(*id) != but))
+    }
+
+    /// A sender is described so from now on, or is gone, and was described otherwise, or was not there.
+    pub(super) fn describe_sender(&mut self, id: SenderId, before: Option<Traits>, after: Option<Traits>) {
+        let is_reported = |traits: Option<Traits>| usize::from(traits.is_some_and(|traits| traits.is_reported));
+        self.reported_senders = self.reported_senders + is_reported(after) - is_reported(before);
+        before.and_then(|traits| traits.rtx_ssrc).into_iter().for_each(|ssrc| _ = self.by_rtx_ssrc.remove(&ssrc));
+        after.and_then(|traits| traits.rtx_ssrc).into_iter().for_each(|ssrc| _ = self.by_rtx_ssrc.insert(ssrc, id));
+    }
+}
+
+/// What a session knows of its senders without looking at each.
+#[derive(Clone, Copy)]
+pub(super) struct Traits {
+    /// Whether the peer reports when its packets arrive.
+    is_reported: bool,
+    rtx_ssrc: Option<u32>,
+}
+
+impl From<&SenderConfig> for Traits {
+    fn from(config: &SenderConfig) -> Self {
+        let rtx_ssrc = config.rtx.as_ref().map(|rtx| rtx.ssrc);
+        Self { is_reported: config.extensions.transport_cc.is_some(), rtx_ssrc }
     }
 }
 

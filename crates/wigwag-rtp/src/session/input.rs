@@ -32,9 +32,9 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         known: known.map(|stream| stream.receiver),
         may_move: known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence)),
     };
-    let (receiver, clock_rate_hz, nack, transport_cc, apt) = match session.sections.route(labels) {
-        Route::To { receiver, clock_rate_hz, nack, transport_cc, apt } => {
-            (receiver, clock_rate_hz, nack, transport_cc, apt)
+    let (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx) = match session.sections.route(labels) {
+        Route::To { receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx } => {
+            (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx)
         }
         Route::UnknownStream => {
             session.stats.dropped_unknown_stream += 1;
@@ -86,7 +86,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         payload_len: packet.payload.len(),
         header_len: bytes.len() - packet.payload.len(),
         nack,
-        may_come_again: session.sections.receiver(receiver).is_some_and(|section| !section.rtx.is_empty()),
+        may_come_again: has_rtx,
     };
     let Some(taken) = stream.take(incoming, elapsed, now) else {
         session.stats.dropped_out_of_sequence += 1;

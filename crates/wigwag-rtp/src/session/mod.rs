@@ -64,12 +64,14 @@ pub struct Session {
 
     senders: BTreeMap<SenderId, Sender>,
     by_ssrc: BTreeMap<u32, SenderId>,
+    /// Whose retransmissions a source is for (RFC 4588).
+    by_rtx_ssrc: BTreeMap<u32, SenderId>,
     queue: Queue,
     /// Whether the owner says when video and what is sent again may leave.
     is_paced: bool,
     /// How many senders' packets the peer reports on.
     reported_senders: usize,
-    /// The sender that padding can be part of: it numbers its packets by itself, and ended a picture.
+    /// The sender of pictures that sent last, if the peer reports on it: padding may follow.
     padder: Option<SenderId>,
     history: History,
 
@@ -152,6 +154,7 @@ impl Session {
             next_id: 0,
             senders: BTreeMap::new(),
             by_ssrc: BTreeMap::new(),
+            by_rtx_ssrc: BTreeMap::new(),
             queue: Queue::default(),
             is_paced: false,
             reported_senders: 0,
@@ -193,7 +196,7 @@ impl Session {
         }
         let id = SenderId(self.new_id());
         self.by_ssrc.insert(config.ssrc, id);
-        self.count_reported(None, Some(&config));
+        self.describe_sender(id, None, Some((&config).into()));
         // RFC 3711 §3.3.1: a receiver that misses the first packets finds the rollover counter only if the sequence
         // number does not wrap around meanwhile, so it begins in the lower half.
         let first_sequence = self.rng.u16() >> 1;
@@ -231,14 +234,15 @@ impl Session {
     /// # Errors
     /// If an identifier or payload type is impossible, or there is no such sender.
     pub fn update_sender(&mut self, id: SenderId, config: SenderConfig) -> Result<(), Error> {
-        let config = checked(config)?;
         let ssrc = self.senders.get(&id).ok_or(Error::UnknownStream)?.config.ssrc;
-        self.check_sources(&SenderConfig { ssrc, ..config.clone() }, Some(id))?;
+        let config = SenderConfig { ssrc, ..checked(config)? };
+        self.check_sources(&config, Some(id))?;
         let sender = self.senders.get_mut(&id).ok_or(Error::UnknownStream)?;
-        let before = std::mem::replace(&mut sender.config, SenderConfig { ssrc, ..config.clone() });
-        self.count_reported(Some(&before), Some(&config));
+        let after = (&config).into();
+        let before = (&std::mem::replace(&mut sender.config, config)).into();
+        self.describe_sender(id, Some(before), Some(after));
         self.begin_rtx(id);
-        // Its next packet tells whether it still can.
+        // Its next packet tells whether the peer still reports on it.
         self.padder = self.padder.filter(|padder| *padder != id);
         self.invariants();
         Ok(())
@@ -248,7 +252,7 @@ impl Session {
     pub fn remove_sender(&mut self, id: SenderId) {
         let Some(sender) = self.senders.remove(&id) else { return };
         self.by_ssrc.remove(&sender.config.ssrc);
-        self.count_reported(Some(&sender.config), None);
+        self.describe_sender(id, Some((&sender.config).into()), None);
         self.padder = self.padder.filter(|padder| *padder != id);
         self.queue.remove(id);
         self.events.remove_sender(id);
@@ -517,6 +521,12 @@ impl Session {
         let queued: usize = self.senders.values().map(|sender| sender.queued_packets).sum();
         debug_assert_eq!(queued, self.queue.len(), "each queued packet is charged to its sender");
         debug_assert_eq!(self.senders.len(), self.by_ssrc.len(), "each sender has its source");
+        debug_assert!(
+            self.by_rtx_ssrc.iter().all(|(ssrc, id)| {
+                self.senders.get(id).and_then(|sender| sender.config.rtx.as_ref()).is_some_and(|rtx| rtx.ssrc == *ssrc)
+            }),
+            "no stream of retransmissions outlives its sender"
+        );
         let is_reported = |sender: &&Sender| sender.config.extensions.transport_cc.is_some();
         debug_assert_eq!(self.senders.values().filter(is_reported).count(), self.reported_senders, "none is forgotten");
         debug_assert!(

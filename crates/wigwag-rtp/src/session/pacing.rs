@@ -3,7 +3,6 @@
 use super::Session;
 use super::queue::Lane;
 use super::rtp_output::header;
-use crate::config::SenderConfig;
 use crate::event::Reported;
 use crate::stream::resend::SentPacket;
 use bytes::Bytes;
@@ -104,14 +103,6 @@ impl Session {
             sender.cache.keep(sent);
         }
         Some(())
-    }
-
-    /// A sender has this configuration from now on, or is gone, and had that one, or was not there.
-    pub(super) fn count_reported(&mut self, before: Option<&SenderConfig>, after: Option<&SenderConfig>) {
-        let is_reported =
-            |config: Option<&SenderConfig>| config.is_some_and(|config| config.extensions.transport_cc.is_some());
-        self.reported_senders += usize::from(is_reported(after));
-        self.reported_senders -= usize::from(is_reported(before));
     }
 }
 
