@@ -84,7 +84,7 @@ impl Player {
         // A link of 1 Mbit/s.
         self.free = self.free.max(self.now) + Duration::from_micros(size as u64 * 8);
         let arrival = Some(self.free.duration_since(wigwag_sim::origin()));
-        self.unreported.push(Reported { sequence: self.sequence, sent: self.now, size, arrival });
+        self.unreported.push(Reported { sequence: self.sequence, arrival });
     }
 
     /// As much padding as is wanted.
@@ -122,8 +122,8 @@ impl Player {
                 2 => report.arrival = Some(Duration::from_micros(value.into())),
                 3 => report.arrival = Some(Duration::from_secs(u64::from(value) << 32)),
                 4 => report.arrival = None,
-                5 => report.size = usize::MAX / (1 + value as usize),
-                6 => report.sent += Duration::from_secs(value.into()),
+                5 => report.sequence = u64::MAX - u64::from(value),
+                6 => report.sequence += u64::from(value % 100),
                 _ => report.arrival = Some(Duration::from_millis((value % 256).into())),
             }
         }

@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (n, kbps) in capacities.into_iter().enumerate() {
         for millisecond in 0..10_000 {
             let now = begin + Duration::from_secs(n as u64 * 10) + STEP * millisecond;
-            sender.turn(now, |report, now| link.carry(report, kbps.max(1) * 1000, now));
+            sender.turn(now, |sequence, size, now| link.carry(sequence, size, kbps.max(1) * 1000, now));
             if millisecond % 1000 == 999 {
                 let seconds = n as u64 * 10 + u64::from(millisecond) / 1000 + 1;
                 println!("{seconds:>3} s: the link carries {kbps} kbit/s, {}", sender.state());
@@ -60,7 +60,7 @@ impl Sender {
     }
 
     /// One turn of the loop. It comes each millisecond; yours sleeps until `poll_timeout`, `next_departure` or `next_padding`.
-    fn turn(&mut self, now: Instant, mut send: impl FnMut(Reported, Instant)) {
+    fn turn(&mut self, now: Instant, mut send: impl FnMut(u64, usize, Instant)) {
         self.controller.handle_timeout(now);
         while let Some(event) = self.controller.poll_event() {
             match event {
@@ -97,9 +97,9 @@ impl Sender {
         }
     }
 
-    fn send(&mut self, size: usize, now: Instant, send: &mut impl FnMut(Reported, Instant)) {
+    fn send(&mut self, size: usize, now: Instant, send: &mut impl FnMut(u64, usize, Instant)) {
         self.controller.handle_sent(self.sequence, size, true, now);
-        send(Reported { sequence: self.sequence, sent: now, size, arrival: None }, now);
+        send(self.sequence, size, now);
         self.sequence += 1;
     }
 
@@ -119,13 +119,13 @@ struct Link {
 }
 
 impl Link {
-    fn carry(&mut self, packet: Reported, bits_per_second: u64, now: Instant) {
+    fn carry(&mut self, sequence: u64, size: usize, bits_per_second: u64, now: Instant) {
         let has_room = self.free.saturating_duration_since(now) < Duration::from_millis(500);
         if has_room {
-            self.free = self.free.max(now) + Duration::from_micros(packet.size as u64 * 8_000_000 / bits_per_second);
+            self.free = self.free.max(now) + Duration::from_micros(size as u64 * 8_000_000 / bits_per_second);
         }
         let arrival = has_room.then(|| self.free + DELAY - self.begin);
-        self.on_their_way.push_back(Reported { arrival, ..packet });
+        self.on_their_way.push_back(Reported { sequence, arrival });
     }
 
     /// What has arrived, or is lost, until now, and was not reported yet; the report needs its time, too.

@@ -1,21 +1,16 @@
 //! What was sent, until the peer says whether it arrived, and what it says.
 //!
-//! What counts is what was told when a packet left; of a report only the number and the arrival are believed. Numbers that were never
-//! sent, or so long ago that they are forgotten, and arrivals that were told before are counted and change nothing.
+//! Numbers that were never sent, or so long ago that they are forgotten, and arrivals that were told before are counted and change nothing.
 
 use crate::stats::Stats;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A packet that the peer has reported on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reported {
     /// Its number, as told to [`handle_sent`](crate::Controller::handle_sent).
     pub sequence: u64,
-    /// When it left. What was told to [`handle_sent`](crate::Controller::handle_sent) counts.
-    pub sent: Instant,
-    /// Its size on the wire, in bytes. What was told to [`handle_sent`](crate::Controller::handle_sent) counts.
-    pub size: usize,
     /// When it arrived, by the peer's clock with its arbitrary origin; nothing if it has not, or not yet. The clock of transport-wide
     /// feedback begins anew every 2^24 * 64 ms (12.4 days): that is taken into account.
     pub arrival: Option<Duration>,
@@ -157,7 +152,6 @@ impl PeerClock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wigwag_sim::origin;
 
     fn history(packets: u64) -> History {
         let mut history = History::default();
@@ -168,7 +162,7 @@ mod tests {
     }
 
     fn report(sequence: u64, arrival_ms: Option<u64>) -> Reported {
-        Reported { sequence, sent: origin(), size: 7, arrival: arrival_ms.map(Duration::from_millis) }
+        Reported { sequence, arrival: arrival_ms.map(Duration::from_millis) }
     }
 
     fn take(history: &mut History, reported: &[Reported]) -> (News, Vec<Arrived>, Stats) {
@@ -178,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_counts_not_what_a_report_says_of_it() {
+    fn what_arrives_is_told_with_what_was_sent() {
         let (news, arrived, _) = take(&mut history(3), &[report(2, Some(50))]);
         assert_eq!(news, News { arrived: 1, ..News::default() });
         assert_eq!(arrived, [Arrived { sent: 2000, arrival: 50_000, size: 1000, cluster: 0 }]);

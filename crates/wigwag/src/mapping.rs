@@ -254,12 +254,7 @@ pub(crate) const MEDIA_OVERHEAD: usize = 16 + 8 + 20;
 
 /// What the peer reports, as congestion control takes it.
 pub(crate) const fn reported(reported: &rtp::Reported) -> congestion::Reported {
-    congestion::Reported {
-        sequence: reported.sequence,
-        sent: reported.sent,
-        size: reported.size + MEDIA_OVERHEAD,
-        arrival: reported.arrival,
-    }
+    congestion::Reported { sequence: reported.sequence, arrival: reported.arrival }
 }
 
 pub(crate) const fn rtp_kind(kind: MediaKind) -> rtp::Kind {

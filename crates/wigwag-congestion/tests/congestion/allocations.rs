@@ -16,7 +16,7 @@ fn a_packet_sent_and_reported_allocates_nothing_in_the_steady_state() {
         let _ = (controller.padding_wanted(now), controller.next_padding(now), controller.poll_timeout(now));
         // One of a hundred is lost.
         let arrival = (n % 100 != 7).then(|| Duration::from_millis(n * 5));
-        reported.push(Reported { sequence: n, sent: now, size: 1000, arrival });
+        reported.push(Reported { sequence: n, arrival });
         if reported.len() >= 20 {
             controller.handle_feedback(&reported, now);
             reported.clear();

@@ -12,12 +12,7 @@ fn run(controller: &mut Controller, from: u64, count: u64) -> Instant {
     for sequence in from..from + count {
         now = origin() + Duration::from_millis(sequence * 10);
         controller.handle_sent(sequence, 1250, true, now);
-        reported.push(Reported {
-            sequence,
-            sent: now,
-            size: 1250,
-            arrival: Some(Duration::from_millis(sequence * 10)),
-        });
+        reported.push(Reported { sequence, arrival: Some(Duration::from_millis(sequence * 10)) });
         if sequence % 10 == 9 {
             controller.handle_feedback(&reported, now + Duration::from_millis(5));
             reported.clear();
@@ -86,7 +81,7 @@ fn what_has_no_number_counts_for_the_pace_alone() {
     assert_eq!(controller.poll_timeout(origin()), None, "nothing is waited for");
     let later = origin() + Duration::from_secs(1);
     controller.handle_sent(0, 1000, true, later);
-    let reported = Reported { sequence: 0, sent: later, size: 1000, arrival: Some(Duration::from_millis(7)) };
+    let reported = Reported { sequence: 0, arrival: Some(Duration::from_millis(7)) };
     controller.handle_feedback(&[reported], later + Duration::from_millis(100));
     let stats = controller.stats();
     assert_eq!((stats.packets_sent, stats.packets_arrived, stats.ignored_unknown), (2, 1, 0));
@@ -116,7 +111,7 @@ fn another_path_is_found_anew() {
     // What was counted stays.
     assert_eq!((stats.packets_sent, stats.packets_arrived, stats.probes), (501, 500, before.probes));
     // What the old path tells changes nothing.
-    let old = Reported { sequence: 500, sent: now, size: 1250, arrival: Some(Duration::from_secs(9)) };
+    let old = Reported { sequence: 500, arrival: Some(Duration::from_secs(9)) };
     controller.handle_feedback(&[old], now);
     assert_eq!((controller.stats().ignored_unknown, controller.stats().round_trip), (1, None));
     // And the first packets are probes again.

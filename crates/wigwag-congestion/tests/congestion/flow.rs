@@ -54,13 +54,6 @@ impl Source {
     }
 }
 
-/// A packet on its way, or lost.
-struct Sent {
-    at: Instant,
-    size: usize,
-    arrival: Option<Duration>,
-}
-
 /// See the module.
 pub(crate) struct Flow {
     pub(crate) source: Source,
@@ -75,7 +68,8 @@ pub(crate) struct Flow {
     sound: Duration,
     report: Duration,
     sequence: u64,
-    sent: BTreeMap<u64, Sent>,
+    /// When each packet arrives; nothing if it is lost.
+    sent: BTreeMap<u64, Option<Duration>>,
     /// The first number that no report has covered.
     uncovered: u64,
     reports: VecDeque<(Duration, Vec<Reported>)>,
@@ -204,14 +198,14 @@ impl Flow {
         self.controller.handle_sent(self.sequence, size, is_paced, at);
         let arrival = carry(size, now);
         self.arrived.extend(arrival.map(|arrival| (arrival, size)));
-        self.sent.insert(self.sequence, Sent { at, size, arrival });
+        self.sent.insert(self.sequence, arrival);
         self.sequence += 1;
     }
 
     /// The receiver reports what has arrived, and what is missing before it.
     fn report(&mut self, now: Duration) {
         self.report = now + self.source.interval;
-        let has_arrived = |sent: &Sent| sent.arrival.is_some_and(|arrival| arrival <= now);
+        let has_arrived = |sent: &Option<Duration>| sent.is_some_and(|arrival| arrival <= now);
         let Some(last) = self.sent.iter().rev().find(|(_, sent)| has_arrived(sent)).map(|(sequence, _)| *sequence)
         else {
             return;
@@ -221,9 +215,7 @@ impl Flow {
             .filter(|(sequence, sent)| has_arrived(sent) || **sequence >= covered)
             .map(|(sequence, sent)| Reported {
                 sequence: *sequence,
-                sent: sent.at,
-                size: sent.size,
-                arrival: sent.arrival.filter(|arrival| *arrival <= now).map(|arrival| self.clock(arrival)),
+                arrival: sent.filter(|arrival| *arrival <= now).map(|arrival| self.clock(arrival)),
             })
             .collect();
         self.uncovered = self.uncovered.max(last + 1);

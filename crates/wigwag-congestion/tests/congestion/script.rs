@@ -43,7 +43,7 @@ pub(crate) fn draw(seed: u64, calls: usize, is_hostile: bool) -> Vec<(Instant, C
                 sequence += 1 + rng.below(2);
                 let size = 100 + rng.below(1100) as usize;
                 let arrival = Some(Duration::from_secs(77) + at.duration_since(origin())).filter(|_| !rng.one_in(50));
-                sent.push(Reported { sequence, sent: at, size, arrival });
+                sent.push(Reported { sequence, arrival });
                 Call::Sent { sequence, size, is_paced: !rng.one_in(4) }
             }
         };
@@ -58,11 +58,9 @@ fn lie(reported: &mut Vec<Reported>, sequence: u64, rng: &mut Rng) {
         match rng.below(12) {
             0 => report.sequence = rng.below(u64::MAX),
             1 => report.sequence = sequence + rng.below(10),
-            2 => report.size = usize::MAX,
-            3 => report.arrival = Some(Duration::MAX),
+            2 | 3 => report.arrival = Some(Duration::MAX),
             4 => report.arrival = Some(Duration::ZERO),
-            5 => report.arrival = Some(Duration::from_micros(rng.below(u64::MAX))),
-            6 => report.sent += Duration::from_secs(rng.below(1 << 30)),
+            5 | 6 => report.arrival = Some(Duration::from_micros(rng.below(u64::MAX))),
             7 => report.arrival = report.arrival.map(|arrival| arrival + Duration::from_millis(rng.below(5000))),
             8 => report.arrival = Some(Duration::from_secs(77)),
             _ => {}

@@ -251,14 +251,10 @@ impl Endpoint {
         let peek = ice::peek(datagram.payload);
         let Some(slot) = self.routes.find(path, peek.as_ref()) else { return self.handle_stranger(peek, path) };
         let is_stun = peek.is_some();
-        let Some(connection) = &mut self.slots[slot].connection else { return };
-        self.stats.visits += 1;
-        connection.handle_input(datagram, now);
+        self.hand_in(slot, datagram, now);
         if is_stun {
             self.learn_path(path, slot);
         }
-        self.schedule(slot, now);
-        self.touch(slot);
     }
 
     /// The next bytes of a stream, or its end: they may be cut anywhere, and are known by nothing but their stream.

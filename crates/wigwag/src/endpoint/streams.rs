@@ -72,9 +72,9 @@ impl Streams {
     /// A connection is no more: its streams are to be closed.
     pub(super) fn vacate(&mut self, slot: usize) {
         let first = Path { protocol: Protocol::Udp, local: LOWEST, remote: LOWEST };
-        let mut held: Vec<_> = self.by_inner.range((slot, first)..).map(|(key, local)| (*key, *local)).collect();
-        held.retain(|((owner, _), _)| *owner == slot);
-        for ((_, inner), local) in held {
+        let of_slot = self.by_inner.range((slot, first)..).take_while(|((owner, _), _)| *owner == slot);
+        let held: Vec<_> = of_slot.map(|((_, inner), local)| (*inner, *local)).collect();
+        for (inner, local) in held {
             let outer = Path { local, ..inner };
             self.forget(outer);
             self.closing.push_back(outer);

@@ -13,11 +13,12 @@ pub(crate) struct Pace {
     path: Option<Path>,
 }
 
-/// What leaves next.
+/// What leaves next, at its time.
 enum Next {
+    /// What waits.
     Paced,
-    /// So many bytes, to find out what the path takes.
-    Padding(usize),
+    /// To find out what the path takes.
+    Padding,
 }
 
 impl Pace {
@@ -40,9 +41,9 @@ impl Pace {
         let (number, before) = (rtp.next_transport_sequence(), out.len());
         let is_urgent = rtp.poll_rtp(now, limit, out);
         let has_written = is_urgent
-            || match self.next(rtp, now) {
-                Some(Next::Paced) => rtp.poll_paced(now, limit, out),
-                Some(Next::Padding(len)) => rtp.poll_padding(now, len, limit, out),
+            || match self.next(rtp, now).filter(|(at, _)| *at <= now) {
+                Some((_, Next::Paced)) => rtp.poll_paced(now, limit, out),
+                Some((_, Next::Padding)) => rtp.poll_padding(now, self.controller.padding_wanted(now), limit, out),
                 None => false,
             };
         // What is sent again under its own number has the number of the transport that it had, too, and nothing more is told of it.
@@ -57,14 +58,18 @@ impl Pace {
         has_written
     }
 
-    fn next(&self, rtp: &rtp::Session, now: Instant) -> Option<Next> {
+    /// When something leaves that has a pace, and what.
+    fn next(&self, rtp: &rtp::Session, now: Instant) -> Option<(Instant, Next)> {
+        if !rtp.is_paced() {
+            return None;
+        }
         let queue = rtp.paced_queue();
         if queue.packets > 0 {
             let departure = self.controller.next_departure(queue.bytes, queue.oldest, now);
-            return departure.is_none_or(|at| at <= now).then_some(Next::Paced);
+            return Some((departure.unwrap_or(now), Next::Paced));
         }
-        let len = if rtp.is_paced() && rtp.can_pad() { self.controller.padding_wanted(now) } else { 0 };
-        (len > 0).then_some(Next::Padding(len))
+        let padding = self.controller.next_padding(now).filter(|_| rtp.can_pad());
+        padding.map(|at| (at, Next::Padding))
     }
 
     /// Takes what the peer has reported.
@@ -76,17 +81,6 @@ impl Pace {
     }
 
     pub(super) fn poll_timeout(&self, rtp: &rtp::Session, now: Instant) -> Option<Instant> {
-        if !rtp.is_paced() {
-            return None;
-        }
-        let queue = rtp.paced_queue();
-        let departure = if queue.packets > 0 {
-            Some(self.controller.next_departure(queue.bytes, queue.oldest, now).unwrap_or(now))
-        } else if rtp.can_pad() {
-            self.controller.next_padding(now)
-        } else {
-            None
-        };
-        earliest([departure, self.controller.poll_timeout(now)])
+        earliest([self.next(rtp, now).map(|(at, _)| at), self.controller.poll_timeout(now)])
     }
 }
