@@ -197,7 +197,7 @@ impl Driver {
     /// What is in `out` goes over a stream.
     fn send_stream(&mut self, transmit: &Transmit) {
         let stream = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
-        let tls = self.config.trusted().zip(self.endpoint.tls_server_name(stream));
+        let tls = || self.config.trusted().zip(self.endpoint.tls_server_name(stream));
         let from = self.nat.inside(transmit.local).ip();
         self.streams.send(transmit, &self.out, from, tls, self.poll.registry(), &mut self.sockets.stats);
     }

@@ -7,7 +7,7 @@ use crate::stats::DriverStats;
 use crate::tls::{Session, Tls};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use wigwag::Path;
@@ -28,6 +28,7 @@ const READS_PER_TURN: usize = 4;
 pub(crate) struct Streams {
     /// Those of closed ones are empty until they are taken again.
     places: Vec<Option<Stream>>,
+    by_name: BTreeMap<Path, usize>,
     /// What the endpoint is to be told: which stream has ended, and why.
     ended: VecDeque<(Path, String)>,
     buffer: Vec<u8>,
@@ -48,24 +49,24 @@ struct Stream {
 type Outcome = Result<(), String>;
 
 impl Streams {
-    /// Sends the next bytes of a stream, which opens it if it is not, or closes it if there are none. `name_of` asks for the name that a
-    /// server in TLS must have; `from` is the address of ours that it is opened from.
-    pub(crate) fn send(
+    /// Sends the next bytes of a stream, which opens it if it is not, or closes it if there are none. It is opened from this address of
+    /// ours, and `tls` says then whom to trust, and by which name.
+    pub(crate) fn send<'a>(
         &mut self,
         transmit: &Transmit,
         bytes: &[u8],
         from: IpAddr,
-        tls: Option<(&Tls, &str)>,
+        tls: impl FnOnce() -> Option<(&'a Tls, &'a str)>,
         registry: &Registry,
         stats: &mut DriverStats,
     ) {
         let name = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
-        let number = self.number(name);
+        let number = self.by_name.get(&name).copied();
         if bytes.is_empty() {
             number.into_iter().for_each(|number| self.close(number, registry, stats));
             return;
         }
-        let number = match number.map_or_else(|| self.open(name, from, tls, registry), Ok) {
+        let number = match number.map_or_else(|| self.open(name, from, tls(), registry), Ok) {
             Ok(number) => number,
             Err(why) => {
                 stats.streams_failed += 1;
@@ -81,8 +82,11 @@ impl Streams {
         self.conclude(number, outcome, registry, stats);
     }
 
-    fn number(&self, name: Path) -> Option<usize> {
-        self.places.iter().position(|place| place.as_ref().is_some_and(|stream| stream.name == name))
+    /// It is gone; its place may be taken.
+    fn take(&mut self, number: usize) -> Option<Stream> {
+        let stream = self.places.get_mut(number).and_then(Option::take)?;
+        self.by_name.remove(&stream.name);
+        Some(stream)
     }
 
     fn open(
@@ -105,13 +109,14 @@ impl Streams {
             self.places.push(None);
         }
         let (is_connected, is_readable, queue, sent) = (false, false, Vec::new(), 0);
+        self.by_name.insert(name, number);
         self.places[number] = Some(Stream { name, io, session, is_connected, is_readable, queue, sent });
         Ok(number)
     }
 
     /// The endpoint has no more use for it. What the kernel has no room for is lost.
     fn close(&mut self, number: usize, registry: &Registry, stats: &mut DriverStats) {
-        let Some(mut stream) = self.places.get_mut(number).and_then(Option::take) else { return };
+        let Some(mut stream) = self.take(number) else { return };
         if let Some(session) = &mut stream.session {
             session.close(&mut stream.queue);
         }
@@ -122,7 +127,7 @@ impl Streams {
     /// If it has ended, the endpoint is to be told.
     fn conclude(&mut self, number: usize, outcome: Outcome, registry: &Registry, stats: &mut DriverStats) {
         let Err(why) = outcome else { return };
-        let Some(mut stream) = self.places.get_mut(number).and_then(Option::take) else { return };
+        let Some(mut stream) = self.take(number) else { return };
         tracing::debug!(remote = %stream.name.remote, why, "a stream has ended");
         if !stream.is_connected || stream.session.as_ref().is_some_and(Session::is_handshaking) {
             stats.streams_failed += 1;

@@ -18,7 +18,7 @@ impl Wire {
     fn send(&mut self, port: u16, bytes: &[u8]) {
         let local = SocketAddr::from(([127, 0, 0, 1], port));
         let transmit = Transmit { protocol: Protocol::Tcp, ..Transmit::udp(local, self.remote, bytes.len().max(1)) };
-        self.streams.send(&transmit, bytes, local.ip(), None, self.poll.registry(), &mut self.stats);
+        self.streams.send(&transmit, bytes, local.ip(), || None, self.poll.registry(), &mut self.stats);
     }
 
     /// What has come on which stream, within some time.
@@ -135,7 +135,7 @@ fn an_address_that_is_not_here_is_an_end() {
     let mut wire = wire("127.0.0.1:1".parse().unwrap());
     let local = SocketAddr::from(([192, 0, 2, 77], 5));
     let transmit = Transmit { protocol: Protocol::Tcp, ..Transmit::udp(local, wire.remote, 1) };
-    wire.streams.send(&transmit, b"x", local.ip(), None, wire.poll.registry(), &mut wire.stats);
+    wire.streams.send(&transmit, b"x", local.ip(), || None, wire.poll.registry(), &mut wire.stats);
     let (name, why) = wire.streams.poll_ended().unwrap();
     assert!(name.local == local && !why.is_empty() && wire.stats.streams_failed == 1);
 }

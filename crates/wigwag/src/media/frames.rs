@@ -123,10 +123,15 @@ impl Frames {
         let now = self.now.advance(packet.arrival);
         let slot = self.slot(&packet, recipe);
         let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+        source.frames.set_gap_wait(recipe.gap_wait(round_trip));
+        self.hand_in(slot, packet, now);
+    }
+
+    fn hand_in(&mut self, slot: usize, packet: Received, now: Instant) {
+        let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
         self.visits += 1;
         source.last_sequence = source.last_sequence.max(packet.extended_sequence);
         source.last_arrival = now;
-        source.frames.set_gap_wait(recipe.gap_wait(round_trip));
         let ordered = OrderedPacket { extended_sequence: packet.extended_sequence, packet: packet.packet };
         source.frames.insert(ordered, now);
         self.schedule(slot);
@@ -215,20 +220,15 @@ impl Frames {
     /// A packet came that carries no part of a frame, but whose number is one of its source's.
     pub(super) fn pass(&mut self, packet: Received) {
         let now = self.now.advance(packet.arrival);
-        let is_its =
-            |slot: &usize| self.source(*slot).is_some_and(|source| source.ssrc == packet.ssrc && source.end == End::No);
+        let is_its = |source: &Source| {
+            source.ssrc == packet.ssrc
+                && source.end == End::No
+                && packet.extended_sequence.saturating_add(LATE_MAX) >= source.last_sequence
+        };
         let slots = self.by_receiver.get(&packet.receiver).map_or(&[][..], Vec::as_slice);
-        let Some(slot) = slots.iter().copied().rfind(is_its) else { return };
-        if let Some(source) = self.slots.get_mut(slot).and_then(Option::as_mut)
-            && packet.extended_sequence.saturating_add(LATE_MAX) >= source.last_sequence
-        {
-            self.visits += 1;
-            source.last_sequence = source.last_sequence.max(packet.extended_sequence);
-            source.last_arrival = now;
-            let ordered = OrderedPacket { extended_sequence: packet.extended_sequence, packet: packet.packet };
-            source.frames.insert(ordered, now);
+        if let Some(slot) = slots.iter().copied().rfind(|slot| self.source(*slot).is_some_and(is_its)) {
+            self.hand_in(slot, packet, now);
         }
-        self.schedule(slot);
     }
 
     /// A packet came that cannot be part of a frame.
