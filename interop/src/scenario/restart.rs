@@ -108,6 +108,8 @@ pub(super) fn anew(call: &mut Call<'_>, restart: Restart) -> Result<()> {
     while !has_since(call, Deed::Nominated)? {
         if Instant::now() > deadline {
             if call.role == Role::BrowserOffers && has_since(call, Deed::Succeeded)? {
+                let found = call.browser.evaluate("peer.pc.localDescription.sdp.match(/a=candidate:.*/g)")?;
+                eprintln!("the browser keeps its old pair; for the new generation it has found {found}");
                 return Ok(());
             }
             let trace = call
