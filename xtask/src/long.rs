@@ -3,7 +3,7 @@
 use crate::setup::wolfssl;
 use crate::{Error, Tally, fuzz, interop, mutants, process, sim};
 
-/// Run what takes long: many seeds, fuzzing, mutants, peers that must be compiled, browsers at rest, the oldest compiler, the licences.
+/// Run what takes long: many seeds, fuzzing, mutants, peers that must be compiled, long calls of browsers, the oldest compiler, the licences.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only this part (may be repeated); all of them without it.
@@ -24,7 +24,7 @@ enum Part {
     Mutants,
     /// DTLS with BoringSSL and wolfSSL, SCTP with usrsctp, which are compiled with C.
     Peers,
-    /// What browsers and wigwag hold when they have rested for some minutes.
+    /// What browsers and wigwag hold when they have rested for some minutes, and pictures on a path that becomes narrow and wide again.
     Browsers,
     /// The workspace compiles with the oldest compiler that it promises (rustup).
     Msrv,
