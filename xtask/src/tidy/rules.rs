@@ -23,6 +23,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("every file is a module", dead_files),
     ("no file is too long", long_files),
     ("every crate has a README with an example", readmes),
+    ("no two crates are documented in one folder", documented),
     ("what will grow is non-exhaustive", public::growing),
     ("types of others in public are few", public::foreign),
     ("docs/architecture.md knows every crate", architecture),
@@ -124,6 +125,21 @@ fn forbids_unsafe(workspace: &Workspace) -> Vec<String> {
     };
     let roots = workspace.packages.iter().flat_map(|package| &package.roots);
     roots.filter(|root| !forbids(root)).map(|root| format!("{root}: #![forbid(unsafe_code)] is missing")).collect()
+}
+
+/// Of two that `cargo doc` writes into one folder, at the same time, one deletes what the other writes.
+fn documented(workspace: &Workspace) -> Vec<String> {
+    let writers = |folder: &String| {
+        let writes = workspace.packages.iter().filter(|package| package.documented.contains(folder));
+        writes.map(|package| package.name.as_str()).collect::<Vec<_>>()
+    };
+    let folders: BTreeSet<_> = workspace.packages.iter().flat_map(|package| &package.documented).collect();
+    let shared = folders.into_iter().map(|folder| (folder, writers(folder))).filter(|(_, names)| names.len() > 1);
+    shared
+        .map(|(folder, names)| {
+            format!("{} are all documented in doc/{folder}: doc = false for a program", names.join(", "))
+        })
+        .collect()
 }
 
 fn dead_files(workspace: &Workspace) -> Vec<String> {

@@ -162,6 +162,20 @@ fn finds_a_missing_readme_and_a_readme_without_example() {
 }
 
 #[test]
+fn finds_a_program_that_is_documented_over_a_library() {
+    let fixture = Fixture::clean();
+    let program = "[[bin]]\nname = \"wigwag_stun\"\npath = \"src/b/main.rs\"\n";
+    fixture.write("crates/wigwag-sim/src/b/main.rs", "#![forbid(unsafe_code)]\nfn main() {}\n");
+    fixture.manifest("wigwag-sim", program);
+    fixture.breaks(
+        "no two crates are documented in one folder",
+        "wigwag-sim, wigwag-stun are all documented in doc/wigwag_stun",
+    );
+    fixture.manifest("wigwag-sim", &format!("{program}doc = false\n"));
+    assert_eq!(fixture.broken(), []);
+}
+
+#[test]
 fn finds_a_clock_in_a_machine() {
     let fixture = Fixture::clean();
     fixture.write("crates/wigwag-stun/src/a.rs", "\nfn now() -> Instant {\n    std::time::Instant::now()\n}\n");

@@ -3,6 +3,7 @@
 use super::source::Source;
 use crate::{Error, process};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ pub(super) struct Package {
     pub(super) dependencies: Vec<Dependency>,
     /// The files at which its library and its programs begin, from the root.
     pub(super) roots: Vec<String>,
+    /// The folders into which `cargo doc` writes its library and its programs.
+    pub(super) documented: BTreeSet<String>,
     /// Its targets of the kind `test`, with the file at which each begins, from the root.
     pub(super) tests: Vec<(String, String)>,
     pub(super) sources: Vec<Source>,
@@ -61,6 +64,7 @@ impl Package {
             list(package, "targets")
                 .filter(move |target| list(target, "kind").any(|value| value.as_str() == Some(kind)))
         };
+        let is_documented = |target: &&Value| target.get("doc").and_then(Value::as_bool) == Some(true);
         let path = |target: &Value| fs::canonicalize(text(target, "src_path")).map(|path| relative(root, &path));
         let mut files = Vec::new();
         for part in ["src", "tests", "benches", "examples"] {
@@ -73,6 +77,11 @@ impl Package {
             is_published: package.get("publish").is_none_or(Value::is_null),
             dependencies: list(package, "dependencies").map(Dependency::load).collect(),
             roots: targets("lib").chain(targets("bin")).map(path).collect::<Result<_, _>>()?,
+            documented: targets("lib")
+                .chain(targets("bin"))
+                .filter(is_documented)
+                .map(|target| text(target, "name").replace('-', "_"))
+                .collect(),
             tests: targets("test")
                 .map(|target| Ok((text(target, "name").to_owned(), path(target)?)))
                 .collect::<Result<_, Error>>()?,
