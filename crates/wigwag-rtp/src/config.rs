@@ -1,6 +1,7 @@
 //! What the application decides before a session or a stream starts.
 
 use crate::extension::Extensions;
+use std::sync::Arc;
 use std::time::Duration;
 use wigwag_sansio::WallClock;
 
@@ -120,7 +121,7 @@ pub struct SenderConfig {
     pub kind: Kind,
     /// The media section's identification tag (RFC 9143), sent with every packet if its extension was negotiated.
     pub mid: Option<String>,
-    /// The restriction identifier of a simulcast layer (RFC 8852), likewise.
+    /// The name of a layer of simulcast (RFC 8852), likewise.
     pub rid: Option<String>,
     /// What may be sent.
     pub payload_types: Vec<PayloadType>,
@@ -149,6 +150,9 @@ pub struct ReceiverConfig {
     pub mid: Option<String>,
     /// The sources that the peer's description names (`a=ssrc`); others are learned.
     pub ssrcs: Vec<u32>,
+    /// The names of the layers of simulcast that may arrive (RFC 8852), each a source of its own; packets that name another are dropped.
+    /// Without any, what packets say of it is not read.
+    pub rids: Vec<Arc<str>>,
     /// What may arrive; packets of other payload types are dropped.
     pub payload_types: Vec<PayloadType>,
     /// The numbers of the negotiated header extensions, the same in all sections of a bundle.
@@ -175,6 +179,7 @@ impl ReceiverConfig {
             kind,
             mid: None,
             ssrcs: Vec::new(),
+            rids: Vec::new(),
             payload_types,
             extensions: Extensions::NONE,
             nack: false,

@@ -4,6 +4,7 @@ use crate::config::ReceiverConfig;
 use crate::event::ReceiverId;
 use crate::extension::Extensions;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// So many sources may be described; more than streams, since descriptions name some that never send.
 pub(crate) const SOURCES_MAX: usize = 4096;
@@ -37,6 +38,10 @@ enum Owner {
 pub(crate) struct Labels<'a> {
     pub(crate) ssrc: u32,
     pub(crate) mid: Option<&'a [u8]>,
+    /// The layer of simulcast that it is of.
+    pub(crate) rid: Option<&'a [u8]>,
+    /// The layer that it sends again.
+    pub(crate) repaired_rid: Option<&'a [u8]>,
     pub(crate) payload_type: u8,
     /// Where the packets of its source went before.
     pub(crate) known: Option<ReceiverId>,
@@ -45,7 +50,7 @@ pub(crate) struct Labels<'a> {
 }
 
 /// Where a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     To {
         receiver: ReceiverId,
@@ -56,6 +61,8 @@ pub(crate) enum Route {
         apt: Option<u8>,
         /// Whether packets may come so.
         has_rtx: bool,
+        /// The layer that the packet names.
+        rid: Option<Arc<str>>,
     },
     UnknownStream,
     UnknownPayloadType,
@@ -127,6 +134,8 @@ impl Demultiplexer {
             return Route::UnknownStream;
         };
         let rtx = config.rtx.iter().find(|known| known.number == packet.payload_type);
+        let named = if rtx.is_some() { packet.repaired_rid.or(packet.rid) } else { packet.rid };
+        let Ok(rid) = layer(config, named) else { return Route::UnknownStream };
         let payload_type = rtx.map_or(packet.payload_type, |rtx| rtx.apt);
         match config.payload_types.iter().find(|known| known.number == payload_type) {
             Some(payload_type) => Route::To {
@@ -136,10 +145,18 @@ impl Demultiplexer {
                 transport_cc: config.transport_cc,
                 apt: rtx.map(|rtx| rtx.apt),
                 has_rtx: !config.rtx.is_empty(),
+                rid,
             },
             None => Route::UnknownPayloadType,
         }
     }
+}
+
+/// The layer of the section that has this name. `Err` if the section has layers, and none of that name: like a MID, it is not to be
+/// guessed at.
+fn layer(config: &ReceiverConfig, named: Option<&[u8]>) -> Result<Option<Arc<str>>, ()> {
+    let Some(named) = named.filter(|_| !config.rids.is_empty()) else { return Ok(None) };
+    config.rids.iter().find(|rid| rid.as_bytes() == named).cloned().map(Some).ok_or(())
 }
 
 impl Index {
@@ -188,7 +205,15 @@ mod tests {
     }
 
     fn labels(ssrc: u32, mid: Option<&str>, payload_type: u8) -> Labels<'_> {
-        Labels { ssrc, mid: mid.map(str::as_bytes), payload_type, known: None, may_move: true }
+        Labels {
+            ssrc,
+            mid: mid.map(str::as_bytes),
+            rid: None,
+            repaired_rid: None,
+            payload_type,
+            known: None,
+            may_move: true,
+        }
     }
 
     fn to(sections: &mut Demultiplexer, labels: Labels<'_>) -> Result<ReceiverId, Route> {
@@ -217,6 +242,30 @@ mod tests {
         assert_eq!(to(&mut sections, Labels { may_move: false, ..labels(10, Some("b"), 100) }), Ok(A));
         assert_eq!(to(&mut sections, labels(10, Some("b"), 100)), Ok(B));
         assert_eq!(to(&mut sections, Labels { known: Some(B), ..labels(10, None, 100) }), Ok(B));
+    }
+
+    #[test]
+    fn layers_are_those_of_the_section_and_of_what_is_sent_again_the_repaired_one_counts() {
+        let mut sections = sections();
+        let mut config = sections.receiver(A).unwrap().clone();
+        config.rids = ["low", "high"].map(Arc::from).to_vec();
+        config.rtx = vec![crate::config::RtxPayloadType::new(101, 96)];
+        sections.insert(A, config);
+        let mut layer = |labels: Labels<'_>| match sections.route(labels) {
+            Route::To { rid, .. } => Ok(rid.map(|rid| rid.to_string())),
+            other => Err(other),
+        };
+        let named = |mid, payload_type, rid: &'static str, repaired_rid: Option<&'static str>| Labels {
+            rid: Some(rid.as_bytes()),
+            repaired_rid: repaired_rid.map(str::as_bytes),
+            ..labels(30, Some(mid), payload_type)
+        };
+        assert_eq!(layer(labels(30, Some("a"), 96)), Ok(None));
+        assert_eq!(layer(named("a", 96, "high", None)), Ok(Some("high".into())));
+        assert_eq!(layer(named("a", 96, "hig", None)), Err(Route::UnknownStream));
+        assert_eq!(layer(named("a", 96, "low", Some("high"))), Ok(Some("low".into())));
+        assert_eq!(layer(named("a", 101, "low", Some("high"))), Ok(Some("high".into())));
+        assert_eq!(layer(named("b", 97, "high", None)), Ok(None), "a section without layers reads no name");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::extension::AudioLevel;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wigwag_sansio::Ecn;
 
@@ -47,6 +48,8 @@ pub struct Received {
     pub receiver: ReceiverId,
     /// Its source.
     pub ssrc: u32,
+    /// The layer of simulcast that the source is, if its packets have told (RFC 8852).
+    pub rid: Option<Arc<str>>,
     /// Its sequence number, continued beyond 16 bits; the low 16 are the packet's own.
     pub extended_sequence: u64,
     /// When it was handed in.

@@ -15,6 +15,8 @@ pub struct Extensions {
     pub mid: Option<u8>,
     /// `urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id` (RFC 8852).
     pub rid: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id` (RFC 8852).
+    pub repaired_rid: Option<u8>,
     /// `http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time`.
     pub abs_send_time: Option<u8>,
     /// `urn:ietf:params:rtp-hdrext:ssrc-audio-level` (RFC 6464).
@@ -25,13 +27,14 @@ pub struct Extensions {
 
 impl Extensions {
     /// None negotiated.
-    pub const NONE: Self = Self { mid: None, rid: None, abs_send_time: None, audio_level: None, transport_cc: None };
+    pub const NONE: Self =
+        Self { mid: None, rid: None, repaired_rid: None, abs_send_time: None, audio_level: None, transport_cc: None };
 
     /// Those that can be written. Number 0 is padding (RFC 8285 §4.2), and of two with one number the first counts.
     pub(crate) fn distinct(mut self) -> Self {
-        let mut seen = [0; 5];
-        let Self { mid, rid, abs_send_time, audio_level, transport_cc } = &mut self;
-        for (at, number) in [mid, rid, abs_send_time, audio_level, transport_cc].into_iter().enumerate() {
+        let mut seen = [0; 6];
+        let Self { mid, rid, repaired_rid, abs_send_time, audio_level, transport_cc } = &mut self;
+        for (at, number) in [mid, rid, repaired_rid, abs_send_time, audio_level, transport_cc].into_iter().enumerate() {
             if number.is_some_and(|number| seen.contains(&number)) {
                 *number = None;
             }
@@ -46,6 +49,7 @@ impl Extensions {
     pub(crate) fn merge(&mut self, other: Self) {
         self.mid = self.mid.or(other.mid);
         self.rid = self.rid.or(other.rid);
+        self.repaired_rid = self.repaired_rid.or(other.repaired_rid);
         self.abs_send_time = self.abs_send_time.or(other.abs_send_time);
         self.audio_level = self.audio_level.or(other.audio_level);
         self.transport_cc = self.transport_cc.or(other.transport_cc);
@@ -60,6 +64,8 @@ impl Extensions {
                 values.mid = Some(data);
             } else if id == self.rid {
                 values.rid = Some(data);
+            } else if id == self.repaired_rid {
+                values.repaired_rid = Some(data);
             } else if id == self.abs_send_time {
                 values.abs_send_time = <[u8; 3]>::try_from(data).ok().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]));
             } else if id == self.audio_level {
@@ -77,6 +83,7 @@ impl Extensions {
 pub(crate) struct Values<'a> {
     pub(crate) mid: Option<&'a [u8]>,
     pub(crate) rid: Option<&'a [u8]>,
+    pub(crate) repaired_rid: Option<&'a [u8]>,
     pub(crate) abs_send_time: Option<u32>,
     pub(crate) audio_level: Option<AudioLevel>,
     pub(crate) transport_sequence: Option<u16>,

@@ -28,13 +28,16 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     let labels = Labels {
         ssrc: packet.ssrc,
         mid: values.mid,
+        rid: values.rid,
+        repaired_rid: values.repaired_rid,
         payload_type: packet.payload_type,
         known: known.map(|stream| stream.receiver),
         may_move: known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence)),
     };
-    let (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx) = match session.sections.route(labels) {
-        Route::To { receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx } => {
-            (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx)
+    let may_move = labels.may_move;
+    let (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid) = match session.sections.route(labels) {
+        Route::To { receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid } => {
+            (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid)
         }
         Route::UnknownStream => {
             session.stats.dropped_unknown_stream += 1;
@@ -50,7 +53,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         if transport_cc {
             arrived(session, values.transport_sequence, elapsed, now);
         }
-        let received = session.take_again(&packet, bytes.len(), Way { receiver, apt, clock_rate_hz }, now);
+        let received = session.take_again(&packet, bytes.len(), Way { receiver, rid, apt, clock_rate_hz }, now);
         match received {
             Some(received) => {
                 let received = Received { ecn, abs_send_time: values.abs_send_time, ..received };
@@ -76,7 +79,12 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
         session.ask_if_awaited(receiver, packet.ssrc);
     }
+    if let Some(rid) = rid.filter(|_| may_move) {
+        session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
+        session.streams.name_layer(packet.ssrc, &rid);
+    }
     let stream = session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
+    let rid = stream.rid.clone();
     let was_reported = !stream.is_report_due;
     let incoming = Incoming {
         sequence: packet.sequence,
@@ -120,6 +128,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     session.stats.dropped_events += session.events.push_packet(Received {
         receiver,
         ssrc: packet.ssrc,
+        rid,
         extended_sequence: taken.extended_sequence,
         arrival: now,
         ecn,

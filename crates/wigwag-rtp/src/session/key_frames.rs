@@ -2,6 +2,7 @@
 
 use super::{Session, sooner};
 use crate::event::ReceiverId;
+use std::sync::Arc;
 
 impl Session {
     /// Asks the peer for a key frame on all sources of a media section (PLI, or else FIR), if either was negotiated. If none is known
@@ -16,6 +17,17 @@ impl Session {
         }
         sources.into_iter().for_each(|ssrc| self.want_key_frame(ssrc));
         self.invariants();
+    }
+
+    /// Asks the peer for a key frame on a layer of simulcast, likewise, if its source is known.
+    pub fn request_key_frame_of_layer(&mut self, id: ReceiverId, rid: &str) {
+        let ssrc = self.streams.layer(id, &Arc::from(rid));
+        ssrc.into_iter().for_each(|ssrc| self.request_key_frame_of(ssrc));
+    }
+
+    /// The layer of simulcast that a source of the peer's is, if its packets have told.
+    pub fn rid(&self, ssrc: u32) -> Option<&str> {
+        self.streams.get(ssrc)?.rid.as_deref()
     }
 
     /// Asks the peer for a key frame on one source, likewise.

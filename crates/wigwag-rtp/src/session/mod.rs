@@ -557,6 +557,7 @@ impl Session {
                 "a key frame is asked for"
             );
         }
+        debug_assert!(self.streams.is_consistent(), "no layer outlives its source");
         debug_assert!(
             self.streams.awaited.iter().all(|id| self.sections.receiver(*id).is_some()),
             "only sections that exist wait for a key frame"

@@ -8,6 +8,7 @@ use crate::stream::receive::Incoming;
 use crate::stream::resend::SentPacket;
 use crate::stream::send::Sender;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Instant;
 use wigwag_sansio::Ecn;
 
@@ -47,9 +48,10 @@ impl Again {
 }
 
 /// Where a packet that came again belongs.
-#[derive(Clone, Copy)]
 pub(super) struct Way {
     pub(super) receiver: ReceiverId,
+    /// The layer of simulcast that it names.
+    pub(super) rid: Option<Arc<str>>,
     /// The payload type that it had first.
     pub(super) apt: u8,
     pub(super) clock_rate_hz: u32,
@@ -104,6 +106,9 @@ impl Session {
     pub(super) fn take_again(&mut self, packet: &Packet<'_>, len: usize, way: Way, now: Instant) -> Option<Received> {
         let (osn, payload) = packet.payload.split_first_chunk::<OSN_LEN>()?;
         let sequence = u16::from_be_bytes(*osn);
+        if let Some(ssrc) = way.rid.as_ref().and_then(|rid| self.streams.layer(way.receiver, rid)) {
+            self.streams.repairs(packet.ssrc, ssrc);
+        }
         let ssrc = self.original_source(way.receiver, packet.ssrc, sequence)?;
         let stream = self.streams.get_mut(ssrc).filter(|stream| stream.receiver == way.receiver)?;
         let incoming = Incoming {
@@ -117,6 +122,7 @@ impl Session {
             may_come_again: true,
         };
         let extended_sequence = stream.take_again(incoming, packet.ssrc, now)?;
+        let rid = stream.rid.clone();
         if !stream.missing.is_owed() {
             self.owed.nacks.remove(ssrc);
         }
@@ -128,14 +134,17 @@ impl Session {
         (original.marker, original.sequence) = (packet.marker, Some(sequence));
         let receiver = way.receiver;
         let (ecn, abs_send_time) = (Ecn::NotEct, None);
-        Some(Received { receiver, ssrc, extended_sequence, arrival: now, ecn, abs_send_time, packet: original })
+        Some(Received { receiver, ssrc, rid, extended_sequence, arrival: now, ecn, abs_send_time, packet: original })
     }
 
-    /// Descriptions say which source it is (RFC 5576); else it is the one that misses the packet (RFC 4588 §5.3).
+    /// Descriptions say which source it is (RFC 5576), or packets do (RFC 8852); else it is the one that misses the packet (RFC 4588 §5.3).
     fn original_source(&self, receiver: ReceiverId, rtx_ssrc: u32, sequence: u16) -> Option<u32> {
         let config = self.sections.receiver(receiver)?;
         if let Some((ssrc, _)) = config.rtx_ssrcs.iter().find(|(_, rtx)| *rtx == rtx_ssrc) {
             return Some(*ssrc);
+        }
+        if let Some(ssrc) = self.streams.repaired(rtx_ssrc) {
+            return Some(ssrc);
         }
         let is_described = |ssrc: u32| config.rtx_ssrcs.iter().any(|(media, _)| *media == ssrc);
         let mut sources = self.streams.of(receiver).take(SOURCES_LOOKED_AT).filter(|stream| !is_described(stream.ssrc));

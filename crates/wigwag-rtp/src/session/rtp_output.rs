@@ -103,16 +103,18 @@ pub(super) fn header(
     audio_level: Option<AudioLevel>,
     departure: Departure,
 ) -> Header {
+    let extensions = config.extensions;
+    // RFC 8852 §3: the layer that a stream is, or that it sends again.
+    let rid = if fixed.ssrc == config.ssrc { extensions.rid } else { extensions.repaired_rid };
     let [_, abs_send_time @ ..] = abs_send_time::from_duration(departure.elapsed).to_be_bytes();
     let audio_level = audio_level.map(|level| [level.byte()]);
     let transport_sequence = (departure.transport_sequence as u16).to_be_bytes();
-    let extensions = config.extensions;
     let all: [Option<(u8, &[u8])>; 5] = [
         extensions.abs_send_time.map(|id| (id, abs_send_time.as_slice())),
         extensions.transport_cc.map(|id| (id, transport_sequence.as_slice())),
         extensions.audio_level.zip(audio_level.as_ref().map(<[u8; 1]>::as_slice)),
         extensions.mid.zip(config.mid.as_deref().map(str::as_bytes)),
-        extensions.rid.zip(config.rid.as_deref().map(str::as_bytes)),
+        rid.zip(config.rid.as_deref().map(str::as_bytes)),
     ];
     let mut elements = [(0, &[][..]); 5];
     let mut len = 0;

@@ -5,6 +5,7 @@ use crate::event::ReceiverId;
 use crate::stream::receive::ReceiveStream;
 use crate::stream::sequence::LATE_MAX;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// So many sources a session takes: ten times the streams of the largest conferences.
@@ -30,6 +31,10 @@ struct End {
 pub(super) struct Streams {
     by_ssrc: BTreeMap<u32, ReceiveStream>,
     by_receiver: BTreeSet<(ReceiverId, u32)>,
+    /// The source that is a layer of simulcast: the last that has named it.
+    by_layer: BTreeMap<(ReceiverId, Arc<str>), u32>,
+    /// What a source sends again, as its packets have told (RFC 8852); each source is sent again by one.
+    by_rtx: BTreeMap<u32, u32>,
     /// Those of which packets are missing.
     pub(super) incomplete: Sources,
     /// Those for which a key frame is wanted, but not yet.
@@ -86,6 +91,7 @@ impl Streams {
             ReceiveStream::new(receiver, ssrc, first, now)
         });
         if stream.receiver != receiver {
+            forget_layer(&mut self.by_layer, stream);
             self.by_receiver.remove(&(stream.receiver, ssrc));
             self.by_receiver.insert((receiver, ssrc));
             stream.receiver = receiver;
@@ -93,9 +99,43 @@ impl Streams {
         stream
     }
 
+    /// The source is this layer of its section, and no other is any more.
+    pub(super) fn name_layer(&mut self, ssrc: u32, rid: &Arc<str>) {
+        let Some(stream) = self.by_ssrc.get_mut(&ssrc).filter(|stream| stream.rid.as_ref() != Some(rid)) else {
+            return;
+        };
+        forget_layer(&mut self.by_layer, stream);
+        stream.rid = Some(Arc::clone(rid));
+        self.by_layer.insert((stream.receiver, Arc::clone(rid)), ssrc);
+    }
+
+    /// The source that is a layer of a section.
+    pub(super) fn layer(&self, receiver: ReceiverId, rid: &Arc<str>) -> Option<u32> {
+        self.by_layer.get(&(receiver, Arc::clone(rid))).copied()
+    }
+
+    /// What a source sends again is that other one, and nothing else sends that again.
+    pub(super) fn repairs(&mut self, rtx_ssrc: u32, ssrc: u32) {
+        let Some(stream) = self.by_ssrc.get_mut(&ssrc) else { return };
+        if stream.repaired_by == Some(rtx_ssrc) {
+            return;
+        }
+        stream.repaired_by.replace(rtx_ssrc).into_iter().for_each(|before| _ = self.by_rtx.remove(&before));
+        let other = self.by_rtx.insert(rtx_ssrc, ssrc).and_then(|other| self.by_ssrc.get_mut(&other));
+        other.into_iter().for_each(|other| other.repaired_by = None);
+    }
+
+    /// What a source sends again, if that was told.
+    pub(super) fn repaired(&self, rtx_ssrc: u32) -> Option<u32> {
+        self.by_rtx.get(&rtx_ssrc).copied()
+    }
+
     /// The source belongs to this media section from now on. Whether there is such a source.
     pub(super) fn move_to(&mut self, receiver: ReceiverId, ssrc: u32) -> bool {
         let Some(stream) = self.by_ssrc.get_mut(&ssrc) else { return false };
+        if stream.receiver != receiver {
+            forget_layer(&mut self.by_layer, stream);
+        }
         self.by_receiver.remove(&(stream.receiver, ssrc));
         self.by_receiver.insert((receiver, ssrc));
         stream.receiver = receiver;
@@ -122,13 +162,27 @@ impl Streams {
         end.is_some_and(|end| u64::from(end.highest.wrapping_sub(sequence)) < LATE_MAX)
     }
 
+    /// Whether what is known of layers and of what is sent again fits the sources.
+    pub(super) fn is_consistent(&self) -> bool {
+        let layer = |((receiver, rid), ssrc): (&(ReceiverId, Arc<str>), &u32)| {
+            self.by_ssrc
+                .get(ssrc)
+                .is_some_and(|stream| stream.receiver == *receiver && stream.rid.as_ref() == Some(rid))
+        };
+        let rtx =
+            |(rtx, ssrc): (&u32, &u32)| self.by_ssrc.get(ssrc).is_some_and(|stream| stream.repaired_by == Some(*rtx));
+        self.by_layer.iter().all(layer) && self.by_rtx.iter().all(rtx)
+    }
+
     /// How many ends are remembered.
     pub(super) fn ends_len(&self) -> usize {
         self.ends.len()
     }
 
     pub(super) fn remove(&mut self, ssrc: u32) {
-        if let Some(stream) = self.by_ssrc.remove(&ssrc) {
+        if let Some(mut stream) = self.by_ssrc.remove(&ssrc) {
+            forget_layer(&mut self.by_layer, &mut stream);
+            stream.repaired_by.into_iter().for_each(|rtx| _ = self.by_rtx.remove(&rtx));
             self.by_receiver.remove(&(stream.receiver, ssrc));
         }
         self.incomplete.remove(ssrc);
@@ -150,5 +204,13 @@ impl Streams {
         }
         self.full_until = until;
         Room::Full
+    }
+}
+
+/// The stream is no layer any more.
+fn forget_layer(by_layer: &mut BTreeMap<(ReceiverId, Arc<str>), u32>, stream: &mut ReceiveStream) {
+    let Some(layer) = stream.rid.take().map(|rid| (stream.receiver, rid)) else { return };
+    if by_layer.get(&layer) == Some(&stream.ssrc) {
+        by_layer.remove(&layer);
     }
 }

@@ -7,6 +7,7 @@ use crate::event::ReceiverId;
 use crate::rtcp::{ReportBlock, SenderInfo};
 use crate::stats::ReceiverStats;
 use crate::time;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// No sooner is another key frame asked for: an encoder needs time to make one, and a link to carry it.
@@ -17,6 +18,10 @@ const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 pub(crate) struct ReceiveStream {
     pub(crate) receiver: ReceiverId,
     pub(crate) ssrc: u32,
+    /// The layer of simulcast that it is, once it has told.
+    pub(crate) rid: Option<Arc<str>>,
+    /// The source that sends it again, once that has told.
+    pub(crate) repaired_by: Option<u32>,
     pub(crate) sequences: Sequences,
     pub(crate) missing: Missing,
     pub(crate) key_frame: KeyFrame,
@@ -118,6 +123,8 @@ impl ReceiveStream {
         Self {
             receiver,
             ssrc,
+            rid: None,
+            repaired_by: None,
             sequences: Sequences::new(first),
             missing: Missing::new(),
             key_frame: KeyFrame::Unwanted,

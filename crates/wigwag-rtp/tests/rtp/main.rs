@@ -18,6 +18,7 @@ mod payload;
 mod properties;
 mod rtx;
 mod session;
+mod simulcast;
 mod storm;
 mod transport_wide;
 mod vp9;
