@@ -220,7 +220,7 @@ impl Echo {
             }
             Event::FramesLost { .. } => seen.frames_lost += 1,
             Event::KeyPressed { key, .. } => seen.keys_pressed.extend(key),
-            Event::KeyFrameRequested(transceiver) => {
+            Event::KeyFrameRequested { transceiver, .. } => {
                 seen.key_frames_requested += 1;
                 if let Some(connection) = endpoint.connection_mut(id) {
                     connection.request_key_frame(transceiver);

@@ -7,6 +7,7 @@ use crate::jsep::TransceiverId;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use bytes::Bytes;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use wigwag_dtls as dtls;
 use wigwag_ice as ice;
@@ -144,7 +145,12 @@ pub enum Event {
         ssrc: u32,
     },
     /// The peer cannot go on without a key frame of what we send on this transceiver.
-    KeyFrameRequested(TransceiverId),
+    KeyFrameRequested {
+        /// On which transceiver.
+        transceiver: TransceiverId,
+        /// Of which layer, if [layers](crate::PeerConnection::set_send_layers) of simulcast are sent.
+        rid: Option<Arc<str>>,
+    },
     /// A transceiver's queue that was full takes packets again.
     MediaWritable(TransceiverId),
     /// How much may be sent on all transceivers together has changed by 3 % or more since it was told last, at first since

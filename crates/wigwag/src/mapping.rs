@@ -305,6 +305,8 @@ fn extensions(parameters: &MediaParameters, is_used: impl Fn(&jsep::NegotiatedEx
         |uri: &str| parameters.extensions.iter().find(|found| found.uri == uri && is_used(found)).map(|found| found.id);
     let mut extensions = rtp::Extensions::NONE;
     extensions.mid = number(jsep::HeaderExtension::MID);
+    extensions.rid = number(jsep::HeaderExtension::RID);
+    extensions.repaired_rid = number(jsep::HeaderExtension::REPAIRED_RID);
     extensions.abs_send_time = number(jsep::HeaderExtension::ABS_SEND_TIME);
     extensions.audio_level = number(jsep::HeaderExtension::AUDIO_LEVEL);
     extensions.transport_cc = number(jsep::HeaderExtension::TRANSPORT_CC);
@@ -314,12 +316,27 @@ fn extensions(parameters: &MediaParameters, is_used: impl Fn(&jsep::NegotiatedEx
 /// RFC 8285 §4.2: what the one-byte form of a header extension holds, in bytes.
 const MID_LEN_MAX: usize = 16;
 
-pub(crate) fn sender_config(
+/// The streams that we send: one, or the layers that were agreed upon.
+pub(crate) fn sender_configs(
     transceiver: &jsep::Transceiver,
     parameters: &MediaParameters,
     send: &jsep::SendStream,
+) -> Vec<rtp::SenderConfig> {
+    let is_agreed = |layer: &&jsep::SendLayer| parameters.send_layers.contains(&layer.rid);
+    let layers = send.layers.iter().filter(is_agreed).map(|layer| {
+        let mut config = sender_config(transceiver, parameters, (layer.ssrc, layer.rtx_ssrc));
+        config.rid = Some(layer.rid.clone());
+        config
+    });
+    let layers: Vec<_> = layers.collect();
+    if layers.is_empty() { vec![sender_config(transceiver, parameters, (send.ssrc, send.rtx_ssrc))] } else { layers }
+}
+
+fn sender_config(
+    transceiver: &jsep::Transceiver,
+    parameters: &MediaParameters,
+    (ssrc, rtx_ssrc): (u32, Option<u32>),
 ) -> rtp::SenderConfig {
-    let (ssrc, rtx_ssrc) = (send.ssrc, send.rtx_ssrc);
     let codecs = &parameters.send_codecs;
     let mut mapped = rtp::SenderConfig::new(ssrc, rtp_kind(transceiver.kind), payload_types(codecs));
     // A longer one does not fit into a header extension of one byte: the peer knows our source by its number.
@@ -344,6 +361,7 @@ pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &Medi
     let mut mapped = rtp::ReceiverConfig::new(rtp_kind(transceiver.kind), payload_types(codecs));
     mapped.mid.clone_from(&transceiver.mid);
     mapped.ssrcs.clone_from(&parameters.remote_ssrcs);
+    mapped.rids = parameters.receive_layers.iter().map(|rid| rid.as_str().into()).collect();
     mapped.extensions = extensions(parameters, |extension| extension.receives);
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     mapped.rtx = rtx_payload_types(codecs);

@@ -21,7 +21,7 @@ impl Echo {
         match event {
             Event::RtpPacket { transceiver, packet } => relay(connection, transceiver, &packet),
             // The peer cannot show its own picture: it must make a key frame, nobody else can.
-            Event::KeyFrameRequested(transceiver) => connection.request_key_frame(transceiver),
+            Event::KeyFrameRequested { transceiver, .. } => connection.request_key_frame(transceiver),
             Event::Message { channel, data, is_binary } => self.send_back(connection, channel, data, is_binary),
             Event::Writable => self.send_backlog(connection),
             event => tracing::trace!(?event),

@@ -152,7 +152,7 @@ fn member(name: &str, server: &Sender<Signal>) -> Result<()> {
         while let Some(event) = peer.poll_event() {
             match event {
                 Event::Track(track) if peer.transceiver(track).is_some() => peer.receive_frames(track)?,
-                Event::KeyFrameRequested(_) => wants_key = true,
+                Event::KeyFrameRequested { .. } => wants_key = true,
                 Event::Frame { transceiver, frame, .. } if frame.is_decodable => {
                     *seen.entry(whose(&peer, transceiver)).or_insert(0) += 1;
                     let has_enough = seen.len() == NAMES.len() - 1 && seen.values().all(|pictures| *pictures >= ENOUGH);

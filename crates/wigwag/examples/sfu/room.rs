@@ -74,7 +74,7 @@ impl Room {
         let EndpointEvent::Connection(id, event) = event else { return None };
         match event {
             Event::RtpPacket { transceiver, packet } => self.forward(endpoint, (id, transceiver), &packet),
-            Event::KeyFrameRequested(transceiver) => self.request_key_frame(endpoint, (id, transceiver)),
+            Event::KeyFrameRequested { transceiver, .. } => self.request_key_frame(endpoint, (id, transceiver)),
             Event::Track(transceiver) => self.track(endpoint, (id, transceiver)),
             Event::NegotiationNeeded => {
                 return endpoint.connection_mut(id).and_then(offer).map(|offer| Told::Offer(id, offer));

@@ -4,6 +4,7 @@ use super::codecs::{Meanings, answered_extensions, known};
 use super::config::{Config, DtlsRole};
 use super::negotiation::{Negotiation, Section};
 use super::section::{self, Media, Transport};
+use super::simulcast::Simulcast;
 use super::transceiver::Transceiver;
 use super::transport::LocalTransport;
 use super::view::{View, bundled, describing, tagged};
@@ -79,13 +80,16 @@ fn live<'a>(
             section::data(config, transport, &place.mid, protocol, says_init)
         }
         Some(transceiver) => {
+            let codecs = known(config, offered);
+            let payload_types = codecs.iter().map(|codec| codec.payload_type).collect();
             let media = Media {
                 mid: &place.mid,
                 kind: transceiver.kind,
                 protocol,
                 direction: direction(transceiver, offered),
-                codecs: known(config, offered),
+                codecs,
                 extensions: answered_extensions(config, offered, meanings),
+                simulcast: Simulcast::answered(config, transceiver, offered, &payload_types),
                 send: transceiver.send.as_ref(),
                 is_new: false,
                 rtcp_rsize: offered.has(&Attribute::RtcpRsize),

@@ -1,15 +1,16 @@
 //! Applies descriptions (RFC 9429 §5.9 to §5.11). Each function works on a copy: an error leaves nothing half done.
 
 use super::codecs::{common, common_extensions, known};
-use super::config::{Config, DtlsRole, MediaKind};
+use super::config::{Config, DtlsRole, HeaderExtension, MediaKind};
 use super::error::Error;
 use super::negotiation::{Negotiation, Part, Section};
+use super::simulcast;
 use super::transceiver::{MediaParameters, Transceiver, TransceiverId};
 use super::transport::{DataParameters, RemoteTransport, are_same};
 use super::view::{View, bundled, describing, refused_first, tagged};
 use std::collections::BTreeSet;
 use wigwag_sctp::PeerInit;
-use wigwag_sdp::{Attribute, Direction, SessionDescription, Setup};
+use wigwag_sdp::{Attribute, Direction, RidDirection, SessionDescription, Setup};
 
 /// Applies the peer's offer: finds or makes what its sections are for.
 pub(super) fn remote_offer(now: &mut Negotiation, config: &Config, offer: &SessionDescription) -> Result<(), Error> {
@@ -139,6 +140,7 @@ fn associate(now: &mut Negotiation, kind: MediaKind, offered: Direction) -> Tran
             direction: Direction::Recvonly,
             current_direction: None,
             send: None,
+            receive_layers: Vec::new(),
             is_stopping: false,
             negotiated: None,
             may_be_offered: false,
@@ -281,9 +283,22 @@ fn parameters(config: &Config, local: View<'_>, remote: View<'_>) -> MediaParame
         rtcp_rsize: local.has(&Attribute::RtcpRsize) && remote.has(&Attribute::RtcpRsize),
         ..MediaParameters::default()
     };
+    layers(&mut parameters, local, remote);
     streams(&mut parameters, remote);
     tracks(&mut parameters, remote);
     parameters
+}
+
+/// The layers that both sides name, if their packets can name them.
+fn layers(parameters: &mut MediaParameters, local: View<'_>, remote: View<'_>) {
+    let named = parameters.extensions.iter().find(|extension| extension.uri == HeaderExtension::RID);
+    let (sends, receives) = named.map_or((false, false), |named| (named.sends, named.receives));
+    if sends {
+        parameters.send_layers = simulcast::agreed(local, RidDirection::Send, remote);
+    }
+    if receives {
+        parameters.receive_layers = simulcast::agreed(local, RidDirection::Recv, remote);
+    }
 }
 
 /// The streams that the peer announces (RFC 5576).

@@ -44,6 +44,10 @@ pub struct Config {
     pub codecs: Vec<Codec>,
     /// RTP header extensions.
     pub header_extensions: Vec<HeaderExtension>,
+    /// How many streams of a section we take where the peer offers the same pictures in several sizes (simulcast, RFC 8853), as browsers do for
+    /// `sendEncodings`: a server that forwards chooses among them for each listener. By default 1: simulcast is refused, and the peer sends
+    /// one stream. At most 16 are taken.
+    pub receive_layers_max: usize,
     /// Our role when we answer an offer that leaves the choice; without it, the client's, which saves a round trip
     /// (RFC 5763 §5). When we offer, the peer chooses.
     pub dtls_role: Option<DtlsRole>,
@@ -68,6 +72,7 @@ impl Default for Config {
         Self {
             codecs: vec![Codec::opus(), Codec::pcmu(), Codec::vp8()],
             header_extensions: HeaderExtension::all(),
+            receive_layers_max: 1,
             dtls_role: None,
             max_message_size: 262_144,
             sctp_port: 5000,
@@ -212,6 +217,10 @@ impl HeaderExtension {
     pub const AUDIO_LEVEL: &'static str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
     /// When the packet was sent.
     pub const ABS_SEND_TIME: &'static str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+    /// The name of a layer of simulcast in its packets (RFC 8852); said only in sections that have layers.
+    pub const RID: &'static str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+    /// The name of a layer in packets that are sent again (RFC 8852); likewise.
+    pub const REPAIRED_RID: &'static str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
     /// The packet's number among all of the transport.
     pub const TRANSPORT_CC: &'static str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
@@ -227,6 +236,8 @@ impl HeaderExtension {
             Self::new(Self::ABS_SEND_TIME, 2, None),
             Self::new(Self::TRANSPORT_CC, 3, None),
             Self::new(Self::MID, 4, None),
+            Self::new(Self::RID, 10, Some(MediaKind::Video)),
+            Self::new(Self::REPAIRED_RID, 11, Some(MediaKind::Video)),
         ]
     }
 }

@@ -18,6 +18,7 @@ mod negotiation;
 mod offer;
 mod section;
 mod signaling;
+mod simulcast;
 #[cfg(test)]
 mod tests;
 mod transceiver;
@@ -28,8 +29,10 @@ mod view;
 pub use config::{Codec, Config, DtlsRole, HeaderExtension, MediaKind};
 pub use error::Error;
 pub use signaling::{SdpType, SignalingState};
+pub(crate) use simulcast::{LAYERS_MAX, is_rid};
 pub use transceiver::{
-    MediaParameters, NegotiatedCodec, NegotiatedExtension, SendStream, Transceiver, TransceiverId, TransceiverInit,
+    MediaParameters, NegotiatedCodec, NegotiatedExtension, SendLayer, SendStream, Transceiver, TransceiverId,
+    TransceiverInit,
 };
 pub use transport::{DataParameters, LocalTransport, RemoteTransport};
 pub use wigwag_sdp::{Direction, Feedback, Setup};
@@ -126,6 +129,7 @@ impl Jsep {
             direction: init.direction,
             current_direction: None,
             send: init.send,
+            receive_layers: Vec::new(),
             is_stopping: false,
             negotiated: None,
             may_be_offered: init.may_be_offered,
@@ -165,6 +169,15 @@ impl Jsep {
     /// The transceiver has ended.
     pub fn set_send(&mut self, id: TransceiverId, send: Option<SendStream>) -> Result<(), Error> {
         self.transceiver_mut(id)?.send = send;
+        Ok(())
+    }
+
+    /// Says which layers of simulcast our offers ask for; the names are RFC 8851's, and there is no more to it than the next offer.
+    ///
+    /// # Errors
+    /// The transceiver has ended.
+    pub fn set_receive_layers(&mut self, id: TransceiverId, rids: Vec<String>) -> Result<(), Error> {
+        self.transceiver_mut(id)?.receive_layers = rids;
         Ok(())
     }
 

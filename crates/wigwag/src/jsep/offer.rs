@@ -5,6 +5,7 @@ use super::config::Config;
 use super::error::Error;
 use super::negotiation::{Negotiation, Part, Section};
 use super::section::{self, Media, Transport};
+use super::simulcast::Simulcast;
 use super::transceiver::Transceiver;
 use super::transport::LocalTransport;
 use wigwag_sdp::{Attribute, MAX_MEDIA, MediaDescription, SessionDescription, Setup};
@@ -98,6 +99,7 @@ fn media(
         direction: transceiver.direction,
         codecs: numbers.codecs(config, transceiver),
         extensions: numbers.extensions(config, transceiver.kind),
+        simulcast: Simulcast::offered(transceiver),
         send: transceiver.send.as_ref(),
         // RFC 9429 §5.2.2: "The 'a=rtcp' line MUST NOT be added if the most recent answer included an 'a=rtcp-mux' line";
         // "The 'a=rtcp-mux-only' line MUST NOT be added. The 'a=rtcp-rsize' line MUST NOT be added unless present in the

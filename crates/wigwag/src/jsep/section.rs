@@ -2,6 +2,7 @@
 
 use super::codecs::Numbered;
 use super::config::{Config, MediaKind};
+use super::simulcast::Simulcast;
 use super::transceiver::SendStream;
 use super::transport::LocalTransport;
 use wigwag_sdp::{
@@ -24,6 +25,7 @@ pub(super) struct Media<'a> {
     pub(super) direction: Direction,
     pub(super) codecs: Vec<Numbered>,
     pub(super) extensions: Vec<Extmap>,
+    pub(super) simulcast: Simulcast,
     pub(super) send: Option<&'a SendStream>,
     /// Whether RTCP might still have a port of its own, for all we know.
     pub(super) is_new: bool,
@@ -71,7 +73,7 @@ pub(super) fn media(config: &Config, transport: Transport<'_>, media: &Media<'_>
         section.attributes.push(Attribute::Rtcp(Rtcp { port: 9, connection: nowhere }));
     }
     transport_attributes(&mut section, transport, media.mid);
-    section.attributes.extend(media.extensions.iter().cloned().map(Attribute::Extmap));
+    section.attributes.extend(media.simulcast.extensions(&media.extensions).into_iter().map(Attribute::Extmap));
     section.attributes.push(Attribute::Direction(media.direction));
     let send = media.send.filter(|_| media.direction.sends());
     section.attributes.extend(send.into_iter().flat_map(msids).map(Attribute::Msid));
@@ -87,7 +89,11 @@ pub(super) fn media(config: &Config, transport: Transport<'_>, media: &Media<'_>
         section.attributes.extend(codec.into_iter().flat_map(|codec| numbered.attributes(codec)));
     }
     let has_rtx = media.codecs.iter().any(|codec| codec.rtx.is_some());
-    section.attributes.extend(send.into_iter().flat_map(|send| ssrcs(send, has_rtx)));
+    let layers = media.simulcast.attributes();
+    // RFC 8853 §5.5 has no use for sources: packets name their layers.
+    let named = send.filter(|send| send.layers.is_empty() || layers.is_empty());
+    section.attributes.extend(named.into_iter().flat_map(|send| ssrcs(send, has_rtx)));
+    section.attributes.extend(layers);
     section
 }
 

@@ -38,6 +38,20 @@ pub struct SendStream {
     pub stream_ids: Vec<String>,
     /// W3C's `MediaStreamTrack`.
     pub track_id: String,
+    /// The layers of simulcast (RFC 8853), the preferred one first. Without any, and with peers that refuse them, there is one stream, of
+    /// the number above; else that is the first layer's.
+    pub layers: Vec<SendLayer>,
+}
+
+/// A layer of simulcast that we send: the same pictures in a size of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SendLayer {
+    /// Its name: up to 16 letters, digits, `-` and `_` (RFC 8851 §10).
+    pub rid: String,
+    /// Its number.
+    pub ssrc: u32,
+    /// That of its retransmissions.
+    pub rtx_ssrc: Option<u32>,
 }
 
 /// A transceiver, as far as descriptions know it.
@@ -56,6 +70,9 @@ pub struct Transceiver {
     pub current_direction: Option<Direction>,
     /// What we send.
     pub send: Option<SendStream>,
+    /// The layers of simulcast that our offers ask for, by name; of the peer's offers, see
+    /// [`receive_layers_max`](field@super::Config::receive_layers_max).
+    pub receive_layers: Vec<String>,
     /// Whether it ends with the next negotiation.
     pub is_stopping: bool,
     /// What was agreed upon; `None` before the first answer.
@@ -75,6 +92,10 @@ pub struct MediaParameters {
     pub receive_codecs: Vec<NegotiatedCodec>,
     /// Header extensions.
     pub extensions: Vec<NegotiatedExtension>,
+    /// The layers of simulcast that we send, by name (RFC 8853); empty if there is one stream.
+    pub send_layers: Vec<String>,
+    /// Those that the peer sends, in its order if it offered them; likewise.
+    pub receive_layers: Vec<String>,
     /// Whether RTCP may be of reduced size (RFC 5506).
     pub rtcp_rsize: bool,
     /// Streams that the peer announces, without their retransmissions; peers need not announce any.

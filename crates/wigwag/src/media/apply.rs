@@ -20,7 +20,9 @@ pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) 
         apply_sender(streams, transceiver, session);
     }
     media.by_receiver = media.streams.iter().filter_map(|(id, streams)| Some((streams.receiver?, *id))).collect();
-    media.by_sender = media.streams.iter().filter_map(|(id, streams)| Some((streams.sender?, *id))).collect();
+    let of_each =
+        media.streams.iter().flat_map(|(id, streams)| streams.outlets.iter().map(|(sender, _)| (sender, *id)));
+    media.by_sender = of_each.collect();
 }
 
 /// Of a transceiver that was stopped, or that a rollback took away, nothing is sent or taken any more. If it was the peer who
@@ -34,7 +36,7 @@ fn forget_those_that_ended(media: &mut Media, jsep: &Jsep, session: &mut rtp::Se
             if streams.is_receiving && !tracks.contains(id) {
                 tracks.push_back(*id);
             }
-            streams.sender.into_iter().for_each(|sender| session.remove_sender(sender));
+            streams.outlets.end(session);
             streams.receiver.into_iter().for_each(|receiver| {
                 session.remove_receiver(receiver);
                 frames.remove_receiver(receiver);
@@ -47,19 +49,15 @@ fn forget_those_that_ended(media: &mut Media, jsep: &Jsep, session: &mut rtp::Se
 fn apply_sender(streams: &mut Streams, transceiver: &Transceiver, session: &mut rtp::Session) {
     streams.is_sending = !transceiver.is_stopping && transceiver.current_direction.is_some_and(Direction::sends);
     if transceiver.is_stopping {
-        return streams.sender.take().into_iter().for_each(|sender| session.remove_sender(sender));
+        return streams.outlets.end(session);
     }
     let (Some(parameters), Some(send)) = (&transceiver.negotiated, &transceiver.send) else { return };
     streams.outgoing.codecs = codecs(&parameters.send_codecs);
-    if !streams.is_sending && streams.sender.is_none() {
+    if !streams.is_sending && streams.outlets.is_empty() {
         return;
     }
-    let config = mapping::sender_config(transceiver, parameters, send);
-    match streams.sender {
-        // Both fail only for numbers that a description cannot have, or beyond the session's limit of streams.
-        Some(sender) => streams.is_sending &= session.update_sender(sender, config).is_ok(),
-        None => streams.sender = session.add_sender(config).ok(),
-    }
+    let configs = mapping::sender_configs(transceiver, parameters, send);
+    streams.is_sending &= streams.outlets.apply(configs, session);
 }
 
 /// Returns whether the peer began or ceased to send; that we have stopped listening is no news.

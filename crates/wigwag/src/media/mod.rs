@@ -3,6 +3,7 @@
 
 mod apply;
 mod frames;
+mod outlet;
 mod tones;
 
 pub use frames::FrameDrops;
@@ -11,6 +12,7 @@ use crate::error::{Error, MediaError};
 use crate::event::Event;
 use crate::jsep::{Jsep, TransceiverId};
 use frames::{Frames, Recipe, Told};
+use outlet::{Outlet, Outlets};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use tones::Tones;
@@ -21,7 +23,7 @@ use wigwag_sansio::{Rng, Seed};
 /// The streams of one transceiver.
 #[derive(Debug, Default)]
 struct Streams {
-    sender: Option<SenderId>,
+    outlets: Outlets,
     receiver: Option<ReceiverId>,
     is_sending: bool,
     is_receiving: bool,
@@ -33,7 +35,6 @@ struct Streams {
 #[derive(Debug, Default)]
 struct Outgoing {
     level: Level,
-    packetizer: Option<Packetizer>,
     codecs: Vec<Codec>,
 }
 
@@ -134,7 +135,9 @@ impl Media {
                 (!is_told_later).then_some(Event::SourceEnded { transceiver, ssrc })
             }
             rtp::Event::KeyFrameRequested { sender } => {
-                self.by_sender.get(&sender).map(|id| Event::KeyFrameRequested(*id))
+                let transceiver = *self.by_sender.get(&sender)?;
+                let rid = self.streams.get(&transceiver).and_then(|streams| streams.outlets.rid(sender));
+                Some(Event::KeyFrameRequested { transceiver, rid })
             }
             rtp::Event::Writable { sender } => self.by_sender.get(&sender).map(|id| Event::MediaWritable(*id)),
             rtp::Event::TransportFeedback(reported) => Some(Event::TransportFeedback(reported)),
@@ -184,19 +187,21 @@ impl Media {
         None
     }
 
+    /// `rid`: the layer of simulcast; without it, the only stream or the first.
     pub(crate) fn write(
         &mut self,
         id: TransceiverId,
+        rid: Option<&str>,
         packet: rtp::RtpPacket,
         session: &mut rtp::Session,
     ) -> Result<(), MediaError> {
-        let (sender, outgoing) = self.outgoing(id)?;
+        let (outlet, outgoing) = self.outgoing(id, rid)?;
         match outgoing.level {
             Level::Undecided | Level::Packets => {}
             Level::Frames => return Err(MediaError::SendsFrames(packet.payload)),
             Level::Forwarded => return Err(MediaError::Forwards(packet.payload)),
         }
-        session.send(sender, packet).map_err(refused)?;
+        session.send(outlet.sender, packet).map_err(refused)?;
         outgoing.level = Level::Packets;
         Ok(())
     }
@@ -209,7 +214,7 @@ impl Media {
         codec: usize,
         session: &mut rtp::Session,
     ) -> Result<(), MediaError> {
-        let (sender, outgoing) = self.outgoing(id)?;
+        let (outlet, outgoing) = self.outgoing(id, None)?;
         let payload = &packet.packet.payload;
         match outgoing.level {
             Level::Undecided | Level::Forwarded => {}
@@ -218,7 +223,7 @@ impl Media {
         }
         let codec = outgoing.codecs.iter().find(|negotiated| negotiated.index == codec);
         let codec = codec.ok_or_else(|| MediaError::PayloadType(payload.clone()))?;
-        session.forward(sender, packet, codec.payload_type, codec.format).map_err(refused)?;
+        session.forward(outlet.sender, packet, codec.payload_type, codec.format).map_err(refused)?;
         outgoing.level = Level::Forwarded;
         Ok(())
     }
@@ -230,12 +235,13 @@ impl Media {
     pub(crate) fn write_frame(
         &mut self,
         id: TransceiverId,
+        rid: Option<&str>,
         frame: Frame,
         session: &mut rtp::Session,
     ) -> Result<(), MediaError> {
         let first_picture_id = self.rng.u16();
         let is_pressing = self.tones.is_pressing(id);
-        let (sender, outgoing) = self.outgoing(id)?;
+        let (outlet, outgoing) = self.outgoing(id, rid)?;
         match outgoing.level {
             Level::Undecided | Level::Frames => {}
             Level::Packets => return Err(MediaError::SendsPackets(frame.data)),
@@ -252,17 +258,17 @@ impl Media {
         if is_pressing && !format.has_key_frames() {
             return Ok(());
         }
-        let known = outgoing.packetizer.take().filter(|known| known.format() == format);
-        let packetizer = outgoing.packetizer.insert(known.unwrap_or_else(|| Packetizer::new(format, first_picture_id)));
-        session.send_frame(sender, packetizer, frame).map_err(refused)?;
+        let known = outlet.packetizer.take().filter(|known| known.format() == format);
+        let packetizer = outlet.packetizer.insert(known.unwrap_or_else(|| Packetizer::new(format, first_picture_id)));
+        session.send_frame(outlet.sender, packetizer, frame).map_err(refused)?;
         outgoing.level = Level::Frames;
         Ok(())
     }
 
-    fn outgoing(&mut self, id: TransceiverId) -> Result<(SenderId, &mut Outgoing), MediaError> {
+    fn outgoing(&mut self, id: TransceiverId, rid: Option<&str>) -> Result<(&mut Outlet, &mut Outgoing), MediaError> {
         let streams = self.streams.get_mut(&id).filter(|streams| streams.is_sending).ok_or(MediaError::NotSending)?;
-        let sender = streams.sender.ok_or(MediaError::NotSending)?;
-        Ok((sender, &mut streams.outgoing))
+        let outlet = streams.outlets.get_mut(rid).ok_or(MediaError::NotSending)?;
+        Ok((outlet, &mut streams.outgoing))
     }
 
     /// From now on the transceiver's stream is told as frames.
@@ -304,8 +310,20 @@ impl Media {
         }
     }
 
+    pub(crate) fn request_layer_key_frame(&self, id: TransceiverId, rid: &str, session: &mut rtp::Session) {
+        if let Some(receiver) = self.receiver(id) {
+            session.request_key_frame_of_layer(receiver, rid);
+        }
+    }
+
+    /// The only stream that we send, or the first layer.
     pub(crate) fn sender(&self, id: TransceiverId) -> Option<SenderId> {
-        self.streams.get(&id)?.sender
+        self.streams.get(&id)?.outlets.first()
+    }
+
+    /// All that we send on a transceiver, or sent: more than one if there are layers.
+    pub(crate) fn senders(&self, id: TransceiverId) -> impl Iterator<Item = (SenderId, Option<&str>)> + '_ {
+        self.streams.get(&id).into_iter().flat_map(|streams| streams.outlets.iter())
     }
 
     pub(crate) fn receiver(&self, id: TransceiverId) -> Option<ReceiverId> {

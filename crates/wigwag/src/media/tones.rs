@@ -65,7 +65,7 @@ impl Media {
         let mut next = None;
         self.tones.dialers.retain(|id, dialer| {
             let stream = streams.get(id);
-            let sender = stream.and_then(|stream| stream.sender);
+            let sender = stream.and_then(|stream| stream.outlets.first());
             while let Some(packet) = dialer.poll_packet(now, || tone_stream(stream?, now, session)) {
                 // What finds no room is lost, as if by the network: that of the end leaves three times.
                 sender.into_iter().for_each(|sender| _ = session.send(sender, packet.clone()));
@@ -106,7 +106,7 @@ fn is_ours(streams: &Streams) -> bool {
 /// How events are written in a stream: with the clock of its sound.
 // RFC 4733 §2.1: events are part of the stream of sound, with its sequence numbers and its clock.
 fn tone_stream(streams: &Streams, now: Instant, session: &Session) -> Option<ToneStream> {
-    let sender = streams.sender.filter(|_| is_ours(streams))?;
+    let sender = streams.outlets.first().filter(|_| is_ours(streams))?;
     let codecs = &streams.outgoing.codecs;
     let (timestamp, clock_rate_hz) = session.rtp_time(sender, now).or_else(|| {
         let sound = codecs.iter().find(|codec| !codec.is_event)?;

@@ -69,7 +69,8 @@ impl PeerConnection {
         let ssrc = rtp.unused_ssrc();
         let rtx_ssrc = (kind == MediaKind::Video).then(|| rtp.unused_ssrc()).filter(|rtx| *rtx != ssrc);
         let stream_ids = vec![self.cname.clone()];
-        SendStream { ssrc, rtx_ssrc, cname: self.cname.clone(), stream_ids, track_id: format!("{ssrc:08x}") }
+        let track_id = format!("{ssrc:08x}");
+        SendStream { ssrc, rtx_ssrc, cname: self.cname.clone(), stream_ids, track_id, layers: Vec::new() }
     }
 
     pub(super) fn needs_negotiation(&mut self) {
@@ -148,7 +149,7 @@ impl PeerConnection {
         if self.end != End::No {
             return Err(MediaError::NotSending);
         }
-        self.media.write(id, packet, &mut self.transport.secured.rtp)
+        self.media.write(id, None, packet, &mut self.transport.secured.rtp)
     }
 
     /// Queues a packet that another connection told ([`Event::RtpPacket`](crate::Event::RtpPacket)), as a server does that forwards (RFC 7667
@@ -203,7 +204,7 @@ impl PeerConnection {
         if self.end != End::No {
             return Err(MediaError::NotSending);
         }
-        self.media.write_frame(id, frame, &mut self.transport.secured.rtp)
+        self.media.write_frame(id, None, frame, &mut self.transport.secured.rtp)
     }
 
     /// W3C `insertDTMF` of an `RTCDTMFSender`: presses keys of a telephone, one after another, each for `press`, with `gap` between them, in
@@ -294,7 +295,7 @@ impl PeerConnection {
         }
     }
 
-    fn ensure_transceiver(&self, id: TransceiverId) -> Result<(), Error> {
+    pub(super) fn ensure_transceiver(&self, id: TransceiverId) -> Result<(), Error> {
         self.ensure_open()?;
         self.jsep.transceiver(id).map(|_| ()).ok_or(Error::Negotiation(crate::jsep::Error::UnknownTransceiver))
     }

@@ -3,6 +3,7 @@
 mod data;
 mod events;
 mod ice;
+mod layers;
 mod media;
 mod names;
 mod negotiation;

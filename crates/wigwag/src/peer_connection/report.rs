@@ -215,11 +215,14 @@ impl Collector<'_> {
             let stream = Stream { ssrc: stats.ssrc, kind: transceiver.kind, mid: transceiver.mid.clone(), codec_id };
             self.inbound(&stream, stats, frames, parameters);
         }
-        if let (Some(stats), Some(send)) = (self.connection.sender_stats(transceiver.id), &transceiver.send) {
+        let Some(send) = &transceiver.send else { return };
+        for (rid, stats) in self.connection.streams_sent(transceiver.id) {
+            let layer = send.layers.iter().find(|layer| Some(layer.rid.as_str()) == rid);
+            let (ssrc, rtx_ssrc) = layer.map_or((send.ssrc, send.rtx_ssrc), |layer| (layer.ssrc, layer.rtx_ssrc));
             let codec_id = self.codec(transceiver, "O", &parameters.send_codecs, stats.payload_type);
-            let stream = Stream { ssrc: send.ssrc, kind: transceiver.kind, mid: transceiver.mid.clone(), codec_id };
+            let stream = Stream { ssrc, kind: transceiver.kind, mid: transceiver.mid.clone(), codec_id };
             let has_rtx = parameters.send_codecs.iter().any(|codec| codec.rtx.is_some());
-            self.outbound(&stream, stats, send.rtx_ssrc.filter(|_| has_rtx));
+            self.outbound(&stream, rid, stats, rtx_ssrc.filter(|_| has_rtx));
         }
     }
 
@@ -309,7 +312,7 @@ impl Collector<'_> {
         }
     }
 
-    fn outbound(&mut self, stream: &Stream, stats: SenderStats, rtx_ssrc: Option<u32>) {
+    fn outbound(&mut self, stream: &Stream, rid: Option<&str>, stats: SenderStats, rtx_ssrc: Option<u32>) {
         let Stream { ssrc, kind, mid, codec_id } = stream.clone();
         let has_reported = stats.reports_received > 0;
         let of_pictures = |count: u64| (kind == MediaKind::Video).then_some(count);
@@ -323,6 +326,7 @@ impl Collector<'_> {
             packets_sent: stats.packets_sent + stats.packets_resent,
             bytes_sent: stats.bytes_sent + stats.bytes_resent,
             mid,
+            rid: rid.map(str::to_owned),
             remote_id: has_reported.then(|| format!("RIR{ssrc}")),
             header_bytes_sent: stats.header_bytes_sent + stats.header_bytes_resent,
             retransmitted_packets_sent: stats.packets_resent,

@@ -93,6 +93,8 @@ dictionary! {
         bytes_sent: u64 = "bytesSent",
         /// The section's name.
         mid: Option<String> = "mid",
+        /// The layer's name, where simulcast is sent.
+        rid: Option<String> = "rid",
         /// What the peer says of the stream.
         remote_id: Option<String> = "remoteId",
         /// Bytes of RTP headers sent, also those sent again.

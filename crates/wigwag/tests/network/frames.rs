@@ -139,7 +139,7 @@ fn after_an_outage_the_gap_is_reported_a_key_frame_is_asked_for_and_nothing_unde
         link.loss(0.0);
     });
     let requests = |world: &World<Peer>| {
-        let wanted = format!("{:?}", Event::KeyFrameRequested(a));
+        let wanted = format!("{:?}", Event::KeyFrameRequested { transceiver: a, rid: None });
         world[A].events.iter().filter(|event| **event == wanted).count()
     };
     assert_eq!(requests(&world), 0);

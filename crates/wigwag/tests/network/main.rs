@@ -36,6 +36,7 @@ mod scripts;
 mod security;
 mod setup;
 mod sfu;
+mod simulcast;
 mod snap;
 mod stats;
 mod swarm;

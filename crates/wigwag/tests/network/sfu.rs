@@ -94,7 +94,7 @@ impl Member {
             Event::Track(id) if self.connection.transceiver(id).is_some() => {
                 self.connection.receive_frames(id).unwrap();
             }
-            Event::KeyFrameRequested(_) => self.wants_key = true,
+            Event::KeyFrameRequested { .. } => self.wants_key = true,
             Event::NegotiationNeeded => self.is_offer_due = true,
             Event::Frame { transceiver, frame, .. } => {
                 let found = self.connection.transceiver(transceiver).unwrap();

@@ -8,6 +8,7 @@ mod negotiate;
 mod odd;
 mod properties;
 mod refused;
+mod simulcast;
 mod states;
 
 use super::{
@@ -48,6 +49,7 @@ impl Peer {
             cname: "c".to_owned(),
             stream_ids: vec!["s".to_owned()],
             track_id: format!("t{ssrc}"),
+            layers: Vec::new(),
         };
         self.jsep.add_transceiver(kind, TransceiverInit { direction, send: Some(send), ..TransceiverInit::default() })
     }

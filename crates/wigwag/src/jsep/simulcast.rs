@@ -1,0 +1,148 @@
+//! Streams of one section side by side: the same pictures in several sizes (RFC 8851, RFC 8853).
+
+use super::config::{Config, HeaderExtension};
+use super::transceiver::Transceiver;
+use super::view::View;
+use std::collections::{BTreeMap, BTreeSet};
+use wigwag_sdp::{Alternative, Attribute, Extmap, Rid, RidDirection, SimulcastStreams};
+
+/// So many layers a section has at most: three are usual.
+pub(crate) const LAYERS_MAX: usize = 16;
+/// A header extension of the one-byte form holds no more (RFC 8285 §4.2).
+const RID_LEN_MAX: usize = 16;
+
+/// RFC 8851 §10: `rid-id = 1*(alpha-numeric / "-" / "_")`.
+pub(crate) fn is_rid(text: &str) -> bool {
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=RID_LEN_MAX).contains(&text.len()) && text.bytes().all(is_char)
+}
+
+/// What a section of ours says of its layers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Simulcast {
+    send: Vec<Layer>,
+    receive: Vec<Layer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Layer {
+    rid: String,
+    restrictions: String,
+}
+
+impl From<&String> for Layer {
+    fn from(rid: &String) -> Self {
+        Self { rid: rid.clone(), restrictions: String::new() }
+    }
+}
+
+impl Simulcast {
+    /// What we want, or what was agreed upon where the peer had offered it.
+    pub(super) fn offered(transceiver: &Transceiver) -> Self {
+        let agreed = transceiver.negotiated.as_ref().map_or(&[][..], |agreed| &agreed.receive_layers);
+        let wanted = if transceiver.receive_layers.is_empty() { agreed } else { &transceiver.receive_layers };
+        let receive = wanted.iter().map(Layer::from).filter(|_| transceiver.direction.receives()).collect();
+        let sent = transceiver.send.iter().flat_map(|send| &send.layers);
+        let send = sent.map(|layer| Layer::from(&layer.rid)).filter(|_| transceiver.direction.sends()).collect();
+        Self { send, receive }
+    }
+
+    /// What we take of an offer: so many of the peer's layers as we want, in the peer's order, and those of ours that it asks for.
+    /// `payload_types`: those of the answer.
+    pub(super) fn answered(
+        config: &Config,
+        transceiver: &Transceiver,
+        offer: View<'_>,
+        payload_types: &BTreeSet<u8>,
+    ) -> Self {
+        // RFC 8853 §5.2: layers are told apart by their names in the packets.
+        if !offer.extmaps().any(|extmap| extmap.uri == HeaderExtension::RID) {
+            return Self::default();
+        }
+        let most = if config.receive_layers_max > 1 { config.receive_layers_max } else { 0 };
+        let receive = layers(offer, RidDirection::Send).into_iter().filter_map(|rid| answered(rid, payload_types));
+        let wanted: BTreeSet<_> = layers(offer, RidDirection::Recv).into_iter().map(|rid| rid.id.as_str()).collect();
+        let ours = transceiver.send.iter().flat_map(|send| &send.layers).map(|layer| &layer.rid);
+        Self {
+            receive: receive.take(most).collect(),
+            send: ours.filter(|rid| wanted.contains(rid.as_str())).map(Layer::from).collect(),
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.send.is_empty() && self.receive.is_empty()
+    }
+
+    /// The header extensions of a section: those that name layers only where there are layers.
+    pub(super) fn extensions(&self, all: &[Extmap]) -> Vec<Extmap> {
+        let names_layers =
+            |uri: &str| matches!(uri, HeaderExtension::RID | HeaderExtension::REPAIRED_RID) && self.is_empty();
+        all.iter().filter(|extmap| !names_layers(&extmap.uri)).cloned().collect()
+    }
+
+    pub(super) fn attributes(&self) -> Vec<Attribute> {
+        let both = [(RidDirection::Send, &self.send), (RidDirection::Recv, &self.receive)];
+        let both = both.into_iter().filter(|(_, layers)| !layers.is_empty());
+        let mut streams = Vec::new();
+        let mut attributes = Vec::new();
+        for (direction, layers) in both {
+            let named = |layer: &Layer| vec![Alternative { rid: layer.rid.clone(), paused: false }];
+            streams.push(SimulcastStreams { direction, streams: layers.iter().map(named).collect() });
+            attributes.extend(layers.iter().map(|layer| {
+                let (id, restrictions) = (layer.rid.clone(), layer.restrictions.clone());
+                Attribute::Rid(Rid { id, direction, restrictions })
+            }));
+        }
+        if !streams.is_empty() {
+            attributes.push(Attribute::Simulcast(wigwag_sdp::Simulcast(streams)));
+        }
+        attributes
+    }
+}
+
+/// A layer of the offer as it is answered. RFC 8851 §6.2: the restrictions stay, without the payload types that are refused; if none is
+/// left, the layer is refused.
+fn answered(offered: &Rid, payload_types: &BTreeSet<u8>) -> Option<Layer> {
+    let kept = |numbers: &str| {
+        let numbers = numbers.split(',').filter(|number| number.parse().is_ok_and(|it| payload_types.contains(&it)));
+        numbers.collect::<Vec<_>>().join(",")
+    };
+    let mut restrictions = Vec::new();
+    for (name, value) in offered.iter() {
+        restrictions.push(match (name, kept(value)) {
+            ("pt", kept) if kept.is_empty() => return None,
+            ("pt", kept) => format!("pt={kept}"),
+            (name, _) if value.is_empty() => name.to_owned(),
+            (name, _) => format!("{name}={value}"),
+        });
+    }
+    Some(Layer { rid: offered.id.clone(), restrictions: restrictions.join(";") })
+}
+
+/// The layers that a section names for a direction: of alternatives the first, which is preferred (RFC 8853 §5.2), each once, and those
+/// alone that a line explains (§5.1).
+fn layers(view: View<'_>, direction: RidDirection) -> Vec<&Rid> {
+    let attributes = view.attributes().iter();
+    let of_direction = attributes.filter_map(|attribute| match attribute {
+        Attribute::Rid(rid) if rid.direction == direction && is_rid(&rid.id) => Some((rid.id.as_str(), rid)),
+        _ => None,
+    });
+    let mut explained: BTreeMap<_, _> = of_direction.collect();
+    let simulcast = view.attributes().iter().find_map(|attribute| match attribute {
+        Attribute::Simulcast(simulcast) => simulcast.streams(direction),
+        _ => None,
+    });
+    let named = simulcast.into_iter().flatten().filter_map(|alternatives| alternatives.first());
+    named.filter_map(|first| explained.remove(first.rid.as_str())).take(LAYERS_MAX).collect()
+}
+
+/// The layers that both sides name: ours of the one direction and the peer's of the other, in our order.
+pub(super) fn agreed(local: View<'_>, direction: RidDirection, remote: View<'_>) -> Vec<String> {
+    let reversed = match direction {
+        RidDirection::Send => RidDirection::Recv,
+        RidDirection::Recv => RidDirection::Send,
+    };
+    let theirs: BTreeSet<_> = layers(remote, reversed).into_iter().map(|rid| rid.id.as_str()).collect();
+    let ours = layers(local, direction).into_iter().filter(|rid| theirs.contains(rid.id.as_str()));
+    ours.map(|rid| rid.id.clone()).collect()
+}

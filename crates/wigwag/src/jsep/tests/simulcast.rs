@@ -1,0 +1,183 @@
+//! Layers of simulcast (RFC 8851, RFC 8853).
+
+use super::super::{Codec, SendLayer};
+use super::*;
+use expect_test::expect;
+
+fn names(rids: &[&str]) -> Vec<String> {
+    rids.iter().map(|rid| (*rid).to_owned()).collect()
+}
+
+/// Takes so many layers.
+fn server(layers_max: usize) -> Peer {
+    Peer::with('Z', Config { receive_layers_max: layers_max, ..Config::default() })
+}
+
+/// Sends these layers.
+fn publisher(rids: &[&str]) -> (Peer, TransceiverId) {
+    let mut a = Peer::new('A');
+    let id = a.add(MediaKind::Video, Direction::Sendonly, 1);
+    let layer = |(n, rid): (usize, &&str)| SendLayer { rid: (*rid).to_owned(), ssrc: n as u32 + 1, rtx_ssrc: None };
+    let layers = rids.iter().enumerate().map(layer).collect();
+    let send = a.transceiver(id).send.clone().expect("sends");
+    a.jsep.set_send(id, Some(SendStream { layers, ..send })).expect("there");
+    (a, id)
+}
+
+fn agreed(peer: &Peer) -> [Vec<String>; 2] {
+    let transceiver = peer.jsep.transceivers().next().expect("one");
+    let negotiated = transceiver.negotiated.as_ref().expect("negotiated");
+    [negotiated.send_layers.clone(), negotiated.receive_layers.clone()]
+}
+
+/// What is said of layers.
+fn lines(sdp: &SessionDescription) -> String {
+    let shown = ["a=rid", "a=simulcast", "a=ssrc"];
+    let text = sdp.to_string();
+    let is_shown = |line: &&str| shown.iter().any(|start| line.starts_with(start)) || line.contains("stream-id");
+    text.lines().filter(is_shown).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn layers_that_are_offered_are_taken_by_who_wants_them() {
+    let (mut a, _) = publisher(&["q", "h", "f"]);
+    let mut z = server(3);
+    let (offer, answer) = negotiate(&mut a, &mut z);
+    expect![[r#"
+        a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
+        a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id
+        a=rid:q send
+        a=rid:h send
+        a=rid:f send
+        a=simulcast:send q;h;f
+    "#]]
+    .assert_eq(&lines(&offer));
+    expect![[r#"
+        a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
+        a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id
+        a=rid:q recv
+        a=rid:h recv
+        a=rid:f recv
+        a=simulcast:recv q;h;f
+    "#]]
+    .assert_eq(&lines(&answer));
+    assert_eq!(agreed(&a), [names(&["q", "h", "f"]), vec![]]);
+    assert_eq!(agreed(&z), [vec![], names(&["q", "h", "f"])]);
+}
+
+#[test]
+fn who_wants_one_stream_refuses_layers_and_who_wants_two_takes_the_first_two() {
+    for layers_max in [0, 1] {
+        let (mut a, _) = publisher(&["q", "h", "f"]);
+        let mut z = server(layers_max);
+        let (_, answer) = negotiate(&mut a, &mut z);
+        assert_eq!(lines(&answer), "");
+        assert_eq!((agreed(&a), agreed(&z)), Default::default());
+    }
+    let (mut a, _) = publisher(&["q", "h", "f"]);
+    let mut z = server(2);
+    negotiate(&mut a, &mut z);
+    assert_eq!(agreed(&a)[0], names(&["q", "h"]));
+    assert_eq!(agreed(&z)[1], names(&["q", "h"]));
+}
+
+#[test]
+fn layers_that_an_offer_asks_for_are_answered_with_those_that_are_there() {
+    let mut z = server(1);
+    let id = z.add(MediaKind::Video, Direction::Recvonly, 9);
+    z.jsep.set_receive_layers(id, names(&["f", "h", "x"])).expect("there");
+    let (mut a, _) = publisher(&["q", "h", "f"]);
+    let (offer, answer) = negotiate(&mut z, &mut a);
+    assert!(lines(&offer).ends_with("a=rid:f recv\na=rid:h recv\na=rid:x recv\na=simulcast:recv f;h;x\n"));
+    assert!(lines(&answer).ends_with("a=rid:h send\na=rid:f send\na=simulcast:send h;f\n"));
+    assert_eq!(agreed(&a), [names(&["h", "f"]), vec![]]);
+    assert_eq!(agreed(&z), [vec![], names(&["f", "h"])]);
+}
+
+#[test]
+fn an_offer_of_either_side_keeps_what_is_agreed_upon() {
+    let (mut a, _) = publisher(&["q", "h", "f"]);
+    let mut z = server(3);
+    negotiate(&mut a, &mut z);
+    let (again, _) = negotiate(&mut z, &mut a);
+    assert!(lines(&again).ends_with("a=simulcast:recv q;h;f\n"), "{again}");
+    assert_eq!((agreed(&a)[0].len(), agreed(&z)[1].len()), (3, 3));
+    negotiate(&mut a, &mut z);
+    assert_eq!((agreed(&a)[0].len(), agreed(&z)[1].len()), (3, 3));
+}
+
+/// A video section of a browser (Chromium 156) with these lines.
+fn offer(lines: &str) -> SessionDescription {
+    let rest = lines.replace('\n', "\r\n");
+    let text = format!(
+        "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97 98\r\n\
+         c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 {}41\r\n\
+         a=setup:actpass\r\na=mid:0\r\na=extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=sendonly\r\na=rtcp-mux\r\n\
+         a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:98 H264/90000\r\n{rest}",
+        "41:".repeat(31)
+    );
+    SessionDescription::parse(&text).expect("an offer")
+}
+
+const RID: &str = "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\n";
+
+/// The layers with which an offer is answered by who takes as many as there may be.
+fn answered(said: &str) -> (String, Vec<String>) {
+    let mut z = server(usize::MAX);
+    z.set_remote(offer(said));
+    let answer = z.describe();
+    (lines(&answer), agreed(&z)[1].clone())
+}
+
+#[test]
+fn of_alternatives_the_first_is_taken_and_each_name_once_and_only_those_that_are_explained() {
+    let rids = "a=rid:1 send\na=rid:2 send\na=rid:3 recv\na=rid:4 send\na=rid:5 send\n";
+    let simulcast = "a=simulcast:send 1,5;~2;1;3;6;4\n";
+    let (said, taken) = answered(&format!("{RID}{rids}{simulcast}"));
+    assert_eq!(taken, names(&["1", "2", "4"]));
+    assert!(said.ends_with("a=rid:1 recv\na=rid:2 recv\na=rid:4 recv\na=simulcast:recv 1;2;4\n"), "{said}");
+}
+
+#[test]
+fn layers_whose_names_no_packet_could_tell_are_refused() {
+    let said = "a=rid:1 send\na=rid:2 send\na=simulcast:send 1;2\n";
+    assert_eq!(answered(said), Default::default(), "without the header extension");
+    let long = "a".repeat(17);
+    let odd = format!("{RID}a=rid:{long} send\na=rid:a.b send\na=rid:ok send\na=simulcast:send {long};a.b;ok\n");
+    assert_eq!(answered(&odd).1, names(&["ok"]));
+}
+
+#[test]
+fn restrictions_stay_but_for_the_payload_types_that_are_refused() {
+    let rids = "a=rid:1 send pt=96,98;max-width=1280\na=rid:2 send pt=98\na=rid:3 send max-fps=15;odd\n";
+    let (said, taken) = answered(&format!("{RID}{rids}a=simulcast:send 1;2;3\n"));
+    assert_eq!(taken, names(&["1", "3"]));
+    assert!(said.contains("a=rid:1 recv pt=96;max-width=1280\na=rid:3 recv max-fps=15;odd\n"), "{said}");
+}
+
+#[test]
+fn a_section_has_sixteen_layers_at_most_however_many_are_named() {
+    let all: Vec<String> = (0..2_000).map(|n| n.to_string()).collect();
+    let rids: String = all.iter().map(|rid| format!("a=rid:{rid} send\n")).collect();
+    let (_, taken) = answered(&format!("{RID}{rids}a=simulcast:send {}\n", all.join(";")));
+    assert_eq!(taken, all[..16]);
+}
+
+#[test]
+fn an_answer_that_names_layers_that_were_not_offered_does_not_bring_them() {
+    let (mut a, _) = publisher(&["q", "h"]);
+    let mut z = server(3);
+    z.set_remote(a.describe());
+    let answer = z.describe().to_string().replace("a=rid:h recv", "a=rid:x recv").replace("recv q;h", "recv x;q");
+    a.set_remote(SessionDescription::parse(&answer).expect("an answer"));
+    assert_eq!(agreed(&a)[0], names(&["q"]));
+}
+
+#[test]
+fn one_stream_says_nothing_of_layers_though_layers_are_taken() {
+    let mut z = server(3);
+    let mut a = Peer::with('A', Config { codecs: vec![Codec::vp8()], ..Config::default() });
+    a.add(MediaKind::Video, Direction::Sendrecv, 1);
+    let (offer, answer) = negotiate(&mut a, &mut z);
+    assert_eq!((lines(&offer).as_str(), lines(&answer).as_str()), ("a=ssrc:1 cname:c\n", ""));
+}

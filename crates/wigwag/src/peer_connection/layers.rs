@@ -1,0 +1,121 @@
+//! Simulcast: the same pictures in several sizes on one transceiver, each a layer with a name (RFC 8853).
+
+use super::{End, PeerConnection};
+use crate::error::{Error, MediaError};
+use crate::jsep::{LAYERS_MAX, SendLayer, SendStream, TransceiverId, is_rid};
+use wigwag_rtp::payload::Frame;
+use wigwag_rtp::{self as rtp};
+
+impl PeerConnection {
+    /// W3C `sendEncodings`: what is sent on this transceiver are layers of these names (W3C `rid`), the preferred one first; to be said before
+    /// the transceiver is negotiated. Offers of ours have them, and answers those of them that the offer asks for. What the peer takes stands in
+    /// [`send_layers`](field@crate::jsep::MediaParameters::send_layers) then; if that is empty, it takes one stream. Browsers take no
+    /// layers, servers do.
+    ///
+    /// # Errors
+    /// A name is not 1 to 16 letters, digits, `-` and `_` (RFC 8851 §10), or stands there twice, or there are more than 16; nothing is sent on
+    /// the transceiver; it is negotiated already, or has ended; or the connection is closed.
+    pub fn set_send_layers<S: Into<String>>(
+        &mut self,
+        id: TransceiverId,
+        rids: impl IntoIterator<Item = S>,
+    ) -> Result<(), Error> {
+        let rids = self.new_layers(id, rids)?;
+        let send = self.jsep.transceiver(id).and_then(|found| found.send.clone()).ok_or(Error::SendsNothing)?;
+        let rtp = &mut self.transport.secured.rtp;
+        let first = (send.ssrc, send.rtx_ssrc);
+        let numbers = std::iter::once(first)
+            .chain(std::iter::repeat_with(|| (rtp.unused_ssrc(), send.rtx_ssrc.map(|_| rtp.unused_ssrc()))));
+        let layers = rids.into_iter().zip(numbers);
+        let layers = layers.map(|(rid, (ssrc, rtx_ssrc))| SendLayer { rid, ssrc, rtx_ssrc }).collect();
+        self.jsep.set_send(id, Some(SendStream { layers, ..send }))?;
+        self.needs_negotiation();
+        Ok(())
+    }
+
+    /// Offers of ours ask for layers of these names on this transceiver, as a server's do that offers; to be said before the transceiver is
+    /// negotiated. What the peer sends stands in [`receive_layers`](field@crate::jsep::MediaParameters::receive_layers) then; if that is
+    /// empty, it sends one stream. Whether layers that the peer offers are taken, says
+    /// [`receive_layers_max`](field@crate::jsep::Config::receive_layers_max).
+    ///
+    /// # Errors
+    /// As of [`set_send_layers`](Self::set_send_layers).
+    pub fn set_receive_layers<S: Into<String>>(
+        &mut self,
+        id: TransceiverId,
+        rids: impl IntoIterator<Item = S>,
+    ) -> Result<(), Error> {
+        let rids = self.new_layers(id, rids)?;
+        self.jsep.set_receive_layers(id, rids)?;
+        self.needs_negotiation();
+        Ok(())
+    }
+
+    fn new_layers<S: Into<String>>(
+        &self,
+        id: TransceiverId,
+        rids: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<String>, Error> {
+        self.ensure_transceiver(id)?;
+        if self.jsep.transceiver(id).is_some_and(|found| found.negotiated.is_some()) {
+            return Err(Error::LayersAreNegotiated);
+        }
+        let mut names = Vec::new();
+        for rid in rids {
+            let rid = rid.into();
+            if !is_rid(&rid) || names.contains(&rid) || names.len() == LAYERS_MAX {
+                return Err(Error::InvalidLayer(rid));
+            }
+            names.push(rid);
+        }
+        Ok(names)
+    }
+
+    /// Queues a packet of a layer; otherwise as [`write_packet`](Self::write_packet), which is for the first one.
+    ///
+    /// # Errors
+    /// As of [`write_packet`](Self::write_packet), and [`MediaError::NotSending`] if the peer takes no layer of this name.
+    pub fn write_layer_packet(
+        &mut self,
+        id: TransceiverId,
+        rid: &str,
+        packet: rtp::RtpPacket,
+    ) -> Result<(), MediaError> {
+        if self.end != End::No {
+            return Err(MediaError::NotSending);
+        }
+        self.media.write(id, Some(rid), packet, &mut self.transport.secured.rtp)
+    }
+
+    /// Cuts a frame of a layer into packets and queues them; otherwise as [`write_frame`](Self::write_frame), which is for the first one.
+    ///
+    /// # Errors
+    /// As of [`write_frame`](Self::write_frame), and [`MediaError::NotSending`] if the peer takes no layer of this name.
+    pub fn write_layer_frame(&mut self, id: TransceiverId, rid: &str, frame: Frame) -> Result<(), MediaError> {
+        if self.end != End::No {
+            return Err(MediaError::NotSending);
+        }
+        self.media.write_frame(id, Some(rid), frame, &mut self.transport.secured.rtp)
+    }
+
+    /// Asks the peer for a key frame of one layer, as often as you like. Nobody is asked before a packet of the layer has come.
+    pub fn request_layer_key_frame(&mut self, id: TransceiverId, rid: &str) {
+        self.media.request_layer_key_frame(id, rid, &mut self.transport.secured.rtp);
+    }
+
+    /// The layer that a source of the peer's is, once its packets have told.
+    pub fn source_rid(&self, ssrc: u32) -> Option<&str> {
+        self.transport.secured.rtp.rid(ssrc)
+    }
+
+    /// What was sent of each layer of a transceiver, by name.
+    pub fn layer_stats(&self, id: TransceiverId) -> Vec<(String, rtp::SenderStats)> {
+        self.streams_sent(id).filter_map(|(rid, stats)| Some((rid?.to_owned(), stats))).collect()
+    }
+
+    /// What was sent of each stream of a transceiver, with the names of layers.
+    pub(super) fn streams_sent(&self, id: TransceiverId) -> impl Iterator<Item = (Option<&str>, rtp::SenderStats)> {
+        let rtp = &self.transport.secured.rtp;
+        self.media.senders(id).filter_map(|(sender, rid)| Some((rid, rtp.sender_stats(sender)?)))
+    }
+}

@@ -1,0 +1,159 @@
+//! Layers of simulcast through the whole stack.
+
+use crate::common::{Peer, negotiate, pair, pair_with};
+use crate::media::{negotiate_from, until_connected};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use wigwag::{Direction, Error, Event, Frame, MediaError, MediaKind, RtpPacket, TransceiverId};
+use wigwag_sim::{A, World, Z};
+
+const VP8: u8 = 96;
+const RIDS: [&str; 3] = ["q", "h", "f"];
+
+/// A sends three layers to Z, who takes up to `layers_max`.
+fn publishing(seed: u64, layers_max: usize) -> (World<Peer>, TransceiverId) {
+    let mut world = pair_with(seed, |host, config| {
+        config.negotiation.receive_layers_max = if host == Z { layers_max } else { 1 };
+    });
+    let id = world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+    world[A].connection.set_send_layers(id, RIDS).unwrap();
+    negotiate_from(&mut world, A);
+    until_connected(&mut world);
+    (world, id)
+}
+
+fn received_on(world: &World<Peer>) -> TransceiverId {
+    world[Z].connection.transceivers().next().unwrap().id
+}
+
+/// The `n`th picture of a layer: the larger, the longer; every hundredth is a key frame (RFC 6386 §9.1: its first bit is 0).
+fn picture(layer: usize, n: u32) -> Frame {
+    let mut data = [n, layer as u32].map(u32::to_be_bytes).concat().repeat(50 << (2 * layer));
+    data[0] = u8::from(!n.is_multiple_of(100));
+    Frame::new(VP8, n.wrapping_mul(3_000), data.into())
+}
+
+fn publish(world: &mut World<Peer>, id: TransceiverId, pictures: std::ops::Range<u32>) {
+    for n in pictures {
+        for (layer, rid) in RIDS.iter().enumerate() {
+            world[A].connection.write_layer_frame(id, rid, picture(layer, n)).unwrap();
+        }
+        world.run_for(Duration::from_millis(33));
+    }
+}
+
+#[test]
+fn each_layer_comes_whole_and_under_its_name_though_the_network_loses() {
+    for seed in 0..3 {
+        let (mut world, id) = publishing(700 + seed, 3);
+        let to = received_on(&world);
+        world[Z].connection.receive_frames(to).unwrap();
+        world.links(A, Z, |link| {
+            link.loss(3.0);
+        });
+        publish(&mut world, id, 0..200);
+        world.run_for(Duration::from_secs(2));
+        let mut seen: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for told in &world[Z].frames {
+            let Ok((frame, _)) = &told.what else { continue };
+            let rid = world[Z].connection.source_rid(told.ssrc).expect("its packets name it").to_owned();
+            let layer = RIDS.iter().position(|known| *known == rid).expect("one of three");
+            let n = frame.rtp_time / 3_000;
+            assert_eq!(frame.data, picture(layer, n).data, "layer {rid}, picture {n}");
+            seen.entry(rid).or_default().push(n);
+        }
+        for rid in RIDS {
+            let of = seen.get(rid).map_or(&[][..], Vec::as_slice);
+            assert!(of.len() >= 190 && of.is_sorted_by(|a, b| a < b), "seed {seed}: {} of 200 of {rid}", of.len());
+        }
+        let stats = world[Z].connection.receiver_stats(to);
+        let recovered: u64 = stats.iter().map(|stats| stats.retransmitted_packets_received).sum();
+        assert!(stats.len() == 3 && recovered > 10, "{stats:?}");
+        let sent = world[A].connection.layer_stats(id);
+        assert_eq!(sent.iter().map(|(rid, _)| rid.as_str()).collect::<Vec<_>>(), RIDS);
+        assert!(sent.windows(2).all(|two| two[0].1.bytes_sent < two[1].1.bytes_sent), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_key_frame_is_asked_for_of_one_layer_and_the_sender_is_told_which() {
+    let (mut world, id) = publishing(710, 3);
+    publish(&mut world, id, 0..5);
+    let to = received_on(&world);
+    world[Z].connection.request_layer_key_frame(to, "h");
+    world.run_for(Duration::from_secs(1));
+    let expected = format!("{:?}", Event::KeyFrameRequested { transceiver: id, rid: Some("h".into()) });
+    let told: Vec<_> = world[A].events.iter().filter(|event| event.starts_with("KeyFrameRequested")).collect();
+    assert_eq!(told, [&expected]);
+}
+
+#[test]
+fn packets_tell_their_layer_and_one_that_is_written_without_goes_to_the_first() {
+    let (mut world, id) = publishing(711, 3);
+    let packet = || RtpPacket::new(VP8, 0, Bytes::from_static(&[0x10, 0, 1]));
+    world[A].connection.write_packet(id, packet()).unwrap();
+    world[A].connection.write_layer_packet(id, "f", packet()).unwrap();
+    assert!(matches!(world[A].connection.write_layer_packet(id, "x", packet()), Err(MediaError::NotSending)));
+    world.run_for(Duration::from_secs(1));
+    let told: Vec<_> = world[Z].packets.iter().map(|packet| packet.rid.as_deref().unwrap_or("none")).collect();
+    assert_eq!(told, ["q", "f"]);
+}
+
+#[test]
+fn who_is_refused_sends_one_stream() {
+    let (mut world, id) = publishing(712, 1);
+    let negotiated = world[A].connection.transceiver(id).unwrap().negotiated.clone().unwrap();
+    assert!(negotiated.send_layers.is_empty());
+    for n in 0..10 {
+        world[A].connection.write_frame(id, picture(2, n)).unwrap();
+        assert!(matches!(world[A].connection.write_layer_frame(id, "q", picture(0, n)), Err(MediaError::NotSending)));
+        world.run_for(Duration::from_millis(33));
+    }
+    world.run_for(Duration::from_secs(1));
+    assert!(world[Z].packets.iter().all(|packet| packet.rid.is_none()));
+    assert_eq!(world[Z].packets.iter().filter(|packet| packet.packet.marker).count(), 10);
+}
+
+/// What SRTP relies on: a number is never used for other bytes, also when a layer is refused and taken again.
+#[test]
+fn layers_that_the_peer_takes_again_go_on_where_they_were() {
+    let (mut world, id) = publishing(713, 3);
+    publish(&mut world, id, 0..20);
+    world.run_for(Duration::from_secs(1));
+    let numbers = |world: &World<Peer>| -> BTreeMap<u32, BTreeSet<u64>> {
+        let mut numbers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for packet in &world[Z].packets {
+            assert!(numbers.entry(packet.ssrc).or_default().insert(packet.extended_sequence), "twice");
+        }
+        numbers
+    };
+    let before = numbers(&world);
+    for layers in ["q", "q;h;f"] {
+        let offer = crate::common::offer(&mut world, A);
+        let mut answer = crate::common::answer(&mut world, Z, offer);
+        answer.sdp = answer.sdp.replace("recv q;h;f", &format!("recv {layers}"));
+        world[A].connection.set_remote_description(answer).unwrap();
+    }
+    publish(&mut world, id, 20..40);
+    world.run_for(Duration::from_secs(1));
+    let after = numbers(&world);
+    assert!(before.keys().eq(after.keys()), "the same sources");
+    assert!(before.iter().all(|(ssrc, numbers)| numbers.is_subset(&after[ssrc]) && after[ssrc].len() > numbers.len()));
+}
+
+#[test]
+fn names_that_cannot_be_and_layers_that_come_too_late_are_refused() {
+    let mut world = pair(714);
+    let connection = &mut world[A].connection;
+    let id = connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+    for rid in ["", "a b", "a.b", "seventeen-letters", "ä"] {
+        assert_eq!(connection.set_send_layers(id, [rid]), Err(Error::InvalidLayer(rid.to_owned())));
+    }
+    assert_eq!(connection.set_send_layers(id, ["a", "b", "a"]), Err(Error::InvalidLayer("a".to_owned())));
+    let many: Vec<String> = (0..17).map(|n| n.to_string()).collect();
+    assert_eq!(connection.set_receive_layers(id, many), Err(Error::InvalidLayer("16".to_owned())));
+    connection.set_send_layers(id, ["sixteen_letters-", "b"]).unwrap();
+    negotiate(&mut world);
+    assert_eq!(world[A].connection.set_send_layers(id, ["a"]), Err(Error::LayersAreNegotiated));
+}
