@@ -21,6 +21,8 @@ const DESIRED: f64 = 1.5;
 const MORE: f64 = 1.1;
 /// Whoever does not say what it would send needs no more than so many times of what it does.
 const UNDESIRED: f64 = 4.0;
+/// Whoever sends so much less than the estimate keeps it from growing: it follows what arrives.
+const HELD: f64 = 1.2;
 /// While the application is the limit, the path is tried so often.
 const ALR_INTERVAL: i64 = 5 * SECOND;
 /// What is known when it is asked whether to try.
@@ -39,6 +41,12 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// Whether more would be sent than is, as by a server that has no layer between two sizes.
+    fn is_held(&self) -> bool {
+        let wants_more = self.desired.is_some_and(|desired| desired > self.target);
+        wants_more && self.arriving.is_some_and(|arriving| arriving * HELD < self.target)
+    }
+
     /// Nobody tries more.
     fn cap(&self) -> f64 {
         let needed = match (self.desired, self.arriving) {
@@ -48,6 +56,10 @@ impl Known {
         };
         needed.min(self.max)
     }
+}
+
+fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    [one, other].into_iter().flatten().min()
 }
 
 /// See the module.
@@ -63,6 +75,8 @@ pub(crate) struct Planner {
     recovery: Recovery,
     /// The application would send more than before.
     is_asked: bool,
+    /// Since when the estimate is held by what is sent, which is less.
+    held_since: Option<i64>,
 }
 
 impl Planner {
@@ -118,6 +132,7 @@ impl Planner {
 
     /// Something was told, or time has passed.
     pub(crate) fn consider(&mut self, known: &Known, prober: &mut Prober, now: i64) {
+        self.held_since = known.is_held().then(|| self.held_since.unwrap_or(now));
         if !self.has_begun || !known.is_calm || !prober.is_idle(now) {
             return;
         }
@@ -135,7 +150,7 @@ impl Planner {
 
     /// While the application is the limit, nothing else says what there would be.
     fn explore(&mut self, known: &Known, prober: &mut Prober, now: i64) {
-        let Some(since) = known.limited_since else { return };
+        let Some(since) = earlier(known.limited_since, self.held_since) else { return };
         let is_due = self.is_asked || now.saturating_sub(since.max(self.tried)) >= ALR_INTERVAL;
         if is_due {
             self.is_asked = false;
@@ -202,6 +217,21 @@ mod tests {
         assert_eq!(planned(&mut planner, &known(1e6, 1e6, None), SECOND), Some(2e6));
         planner.shown(&shown(1.1e6, 2e6), 1e6, true, SECOND);
         assert_eq!(planned(&mut planner, &known(1.1e6, 1e6, None), SECOND), None);
+    }
+
+    /// A server that forwards sends a half, and would send four times as much: no less than the half is being limited by itself, and no more
+    /// lets the estimate grow.
+    #[test]
+    fn the_path_is_tried_each_five_seconds_while_less_is_sent_than_would_be() {
+        let mut planner = begun();
+        let held = known(1e6, 0.7e6, Some(4e6));
+        let tried = |planner: &mut Planner, known: &Known, from: i64, until: i64| {
+            (from..until).filter(|second| planned(planner, known, second * SECOND).is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(tried(&mut planner, &held, 1, 14), [6, 11]);
+        assert_eq!(tried(&mut planner, &known(1e6, 0.9e6, Some(4e6)), 20, 40), [], "the estimate grows by itself");
+        assert_eq!(tried(&mut planner, &known(1e6, 0.7e6, Some(0.9e6)), 40, 60), [], "no more is wanted");
+        assert_eq!(tried(&mut planner, &held, 60, 70), [65]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use wigwag::{
     Config, ConnectionId, Datagram, Direction, Endpoint, EndpointConfig, Event, Frame, MediaKind, PeerConnection, Seed,
-    SessionDescription, TransceiverId, WallClock,
+    SessionDescription, TransceiverId, WallClock, congestion,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -31,6 +31,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const NAMES: [&str; 3] = ["ann", "bob", "cem"];
 /// So many pictures of each other member are enough; then a member stays a little, for the others may not have had enough.
 const ENOUGH: u32 = 25;
+/// The pictures in three sizes (simulcast), and how many bytes each has: the server chooses for each listener.
+const LAYERS: [(&str, usize); 3] = [("q", 200), ("h", 800), ("f", 3000)];
 const FAREWELL: Duration = Duration::from_secs(2);
 const PICTURE: Duration = Duration::from_millis(20);
 const SLEEP_MIN: Duration = Duration::from_millis(1);
@@ -119,6 +121,7 @@ fn member(name: &str, server: &Sender<Signal>) -> Result<()> {
     let mut peer = PeerConnection::new(config()?, Seed::from_secure_source(getrandom::fill)?);
     peer.add_local_address(socket.local)?;
     let camera = peer.add_transceiver(MediaKind::Video, Direction::Sendonly)?;
+    peer.set_send_layers(camera, LAYERS.map(|(rid, _)| rid))?;
     let offer = peer.create_offer()?;
     peer.set_local_description(offer)?;
     let (reply, replies) = channel();
@@ -138,11 +141,13 @@ fn member(name: &str, server: &Sender<Signal>) -> Result<()> {
         let now = Instant::now();
         if now >= next {
             // Something that is longer than a packet, and begins as a VP8 frame does: with a bit that says whether it is a key frame.
-            let picture = [&[u8::from(!wants_key)], &number.to_be_bytes()[..], &[7; 3000]].concat();
-            if peer.write_frame(camera, Frame::new(payload_type(&peer, camera), number * 1800, picture.into())).is_ok()
-            {
-                wants_key = false;
+            let mut is_taken = true;
+            for (rid, len) in LAYERS {
+                let picture = [&[u8::from(!wants_key)], &number.to_be_bytes()[..], &vec![7; len]].concat();
+                let frame = Frame::new(payload_type(&peer, camera), number * 1800, picture.into());
+                is_taken &= peer.write_layer_frame(camera, rid, frame).is_ok();
             }
+            wants_key &= !is_taken;
             (number, next) = (number + 1, now + PICTURE);
         }
         if leaves.is_some_and(|at| at <= now) {
@@ -182,7 +187,10 @@ fn whose(peer: &PeerConnection, track: TransceiverId) -> String {
 }
 
 fn config() -> Result<Config> {
-    Ok(Config::new(WallClock::new(Instant::now(), SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?)))
+    let clock = WallClock::new(Instant::now(), SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?);
+    let mut config = Config::new(clock);
+    config.media_congestion_control = Some(congestion::Config::new()); // the server learns what each listener's path takes
+    Ok(config)
 }
 
 /// As in `one_port`.

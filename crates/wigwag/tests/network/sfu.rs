@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Seed, Transmit};
 use wigwag::{
     ConnectionId, Direction, Endpoint, EndpointConfig, Event, Frame, MediaKind, PeerConnection, SessionDescription,
-    SignalingState, TransceiverId,
+    SignalingState, TransceiverId, congestion,
 };
 use wigwag_sim::{Host, Node, World, seeds};
 
@@ -35,7 +35,14 @@ struct Member {
     is_offer_due: bool,
     /// By whom, pictures and sounds: their numbers.
     seen: BTreeMap<String, [Vec<u32>; 2]>,
+    /// How long the last picture was, by whom.
+    sizes: BTreeMap<String, usize>,
 }
+
+/// The layers of who sends several, and how long a picture of each is: 40, 200 and 800 kbit/s.
+const LAYERS: [(&str, usize); 3] = [("q", 200), ("h", 1000), ("f", 4000)];
+/// A picture of who sends one.
+const PICTURE: usize = 3000;
 
 impl Member {
     fn new(seed: u64, name: &'static str, address: std::net::SocketAddr) -> Self {
@@ -44,7 +51,17 @@ impl Member {
         let tracks = [MediaKind::Audio, MediaKind::Video]
             .map(|kind| (kind, connection.add_transceiver(kind, Direction::Sendonly).unwrap()));
         let (tracks, seen) = (tracks.to_vec(), BTreeMap::new());
-        Self { connection, name, tracks, number: 0, wants_key: true, key_frames: 0, is_offer_due: false, seen }
+        Self {
+            connection,
+            name,
+            tracks,
+            number: 0,
+            wants_key: true,
+            key_frames: 0,
+            is_offer_due: false,
+            seen,
+            sizes: BTreeMap::new(),
+        }
     }
 
     fn offer(&mut self) -> SessionDescription {
@@ -80,7 +97,14 @@ impl Member {
                 MediaKind::Audio => {
                     vec![(2 * n * 960, frame(0xf8, 2 * n, 80)), ((2 * n + 1) * 960, frame(0xf8, 2 * n + 1, 80))]
                 }
-                _ => vec![(n * 3600, frame(u8::from(!is_key), n, 3000))],
+                _ if !negotiated.is_some_and(|negotiated| negotiated.send_layers.is_empty()) => {
+                    for (rid, len) in LAYERS {
+                        let picture = Frame::new(payload_type, n * 3600, frame(u8::from(!is_key), n, len));
+                        self.wants_key |= self.connection.write_layer_frame(id, rid, picture).is_err() && is_key;
+                    }
+                    continue;
+                }
+                _ => vec![(n * 3600, frame(u8::from(!is_key), n, PICTURE))],
             };
             for (time, data) in frames {
                 let is_refused = self.connection.write_frame(id, Frame::new(payload_type, time, data)).is_err();
@@ -101,6 +125,9 @@ impl Member {
                 let name = found.negotiated.as_ref().unwrap().remote_stream_ids[0].clone();
                 let is_sound = found.kind == MediaKind::Audio;
                 assert_eq!(frame.data[5..], name.as_bytes()[..1].repeat(frame.data.len() - 5), "nobody else's");
+                if !is_sound {
+                    self.sizes.insert(name.clone(), frame.data.len());
+                }
                 if is_sound || frame.is_decodable {
                     let number = u32::from_be_bytes(frame.data[1..5].try_into().unwrap());
                     self.seen.entry(name).or_default()[usize::from(is_sound)].push(number);
@@ -174,6 +201,8 @@ struct Conference {
     left: Vec<String>,
     joined: u8,
     seed: u64,
+    /// Whether the server finds out what each path takes.
+    is_controlled: bool,
 }
 
 impl Conference {
@@ -187,7 +216,7 @@ impl Conference {
             &[address],
             Party::Server(Box::new(Server { endpoint, room: Room::default(), told: Vec::new() })),
         );
-        Self { world, server, members: BTreeMap::new(), left: Vec::new(), joined: 0, seed }
+        Self { world, server, members: BTreeMap::new(), left: Vec::new(), joined: 0, seed, is_controlled: false }
     }
 
     fn server(&mut self) -> &mut Server {
@@ -202,17 +231,25 @@ impl Conference {
 
     /// Somebody comes, over a path that loses 2 % each way.
     fn join(&mut self, name: &'static str) -> Host {
+        self.join_with(name, |_| ())
+    }
+
+    /// Likewise, with something more to say before the offer.
+    fn join_with(&mut self, name: &'static str, adapt: impl FnOnce(&mut Member)) -> Host {
         self.joined += 1;
         let count = self.joined;
         let address = ([10, 0, 1, count], 1000).into();
-        let member = Member::new(self.seed * 100 + u64::from(count), name, address);
+        let mut member = Member::new(self.seed * 100 + u64::from(count), name, address);
+        adapt(&mut member);
         let host = self.world.add(name, &[address], Party::Member(Box::new(member)));
         self.world.links(self.server, host, |link| {
             link.latency(20 * MS).jitter(5 * MS).loss(2.0);
         });
         let offer = self.member(host).offer();
+        let mut config = config();
+        config.media_congestion_control = self.is_controlled.then(congestion::Config::new);
         let Server { endpoint, room, .. } = self.server();
-        let (id, answer) = room.join(endpoint, name, config(), offer).unwrap();
+        let (id, answer) = room.join(endpoint, name, config, offer).unwrap();
         self.member(host).connection.set_remote_description(answer).unwrap();
         self.members.insert(id, host);
         host
@@ -390,4 +427,38 @@ fn a_member_whose_offer_meets_one_of_the_room_is_heard_after_it() {
     });
     let frames: Vec<_> = of_ann.map(|found| connection.frame_stats(found.id)[0].1.frames).collect();
     assert!(frames.len() == 2 && frames.iter().all(|frames| *frames > 50), "{frames:?}");
+}
+
+/// The pictures of one who sends three sizes: each listener has those that the path takes, and has others when that changes, all of them
+/// decodable.
+#[test]
+fn each_member_gets_pictures_of_a_size_that_the_path_takes() {
+    for seed in 0..2 {
+        let mut conference = Conference::new(20 + seed);
+        conference.is_controlled = true;
+        let ann = conference.join_with("ann", |member| {
+            let (_, video) = member.tracks[1];
+            member.connection.set_send_layers(video, LAYERS.map(|(rid, _)| rid)).unwrap();
+        });
+        let [bob, cem] = ["bob", "cem"].map(|name| conference.join_with(name, |member| member.tracks.truncate(1)));
+        let server = conference.server;
+        let narrow = |conference: &mut Conference, rate: u64| {
+            conference.world.link(server, cem).rate(rate, 60_000);
+        };
+        for host in [ann, bob, cem] {
+            conference.world.links(server, host, |link| _ = link.loss(0.0).jitter(Duration::ZERO));
+        }
+        let mut sizes = Vec::new();
+        for rate in [700_000, 50_000_000, 250_000] {
+            narrow(&mut conference, rate);
+            conference.run(20 * S);
+            conference.forget_seen();
+            conference.run(5 * S);
+            sizes.push([bob, cem].map(|host| conference.member(host).sizes["ann"]));
+            for host in [bob, cem] {
+                conference.assert_seen(host, "ann", 5);
+            }
+        }
+        assert_eq!(sizes, [[4000, 1000], [4000, 4000], [4000, 200]], "seed {seed}");
+    }
 }
