@@ -18,7 +18,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wigwag::jsep::DtlsRole;
-use wigwag::{Config, ConnectionId, Endpoint, EndpointConfig, SessionDescription};
+use wigwag::{Config, ConnectionId, Endpoint, EndpointConfig, SessionDescription, congestion};
 use wigwag_mio::{Driver, DriverConfig, Handle};
 
 /// Four pages that draw, encode and decode share this machine: so many frames in two seconds are pictures that move.
@@ -27,11 +27,15 @@ const FRAMES_MIN: f64 = 10.0;
 /// A page has all members: each is a connection of its own, and says as much as `docs/sfu.md` has it say.
 const MEMBERS: &str = "(() => {
   const members = (window.members = {});
-  members.join = async (name) => {
+  // With several sizes, the camera is larger; without a camera, there is sound alone.
+  members.join = async (name, encodings, has_camera) => {
     const pc = new RTCPeerConnection();
     members[name] = { pc, of: new Map() };
-    const camera = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 240 } });
-    for (const track of camera.getTracks()) pc.addTransceiver(track, { direction: 'sendonly' });
+    const camera = await navigator.mediaDevices.getUserMedia({ audio: true, video: has_camera && (encodings ? { width: 640, height: 480 } : { width: 320, height: 240 }) });
+    for (const track of camera.getTracks()) {
+      const sendEncodings = track.kind === 'video' && encodings;
+      pc.addTransceiver(track, { direction: 'sendonly', ...(sendEncodings && { sendEncodings }) });
+    }
     pc.ontrack = ({ track, transceiver, streams: [stream] }) => {
       members[name].of.set(transceiver, stream.id);
       const element = document.createElement(track.kind);
@@ -39,6 +43,7 @@ const MEMBERS: &str = "(() => {
       element.srcObject = new MediaStream([track]);
       document.body.append(element);
       element.play().catch(() => {});
+      if (track.kind === 'video') members[name].picture = element;
     };
     await pc.setLocalDescription();
     return pc.localDescription.sdp;
@@ -49,6 +54,15 @@ const MEMBERS: &str = "(() => {
     if (pc.signalingState === 'stable') return null;
     await pc.setLocalDescription();
     return pc.localDescription.sdp;
+  };
+  // How wide the picture is that a member sees now, and how many were decoded.
+  members.width = async (name) => {
+    const { picture, of } = members[name];
+    let frames = 0;
+    for (const transceiver of of.keys())
+      for (const report of (await transceiver.receiver.getStats()).values())
+        if (report.type === 'inbound-rtp') frames += report.framesDecoded ?? 0;
+    return { width: picture?.videoWidth ?? 0, frames };
   };
   // What a member decodes now: by whom, how many frames and packets of sound.
   members.seen = async (name) => {
@@ -68,7 +82,7 @@ const MEMBERS: &str = "(() => {
 })()";
 
 /// The room, on a thread of its own.
-struct Server {
+pub(super) struct Server {
     handle: Handle<Endpoint>,
     room: Arc<Mutex<Room>>,
     told: Receiver<Told>,
@@ -97,7 +111,10 @@ impl Server {
     }
 
     /// Lets the room do something, on its thread.
-    fn run<T: Send + 'static>(&self, act: impl FnOnce(&mut Room, &mut Endpoint) -> T + Send + 'static) -> Result<T> {
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Room, &mut Endpoint) -> T + Send + 'static,
+    ) -> Result<T> {
         let room = Arc::clone(&self.room);
         let result = self.handle.call(move |endpoint| room.lock().ok().map(|mut room| act(&mut room, endpoint)))?;
         result.context("the room's thread panicked")
@@ -111,26 +128,38 @@ impl Drop for Server {
     }
 }
 
-struct Conference<'a> {
-    browser: &'a mut dyn Browser,
-    server: Server,
+pub(super) struct Conference<'a> {
+    pub(super) browser: &'a mut dyn Browser,
+    pub(super) server: Server,
     names: BTreeMap<ConnectionId, &'static str>,
     left: Vec<String>,
 }
 
 impl Conference<'_> {
     fn join(&mut self, name: &'static str) -> Result<()> {
-        let offer = text(&self.browser.evaluate(&format!("members.join({})", json!(name)))?)?;
+        self.join_with(name, &Value::Null, true).map(|_| ())
+    }
+
+    /// `encodings`: W3C's `sendEncodings` of the camera, if it is sent in several sizes.
+    pub(super) fn join_with(
+        &mut self,
+        name: &'static str,
+        encodings: &Value,
+        has_camera: bool,
+    ) -> Result<ConnectionId> {
+        let join = format!("members.join({}, {encodings}, {has_camera})", json!(name));
+        let offer = text(&self.browser.evaluate(&join)?)?;
         let dtls_role = self.server.dtls_role;
         let joined = self.server.run(move |room, endpoint| {
             let mut config = Config::new(wigwag_mio::wall_clock());
             config.negotiation.dtls_role = Some(dtls_role);
+            config.media_congestion_control = Some(congestion::Config::new());
             room.join(endpoint, name, config, SessionDescription::offer(offer)).map_err(|error| error.to_string())
         })?;
         let (id, answer) = joined.map_err(|error| anyhow!(error))?;
         self.names.insert(id, name);
         self.describe(name, "answer", &answer.sdp)?;
-        Ok(())
+        Ok(id)
     }
 
     fn describe(&mut self, name: &str, kind: &str, sdp: &str) -> Result<Value> {
@@ -138,7 +167,7 @@ impl Conference<'_> {
     }
 
     /// Carries what the room has told meanwhile.
-    fn carry(&mut self) -> Result<()> {
+    pub(super) fn carry(&mut self) -> Result<()> {
         while let Ok(told) = self.server.told.try_recv() {
             match told {
                 Told::Offer(id, offer) => {
@@ -201,13 +230,17 @@ impl Conference<'_> {
 }
 
 /// In the one role the server's DTLS is active, in the other passive: the page offers first, and the room ever after.
-pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
+pub(super) fn open<'a>(stage: &'a mut Stage<'_>) -> Result<Conference<'a>> {
     let dtls_role = if stage.role == Role::BrowserOffers { DtlsRole::Client } else { DtlsRole::Server };
     stage.browser.navigate(stage.page)?;
     stage.browser.evaluate(MEMBERS)?;
     let server = Server::start(dtls_role)?;
     let (names, left) = (BTreeMap::new(), Vec::new());
-    let mut conference = Conference { browser: stage.browser, server, names, left };
+    Ok(Conference { browser: stage.browser, server, names, left })
+}
+
+pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
+    let mut conference = open(stage)?;
     for name in ["ann", "bob", "cem"] {
         conference.join(name)?;
     }

@@ -21,6 +21,7 @@ mod network_change;
 mod relayed;
 mod restart;
 mod retransmission;
+mod simulcast;
 mod sizes;
 mod thousand_channels;
 mod trickle;
@@ -148,6 +149,7 @@ pub(crate) const ALL: &[Scenario] = &[
         has_media: true,
         ..data("a conference of three pages through a server, one goes and another comes", conference::run)
     },
+    of_all("a camera in two sizes, and the one that the path takes", simulcast::run),
     Scenario {
         only: Some("firefox"),
         options: Options::WITHHOLDS_SHARE,
