@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wigwag::{Config, DataChannelInit, Datagram, Direction, Event, Frame, IceCandidate, MediaError, MediaKind};
-use wigwag::{PeerConnection, RtpPacket, SdpType, Seed, SendError, SessionDescription, WallClock};
+use wigwag::{PeerConnection, RtpPacket, SdpType, Seed, SendError, SessionDescription, TransceiverId, WallClock};
 
 /// Any text as a description of the peer, at any moment of a negotiation.
 pub fn peer_description(data: &[u8]) {
@@ -57,6 +57,7 @@ fn connection(number: usize, sctp_snap: bool) -> PeerConnection {
     config.credentials = Some(ice::credentials(number));
     (config.receive_buffer, config.send_buffer) = (1 << 20, 100_000);
     config.negotiation.sctp_snap = sctp_snap;
+    config.negotiation.receive_layers_max = 3;
     let mut connection = PeerConnection::new(config, Seed::for_test(number as u64));
     connection.add_local_address(ice::address(1 + number as u8)).expect("an address");
     connection
@@ -142,6 +143,26 @@ impl Peer {
         }
     }
 
+    /// Simulcast.
+    fn layers(&mut self, id: TransceiverId, script: &mut Script<'_>) {
+        let byte = script.byte();
+        let (rid, rids) = (RIDS[usize::from(byte % 4)], &RIDS[usize::from(byte / 4 % 4)..3]);
+        match byte / 16 {
+            0..=2 => _ = self.connection.set_send_layers(id, rids.iter().copied()),
+            3 | 4 => _ = self.connection.set_receive_layers(id, rids.iter().copied()),
+            5..=9 => {
+                let data = Bytes::copy_from_slice(script.bytes());
+                _ = self.connection.write_layer_frame(id, rid, Frame::new(96, script.u16().into(), data));
+            }
+            10..=12 => {
+                let packet = RtpPacket::new(96, script.u16().into(), Bytes::from_static(b"media"));
+                _ = self.connection.write_layer_packet(id, rid, packet);
+            }
+            13 => assert!(self.connection.layer_stats(id).len() <= RIDS.len()),
+            _ => self.connection.request_layer_key_frame(id, rid),
+        }
+    }
+
     fn media(&mut self, script: &mut Script<'_>) {
         let ids: Vec<_> = self.connection.transceivers().map(|transceiver| transceiver.id).collect();
         let (index, command) = (script.byte(), script.byte());
@@ -160,7 +181,8 @@ impl Peer {
                     assert_eq!(returned, data, "a refused frame is given back");
                 }
             }
-            180..=189 => _ = self.connection.receive_frames(*id),
+            180..=183 => self.layers(*id, script),
+            184..=189 => _ = self.connection.receive_frames(*id),
             190..=194 => {
                 _ = self.connection.set_jitter_buffer_target(*id, Duration::from_millis(script.u16().into()));
             }
@@ -177,6 +199,9 @@ impl Peer {
         }
     }
 }
+
+/// Names of layers, and one that is none.
+const RIDS: [&str; 4] = ["q", "h", "f", "no name"];
 
 /// One line of a text is taken out, doubled or overwritten.
 fn damage(script: &mut Script<'_>, text: &mut String) {

@@ -3,11 +3,12 @@
 use crate::duel::{Player, duel};
 use crate::script::Script;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Instant;
 use wigwag_rtp::header::Packet;
 use wigwag_rtp::rtcp::{Compound, Message};
 use wigwag_rtp::{Config, Event, Extensions, Kind, PayloadType, ReceiverConfig, ReceiverId};
-use wigwag_rtp::{RtpPacket, SendError, SenderConfig, SenderId, Session};
+use wigwag_rtp::{RtpPacket, RtxPayloadType, RtxStream, SendError, SenderConfig, SenderId, Session};
 use wigwag_sansio::{Ecn, Seed};
 
 /// Any bytes as a packet: what parses can be read to its end.
@@ -40,6 +41,8 @@ pub fn rtp_session(data: &[u8]) {
 }
 
 const PAYLOAD_TYPE: PayloadType = PayloadType { number: 96, clock_rate_hz: 90_000 };
+const RTX: RtxPayloadType = RtxPayloadType::new(97, PAYLOAD_TYPE.number);
+const LAYERS: [&str; 3] = ["q", "h", "f"];
 
 struct Peer {
     session: Session,
@@ -56,13 +59,16 @@ impl Peer {
         extensions.abs_send_time = Some(2);
         extensions.transport_cc = Some(3);
         extensions.audio_level = Some(4);
-        extensions.rid = Some(5);
+        (extensions.rid, extensions.repaired_rid) = (Some(5), Some(6));
         let mut config = SenderConfig::new(number, Kind::Video, vec![PAYLOAD_TYPE]);
         (config.mid, config.extensions, config.nack) = (Some("0".to_owned()), extensions, true);
+        config.rid = Some(LAYERS[0].to_owned());
+        config.rtx = Some(RtxStream::new(number + 100, vec![RTX]));
         let sender = session.add_sender(config).expect("the first sender");
         let mut config = ReceiverConfig::new(Kind::Video, vec![PAYLOAD_TYPE]);
         (config.mid, config.extensions) = (Some("0".to_owned()), extensions);
         (config.nack, config.pli, config.transport_cc) = (true, true, true);
+        (config.rids, config.rtx) = (LAYERS.map(Arc::from).to_vec(), vec![RTX]);
         let receiver = session.add_receiver(config).expect("the first receiver");
         Self { session, sender, receiver, timestamp: 0 }
     }
@@ -119,6 +125,7 @@ impl Player for Peer {
             Some(Event::Packet(received)) => {
                 assert_eq!(received.receiver, self.receiver);
                 assert_eq!(received.packet.payload_type, PAYLOAD_TYPE.number, "others were not negotiated");
+                assert!(received.rid.is_none_or(|rid| LAYERS.contains(&&*rid)), "nor other layers");
                 true
             }
             event => event.is_some(),
@@ -132,7 +139,11 @@ impl Player for Peer {
     fn command(&mut self, script: &mut Script<'_>) {
         match script.byte() {
             0..=223 => self.send(script),
-            224..=247 => self.session.request_key_frame(self.receiver),
+            224..=239 => self.session.request_key_frame(self.receiver),
+            240..=247 => {
+                let rid = LAYERS[usize::from(script.byte() % 3)];
+                self.session.request_key_frame_of_layer(self.receiver, rid);
+            }
             248..=251 => self.session.remove_sender(self.sender),
             _ => self.session.remove_receiver(self.receiver),
         }

@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     pub(crate) opened: BTreeMap<String, ChannelId>,
     pub(crate) closed_channels: usize,
     pub(crate) media_packets: u64,
+    /// Packets of each layer.
+    pub(crate) layers: BTreeMap<String, u64>,
     /// By payload type: how many frames came, of them key frames, and how often some were lost.
     pub(crate) frames: BTreeMap<u8, (u64, u64)>,
     pub(crate) frames_lost: u64,
@@ -202,7 +204,9 @@ impl Echo {
             Event::Writable => self.send_backlog(endpoint, id),
             Event::RtpPacket { transceiver, packet } => {
                 seen.media_packets += 1;
-                if let Some(connection) = endpoint.connection_mut(id) {
+                if let Some(rid) = packet.rid {
+                    *seen.layers.entry(rid.to_string()).or_default() += 1; // several of them are not sent back as one
+                } else if let Some(connection) = endpoint.connection_mut(id) {
                     let len = packet.packet.payload.len();
                     if let Err(error) = connection.write_packet(transceiver, packet.packet) {
                         seen.events.push(format!("not echoed: {len} bytes: {error}"));

@@ -4,6 +4,7 @@ const peer = {
   channels: {},
   candidates: [],
   log: [],
+  held: [],
 
   make({ media = null, configuration = {} } = {}) {
     const pc = (this.pc = new RTCPeerConnection(configuration));
@@ -20,10 +21,19 @@ const peer = {
     return media ? this.addMedia(media) : null;
   },
 
-  async addMedia(media) {
+  // `sendEncodings`: for pictures in several sizes.
+  async addMedia(media, sendEncodings = null) {
     const stream = await navigator.mediaDevices.getUserMedia(media);
-    for (const track of stream.getTracks()) this.pc.addTrack(track, stream);
+    for (const track of stream.getTracks())
+      if (sendEncodings) this.pc.addTransceiver(track, { streams: [stream], sendEncodings });
+      else this.pc.addTrack(track, stream);
     return stream.getTracks().map((track) => track.kind);
+  },
+
+  // A camera for the section that will be offered: who is asked for layers has them on the transceiver that the offer makes.
+  async holdMedia(media) {
+    this.held = (await navigator.mediaDevices.getUserMedia(media)).getTracks();
+    return this.held.length;
   },
 
   // Keeps everything that arrives, or echoes it: whoever did not open an "echo" channel does.
@@ -78,6 +88,10 @@ const peer = {
 
   async answer(sdp, waits = true) {
     await this.pc.setRemoteDescription({ type: 'offer', sdp });
+    for (const track of this.held.splice(0)) {
+      const { sender } = Object.assign(this.pc.getTransceivers()[0], { direction: 'sendonly' });
+      await sender.replaceTrack(track);
+    }
     await this.pc.setLocalDescription();
     return waits ? this.gathered() : this.pc.localDescription.sdp;
   },

@@ -11,6 +11,7 @@ mod dtls_roles;
 mod frames;
 mod hello_retry;
 mod largest;
+mod layers;
 mod lossy;
 mod media;
 mod modes;
@@ -149,6 +150,7 @@ pub(crate) const ALL: &[Scenario] = &[
         has_media: true,
         ..data("a conference of three pages through a server, one goes and another comes", conference::run)
     },
+    Scenario { has_media: true, ..data("layers on a path that loses, offered and asked for", layers::run) },
     of_all("a camera in two sizes, and the one that the path takes", simulcast::run),
     Scenario {
         only: Some("firefox"),
