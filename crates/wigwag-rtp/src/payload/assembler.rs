@@ -155,8 +155,8 @@ impl Assembler {
         self.next_sequence = Some(sequence.saturating_add(1));
         self.gap = self.gap.saturating_add(missing);
         self.has_gap |= missing > 0;
-        // Padding that probes the path counts as a packet and carries nothing.
-        if packet.payload.is_empty() {
+        // What carries nothing counts as a packet all the same.
+        if part::is_nothing(self.format, &packet.payload) {
             return [None, None, None];
         }
         let has_gap = std::mem::take(&mut self.has_gap);
@@ -234,7 +234,9 @@ impl Assembler {
         if self.gap == 0 || !self.partial.is_empty() || !begins {
             return None;
         }
-        let follows = self.last_picture_id.is_some_and(|last| number == Some(last.next()));
+        // So many packets may be as many frames, after which the numbers are the same again.
+        let follows =
+            self.last_picture_id.is_some_and(|last| number == Some(last.next()) && self.gap < u64::from(last.count()));
         if follows && !self.needs_key_frame {
             self.gap = 0;
             return None;
