@@ -129,8 +129,7 @@ impl Assembler {
     /// How much of a frame waits for more packets, in bytes with an overhead for each packet.
     #[must_use]
     pub const fn load(&self) -> Load {
-        let held = self.partial.len.saturating_add(PART_OVERHEAD * self.partial.parts.len());
-        Load { held, bound: self.frame_len_max.saturating_add(PART_OVERHEAD) }
+        Load { held: self.partial.charge(), bound: self.frame_len_max.saturating_add(PART_OVERHEAD) }
     }
 
     /// No packet will come any more: a frame that is not whole will not be.
@@ -254,7 +253,8 @@ impl Assembler {
         }
         partial.is_open = reading.leaves_open;
         part::pieces(format, &packet.payload, |piece| partial.push(format, piece));
-        if partial.len.saturating_add(PART_OVERHEAD * partial.parts.len()) > self.frame_len_max {
+        partial.payloads_len = partial.payloads_len.saturating_add(packet.payload.len());
+        if partial.charge() > self.frame_len_max {
             self.stats.dropped_too_long += 1;
             return self.abandon();
         }
