@@ -129,8 +129,7 @@ impl Assembler {
     /// How much of a frame waits for more packets, in bytes with an overhead for each packet.
     #[must_use]
     pub const fn load(&self) -> Load {
-        let held = self.partial.len.saturating_add(PART_OVERHEAD * self.partial.parts.len());
-        Load { held, bound: self.frame_len_max.saturating_add(PART_OVERHEAD) }
+        Load { held: self.partial.charge(), bound: self.frame_len_max.saturating_add(PART_OVERHEAD) }
     }
 
     /// No packet will come any more: a frame that is not whole will not be.
@@ -155,8 +154,8 @@ impl Assembler {
         self.next_sequence = Some(sequence.saturating_add(1));
         self.gap = self.gap.saturating_add(missing);
         self.has_gap |= missing > 0;
-        // Padding that probes the path counts as a packet and carries nothing.
-        if packet.payload.is_empty() {
+        // What carries nothing counts as a packet all the same.
+        if part::is_nothing(self.format, &packet.payload) {
             return [None, None, None];
         }
         let has_gap = std::mem::take(&mut self.has_gap);
@@ -234,7 +233,9 @@ impl Assembler {
         if self.gap == 0 || !self.partial.is_empty() || !begins {
             return None;
         }
-        let follows = self.last_picture_id.is_some_and(|last| number == Some(last.next()));
+        // So many packets may be as many frames, after which the numbers are the same again.
+        let follows =
+            self.last_picture_id.is_some_and(|last| number == Some(last.next()) && self.gap < u64::from(last.count()));
         if follows && !self.needs_key_frame {
             self.gap = 0;
             return None;
@@ -252,7 +253,8 @@ impl Assembler {
         }
         partial.is_open = reading.leaves_open;
         part::pieces(format, &packet.payload, |piece| partial.push(format, piece));
-        if partial.len.saturating_add(PART_OVERHEAD * partial.parts.len()) > self.frame_len_max {
+        partial.payloads_len = partial.payloads_len.saturating_add(packet.payload.len());
+        if partial.charge() > self.frame_len_max {
             self.stats.dropped_too_long += 1;
             return self.abandon();
         }

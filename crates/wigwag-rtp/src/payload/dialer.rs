@@ -28,8 +28,8 @@ pub(crate) const KEYS_MAX: usize = 256;
 
 /// What W3C's `insertDTMF` allows for the time that a key is pressed.
 const PRESS: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(6000)];
-/// ... and at least between two.
-const GAP_MIN: Duration = Duration::from_millis(30);
+/// ... and between two.
+const GAP: [Duration; 2] = [Duration::from_millis(30), Duration::from_millis(6000)];
 
 /// Presses keys.
 #[derive(Debug, Default)]
@@ -74,6 +74,19 @@ struct Press {
     timestamp: u32,
 }
 
+impl Press {
+    /// How long it has lasted when the sound has been heard that a packet would have that leaves now.
+    // RFC 4733 §2.3.5: "A sender MUST NOT transmit a zero duration for events other than those defined as states."
+    fn lasted(&self, now: Instant) -> Duration {
+        (now.saturating_duration_since(self.began) + INTERVAL).min(self.length)
+    }
+
+    /// When the packet leaves that tells the whole length.
+    fn last_packet(&self) -> Instant {
+        self.began + self.length.saturating_sub(INTERVAL)
+    }
+}
+
 /// What the stream is like in which keys are pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ToneStream {
@@ -93,7 +106,7 @@ impl Dialer {
     }
 
     /// Keys in the place of all that were not pressed yet: 0 to 9, `*`, `#`, A to D in either case; a comma pauses for two seconds.
-    /// `press`, how long each is pressed, is brought to 40 to 6,000 ms, and `gap`, between two, to 30 ms at least.
+    /// `press`, how long each is pressed, is brought to 40 to 6,000 ms, and `gap`, between two, to 30 to 6,000 ms.
     ///
     /// # Errors
     /// Another character, which is given back, or the first of more than 256.
@@ -104,9 +117,9 @@ impl Dialer {
         if let Some(surplus) = keys.chars().nth(KEYS_MAX) {
             return Err(surplus);
         }
-        let [press_min, press_max] = PRESS;
+        let ([press_min, press_max], [gap_min, gap_max]) = (PRESS, GAP);
         self.keys = keys.chars().collect();
-        (self.press, self.gap) = (press.clamp(press_min, press_max), gap.max(GAP_MIN));
+        (self.press, self.gap) = (press.clamp(press_min, press_max), gap.clamp(gap_min, gap_max));
         if matches!(self.state, State::Idle) && !self.keys.is_empty() {
             self.state = State::Next;
         }
@@ -169,22 +182,20 @@ impl Dialer {
     }
 
     fn packet(&mut self, now: Instant, stream: ToneStream) -> Option<RtpPacket> {
-        let (press, is_first, is_end) = match self.state {
-            State::Pressed { press, is_first, .. } => {
-                (press, is_first, !is_first && now.saturating_duration_since(press.began) >= press.length)
-            }
-            State::Released { press, .. } => (press, false, true),
+        let (press, is_first) = match self.state {
+            State::Pressed { press, is_first, .. } => (press, is_first),
+            State::Released { press, .. } => (press, false),
             State::Idle | State::Next | State::Gap { .. } => return None,
         };
-        let lasted = if is_end { press.length } else { now.saturating_duration_since(press.began) };
+        let lasted = press.lasted(now);
+        let is_end = lasted >= press.length;
         let duration = u16::try_from(ticks(lasted, stream.clock_rate_hz)).unwrap_or(u16::MAX);
         self.state = match self.state {
             State::Released { left, .. } if left > 1 => State::Released { press, left: left - 1, at: now + INTERVAL },
-            State::Released { .. } => State::Gap { until: now + self.gap },
+            // W3C has the gap begin with the end of the key, whatever is sent of it afterwards.
+            State::Released { .. } => State::Gap { until: (press.began + press.length + self.gap).max(now) },
             _ if is_end => State::Released { press, left: ENDS - 1, at: now + INTERVAL },
-            _ => {
-                State::Pressed { press, at: (now + INTERVAL).min(press.began + press.length).max(now), is_first: false }
-            }
+            _ => State::Pressed { press, at: (now + INTERVAL).min(press.last_packet()).max(now), is_first: false },
         };
         let report = Report { event: press.event, is_end, volume: VOLUME, duration };
         let payload = Bytes::copy_from_slice(&report.to_bytes());

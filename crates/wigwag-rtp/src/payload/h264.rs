@@ -34,7 +34,8 @@ pub(super) const DELIMITER: u8 = 9;
 pub enum Payload<'a> {
     /// A NAL unit (§5.6).
     Single(&'a [u8]),
-    /// NAL units, each after its length of two bytes: one at least, and all are whole (STAP-A, §5.7.1).
+    /// NAL units, each after its length of two bytes: one at least, and all are whole (STAP-A, §5.7.1). Some may be of types that are to
+    /// be ignored.
     Aggregate(Aggregate<'a>),
     /// Some of a NAL unit (FU-A, §5.8).
     Fragment(Fragment<'a>),
@@ -53,6 +54,13 @@ impl<'a> Iterator for Aggregate<'a> {
         let unit = reader.take(len.into()).ok()?;
         self.0 = reader.0;
         Some(unit)
+    }
+}
+
+impl<'a> Aggregate<'a> {
+    /// Those that are not to be ignored.
+    pub(super) fn known(self) -> impl Iterator<Item = &'a [u8]> {
+        self.filter(|unit| unit.first().is_some_and(|header| is_unit(*header)))
     }
 }
 
@@ -96,7 +104,7 @@ impl<'a> Payload<'a> {
             Self::Aggregate(units) => (None, Some(units), None),
             Self::Fragment(fragment) => (None, None, fragment.is_start.then_some(fragment.header)),
         };
-        let of_aggregate = aggregate.into_iter().flatten().filter_map(|unit| unit.first().copied());
+        let of_aggregate = aggregate.into_iter().flat_map(Aggregate::known).filter_map(|unit| unit.first().copied());
         single.into_iter().chain(of_aggregate).chain(fragment)
     }
 
@@ -118,7 +126,7 @@ fn is_whole(units: &[u8]) -> Result<(), DecodeError> {
         let len = reader.u16()?;
         match reader.take(len.into())?.first() {
             // RFC 6184 §5.7: none is an aggregate or a fragment itself.
-            Some(header) if is_unit(*header) => {}
+            Some(header) if is_unit(*header) || is_reserved(*header) => {}
             _ => return Err(MALFORMED),
         }
         if reader.0.is_empty() {
@@ -129,6 +137,25 @@ fn is_whole(units: &[u8]) -> Result<(), DecodeError> {
 
 const fn is_unit(header: u8) -> bool {
     header & FORBIDDEN == 0 && matches!(header & TYPE, 1..24)
+}
+
+/// Types that are kept for extensions, as the one that tells of layers (PACSI, RFC 6190 §4.9).
+const fn is_reserved(header: u8) -> bool {
+    matches!(header & TYPE, 0 | 30 | 31)
+}
+
+/// Whether all that is in a payload is of reserved types.
+// RFC 6184 §5.4: "NAL units of those types SHOULD NOT be sent by a sender (direct as packet payloads, as aggregation units in aggregation
+// packets, or as fragmented units in FU packets) and MUST be ignored by a receiver."
+pub(super) fn is_ignored(payload: &[u8]) -> bool {
+    match payload {
+        [first, ..] if is_reserved(*first) => true,
+        [first, header, ..] if first & TYPE == FU_A => is_reserved(*header),
+        _ => match Payload::parse(payload) {
+            Ok(Payload::Aggregate(units)) => units.known().next().is_none(),
+            _ => false,
+        },
+    }
 }
 
 fn fragment(indicator: u8, rest: &[u8]) -> Result<Fragment<'_>, DecodeError> {

@@ -50,6 +50,14 @@ pub(super) fn read(format: Format, payload: &[u8]) -> Result<Reading, DecodeErro
     }
 }
 
+/// Whether a payload carries nothing: padding that probes the path, or what receivers of the format ignore.
+pub(super) fn is_nothing(format: Format, payload: &[u8]) -> bool {
+    match format {
+        Format::H264 | Format::H264SingleNal => payload.is_empty() || h264::is_ignored(payload),
+        _ => payload.is_empty(),
+    }
+}
+
 fn vp8(descriptor: &vp8::Descriptor) -> Reading {
     let begins = if descriptor.is_frame_start() { Begins::Surely } else { Begins::No };
     Reading { begins, number: descriptor.picture_id, continues: false, leaves_open: false }
@@ -119,7 +127,7 @@ fn h264_pieces(payload: &Bytes, mut take: impl FnMut(Piece)) {
     let mut unit = |unit| take(Piece { data: payload.slice_ref(unit), begins: true, header: None });
     match h264::Payload::parse(payload) {
         Ok(h264::Payload::Single(data)) => unit(data),
-        Ok(h264::Payload::Aggregate(units)) => units.for_each(unit),
+        Ok(h264::Payload::Aggregate(units)) => units.known().for_each(unit),
         Ok(h264::Payload::Fragment(fragment)) => take(Piece {
             data: payload.slice_ref(fragment.data),
             begins: fragment.is_start,

@@ -13,6 +13,8 @@ pub(super) struct Partial {
     pub(super) parts: Vec<Piece>,
     /// How long the frame will be, so far.
     pub(super) len: usize,
+    /// The payloads that its pieces keep: of some there is more than is carried.
+    pub(super) payloads_len: usize,
     pub(super) payload_type: u8,
     pub(super) timestamp: u32,
     pub(super) number: Option<PictureId>,
@@ -23,6 +25,12 @@ pub(super) struct Partial {
 impl Partial {
     pub(super) const fn is_empty(&self) -> bool {
         self.parts.is_empty()
+    }
+
+    /// What it takes of memory: the frame, or the payloads that it is of, with an overhead for each piece.
+    pub(super) const fn charge(&self) -> usize {
+        let len = if self.len > self.payloads_len { self.len } else { self.payloads_len };
+        len.saturating_add(PART_OVERHEAD * self.parts.len())
     }
 
     pub(super) fn push(&mut self, format: Format, piece: Piece) {
@@ -68,7 +76,7 @@ impl Partial {
 
     pub(super) fn clear(&mut self) {
         self.parts.clear();
-        (self.len, self.is_open) = (0, false);
+        (self.len, self.payloads_len, self.is_open) = (0, 0, false);
     }
 }
 

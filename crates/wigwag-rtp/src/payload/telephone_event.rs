@@ -56,12 +56,12 @@ pub fn event(key: char) -> Option<u8> {
 mod tests {
     use super::*;
 
-    /// RFC 4733 §5, table 7: the dialling of "911", of which these are the first, an update, and the end of "9".
+    /// RFC 4733 §5, table 7: the dialling of "911", of which these are the first, an update, and the end of a "9".
     #[test]
     fn reports_by_hand() {
         for (bytes, report) in [
-            ([9, 0x07, 0, 0], Report { event: 9, is_end: false, volume: 7, duration: 0 }),
             ([9, 0x07, 0x01, 0x90], Report { event: 9, is_end: false, volume: 7, duration: 400 }),
+            ([9, 0x07, 0x03, 0x20], Report { event: 9, is_end: false, volume: 7, duration: 800 }),
             ([9, 0x87, 0x06, 0x40], Report { event: 9, is_end: true, volume: 7, duration: 1600 }),
         ] {
             assert_eq!(Report::parse(&bytes), Ok(report));

@@ -36,6 +36,15 @@ pub enum PictureId {
 }
 
 impl PictureId {
+    /// How many numbers there are of its length.
+    #[must_use]
+    pub const fn count(self) -> u16 {
+        match self {
+            Self::Short(_) => 1 << 7,
+            Self::Long(_) => 1 << 15,
+        }
+    }
+
     /// That of the frame after.
     #[must_use]
     pub const fn next(self) -> Self {

@@ -40,25 +40,24 @@ fn a_key_is_a_series_with_the_timestamp_of_its_beginning_and_ends_three_times() 
     dialer.insert("5", 100 * MS, 70 * MS).expect("a key");
     let packets = dialled(&mut dialer);
     let times: Vec<_> = packets.iter().map(|(ms, _)| *ms).collect();
-    assert_eq!(times, [0, 20, 40, 60, 80, 100, 120, 140]);
+    assert_eq!(times, [0, 20, 40, 60, 80, 100, 120]);
     assert!(packets.iter().all(|(_, packet)| (packet.payload_type, packet.timestamp) == (101, 1_000)));
     let reports: Vec<_> = packets.iter().map(|(_, packet)| report(packet)).collect();
     assert!(reports.iter().all(|report| report.event == 5 && report.volume == 10));
-    assert_eq!(
-        reports.iter().map(|report| report.duration).collect::<Vec<_>>(),
-        [0, 160, 320, 480, 640, 800, 800, 800]
-    );
+    // RFC 4733 §2.3.5: none lasts for no time, which would say that it lasts forever. As a frame of sound would, a packet has the 20 ms
+    // from its leaving on.
+    assert_eq!(reports.iter().map(|report| report.duration).collect::<Vec<_>>(), [160, 320, 480, 640, 800, 800, 800]);
     assert_eq!(reports.iter().filter(|report| report.is_end).count(), 3);
     assert_eq!(
         packets.iter().map(|(_, packet)| packet.marker).collect::<Vec<_>>(),
-        [true, false, false, false, false, false, false, false]
+        [true, false, false, false, false, false, false]
     );
 }
 
 #[test]
 fn keys_come_one_after_another_with_a_gap_or_a_pause() {
     let mut dialer = Dialer::new();
-    dialer.insert("1,d#", 40 * MS, 30 * MS).expect("keys");
+    dialer.insert("1,d#", 40 * MS, 50 * MS).expect("keys");
     assert_eq!(dialer.waiting(), "1,d#");
     let packets = dialled(&mut dialer);
     let begun: Vec<_> = packets
@@ -66,9 +65,9 @@ fn keys_come_one_after_another_with_a_gap_or_a_pause() {
         .filter(|(_, packet)| packet.marker)
         .map(|(ms, packet)| (*ms, telephone_event::key(report(packet).event), packet.timestamp))
         .collect();
-    // 40 ms, two more packets for 40, and a gap of 30; then a comma, for two seconds.
+    // 40 ms and a gap of 50, in which two more packets leave; then a comma, for two seconds.
     let expected =
-        [(0, Some('1'), 1_000), (2_110, Some('D'), 1_000 + 8 * 2_110), (2_220, Some('#'), 1_000 + 8 * 2_220)];
+        [(0, Some('1'), 1_000), (2_090, Some('D'), 1_000 + 8 * 2_090), (2_180, Some('#'), 1_000 + 8 * 2_180)];
     assert_eq!(begun, expected);
     assert!(!dialer.is_pressing() && dialer.waiting().is_empty());
 }
@@ -82,8 +81,9 @@ fn times_are_brought_to_what_w3c_allows() {
         let starts: Vec<_> = packets.iter().filter(|(_, packet)| packet.marker).map(|(ms, _)| *ms).collect();
         (report(&packets[packets.len() - 1].1).duration, starts[1])
     };
-    assert_eq!(length(Duration::ZERO, Duration::ZERO), (8 * 40, 110));
-    assert_eq!(length(Duration::MAX, 100 * MS), (8 * 6_000, 6_140));
+    assert_eq!(length(Duration::ZERO, Duration::ZERO), (8 * 40, 40 + 30));
+    assert_eq!(length(Duration::MAX, 100 * MS), (8 * 6_000, 6_000 + 100));
+    assert_eq!(length(50 * MS, Duration::MAX), (8 * 50, 50 + 6_000));
 }
 
 #[test]
@@ -94,9 +94,9 @@ fn what_is_no_key_is_refused_and_changes_nothing() {
     assert_eq!(dialer.insert(&"1".repeat(257), 100 * MS, 70 * MS), Err('1'));
     assert_eq!(dialer.waiting(), "12");
     // W3C: an empty string presses nothing more; what is pressed goes on to its end.
-    assert!(dialer.poll_packet(at(0), || stream(at(0))).is_some());
+    assert!(dialer.poll_packet(at(0), || stream(at(0))).is_some() && dialer.is_pressing());
     dialer.insert("", 100 * MS, 70 * MS).expect("nothing");
-    assert_eq!(dialled(&mut dialer).len(), 7);
+    assert_eq!(dialled(&mut dialer).len(), 6);
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn late_polling_only_delays_and_the_end_of_events_is_the_end() {
     let mut times = [5_000, 5_000, 5_010, 5_020, 5_040, 5_040].into_iter();
     let late: Vec<_> = times.by_ref().filter_map(|ms| dialer.poll_packet(at(ms), || stream(at(ms)))).collect();
     assert_eq!(
-        late.iter().map(|packet| (report(packet).duration, report(packet).is_end)).collect::<Vec<_>>(),
-        [(800, true); 3]
+        late.iter().map(|packet| (report(packet).duration, report(packet).is_end, packet.marker)).collect::<Vec<_>>(),
+        [(800, true, false); 3]
     );
     dialer.insert("8", 100 * MS, 70 * MS).expect("a key");
     assert_eq!(dialer.poll_packet(at(6_000), || None), None);

@@ -4,7 +4,7 @@ use crate::codecs::{captured, files, test_data};
 use crate::payload::{assemble, frames, packet, streams};
 use bytes::Bytes;
 use wigwag_rtp::payload::h264::{self, Fragment, Payload};
-use wigwag_rtp::payload::{Assembled, Assembler, Format, Frame, Packetizer, Unfit};
+use wigwag_rtp::payload::{Assembled, Assembler, AssemblerStats, Format, Frame, Packetizer, Unfit};
 use wigwag_rtp::{DecodeError, RtpPacket};
 
 const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0x8c];
@@ -101,6 +101,36 @@ fn an_access_unit_of_every_kind_of_packet() {
     let assembled = assemble(Format::H264, packets);
     assert_eq!(frames(&assembled), [annex_b(&[DELIMITER, SPS, PPS, IDR, IDR]), annex_b(&[SLICE])]);
     assert_eq!(told(&assembled), [Ok((true, true)), Ok((false, true))]);
+}
+
+/// RFC 6184 §5.4: alone, in an aggregate, and in parts. Those who send layers tell of them by the types 30 and 31 (RFC 6190 §4.9, §5.7).
+#[test]
+fn what_is_of_a_reserved_type_is_ignored() {
+    const LAYERS: &[u8] = &[0x7e, 0x80, 0x00, 0x07];
+    let packets = [
+        (1, packet(0, false, LAYERS)),
+        (2, packet(0, false, &stap_a(&[LAYERS, SPS, PPS]))),
+        (3, packet(0, false, &[0x60, 1])),
+        (4, packet(0, false, &[0x7c, 0x85, 0x88, 0x84])),
+        (5, packet(0, true, &[0x7c, 0x45, 0x01])),
+        (6, packet(3000, false, &[0x7f, 0])),
+        (7, packet(3000, false, &stap_a(&[LAYERS, &[0x1f]]))),
+        (8, packet(3000, false, &[0x7c, 0x9e, 1])),
+        (9, packet(3000, false, &[0x7c, 0x5e, 1])),
+        (10, packet(3000, true, SLICE)),
+        // What begins with one is still what a decoder can begin with.
+        (12, packet(6000, true, &stap_a(&[LAYERS, SPS, PPS, IDR]))),
+    ];
+    let mut assembler = Assembler::new(Format::H264);
+    let assembled: Vec<_> =
+        packets.iter().flat_map(|(sequence, packet)| assembler.push(*sequence, packet).collect::<Vec<_>>()).collect();
+    let expected = [annex_b(&[SPS, PPS, IDR]), annex_b(&[SLICE]), annex_b(&[SPS, PPS, IDR])];
+    assert_eq!(frames(&assembled), expected);
+    assert_eq!(told(&assembled), [Ok((true, true)), Ok((false, true)), Err(1), Ok((true, true))]);
+    assert_eq!(assembler.stats(), AssemblerStats::default());
+    // It is not sent.
+    let packetizer = Packetizer::new(Format::H264, 0);
+    assert!(packetizer.payloads(&annex_b(&[SPS, LAYERS]).into(), 1000).is_err());
 }
 
 #[test]

@@ -193,6 +193,24 @@ fn padding_that_is_lost_harms_no_frame() {
     assert_eq!(decodable, [Ok(true), Ok(true), Err(1), Ok(false)]);
 }
 
+/// RFC 7741 §4.2: numbers of 7 or 15 bits come again after as many frames, and each of those may have been one packet.
+#[test]
+fn numbers_that_have_gone_around_hide_no_loss() {
+    let short = |id: u8, data: &[u8]| [&[0x90, 0x80, id], data].concat();
+    let cases = [
+        (short(10, KEY), short(11, INTER), 127, true),
+        (short(10, KEY), short(11, INTER), 128, false),
+        (part(true, 10, KEY), part(true, 11, INTER), 32_767, true),
+        (part(true, 10, KEY), part(true, 11, INTER), 32_768, false),
+    ];
+    for (first, next, missing, is_decodable) in cases {
+        let packets = [(1, packet(0, true, &first)), (2 + missing, packet(3000, true, &next))];
+        let assembled = assemble(Format::Vp8, packets);
+        let Some(Assembled::Frame(last)) = assembled.last() else { panic!("{assembled:?}") };
+        assert_eq!((last.is_decodable, assembled.len()), (is_decodable, if is_decodable { 2 } else { 3 }), "{missing}");
+    }
+}
+
 /// What was lost before padding was lost before what follows it, too.
 #[test]
 fn padding_hides_no_loss() {

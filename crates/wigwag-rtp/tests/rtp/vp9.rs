@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use wigwag_rtp::payload::vp8::PictureId;
 use wigwag_rtp::payload::vp9::{self, Descriptor, Layer};
-use wigwag_rtp::payload::{Assembled, Format, Frame, Packetizer, Unfit};
+use wigwag_rtp::payload::{Assembled, Assembler, Format, Frame, Packetizer, Unfit};
 use wigwag_rtp::{DecodeError, RtpPacket};
 
 const KEY: &[u8] = &[0x82, 0x49, 0x83];
@@ -152,6 +152,21 @@ fn higher_layers_that_a_server_left_out_are_no_loss_and_lower_ones_neither() {
     let highest = of(2..=2);
     assert_eq!(frames(&highest)[1..], [[3, 4], [3, 4]]);
     assert!(told(&highest).iter().all(|told| matches!(told, Ok((_, true)))));
+}
+
+/// RFC 9628 §4.2.1: a structure of 8 sizes and 255 pictures takes 1,054 bytes, which are kept as long as the byte that follows.
+#[test]
+fn a_frame_of_descriptors_takes_no_memory_without_end() {
+    let sizes = [7; 32];
+    let pictures = [0x0c, 1, 2, 3].repeat(255);
+    let payload = |first: u8| [&[first, 0xf8][..], &sizes, &[255], &pictures, &[0x86]].concat();
+    let mut assembler = Assembler::new(Format::Vp9);
+    assembler.set_frame_len_max(100_000);
+    assert_eq!(assembler.push(0, &packet(0, false, &payload(0x0a))).count(), 0);
+    let next = packet(0, false, &payload(0x02));
+    let lost = (1..).find(|sequence| assembler.push(*sequence, &next).count() > 0).expect("at some time");
+    assert!(lost as usize * payload(0x02).len() <= 100_000, "{lost}");
+    assert_eq!((assembler.stats().dropped_too_long, assembler.load().held), (1, 0));
 }
 
 #[test]

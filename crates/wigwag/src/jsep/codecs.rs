@@ -67,20 +67,16 @@ impl Numbered {
 pub(super) fn known(config: &Config, view: View<'_>) -> Vec<Numbered> {
     let Some(kind) = view.kind() else { return Vec::new() };
     let mut taken = BTreeSet::new();
-    let mut seen = BTreeSet::new();
     let mut known = Vec::new();
-    // Each is looked at once, however often a hostile line repeats it.
-    for payload_type in payload_types(view.section).filter(|number| is_usable(*number)) {
-        if !seen.insert(payload_type) {
-            continue;
-        }
+    let numbers = numbers(view.section);
+    for payload_type in numbers.iter().copied() {
         let fits = |(_, codec): &(usize, &Codec)| codec.kind == kind && is(codec, view.section, payload_type);
         let found = config.codecs.iter().enumerate().find(fits);
         if let Some((index, codec)) = found.filter(|(index, _)| taken.insert(*index)) {
             known.push(Numbered {
                 index,
                 payload_type,
-                rtx: codec.rtx.and_then(|_| retransmission(view.section, payload_type, codec.clock_rate)),
+                rtx: codec.rtx.and_then(|_| retransmission(view.section, &numbers, payload_type, codec.clock_rate)),
                 feedback: feedback(codec, view.section, payload_type),
                 parameters: parameters(view.section, payload_type).to_owned(),
             });
@@ -93,6 +89,12 @@ pub(super) fn known(config: &Config, view: View<'_>) -> Vec<Numbered> {
 /// marker they are RTCP's packet types (RFC 5761 §4).
 const fn is_usable(payload_type: u8) -> bool {
     payload_type < 128 && !matches!(payload_type, 64..=95)
+}
+
+/// Those of a section's payload types that can be used: each once, however often a hostile line repeats it.
+pub(super) fn numbers(section: &MediaDescription) -> Vec<u8> {
+    let mut seen = BTreeSet::new();
+    payload_types(section).filter(|number| is_usable(*number) && seen.insert(*number)).collect()
 }
 
 fn payload_types(section: &MediaDescription) -> impl Iterator<Item = u8> {
@@ -134,14 +136,14 @@ fn feedback(codec: &Codec, section: &MediaDescription, payload_type: u8) -> Vec<
 }
 
 /// RFC 4588 §8.6: the format `rtx` whose `apt` is this payload type, with the clock of its codec.
-fn retransmission(section: &MediaDescription, payload_type: u8, clock_rate: u32) -> Option<u8> {
+fn retransmission(section: &MediaDescription, numbers: &[u8], payload_type: u8, clock_rate: u32) -> Option<u8> {
     let apt = payload_type.to_string();
     let is_rtx = |number: &u8| {
         let map = section.attributes.rtpmap(*number);
         map.is_some_and(|map| map.encoding == "rtx" && map.clock_rate == clock_rate)
             && section.attributes.fmtp(*number).is_some_and(|fmtp| fmtp.get("apt") == Some(&apt))
     };
-    payload_types(section).filter(|number| is_usable(*number)).find(is_rtx)
+    numbers.iter().copied().find(is_rtx)
 }
 
 /// The codecs that both sections have: first with the peer's numbers, then with ours.

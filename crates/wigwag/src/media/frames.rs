@@ -9,7 +9,7 @@ use wigwag_sansio::{Deadlines, Monotonic, Ready};
 /// So many sources of one media section are put together at once: a track has one, and for a moment the one before.
 const SOURCES_MAX: usize = 4;
 /// A session takes no packet that is later (RFC 3550 A.1), so what seems to be is of a source that began anew.
-const LATE_MAX: u64 = 1024;
+pub(super) const LATE_MAX: u64 = 1024;
 /// So long is waited for what was asked for again: long enough that a second request can be lost, too.
 const GAP_ROUND_TRIPS: u32 = 3;
 /// ... but no longer, or a call over satellites would lag by more than anybody can talk with.

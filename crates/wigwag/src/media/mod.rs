@@ -15,7 +15,7 @@ use frames::{Frames, Recipe, Told};
 use outlet::{Outlet, Outlets};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
-use tones::Tones;
+use tones::{Heard, Tones};
 use wigwag_rtp::payload::{Format, Frame, FrameEvent, FrameStats, Packetizer};
 use wigwag_rtp::{self as rtp, ReceiverId, SenderId};
 use wigwag_sansio::{Rng, Seed};
@@ -45,8 +45,7 @@ struct Incoming {
     codecs: Vec<Codec>,
     nack: bool,
     delay_min: Option<Duration>,
-    /// The source and the timestamp of the last event that was told.
-    last_event: Option<(u32, u32)>,
+    last_event: Option<Heard>,
 }
 
 /// A payload type that was negotiated, of which codec of ours, and how its frames are cut, if that is known here.

@@ -209,7 +209,7 @@ impl PeerConnection {
 
     /// W3C `insertDTMF` of an `RTCDTMFSender`: presses keys of a telephone, one after another, each for `press`, with `gap` between them, in
     /// the place of those that were not pressed yet. A comma pauses for two seconds. `press` is brought to 40 to 6,000 ms (with a clock of 48,000 Hz
-    /// 1,365 at most), `gap` to 30 ms at least; W3C's defaults are 100 and 70 ms. While a key is pressed, frames of sound that are written on
+    /// 1,365 at most), `gap` to 30 to 6,000 ms; W3C's defaults are 100 and 70 ms. While a key is pressed, frames of sound that are written on
     /// the transceiver are left out, as browsers do. The codecs need [`Codec::telephone_event`](crate::jsep::Codec::telephone_event) with the
     /// clock rate of the sound.
     ///

@@ -35,6 +35,17 @@ fn a_section_with_every_number_and_every_line_is_answered_with_ours() {
     assert_eq!(answer.media[0].attributes.extmaps().count(), 0);
 }
 
+/// What is looked for among the payload types of a section, for each of our codecs and through all of its lines, is looked for among
+/// 96 numbers at most.
+#[test]
+fn numbers_that_a_line_repeats_are_looked_at_once() {
+    let mut offer = head(1) + "m=video 9 UDP/TLS/RTP/SAVPF";
+    (0..4000).for_each(|number| write!(offer, " {}", number % 256).expect("a string grows"));
+    let offer = SessionDescription::parse(&(offer + "\na=mid:0\n")).expect("within the limits");
+    let numbers = super::super::codecs::numbers(&offer.media[0]);
+    assert!(numbers.iter().copied().eq((0..64).chain(96..128)), "{numbers:?}");
+}
+
 #[test]
 fn as_many_sections_as_there_may_be_are_answered() {
     let mut offer = head(256);
