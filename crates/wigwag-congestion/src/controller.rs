@@ -292,6 +292,7 @@ impl Controller {
     fn conclude(&mut self, at: i64) {
         let (min, max) = (self.config.min_bitrate as f64, self.config.max_bitrate as f64);
         self.path.delay.clamp(min, max);
+        self.path.loss.clamp(min);
         let (delay, loss) = (self.path.delay.estimate(), self.path.loss.estimate());
         debug_assert!(delay.is_finite() && loss.is_none_or(f64::is_finite), "an estimate is a number");
         let estimate = loss.map_or(delay, |loss| loss.min(delay)).max(min);

@@ -46,6 +46,11 @@ impl LossBased {
         self.fraction <= LOW
     }
 
+    /// Nobody sends less, so it is nothing to begin with once losses are over.
+    pub(crate) fn clamp(&mut self, min: f64) {
+        self.estimate = self.estimate.map(|estimate| estimate.max(min));
+    }
+
     /// A try with more has shown that losses are not for too much.
     pub(crate) fn release(&mut self) {
         self.estimate = None;
