@@ -20,7 +20,9 @@ impl Session {
                 self.streams.incomplete.remove(ssrc);
                 continue;
             };
-            stream.stats.packets_given_up += stream.missing.expire(now);
+            let (given_up, looked_at) = stream.missing.expire(now);
+            stream.stats.packets_given_up += given_up;
+            self.stats.visits += looked_at;
             next = earliest([next, stream.missing.deadline()]);
             if stream.missing.is_owed() {
                 self.owed.nacks.insert(ssrc);
