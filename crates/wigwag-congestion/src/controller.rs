@@ -72,6 +72,12 @@ impl Path {
         }
     }
 
+    /// What both the delay and losses allow.
+    fn allowed(&self) -> f64 {
+        let delay = self.delay.estimate();
+        self.loss.estimate().map_or(delay, |loss| loss.min(delay))
+    }
+
     fn round_trip(&self) -> Option<Duration> {
         self.round_trip.map(|micros| Duration::from_micros(micros.unsigned_abs()))
     }
@@ -172,13 +178,12 @@ impl Controller {
             path.loss.defer(at);
         }
         let Some(shown) = shown else { return };
-        let is_success = shown.rate > before && path.delay.estimate() >= shown.rate;
+        path.loss.raise(shown.rate, path.delay.estimate());
+        let before = path.estimate;
+        let is_success = shown.rate > before && path.allowed() >= shown.rate;
         path.planner.shown(&shown, before, is_success, at);
         if is_success {
             self.stats.probes_succeeded = self.stats.probes_succeeded.saturating_add(1);
-            if path.loss.is_low() {
-                path.loss.release();
-            }
         }
     }
 
@@ -293,9 +298,8 @@ impl Controller {
         let (min, max) = (self.config.min_bitrate as f64, self.config.max_bitrate as f64);
         self.path.delay.clamp(min, max);
         self.path.loss.clamp(min);
-        let (delay, loss) = (self.path.delay.estimate(), self.path.loss.estimate());
-        debug_assert!(delay.is_finite() && loss.is_none_or(f64::is_finite), "an estimate is a number");
-        let estimate = loss.map_or(delay, |loss| loss.min(delay)).max(min);
+        let estimate = self.path.allowed().max(min);
+        debug_assert!(estimate.is_finite(), "an estimate is a number");
         let before = std::mem::replace(&mut self.path.estimate, estimate);
         self.path.planner.changed(before, estimate, at);
         let target = self.path.delay.drain().map_or(estimate, |drain| drain.clamp(min, estimate));

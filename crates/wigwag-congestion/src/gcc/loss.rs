@@ -51,9 +51,12 @@ impl LossBased {
         self.estimate = self.estimate.map(|estimate| estimate.max(min));
     }
 
-    /// A try with more has shown that losses are not for too much.
-    pub(crate) fn release(&mut self) {
-        self.estimate = None;
+    /// A try has shown so much, of which hardly anything was lost, where the delay allows `delay_based`.
+    pub(crate) fn raise(&mut self, shown: f64, delay_based: f64) {
+        if self.is_low() {
+            self.estimate =
+                self.estimate.map(|estimate| estimate.max(shown)).filter(|estimate| *estimate < delay_based);
+        }
     }
 
     /// Less is sent since now, for another reason: what was sent before is lost at the rate of before.
