@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::feedback::{Arrived, History, Reported};
 use crate::gcc::alr::Alr;
 use crate::gcc::delay::DelayBased;
-use crate::gcc::loss::LossBased;
+use crate::gcc::loss::{LossBased, Sending};
 use crate::gcc::plan::{Known, Planner};
 use crate::gcc::probe::Prober;
 use crate::outage::Outage;
@@ -161,7 +161,8 @@ impl Controller {
         self.arrived = arrived;
         let path = &mut self.path;
         let round_trip = path.round_trip.unwrap_or(ROUND_TRIP);
-        path.loss.handle(news, path.estimate, path.delay.estimate(), round_trip, at);
+        let (target, delay_based, acknowledged) = (path.estimate, path.delay.estimate(), path.delay.acknowledged());
+        path.loss.handle(news, Sending { target, delay_based, acknowledged }, round_trip, at);
         self.conclude(at);
     }
 
