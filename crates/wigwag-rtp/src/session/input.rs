@@ -1,8 +1,8 @@
 //! What the peer sends.
 
+use super::Session;
 use super::retransmission::Way;
 use super::streams::Room;
-use super::{Session, sooner};
 use crate::demultiplex::{Labels, Route};
 use crate::event::{Event, Received, RtpPacket};
 use crate::header::Packet;
@@ -102,7 +102,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     if taken.is_gap
         && let Some(at) = stream.missing.deadline()
     {
-        sooner(&mut session.timers.nack, at);
+        session.timers.arm_nack(at);
     }
     if stream.missing.is_empty() {
         session.streams.incomplete.remove(packet.ssrc);

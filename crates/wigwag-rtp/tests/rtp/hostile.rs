@@ -475,3 +475,33 @@ fn what_is_missing_is_not_looked_at_before_its_time() {
     let visits = z.stats().visits - before;
     assert!(visits < 8 * 200, "{visits}");
 }
+
+/// Five hundred sources miss something, and each packet of another leaves one more gap: they are not all gone through for each.
+#[test]
+fn a_gap_in_each_packet_does_not_make_each_look_at_all_that_miss_something() {
+    let mut z = session("z", 1);
+    z.add_receiver(receiver()).expect("added");
+    for ssrc in 0..500 {
+        for number in [0, 2] {
+            z.handle_rtp(&rtp(ssrc, number), Ecn::NotEct, at(0));
+        }
+    }
+    let mut out = Vec::new();
+    let (mut now, mut woken) = (at(20), 0);
+    z.handle_timeout(now);
+    let before = z.stats().visits;
+    for n in 0..1000u32 {
+        now = at(20) + std::time::Duration::from_micros(u64::from(n) * 50);
+        z.handle_rtp(&rtp(1000, n as u16 * 2), Ecn::NotEct, now);
+        if z.poll_timeout(now).is_some_and(|due| due <= now) {
+            woken += 1;
+        }
+        z.handle_timeout(now);
+        while z.poll_event().is_some() {}
+        while z.poll_rtcp(now, 1180, &mut out) {
+            out.clear();
+        }
+    }
+    let visits = z.stats().visits - before;
+    assert!(visits < 50_000, "{visits}, woken {woken}");
+}
