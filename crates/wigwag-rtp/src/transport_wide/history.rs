@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const LEN_USUAL: usize = 4096;
 /// … and more of those that are not older than this: a queue on the way that has just become long is told of so late.
 const AGE_MAX: Duration = Duration::from_secs(4);
+/// The peer's clock begins anew after so long: the reference time has 24 bits.
+const PERIOD_MICROS: i64 = REFERENCE_MICROS << 24;
 /// Two and a half seconds at 60 Mbit/s.
 const LEN_MAX: usize = 16_384;
 
@@ -114,7 +116,7 @@ impl History {
             }
             let arrival = ticks.map(|ticks| {
                 let micros = origin.saturating_add(ticks.saturating_mul(TICK_MICROS));
-                Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+                Duration::from_micros(micros.rem_euclid(PERIOD_MICROS).unsigned_abs())
             });
             reported.push(Reported { sequence, sent: packet.sent, size: packet.size as usize, arrival });
         }
