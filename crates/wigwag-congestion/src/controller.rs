@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::feedback::{Arrived, History, Reported};
 use crate::gcc::alr::Alr;
 use crate::gcc::delay::DelayBased;
-use crate::gcc::loss::LossBased;
+use crate::gcc::loss::{LossBased, Sending};
 use crate::gcc::plan::{Known, Planner};
 use crate::gcc::probe::Prober;
 use crate::outage::Outage;
@@ -70,6 +70,12 @@ impl Path {
             estimate: initial as f64,
             round_trip: None,
         }
+    }
+
+    /// What both the delay and losses allow.
+    fn allowed(&self) -> f64 {
+        let delay = self.delay.estimate();
+        self.loss.estimate().map_or(delay, |loss| loss.min(delay))
     }
 
     fn round_trip(&self) -> Option<Duration> {
@@ -155,7 +161,8 @@ impl Controller {
         self.arrived = arrived;
         let path = &mut self.path;
         let round_trip = path.round_trip.unwrap_or(ROUND_TRIP);
-        path.loss.handle(news, path.estimate, path.delay.estimate(), round_trip, at);
+        let (target, delay_based, acknowledged) = (path.estimate, path.delay.estimate(), path.delay.acknowledged());
+        path.loss.handle(news, Sending { target, delay_based, acknowledged }, round_trip, at);
         self.conclude(at);
     }
 
@@ -172,13 +179,12 @@ impl Controller {
             path.loss.defer(at);
         }
         let Some(shown) = shown else { return };
-        let is_success = shown.rate > before && path.delay.estimate() >= shown.rate;
+        path.loss.raise(shown.rate, path.delay.estimate());
+        let before = path.estimate;
+        let is_success = shown.rate > before && path.allowed() >= shown.rate;
         path.planner.shown(&shown, before, is_success, at);
         if is_success {
             self.stats.probes_succeeded = self.stats.probes_succeeded.saturating_add(1);
-            if path.loss.is_low() {
-                path.loss.release();
-            }
         }
     }
 
@@ -292,9 +298,9 @@ impl Controller {
     fn conclude(&mut self, at: i64) {
         let (min, max) = (self.config.min_bitrate as f64, self.config.max_bitrate as f64);
         self.path.delay.clamp(min, max);
-        let (delay, loss) = (self.path.delay.estimate(), self.path.loss.estimate());
-        debug_assert!(delay.is_finite() && loss.is_none_or(f64::is_finite), "an estimate is a number");
-        let estimate = loss.map_or(delay, |loss| loss.min(delay)).max(min);
+        self.path.loss.clamp(min);
+        let estimate = self.path.allowed().max(min);
+        debug_assert!(estimate.is_finite(), "an estimate is a number");
         let before = std::mem::replace(&mut self.path.estimate, estimate);
         self.path.planner.changed(before, estimate, at);
         let target = self.path.delay.drain().map_or(estimate, |drain| drain.clamp(min, estimate));

@@ -25,8 +25,8 @@ pub(crate) struct Outage {
     heard: Option<Instant>,
     /// What is usual between two reports.
     interval: Duration,
-    /// Less is sent already.
-    lasts: bool,
+    /// When less was to be sent last, if nothing was heard since.
+    expired: Option<Instant>,
 }
 
 impl Outage {
@@ -35,12 +35,13 @@ impl Outage {
         if self.timer.is_armed() {
             return;
         }
-        let reports = self.interval.saturating_mul(REPORTS).max(PATIENCE);
-        let patience = if self.heard.is_some() { reports } else { FIRST_PATIENCE };
-        if self.lasts {
+        // Who has rested since, though: what leaves now has its time to come, and be told of.
+        if self.expired.is_some_and(|expired| now.saturating_duration_since(expired) < PATIENCE) {
             self.timer = Timer::after(now, PATIENCE);
             return;
         }
+        let reports = self.interval.saturating_mul(REPORTS).max(PATIENCE);
+        let patience = if self.heard.is_some() { reports } else { FIRST_PATIENCE };
         let round_trips = round_trip.unwrap_or_default().min(ROUND_TRIP_MAX).saturating_mul(2);
         self.timer = Timer::after(now, patience.saturating_add(round_trips));
     }
@@ -51,7 +52,7 @@ impl Outage {
             let interval = now.saturating_duration_since(before).min(INTERVAL_MAX);
             self.interval = self.interval.mul_f64(0.875).saturating_add(interval.mul_f64(0.125));
         }
-        self.lasts = false;
+        self.expired = None;
         self.timer.stop();
     }
 
@@ -62,8 +63,11 @@ impl Outage {
 
     /// By which factor less is to be sent from now on, if nothing was heard for long.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<f64> {
+        let deadline = self.timer.deadline();
         let has_expired = self.timer.expire(now);
-        self.lasts |= has_expired;
+        if has_expired {
+            self.expired = deadline;
+        }
         has_expired.then_some(FACTOR)
     }
 }
@@ -89,7 +93,11 @@ mod tests {
         assert_eq!(outage.deadline(), None);
         outage.sent(Some(Duration::from_millis(50)), at(800));
         assert_eq!(outage.deadline(), Some(at(1300)));
-        outage.heard(at(900));
+        // Who has sent nothing for a while begins anew.
+        assert!(outage.expire(at(1300)).is_some());
+        outage.sent(Some(Duration::from_millis(50)), at(9000));
+        assert_eq!(outage.deadline(), Some(at(9600)));
+        outage.heard(at(9100));
         assert_eq!(outage.deadline(), None);
     }
 

@@ -72,6 +72,8 @@ pub(crate) struct Pacer {
     at: Option<Instant>,
     /// Whether the burst is over: nothing leaves until all is paid.
     is_closed: bool,
+    /// When the last of those left that wait for their pace, and how many bits it had.
+    last_paced: Option<(Instant, i64)>,
 }
 
 impl Pacer {
@@ -92,6 +94,9 @@ impl Pacer {
         self.debt = debt.saturating_add(bits).min(bits_in(DEBT_MAX, rate).saturating_add(bits));
         self.is_closed |= self.debt >= burst;
         self.at = Some(now);
+        if is_paced {
+            self.last_paced = Some((now, bits));
+        }
     }
 
     /// When the next paced packet may leave, if not before `now`.
@@ -100,6 +105,16 @@ impl Pacer {
             return None;
         }
         let wait = time_of(self.debt, pace.of_queue(queued_bytes, age));
-        self.at.and_then(|at| at.checked_add(wait)).filter(|at| *at > now)
+        let paid = self.at.and_then(|at| at.checked_add(wait));
+        paid.map(|paid| paid.min(self.late_at(queued_bytes, age, pace, now).unwrap_or(paid))).filter(|at| *at > now)
+    }
+
+    /// When the oldest has waited for as long as it may: from then on what waits has a pace of its own, whatever sound takes, and whatever
+    /// left when the pace was higher.
+    fn late_at(&self, queued_bytes: usize, age: Duration, pace: Pace, now: Instant) -> Option<Instant> {
+        let late = now.checked_add(pace.queue_time_max.saturating_sub(age))?;
+        let rate = pace.of_queue(queued_bytes, pace.queue_time_max);
+        let next = self.last_paced.and_then(|(at, bits)| at.checked_add(time_of(bits, rate)));
+        Some(late.max(next.unwrap_or(late)))
     }
 }

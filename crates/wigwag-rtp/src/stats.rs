@@ -40,7 +40,7 @@ pub struct Stats {
     pub transport_arrived: u64,
     /// Packets of ours that transport-wide feedback reported as missing, and that never turned up since.
     pub transport_lost: u64,
-    /// How many streams were looked at by all calls together; it follows the work, however many streams there are.
+    /// How many streams, and packets that they miss, were looked at by all calls together; it follows the work, however many streams there are.
     pub visits: u64,
     /// The last round trip time measured from any report, if any was.
     pub round_trip_time: Option<Duration>,

@@ -58,8 +58,10 @@ pub(crate) struct Standing {
 impl Standing {
     /// These have arrived, in this order.
     pub(crate) fn add(&mut self, arrived: &[Arrived], now: i64) {
-        if now.saturating_sub(self.begun) > PERIOD {
-            self.least = (self.least.1, None);
+        let passed = now.saturating_sub(self.begun);
+        if passed > PERIOD {
+            // After a rest there is none to compare with: two clocks part meanwhile.
+            self.least = (self.least.1.filter(|_| passed <= 2 * PERIOD), None);
             self.begun = now;
         }
         let delay = |packet: &Arrived| packet.arrival.saturating_sub(packet.sent);

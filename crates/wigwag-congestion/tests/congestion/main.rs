@@ -9,6 +9,7 @@ mod hostile;
 mod laws;
 mod link;
 mod pacing;
+mod pauses;
 mod properties;
 mod script;
 mod world;

@@ -130,3 +130,52 @@ fn a_probe_asks_for_padding_at_its_pace() {
     let took = (now - origin()).as_millis();
     assert!((22..40).contains(&took), "{took}");
 }
+
+/// What left at a high pace is no debt of a minute at a low one.
+#[test]
+fn a_pace_that_falls_lets_nobody_wait_for_longer_than_a_packet_may() {
+    let mut config = Config::new();
+    (config.is_probing, config.initial_bitrate) = (false, 50_000_000);
+    let mut controller = Controller::new(config).expect("possible");
+    let now = origin();
+    let mut sequence = 0;
+    while controller.next_departure(1200, Some(now), now).is_none() {
+        controller.handle_sent(sequence, 1200, true, now);
+        sequence += 1;
+    }
+    controller.set_bitrate_limits(5_000, 5_000).expect("possible");
+    let at = controller.next_departure(1200, Some(now), now).expect("it is limited");
+    assert!(at.duration_since(now) <= Duration::from_secs(2), "{:?}", at.duration_since(now));
+}
+
+/// Sound that takes all that may be sent, and a little video beside it: no packet waits for longer than it may.
+#[test]
+fn sound_that_takes_all_does_not_hold_back_video_for_ever() {
+    let mut config = Config::new();
+    (config.is_probing, config.initial_bitrate) = (false, 30_000);
+    let mut controller = Controller::new(config).expect("possible");
+    let (mut sequence, mut waiting, mut longest) = (0, Vec::<Instant>::new(), Duration::ZERO);
+    let mut send = |controller: &mut Controller, size, is_paced, now| {
+        controller.handle_sent(sequence, size, is_paced, now);
+        sequence += 1;
+    };
+    for ms in 0..30_000_u64 {
+        let now = origin() + Duration::from_millis(ms);
+        // 96 kbit/s of sound, of the 75 that may leave, and 24 of video.
+        if ms % 20 == 0 {
+            send(&mut controller, 240, false, now);
+        }
+        if ms % 200 == 0 {
+            waiting.push(now);
+        }
+        while let Some(oldest) = waiting.first().copied()
+            && controller.next_departure(waiting.len() * 600, Some(oldest), now).is_none()
+        {
+            longest = longest.max(now - oldest);
+            waiting.remove(0);
+            send(&mut controller, 600, true, now);
+        }
+        longest = waiting.first().map_or(longest, |oldest| longest.max(now - *oldest));
+    }
+    assert!(longest <= Duration::from_millis(2_300), "{longest:?}");
+}

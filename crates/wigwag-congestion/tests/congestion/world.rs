@@ -59,6 +59,11 @@ impl World {
         self
     }
 
+    /// From now on this part is lost by chance.
+    pub(crate) const fn lose(&mut self, loss: f64) {
+        self.queue.link.loss = loss;
+    }
+
     /// A download begins then.
     pub(crate) fn greedy(mut self, from: Duration) -> Self {
         self.greedy.push(Greedy::new(from));

@@ -1,8 +1,8 @@
 //! What the peer sends.
 
+use super::Session;
 use super::retransmission::Way;
 use super::streams::Room;
-use super::{Session, sooner};
 use crate::demultiplex::{Labels, Route};
 use crate::event::{Event, Received, RtpPacket};
 use crate::header::Packet;
@@ -110,7 +110,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     if taken.is_gap
         && let Some(at) = stream.missing.deadline()
     {
-        sooner(&mut session.timers.nack, at);
+        session.timers.arm_nack(at);
     }
     if stream.missing.is_empty() {
         session.streams.incomplete.remove(packet.ssrc);
@@ -255,7 +255,7 @@ fn handle_nack(session: &mut Session, nack: Nack<'_>, now: Instant) {
     sender.stats.nacks_received += 1;
     for sequence in nack.pairs().flat_map(crate::rtcp::NackPair::sequences) {
         match sender.cache.ask(sequence, now, interval) {
-            Answer::Resend if session.queue.push_resend(*id, sequence, is_paced) => {}
+            Answer::Resend if session.queue.push_resend(*id, sequence, is_paced) => sender.cache.owe(sequence),
             Answer::Resend | Answer::Gone => sender.stats.nacks_unanswered += 1,
             Answer::TooSoon => {}
         }

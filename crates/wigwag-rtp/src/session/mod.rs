@@ -43,6 +43,8 @@ const RESEND_CACHE_MAX: usize = 1024;
 const ROUND_TRIP_DEFAULT: Duration = Duration::from_millis(100);
 /// A satellite is not so far; who reports more is not to be believed, or what is missing would be asked for once a day.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(2);
+/// Those that miss packets are gone through no more often, if they are many.
+const NACK_INTERVAL: Duration = Duration::from_millis(5);
 /// So many ends of streams may be owed.
 const GOODBYES_MAX: usize = STREAMS_MAX;
 /// So many runs of missing packets find room when a first one is asked for.
@@ -133,6 +135,17 @@ struct Timers {
     nack: Timer,
     key_frame: Timer,
     transport_feedback: Timer,
+    /// When those that miss packets were last gone through, if they were many.
+    many_nacks: Option<Instant>,
+}
+
+impl Timers {
+    /// Packets that are missing are to be asked for then. All that miss some are gone through, so a flood of gaps waits for a few
+    /// milliseconds.
+    fn arm_nack(&mut self, at: Instant) {
+        let soonest = self.many_nacks.and_then(|last| last.checked_add(NACK_INTERVAL));
+        sooner(&mut self.nack, soonest.map_or(at, |soonest| soonest.max(at)));
+    }
 }
 
 impl Session {
@@ -434,7 +447,7 @@ impl Session {
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let lane = if self.is_paced() { Lane::Audio } else { Lane::All };
         if self.events.is_empty() && !self.queue.has(lane) && self.owed.is_empty() {
-            let Timers { report, nack, key_frame, transport_feedback } = &self.timers;
+            let Timers { report, nack, key_frame, transport_feedback, .. } = &self.timers;
             earliest([report, nack, key_frame, transport_feedback].map(Timer::deadline))
         } else {
             Some(self.now.latest(now))

@@ -89,7 +89,7 @@ impl Session {
         let header_len = header.as_bytes().len();
         let room = limit.min(self.config.packet_len_max).checked_sub(header_len)?;
         let len = len.clamp(1, PADDING_MAX).min(room);
-        let sent = SentPacket { sequence: fixed.sequence, header, payload: padding(len)?, resent: None, resends: 0 };
+        let sent = SentPacket::new(fixed.sequence, header, padding(len)?, Some(self.history.next()));
         self.history.sent(header_len + len, now);
         sent.write(out);
         if is_rtx {

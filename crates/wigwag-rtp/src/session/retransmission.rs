@@ -87,11 +87,15 @@ impl Session {
         }
         match &again {
             Some(again) => again.write(packet, out),
-            None => packet.write(out),
+            None => {
+                packet.write(out);
+                packet.transport_sequence.into_iter().for_each(|number| self.history.sent_again(number));
+            }
         }
         sender.stats.packets_resent += 1;
         sender.stats.bytes_resent += packet.payload.len() as u64;
         sender.stats.header_bytes_resent += (out.len() - before - packet.payload.len()) as u64;
+        sender.cache.resent(sequence, now);
         if let Some(again) = again {
             sender.next_rtx_sequence = Some(again.sequence.wrapping_add(1));
             if sender.config.extensions.transport_cc.is_some() {

@@ -1,6 +1,6 @@
 //! RTCP compounds, written when they are polled for (RFC 3550 §6.1, RFC 5506).
 
-use super::{Session, sooner};
+use super::Session;
 use crate::event::SenderId;
 use crate::rtcp::{
     FullIntraRequest, Goodbye, Nack, NackPair, PictureLoss, ReceiverReport, ReportBlock, SenderReport,
@@ -179,7 +179,7 @@ impl Session {
             Nack::write(sender_ssrc, media_ssrc, self.owed.pairs.iter().copied(), compound.out);
             stream.stats.nacks_sent += 1;
             if let Some(at) = stream.missing.deadline() {
-                sooner(&mut self.timers.nack, at);
+                self.timers.arm_nack(at);
             }
             if stream.missing.is_owed() {
                 self.owed.nacks.insert(media_ssrc);

@@ -81,13 +81,14 @@ impl Session {
         sender.stats.markers_sent += u64::from(packet.marker);
         sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), now);
         let is_reported = sender.config.extensions.transport_cc.is_some();
+        let transport_sequence = is_reported.then(|| self.history.next());
         if is_reported {
             self.history.sent(len, now);
         }
         if is_reported && kind == Kind::Video {
             self.padder = Some(id);
         }
-        let sent = SentPacket { sequence, header, payload: packet.payload, resent: None, resends: 0 };
+        let sent = SentPacket::new(sequence, header, packet.payload, transport_sequence);
         sent.write(out);
         if sender.config.nack {
             sender.cache.keep(sent);

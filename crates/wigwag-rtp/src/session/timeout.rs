@@ -4,6 +4,9 @@ use super::{Session, sooner};
 use std::time::Instant;
 use wigwag_sansio::earliest;
 
+/// No more than so many are gone through as often as it pleases the peer.
+const FEW_SOURCES: usize = 16;
+
 impl Session {
     pub(super) fn owe_reports(&mut self) {
         self.stats.visits += (self.unreported.senders.len() + self.unreported.streams.len()) as u64;
@@ -12,15 +15,18 @@ impl Session {
     }
 
     pub(super) fn owe_nacks(&mut self, now: Instant) {
-        let (mut next, mut last) = (None, None);
+        let (mut next, mut last, mut sources) = (None, None, 0);
         while let Some(ssrc) = self.streams.incomplete.after(last) {
             last = Some(ssrc);
+            sources += 1;
             self.stats.visits += 1;
             let Some(stream) = self.streams.get_mut(ssrc) else {
                 self.streams.incomplete.remove(ssrc);
                 continue;
             };
-            stream.stats.packets_given_up += stream.missing.expire(now);
+            let (given_up, looked_at) = stream.missing.expire(now);
+            stream.stats.packets_given_up += given_up;
+            self.stats.visits += looked_at;
             next = earliest([next, stream.missing.deadline()]);
             if stream.missing.is_owed() {
                 self.owed.nacks.insert(ssrc);
@@ -29,8 +35,9 @@ impl Session {
                 self.streams.incomplete.remove(ssrc);
             }
         }
+        self.timers.many_nacks = (sources > FEW_SOURCES).then_some(now);
         if let Some(at) = next {
-            sooner(&mut self.timers.nack, at);
+            self.timers.arm_nack(at);
         }
     }
 

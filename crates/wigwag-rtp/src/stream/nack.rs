@@ -3,6 +3,7 @@
 use crate::rtcp::NackPair;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use wigwag_sansio::earliest;
 
 /// Half a second of video at 8 Mbit/s: when more is missing, asking for it all only makes matters worse.
 const MISSING_MAX: usize = 512;
@@ -21,6 +22,8 @@ pub(crate) struct Missing {
     /// In ascending order.
     packets: VecDeque<MissingPacket>,
     owed: usize,
+    /// No packet is owed before that time, so that none need be looked at.
+    due: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -40,7 +43,7 @@ enum State {
 
 impl Missing {
     pub(crate) fn new() -> Self {
-        Self { packets: VecDeque::with_capacity(MISSING_EXPECTED), owed: 0 }
+        Self { packets: VecDeque::with_capacity(MISSING_EXPECTED), owed: 0, due: None }
     }
 
     /// The `count` packets before `next` did not arrive. Returns how many are given up.
@@ -54,6 +57,7 @@ impl Missing {
             asked: 0,
             state: State::Waiting(due),
         }));
+        self.due = earliest([self.due, Some(due).filter(|_| count > 0)]);
         let excess = self.packets.len().saturating_sub(MISSING_MAX);
         self.owed -= self.packets.drain(..excess).filter(|packet| packet.state == State::Owed).count();
         excess as u64
@@ -73,8 +77,11 @@ impl Missing {
         self.packets.binary_search_by_key(&sequence, |packet| packet.sequence).is_ok()
     }
 
-    /// Those whose time has come are owed now. Returns how many were asked for often enough, and are given up.
-    pub(crate) fn expire(&mut self, now: Instant) -> u64 {
+    /// Those whose time has come are owed now. Returns how many were asked for often enough, and are given up, and how many were looked at.
+    pub(crate) fn expire(&mut self, now: Instant) -> (u64, u64) {
+        if self.due.is_none_or(|due| due > now) {
+            return (0, 0);
+        }
         let before = self.packets.len();
         self.packets.retain(|packet| match packet.state {
             State::Waiting(due) => due > now || packet.asked < ATTEMPTS_MAX,
@@ -86,11 +93,16 @@ impl Missing {
                 self.owed += 1;
             }
         }
-        before.saturating_sub(self.packets.len()) as u64
+        self.due = self.first_due();
+        (before.saturating_sub(self.packets.len()) as u64, before as u64)
     }
 
-    /// When the next one will be owed.
+    /// When the next one will be owed, or sooner: it may have come.
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.due.filter(|_| !self.is_empty())
+    }
+
+    fn first_due(&self) -> Option<Instant> {
         let due = |packet: &MissingPacket| match packet.state {
             State::Waiting(due) => Some(due),
             State::Owed => None,
@@ -128,6 +140,7 @@ impl Missing {
             packet.state = State::Waiting(again);
             packet.asked += 1;
             self.owed -= 1;
+            self.due = earliest([self.due, Some(again)]);
         }
     }
 
@@ -135,7 +148,7 @@ impl Missing {
     pub(crate) fn clear(&mut self) -> u64 {
         let count = self.packets.len() as u64;
         self.packets.clear();
-        self.owed = 0;
+        (self.owed, self.due) = (0, None);
         count
     }
 }
@@ -174,7 +187,7 @@ mod tests {
         while let Some(at) = missing.deadline() {
             assert!(asked == 0 || at == now + ROUND_TRIP);
             now = at;
-            given_up += missing.expire(now);
+            given_up += missing.expire(now).0;
             if missing.is_owed() {
                 assert_eq!(ask(&mut missing, now), [65_534, 65_535, 0]);
                 asked += 1;

@@ -16,13 +16,21 @@ pub(crate) struct SentPacket {
     pub(crate) sequence: u16,
     pub(crate) header: Header,
     pub(crate) payload: Bytes,
+    /// Its number in the transport, if it has one.
+    pub(crate) transport_sequence: Option<u64>,
     /// When it was last sent again, if it was.
-    pub(crate) resent: Option<Instant>,
-    /// How often it was asked for and sent again.
-    pub(crate) resends: u8,
+    resent: Option<Instant>,
+    /// How often it was asked for and is sent again.
+    resends: u8,
+    /// Whether it waits to be sent again.
+    is_owed: bool,
 }
 
 impl SentPacket {
+    pub(crate) const fn new(sequence: u16, header: Header, payload: Bytes, transport_sequence: Option<u64>) -> Self {
+        Self { sequence, header, payload, transport_sequence, resent: None, resends: 0, is_owed: false }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.header.as_bytes().len() + self.payload.len()
     }
@@ -70,23 +78,36 @@ impl ResendCache {
         self.packets.get(at)?.as_ref().filter(|packet| packet.sequence == sequence)
     }
 
-    /// Whether the peer may have the packet again: it is there, and was not sent again within the last `interval`. Then
-    /// it counts as sent again now.
-    pub(crate) fn ask(&mut self, sequence: u16, now: Instant, interval: Duration) -> Answer {
-        match self.slot(sequence) {
-            Some(Some(packet)) if packet.sequence == sequence => {
-                if packet.resent.is_some_and(|resent| now.saturating_duration_since(resent) < interval) {
-                    return Answer::TooSoon;
-                }
-                if packet.resends >= RESENDS_MAX {
-                    return Answer::Gone;
-                }
-                packet.resends += 1;
-                packet.resent = Some(now);
-                Answer::Resend
-            }
-            _ => Answer::Gone,
+    /// Whether the peer may have the packet again: it is there, and neither waits for that nor was sent again within the last `interval`.
+    pub(crate) fn ask(&self, sequence: u16, now: Instant, interval: Duration) -> Answer {
+        let Some(packet) = self.find(sequence) else { return Answer::Gone };
+        if packet.is_owed || packet.resent.is_some_and(|resent| now.saturating_duration_since(resent) < interval) {
+            return Answer::TooSoon;
         }
+        if packet.resends >= RESENDS_MAX {
+            return Answer::Gone;
+        }
+        Answer::Resend
+    }
+
+    /// The packet waits to be sent again.
+    pub(crate) fn owe(&mut self, sequence: u16) {
+        if let Some(packet) = self.find_mut(sequence) {
+            packet.resends += 1;
+            packet.is_owed = true;
+        }
+    }
+
+    /// The packet is sent again now.
+    pub(crate) fn resent(&mut self, sequence: u16, now: Instant) {
+        if let Some(packet) = self.find_mut(sequence) {
+            packet.resent = Some(now);
+            packet.is_owed = false;
+        }
+    }
+
+    fn find_mut(&mut self, sequence: u16) -> Option<&mut SentPacket> {
+        self.slot(sequence)?.as_mut().filter(|packet| packet.sequence == sequence)
     }
 
     fn slot(&mut self, sequence: u16) -> Option<&mut Option<SentPacket>> {

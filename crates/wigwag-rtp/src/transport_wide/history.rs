@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const LEN_USUAL: usize = 4096;
 /// … and more of those that are not older than this: a queue on the way that has just become long is told of so late.
 const AGE_MAX: Duration = Duration::from_secs(4);
+/// The peer's clock begins anew after so long: the reference time has 24 bits.
+const PERIOD_MICROS: i64 = REFERENCE_MICROS << 24;
 /// Two and a half seconds at 60 Mbit/s.
 const LEN_MAX: usize = 16_384;
 
@@ -27,6 +29,15 @@ struct SentPacket {
     sent: Instant,
     size: u32,
     fate: Fate,
+    /// Whether it was sent again under this number: then it did not arrive when it was sent first.
+    is_again: bool,
+}
+
+impl SentPacket {
+    /// What a report of it means: of one that was sent again, which the peer asked for, that it was lost.
+    fn meaning(&self, ticks: Option<i64>) -> Option<i64> {
+        ticks.filter(|_| !self.is_again)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +68,22 @@ impl History {
             self.packets.pop_front();
         }
         let size = u32::try_from(size).unwrap_or(u32::MAX);
-        self.packets.push_back(SentPacket { sent: now, size, fate: Fate::Unknown });
+        self.packets.push_back(SentPacket { sent: now, size, fate: Fate::Unknown, is_again: false });
         self.next += 1;
+    }
+
+    /// The packet of this number leaves once more under it.
+    pub(crate) fn sent_again(&mut self, number: u64) {
+        let first = self.first();
+        let at = number.checked_sub(first).and_then(|at| usize::try_from(at).ok());
+        if let Some(packet) = at.and_then(|at| self.packets.get_mut(at)) {
+            packet.is_again = true;
+        }
+    }
+
+    /// The number of the oldest that is kept.
+    fn first(&self) -> u64 {
+        self.next.saturating_sub(self.packets.len() as u64)
     }
 
     /// Whether the oldest gives way to others.
@@ -69,14 +94,15 @@ impl History {
 
     /// What the message tells that was not known.
     pub(crate) fn take(&mut self, feedback: &TransportFeedback<'_>, stats: &mut Stats) -> Vec<Reported> {
-        let first = self.next.saturating_sub(self.packets.len() as u64);
+        let first = self.first();
         let origin = i64::from(feedback.reference_time).saturating_mul(REFERENCE_MICROS);
         let mut reported = Vec::with_capacity(feedback.arrivals().count().min(self.packets.len()));
         for arrival in feedback.arrivals() {
             let sequence = unwrap(self.next, arrival.sequence);
             let Some(at) = sequence.checked_sub(first) else { continue };
             let Some(packet) = self.packets.get_mut(at as usize) else { continue };
-            match (packet.fate, arrival.ticks) {
+            let ticks = packet.meaning(arrival.ticks);
+            match (packet.fate, ticks) {
                 (Fate::Arrived, _) | (Fate::Missing, None) => continue,
                 (Fate::Unknown, None) => {
                     packet.fate = Fate::Missing;
@@ -88,9 +114,9 @@ impl History {
                     packet.fate = Fate::Arrived;
                 }
             }
-            let arrival = arrival.ticks.map(|ticks| {
+            let arrival = ticks.map(|ticks| {
                 let micros = origin.saturating_add(ticks.saturating_mul(TICK_MICROS));
-                Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+                Duration::from_micros(micros.rem_euclid(PERIOD_MICROS).unsigned_abs())
             });
             reported.push(Reported { sequence, sent: packet.sent, size: packet.size as usize, arrival });
         }

@@ -450,3 +450,58 @@ fn rtcp_is_compound_unless_something_else_was_negotiated() {
     assert!(link.z.poll_rtcp(at(200), 1180, &mut out));
     assert_eq!(out[1], 205, "nothing around it");
 }
+
+/// A hundred sources of which 500 packets are missing, and one of which another is: only that one is looked at.
+#[test]
+fn what_is_missing_is_not_looked_at_before_its_time() {
+    let mut z = session("z", 1);
+    z.add_receiver(receiver()).expect("added");
+    for ssrc in 0..100 {
+        for number in [0, 501] {
+            z.handle_rtp(&rtp(ssrc, number), Ecn::NotEct, at(0));
+        }
+    }
+    z.handle_timeout(at(10));
+    let mut out = Vec::new();
+    while z.poll_rtcp(at(10), 1180, &mut out) {
+        out.clear();
+    }
+    // All of them were asked for. While they are waited for, one packet after the other is missing.
+    let before = z.stats().visits;
+    for n in 0..8u32 {
+        z.handle_rtp(&rtp(200, n as u16 * 2), Ecn::NotEct, at(11 + 11 * n));
+        z.handle_timeout(at(21 + 11 * n));
+    }
+    let visits = z.stats().visits - before;
+    assert!(visits < 8 * 200, "{visits}");
+}
+
+/// Five hundred sources miss something, and each packet of another leaves one more gap: they are not all gone through for each.
+#[test]
+fn a_gap_in_each_packet_does_not_make_each_look_at_all_that_miss_something() {
+    let mut z = session("z", 1);
+    z.add_receiver(receiver()).expect("added");
+    for ssrc in 0..500 {
+        for number in [0, 2] {
+            z.handle_rtp(&rtp(ssrc, number), Ecn::NotEct, at(0));
+        }
+    }
+    let mut out = Vec::new();
+    let (mut now, mut woken) = (at(20), 0);
+    z.handle_timeout(now);
+    let before = z.stats().visits;
+    for n in 0..1000u32 {
+        now = at(20) + std::time::Duration::from_micros(u64::from(n) * 50);
+        z.handle_rtp(&rtp(1000, n as u16 * 2), Ecn::NotEct, now);
+        if z.poll_timeout(now).is_some_and(|due| due <= now) {
+            woken += 1;
+        }
+        z.handle_timeout(now);
+        while z.poll_event().is_some() {}
+        while z.poll_rtcp(now, 1180, &mut out) {
+            out.clear();
+        }
+    }
+    let visits = z.stats().visits - before;
+    assert!(visits < 50_000, "{visits}, woken {woken}");
+}

@@ -16,6 +16,7 @@ mod lifetime;
 mod pacing;
 mod payload;
 mod properties;
+mod resends;
 mod rtx;
 mod session;
 mod simulcast;

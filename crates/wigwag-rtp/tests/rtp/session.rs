@@ -75,7 +75,9 @@ fn each_request_that_repeats_one_after_about_a_round_trip_is_answered() {
         let sequence = u16::from_be_bytes([link.a_to_z[190][2], link.a_to_z[190][3]]);
         for n in 0..8u32 {
             let late = if n % 2 == 0 { 0 } else { sooner };
-            link.a.handle_rtcp(&nack(link.ssrc, sequence), at(4_000 + 40 * n - late));
+            let now = at(4_000 + 40 * n - late);
+            link.a.handle_rtcp(&nack(link.ssrc, sequence), now);
+            link.run(now);
         }
         link.run(at(5_000));
         let stats = link.a.sender_stats(link.sender).expect("the sender is there");

@@ -146,3 +146,26 @@ fn what_was_sent_before_a_long_queue_is_known_when_it_is_told_of() {
     }
     assert!(link.a.load().held <= link.a.load().bound);
 }
+
+/// The clock of a report begins anew between two packets of which the later came first: 20 ms lie between them, and not none.
+#[test]
+fn what_came_before_the_clock_began_anew_came_at_its_end() {
+    let mut link = Link::new();
+    link.no_nack();
+    for n in 0..2u32 {
+        link.send(packet(n));
+        assert!(link.a.poll_rtp(at(n), 1180, &mut Vec::new()));
+    }
+    // draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1: from number 0 on two packets, by a reference time of 0; a small delta of 0, and
+    // a large one of -80 * 250 µs.
+    let head = [0x8f, 205, 0, 6, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0];
+    let report = [&head[..], &[0xd8, 0x00], &[0], &(-80i16).to_be_bytes(), &[0; 3]].concat();
+    link.a.handle_rtcp(&report, at(50));
+    let told = std::iter::from_fn(|| link.a.poll_event()).find_map(|event| match event {
+        wigwag_rtp::Event::TransportFeedback(reported) => Some(reported),
+        _ => None,
+    });
+    let micros: Vec<_> =
+        told.into_iter().flatten().filter_map(|packet| packet.arrival).map(|at| at.as_micros()).collect();
+    assert_eq!(micros, [0, (1 << 24) * 64_000 - 20_000]);
+}

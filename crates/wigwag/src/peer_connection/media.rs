@@ -273,7 +273,7 @@ impl PeerConnection {
     }
 
     /// How much would be sent if the path took it, in bit/s: the path is not tried for much more. By default
-    /// [`max_bitrate`](field@congestion::Config::max_bitrate).
+    /// up to four times of what is sent.
     pub fn set_desired_bitrate(&mut self, bits_per_second: u64) {
         if let Some(pace) = &mut self.transport.secured.pace {
             pace.controller.set_desired_bitrate(bits_per_second);

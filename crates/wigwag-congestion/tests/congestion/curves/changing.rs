@@ -284,3 +284,40 @@ fn beside_a_download_and_a_long_buffer_something_is_left() {
     "#]],
     );
 }
+
+/// Losses of a few seconds that were nobody's fault: when they are over, what there was is found again.
+#[test]
+fn what_many_losses_took_is_found_again() {
+    scenario(
+        2,
+        30,
+        &expect![[r#"
+            time    link  flow 1  waits
+             0 s    2000    1670     33
+             2 s    2000    1966     53
+             4 s    2000    1873     98
+             6 s    2000    1028      9
+             8 s    2000     608      4
+            10 s    2000     335      0
+            12 s    2000    1096     24
+            14 s    2000    1969     33
+            16 s    2000    2027     81
+            18 s    2000    1865    148
+            20 s    2000    1720     21
+            22 s    2000    1775     29
+            24 s    2000    1833     29
+            26 s    2000    1890     26
+            28 s    2000    1948     41
+        "#]],
+        |seed| {
+            let mut world = World::new(seed, Link::of(2_000_000), [Source::new()]);
+            world.run(s(5)).lose(0.25);
+            world.run(s(12)).lose(0.0);
+            world
+        },
+        |world| {
+            let reached = world.reached(0, 1_400_000, s(12)).unwrap_or(s(99));
+            at_most("70 % are reached after, in ms", reached.as_millis() as f64, 8_000.0);
+        },
+    );
+}

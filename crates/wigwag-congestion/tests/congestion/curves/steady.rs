@@ -203,13 +203,13 @@ fn many_losses_are_a_reason_to_send_less() {
              0 s    2000     745      6
              2 s    2000     668      4
              4 s    2000     454      4
-             6 s    2000     302      0
-             8 s    2000     211      0
-            10 s    2000     177      0
-            12 s    2000     145      0
-            14 s    2000     107      0
-            16 s    2000      86      0
-            18 s    2000      66      0
+             6 s    2000     303      0
+             8 s    2000     242      0
+            10 s    2000     241      0
+            12 s    2000     240      0
+            14 s    2000     251      0
+            16 s    2000     237      0
+            18 s    2000     223      0
         "#]],
         |seed| World::new(seed, link.clone(), [Source::new()]),
         |world| {
@@ -343,6 +343,34 @@ fn another_clock_changes_nothing() {
             world.run(s(40));
             at_least("what comes through", world.goodput(0, s(5), s(40)), 1_600_000.0);
             at_most("95 of 100 wait", world.waited(0.95, s(5), s(40)) as f64, 220.0);
+        }
+    }
+}
+
+/// What a path loses whatever is sent lowers nobody below what TCP would send, so that a call goes on.
+#[test]
+fn losses_of_the_path_leave_what_tcp_would_send() {
+    for (loss, least) in [(0.15, 100_000.0), (0.2, 150_000.0), (0.3, 120_000.0)] {
+        for seed in seeds(10).take(SEEDS_MAX) {
+            let mut world = World::new(seed, Link { loss, ..Link::of(2_000_000) }, [Source::new()]);
+            world.run(s(60));
+            let estimate = world.estimate(0, s(30), s(60));
+            at_least("the estimate", estimate, least);
+            at_most("the estimate", estimate, 900_000.0);
+        }
+    }
+}
+
+/// But a narrow link that drops what is too much, without a buffer to show it, is kept to.
+#[test]
+fn a_narrow_link_without_a_buffer_is_kept_to_by_its_losses() {
+    for rate in [120_000, 150_000, 200_000, 250_000] {
+        for seed in seeds(10).take(SEEDS_MAX) {
+            let link = Link { capacity: vec![(s(0), 2_000_000), (s(10), rate)], buffer: ms(30), ..Link::of(1) };
+            let mut world = World::new(seed, link, [Source::new()]);
+            world.run(s(60));
+            at_most("the estimate", world.estimate(0, s(30), s(60)), rate as f64 * 1.1);
+            at_least("what comes through", world.goodput(0, s(30), s(60)), rate as f64 * 0.75);
         }
     }
 }
