@@ -134,6 +134,21 @@ fn who_asks_to_be_answered_alone_is_if_the_others_know_it() {
     assert_eq!(lone.sent()[0].0.remote, socket("224.0.0.251:5353"));
 }
 
+/// What does not fit into an answer for one is told to all.
+#[test]
+fn who_asks_to_be_answered_alone_for_many_names_hears_of_all() {
+    let (mut lone, name) = settled("10.0.0.1");
+    let mut names = vec![name];
+    names.extend((0..9).map(|_| lone.host.register(ip("10.0.0.1")).unwrap().to_string()));
+    lone.sent_within(5 * SECOND);
+    let questions = names.iter().map(|name| (name.clone(), 1, 0x8001)).collect();
+    lone.now += SECOND;
+    lone.hear(NEIGHBOUR, dns::write(&Message { questions, ..Message::default() }));
+    let told = lone.sent_within(2 * SECOND).into_iter().flat_map(|(_, _, message)| message.records[0].clone());
+    let told: std::collections::BTreeSet<_> = told.map(|record| record.0).collect();
+    assert_eq!(told, names.into_iter().collect());
+}
+
 /// RFC 6762 §6.7: its id and its question, ten seconds, and no bit that it does not know.
 #[test]
 fn a_query_that_is_of_no_multicast_dns_is_answered_as_any_server_does() {
