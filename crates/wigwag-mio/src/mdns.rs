@@ -78,10 +78,9 @@ impl Names {
     }
 
     fn wait(&mut self, id: ConnectionId, name: Name) {
-        if !self.waiting.entry(name).or_default().insert(id) {
-            return;
-        }
+        self.waiting.entry(name).or_default().insert(id);
         let asked = self.asked.entry(id).or_default();
+        asked.retain(|other| *other != name); // one that is wanted again is not of before
         asked.push_back(name);
         if asked.len() > NAMES_PER_CONNECTION
             && let Some(oldest) = asked.pop_front()

@@ -199,6 +199,17 @@ fn no_connection_takes_the_room_of_others_for_its_names() {
     assert_eq!(names.host.queries(), NAMES_PER_CONNECTION + 1);
     assert_eq!(names.waiting.len(), NAMES_PER_CONNECTION + 1);
 
+    // One of before that is told again is one of now.
+    for number in [4990, 6000, 6001] {
+        assert!(names.resolve(&endpoint, a, &uuid(number)));
+    }
+    for number in 6002..6015 {
+        assert!(names.resolve(&endpoint, a, &uuid(number)));
+    }
+    assert!(names.waiting.contains_key(&uuid(4990).parse().unwrap()));
+    assert!(!names.waiting.contains_key(&uuid(4991).parse().unwrap()));
+    assert!(names.resolve(&endpoint, a, &uuid(4999)));
+
     // Who is gone waits for nothing, and what another waits for is asked for all the same.
     names.forget(a);
     assert_eq!((names.host.queries(), names.waiting.len()), (2, 2));
