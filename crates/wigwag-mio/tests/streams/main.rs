@@ -277,8 +277,11 @@ fn a_server_that_says_nothing_keeps_no_call_waiting() {
     assert_eq!(pair.stats().streams_opened, 1);
 }
 
+/// What a server does on a stream before it waits for the end of it.
+type Serve = fn(&mut TcpStream);
+
 /// Serves each stream with a thread of its own; the streams that are open are counted.
-fn counting_server(serve: fn(&mut TcpStream)) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+fn counting_server(serve: Serve) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let (open, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let counters = (Arc::clone(&open), Arc::clone(&all));
     let address = server_that(move |mut stream| {
@@ -318,8 +321,7 @@ fn no_stream_is_left_open_whatever_a_server_does_and_however_often_ice_begins_an
     let nonsense = |stream: &mut TcpStream| {
         let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n");
     };
-    let servers: [(fn(&mut TcpStream), usize); 5] =
-        [(silent, 1), (closes, 6), (in_the_middle, 6), (in_a_header, 6), (nonsense, 6)];
+    let servers: [(Serve, usize); 5] = [(silent, 1), (closes, 6), (in_the_middle, 6), (in_a_header, 6), (nonsense, 6)];
     for (number, (serve, expected)) in servers.into_iter().enumerate() {
         let (address, open, all) = counting_server(serve);
         let mut pair = Pair::new(&local(), at(address).over_tcp(), IceTransportPolicy::All);
