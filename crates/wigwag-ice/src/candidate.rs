@@ -68,6 +68,14 @@ pub struct Candidate {
     pub name: Option<String>,
 }
 
+impl Candidate {
+    /// Whether the peer may not want others to learn its address: of a remote candidate, one that it told by a name, or did not tell but
+    /// has sent a check from, which may be what a name hides.
+    pub fn may_be_hidden(&self) -> bool {
+        self.name.is_some() || self.kind == Kind::PeerReflexive
+    }
+}
+
 /// A local candidate as the agent is told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

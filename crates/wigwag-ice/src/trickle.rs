@@ -192,15 +192,16 @@ impl Agent {
             self.stats.remote_candidates_ignored += 1;
             return Ok(());
         };
-        let known = self.remote_candidates.iter_mut().find(|known| known.address == address);
+        let known = self.remote_candidates.iter_mut().enumerate().find(|(_, known)| known.address == address);
         match known {
             // A check was faster than the signalling, which knows better.
-            Some(known) if known.kind == Kind::PeerReflexive => {
+            Some((index, known)) if known.kind == Kind::PeerReflexive => {
                 known.foundation.clone_from(&candidate.foundation);
                 known.kind = candidate.kind;
                 known.priority = candidate.priority;
                 known.name = candidate.name().cloned();
                 self.reprioritize();
+                self.pair_with_all(index); // the check has made one pair
             }
             Some(_) => {}
             None => {
@@ -335,7 +336,7 @@ impl Agent {
         let (from, to) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote))?;
         // draft-ietf-mmusic-mdns-ice-candidates §3.3.2: "the ICE agent MUST NOT form candidate pairs between its own relay candidates and
         // remote mDNS candidates."
-        let is_hidden = from.kind == Kind::Relayed && to.name.is_some();
+        let is_hidden = from.kind == Kind::Relayed && to.may_be_hidden();
         if !is_hidden && candidate::is_worth_trying(from.base, to.address) { self.pair_up(local, remote) } else { None }
     }
 

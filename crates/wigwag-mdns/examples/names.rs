@@ -90,7 +90,9 @@ fn open(address: Ipv4Addr) -> Result<UdpSocket> {
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
     socket.set_reuse_port(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)).into())?;
+    // Where it can be bound to the group, it hears nothing that was sent to us alone (RFC 6762 §6).
+    let hears = if cfg!(target_os = "linux") { GROUP } else { Ipv4Addr::UNSPECIFIED };
+    socket.bind(&SocketAddr::from((hears, PORT)).into())?;
     socket.join_multicast_v4(&GROUP, &address)?;
     socket.set_multicast_if_v4(&address)?;
     socket.set_multicast_ttl_v4(255)?;

@@ -36,7 +36,7 @@ pub struct Stats {
     pub not_ours: u64,
     /// Dropped: a query that asks for what it knows already.
     pub known: u64,
-    /// Dropped: a query that was to be answered alone, after as many as are in one second.
+    /// Dropped: a query of somebody who hears nothing that is told to all, after as many as are answered alone in one second.
     pub too_many_queries: u64,
 }
 

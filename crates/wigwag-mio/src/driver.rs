@@ -142,9 +142,13 @@ impl Driver {
         loop {
             match (self.endpoint.poll_event()?, &mut self.names) {
                 (EndpointEvent::Connection(id, Event::NameResolutionNeeded(name)), Some(names)) => {
-                    if !names.resolve(id, &name) {
+                    if !names.resolve(&self.endpoint, id, &name) {
                         mdns::tell(&mut self.endpoint, id, &name, None);
                     }
+                }
+                (EndpointEvent::Connection(id, event @ Event::Closed(_)), Some(names)) => {
+                    names.forget(id);
+                    return Some(EndpointEvent::Connection(id, event));
                 }
                 (event, _) => return Some(event),
             }

@@ -5,7 +5,7 @@ use crate::driver::Driver;
 use crate::offload::hear_own_groups_only;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Instant;
@@ -21,6 +21,8 @@ const MESSAGES_PER_TURN: usize = 32;
 const RECEIVE_LEN: usize = 9001;
 /// Of all connections together; each tells a few.
 const QUERIES_MAX: usize = 1024;
+/// Of one connection, which tells no more between two restarts of ICE: those of before are asked for no longer.
+const NAMES_PER_CONNECTION: usize = 16;
 
 const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
@@ -38,7 +40,9 @@ struct Link {
 pub(crate) struct Names {
     host: Host,
     links: Vec<Link>,
-    waiting: BTreeMap<Name, Vec<ConnectionId>>,
+    /// By name, who waits for it; and by connection, what it waits for, the oldest first.
+    waiting: BTreeMap<Name, BTreeSet<ConnectionId>>,
+    asked: BTreeMap<ConnectionId, VecDeque<Name>>,
     /// Whether the sockets are to be those of the addresses that there are now.
     is_stale: bool,
     buffer: Vec<u8>,
@@ -49,18 +53,20 @@ impl Names {
     pub(crate) fn new(seed: Seed) -> Self {
         let mut config = mdns::Config::default();
         config.queries_max = QUERIES_MAX;
-        let host = Host::new(config, seed);
-        Self { host, links: Vec::new(), waiting: BTreeMap::new(), is_stale: false, buffer: Vec::new(), out: Vec::new() }
+        let (host, waiting, asked) = (Host::new(config, seed), BTreeMap::new(), BTreeMap::new());
+        Self { host, links: Vec::new(), waiting, asked, is_stale: false, buffer: Vec::new(), out: Vec::new() }
     }
 
     /// A connection wants to know a name; whether it is asked for.
-    pub(crate) fn resolve(&mut self, id: ConnectionId, name: &str) -> bool {
-        match self.host.resolve(name) {
+    pub(crate) fn resolve(&mut self, endpoint: &Endpoint, id: ConnectionId, name: &str) -> bool {
+        let mut result = self.host.resolve(name);
+        if matches!(result, Err(mdns::Error::TooManyQueries(_))) {
+            self.forget_gone(endpoint);
+            result = self.host.resolve(name);
+        }
+        match result {
             Ok(name) => {
-                let waiting = self.waiting.entry(name).or_default();
-                if !waiting.contains(&id) {
-                    waiting.push(id);
-                }
+                self.wait(id, name);
                 self.is_stale |= self.links.is_empty();
                 true
             }
@@ -69,6 +75,55 @@ impl Names {
                 false
             }
         }
+    }
+
+    fn wait(&mut self, id: ConnectionId, name: Name) {
+        self.waiting.entry(name).or_default().insert(id);
+        let asked = self.asked.entry(id).or_default();
+        asked.retain(|other| *other != name); // one that is wanted again is not of before
+        asked.push_back(name);
+        if asked.len() > NAMES_PER_CONNECTION
+            && let Some(oldest) = asked.pop_front()
+        {
+            self.give_up(id, oldest);
+        }
+    }
+
+    /// A connection wants to know a name no longer. If nobody else does, it is not asked for.
+    fn give_up(&mut self, id: ConnectionId, name: Name) {
+        let Some(waiting) = self.waiting.get_mut(&name) else { return };
+        waiting.remove(&id);
+        if waiting.is_empty() {
+            self.waiting.remove(&name);
+            self.host.cancel(&name);
+        }
+    }
+
+    /// A connection is no more.
+    pub(crate) fn forget(&mut self, id: ConnectionId) {
+        for name in self.asked.remove(&id).unwrap_or_default() {
+            self.give_up(id, name);
+        }
+    }
+
+    /// Those that were removed without a word.
+    fn forget_gone(&mut self, endpoint: &Endpoint) {
+        let gone: Vec<_> = self.asked.keys().filter(|id| endpoint.connection(**id).is_none()).copied().collect();
+        gone.into_iter().for_each(|id| self.forget(id));
+    }
+
+    /// What became of a name: who has waited for it.
+    fn answered(&mut self, name: Name) -> BTreeSet<ConnectionId> {
+        let waited = self.waiting.remove(&name).unwrap_or_default();
+        for id in &waited {
+            if let Some(asked) = self.asked.get_mut(id) {
+                asked.retain(|other| *other != name);
+                if asked.is_empty() {
+                    self.asked.remove(id);
+                }
+            }
+        }
+        waited
     }
 
     /// The addresses of this machine have changed.
@@ -137,7 +192,7 @@ impl Names {
                 _ => continue,
             };
             counts[usize::from(address.is_none())] += 1;
-            for id in self.waiting.remove(&name).unwrap_or_default() {
+            for id in self.answered(name) {
                 tell(endpoint, id, &name.to_string(), address);
             }
         }
@@ -225,6 +280,18 @@ fn network(interface: &if_addrs::Interface) -> (IpAddr, u8) {
     }
 }
 
+/// What hears what is sent to all of this link, and nothing else, where the system lets a socket be bound to a group: ours never ask to
+/// be answered alone. RFC 6762 §6: "A Multicast DNS querier MUST silently ignore all other unicast responses." Of IPv6 the
+/// zone keeps out what comes to the same group on other links, which Linux hands to whoever has joined it on any.
+fn bound_to(group: IpAddr, index: u32) -> SocketAddr {
+    let is_possible = cfg!(any(target_os = "linux", target_os = "android"));
+    match group {
+        IpAddr::V4(group) => (if is_possible { group } else { Ipv4Addr::UNSPECIFIED }, mdns::PORT).into(),
+        IpAddr::V6(group) if is_possible => SocketAddrV6::new(group, mdns::PORT, 0, index).into(),
+        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, mdns::PORT).into(),
+    }
+}
+
 /// A socket on the port that all programs share, which hears the group on this link, and sends there.
 fn open(local: SocketAddr, index: u32, registry: &Registry, number: usize) -> io::Result<Link> {
     use socket2::{Domain, Protocol, Socket, Type};
@@ -237,7 +304,7 @@ fn open(local: SocketAddr, index: u32, registry: &Registry, number: usize) -> io
     match local.ip() {
         IpAddr::V4(ip) => {
             hear_own_groups_only(&socket)?;
-            socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, mdns::PORT)).into())?;
+            socket.bind(&bound_to(GROUP_V4.into(), index).into())?;
             socket.join_multicast_v4(&GROUP_V4, &ip)?;
             socket.set_multicast_if_v4(&ip)?;
             socket.set_multicast_loop_v4(true)?;
@@ -246,7 +313,7 @@ fn open(local: SocketAddr, index: u32, registry: &Registry, number: usize) -> io
         }
         IpAddr::V6(_) => {
             socket.set_only_v6(true)?;
-            socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, mdns::PORT)).into())?;
+            socket.bind(&bound_to(GROUP_V6.into(), index).into())?;
             socket.join_multicast_v6(&GROUP_V6, index)?;
             socket.set_multicast_if_v6(index)?;
             socket.set_multicast_loop_v6(true)?;

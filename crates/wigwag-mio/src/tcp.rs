@@ -1,13 +1,13 @@
 //! Streams of TCP, plain or in TLS, to servers that cannot be asked over UDP: opened, carried and closed as the endpoint says.
 //!
 //! A stream is known to the endpoint by a name: its port is not the one that the system gives the socket. The bytes are of no concern
-//! here, but for one thing: what is dropped for want of room is dropped as a whole transmit, so that the stream stays whole.
+//! here, but for one thing: what is dropped for want of room is dropped by whole segments of a transmit, so that the stream stays whole.
 
 use crate::stats::DriverStats;
 use crate::tls::{Session, Tls};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use wigwag::Path;
@@ -29,8 +29,8 @@ pub(crate) struct Streams {
     /// Those of closed ones are empty until they are taken again.
     places: Vec<Option<Stream>>,
     by_name: BTreeMap<Path, usize>,
-    /// What the endpoint is to be told: which stream has ended, and why.
-    ended: VecDeque<(Path, String)>,
+    /// What the endpoint is to be told: which stream has ended, and why. Until then it may send more, which no other stream is opened for.
+    ended: BTreeMap<Path, String>,
     buffer: Vec<u8>,
 }
 
@@ -63,21 +63,25 @@ impl Streams {
         let name = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
         let number = self.by_name.get(&name).copied();
         if bytes.is_empty() {
+            self.ended.remove(&name);
             number.into_iter().for_each(|number| self.close(number, registry, stats));
+            return;
+        }
+        if self.ended.contains_key(&name) {
+            stats.dropped_no_room += segments(bytes, transmit);
             return;
         }
         let number = match number.map_or_else(|| self.open(name, from, tls(), registry), Ok) {
             Ok(number) => number,
             Err(why) => {
                 stats.streams_failed += 1;
-                return self.ended.push_back((name, why));
+                self.ended.insert(name, why);
+                return;
             }
         };
         let Some(Some(stream)) = self.places.get_mut(number) else { return };
-        if stream.queue.len().saturating_sub(stream.sent).saturating_add(bytes.len()) > QUEUE_MAX {
-            stats.dropped_no_room += bytes.len().div_ceil(transmit.segment_size.max(1)) as u64;
-            return;
-        }
+        let (bytes, lost) = bytes.split_at(fitting(bytes, transmit, stream.room()));
+        stats.dropped_no_room += segments(lost, transmit);
         let outcome = stream.send(bytes, stats);
         self.conclude(number, outcome, registry, stats);
     }
@@ -133,7 +137,7 @@ impl Streams {
             stats.streams_failed += 1;
         }
         let _ = registry.deregister(&mut stream.io);
-        self.ended.push_back((stream.name, why));
+        self.ended.insert(stream.name, why);
     }
 
     /// Readiness was told of the stream with this number.
@@ -170,11 +174,28 @@ impl Streams {
 
     /// The next stream that has ended, and why.
     pub(crate) fn poll_ended(&mut self) -> Option<(Path, String)> {
-        self.ended.pop_front()
+        self.ended.pop_first()
     }
 }
 
+/// How many segments these bytes of a transmit are.
+fn segments(bytes: &[u8], transmit: &Transmit) -> u64 {
+    bytes.len().div_ceil(transmit.segment_size.max(1)) as u64
+}
+
+/// How much of a transmit fits, by whole segments.
+fn fitting(bytes: &[u8], transmit: &Transmit, room: usize) -> usize {
+    let segment_size = transmit.segment_size.max(1);
+    if bytes.len() <= room { bytes.len() } else { room - room % segment_size }
+}
+
 impl Stream {
+    /// How much more may wait.
+    fn room(&self) -> usize {
+        let in_session = self.session.as_ref().map_or(0, Session::waiting);
+        QUEUE_MAX.saturating_sub(self.queue.len()).saturating_sub(in_session)
+    }
+
     fn send(&mut self, bytes: &[u8], stats: &mut DriverStats) -> Outcome {
         match &mut self.session {
             None => self.queue.extend_from_slice(bytes),

@@ -55,6 +55,8 @@ impl Tls {
 pub(crate) struct Session {
     connection: ClientConnection,
     plain: Vec<u8>,
+    /// What was written before the handshake has come to its end, in bytes.
+    early: usize,
 }
 
 impl Session {
@@ -64,15 +66,21 @@ impl Session {
         let mut connection = ClientConnection::new(Arc::clone(&tls.0), name).map_err(|error| words(&error))?;
         // Whoever writes keeps to a limit of their own, and a message is taken as a whole.
         connection.set_buffer_limit(None);
-        Ok(Self { connection, plain: Vec::new() })
+        Ok(Self { connection, plain: Vec::new(), early: 0 })
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
+    /// How much waits for the end of the handshake.
+    pub(crate) fn waiting(&self) -> usize {
+        if self.is_handshaking() { self.early } else { 0 }
+    }
+
     /// Appends what goes to the server, now or with the end of the handshake.
     pub(crate) fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.early = self.waiting().saturating_add(bytes.len());
         // Nothing is refused without a limit, and memory does not fail.
         let _ = self.connection.writer().write_all(bytes);
         self.emit(out);

@@ -167,10 +167,12 @@ impl std::str::FromStr for TurnUrl {
                 port.ok_or(TurnUrlError::Port)?
             }
         };
+        // RFC 5234 §2.3, which RFC 7065 is written in: "ABNF strings are case insensitive".
+        let is = |query: &str, text: &str| query.eq_ignore_ascii_case(text);
         let is_tcp = match query {
             None => None,
-            Some("transport=tcp") => Some(true),
-            Some("transport=udp") => Some(false),
+            Some(query) if is(query, "transport=tcp") => Some(true),
+            Some(query) if is(query, "transport=udp") => Some(false),
             Some(_) => return Err(TurnUrlError::Query),
         };
         let transport = match (is_tls, is_tcp) {
@@ -227,6 +229,10 @@ mod tests {
             ("turn:example.org?transport=tcp", 3478, "tcp"),
             ("turns:example.org?transport=tcp", 5349, "tls"),
             ("TURNS:example.org:443?transport=tcp", 443, "tls"),
+            // RFC 5234 §2.3: "ABNF strings are case insensitive".
+            ("turn:example.org?transport=TCP", 3478, "tcp"),
+            ("turn:example.org?Transport=Udp", 3478, "udp"),
+            ("turns:example.org?TRANSPORT=tcp", 5349, "tls"),
         ] {
             assert_eq!(parse(text), Ok(("example.org".into(), port, transport)), "{text}");
         }
@@ -258,6 +264,8 @@ mod tests {
             ("turn:example.org?transport=sctp", Query),
             ("turn:example.org?transport=tcp&x", Query),
             ("turns:example.org?transport=udp", Dtls),
+            ("turns:example.org?transport=UDP", Dtls),
+            ("turn:example.org?transporttcp", Query),
         ] {
             assert_eq!(parse(text), Err(error), "{text}");
         }

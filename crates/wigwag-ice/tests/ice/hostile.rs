@@ -299,6 +299,27 @@ fn what_a_name_hides_is_not_told_to_a_relay() {
     }
 }
 
+/// RFC 8445 §7.3.1.3: what a check has brought is not paired with others; a relay's server would learn what may be hidden. When the peer
+/// tells it after all, it is paired as any other.
+#[test]
+fn what_a_check_has_brought_is_told_to_a_relay_when_the_peer_has_told_it() {
+    let mut script = Script::new(Role::Controlling);
+    let (relayed, server): (SocketAddr, _) = ("192.0.2.9:5000".parse().unwrap(), [192, 0, 2, 1].into());
+    let other = SocketAddr::from(([10, 0, 0, 3], 1000));
+    script.agent.add_local_candidate(LocalCandidate::host(other)).unwrap();
+    let request = script.request().bytes();
+    script.feed(1, &request);
+    script.agent.add_local_candidate(LocalCandidate::relayed(relayed, local(), server)).unwrap();
+    let pairs = |script: &Script| -> Vec<_> {
+        script.agent.pairs().map(|pair| pair.path.local).filter(|local| *local != self::local()).collect()
+    };
+    assert_eq!((pairs(&script), script.agent.remote_candidates()[0].kind), (vec![], Kind::PeerReflexive));
+    script.signal(1);
+    let mut found = pairs(&script);
+    found.sort();
+    assert_eq!((found, script.agent.remote_candidates()[0].kind), (vec![other, relayed], Kind::Host));
+}
+
 #[test]
 fn a_local_candidate_that_can_be_none_is_an_error() {
     let mut script = Script::new(Role::Controlling);

@@ -5,7 +5,8 @@ use super::{Host, owned};
 use crate::interface::PORT;
 use crate::message::{ANY, LEN_MAX, Message, Question, Record, kind_of};
 use crate::{Event, Name};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Datagram, Protocol};
 
@@ -15,6 +16,9 @@ use wigwag_sansio::{Datagram, Protocol};
 const DELAY_MS: u64 = 20;
 const DELAY_TRUNCATED_MS: u64 = 400;
 const DELAY_SPREAD_MS: u64 = 101;
+
+/// Before all others in the order of addresses.
+const LOWEST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 impl Host {
     pub(super) fn read(&mut self, datagram: &Datagram<'_>, now: Instant) {
@@ -43,19 +47,19 @@ impl Host {
     }
 
     fn read_response(&mut self, message: &Message, link: SocketAddr) {
+        message.records.iter().for_each(|record| self.notice_conflict(record));
+        let names: BTreeSet<Name> = message.records.iter().map(|record| record.name).collect();
         let (mut has_resolved, mut is_ambiguous) = (false, false);
-        for record in &message.records {
-            self.notice_conflict(record);
-            // RFC 6762 §10.1: with a TTL of zero it is a goodbye.
-            if record.ttl_s == 0 || !self.queries.contains_key(&record.name) {
+        for name in names {
+            if !self.queries.contains_key(&name) {
                 continue;
             }
-            match self.only_address(message, record.name, link) {
+            match self.only_address(message, name, link) {
                 Some(Some(address)) => {
                     has_resolved = true;
-                    self.queries.remove(&record.name);
+                    self.queries.remove(&name);
                     self.stats.resolved = self.stats.resolved.saturating_add(1);
-                    self.told.push_back(Event::Resolved { name: record.name, address });
+                    self.told.push_back(Event::Resolved { name, address });
                     self.is_touched = true;
                 }
                 // draft-ietf-mmusic-mdns-ice-candidates §3.2.2: "An ICE agent SHOULD ignore candidates where the hostname resolution
@@ -74,8 +78,11 @@ impl Host {
     /// The address that a message gives a name; within, `None` if there are several.
     fn only_address(&self, message: &Message, name: Name, link: SocketAddr) -> Option<Option<IpAddr>> {
         let interface = self.interfaces.get(&link)?;
-        let of_name = message.records.iter().filter(|it| it.name == name && it.ttl_s > 0);
-        let mut addresses = of_name.map(|it| it.address).filter(|address| interface.may_have(*address));
+        let first = Record { name, address: LOWEST, ttl_s: 0 };
+        let of_name = message.records.range(first..).take_while(|it| it.name == name);
+        // RFC 6762 §10.1: with a TTL of zero it is a goodbye.
+        let alive = of_name.filter(|it| it.ttl_s > 0);
+        let mut addresses = alive.map(|it| it.address).filter(|address| interface.may_have(*address));
         let first = addresses.next()?;
         Some(addresses.all(|other| other == first).then_some(first))
     }
@@ -95,7 +102,10 @@ impl Host {
             return count(&mut self.stats.not_ours);
         }
         if from.port() != PORT {
-            return self.owe_reply(link, from, Some(message.id), ours, now);
+            if !self.owe_reply(link, from, Some(message.id), ours, now) {
+                count(&mut self.stats.too_many_queries);
+            }
+            return;
         }
         let mut asked: Vec<_> = ours.into_iter().filter(|question| !self.is_known(question, message)).collect();
         if asked.is_empty() {
@@ -106,11 +116,12 @@ impl Host {
         // RFC 6762 §5.4: "However, if the responder has not multicast that record recently (within one quarter of its TTL), then the
         // responder SHOULD instead multicast the response so as to keep all the peer caches up to date, and to permit passive conflict
         // detection."
-        let alone: Vec<_> =
-            asked.extract_if(.., |question| question.wants_unicast && self.is_fresh(question, link, now)).collect();
-        if !alone.is_empty() {
-            self.owe_reply(link, from, None, alone, now);
-        }
+        let wants_alone = |question: &mut Question| question.wants_unicast && self.is_fresh(question, link, now);
+        let alone: Vec<_> = asked.extract_if(.., wants_alone).collect();
+        // What is not told to the asker alone, because that is too much or too often, is told to all.
+        let told = alone.get(..NAMES_MAX).unwrap_or(&alone);
+        let is_told = !told.is_empty() && self.owe_reply(link, from, None, told.to_vec(), now);
+        asked.extend(alone.iter().skip(if is_told { NAMES_MAX } else { 0 }));
         let at = now.checked_add(self.delay(message)).unwrap_or(now);
         for question in asked {
             if let Some(owned) = self.owned.get_mut(&question.name) {
@@ -120,6 +131,7 @@ impl Host {
         }
     }
 
+    /// Whether there is room for one more.
     fn owe_reply(
         &mut self,
         link: SocketAddr,
@@ -127,13 +139,11 @@ impl Host {
         legacy: Option<u16>,
         mut questions: Vec<Question>,
         now: Instant,
-    ) {
+    ) -> bool {
         questions.truncate(NAMES_MAX);
-        if self.replies.push(Reply { link, to, legacy, questions }, now) {
-            self.is_touched = true;
-        } else {
-            count(&mut self.stats.too_many_queries);
-        }
+        let has_room = self.replies.push(Reply { link, to, legacy, questions }, now);
+        self.is_touched |= has_room;
+        has_room
     }
 
     fn is_fresh(&self, question: &Question, link: SocketAddr, now: Instant) -> bool {
@@ -144,9 +154,9 @@ impl Host {
     /// the Answer Section with an RR TTL at least half the correct value."
     fn is_known(&self, question: &Question, message: &Message) -> bool {
         let Some(owned) = self.owned.get(&question.name) else { return false };
-        let is_it =
-            |it: &Record| (it.name, it.address) == (question.name, owned.address) && it.ttl_s >= owned::TTL_S / 2;
-        is_for(question, owned.address) && question.kind != ANY && message.records.iter().any(is_it)
+        let with_ttl = |ttl_s| Record { name: question.name, address: owned.address, ttl_s };
+        let mut known = message.records.range(with_ttl(owned::TTL_S / 2)..=with_ttl(u32::MAX));
+        is_for(question, owned.address) && question.kind != ANY && known.next().is_some()
     }
 
     fn delay(&mut self, message: &Message) -> Duration {

@@ -63,7 +63,7 @@ impl Host {
         }
     }
 
-    /// A link to ask and to answer on. One that is known, by its address, is replaced.
+    /// A link to ask and to answer on. Of one that is known, by its address, this is what is known from now on.
     ///
     /// # Errors
     /// [`Error::TooManyInterfaces`] after 64, [`Error::NotAnAddress`].
@@ -75,8 +75,11 @@ impl Host {
         if self.interfaces.len() >= INTERFACES_MAX && !self.interfaces.contains_key(&local) {
             return Err(Error::TooManyInterfaces(INTERFACES_MAX));
         }
-        self.remove_interface(local);
+        for owned in self.owned.values_mut().filter(|owned| !interface.has(owned.address)) {
+            owned.remove_link(local);
+        }
         self.interfaces.insert(local, interface);
+        self.is_touched = true;
         Ok(())
     }
 

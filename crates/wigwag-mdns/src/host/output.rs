@@ -2,11 +2,11 @@
 
 use super::Host;
 use super::input::is_for;
-use super::owned::TTL_S;
+use super::owned::{Owned, TTL_S};
 use super::reply::{ENTRY_LEN_MAX, Reply};
 use crate::Name;
 use crate::interface::Interface;
-use crate::message::{A, AAAA, Section, Writer};
+use crate::message::{A, AAAA, Question, Section, Writer};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 use wigwag_sansio::Transmit;
@@ -50,15 +50,23 @@ impl Host {
         for question in reply.questions.iter().filter(|_| reply.legacy.is_some()) {
             writer.question(question.name, question.kind, false);
         }
-        let known = reply.questions.iter().filter_map(|question| Some((question, self.owned.get(&question.name)?)));
-        let told: Vec<_> = known
-            .map(|(question, owned)| {
-                let (name, address) = (question.name, owned.address);
-                Told { name, address, ttl_s, is_address: is_for(question, address) }
-            })
-            .collect();
+        let told = self.told(&reply.questions, ttl_s);
         tell(&mut writer, &told);
         self.stats.replies_sent = self.stats.replies_sent.saturating_add(1);
+    }
+
+    /// What is said of the names that are asked for, of each once.
+    fn told(&self, questions: &[Question], ttl_s: u32) -> Vec<Told> {
+        let mut told: Vec<Told> = Vec::new();
+        for question in questions {
+            let Some(Owned { address, .. }) = self.owned.get(&question.name) else { continue };
+            let (name, address, is_address) = (question.name, *address, is_for(question, *address));
+            match told.iter_mut().find(|told| told.name == name) {
+                Some(told) => told.is_address |= is_address,
+                None => told.push(Told { name, address, ttl_s, is_address }),
+            }
+        }
+        told
     }
 
     /// Tells all of a link what is due, as much as fits into one message; whether anything was.

@@ -3,6 +3,7 @@
 use super::{A, AAAA, ANY, INTERNET, TOP_BIT};
 use crate::Name;
 use crate::name::DOMAIN;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// QR, opcode, TC and the code of a response (RFC 1035 §4.1.1).
@@ -12,9 +13,11 @@ const TRUNCATED: u16 = 0x0200;
 const CODE: u16 = 0x000f;
 /// RFC 1035 §2.3.4: the length of a name.
 const NAME_LEN_MAX: usize = 255;
+/// As many labels a name has at most: each has a byte and its length, and the last has none. To follow more pointers is of no use.
+const POINTERS_MAX: usize = 127;
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Question {
     pub(crate) name: Name,
     pub(crate) kind: u16,
@@ -22,15 +25,15 @@ pub(crate) struct Question {
     pub(crate) wants_unicast: bool,
 }
 
-/// What is told of a name: an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is told of a name: an address. Those of one name follow each other in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Record {
     pub(crate) name: Name,
     pub(crate) address: IpAddr,
     pub(crate) ttl_s: u32,
 }
 
-/// What a message says of the names that somebody wants to know of.
+/// What a message says of the names that somebody wants to know of, each thing once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) id: u16,
@@ -39,9 +42,9 @@ pub(crate) struct Message {
     pub(crate) is_truncated: bool,
     /// How many questions there are, also of other names.
     pub(crate) asked: u16,
-    pub(crate) questions: Vec<Question>,
+    pub(crate) questions: BTreeSet<Question>,
     /// Answers, and what was added to them.
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: BTreeSet<Record>,
 }
 
 impl Message {
@@ -103,7 +106,7 @@ impl<'a> Reader<'a> {
     /// A name; within, whose it is if it is of our kind. Each pointer leads to before all that was read of this name, or it
     /// could lead around for ever (RFC 1035 §4.1.4: "a prior occurance of the same name").
     fn name(&mut self) -> Option<Option<Name>> {
-        let (mut at, mut before, mut len) = (self.at, self.at, 1_usize);
+        let (mut at, mut before, mut len, mut pointers) = (self.at, self.at, 1_usize, 0_usize);
         let (mut labels, mut count, mut end): ([&[u8]; 2], usize, Option<usize>) = ([&[]; 2], 0, None);
         loop {
             let (head, rest) = self.bytes.get(at..)?.split_first()?;
@@ -121,7 +124,8 @@ impl<'a> Reader<'a> {
                 (3, high) => {
                     end = end.or(at.checked_add(2));
                     let target = usize::from(u16::from_be_bytes([high & 0x3f, *rest.first()?]));
-                    before = Some(target).filter(|target| *target < before)?;
+                    before = Some(target).filter(|target| *target < before && pointers < POINTERS_MAX)?;
+                    pointers = pointers.checked_add(1)?;
                     at = target;
                 }
                 _ => return None,
@@ -185,8 +189,8 @@ mod tests {
             message(0, [2, 0, 0, 0], &[&name()[..], &[0, 1, 0, 1], &pointer, &[0, 28, 0, 1]].concat())
         };
         let read = all(&two([0xc0, 12])).unwrap();
-        assert_eq!(read.questions.len(), 2);
-        assert_eq!(read.questions[0].name, read.questions[1].name);
+        let names: Vec<_> = read.questions.iter().map(|question| (question.name.to_string(), question.kind)).collect();
+        assert_eq!(names, [1, 28].map(|kind| (format!("{UUID}.local"), kind)));
         // To itself, ahead, to beyond the end; and two that lead to each other.
         let at = 12 + 43 + 4;
         for target in [at, at + 2, 0x3fff] {
@@ -214,11 +218,42 @@ mod tests {
         }
     }
 
+    /// Pointers to pointers: each costs a step, and none makes the name longer.
+    #[test]
+    fn pointers_alone_cost_no_more_than_the_labels_of_a_name() {
+        for (pointers, is_read) in [(1, true), (POINTERS_MAX, true), (POINTERS_MAX + 1, false), (4000, false)] {
+            // They stand in the data of one record, behind an empty name; the name of a second begins with the last of them.
+            let mut chain = vec![0];
+            for number in 0..pointers - 1 {
+                let before = 12 + 11 + if number == 0 { 0 } else { 1 + 2 * (number - 1) };
+                chain.extend([0xc0 | (before >> 8) as u8, before as u8]);
+            }
+            let last = 12 + 11 + if pointers == 1 { 0 } else { chain.len() - 2 };
+            let mut bytes = vec![0, 0, 16, 0, 1, 0, 0, 0, 0];
+            bytes.extend((chain.len() as u16).to_be_bytes());
+            bytes.extend(&chain);
+            bytes.extend([0xc0 | (last >> 8) as u8, last as u8, 0, 1, 0, 1, 0, 0, 0, 9, 0, 0]);
+            assert_eq!(all(&message(0x8400, [0, 2, 0, 0], &bytes)).is_some(), is_read, "{pointers}");
+        }
+    }
+
+    /// Whoever reads it looks for each thing among the others.
+    #[test]
+    fn what_a_message_says_again_is_taken_once() {
+        let mut questions = [&name()[..], &[0, 1, 0, 1]].concat();
+        (0..700).for_each(|_| questions.extend([0xc0, 12, 0, 1, 0, 1]));
+        let read = all(&message(0, [701, 0, 0, 0], &questions)).unwrap();
+        assert_eq!((read.questions.len(), read.asked), (1, 701));
+        let mut records = [&name()[..], &[0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, 10, 0, 0, 0]].concat();
+        (0..500).for_each(|_| records.extend([0xc0, 12, 0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, 10, 0, 0, 0]));
+        assert_eq!(all(&message(0x8400, [0, 501, 0, 0], &records)).unwrap().records.len(), 1);
+    }
+
     #[test]
     fn what_ends_early_or_claims_more_than_there_is_is_no_message() {
         let record = [&name()[..], &[0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, 10, 0, 0, 7]].concat();
         let whole = message(0x8400, [0, 1, 0, 0], &record);
-        assert_eq!(all(&whole).unwrap().records[0].address, IpAddr::from([10, 0, 0, 7]));
+        assert_eq!(all(&whole).unwrap().records.first().unwrap().address, IpAddr::from([10, 0, 0, 7]));
         for len in 0..whole.len() {
             assert_eq!(all(&whole[..len]), None, "{len}");
         }

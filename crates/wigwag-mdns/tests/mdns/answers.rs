@@ -134,6 +134,21 @@ fn who_asks_to_be_answered_alone_is_if_the_others_know_it() {
     assert_eq!(lone.sent()[0].0.remote, socket("224.0.0.251:5353"));
 }
 
+/// What does not fit into an answer for one is told to all.
+#[test]
+fn who_asks_to_be_answered_alone_for_many_names_hears_of_all() {
+    let (mut lone, name) = settled("10.0.0.1");
+    let mut names = vec![name];
+    names.extend((0..9).map(|_| lone.host.register(ip("10.0.0.1")).unwrap().to_string()));
+    lone.sent_within(5 * SECOND);
+    let questions = names.iter().map(|name| (name.clone(), 1, 0x8001)).collect();
+    lone.now += SECOND;
+    lone.hear(NEIGHBOUR, dns::write(&Message { questions, ..Message::default() }));
+    let told = lone.sent_within(2 * SECOND).into_iter().flat_map(|(_, _, message)| message.records[0].clone());
+    let told: std::collections::BTreeSet<_> = told.map(|record| record.0).collect();
+    assert_eq!(told, names.into_iter().collect());
+}
+
 /// RFC 6762 §6.7: its id and its question, ten seconds, and no bit that it does not know.
 #[test]
 fn a_query_that_is_of_no_multicast_dns_is_answered_as_any_server_does() {
@@ -172,6 +187,32 @@ fn who_knows_the_answer_for_long_is_not_told_again() {
         assert_eq!(lone.sent().len(), usize::from(is_answered));
     }
     assert_eq!(lone.host.stats().known, 1);
+}
+
+/// RFC 6762 §6, §5.2: what a link has heard it has heard, whatever we learn of its addresses.
+#[test]
+fn a_link_that_is_told_of_anew_hears_nothing_sooner() {
+    let mut lone = Lone::new(host(Config::default()));
+    let name = lone.host.register(ip("10.0.0.1")).unwrap().to_string();
+    lone.host.resolve(OTHER).unwrap();
+    assert_eq!(lone.sent().len(), 2, "an announcement and a question");
+    let mut interface = Interface::new(ip("10.0.0.1"), 16);
+    for _ in 0..9 {
+        lone.now += 100 * MS;
+        lone.host.add_interface(interface.clone()).unwrap();
+        lone.hear("10.0.9.9:5353", dns::question(&name, 1, 1));
+        assert!(lone.sent().is_empty());
+    }
+    lone.now += 100 * MS;
+    assert_eq!(lone.sent().len(), 2);
+    // An address that is not of the link any more is no longer answered for there.
+    let other = lone.host.register(ip("10.0.5.1")).unwrap().to_string();
+    assert_eq!(lone.sent().len(), 1);
+    interface.networks = vec![(ip("10.0.0.1"), 24)];
+    lone.host.add_interface(interface).unwrap();
+    lone.hear(NEIGHBOUR, dns::question(&other, 1, 1));
+    let later = lone.sent_within(5 * SECOND);
+    assert!(later.iter().all(|(.., message)| !message.records[0].iter().any(|record| record.0 == other)));
 }
 
 /// RFC 6762 §6.2.

@@ -139,6 +139,43 @@ fn who_asks_in_the_name_of_others_has_them_sent_little() {
     assert!(lone.sent().len() <= 33);
 }
 
+/// However often a message asks for one name, it is told once: else whoever asks for all kinds of things has others sent much more.
+#[test]
+fn who_asks_for_many_things_of_one_name_is_told_once() {
+    let (mut lone, name) = busy();
+    lone.now += 100 * SECOND;
+    lone.sent();
+    for (kinds, is_address) in [([16, 33, 12, 257], false), ([16, 1, 12, 255], true), ([1, 1, 1, 1], true)] {
+        let questions = kinds.map(|kind| (name.clone(), kind, 1)).to_vec();
+        let mut query = dns::question(&name, kinds[0], 1);
+        kinds[1..].iter().for_each(|kind| query.extend([0xc0, 12, (kind >> 8) as u8, *kind as u8, 0, 1]));
+        query[4..6].copy_from_slice(&4_u16.to_be_bytes());
+        assert_eq!(dns::read(&query).questions, questions);
+        lone.hear("10.0.0.77:40000", query.clone());
+        let mut out = Vec::new();
+        lone.host.poll_transmit(lone.now, &mut out).unwrap();
+        let reply = dns::read(&out);
+        let [answers, authorities, additionals] = &reply.records;
+        assert_eq!((answers.len(), authorities.len(), additionals.len()), (1, 0, 1), "{kinds:?}");
+        assert_eq!(answers[0].1 == 1, is_address, "{kinds:?}");
+        assert!(out.len() <= 3 * query.len(), "{} for {}", out.len(), query.len());
+    }
+}
+
+/// Those who ask in the name of others have all that is answered alone: the rest is told to all, as often as anything is.
+#[test]
+fn who_would_be_answered_alone_too_late_is_answered_with_all() {
+    let (mut lone, name) = busy();
+    lone.sent_within(5 * SECOND);
+    for number in 0..100 {
+        lone.hear(&format!("10.0.0.{}:5353", 100 + number), dns::question(&name, 1, 0x8001));
+    }
+    let sent = lone.sent();
+    let to_all = sent.iter().filter(|(transmit, _)| transmit.remote == socket("224.0.0.251:5353"));
+    assert_eq!((sent.len(), to_all.count()), (33, 1));
+    assert_eq!(lone.host.stats().too_many_queries, 0, "nobody is without an answer");
+}
+
 #[test]
 fn a_claim_to_a_name_of_ours_is_counted_and_changes_nothing() {
     let (mut lone, name) = busy();

@@ -181,3 +181,95 @@ fn a_name_that_nobody_has_spins_no_driver() {
     }
     assert!(turns < 100, "{turns} turns in 500 ms");
 }
+
+fn uuid(number: u32) -> String {
+    format!("{number:08x}-17db-4bcf-a596-105139dfd8bf.local")
+}
+
+/// A peer names as many new ones as it likes, by beginning ICE anew: those of before are of no use to anybody.
+#[test]
+fn no_connection_takes_the_room_of_others_for_its_names() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), crate::seed().unwrap());
+    let [a, z] = [(); 2].map(|()| endpoint.create(Config::new(wall_clock())).unwrap());
+    let mut names = Names::new(crate::seed().unwrap());
+    for number in 0..5000 {
+        assert!(names.resolve(&endpoint, a, &uuid(number)), "{number}");
+    }
+    assert!(names.resolve(&endpoint, z, &uuid(4999)) && names.resolve(&endpoint, z, &uuid(9999)));
+    assert_eq!(names.host.queries(), NAMES_PER_CONNECTION + 1);
+    assert_eq!(names.waiting.len(), NAMES_PER_CONNECTION + 1);
+
+    // One of before that is told again is one of now.
+    for number in [4990, 6000, 6001] {
+        assert!(names.resolve(&endpoint, a, &uuid(number)));
+    }
+    for number in 6002..6015 {
+        assert!(names.resolve(&endpoint, a, &uuid(number)));
+    }
+    assert!(names.waiting.contains_key(&uuid(4990).parse().unwrap()));
+    assert!(!names.waiting.contains_key(&uuid(4991).parse().unwrap()));
+    assert!(names.resolve(&endpoint, a, &uuid(4999)));
+
+    // Who is gone waits for nothing, and what another waits for is asked for all the same.
+    names.forget(a);
+    assert_eq!((names.host.queries(), names.waiting.len()), (2, 2));
+    names.forget(z);
+    assert!(names.host.is_idle() && names.waiting.is_empty() && names.asked.is_empty());
+}
+
+#[test]
+fn connections_that_were_removed_without_a_word_take_no_room() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), crate::seed().unwrap());
+    let mut names = Names::new(crate::seed().unwrap());
+    let mut number = 0;
+    for _ in 0..100 {
+        let id = endpoint.create(Config::new(wall_clock())).unwrap();
+        for _ in 0..NAMES_PER_CONNECTION {
+            number += 1;
+            assert!(names.resolve(&endpoint, id, &uuid(number)), "{number}");
+        }
+        endpoint.remove(id);
+    }
+    // As many as there is room for are asked for by those who are there.
+    let ids: Vec<_> = (0..65).map(|_| endpoint.create(Config::new(wall_clock())).unwrap()).collect();
+    let mut asked = 0;
+    for id in ids {
+        for _ in 0..NAMES_PER_CONNECTION {
+            number += 1;
+            asked += usize::from(names.resolve(&endpoint, id, &uuid(number)));
+        }
+    }
+    assert_eq!((asked, names.host.queries()), (QUERIES_MAX, QUERIES_MAX));
+    assert_eq!(names.waiting.len(), QUERIES_MAX);
+}
+
+/// RFC 6762 §6: "A Multicast DNS querier MUST only accept unicast responses if they answer a recently sent query (e.g., sent within
+/// the last two seconds) that explicitly requested unicast responses", which ours never does.
+#[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn what_was_sent_to_us_alone_is_not_heard() {
+    let poll = mio::Poll::new().unwrap();
+    let here: SocketAddr = "127.0.0.1:5353".parse().unwrap();
+    let ours = open(here, 1, poll.registry(), 0).unwrap();
+    let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket2::SockRef::from(&other).set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+    let heard = |text: &[u8]| {
+        let mut buffer = [0; 9001];
+        std::iter::from_fn(|| ours.socket.recv_from(&mut buffer).ok().map(|(len, _)| buffer[..len].to_vec()))
+            .any(|bytes| bytes == text)
+    };
+    // Of those that share the port, any one is given it.
+    for _ in 0..50 {
+        let from = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        from.send_to(b"to us alone", here).unwrap();
+    }
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(50) {
+        assert!(!heard(b"to us alone"));
+    }
+    other.send_to(b"to all", (GROUP_V4, mdns::PORT)).unwrap();
+    let began = Instant::now();
+    while !heard(b"to all") {
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+}

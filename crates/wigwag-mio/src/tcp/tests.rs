@@ -139,3 +139,80 @@ fn an_address_that_is_not_here_is_an_end() {
     let (name, why) = wire.streams.poll_ended().unwrap();
     assert!(name.local == local && !why.is_empty() && wire.stats.streams_failed == 1);
 }
+
+/// Until the endpoint is told of the end it goes on sending: those bytes are of the stream that has ended, and begin no other, which
+/// nobody would know of and close.
+#[test]
+fn what_is_sent_to_a_stream_that_has_ended_opens_no_other() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut wire = wire(listener.local_addr().unwrap());
+    wire.send(1, b"request");
+    let (server, _) = listener.accept().unwrap();
+    wire.until(|wire, _| wire.stats.stream_bytes_sent == 7);
+    drop(server); // with what was sent unread: a reset
+    listener.set_nonblocking(true).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while wire.stats.streams_opened == 1 && wire.streams.ended.is_empty() {
+        assert!(Instant::now() < deadline, "a reset is found by writing");
+        wire.send(1, b"the middle of something");
+    }
+    let dropped = wire.stats.dropped_no_room;
+    for _ in 0..3 {
+        wire.send(1, b"the middle of something");
+    }
+    assert!(wire.streams.places.iter().all(Option::is_none), "a stream that nobody closes");
+    assert_eq!((wire.stats.dropped_no_room - dropped, wire.stats.streams_opened), (3, 1));
+    assert_eq!(wire.turn(), [(1, vec![])], "its end is told once");
+    assert!(listener.accept().is_err(), "nobody has come");
+
+    // Told of the end, whoever wants to begin anew does; who closes what has ended has no end of it to hear of.
+    wire.send(1, b"request");
+    assert_eq!(wire.streams.places.iter().flatten().count(), 1);
+    wire.send(1, &[]);
+    let local = SocketAddr::from(([192, 0, 2, 77], 5));
+    let transmit = Transmit { protocol: Protocol::Tcp, ..Transmit::udp(local, wire.remote, 1) };
+    for bytes in [b"x".as_slice(), &[]] {
+        wire.streams.send(&transmit, bytes, local.ip(), || None, wire.poll.registry(), &mut wire.stats);
+    }
+    assert!(wire.streams.poll_ended().is_none());
+}
+
+/// Of a batch that is longer than the room that is left, what fits goes.
+#[test]
+fn a_batch_loses_only_the_messages_that_there_is_no_room_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut wire = wire(listener.local_addr().unwrap());
+    let batch: Vec<u8> = (0..54).flat_map(|number| [number; 1200]).chain([99; 600]).collect();
+    for (port, waiting) in [(1, 1), (2, 136), (3, 137), (4, 736), (5, 737), (6, 20_000), (7, 64_400), (8, QUEUE_MAX)] {
+        wire.send(port, &vec![0; waiting]); // it waits for the connection
+        let (name, dropped) = (SocketAddr::from(([127, 0, 0, 1], port)), wire.stats.dropped_no_room);
+        let transmit = Transmit { protocol: Protocol::Tcp, ..Transmit::udp(name, wire.remote, 1200) };
+        wire.streams.send(&transmit, &batch, name.ip(), || None, wire.poll.registry(), &mut wire.stats);
+        let mut streams = wire.streams.places.iter().flatten();
+        let queue = &streams.find(|stream| stream.name.local == name).unwrap().queue;
+        let room = QUEUE_MAX - waiting;
+        let (taken, lost) = if room < batch.len() { (room / 1200 * 1200, 55 - room / 1200) } else { (batch.len(), 0) };
+        assert!(queue[waiting..] == batch[..taken], "behind {waiting}");
+        assert_eq!(wire.stats.dropped_no_room - dropped, lost as u64, "behind {waiting}");
+    }
+}
+
+/// What goes into TLS waits there for the end of the handshake, which may never come.
+#[test]
+#[cfg(feature = "tls")]
+fn no_more_waits_for_a_handshake_than_for_a_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut wire = wire(listener.local_addr().unwrap());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let tls = Tls::of_rustls(std::sync::Arc::new(config));
+    let local = SocketAddr::from(([127, 0, 0, 1], 1));
+    let transmit = Transmit { protocol: Protocol::Tls, ..Transmit::udp(local, wire.remote, 1000) };
+    for _ in 0..1000 {
+        let trusted = || Some((&tls, "turn.example.org"));
+        wire.streams.send(&transmit, &[7; 1000], local.ip(), trusted, wire.poll.registry(), &mut wire.stats);
+    }
+    wire.until(|wire, _| wire.stats.streams_opened == 1);
+    assert!((1000 - QUEUE_MAX as u64 / 1000..1000).contains(&wire.stats.dropped_no_room), "{:?}", wire.stats);
+}

@@ -12,7 +12,9 @@ mod server;
 use relay::Relay;
 use server::{PASSWORD, USERNAME};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use wigwag::{
@@ -49,16 +51,21 @@ impl Pair {
         let ids =
             [a.endpoint_mut().create(config).unwrap(), z.endpoint_mut().create(Config::new(wall_clock())).unwrap()];
         let mut pair = Self { drivers, ids, errors: vec![] };
-        let offerer = pair.connection(0);
-        offerer.create_data_channel("test", DataChannelInit::default()).unwrap();
+        pair.connection(0).create_data_channel("test", DataChannelInit::default()).unwrap();
+        pair.negotiate();
+        pair
+    }
+
+    /// An offer of the first, and its answer.
+    fn negotiate(&mut self) {
+        let offerer = self.connection(0);
         let offer = offerer.create_offer().unwrap();
         offerer.set_local_description(offer.clone()).unwrap();
-        let answerer = pair.connection(1);
+        let answerer = self.connection(1);
         answerer.set_remote_description(offer).unwrap();
         let answer = answerer.create_answer().unwrap();
         answerer.set_local_description(answer.clone()).unwrap();
-        pair.connection(0).set_remote_description(answer).unwrap();
-        pair
+        self.connection(0).set_remote_description(answer).unwrap();
     }
 
     pub(crate) fn connection(&mut self, end: usize) -> &mut PeerConnection {
@@ -74,27 +81,40 @@ impl Pair {
     pub(crate) fn until<T>(&mut self, mut each: impl FnMut(&mut Self, usize, Event) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            for end in 0..2 {
-                self.drivers[end].run_once(Some(Duration::from_millis(1))).unwrap();
-                while let Some(event) = self.drivers[end].poll_event() {
-                    let EndpointEvent::Connection(_, event) = event else { continue };
-                    match &event {
-                        Event::IceCandidate(candidate) => {
-                            let candidate = candidate.clone();
-                            self.connection(1 - end).add_ice_candidate(candidate.as_ref()).unwrap();
-                        }
-                        Event::IceCandidateError { url, error_code, error_text, .. } => {
-                            self.errors.push(format!("{url} {error_code} {error_text}"));
-                        }
-                        _ => {}
-                    }
-                    if let Some(found) = each(self, end, event) {
-                        return found;
-                    }
-                }
+            if let Some(found) = self.turn_until(&mut each) {
+                return found;
             }
         }
         panic!("it did not happen in time: {:?}", self.errors);
+    }
+
+    fn turn(&mut self) {
+        let _ = self.turn_until::<()>(&mut |_, _, _| None);
+    }
+
+    fn turn_until<T>(&mut self, each: &mut impl FnMut(&mut Self, usize, Event) -> Option<T>) -> Option<T> {
+        for end in 0..2 {
+            self.drivers[end].run_once(Some(Duration::from_millis(1))).unwrap();
+            while let Some(event) = self.drivers[end].poll_event() {
+                let EndpointEvent::Connection(id, event) = event else { continue };
+                match &event {
+                    Event::IceCandidate(candidate) => {
+                        let (candidate, other) = (candidate.clone(), self.ids[1 - end]);
+                        if let Some(other) = self.drivers[1 - end].endpoint_mut().connection_mut(other) {
+                            other.add_ice_candidate(candidate.as_ref()).unwrap();
+                        }
+                    }
+                    Event::IceCandidateError { url, error_code, error_text, .. } => {
+                        self.errors.push(format!("{url} {error_code} {error_text}"));
+                    }
+                    _ => assert_eq!(id, self.ids[end]),
+                }
+                if let Some(found) = each(self, end, event) {
+                    return Some(found);
+                }
+            }
+        }
+        None
     }
 
     /// The channel at both ends.
@@ -210,7 +230,7 @@ fn where_nobody_listens_it_is_told_and_the_call_goes_another_way() {
 }
 
 /// What a server says to whoever connects, before it closes, if it does.
-pub(crate) fn server_that(serve: impl Fn(std::net::TcpStream) + Send + 'static) -> SocketAddr {
+pub(crate) fn server_that(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || listener.incoming().flatten().for_each(serve));
@@ -255,6 +275,79 @@ fn a_server_that_says_nothing_keeps_no_call_waiting() {
     pair.exchange(channels, 1000);
     assert!(began.elapsed() < PATIENCE / 2 && pair.errors.is_empty());
     assert_eq!(pair.stats().streams_opened, 1);
+}
+
+/// What a server does on a stream before it waits for the end of it.
+type Serve = fn(&mut TcpStream);
+
+/// Serves each stream with a thread of its own; the streams that are open are counted.
+fn counting_server(serve: Serve) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let (open, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counters = (Arc::clone(&open), Arc::clone(&all));
+    let address = server_that(move |mut stream| {
+        let open = Arc::clone(&open);
+        open.fetch_add(1, Ordering::SeqCst);
+        all.fetch_add(1, Ordering::SeqCst);
+        thread::spawn(move || {
+            serve(&mut stream);
+            while stream.read(&mut [0; 2000]).is_ok_and(|len| len > 0) {}
+            open.fetch_sub(1, Ordering::SeqCst);
+        });
+    });
+    (address, counters.0, counters.1)
+}
+
+/// Each time that ICE begins anew a server that has gone is asked again, on one stream more; of those before none is left open.
+#[test]
+fn no_stream_is_left_open_whatever_a_server_does_and_however_often_ice_begins_anew() {
+    let silent = |_: &mut TcpStream| {};
+    let closes = |stream: &mut TcpStream| {
+        let _ = stream.read(&mut [0; 2000]);
+        let _ = stream.shutdown(Shutdown::Both);
+    };
+    // The beginning of ChannelData of 65,535 bytes, and of a message of STUN.
+    let in_the_middle = |stream: &mut TcpStream| {
+        let _ = stream.read(&mut [0; 2000]);
+        let _ = stream.write_all(&[0x40, 0, 0xFF, 0xFF, 1, 2, 3]);
+        let _ = stream.shutdown(Shutdown::Write);
+    };
+    let in_a_header = |stream: &mut TcpStream| {
+        let _ = stream.read(&mut [0; 2000]);
+        for byte in [1, 3, 0, 8, 0x21, 0x12, 0xA4] {
+            let _ = stream.write_all(&[byte]);
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+    };
+    let nonsense = |stream: &mut TcpStream| {
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n");
+    };
+    let servers: [(Serve, usize); 5] = [(silent, 1), (closes, 6), (in_the_middle, 6), (in_a_header, 6), (nonsense, 6)];
+    for (number, (serve, expected)) in servers.into_iter().enumerate() {
+        let (address, open, all) = counting_server(serve);
+        let mut pair = Pair::new(&local(), at(address).over_tcp(), IceTransportPolicy::All);
+        let channels = pair.open();
+        for round in 1..=6 {
+            let goal = if expected == 1 { (1, 1) } else { (0, round) };
+            let deadline = Instant::now() + PATIENCE;
+            while (open.load(Ordering::SeqCst), all.load(Ordering::SeqCst)) != goal {
+                assert!(Instant::now() < deadline, "server {number}, round {round}: {open:?} of {all:?}");
+                pair.turn();
+            }
+            pair.exchange(channels, 100);
+            if round < 6 {
+                pair.connection(0).restart_ice().unwrap();
+                pair.negotiate();
+            }
+        }
+        pair.connection(0).close();
+        pair.until(|_, end, event| (end == 0 && matches!(event, Event::Closed(_))).then_some(()));
+        let deadline = Instant::now() + PATIENCE;
+        while open.load(Ordering::SeqCst) > 0 {
+            assert!(Instant::now() < deadline, "server {number}: {open:?}");
+            pair.turn();
+        }
+        assert_eq!(all.load(Ordering::SeqCst), expected);
+    }
 }
 
 #[test]

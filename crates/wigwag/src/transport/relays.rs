@@ -379,8 +379,8 @@ impl Relays {
                         || remote.iter().any(|candidate| candidate.address.ip() == ip)
                 });
             }
-            // A server is not to learn what the peer's name hides.
-            let told = remote.iter().filter(|candidate| candidate.name.is_none());
+            // A server is not to learn what the peer's name hides. Whom checks have brought through it, it has let through already.
+            let told = remote.iter().filter(|candidate| !candidate.may_be_hidden());
             let of_family = told.filter(|candidate| candidate.address.is_ipv4() == address.is_ipv4());
             of_family.for_each(|candidate| relay.client.allow(candidate.address.ip()));
         }

@@ -7,7 +7,7 @@ use crate::turn_server::{PASSWORD, Server, USERNAME};
 use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag::sansio::Datagram;
-use wigwag::{Config, ConnectionState, IceGatheringState, PeerConnection, Seed, TurnServer};
+use wigwag::{Config, ConnectionState, DataChannelInit, IceGatheringState, PeerConnection, Seed, TurnServer};
 use wigwag_sim::{Host, World};
 use wigwag_turn::channel_data;
 
@@ -121,7 +121,7 @@ fn two_clients_that_come_to_one_server_each_get_their_answers() {
         let mut connection = PeerConnection::new(config, Seed::for_test(1));
         let at = public(if servers[0] == turn() { 1 } else { 2 });
         connection.add_local_address(at).unwrap();
-        connection.create_data_channel("c", wigwag::DataChannelInit::default()).unwrap();
+        connection.create_data_channel("c", DataChannelInit::default()).unwrap();
         let offer = connection.create_offer().unwrap();
         connection.set_local_description(offer).unwrap();
         let host = world.add("A", &[at], Party::Peer(Box::new(Peer::new(connection))));
@@ -226,7 +226,7 @@ fn whoever_wants_relays_alone_is_told_of_a_failure_without_an_address() {
     config.turn_servers = vec![TurnServer::new(turn(), USERNAME, "wrong")];
     let (mut world, _, [a, _]) = world([config, with_stun()]);
     let connection = &mut peer(&mut world, a).connection;
-    connection.create_data_channel("c", wigwag::DataChannelInit::default()).unwrap();
+    connection.create_data_channel("c", DataChannelInit::default()).unwrap();
     let offer = connection.create_offer().unwrap();
     connection.set_local_description(offer).unwrap();
     world.run_for(SECOND);
@@ -261,7 +261,7 @@ fn an_address_that_vanishes_before_the_server_has_answered_leaves_nothing_owed()
     for steps in 0..3 {
         let mut connection = PeerConnection::new(relay_only(), Seed::for_test(1));
         connection.add_local_address(public(1)).unwrap();
-        connection.create_data_channel("c", wigwag::DataChannelInit::default()).unwrap();
+        connection.create_data_channel("c", DataChannelInit::default()).unwrap();
         let offer = connection.create_offer().unwrap();
         connection.set_local_description(offer).unwrap();
         for _ in 0..steps {
@@ -365,4 +365,42 @@ fn candidates_that_take_the_place_of_others_are_let_through() {
     let missing: Vec<_> = (1..=60).filter(|n| !known.contains(&[198, 18, 0, *n].into())).collect();
     assert!(missing.is_empty(), "{missing:?}");
     exchange(&mut world, hosts, 5, 1000);
+}
+
+/// draft-ietf-mmusic-mdns-ice-candidates §3.3.2: its check comes before anybody has found out whose name it is, or nobody ever does; what
+/// it comes from is what the name hides all the same.
+#[test]
+fn a_server_is_not_told_where_a_hidden_peer_is_by_its_checks() {
+    const NAME: &str = "1f4712db-ea17-4bcf-a596-105139dfd8bf.local";
+    for (is_late, is_resolved) in [(false, false), (false, true), (true, false)] {
+        let mut world = World::new(5);
+        let turn = add_server(&mut world);
+        let [z, a] = add_peers(&mut world, [with_turn(PASSWORD), config()]);
+        if is_late {
+            world.links(z, turn, |link| _ = link.latency(SECOND / 2)); // the server answers when the check has come
+        }
+        let connection = &mut peer(&mut world, a).connection;
+        connection.create_data_channel("c", DataChannelInit::default()).unwrap();
+        let mut offer = connection.create_offer().unwrap();
+        connection.set_local_description(offer.clone()).unwrap();
+        offer.sdp = connection.local_description().unwrap().sdp;
+        let here = format!(" {} {} typ host", public(2).ip(), public(2).port());
+        assert!(offer.sdp.contains(&here), "{}", offer.sdp);
+        offer.sdp = offer.sdp.replace(&here, &format!(" {NAME} {} typ host", public(2).port()));
+        let connection = &mut peer(&mut world, z).connection;
+        connection.set_remote_description(offer).unwrap();
+        let answer = connection.create_answer().unwrap();
+        connection.set_local_description(answer).unwrap();
+        let answer = connection.local_description().unwrap();
+        peer(&mut world, a).connection.set_remote_description(answer).unwrap();
+        world.run_for(2 * SECOND);
+        if is_resolved {
+            peer(&mut world, z).connection.set_address_of_name(NAME, Some(public(2).ip()));
+        }
+        world.run_for(30 * SECOND);
+        assert!(peer(&mut world, z).channels.contains_key("c"), "the direct way is open");
+        assert_eq!(server(&mut world, turn).allocations(), 1);
+        let told = server(&mut world, turn).permissions();
+        assert!(!told.contains(&public(2).ip()), "late: {is_late}, resolved: {is_resolved}: {told:?}");
+    }
 }
