@@ -12,7 +12,7 @@ mod relay;
 mod scenario;
 mod stack;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use browser::Options;
 use call::Role;
 use cap::Cap;
@@ -21,7 +21,8 @@ use matrix::Matrix;
 use scenario::{Scenario, Stage};
 use std::alloc::System;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Counts the bytes that are held, of which a scenario asks whether they were given back.
 #[global_allocator]
@@ -149,6 +150,21 @@ fn run(arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
     Ok(())
 }
 
+type Beside = (&'static Scenario, Role, JoinHandle<(Duration, Result<String>)>);
+
+/// A scenario that does little but wait, with a browser of its own, beside all that follow.
+fn beside(name: &'static str, options: Options, scenario: &'static Scenario, page: &str, role: Role) -> Beside {
+    let page = page.to_owned();
+    let thread = std::thread::spawn(move || {
+        let began = Instant::now();
+        let started = browser::start(name, &options);
+        let result =
+            started.and_then(|mut browser| (scenario.run)(&mut Stage { browser: browser.as_mut(), page: &page, role }));
+        (began.elapsed(), result)
+    });
+    (scenario, role, thread)
+}
+
 fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &mut Matrix) -> Result<()> {
     let is_chosen = |scenario: &&Scenario| {
         arguments.wants_of(name, scenario.name, scenario.has_media && !scenario.has_media_in_firefox, scenario.is_smoke)
@@ -164,8 +180,13 @@ fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &m
             continue;
         }
         let mut browser = browser::start(name, &options)?;
+        let mut quiet = Vec::new();
         for scenario in chosen {
             for role in Role::BOTH {
+                if scenario.is_quiet {
+                    quiet.push(beside(name, options, scenario, page, role));
+                    continue;
+                }
                 let began = Instant::now();
                 let result = (scenario.run)(&mut Stage { browser: browser.as_mut(), page, role });
                 matrix.report(scenario.name, name, role.text(), began, &result);
@@ -177,6 +198,10 @@ fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &m
             let program = arguments.program.as_deref().context("no program")?;
             let result = (it.run)(browser.as_mut(), program, screenshot);
             matrix.report(it.name, name, "page", began, &result);
+        }
+        for (scenario, role, thread) in quiet {
+            let (took, result) = thread.join().map_err(|_| anyhow!("{} panicked", scenario.name))?;
+            matrix.report_after(scenario.name, name, role.text(), took, &result);
         }
     }
     Ok(())

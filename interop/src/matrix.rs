@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What stands for the version of whom nothing could be tried with.
 const SKIPPED: &str = "skipped";
@@ -50,11 +50,23 @@ impl Matrix {
         began: Instant,
         result: &Result<String>,
     ) {
+        self.report_after(scenario, counterparty, role, began.elapsed(), result);
+    }
+
+    /// What has taken so long.
+    pub(crate) fn report_after(
+        &mut self,
+        scenario: &str,
+        counterparty: &'static str,
+        role: &str,
+        took: Duration,
+        result: &Result<String>,
+    ) {
         let (mark, word, text) = match result {
             Ok(text) => (Mark::Passed, "ok  ", text.clone()),
             Err(error) => (Mark::Failed, "FAIL", format!("{error:#}")),
         };
-        let seconds = began.elapsed().as_secs_f64();
+        let seconds = took.as_secs_f64();
         println!("{word} {counterparty:16} {role:8} {seconds:6.1} s  {scenario:56} {text}");
         self.mark(scenario, counterparty, mark);
     }

@@ -55,16 +55,18 @@ pub(crate) struct Scenario {
     pub(crate) is_smoke: bool,
     /// Whether it takes too long for every change.
     pub(crate) is_long: bool,
+    /// Whether it does little but wait, so that others can go on beside it.
+    pub(crate) is_quiet: bool,
     /// Whether it needs other people's TURN server.
     pub(crate) needs_coturn: bool,
     pub(crate) run: fn(&mut Stage<'_>) -> Result<String>,
 }
 
 const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
-    let (has_media, is_smoke, is_long, needs_coturn) = (false, false, false, false);
-    let has_media_in_firefox = false;
+    let (has_media, has_media_in_firefox, needs_coturn) = (false, false, false);
+    let (is_smoke, is_long, is_quiet) = (false, false, false);
     let (options, only) = (Options::USUAL, None);
-    Scenario { name, has_media, has_media_in_firefox, options, only, is_smoke, is_long, needs_coturn, run }
+    Scenario { name, has_media, has_media_in_firefox, options, only, is_smoke, is_long, is_quiet, needs_coturn, run }
 }
 
 /// What every browser is asked for.
@@ -96,7 +98,6 @@ pub(crate) const ALL: &[Scenario] = &[
     data("DTLS 1.2 passive", dtls_roles::passive_12),
     data("the browser closes", close_by_browser::run),
     data("wigwag closes", close_by_wigwag::run),
-    data("consent lost and found", consent::run),
     data("ICE restarted by the browser", restart::by_browser),
     data("ICE restarted by wigwag", restart::by_wigwag),
     Scenario {
@@ -106,6 +107,8 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { only: Some("chromium"), ..data("network change, with no address for 2 s", network_change::gap) },
     data("network change, and ICE restarted by wigwag", network_change::wigwag_restarts),
     data("network change, and ICE restarted by the browser", network_change::browser_restarts),
+    // Behind those that take the addresses away from under everybody.
+    Scenario { is_quiet: true, ..data("consent lost and found", consent::run) },
     Scenario { needs_coturn: true, ..data("relayed by coturn", relayed::data) },
     Scenario { needs_coturn: true, ..data("relayed by coturn over TCP", relayed::data_over_tcp) },
     Scenario { needs_coturn: true, ..data("relayed by coturn over TLS", relayed::data_over_tls) },
