@@ -107,7 +107,8 @@ pub enum Event {
     Frame {
         /// On which transceiver.
         transceiver: TransceiverId,
-        /// Of which source; a track has one at a time.
+        /// Of which source; a track has one at a time, or one for each layer of simulcast
+        /// ([`source_rid`](crate::PeerConnection::source_rid)).
         ssrc: u32,
         /// When the peer captured it, by the peer's clock, once it has told how that stands: since 1900, or since
         /// anything, but for all its tracks the same.
