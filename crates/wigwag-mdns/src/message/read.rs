@@ -201,13 +201,15 @@ mod tests {
 
     #[test]
     fn a_chain_of_pointers_costs_no_more_than_a_name_may_be_long() {
-        // Labels of one byte, each before a pointer to the one before: 127 of them are 255 bytes of a name, 128 are too many.
-        for (labels, is_read) in [(127, true), (128, false)] {
+        // Labels, each before a pointer to the one before: 127 of one byte are 255 bytes of a name, 128 are too many, as are four of 63.
+        for (len, labels, is_read) in [(1, 127, true), (1, 128, false), (63, 3, true), (63, 4, false)] {
+            let label = [&[len][..], &vec![b'a'; usize::from(len)]].concat();
             // The chain is read by one record whose data it stands in.
-            let (mut chain, mut before) = (vec![1, b'a', 0], 12 + 11);
+            let (mut chain, mut before) = ([&label[..], &[0]].concat(), 12 + 11);
             for _ in 1..labels {
                 let at = 12 + 11 + chain.len();
-                chain.extend([1, b'a', 0xc0 | (before >> 8) as u8, before as u8]);
+                chain.extend_from_slice(&label);
+                chain.extend([0xc0 | (before >> 8) as u8, before as u8]);
                 before = at;
             }
             let mut bytes = vec![0, 0, 16, 0, 1, 0, 0, 0, 0];
