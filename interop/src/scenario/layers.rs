@@ -2,12 +2,13 @@
 //! the browser offers them, in the other it is asked for them.
 
 use super::Stage;
-use crate::call::{Call, Role};
+use crate::call::{Call, Role, text, without_candidates};
 use crate::namespace;
 use crate::peer::PATIENCE;
 use anyhow::{Result, bail, ensure};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use wigwag::{Direction, MediaKind};
 
 /// Of a hundred.
@@ -16,6 +17,8 @@ const RIDS: [&str; 2] = ["q", "f"];
 /// So many packets of each layer while there is loss, and so many that were sent again.
 const PACKETS: u64 = 50;
 const AGAIN: u64 = 3;
+/// So long the larger layer is switched off: longer than a report waits.
+const SILENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     if !namespace::is_inside() {
@@ -52,7 +55,44 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     let again: Vec<_> = received.iter().map(|(_, stats)| stats.retransmitted_packets_received).collect();
     let given_up: u64 = received.iter().map(|(_, stats)| stats.packets_given_up).sum();
     ensure!(again.iter().sum::<u64>() > AGAIN && given_up < 10, "too little came again: {received:?}");
-    Ok(format!("{layers:?} packets, {again:?} of them sent again"))
+    relay.lose(0);
+    let later = switched_off_and_on(&mut call)?;
+    held_and_resumed(&mut call)?;
+    Ok(format!("{layers:?} packets, {again:?} of them sent again; {later} after it was switched off and on"))
+}
+
+/// The page holds its camera, and goes on: the layers are what they were, though the browser may name them no more.
+fn held_and_resumed(call: &mut Call<'_>) -> Result<()> {
+    for direction in ["inactive", "sendonly"] {
+        call.browser.evaluate(&format!(
+            "peer.pc.getTransceivers().forEach((transceiver) => {{ transceiver.direction = '{direction}'; }})"
+        ))?;
+        let offer = text(&call.browser.evaluate("peer.offer()")?)?;
+        let answer = call.answer(without_candidates(&offer))?;
+        call.browser.evaluate(&format!("peer.accept({})", json!(answer)))?;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    until_more(call, PACKETS)?;
+    Ok(())
+}
+
+/// A page switches the larger layer off, and later on again. What comes then is that layer, though the browser may name it no more. Returns
+/// how many packets of it came then.
+fn switched_off_and_on(call: &mut Call<'_>) -> Result<u64> {
+    let count = |seen: &crate::peer::Seen| seen.layers.get(RIDS[1]).copied().unwrap_or_default();
+    for is_active in [false, true] {
+        call.browser.evaluate(&format!(
+            "(() => {{ const sender = peer.pc.getSenders().find(({{ track }}) => track);
+              const parameters = sender.getParameters();
+              parameters.encodings[1].active = {is_active};
+              return sender.setParameters(parameters).then(() => true); }})()"
+        ))?;
+        if !is_active {
+            std::thread::sleep(SILENCE);
+        }
+    }
+    let before = call.peer.wait("what has come", PATIENCE, |seen| Some(count(seen)))?;
+    call.peer.wait("the larger layer again", PATIENCE, |seen| Some(count(seen) - before).filter(|more| *more > PACKETS))
 }
 
 /// Waits for so many more packets of each layer.
