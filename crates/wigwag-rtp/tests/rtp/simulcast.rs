@@ -107,6 +107,79 @@ fn what_is_sent_again_goes_to_the_layer_that_it_names_and_to_the_same_when_it_na
 }
 
 #[test]
+fn what_names_a_layer_that_has_not_come_is_not_given_to_another() {
+    let (mut z, _) = three_layers();
+    told(&mut z, &[media(1, 1, Some("q")), media(1, 3, None)]);
+    assert_eq!(told(&mut z, &[again(8, 1, 2, Some("h"))]), [], "of h nothing is known");
+    assert_eq!(told(&mut z, &[again(7, 1, 2, Some("q"))]), [layer(1, 2, "q")]);
+}
+
+/// Who tries a path sends again what was not lost, also of a layer that has not come yet.
+#[test]
+fn what_names_no_layer_is_of_the_only_one_that_has_come_if_that_misses_it() {
+    let (mut z, _) = three_layers();
+    told(&mut z, &[media(1, 10, Some("q")), media(1, 12, None)]);
+    assert_eq!(told(&mut z, &[again(8, 1, 9, None)]), []);
+    assert_eq!(told(&mut z, &[again(8, 2, 11, None)]), [layer(1, 11, "q")]);
+}
+
+/// RFC 3550 §6.6. Browsers send it when a layer is switched off (`active: false`), and name it no more when it is switched on: it was reported on.
+#[test]
+fn a_layer_that_has_said_goodbye_and_comes_back_is_the_same_though_it_names_itself_no_more() {
+    let (mut z, id) = three_layers();
+    // Another section has the payload types, too: nothing but the source tells whose a packet is.
+    let mut other = receiver();
+    other.mid = Some("w".into());
+    other.rtx = vec![RTX];
+    z.add_receiver(other).expect("added");
+    let unnamed = |ssrc, number| bytes(ssrc, VIDEO.number, number, &[], b"picture");
+    told(&mut z, &[media(1, 1, Some("q")), media(2, 1, Some("h")), media(2, 3, None), again(8, 1, 2, Some("h"))]);
+    z.handle_rtcp(&[0x81, 203, 0, 1, 0, 0, 0, 2], at(2));
+    assert_eq!(z.rid(2), None);
+    assert_eq!(
+        told(&mut z, &[unnamed(2, 4), unnamed(1, 2), unnamed(2, 6)]),
+        [layer(2, 4, "h"), layer(1, 2, "q"), layer(2, 6, "h")]
+    );
+    let both_miss_it = [media(1, 4, None), media(1, 6, None), again(8, 2, 5, None)];
+    assert_eq!(told(&mut z, &both_miss_it).last(), Some(&layer(2, 5, "h")));
+    z.request_key_frame_of_layer(id, "h");
+    assert_eq!(asked(&mut z), [2]);
+    // Once the section is gone, nobody has it.
+    z.handle_rtcp(&[0x81, 203, 0, 1, 0, 0, 0, 2], at(3));
+    z.remove_receiver(id);
+    let mut third = receiver();
+    third.mid = Some("x".into());
+    z.add_receiver(third).expect("added");
+    assert_eq!(told(&mut z, &[unnamed(2, 7)]), []);
+}
+
+#[test]
+fn a_name_that_is_no_longer_agreed_upon_is_forgotten() {
+    let (mut z, id) = three_layers();
+    told(&mut z, &[media(1, 1, Some("q")), media(2, 1, Some("h"))]);
+    let mut config = receiver();
+    config.rids = vec!["q".into()];
+    (config.extensions.rid, config.extensions.repaired_rid) = (Some(RID), Some(REPAIRED_RID));
+    z.update_receiver(id, config.clone()).expect("there");
+    assert_eq!((z.rid(1), z.rid(2)), (Some("q"), None));
+    assert_eq!(told(&mut z, &[media(1, 2, None), media(2, 2, None)]), [layer(1, 2, "q"), (2, 2, None)]);
+    config.rids.clear();
+    z.update_receiver(id, config).expect("there");
+    assert_eq!(told(&mut z, &[media(1, 3, Some("q"))]), [(1, 3, None)], "one stream has no name");
+}
+
+#[test]
+fn of_two_sources_that_name_one_layer_the_last_has_the_name() {
+    let (mut z, id) = three_layers();
+    told(&mut z, &[media(1, 1, Some("q")), media(2, 7, Some("q"))]);
+    assert_eq!((z.rid(1), z.rid(2)), (None, Some("q")));
+    assert_eq!(told(&mut z, &[media(1, 2, None), media(1, 3, Some("q"))]), [(1, 2, None), layer(1, 3, "q")]);
+    assert_eq!((z.rid(1), z.rid(2)), (Some("q"), None));
+    z.request_key_frame_of_layer(id, "q");
+    assert_eq!(asked(&mut z), [1]);
+}
+
+#[test]
 fn a_source_that_takes_the_place_of_another_is_the_layer_from_then_on() {
     let (mut z, id) = three_layers();
     told(&mut z, &[media(1, 1, Some("q")), media(2, 7, Some("q")), media(2, 9, None)]);
