@@ -21,7 +21,7 @@ pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) 
     }
     media.by_receiver = media.streams.iter().filter_map(|(id, streams)| Some((streams.receiver?, *id))).collect();
     let of_each =
-        media.streams.iter().flat_map(|(id, streams)| streams.outlets.iter().map(|(sender, _)| (sender, *id)));
+        media.streams.iter().flat_map(|(id, streams)| streams.outlets.iter().map(|(sender, ..)| (sender, *id)));
     media.by_sender = of_each.collect();
 }
 
@@ -69,6 +69,7 @@ fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mu
             let config = mapping::receiver_config(transceiver, parameters);
             streams.incoming.codecs = codecs(&parameters.receive_codecs);
             streams.incoming.nack = config.nack;
+            streams.incoming.layers = config.rids.len();
             match before {
                 None => streams.receiver = session.add_receiver(config).ok(),
                 Some(receiver) => _ = session.update_receiver(receiver, config),

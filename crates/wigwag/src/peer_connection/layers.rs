@@ -2,7 +2,7 @@
 
 use super::{End, PeerConnection};
 use crate::error::{Error, MediaError};
-use crate::jsep::{LAYERS_MAX, SendLayer, SendStream, TransceiverId, is_rid};
+use crate::jsep::{HeaderExtension, LAYERS_MAX, SendLayer, SendStream, SignalingState, TransceiverId, is_rid};
 use wigwag_rtp::payload::Frame;
 use wigwag_rtp::{self as rtp};
 
@@ -14,7 +14,8 @@ impl PeerConnection {
     ///
     /// # Errors
     /// A name is not 1 to 16 letters, digits, `-` and `_` (RFC 8851 §10), or stands there twice, or there are more than 16; nothing is sent on
-    /// the transceiver; it is negotiated already, or has ended; or the connection is closed.
+    /// the transceiver; [`HeaderExtension::RID`] is not configured for its kind, as by default for sound; it is offered or negotiated already,
+    /// or has ended; or the connection is closed.
     pub fn set_send_layers<S: Into<String>>(
         &mut self,
         id: TransceiverId,
@@ -57,8 +58,17 @@ impl PeerConnection {
         rids: impl IntoIterator<Item = S>,
     ) -> Result<Vec<String>, Error> {
         self.ensure_transceiver(id)?;
-        if self.jsep.transceiver(id).is_some_and(|found| found.negotiated.is_some()) {
+        let Some(transceiver) = self.jsep.transceiver(id) else { return Ok(Vec::new()) };
+        // What is offered may be taken: it is as it was said until the offer is taken back.
+        let is_offered = self.jsep.signaling_state() == SignalingState::HaveLocalOffer && transceiver.mid.is_some();
+        if is_offered || transceiver.negotiated.is_some() {
             return Err(Error::LayersAreNegotiated);
+        }
+        let names_layers = |extension: &HeaderExtension| {
+            extension.uri == HeaderExtension::RID && extension.kind.is_none_or(|kind| kind == transceiver.kind)
+        };
+        if !self.jsep.config().header_extensions.iter().any(names_layers) {
+            return Err(Error::LayersWithoutNames);
         }
         let mut names = Vec::new();
         for rid in rids {
@@ -74,7 +84,7 @@ impl PeerConnection {
     /// Queues a packet of a layer; otherwise as [`write_packet`](Self::write_packet), which is for the first one.
     ///
     /// # Errors
-    /// As of [`write_packet`](Self::write_packet), and [`MediaError::NotSending`] if the peer takes no layer of this name.
+    /// As of [`write_packet`](Self::write_packet), and [`MediaError::NoSuchLayer`] if the peer takes no layer of this name.
     pub fn write_layer_packet(
         &mut self,
         id: TransceiverId,
@@ -90,7 +100,7 @@ impl PeerConnection {
     /// Cuts a frame of a layer into packets and queues them; otherwise as [`write_frame`](Self::write_frame), which is for the first one.
     ///
     /// # Errors
-    /// As of [`write_frame`](Self::write_frame), and [`MediaError::NotSending`] if the peer takes no layer of this name.
+    /// As of [`write_frame`](Self::write_frame), and [`MediaError::NoSuchLayer`] if the peer takes no layer of this name.
     pub fn write_layer_frame(&mut self, id: TransceiverId, rid: &str, frame: Frame) -> Result<(), MediaError> {
         if self.end != End::No {
             return Err(MediaError::NotSending);
@@ -110,12 +120,16 @@ impl PeerConnection {
 
     /// What was sent of each layer of a transceiver, by name.
     pub fn layer_stats(&self, id: TransceiverId) -> Vec<(String, rtp::SenderStats)> {
-        self.streams_sent(id).filter_map(|(rid, stats)| Some((rid?.to_owned(), stats))).collect()
+        self.streams_sent(id).filter_map(|(rid, _, stats)| Some((rid?.to_owned(), stats))).collect()
     }
 
-    /// What was sent of each stream of a transceiver, with the names of layers.
-    pub(super) fn streams_sent(&self, id: TransceiverId) -> impl Iterator<Item = (Option<&str>, rtp::SenderStats)> {
+    /// What was sent of each stream of a transceiver, with the names of layers, and whether it is sent now.
+    pub(super) fn streams_sent(
+        &self,
+        id: TransceiverId,
+    ) -> impl Iterator<Item = (Option<&str>, bool, rtp::SenderStats)> {
         let rtp = &self.transport.secured.rtp;
-        self.media.senders(id).filter_map(|(sender, rid)| Some((rid, rtp.sender_stats(sender)?)))
+        let senders = self.media.senders(id);
+        senders.filter_map(|(sender, rid, is_active)| Some((rid, is_active, rtp.sender_stats(sender)?)))
     }
 }
