@@ -12,7 +12,7 @@ const RID: u8 = 10;
 const REPAIRED_RID: u8 = 11;
 
 /// Expects three layers of one section.
-fn three_layers() -> (Session, ReceiverId) {
+pub(crate) fn three_layers() -> (Session, ReceiverId) {
     let mut session = session("z", 1);
     let mut config = receiver();
     config.rids = ["q", "h", "f"].map(Arc::from).to_vec();
@@ -39,12 +39,12 @@ fn bytes(ssrc: u32, payload_type: u8, number: u16, elements: &[(u8, &str)], payl
     [packet, extension, payload.to_vec()].concat()
 }
 
-fn media(ssrc: u32, number: u16, rid: Option<&str>) -> Vec<u8> {
+pub(crate) fn media(ssrc: u32, number: u16, rid: Option<&str>) -> Vec<u8> {
     let elements: Vec<_> = rid.map(|rid| (RID, rid)).into_iter().chain([(4, "v")]).collect();
     bytes(ssrc, VIDEO.number, number, &elements, b"picture")
 }
 
-fn again(ssrc: u32, number: u16, osn: u16, rid: Option<&str>) -> Vec<u8> {
+pub(crate) fn again(ssrc: u32, number: u16, osn: u16, rid: Option<&str>) -> Vec<u8> {
     let elements: Vec<_> = rid.map(|rid| (REPAIRED_RID, rid)).into_iter().chain([(4, "v")]).collect();
     bytes(ssrc, RTX.number, number, &elements, &[&osn.to_be_bytes()[..], b"picture"].concat())
 }
@@ -253,7 +253,6 @@ fn we_name_our_layers_and_what_we_send_again_of_them() {
     // A NACK for the first packet of each (RFC 4585 §6.2.1).
     let numbers: Vec<u16> = [0, 1].map(|id| a.sender_stats(ids[id]).expect("there").packets_sent as u16).to_vec();
     assert_eq!(numbers, [1, 1]);
-    drop(poll);
     for packet in packets.clone() {
         let parsed = Packet::parse(&packet).expect("RTP");
         let nack =
