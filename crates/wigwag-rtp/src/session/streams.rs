@@ -198,11 +198,33 @@ impl Streams {
         if let (Some(stream), Some(until)) = (self.by_ssrc.get(&ssrc), now.checked_add(STRAGGLING)) {
             let highest = stream.sequences.highest() as u16;
             let former = Former { receiver: stream.receiver, rid: stream.rid.clone(), repaired_by: stream.repaired_by };
-            self.ends.retain(|end| end.ssrc != ssrc && (end.former.is_some() || now < end.until));
-            if self.ends.len() >= ENDS_MAX {
-                self.ends.pop_front();
-            }
-            self.ends.push_back(End { ssrc, highest, until, former: Some(former) });
+            self.remember(End { ssrc, highest, until, former: Some(former) }, now);
+        }
+    }
+
+    fn remember(&mut self, end: End, now: Instant) {
+        self.ends.retain(|known| known.ssrc != end.ssrc && (known.former.is_some() || now < known.until));
+        if self.ends.len() >= ENDS_MAX {
+            self.ends.pop_front();
+        }
+        self.ends.push_back(end);
+    }
+
+    /// The sources that are layers of a section, and those that were when they ended.
+    pub(super) fn layers(&self, receiver: ReceiverId) -> impl Iterator<Item = (u32, &Arc<str>)> {
+        let live = self.of(receiver).filter_map(|stream| Some((stream.ssrc, stream.rid.as_ref()?)));
+        let ended = self.ends.iter().filter(move |end| !self.by_ssrc.contains_key(&end.ssrc));
+        let ended = ended.filter_map(|end| Some((end.ssrc, end.former.as_ref()?)));
+        let ended = ended.filter(move |(_, former)| former.receiver == receiver);
+        live.chain(ended.filter_map(|(ssrc, former)| Some((ssrc, former.rid.as_ref()?))))
+    }
+
+    /// If there is no such source, it is this layer when it comes.
+    pub(super) fn expect_layer(&mut self, receiver: ReceiverId, ssrc: u32, rid: Arc<str>, now: Instant) {
+        if !self.by_ssrc.contains_key(&ssrc) {
+            let former = Former { receiver, rid: Some(rid), repaired_by: None };
+            // Nothing of it is late: it was not taken.
+            self.remember(End { ssrc, highest: 0, until: now, former: Some(former) }, now);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{Codec, Media, Streams};
 use crate::jsep::{Direction, Jsep, NegotiatedCodec, Transceiver};
 use crate::mapping;
+use std::sync::Arc;
 use wigwag_rtp as rtp;
 
 pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) {
@@ -71,11 +72,18 @@ fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mu
             streams.incoming.nack = config.nack;
             streams.incoming.layers = config.rids.len();
             match before {
-                None => streams.receiver = session.add_receiver(config).ok(),
+                None => {
+                    streams.receiver = session.add_receiver(config).ok();
+                    let sources = std::mem::take(&mut streams.incoming.sources);
+                    let expected =
+                        streams.receiver.into_iter().flat_map(|receiver| sources.iter().map(move |it| (receiver, it)));
+                    expected.for_each(|(receiver, (ssrc, rid))| session.expect_layer(receiver, *ssrc, Arc::clone(rid)));
+                }
                 Some(receiver) => _ = session.update_receiver(receiver, config),
             }
         }
         (_, Some(receiver)) if !is_receiving => {
+            streams.incoming.sources = session.layers(receiver);
             session.remove_receiver(receiver);
             streams.receiver = None;
         }

@@ -4,6 +4,8 @@
 mod apply;
 mod frames;
 mod outlet;
+#[cfg(test)]
+mod tests;
 mod tones;
 
 pub use frames::FrameDrops;
@@ -14,6 +16,7 @@ use crate::jsep::{Jsep, TransceiverId};
 use frames::{Frames, Recipe, Told};
 use outlet::{Outlet, Outlets};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tones::{Heard, Tones};
 use wigwag_rtp::payload::{Format, Frame, FrameEvent, FrameStats, Packetizer};
@@ -46,6 +49,8 @@ struct Incoming {
     nack: bool,
     /// How many layers were agreed upon.
     layers: usize,
+    /// While nothing comes: the sources that were layers, which the peer may name no more.
+    sources: Vec<(u32, Arc<str>)>,
     delay_min: Option<Duration>,
     last_event: Option<Heard>,
 }
