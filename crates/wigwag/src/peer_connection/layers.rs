@@ -2,7 +2,9 @@
 
 use super::{End, PeerConnection};
 use crate::error::{Error, MediaError};
-use crate::jsep::{HeaderExtension, LAYERS_MAX, SendLayer, SendStream, SignalingState, TransceiverId, is_rid};
+use crate::jsep::{
+    HeaderExtension, LAYERS_MAX, SendLayer, SendStream, SignalingState, Transceiver, TransceiverId, is_rid,
+};
 use wigwag_rtp::payload::Frame;
 use wigwag_rtp::{self as rtp};
 
@@ -13,7 +15,7 @@ impl PeerConnection {
     /// layers, servers do.
     ///
     /// # Errors
-    /// A name is not 1 to 16 letters, digits, `-` and `_` (RFC 8851 §10), or stands there twice, or there are more than 16; nothing is sent on
+    /// A name is not 1 to 16 letters, digits, `-` and `_` (RFC 8851 §10), or stands there twice or for the other direction, or there are more than 16; nothing is sent on
     /// the transceiver; [`HeaderExtension::RID`] is not configured for its kind, as by default for sound; it is offered or negotiated already,
     /// or has ended; or the connection is closed.
     pub fn set_send_layers<S: Into<String>>(
@@ -22,6 +24,7 @@ impl PeerConnection {
         rids: impl IntoIterator<Item = S>,
     ) -> Result<(), Error> {
         let rids = self.new_layers(id, rids)?;
+        self.ensure_other_names(&rids, |transceiver| transceiver.receive_layers.clone(), id)?;
         let send = self.jsep.transceiver(id).and_then(|found| found.send.clone()).ok_or(Error::SendsNothing)?;
         let rtp = &mut self.transport.secured.rtp;
         let first = (send.ssrc, send.rtx_ssrc);
@@ -36,8 +39,8 @@ impl PeerConnection {
 
     /// Offers of ours ask for layers of these names on this transceiver, as a server's do that offers; to be said before the transceiver is
     /// negotiated. What the peer sends stands in [`receive_layers`](field@crate::jsep::MediaParameters::receive_layers) then; if that is
-    /// empty, it sends one stream. Whether layers that the peer offers are taken, says
-    /// [`receive_layers_max`](field@crate::jsep::Config::receive_layers_max).
+    /// empty, it sends one stream. When the peer offers, those of these names are taken; on a transceiver without names as many as
+    /// [`receive_layers_max`](field@crate::jsep::Config::receive_layers_max) says.
     ///
     /// # Errors
     /// As of [`set_send_layers`](Self::set_send_layers).
@@ -47,6 +50,8 @@ impl PeerConnection {
         rids: impl IntoIterator<Item = S>,
     ) -> Result<(), Error> {
         let rids = self.new_layers(id, rids)?;
+        let sent = |send: &SendStream| send.layers.iter().map(|layer| layer.rid.clone()).collect();
+        self.ensure_other_names(&rids, |found| found.send.as_ref().map(sent).unwrap_or_default(), id)?;
         self.jsep.set_receive_layers(id, rids)?;
         self.needs_negotiation();
         Ok(())
@@ -79,6 +84,18 @@ impl PeerConnection {
             names.push(rid);
         }
         Ok(names)
+    }
+
+    /// RFC 8851: a name is one of the whole section, whatever its direction. Chromium reads neither of two.
+    fn ensure_other_names(
+        &self,
+        rids: &[String],
+        others: impl Fn(&Transceiver) -> Vec<String>,
+        id: TransceiverId,
+    ) -> Result<(), Error> {
+        let others = self.jsep.transceiver(id).map(others).unwrap_or_default();
+        let twice = rids.iter().find(|rid| others.contains(rid));
+        twice.map_or(Ok(()), |rid| Err(Error::InvalidLayer(rid.clone())))
     }
 
     /// Queues a packet of a layer; otherwise as [`write_packet`](Self::write_packet), which is for the first one.

@@ -213,6 +213,11 @@ fn names_that_cannot_be_and_layers_that_come_too_late_are_refused() {
         assert_eq!(connection.set_send_layers(id, [rid]), Err(Error::InvalidLayer(rid.to_owned())));
     }
     assert_eq!(connection.set_send_layers(id, ["a", "b", "a"]), Err(Error::InvalidLayer("a".to_owned())));
+    // RFC 8851: a name is one of the whole section, whatever its direction.
+    connection.set_send_layers(id, ["q"]).unwrap();
+    assert_eq!(connection.set_receive_layers(id, ["f", "q"]), Err(Error::InvalidLayer("q".to_owned())));
+    connection.set_receive_layers(id, ["f"]).unwrap();
+    assert_eq!(connection.set_send_layers(id, ["q", "f"]), Err(Error::InvalidLayer("f".to_owned())));
     let many: Vec<String> = (0..17).map(|n| n.to_string()).collect();
     assert_eq!(connection.set_receive_layers(id, many), Err(Error::InvalidLayer("16".to_owned())));
     connection.set_send_layers(id, ["sixteen_letters-", "b"]).unwrap();
