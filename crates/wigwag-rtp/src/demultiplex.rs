@@ -45,6 +45,8 @@ pub(crate) struct Labels<'a> {
     pub(crate) payload_type: u8,
     /// Where the packets of its source went before.
     pub(crate) known: Option<ReceiverId>,
+    /// Where they went before its source ended.
+    pub(crate) former: Option<ReceiverId>,
     /// Whether it is new enough to move its source to another section.
     pub(crate) may_move: bool,
 }
@@ -111,7 +113,7 @@ impl Demultiplexer {
     // has. In each case the payload type must be one of that section.
     pub(crate) fn route(&mut self, packet: Labels<'_>) -> Route {
         let index = self.index();
-        let known = packet.known.or_else(|| index.by_ssrc.get(&packet.ssrc).copied());
+        let known = packet.known.or_else(|| index.by_ssrc.get(&packet.ssrc).copied()).or(packet.former);
         let named = match packet.mid {
             Some(mid) => match index.by_mid.get(mid) {
                 Some(id) => Some(*id),
@@ -212,6 +214,7 @@ mod tests {
             repaired_rid: None,
             payload_type,
             known: None,
+            former: None,
             may_move: true,
         }
     }

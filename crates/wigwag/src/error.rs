@@ -169,8 +169,13 @@ pub enum Error {
     #[error("{0:?} cannot be one more layer: choose up to 16 different names of 1 to 16 letters, digits, - and _")]
     InvalidLayer(String),
     /// Layers are agreed upon, or refused, with the first answer.
-    #[error("this transceiver is negotiated already: name its layers when it is made")]
+    #[error("this transceiver is offered or negotiated already: name its layers when it is made")]
     LayersAreNegotiated,
+    /// The packets of a layer name it, or nobody could tell whose they are.
+    #[error(
+        "packets on this transceiver could not name their layers: put HeaderExtension::RID among negotiation.header_extensions, which by default is there for pictures"
+    )]
+    LayersWithoutNames,
     /// Nothing of ours would be sent on this transceiver.
     #[error("nothing is sent on this transceiver: call add_track, or set_direction, first")]
     SendsNothing,
@@ -186,6 +191,9 @@ pub enum MediaError {
     /// There is no such transceiver, or the negotiation does not let us send on it now.
     #[error("nothing can be sent on this transceiver now: look at its current direction")]
     NotSending,
+    /// The peer takes no layer of this name, at least not now.
+    #[error("the peer takes no layer of this name: those that it takes are the send_layers of what was negotiated")]
+    NoSuchLayer,
     /// The payload type was not negotiated.
     #[error("the payload type was not negotiated: use one of the transceiver's codecs")]
     PayloadType(Bytes),
@@ -235,6 +243,7 @@ impl fmt::Debug for MediaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSending => f.write_str("NotSending"),
+            Self::NoSuchLayer => f.write_str("NoSuchLayer"),
             Self::PayloadType(payload) => write!(f, "PayloadType({} bytes)", payload.len()),
             Self::Empty => f.write_str("Empty"),
             Self::TooLong(payload) => write!(f, "TooLong({} bytes)", payload.len()),

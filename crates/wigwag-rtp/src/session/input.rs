@@ -25,6 +25,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     let values = session.sections.extensions().read(packet.extensions());
     let known = session.streams.get(packet.ssrc);
     let is_new = known.is_none();
+    let former = session.streams.former(packet.ssrc).filter(|_| is_new).cloned();
     let labels = Labels {
         ssrc: packet.ssrc,
         mid: values.mid,
@@ -32,6 +33,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         repaired_rid: values.repaired_rid,
         payload_type: packet.payload_type,
         known: known.map(|stream| stream.receiver),
+        former: former.as_ref().map(|former| former.receiver),
         may_move: known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence)),
     };
     let may_move = labels.may_move;
@@ -53,7 +55,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         if transport_cc {
             arrived(session, values.transport_sequence, elapsed, now);
         }
-        let received = session.take_again(&packet, bytes.len(), Way { receiver, rid, apt, clock_rate_hz }, now);
+        let received = session.take_again(&packet, bytes.len(), &Way { receiver, rid, apt, clock_rate_hz }, now);
         match received {
             Some(received) => {
                 let received = Received { ecn, abs_send_time: values.abs_send_time, ..received };
@@ -78,6 +80,10 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     if session.streams.awaited.contains(&receiver) {
         session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
         session.ask_if_awaited(receiver, packet.ssrc);
+    }
+    if let Some(former) = former {
+        session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
+        session.streams.come_back(packet.ssrc, former);
     }
     if let Some(rid) = rid.filter(|_| may_move) {
         session.streams.enter(receiver, packet.ssrc, packet.sequence, now);

@@ -30,6 +30,21 @@ impl Session {
         self.streams.get(ssrc)?.rid.as_deref()
     }
 
+    /// The sources of a media section that are layers of simulcast, also those that have ended: a peer that names them no more may go on
+    /// with them in a section that is [expected](Self::expect_layer) in the place of this one.
+    pub fn layers(&self, id: ReceiverId) -> Vec<(u32, Arc<str>)> {
+        self.streams.layers(id).map(|(ssrc, rid)| (ssrc, Arc::clone(rid))).collect()
+    }
+
+    /// A source of a media section is this layer when it comes, if its packets tell nothing else.
+    pub fn expect_layer(&mut self, id: ReceiverId, ssrc: u32, rid: Arc<str>) {
+        let is_layer = self.sections.receiver(id).is_some_and(|section| section.rids.contains(&rid));
+        if let Some(now) = self.now.seen().filter(|_| is_layer) {
+            self.streams.expect_layer(id, ssrc, rid, now);
+        }
+        self.invariants();
+    }
+
     /// Asks the peer for a key frame on one source, likewise.
     pub fn request_key_frame_of(&mut self, ssrc: u32) {
         let section = self.streams.get(ssrc).and_then(|stream| self.sections.receiver(stream.receiver));

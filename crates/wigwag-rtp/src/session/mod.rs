@@ -306,6 +306,7 @@ impl Session {
     /// A description that names a source knows better than the packets did where it belongs.
     fn describe(&mut self, id: ReceiverId, config: ReceiverConfig) {
         let (asks_for_packets, asks_for_key_frames) = (config.nack, config.pli || config.fir);
+        self.streams.keep_layers(id, &config.rids);
         for ssrc in self.sections.insert(id, config) {
             if self.streams.move_to(id, ssrc) {
                 self.ask_if_awaited(id, ssrc);
@@ -336,7 +337,7 @@ impl Session {
     /// Forgets a media section and its streams. Packets of it that wait to be polled are still told.
     pub fn remove_receiver(&mut self, id: ReceiverId) {
         self.sections.remove(id);
-        self.streams.awaited.remove(&id);
+        self.streams.forget_section(id);
         let gone: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
         for ssrc in gone {
             self.forget_stream(ssrc);

@@ -107,13 +107,12 @@ impl Session {
     }
 
     /// What a packet of a stream of retransmissions was first, if it is missed; padding is not.
-    pub(super) fn take_again(&mut self, packet: &Packet<'_>, len: usize, way: Way, now: Instant) -> Option<Received> {
+    pub(super) fn take_again(&mut self, packet: &Packet<'_>, len: usize, way: &Way, now: Instant) -> Option<Received> {
         let (osn, payload) = packet.payload.split_first_chunk::<OSN_LEN>()?;
         let sequence = u16::from_be_bytes(*osn);
-        if let Some(ssrc) = way.rid.as_ref().and_then(|rid| self.streams.layer(way.receiver, rid)) {
-            self.streams.repairs(packet.ssrc, ssrc);
-        }
-        let ssrc = self.original_source(way.receiver, packet.ssrc, sequence)?;
+        let named = way.rid.as_ref().and_then(|rid| self.streams.layer(way.receiver, rid));
+        named.into_iter().for_each(|ssrc| self.streams.repairs(packet.ssrc, ssrc));
+        let ssrc = self.original_source(way, packet.ssrc, sequence)?;
         let stream = self.streams.get_mut(ssrc).filter(|stream| stream.receiver == way.receiver)?;
         let incoming = Incoming {
             sequence,
@@ -142,18 +141,25 @@ impl Session {
     }
 
     /// Descriptions say which source it is (RFC 5576), or packets do (RFC 8852); else it is the one that misses the packet (RFC 4588 §5.3).
-    fn original_source(&self, receiver: ReceiverId, rtx_ssrc: u32, sequence: u16) -> Option<u32> {
-        let config = self.sections.receiver(receiver)?;
+    fn original_source(&self, way: &Way, rtx_ssrc: u32, sequence: u16) -> Option<u32> {
+        let config = self.sections.receiver(way.receiver)?;
         if let Some((ssrc, _)) = config.rtx_ssrcs.iter().find(|(_, rtx)| *rtx == rtx_ssrc) {
             return Some(*ssrc);
+        }
+        if let Some(rid) = &way.rid {
+            return self.streams.layer(way.receiver, rid);
         }
         if let Some(ssrc) = self.streams.repaired(rtx_ssrc) {
             return Some(ssrc);
         }
         let is_described = |ssrc: u32| config.rtx_ssrcs.iter().any(|(media, _)| *media == ssrc);
-        let mut sources = self.streams.of(receiver).take(SOURCES_LOOKED_AT).filter(|stream| !is_described(stream.ssrc));
+        let of_section = self.streams.of(way.receiver).take(SOURCES_LOOKED_AT);
+        let mut sources = of_section.filter(|stream| !is_described(stream.ssrc));
         let first = sources.next()?;
-        let Some(second) = sources.next() else { return Some(first.ssrc) };
+        let Some(second) = sources.next() else {
+            // Where there are layers, it may be of one that has not come.
+            return Some(first.ssrc).filter(|_| config.rids.is_empty() || first.misses(sequence));
+        };
         let mut missing = [first, second].into_iter().chain(sources).filter(|stream| stream.misses(sequence));
         missing.next().filter(|_| missing.next().is_none()).map(|stream| stream.ssrc)
     }

@@ -24,6 +24,16 @@ struct End {
     ssrc: u32,
     highest: u16,
     until: Instant,
+    /// As long as there is the section.
+    former: Option<Former>,
+}
+
+/// What a source was that ended. If it comes back, it is that again: a peer names no more what was reported on.
+#[derive(Clone, Debug)]
+pub(super) struct Former {
+    pub(super) receiver: ReceiverId,
+    pub(super) rid: Option<Arc<str>>,
+    repaired_by: Option<u32>,
 }
 
 /// The sources that the peer sends.
@@ -106,7 +116,46 @@ impl Streams {
         };
         forget_layer(&mut self.by_layer, stream);
         stream.rid = Some(Arc::clone(rid));
-        self.by_layer.insert((stream.receiver, Arc::clone(rid)), ssrc);
+        let before = self.by_layer.insert((stream.receiver, Arc::clone(rid)), ssrc);
+        before.and_then(|before| self.by_ssrc.get_mut(&before)).into_iter().for_each(|before| before.rid = None);
+    }
+
+    /// Of the layers of a section there are only these any more.
+    pub(super) fn keep_layers(&mut self, receiver: ReceiverId, rids: &[Arc<str>]) {
+        let range = (receiver, u32::MIN)..=(receiver, u32::MAX);
+        for (_, ssrc) in self.by_receiver.range(range) {
+            let is_gone = |stream: &&mut ReceiveStream| stream.rid.as_ref().is_some_and(|rid| !rids.contains(rid));
+            let gone = self.by_ssrc.get_mut(ssrc).filter(is_gone);
+            gone.into_iter().for_each(|stream| forget_layer(&mut self.by_layer, stream));
+        }
+        let formers = self.ends.iter_mut().filter_map(|end| end.former.as_mut());
+        for former in formers.filter(|former| former.receiver == receiver) {
+            former.rid = former.rid.take().filter(|rid| rids.contains(rid));
+        }
+    }
+
+    /// What a source was that ended.
+    pub(super) fn former(&self, ssrc: u32) -> Option<&Former> {
+        self.ends.iter().find(|end| end.ssrc == ssrc)?.former.as_ref()
+    }
+
+    /// A source that comes back is what it was.
+    pub(super) fn come_back(&mut self, ssrc: u32, former: Former) {
+        if self.by_ssrc.get(&ssrc).is_none_or(|stream| stream.receiver != former.receiver) {
+            return;
+        }
+        let is_taken = |rid: &Arc<str>| self.by_layer.contains_key(&(former.receiver, Arc::clone(rid)));
+        former.rid.filter(|rid| !is_taken(rid)).into_iter().for_each(|rid| self.name_layer(ssrc, &rid));
+        let free = former.repaired_by.filter(|rtx| !self.by_rtx.contains_key(rtx));
+        free.into_iter().for_each(|rtx| self.repairs(rtx, ssrc));
+    }
+
+    /// There is no such section any more.
+    pub(super) fn forget_section(&mut self, receiver: ReceiverId) {
+        self.awaited.remove(&receiver);
+        for end in &mut self.ends {
+            end.former = end.former.take().filter(|former| former.receiver != receiver);
+        }
     }
 
     /// The source that is a layer of a section.
@@ -148,11 +197,34 @@ impl Streams {
     pub(super) fn end(&mut self, ssrc: u32, now: Instant) {
         if let (Some(stream), Some(until)) = (self.by_ssrc.get(&ssrc), now.checked_add(STRAGGLING)) {
             let highest = stream.sequences.highest() as u16;
-            self.ends.retain(|end| end.ssrc != ssrc && now < end.until);
-            if self.ends.len() >= ENDS_MAX {
-                self.ends.pop_front();
-            }
-            self.ends.push_back(End { ssrc, highest, until });
+            let former = Former { receiver: stream.receiver, rid: stream.rid.clone(), repaired_by: stream.repaired_by };
+            self.remember(End { ssrc, highest, until, former: Some(former) }, now);
+        }
+    }
+
+    fn remember(&mut self, end: End, now: Instant) {
+        self.ends.retain(|known| known.ssrc != end.ssrc && (known.former.is_some() || now < known.until));
+        if self.ends.len() >= ENDS_MAX {
+            self.ends.pop_front();
+        }
+        self.ends.push_back(end);
+    }
+
+    /// The sources that are layers of a section, and those that were when they ended.
+    pub(super) fn layers(&self, receiver: ReceiverId) -> impl Iterator<Item = (u32, &Arc<str>)> {
+        let live = self.of(receiver).filter_map(|stream| Some((stream.ssrc, stream.rid.as_ref()?)));
+        let ended = self.ends.iter().filter(move |end| !self.by_ssrc.contains_key(&end.ssrc));
+        let ended = ended.filter_map(|end| Some((end.ssrc, end.former.as_ref()?)));
+        let ended = ended.filter(move |(_, former)| former.receiver == receiver);
+        live.chain(ended.filter_map(|(ssrc, former)| Some((ssrc, former.rid.as_ref()?))))
+    }
+
+    /// If there is no such source, it is this layer when it comes.
+    pub(super) fn expect_layer(&mut self, receiver: ReceiverId, ssrc: u32, rid: Arc<str>, now: Instant) {
+        if !self.by_ssrc.contains_key(&ssrc) {
+            let former = Former { receiver, rid: Some(rid), repaired_by: None };
+            // Nothing of it is late: it was not taken.
+            self.remember(End { ssrc, highest: 0, until: now, former: Some(former) }, now);
         }
     }
 
@@ -171,7 +243,8 @@ impl Streams {
         };
         let rtx =
             |(rtx, ssrc): (&u32, &u32)| self.by_ssrc.get(ssrc).is_some_and(|stream| stream.repaired_by == Some(*rtx));
-        self.by_layer.iter().all(layer) && self.by_rtx.iter().all(rtx)
+        let named = self.by_ssrc.values().filter(|stream| stream.rid.is_some()).count();
+        self.by_layer.iter().all(layer) && named == self.by_layer.len() && self.by_rtx.iter().all(rtx)
     }
 
     /// How many ends are remembered.

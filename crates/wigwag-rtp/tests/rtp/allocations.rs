@@ -2,6 +2,7 @@
 
 use crate::common::{Link, at, packet};
 use crate::formats::{PICTURES, frame_of};
+use crate::simulcast::{again, media, three_layers};
 use allocation_counter::measure;
 use wigwag_rtp::Event;
 use wigwag_rtp::payload::{Assembler, Format, Frame, Packetizer};
@@ -65,6 +66,45 @@ fn a_packet_received_allocates_its_payload() {
         }
     });
     assert_eq!((cost.count_total, feedback), (1000, 10), "{cost:?}");
+}
+
+/// Named in each packet, and of every hundred one came again in a stream of its own (RFC 4588, RFC 8852).
+#[test]
+fn a_packet_of_a_layer_allocates_its_payload() {
+    let (mut z, _) = three_layers();
+    let layers = [(1u32, "q"), (2, "h"), (3, "f")];
+    let packets = |numbers: std::ops::Range<u16>| -> Vec<Vec<u8>> {
+        let of_number = |n: u16| {
+            let late = n.is_multiple_of(100);
+            let of_layer = move |(ssrc, rid)| {
+                if late { again(ssrc + 10, n / 100, n - 10, Some(rid)) } else { media(ssrc, n, Some(rid)) }
+            };
+            layers.map(of_layer)
+        };
+        // What is to come again is left out.
+        numbers.filter(|n| n % 100 != 90).flat_map(of_number).collect()
+    };
+    let mut out = Vec::with_capacity(2000);
+    let mut take = |packets: &[Vec<u8>], begin: u32| {
+        let mut told = 0u64;
+        for (n, bytes) in (begin..).zip(packets) {
+            z.handle_rtp(bytes, Ecn::NotEct, at(n));
+            while let Some(event) = z.poll_event() {
+                told += u64::from(matches!(event, Event::Packet(_)));
+            }
+            z.handle_timeout(at(n));
+            out.clear();
+            while z.poll_rtcp(at(n), 1180, &mut out) {
+                out.clear();
+            }
+        }
+        told
+    };
+    let (warm_up, measured) = (packets(1..2000), packets(2000..4000));
+    take(&warm_up, 0);
+    let mut told = 0;
+    let cost = measure(|| told = take(&measured, 6000));
+    assert_eq!((cost.count_total, told), (3 * (2000 - 20), 3 * (2000 - 20)), "{cost:?}");
 }
 
 /// Of every hundred packets one is lost, asked for, and sent again.

@@ -12,7 +12,7 @@ const RID: u8 = 10;
 const REPAIRED_RID: u8 = 11;
 
 /// Expects three layers of one section.
-fn three_layers() -> (Session, ReceiverId) {
+pub(crate) fn three_layers() -> (Session, ReceiverId) {
     let mut session = session("z", 1);
     let mut config = receiver();
     config.rids = ["q", "h", "f"].map(Arc::from).to_vec();
@@ -39,12 +39,12 @@ fn bytes(ssrc: u32, payload_type: u8, number: u16, elements: &[(u8, &str)], payl
     [packet, extension, payload.to_vec()].concat()
 }
 
-fn media(ssrc: u32, number: u16, rid: Option<&str>) -> Vec<u8> {
+pub(crate) fn media(ssrc: u32, number: u16, rid: Option<&str>) -> Vec<u8> {
     let elements: Vec<_> = rid.map(|rid| (RID, rid)).into_iter().chain([(4, "v")]).collect();
     bytes(ssrc, VIDEO.number, number, &elements, b"picture")
 }
 
-fn again(ssrc: u32, number: u16, osn: u16, rid: Option<&str>) -> Vec<u8> {
+pub(crate) fn again(ssrc: u32, number: u16, osn: u16, rid: Option<&str>) -> Vec<u8> {
     let elements: Vec<_> = rid.map(|rid| (REPAIRED_RID, rid)).into_iter().chain([(4, "v")]).collect();
     bytes(ssrc, RTX.number, number, &elements, &[&osn.to_be_bytes()[..], b"picture"].concat())
 }
@@ -104,6 +104,79 @@ fn what_is_sent_again_goes_to_the_layer_that_it_names_and_to_the_same_when_it_na
     assert_eq!(told(&mut z, &[again(8, 3, 4, None)]), [layer(2, 4, "h")]);
     assert_eq!(told(&mut z, &[again(7, 1, 3, Some("q")), again(7, 2, 4, None)]), [layer(1, 3, "q"), layer(1, 4, "q")]);
     assert_eq!(z.stats().dropped_retransmissions, 1);
+}
+
+#[test]
+fn what_names_a_layer_that_has_not_come_is_not_given_to_another() {
+    let (mut z, _) = three_layers();
+    told(&mut z, &[media(1, 1, Some("q")), media(1, 3, None)]);
+    assert_eq!(told(&mut z, &[again(8, 1, 2, Some("h"))]), [], "of h nothing is known");
+    assert_eq!(told(&mut z, &[again(7, 1, 2, Some("q"))]), [layer(1, 2, "q")]);
+}
+
+/// Who tries a path sends again what was not lost, also of a layer that has not come yet.
+#[test]
+fn what_names_no_layer_is_of_the_only_one_that_has_come_if_that_misses_it() {
+    let (mut z, _) = three_layers();
+    told(&mut z, &[media(1, 10, Some("q")), media(1, 12, None)]);
+    assert_eq!(told(&mut z, &[again(8, 1, 9, None)]), []);
+    assert_eq!(told(&mut z, &[again(8, 2, 11, None)]), [layer(1, 11, "q")]);
+}
+
+/// RFC 3550 §6.6. Browsers send it when a layer is switched off (`active: false`), and name it no more when it is switched on: it was reported on.
+#[test]
+fn a_layer_that_has_said_goodbye_and_comes_back_is_the_same_though_it_names_itself_no_more() {
+    let (mut z, id) = three_layers();
+    // Another section has the payload types, too: nothing but the source tells whose a packet is.
+    let mut other = receiver();
+    other.mid = Some("w".into());
+    other.rtx = vec![RTX];
+    z.add_receiver(other).expect("added");
+    let unnamed = |ssrc, number| bytes(ssrc, VIDEO.number, number, &[], b"picture");
+    told(&mut z, &[media(1, 1, Some("q")), media(2, 1, Some("h")), media(2, 3, None), again(8, 1, 2, Some("h"))]);
+    z.handle_rtcp(&[0x81, 203, 0, 1, 0, 0, 0, 2], at(2));
+    assert_eq!(z.rid(2), None);
+    assert_eq!(
+        told(&mut z, &[unnamed(2, 4), unnamed(1, 2), unnamed(2, 6)]),
+        [layer(2, 4, "h"), layer(1, 2, "q"), layer(2, 6, "h")]
+    );
+    let both_miss_it = [media(1, 4, None), media(1, 6, None), again(8, 2, 5, None)];
+    assert_eq!(told(&mut z, &both_miss_it).last(), Some(&layer(2, 5, "h")));
+    z.request_key_frame_of_layer(id, "h");
+    assert_eq!(asked(&mut z), [2]);
+    // Once the section is gone, nobody has it.
+    z.handle_rtcp(&[0x81, 203, 0, 1, 0, 0, 0, 2], at(3));
+    z.remove_receiver(id);
+    let mut third = receiver();
+    third.mid = Some("x".into());
+    z.add_receiver(third).expect("added");
+    assert_eq!(told(&mut z, &[unnamed(2, 7)]), []);
+}
+
+#[test]
+fn a_name_that_is_no_longer_agreed_upon_is_forgotten() {
+    let (mut z, id) = three_layers();
+    told(&mut z, &[media(1, 1, Some("q")), media(2, 1, Some("h"))]);
+    let mut config = receiver();
+    config.rids = vec!["q".into()];
+    (config.extensions.rid, config.extensions.repaired_rid) = (Some(RID), Some(REPAIRED_RID));
+    z.update_receiver(id, config.clone()).expect("there");
+    assert_eq!((z.rid(1), z.rid(2)), (Some("q"), None));
+    assert_eq!(told(&mut z, &[media(1, 2, None), media(2, 2, None)]), [layer(1, 2, "q"), (2, 2, None)]);
+    config.rids.clear();
+    z.update_receiver(id, config).expect("there");
+    assert_eq!(told(&mut z, &[media(1, 3, Some("q"))]), [(1, 3, None)], "one stream has no name");
+}
+
+#[test]
+fn of_two_sources_that_name_one_layer_the_last_has_the_name() {
+    let (mut z, id) = three_layers();
+    told(&mut z, &[media(1, 1, Some("q")), media(2, 7, Some("q"))]);
+    assert_eq!((z.rid(1), z.rid(2)), (None, Some("q")));
+    assert_eq!(told(&mut z, &[media(1, 2, None), media(1, 3, Some("q"))]), [(1, 2, None), layer(1, 3, "q")]);
+    assert_eq!((z.rid(1), z.rid(2)), (Some("q"), None));
+    z.request_key_frame_of_layer(id, "q");
+    assert_eq!(asked(&mut z), [1]);
 }
 
 #[test]
@@ -180,7 +253,6 @@ fn we_name_our_layers_and_what_we_send_again_of_them() {
     // A NACK for the first packet of each (RFC 4585 §6.2.1).
     let numbers: Vec<u16> = [0, 1].map(|id| a.sender_stats(ids[id]).expect("there").packets_sent as u16).to_vec();
     assert_eq!(numbers, [1, 1]);
-    drop(poll);
     for packet in packets.clone() {
         let parsed = Packet::parse(&packet).expect("RTP");
         let nack =

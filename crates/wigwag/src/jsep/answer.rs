@@ -82,14 +82,15 @@ fn live<'a>(
         Some(transceiver) => {
             let codecs = known(config, offered);
             let payload_types = codecs.iter().map(|codec| codec.payload_type).collect();
+            let direction = direction(transceiver, offered);
             let media = Media {
                 mid: &place.mid,
                 kind: transceiver.kind,
                 protocol,
-                direction: direction(transceiver, offered),
+                direction,
                 codecs,
                 extensions: answered_extensions(config, offered, meanings),
-                simulcast: Simulcast::answered(config, transceiver, offered, &payload_types),
+                simulcast: Simulcast::answered(config, transceiver, offered, direction, &payload_types),
                 send: transceiver.send.as_ref(),
                 is_new: false,
                 rtcp_rsize: offered.has(&Attribute::RtcpRsize),

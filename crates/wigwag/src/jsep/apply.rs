@@ -259,13 +259,15 @@ fn settle(
             Ok(())
         }
         Part::Media(id) => {
-            let parameters = parameters(config, local, remote);
+            let mut parameters = parameters(config, local, remote);
             if parameters.send_codecs.is_empty() {
                 return Err(Error::section(index, "it accepts none of the codecs that were offered"));
             }
             if let Some(transceiver) = now.transceivers.get_mut(&id) {
                 transceiver.mid = local.attributes().mid().map_or(transceiver.mid.take(), |mid| Some(mid.to_owned()));
-                transceiver.current_direction = Some(local.direction().and(remote.direction().reversed()));
+                let direction = local.direction().and(remote.direction().reversed());
+                keep_layers(&mut parameters, transceiver.negotiated.as_ref(), direction);
+                transceiver.current_direction = Some(direction);
                 transceiver.negotiated = Some(parameters);
                 transceiver.is_tentative = false;
             }
@@ -298,6 +300,17 @@ fn layers(parameters: &mut MediaParameters, local: View<'_>, remote: View<'_>) {
     }
     if receives {
         parameters.receive_layers = simulcast::agreed(local, RidDirection::Recv, remote);
+    }
+}
+
+/// As long as nothing is sent in a direction, descriptions say nothing of its layers (RFC 9429 §5.2.1): they are as before.
+fn keep_layers(parameters: &mut MediaParameters, before: Option<&MediaParameters>, direction: Direction) {
+    let Some(before) = before else { return };
+    if !direction.sends() {
+        parameters.send_layers.clone_from(&before.send_layers);
+    }
+    if !direction.receives() {
+        parameters.receive_layers.clone_from(&before.receive_layers);
     }
 }
 

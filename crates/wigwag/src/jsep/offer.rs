@@ -92,14 +92,15 @@ fn media(
     place: &Section,
     transceiver: &Transceiver,
 ) -> MediaDescription {
+    let extensions = numbers.extensions(config, transceiver.kind);
     let media = Media {
         mid: &place.mid,
         kind: transceiver.kind,
         protocol: &place.protocol,
         direction: transceiver.direction,
         codecs: numbers.codecs(config, transceiver),
-        extensions: numbers.extensions(config, transceiver.kind),
-        simulcast: Simulcast::offered(transceiver),
+        simulcast: Simulcast::offered(transceiver, &extensions),
+        extensions,
         send: transceiver.send.as_ref(),
         // RFC 9429 §5.2.2: "The 'a=rtcp' line MUST NOT be added if the most recent answer included an 'a=rtcp-mux' line";
         // "The 'a=rtcp-mux-only' line MUST NOT be added. The 'a=rtcp-rsize' line MUST NOT be added unless present in the

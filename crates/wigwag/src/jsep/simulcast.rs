@@ -4,7 +4,7 @@ use super::config::{Config, HeaderExtension};
 use super::transceiver::Transceiver;
 use super::view::View;
 use std::collections::{BTreeMap, BTreeSet};
-use wigwag_sdp::{Alternative, Attribute, Extmap, Rid, RidDirection, SimulcastStreams};
+use wigwag_sdp::{Alternative, Attribute, Direction, Extmap, Rid, RidDirection, SimulcastStreams};
 
 /// So many layers a section has at most: three are usual.
 pub(crate) const LAYERS_MAX: usize = 16;
@@ -37,8 +37,11 @@ impl From<&String> for Layer {
 }
 
 impl Simulcast {
-    /// What we want, or what was agreed upon where the peer had offered it.
-    pub(super) fn offered(transceiver: &Transceiver) -> Self {
+    /// What we want, or what was agreed upon where the peer had offered it. `extensions`: those of the offer.
+    pub(super) fn offered(transceiver: &Transceiver, extensions: &[Extmap]) -> Self {
+        if !extensions.iter().any(|extmap| extmap.uri == HeaderExtension::RID) {
+            return Self::default();
+        }
         let agreed = transceiver.negotiated.as_ref().map_or(&[][..], |agreed| &agreed.receive_layers);
         let wanted = if transceiver.receive_layers.is_empty() { agreed } else { &transceiver.receive_layers };
         let receive = wanted.iter().map(Layer::from).filter(|_| transceiver.direction.receives()).collect();
@@ -47,26 +50,34 @@ impl Simulcast {
         Self { send, receive }
     }
 
-    /// What we take of an offer: so many of the peer's layers as we want, in the peer's order, and those of ours that it asks for.
-    /// `payload_types`: those of the answer.
+    /// What we take of an offer: those of the peer's layers that we want, in the peer's order, and those of ours that it asks for.
+    /// `direction` and `payload_types`: those of the answer.
     pub(super) fn answered(
         config: &Config,
         transceiver: &Transceiver,
         offer: View<'_>,
+        direction: Direction,
         payload_types: &BTreeSet<u8>,
     ) -> Self {
         // RFC 8853 §5.2: layers are told apart by their names in the packets.
         if !offer.extmaps().any(|extmap| extmap.uri == HeaderExtension::RID) {
             return Self::default();
         }
-        let most = if config.receive_layers_max > 1 { config.receive_layers_max } else { 0 };
-        let receive = layers(offer, RidDirection::Send).into_iter().filter_map(|rid| answered(rid, payload_types));
-        let wanted: BTreeSet<_> = layers(offer, RidDirection::Recv).into_iter().map(|rid| rid.id.as_str()).collect();
-        let ours = transceiver.send.iter().flat_map(|send| &send.layers).map(|layer| &layer.rid);
-        Self {
-            receive: receive.take(most).collect(),
-            send: ours.filter(|rid| wanted.contains(rid.as_str())).map(Layer::from).collect(),
-        }
+        let asked = &transceiver.receive_layers;
+        let most = match (asked.is_empty(), config.receive_layers_max) {
+            // By name: as many as there are names.
+            (false, _) => LAYERS_MAX,
+            (true, 0 | 1) => 0,
+            (true, most) => most,
+        };
+        let is_wanted = |rid: &str| asked.is_empty() || asked.iter().any(|asked| asked == rid);
+        let receive = taken(offer, RidDirection::Send, is_wanted, payload_types).filter(|_| direction.receives());
+        let ours = || transceiver.send.iter().flat_map(|send| &send.layers).map(|layer| layer.rid.as_str());
+        let is_ours = |rid: &str| ours().any(|ours| ours == rid);
+        let send = taken(offer, RidDirection::Recv, is_ours, payload_types).filter(|_| direction.sends());
+        let mut send: Vec<_> = send.collect();
+        send.sort_by_key(|layer| ours().position(|ours| ours == layer.rid));
+        Self { receive: receive.take(most).collect(), send }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -100,6 +111,20 @@ impl Simulcast {
     }
 }
 
+/// The layers of an offer, as they are answered: of alternatives the first that we want and can.
+fn taken<'a>(
+    offer: View<'a>,
+    direction: RidDirection,
+    is_wanted: impl Fn(&str) -> bool + 'a,
+    payload_types: &'a BTreeSet<u8>,
+) -> impl Iterator<Item = Layer> + 'a {
+    let wanted = move |rid: &&Rid| is_wanted(&rid.id);
+    let first = move |alternatives: Vec<&Rid>| {
+        alternatives.into_iter().filter(&wanted).find_map(|rid| answered(rid, payload_types))
+    };
+    layers(offer, direction).into_iter().filter_map(first)
+}
+
 /// A layer of the offer as it is answered. RFC 8851 §6.2: the restrictions stay, without the payload types that are refused; if none is
 /// left, the layer is refused.
 fn answered(offered: &Rid, payload_types: &BTreeSet<u8>) -> Option<Layer> {
@@ -119,9 +144,9 @@ fn answered(offered: &Rid, payload_types: &BTreeSet<u8>) -> Option<Layer> {
     Some(Layer { rid: offered.id.clone(), restrictions: restrictions.join(";") })
 }
 
-/// The layers that a section names for a direction: of alternatives the first, which is preferred (RFC 8853 §5.2), each once, and those
-/// alone that a line explains (§5.1).
-fn layers(view: View<'_>, direction: RidDirection) -> Vec<&Rid> {
+/// The layers that a section names for a direction, with their alternatives, of which the first is preferred (RFC 8853 §5.2): each once, and
+/// those alone that a line explains (§5.1). What is wanted paused is not wanted: without RFC 7728, a later description alone resumes it.
+fn layers(view: View<'_>, direction: RidDirection) -> Vec<Vec<&Rid>> {
     let attributes = view.attributes().iter();
     let of_direction = attributes.filter_map(|attribute| match attribute {
         Attribute::Rid(rid) if rid.direction == direction && is_rid(&rid.id) => Some((rid.id.as_str(), rid)),
@@ -132,17 +157,24 @@ fn layers(view: View<'_>, direction: RidDirection) -> Vec<&Rid> {
         Attribute::Simulcast(simulcast) => simulcast.streams(direction),
         _ => None,
     });
-    let named = simulcast.into_iter().flatten().filter_map(|alternatives| alternatives.first());
-    named.filter_map(|first| explained.remove(first.rid.as_str())).take(LAYERS_MAX).collect()
+    let is_wanted = |alternative: &&Alternative| direction == RidDirection::Send || !alternative.paused;
+    let mut explained = |alternatives: &Vec<Alternative>| {
+        let wanted = alternatives.iter().filter(is_wanted);
+        wanted.filter_map(|alternative| explained.remove(alternative.rid.as_str())).collect::<Vec<_>>()
+    };
+    let named = simulcast.into_iter().flatten().map(&mut explained);
+    named.filter(|alternatives| !alternatives.is_empty()).take(LAYERS_MAX).collect()
 }
 
-/// The layers that both sides name: ours of the one direction and the peer's of the other, in our order.
-pub(super) fn agreed(local: View<'_>, direction: RidDirection, remote: View<'_>) -> Vec<String> {
+/// The layers that both sides name: ours of the one direction and of each of the peer's alternatives one of the other, in our order.
+pub(super) fn agreed<'a>(local: View<'a>, direction: RidDirection, remote: View<'a>) -> Vec<String> {
     let reversed = match direction {
         RidDirection::Send => RidDirection::Recv,
         RidDirection::Recv => RidDirection::Send,
     };
-    let theirs: BTreeSet<_> = layers(remote, reversed).into_iter().map(|rid| rid.id.as_str()).collect();
-    let ours = layers(local, direction).into_iter().filter(|rid| theirs.contains(rid.id.as_str()));
-    ours.map(|rid| rid.id.clone()).collect()
+    let ours: Vec<_> = layers(local, direction).into_iter().flatten().map(|rid| rid.id.as_str()).collect();
+    let is_ours = |rid: &&str| ours.contains(rid);
+    let chosen = |alternatives: Vec<&'a Rid>| alternatives.into_iter().map(|rid| rid.id.as_str()).find(is_ours);
+    let theirs: BTreeSet<_> = layers(remote, reversed).into_iter().filter_map(chosen).collect();
+    ours.iter().filter(|rid| theirs.contains(**rid)).map(|rid| (*rid).to_owned()).collect()
 }

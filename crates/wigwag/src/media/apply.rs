@@ -3,6 +3,7 @@
 use super::{Codec, Media, Streams};
 use crate::jsep::{Direction, Jsep, NegotiatedCodec, Transceiver};
 use crate::mapping;
+use std::sync::Arc;
 use wigwag_rtp as rtp;
 
 pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) {
@@ -21,7 +22,7 @@ pub(super) fn apply(media: &mut Media, jsep: &Jsep, session: &mut rtp::Session) 
     }
     media.by_receiver = media.streams.iter().filter_map(|(id, streams)| Some((streams.receiver?, *id))).collect();
     let of_each =
-        media.streams.iter().flat_map(|(id, streams)| streams.outlets.iter().map(|(sender, _)| (sender, *id)));
+        media.streams.iter().flat_map(|(id, streams)| streams.outlets.iter().map(|(sender, ..)| (sender, *id)));
     media.by_sender = of_each.collect();
 }
 
@@ -69,12 +70,20 @@ fn apply_receiver(streams: &mut Streams, transceiver: &Transceiver, session: &mu
             let config = mapping::receiver_config(transceiver, parameters);
             streams.incoming.codecs = codecs(&parameters.receive_codecs);
             streams.incoming.nack = config.nack;
+            streams.incoming.layers = config.rids.len();
             match before {
-                None => streams.receiver = session.add_receiver(config).ok(),
+                None => {
+                    streams.receiver = session.add_receiver(config).ok();
+                    let sources = std::mem::take(&mut streams.incoming.sources);
+                    let expected =
+                        streams.receiver.into_iter().flat_map(|receiver| sources.iter().map(move |it| (receiver, it)));
+                    expected.for_each(|(receiver, (ssrc, rid))| session.expect_layer(receiver, *ssrc, Arc::clone(rid)));
+                }
                 Some(receiver) => _ = session.update_receiver(receiver, config),
             }
         }
         (_, Some(receiver)) if !is_receiving => {
+            streams.incoming.sources = session.layers(receiver);
             session.remove_receiver(receiver);
             streams.receiver = None;
         }

@@ -6,8 +6,8 @@ use wigwag_rtp::payload::{Format, FrameEvent, FrameReceiver, FrameStats};
 use wigwag_rtp::{JitterConfig, OrderedPacket, Received, ReceiverId};
 use wigwag_sansio::{Deadlines, Monotonic, Ready};
 
-/// So many sources of one media section are put together at once: a track has one, and for a moment the one before.
-const SOURCES_MAX: usize = 4;
+/// So many sources of one media section are put together at once beside its layers: a track has one, and for a moment the one before.
+const SOURCES_BESIDE: usize = 3;
 /// A session takes no packet that is later (RFC 3550 A.1), so what seems to be is of a source that began anew.
 pub(super) const LATE_MAX: u64 = 1024;
 /// So long is waited for what was asked for again: long enough that a second request can be lost, too.
@@ -23,6 +23,8 @@ pub(super) struct Recipe {
     pub(super) nack: bool,
     /// At least so long packets wait, if the application says so.
     pub(super) delay_min: Option<Duration>,
+    /// The layers of the section; 0 if there is one stream.
+    pub(super) layers: usize,
 }
 
 impl Recipe {
@@ -151,7 +153,7 @@ impl Frames {
             source.end = End::Coming;
             self.ready.push(slot);
         }
-        self.make_room(packet.receiver);
+        self.make_room(packet.receiver, recipe.layers.max(1) + SOURCES_BESIDE);
         let mut frames = FrameReceiver::new(recipe.format, recipe.jitter_config());
         recipe.delay_min.into_iter().for_each(|delay| frames.set_delay_min(delay));
         let source = Source {
@@ -173,9 +175,9 @@ impl Frames {
     }
 
     /// The source that was silent for the longest goes, if there are too many.
-    fn make_room(&mut self, receiver: ReceiverId) {
+    fn make_room(&mut self, receiver: ReceiverId, sources_max: usize) {
         let of_receiver = self.by_receiver.get(&receiver).map_or(&[][..], Vec::as_slice);
-        if of_receiver.len() < SOURCES_MAX {
+        if of_receiver.len() < sources_max {
             return;
         }
         let last_arrival = |slot: &usize| self.source(*slot).map(|source| source.last_arrival);

@@ -4,6 +4,8 @@
 mod apply;
 mod frames;
 mod outlet;
+#[cfg(test)]
+mod tests;
 mod tones;
 
 pub use frames::FrameDrops;
@@ -14,6 +16,7 @@ use crate::jsep::{Jsep, TransceiverId};
 use frames::{Frames, Recipe, Told};
 use outlet::{Outlet, Outlets};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tones::{Heard, Tones};
 use wigwag_rtp::payload::{Format, Frame, FrameEvent, FrameStats, Packetizer};
@@ -44,6 +47,10 @@ struct Incoming {
     level: Level,
     codecs: Vec<Codec>,
     nack: bool,
+    /// How many layers were agreed upon.
+    layers: usize,
+    /// While nothing comes: the sources that were layers, which the peer may name no more.
+    sources: Vec<(u32, Arc<str>)>,
     delay_min: Option<Duration>,
     last_event: Option<Heard>,
 }
@@ -159,7 +166,8 @@ impl Media {
                 return told;
             }
             Some(format) => {
-                let recipe = Recipe { format, nack: incoming.nack, delay_min: incoming.delay_min };
+                let recipe =
+                    Recipe { format, nack: incoming.nack, delay_min: incoming.delay_min, layers: incoming.layers };
                 self.frames.insert(packet, recipe, session.stats().round_trip_time);
             }
             None => self.frames.no_format(),
@@ -266,7 +274,8 @@ impl Media {
 
     fn outgoing(&mut self, id: TransceiverId, rid: Option<&str>) -> Result<(&mut Outlet, &mut Outgoing), MediaError> {
         let streams = self.streams.get_mut(&id).filter(|streams| streams.is_sending).ok_or(MediaError::NotSending)?;
-        let outlet = streams.outlets.get_mut(rid).ok_or(MediaError::NotSending)?;
+        let missing = if rid.is_some() { MediaError::NoSuchLayer } else { MediaError::NotSending };
+        let outlet = streams.outlets.get_mut(rid).ok_or(missing)?;
         Ok((outlet, &mut streams.outgoing))
     }
 
@@ -320,9 +329,12 @@ impl Media {
         self.streams.get(&id)?.outlets.first()
     }
 
-    /// All that we send on a transceiver, or sent: more than one if there are layers.
-    pub(crate) fn senders(&self, id: TransceiverId) -> impl Iterator<Item = (SenderId, Option<&str>)> + '_ {
-        self.streams.get(&id).into_iter().flat_map(|streams| streams.outlets.iter())
+    /// All that we send on a transceiver, or sent: more than one if there are layers. With their names, and whether they are sent now.
+    pub(crate) fn senders(&self, id: TransceiverId) -> impl Iterator<Item = (SenderId, Option<&str>, bool)> + '_ {
+        self.streams.get(&id).into_iter().flat_map(move |streams| {
+            let of_each = streams.outlets.iter();
+            of_each.map(move |(sender, rid, is_agreed)| (sender, rid, is_agreed && streams.is_sending))
+        })
     }
 
     pub(crate) fn receiver(&self, id: TransceiverId) -> Option<ReceiverId> {

@@ -35,9 +35,9 @@ impl Outlets {
         self.0.iter().find(|outlet| outlet.is_agreed).or(self.0.first()).map(|outlet| outlet.sender)
     }
 
-    /// With the names of layers.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (SenderId, Option<&str>)> {
-        self.0.iter().map(|outlet| (outlet.sender, outlet.rid.as_deref()))
+    /// With the names of layers, and whether the peer takes them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SenderId, Option<&str>, bool)> {
+        self.0.iter().map(|outlet| (outlet.sender, outlet.rid.as_deref(), outlet.is_agreed))
     }
 
     pub(super) fn rid(&self, sender: SenderId) -> Option<Arc<str>> {

@@ -2,7 +2,9 @@
 
 use super::{End, PeerConnection};
 use crate::error::{Error, MediaError};
-use crate::jsep::{LAYERS_MAX, SendLayer, SendStream, TransceiverId, is_rid};
+use crate::jsep::{
+    HeaderExtension, LAYERS_MAX, SendLayer, SendStream, SignalingState, Transceiver, TransceiverId, is_rid,
+};
 use wigwag_rtp::payload::Frame;
 use wigwag_rtp::{self as rtp};
 
@@ -13,14 +15,16 @@ impl PeerConnection {
     /// layers, servers do.
     ///
     /// # Errors
-    /// A name is not 1 to 16 letters, digits, `-` and `_` (RFC 8851 §10), or stands there twice, or there are more than 16; nothing is sent on
-    /// the transceiver; it is negotiated already, or has ended; or the connection is closed.
+    /// A name is not 1 to 16 letters, digits, `-` and `_` (RFC 8851 §10), or stands there twice or for the other direction, or there are more than 16; nothing is sent on
+    /// the transceiver; [`HeaderExtension::RID`] is not configured for its kind, as by default for sound; it is offered or negotiated already,
+    /// or has ended; or the connection is closed.
     pub fn set_send_layers<S: Into<String>>(
         &mut self,
         id: TransceiverId,
         rids: impl IntoIterator<Item = S>,
     ) -> Result<(), Error> {
         let rids = self.new_layers(id, rids)?;
+        self.ensure_other_names(&rids, |transceiver| transceiver.receive_layers.clone(), id)?;
         let send = self.jsep.transceiver(id).and_then(|found| found.send.clone()).ok_or(Error::SendsNothing)?;
         let rtp = &mut self.transport.secured.rtp;
         let first = (send.ssrc, send.rtx_ssrc);
@@ -35,8 +39,8 @@ impl PeerConnection {
 
     /// Offers of ours ask for layers of these names on this transceiver, as a server's do that offers; to be said before the transceiver is
     /// negotiated. What the peer sends stands in [`receive_layers`](field@crate::jsep::MediaParameters::receive_layers) then; if that is
-    /// empty, it sends one stream. Whether layers that the peer offers are taken, says
-    /// [`receive_layers_max`](field@crate::jsep::Config::receive_layers_max).
+    /// empty, it sends one stream. When the peer offers, those of these names are taken; on a transceiver without names as many as
+    /// [`receive_layers_max`](field@crate::jsep::Config::receive_layers_max) says.
     ///
     /// # Errors
     /// As of [`set_send_layers`](Self::set_send_layers).
@@ -46,6 +50,8 @@ impl PeerConnection {
         rids: impl IntoIterator<Item = S>,
     ) -> Result<(), Error> {
         let rids = self.new_layers(id, rids)?;
+        let sent = |send: &SendStream| send.layers.iter().map(|layer| layer.rid.clone()).collect();
+        self.ensure_other_names(&rids, |found| found.send.as_ref().map(sent).unwrap_or_default(), id)?;
         self.jsep.set_receive_layers(id, rids)?;
         self.needs_negotiation();
         Ok(())
@@ -57,8 +63,17 @@ impl PeerConnection {
         rids: impl IntoIterator<Item = S>,
     ) -> Result<Vec<String>, Error> {
         self.ensure_transceiver(id)?;
-        if self.jsep.transceiver(id).is_some_and(|found| found.negotiated.is_some()) {
+        let Some(transceiver) = self.jsep.transceiver(id) else { return Ok(Vec::new()) };
+        // What is offered may be taken: it is as it was said until the offer is taken back.
+        let is_offered = self.jsep.signaling_state() == SignalingState::HaveLocalOffer && transceiver.mid.is_some();
+        if is_offered || transceiver.negotiated.is_some() {
             return Err(Error::LayersAreNegotiated);
+        }
+        let names_layers = |extension: &HeaderExtension| {
+            extension.uri == HeaderExtension::RID && extension.kind.is_none_or(|kind| kind == transceiver.kind)
+        };
+        if !self.jsep.config().header_extensions.iter().any(names_layers) {
+            return Err(Error::LayersWithoutNames);
         }
         let mut names = Vec::new();
         for rid in rids {
@@ -71,10 +86,22 @@ impl PeerConnection {
         Ok(names)
     }
 
+    /// RFC 8851: a name is one of the whole section, whatever its direction. Chromium reads neither of two.
+    fn ensure_other_names(
+        &self,
+        rids: &[String],
+        others: impl Fn(&Transceiver) -> Vec<String>,
+        id: TransceiverId,
+    ) -> Result<(), Error> {
+        let others = self.jsep.transceiver(id).map(others).unwrap_or_default();
+        let twice = rids.iter().find(|rid| others.contains(rid));
+        twice.map_or(Ok(()), |rid| Err(Error::InvalidLayer(rid.clone())))
+    }
+
     /// Queues a packet of a layer; otherwise as [`write_packet`](Self::write_packet), which is for the first one.
     ///
     /// # Errors
-    /// As of [`write_packet`](Self::write_packet), and [`MediaError::NotSending`] if the peer takes no layer of this name.
+    /// As of [`write_packet`](Self::write_packet), and [`MediaError::NoSuchLayer`] if the peer takes no layer of this name.
     pub fn write_layer_packet(
         &mut self,
         id: TransceiverId,
@@ -90,7 +117,7 @@ impl PeerConnection {
     /// Cuts a frame of a layer into packets and queues them; otherwise as [`write_frame`](Self::write_frame), which is for the first one.
     ///
     /// # Errors
-    /// As of [`write_frame`](Self::write_frame), and [`MediaError::NotSending`] if the peer takes no layer of this name.
+    /// As of [`write_frame`](Self::write_frame), and [`MediaError::NoSuchLayer`] if the peer takes no layer of this name.
     pub fn write_layer_frame(&mut self, id: TransceiverId, rid: &str, frame: Frame) -> Result<(), MediaError> {
         if self.end != End::No {
             return Err(MediaError::NotSending);
@@ -110,12 +137,16 @@ impl PeerConnection {
 
     /// What was sent of each layer of a transceiver, by name.
     pub fn layer_stats(&self, id: TransceiverId) -> Vec<(String, rtp::SenderStats)> {
-        self.streams_sent(id).filter_map(|(rid, stats)| Some((rid?.to_owned(), stats))).collect()
+        self.streams_sent(id).filter_map(|(rid, _, stats)| Some((rid?.to_owned(), stats))).collect()
     }
 
-    /// What was sent of each stream of a transceiver, with the names of layers.
-    pub(super) fn streams_sent(&self, id: TransceiverId) -> impl Iterator<Item = (Option<&str>, rtp::SenderStats)> {
+    /// What was sent of each stream of a transceiver, with the names of layers, and whether it is sent now.
+    pub(super) fn streams_sent(
+        &self,
+        id: TransceiverId,
+    ) -> impl Iterator<Item = (Option<&str>, bool, rtp::SenderStats)> {
         let rtp = &self.transport.secured.rtp;
-        self.media.senders(id).filter_map(|(sender, rid)| Some((rid, rtp.sender_stats(sender)?)))
+        let senders = self.media.senders(id);
+        senders.filter_map(|(sender, rid, is_active)| Some((rid, is_active, rtp.sender_stats(sender)?)))
     }
 }

@@ -50,6 +50,15 @@ struct Stream {
     codec_id: Option<String>,
 }
 
+/// Which of the streams of a transceiver it is.
+#[derive(Clone, Copy)]
+struct Encoding<'a> {
+    index: usize,
+    /// Of a layer.
+    rid: Option<&'a str>,
+    is_active: bool,
+}
+
 impl Collector<'_> {
     fn at(&self, at: Instant) -> Timestamp {
         Timestamp(self.connection.config.clock.unix_time(at))
@@ -216,13 +225,15 @@ impl Collector<'_> {
             self.inbound(&stream, stats, frames, parameters);
         }
         let Some(send) = &transceiver.send else { return };
-        for (rid, stats) in self.connection.streams_sent(transceiver.id) {
-            let layer = send.layers.iter().find(|layer| Some(layer.rid.as_str()) == rid);
+        for (rid, is_active, stats) in self.connection.streams_sent(transceiver.id) {
+            let place = send.layers.iter().position(|layer| Some(layer.rid.as_str()) == rid);
+            let layer = place.and_then(|place| send.layers.get(place));
             let (ssrc, rtx_ssrc) = layer.map_or((send.ssrc, send.rtx_ssrc), |layer| (layer.ssrc, layer.rtx_ssrc));
             let codec_id = self.codec(transceiver, "O", &parameters.send_codecs, stats.payload_type);
             let stream = Stream { ssrc, kind: transceiver.kind, mid: transceiver.mid.clone(), codec_id };
             let has_rtx = parameters.send_codecs.iter().any(|codec| codec.rtx.is_some());
-            self.outbound(&stream, rid, stats, rtx_ssrc.filter(|_| has_rtx));
+            let encoding = Encoding { index: place.unwrap_or(0), rid, is_active };
+            self.outbound(&stream, encoding, stats, rtx_ssrc.filter(|_| has_rtx));
         }
     }
 
@@ -312,7 +323,7 @@ impl Collector<'_> {
         }
     }
 
-    fn outbound(&mut self, stream: &Stream, rid: Option<&str>, stats: SenderStats, rtx_ssrc: Option<u32>) {
+    fn outbound(&mut self, stream: &Stream, encoding: Encoding<'_>, stats: SenderStats, rtx_ssrc: Option<u32>) {
         let Stream { ssrc, kind, mid, codec_id } = stream.clone();
         let has_reported = stats.reports_received > 0;
         let of_pictures = |count: u64| (kind == MediaKind::Video).then_some(count);
@@ -326,7 +337,8 @@ impl Collector<'_> {
             packets_sent: stats.packets_sent + stats.packets_resent,
             bytes_sent: stats.bytes_sent + stats.bytes_resent,
             mid,
-            rid: rid.map(str::to_owned),
+            rid: encoding.rid.map(str::to_owned),
+            encoding_index: of_pictures(encoding.index as u64).map(|index| index as u32),
             remote_id: has_reported.then(|| format!("RIR{ssrc}")),
             header_bytes_sent: stats.header_bytes_sent + stats.header_bytes_resent,
             retransmitted_packets_sent: stats.packets_resent,
@@ -336,6 +348,7 @@ impl Collector<'_> {
             nack_count: stats.nacks_received,
             fir_count: of_pictures(stats.firs_received),
             pli_count: of_pictures(stats.plis_received),
+            active: encoding.is_active,
         }));
         if has_reported {
             self.found.push(Stats::RemoteInboundRtp(RemoteInboundRtpStats {

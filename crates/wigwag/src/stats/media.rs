@@ -95,6 +95,8 @@ dictionary! {
         mid: Option<String> = "mid",
         /// The layer's name, where simulcast is sent.
         rid: Option<String> = "rid",
+        /// The layer's place among those that were [named](crate::PeerConnection::set_send_layers), of pictures.
+        encoding_index: Option<u32> = "encodingIndex",
         /// What the peer says of the stream.
         remote_id: Option<String> = "remoteId",
         /// Bytes of RTP headers sent, also those sent again.
@@ -113,6 +115,8 @@ dictionary! {
         fir_count: Option<u64> = "firCount",
         /// Picture loss indications received, for pictures.
         pli_count: Option<u64> = "pliCount",
+        /// Whether it is sent now: not while the direction does not let us, and not a layer that the peer does not take.
+        active: bool = "active",
     }
 }
 

@@ -5,7 +5,8 @@ use crate::media::{negotiate_from, until_connected};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use wigwag::{Direction, Error, Event, Frame, MediaError, MediaKind, RtpPacket, TransceiverId};
+use wigwag::stats::Stats;
+use wigwag::{Direction, Error, Event, Frame, MediaError, MediaKind, RtpPacket, SessionDescription, TransceiverId};
 use wigwag_sim::{A, World, Z};
 
 const VP8: u8 = 96;
@@ -94,7 +95,7 @@ fn packets_tell_their_layer_and_one_that_is_written_without_goes_to_the_first() 
     let packet = || RtpPacket::new(VP8, 0, Bytes::from_static(&[0x10, 0, 1]));
     world[A].connection.write_packet(id, packet()).unwrap();
     world[A].connection.write_layer_packet(id, "f", packet()).unwrap();
-    assert!(matches!(world[A].connection.write_layer_packet(id, "x", packet()), Err(MediaError::NotSending)));
+    assert!(matches!(world[A].connection.write_layer_packet(id, "x", packet()), Err(MediaError::NoSuchLayer)));
     world.run_for(Duration::from_secs(1));
     let told: Vec<_> = world[Z].packets.iter().map(|packet| packet.rid.as_deref().unwrap_or("none")).collect();
     assert_eq!(told, ["q", "f"]);
@@ -107,12 +108,26 @@ fn who_is_refused_sends_one_stream() {
     assert!(negotiated.send_layers.is_empty());
     for n in 0..10 {
         world[A].connection.write_frame(id, picture(2, n)).unwrap();
-        assert!(matches!(world[A].connection.write_layer_frame(id, "q", picture(0, n)), Err(MediaError::NotSending)));
+        assert!(matches!(world[A].connection.write_layer_frame(id, "q", picture(0, n)), Err(MediaError::NoSuchLayer)));
         world.run_for(Duration::from_millis(33));
     }
     world.run_for(Duration::from_secs(1));
     assert!(world[Z].packets.iter().all(|packet| packet.rid.is_none()));
     assert_eq!(world[Z].packets.iter().filter(|packet| packet.packet.marker).count(), 10);
+}
+
+/// W3C `rid` and `active` of what is sent, in the order of `encodingIndex`.
+fn encodings(world: &World<Peer>) -> Vec<(String, bool)> {
+    let report = world[A].connection.stats(world.now());
+    let sent = report.iter().filter_map(|stats| match stats {
+        Stats::OutboundRtp(stats) => Some(stats),
+        _ => None,
+    });
+    let mut sent: Vec<_> = sent.collect();
+    sent.sort_by_key(|stats| stats.encoding_index);
+    let indices: Vec<_> = sent.iter().filter_map(|stats| stats.encoding_index).collect();
+    assert_eq!(indices, [0, 1, 2]);
+    sent.iter().map(|stats| (stats.rid.clone().unwrap_or_default(), stats.active)).collect()
 }
 
 /// What SRTP relies on: a number is never used for other bytes, also when a layer is refused and taken again.
@@ -134,12 +149,59 @@ fn layers_that_the_peer_takes_again_go_on_where_they_were() {
         let mut answer = crate::common::answer(&mut world, Z, offer);
         answer.sdp = answer.sdp.replace("recv q;h;f", &format!("recv {layers}"));
         world[A].connection.set_remote_description(answer).unwrap();
+        assert_eq!(encodings(&world), RIDS.map(|rid| (rid.to_owned(), layers.contains(rid))), "{layers}");
     }
     publish(&mut world, id, 20..40);
     world.run_for(Duration::from_secs(1));
     let after = numbers(&world);
     assert!(before.keys().eq(after.keys()), "the same sources");
     assert!(before.iter().all(|(ssrc, numbers)| numbers.is_subset(&after[ssrc]) && after[ssrc].len() > numbers.len()));
+}
+
+/// One more than a section without layers has sources.
+#[test]
+fn frames_of_seven_layers_come_side_by_side() {
+    let rids = ["1", "2", "3", "4", "5", "6", "7"];
+    let mut world = pair_with(715, |_, config| config.negotiation.receive_layers_max = 16);
+    let id = world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+    world[A].connection.set_send_layers(id, rids).unwrap();
+    negotiate_from(&mut world, A);
+    until_connected(&mut world);
+    let to = received_on(&world);
+    world[Z].connection.receive_frames(to).unwrap();
+    for n in 0..30 {
+        for rid in rids {
+            world[A].connection.write_layer_frame(id, rid, picture(0, n)).unwrap();
+        }
+        world.run_for(Duration::from_millis(33));
+    }
+    world.run_for(Duration::from_secs(1));
+    let frames = world[Z].frames.iter().filter(|told| told.what.is_ok()).count();
+    let asked = world[A].events.iter().filter(|event| event.starts_with("KeyFrameRequested")).count();
+    assert_eq!((frames, asked), (7 * 30, 0));
+}
+
+#[test]
+fn layers_that_are_offered_stay_as_they_were_said_until_the_offer_is_taken_back() {
+    let mut world = pair_with(716, |_, config| config.negotiation.receive_layers_max = 3);
+    let id = world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+    world[A].connection.set_send_layers(id, ["q", "h"]).unwrap();
+    crate::common::offer(&mut world, A);
+    assert_eq!(world[A].connection.set_send_layers(id, ["x"]), Err(Error::LayersAreNegotiated));
+    world[A].connection.set_local_description(SessionDescription::rollback()).unwrap();
+    world[A].connection.set_send_layers(id, ["x", "y"]).unwrap();
+    let offer = crate::common::offer(&mut world, A);
+    let answer = crate::common::answer(&mut world, Z, offer);
+    world[A].connection.set_remote_description(answer).unwrap();
+    assert_eq!(world[A].connection.transceiver(id).unwrap().negotiated.as_ref().unwrap().send_layers, ["x", "y"]);
+}
+
+#[test]
+fn who_could_not_name_layers_is_told_so() {
+    let mut world = pair(717);
+    let id = world[A].connection.add_transceiver(MediaKind::Audio, Direction::Sendonly).unwrap();
+    assert_eq!(world[A].connection.set_send_layers(id, ["q", "h"]), Err(Error::LayersWithoutNames));
+    assert_eq!(world[A].connection.set_receive_layers(id, ["q", "h"]), Err(Error::LayersWithoutNames));
 }
 
 #[test]
@@ -151,6 +213,11 @@ fn names_that_cannot_be_and_layers_that_come_too_late_are_refused() {
         assert_eq!(connection.set_send_layers(id, [rid]), Err(Error::InvalidLayer(rid.to_owned())));
     }
     assert_eq!(connection.set_send_layers(id, ["a", "b", "a"]), Err(Error::InvalidLayer("a".to_owned())));
+    // RFC 8851: a name is one of the whole section, whatever its direction.
+    connection.set_send_layers(id, ["q"]).unwrap();
+    assert_eq!(connection.set_receive_layers(id, ["f", "q"]), Err(Error::InvalidLayer("q".to_owned())));
+    connection.set_receive_layers(id, ["f"]).unwrap();
+    assert_eq!(connection.set_send_layers(id, ["q", "f"]), Err(Error::InvalidLayer("f".to_owned())));
     let many: Vec<String> = (0..17).map(|n| n.to_string()).collect();
     assert_eq!(connection.set_receive_layers(id, many), Err(Error::InvalidLayer("16".to_owned())));
     connection.set_send_layers(id, ["sixteen_letters-", "b"]).unwrap();

@@ -1,6 +1,6 @@
 //! Layers of simulcast (RFC 8851, RFC 8853).
 
-use super::super::{Codec, SendLayer};
+use super::super::{Codec, HeaderExtension, SendLayer};
 use super::*;
 use expect_test::expect;
 
@@ -180,4 +180,108 @@ fn one_stream_says_nothing_of_layers_though_layers_are_taken() {
     a.add(MediaKind::Video, Direction::Sendrecv, 1);
     let (offer, answer) = negotiate(&mut a, &mut z);
     assert_eq!((lines(&offer).as_str(), lines(&answer).as_str()), ("a=ssrc:1 cname:c\n", ""));
+}
+
+#[test]
+fn of_alternatives_the_first_that_can_be_taken_is() {
+    // RFC 8853 §5.2: they are there to be chosen from, here by codec.
+    let rids = "a=rid:1 send pt=98\na=rid:2 send pt=96\na=rid:3 send\na=rid:4 send pt=96\n";
+    let (said, taken) = answered(&format!("{RID}{rids}a=simulcast:send 1,2,4;x,3\n"));
+    assert_eq!(taken, names(&["2", "3"]));
+    assert!(said.ends_with("a=rid:2 recv pt=96\na=rid:3 recv\na=simulcast:recv 2;3\n"), "{said}");
+}
+
+#[test]
+fn of_alternatives_that_are_asked_for_one_is_sent() {
+    let (mut a, _) = publisher(&["q", "h", "f"]);
+    let asked = "a=rid:f recv pt=96\na=rid:h recv\na=rid:q recv\na=simulcast:recv h,f;q\n";
+    a.set_remote(reversed(&format!("{RID}{asked}")));
+    let answer = a.describe();
+    assert!(lines(&answer).ends_with("a=rid:q send\na=rid:h send\na=simulcast:send q;h\n"), "{answer}");
+    assert_eq!(agreed(&a)[0], names(&["q", "h"]));
+}
+
+/// The same, of somebody who asks for what we send.
+fn reversed(lines: &str) -> SessionDescription {
+    let text = offer(lines).to_string().replace("a=sendonly", "a=recvonly");
+    SessionDescription::parse(&text).expect("an offer")
+}
+
+#[test]
+fn what_a_layer_is_restricted_to_stands_in_our_answer_too() {
+    let (mut a, _) = publisher(&["q", "h", "f"]);
+    let asked = "a=rid:q recv pt=96,98;max-width=320\na=rid:h recv pt=98\na=rid:f recv\na=simulcast:recv q;h;f\n";
+    a.set_remote(reversed(&format!("{RID}{asked}")));
+    let said = lines(&a.describe());
+    assert!(said.ends_with("a=rid:q send pt=96;max-width=320\na=rid:f send\na=simulcast:send q;f\n"), "{said}");
+    assert_eq!(agreed(&a)[0], names(&["q", "f"]));
+}
+
+#[test]
+fn a_layer_that_the_peer_wants_paused_is_not_sent_until_it_is_wanted() {
+    let (mut a, _) = publisher(&["q", "h", "f"]);
+    let mut z = server(3);
+    z.set_remote(a.describe());
+    let answer = z.describe().to_string();
+    for (asked, taken) in [("~q;h;~f", &["h"][..]), ("q;h;f", &["q", "h", "f"]), ("q;~h;f", &["q", "f"])] {
+        let answer = answer.replace("recv q;h;f", &format!("recv {asked}"));
+        a.set_remote(SessionDescription::parse(&answer).expect("an answer"));
+        assert_eq!(agreed(&a)[0], names(taken));
+        a.describe();
+    }
+    // What the peer sends paused now, it may send later without another word.
+    assert_eq!(answered(&format!("{RID}a=rid:1 send\na=rid:2 send\na=simulcast:send ~1;2\n")).1, names(&["1", "2"]));
+}
+
+#[test]
+fn layers_that_we_have_asked_for_stay_when_the_peer_offers() {
+    for layers_max in [1, 3] {
+        let mut z = server(layers_max);
+        let id = z.add(MediaKind::Video, Direction::Recvonly, 9);
+        z.jsep.set_receive_layers(id, names(&["f", "h"])).expect("there");
+        let (mut a, _) = publisher(&["q", "h", "f"]);
+        negotiate(&mut z, &mut a);
+        negotiate(&mut a, &mut z);
+        assert_eq!(agreed(&a)[0], names(&["h", "f"]));
+        assert_eq!(agreed(&z)[1], names(&["h", "f"]));
+    }
+}
+
+#[test]
+fn layers_stay_while_nothing_is_sent_whoever_says_so_and_whoever_ends_it() {
+    for (stops, resumes) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let (a, id) = publisher(&["q", "h", "f"]);
+        let mut peers = [a, server(3)];
+        let [a, z] = &mut peers;
+        negotiate(a, z);
+        let ids = [id, z.jsep.transceivers().next().expect("one").id];
+        let turn = |peers: &mut [Peer; 2], whose: usize, direction| {
+            peers[whose].jsep.set_direction(ids[whose], direction).expect("there");
+        };
+        let offer = |peers: &mut [Peer; 2], whose: usize| {
+            let [a, z] = peers;
+            if whose == 0 { negotiate(a, z) } else { negotiate(z, a) }
+        };
+        turn(&mut peers, stops, Direction::Inactive);
+        let (offered, answered) = offer(&mut peers, stops);
+        assert_eq!([lines(&offered), lines(&answered)], [String::new(), String::new()], "nothing is sent");
+        assert_eq!((agreed(&peers[0])[0].len(), agreed(&peers[1])[1].len()), (3, 3));
+        turn(&mut peers, stops, [Direction::Sendonly, Direction::Recvonly][stops]);
+        let (offered, _) = offer(&mut peers, resumes);
+        assert!(lines(&offered).contains("q;h;f"), "{stops} {resumes}: {offered}");
+        assert_eq!(agreed(&peers[0]), [names(&["q", "h", "f"]), vec![]]);
+        assert_eq!(agreed(&peers[1]), [vec![], names(&["q", "h", "f"])]);
+    }
+}
+
+#[test]
+fn no_layers_are_offered_that_packets_cannot_name() {
+    let mut config = Config::default();
+    config.header_extensions.retain(|extension| extension.uri != HeaderExtension::RID);
+    let mut a = Peer::with('A', config);
+    let id = a.add(MediaKind::Video, Direction::Sendonly, 1);
+    let layers = vec![SendLayer { rid: "q".into(), ssrc: 1, rtx_ssrc: None }];
+    let send = a.transceiver(id).send.clone().expect("sends");
+    a.jsep.set_send(id, Some(SendStream { layers, ..send })).expect("there");
+    assert_eq!(lines(&a.describe()), "a=ssrc:1 cname:c\n");
 }
