@@ -25,7 +25,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     let values = session.sections.extensions().read(packet.extensions());
     let known = session.streams.get(packet.ssrc);
     let is_new = known.is_none();
-    let former = session.streams.former(packet.ssrc).filter(|_| is_new).cloned();
+    let former = if is_new { session.streams.former(packet.ssrc).cloned() } else { None };
     let labels = Labels {
         ssrc: packet.ssrc,
         mid: values.mid,

@@ -1,7 +1,7 @@
 //! Streams of one section side by side: the same pictures in several sizes (RFC 8851, RFC 8853).
 
 use super::config::{Config, HeaderExtension};
-use super::transceiver::Transceiver;
+use super::transceiver::{MediaParameters, Transceiver};
 use super::view::View;
 use std::collections::{BTreeMap, BTreeSet};
 use wigwag_sdp::{Alternative, Attribute, Direction, Extmap, Rid, RidDirection, SimulcastStreams};
@@ -22,6 +22,8 @@ pub(crate) fn is_rid(text: &str) -> bool {
 pub(super) struct Simulcast {
     send: Vec<Layer>,
     receive: Vec<Layer>,
+    /// Whether packets name layers, though none may be sent now.
+    has_names: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl Simulcast {
         let receive = wanted.iter().map(Layer::from).filter(|_| transceiver.direction.receives()).collect();
         let sent = transceiver.send.iter().flat_map(|send| &send.layers);
         let send = sent.map(|layer| Layer::from(&layer.rid)).filter(|_| transceiver.direction.sends()).collect();
-        Self { send, receive }
+        Self { send, receive, has_names: has_layers(transceiver) }
     }
 
     /// What we take of an offer: those of the peer's layers that we want, in the peer's order, and those of ours that it asks for.
@@ -77,18 +79,15 @@ impl Simulcast {
         let send = taken(offer, RidDirection::Recv, is_ours, payload_types).filter(|_| direction.sends());
         let mut send: Vec<_> = send.collect();
         send.sort_by_key(|layer| ours().position(|ours| ours == layer.rid));
-        Self { receive: receive.take(most).collect(), send }
+        let receive: Vec<_> = receive.take(most).collect();
+        let has_names = !(send.is_empty() && receive.is_empty()) || has_layers(transceiver);
+        Self { send, receive, has_names }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.send.is_empty() && self.receive.is_empty()
-    }
-
-    /// The header extensions of a section: those that name layers only where there are layers.
+    /// The header extensions of a section: those that name layers only where there are layers, also while they are held.
     pub(super) fn extensions(&self, all: &[Extmap]) -> Vec<Extmap> {
-        let names_layers =
-            |uri: &str| matches!(uri, HeaderExtension::RID | HeaderExtension::REPAIRED_RID) && self.is_empty();
-        all.iter().filter(|extmap| !names_layers(&extmap.uri)).cloned().collect()
+        let names_layers = |uri: &str| matches!(uri, HeaderExtension::RID | HeaderExtension::REPAIRED_RID);
+        all.iter().filter(|extmap| self.has_names || !names_layers(&extmap.uri)).cloned().collect()
     }
 
     pub(super) fn attributes(&self) -> Vec<Attribute> {
@@ -109,6 +108,14 @@ impl Simulcast {
         }
         attributes
     }
+}
+
+/// Whether there are layers in either direction, wanted or agreed upon.
+fn has_layers(transceiver: &Transceiver) -> bool {
+    let is_agreed = |agreed: &MediaParameters| !(agreed.send_layers.is_empty() && agreed.receive_layers.is_empty());
+    !transceiver.receive_layers.is_empty()
+        || transceiver.send.as_ref().is_some_and(|send| !send.layers.is_empty())
+        || transceiver.negotiated.as_ref().is_some_and(is_agreed)
 }
 
 /// The layers of an offer, as they are answered: of alternatives the first that we want and can.

@@ -247,6 +247,8 @@ fn layers_that_we_have_asked_for_stay_when_the_peer_offers() {
     }
 }
 
+/// What names layers stays, too: Chromium takes a header extension that an answer has not for one that was negotiated away, and then cannot
+/// offer its own layers again.
 #[test]
 fn layers_stay_while_nothing_is_sent_whoever_says_so_and_whoever_ends_it() {
     for (stops, resumes) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
@@ -264,7 +266,9 @@ fn layers_stay_while_nothing_is_sent_whoever_says_so_and_whoever_ends_it() {
         };
         turn(&mut peers, stops, Direction::Inactive);
         let (offered, answered) = offer(&mut peers, stops);
-        assert_eq!([lines(&offered), lines(&answered)], [String::new(), String::new()], "nothing is sent");
+        for said in [offered, answered].map(|sdp| lines(&sdp)) {
+            assert!(said.contains("sdes:rtp-stream-id") && !said.contains("a=rid"), "nothing is sent: {said}");
+        }
         assert_eq!((agreed(&peers[0])[0].len(), agreed(&peers[1])[1].len()), (3, 3));
         turn(&mut peers, stops, [Direction::Sendonly, Direction::Recvonly][stops]);
         let (offered, _) = offer(&mut peers, resumes);
