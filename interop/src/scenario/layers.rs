@@ -8,7 +8,7 @@ use crate::peer::PATIENCE;
 use anyhow::{Result, bail, ensure};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wigwag::{Direction, MediaKind};
 
 /// Of a hundred.
@@ -45,20 +45,33 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     until_more(&call, 0)?;
     relay.lose(LOSS);
     let layers = until_more(&call, PACKETS)?;
-    let received = call.peer.run(|connection| {
-        let ids: Vec<_> = connection.transceivers().map(|transceiver| transceiver.id).collect();
-        let stats = ids.iter().flat_map(|id| connection.receiver_stats(*id)).collect::<Vec<_>>();
-        let named = |ssrc: u32| connection.source_rid(ssrc).map(str::to_owned);
-        stats.into_iter().map(|stats| (named(stats.ssrc), stats)).collect::<Vec<_>>()
-    })?;
-    ensure!(received.len() == RIDS.len() && received.iter().all(|(rid, _)| rid.is_some()), "{received:?}");
-    let again: Vec<_> = received.iter().map(|(_, stats)| stats.retransmitted_packets_received).collect();
-    let given_up: u64 = received.iter().map(|(_, stats)| stats.packets_given_up).sum();
-    ensure!(again.iter().sum::<u64>() > AGAIN && given_up < 10, "too little came again: {received:?}");
+    let again = until_again(&call)?;
     relay.lose(0);
     let later = switched_off_and_on(&mut call)?;
     held_and_resumed(&mut call)?;
     Ok(format!("{layers:?} packets, {again:?} of them sent again; {later} after it was switched off and on"))
+}
+
+/// Waits until some packets came again that were lost, each as one of its layer. Returns how many of each layer.
+fn until_again(call: &Call<'_>) -> Result<Vec<u64>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let received = call.peer.run(|connection| {
+            let ids: Vec<_> = connection.transceivers().map(|transceiver| transceiver.id).collect();
+            let stats = ids.iter().flat_map(|id| connection.receiver_stats(*id)).collect::<Vec<_>>();
+            let named = |ssrc: u32| connection.source_rid(ssrc).map(str::to_owned);
+            stats.into_iter().map(|stats| (named(stats.ssrc), stats)).collect::<Vec<_>>()
+        })?;
+        ensure!(received.len() == RIDS.len() && received.iter().all(|(rid, _)| rid.is_some()), "{received:?}");
+        let given_up: u64 = received.iter().map(|(_, stats)| stats.packets_given_up).sum();
+        ensure!(given_up < 10, "{given_up} packets never came: {received:?}");
+        let again: Vec<_> = received.iter().map(|(_, stats)| stats.retransmitted_packets_received).collect();
+        if again.iter().sum::<u64>() > AGAIN {
+            return Ok(again);
+        }
+        ensure!(Instant::now() < deadline, "too little came again: {received:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// The page holds its camera, and goes on: the layers are what they were, though the browser may name them no more.
