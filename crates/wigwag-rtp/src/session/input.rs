@@ -11,6 +11,7 @@ use crate::rtcp::{Compound, Message, Nack, ReportBlock};
 use crate::stream::receive::Incoming;
 use crate::stream::resend::Answer;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Ecn, Timer};
 
@@ -65,6 +66,10 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         }
         return;
     }
+    // Most packets tell nothing new.
+    let is_known_so =
+        |rid: &Arc<str>| known.is_some_and(|stream| stream.receiver == receiver && stream.rid.as_ref() == Some(rid));
+    let new_rid = rid.filter(|rid| may_move && !is_known_so(rid));
     if is_new && session.streams.is_straggler(packet.ssrc, packet.sequence, now) {
         session.stats.dropped_after_end += 1;
         return;
@@ -85,7 +90,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
         session.streams.come_back(packet.ssrc, former);
     }
-    if let Some(rid) = rid.filter(|_| may_move) {
+    if let Some(rid) = new_rid {
         session.streams.enter(receiver, packet.ssrc, packet.sequence, now);
         session.streams.name_layer(packet.ssrc, &rid);
     }

@@ -110,9 +110,10 @@ impl Session {
     pub(super) fn take_again(&mut self, packet: &Packet<'_>, len: usize, way: &Way, now: Instant) -> Option<Received> {
         let (osn, payload) = packet.payload.split_first_chunk::<OSN_LEN>()?;
         let sequence = u16::from_be_bytes(*osn);
-        let named = way.rid.as_ref().and_then(|rid| self.streams.layer(way.receiver, rid));
-        named.into_iter().for_each(|ssrc| self.streams.repairs(packet.ssrc, ssrc));
         let ssrc = self.original_source(way, packet.ssrc, sequence)?;
+        if way.rid.is_some() {
+            self.streams.repairs(packet.ssrc, ssrc);
+        }
         let stream = self.streams.get_mut(ssrc).filter(|stream| stream.receiver == way.receiver)?;
         let incoming = Incoming {
             sequence,
