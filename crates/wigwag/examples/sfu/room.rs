@@ -162,7 +162,10 @@ impl Room {
             left = left.saturating_sub(layers.bitrate(choice.wanted.as_ref()));
         }
         // A path that takes all of them in their largest size needs not be tried for much more.
-        listener.set_desired_bitrate(wanted * 2);
+        // Before anything was counted, that is not known.
+        if wanted > 0 {
+            listener.set_desired_bitrate(wanted * 2);
+        }
     }
 
     /// A listener cannot go on; whose track it is, is asked.
