@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -71,7 +71,13 @@ impl Drop for Demo {
 /// The next message of this type; others are passed over.
 fn hear(socket: &mut WebSocket<TcpStream>, kind: &str) -> Value {
     loop {
-        let Message::Text(text) = socket.read().unwrap() else { continue };
+        let text = match socket.read() {
+            Ok(Message::Text(text)) => text,
+            Ok(_) => continue,
+            // The process was stopped for a while, and waited with a time limit.
+            Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => panic!("{error}"),
+        };
         let message: Value = serde_json::from_str(&text).unwrap();
         if message["type"] == kind {
             return message;

@@ -20,7 +20,7 @@
 )]
 
 use std::error::Error;
-use std::io::ErrorKind::{ConnectionRefused, TimedOut, WouldBlock};
+use std::io::ErrorKind::{ConnectionRefused, Interrupted, TimedOut, WouldBlock};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread;
@@ -118,7 +118,7 @@ fn run(
             }),
             Ok(_) => continue, // a stranger: anybody can send to a socket
             // A server that is not there yet is asked again.
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | ConnectionRefused) => continue,
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionRefused) => continue,
             Err(error) => return Err(error.into()),
         }
         if role == Role::Client && connection.stats().application_records_received > 0 {

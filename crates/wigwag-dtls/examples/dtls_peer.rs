@@ -95,7 +95,10 @@ fn run(mut connection: Connection, socket: &UdpSocket, mut remote: Option<Socket
                 }
             }
             Err(e)
-                if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionRefused) => {}
+                if matches!(
+                    e.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::ConnectionRefused
+                ) => {}
             Err(e) => return Err(e.into()),
         }
     }

@@ -12,7 +12,7 @@
 )]
 
 use std::error::Error;
-use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -99,7 +99,7 @@ fn run(name: &str, role: Role, to: &Sender<Signal>, from: &Receiver<Signal>) -> 
                     has_heard = true;
                 }
             }
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => {}
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -15,7 +15,7 @@
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::error::Error;
-use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -78,7 +78,7 @@ fn run(link: &str, wanted: Option<&str>, tell: impl FnOnce(String)) -> Result<Ip
         socket.set_read_timeout(Some(wait.clamp(SLEEP_MIN, SLEEP_MAX)))?;
         match socket.recv_from(&mut buffer) {
             Ok((len, from)) => host.handle_input(Datagram::udp(local, from, &mut buffer[..len]), Instant::now()),
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => {}
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -13,7 +13,7 @@
 
 use bytes::Bytes;
 use std::error::Error;
-use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -86,7 +86,7 @@ fn run(name: &str, socket: &UdpSocket, peer: SocketAddr) -> Result<()> {
         match socket.recv_from(&mut buffer) {
             Ok((len, from)) if from == peer => association.handle_input(&buffer[..len], Instant::now()),
             Ok(_) => {} // a stranger
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => {}
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => {}
             Err(error) => return Err(error.into()),
         }
     }

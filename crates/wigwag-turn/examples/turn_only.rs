@@ -11,7 +11,7 @@
 )]
 
 use std::error::Error;
-use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use wigwag_sansio::{Datagram, Seed};
@@ -78,7 +78,7 @@ fn main() -> Result<()> {
                     }
                 }
             }
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => {}
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -12,7 +12,7 @@
 )]
 
 use std::error::Error;
-use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -78,7 +78,7 @@ impl Node {
                     let datagram = Datagram::udp(self.local, remote, &mut self.buffer[..len]);
                     self.endpoint.handle_input(datagram, Instant::now());
                 }
-                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => break,
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => break,
                 Err(error) => return Err(error.into()),
             }
             self.socket.set_nonblocking(true)?;

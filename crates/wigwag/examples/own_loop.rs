@@ -11,7 +11,7 @@
 )]
 
 use std::error::Error;
-use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -94,7 +94,7 @@ fn run(name: &str, calls: bool, to: &Sender<Signal>, from: &Receiver<Signal>) ->
                 Ok((len, remote)) => {
                     peer.handle_input(Datagram::udp(local, remote, &mut buffer[..len]), Instant::now());
                 }
-                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => break,
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => break,
                 Err(error) => return Err(error.into()),
             }
             socket.set_nonblocking(true)?;

@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
 
 pub(super) struct RpcSocket {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Uninterrupted>,
     next_id: u64,
 }
 
@@ -19,9 +19,9 @@ impl RpcSocket {
         let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
         // A browser that has just started may be slow to answer; to tungstenite a timeout here is the end.
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        let (socket, _) =
-            tungstenite::client(url, stream).map_err(|error| anyhow::anyhow!("WebSocket {url}: {error}"))?;
-        socket.get_ref().set_read_timeout(Some(Duration::from_millis(500)))?;
+        let (socket, _) = tungstenite::client(url, Uninterrupted(stream))
+            .map_err(|error| anyhow::anyhow!("WebSocket {url}: {error}"))?;
+        socket.get_ref().0.set_read_timeout(Some(Duration::from_millis(500)))?;
         Ok(Self { socket, next_id: 0 })
     }
 
@@ -65,4 +65,53 @@ impl RpcSocket {
             return Ok(answer["result"].clone());
         }
     }
+}
+
+/// Reads on where the process was stopped and went on, as a suspended machine's do: what waits with a time limit then fails with
+/// EINTR, and to tungstenite that is the end.
+struct Uninterrupted(TcpStream);
+
+impl Read for Uninterrupted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Write for Uninterrupted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[test]
+fn a_process_that_was_stopped_goes_on_waiting_for_the_answer() {
+    use std::process::Command;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("its address"));
+    let stop = || {
+        std::thread::sleep(Duration::from_millis(100));
+        let id = std::process::id().to_string();
+        Command::new("sh").args(["-c", "kill -STOP $0; kill -CONT $0", &id]).status().expect("a shell")
+    };
+    let browser = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("the other end");
+        stop();
+        let mut socket = tungstenite::accept(stream).expect("a WebSocket");
+        let request: Value = serde_json::from_str(socket.read()?.to_text()?).expect("a request");
+        stop();
+        socket.send(Message::text(json!({"id": request["id"], "result": 7}).to_string()))
+    });
+    let mut socket = RpcSocket::connect(&url).expect("connected");
+    let answer = socket.request("any", json!({}), None, Duration::from_secs(10));
+    assert_eq!(answer.expect("an answer"), json!(7));
+    browser.join().expect("no panic").expect("sent");
 }

@@ -1,7 +1,7 @@
 //! A connection of ours on a socket, as a program drives it.
 
 use anyhow::{Result, bail};
-use std::io::ErrorKind::{ConnectionRefused, TimedOut, WouldBlock};
+use std::io::ErrorKind::{ConnectionRefused, Interrupted, TimedOut, WouldBlock};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use wigwag_dtls::{CloseReason, Config, Connection, Event, SrtpKeys};
@@ -90,7 +90,7 @@ impl Ours {
                 self.connection.handle_input(&mut buffer[..len], Instant::now(), |data| received.extend(data));
             }
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | ConnectionRefused) => {}
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionRefused) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(())

@@ -92,11 +92,24 @@ fn finish(mut child: Child) -> Result<Output, Error> {
                 child.wait()?;
                 break None;
             }
-            None => thread::sleep(Duration::from_millis(20)),
+            None => {
+                thread::sleep(Duration::from_millis(20));
+                interrupt(&child)?;
+            }
         }
     };
     let text = reader.join().map_err(|_| "the reader panicked")??;
     Ok(Output { text, is_success: status.is_some_and(|status| status.success()) })
+}
+
+/// Stops a program and lets it go on, as a shell, a debugger or a suspended machine does: a system call that waits with a time
+/// limit then fails with EINTR, though the program handles no signal.
+fn interrupt(child: &Child) -> Result<(), Error> {
+    if cfg!(unix) {
+        let id = child.id().to_string();
+        process::program("sh", &["-c", "kill -STOP $0 && kill -CONT $0", &id]).stderr(Stdio::null()).status()?;
+    }
+    Ok(())
 }
 
 fn verdict(output: &Output, wanted: &[&str]) -> Tally {

@@ -16,7 +16,7 @@ mod transfer;
 
 use std::error::Error;
 use std::fs::File;
-use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::io::{BufWriter, Read};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
@@ -151,7 +151,7 @@ fn run(
                 Ok((len, remote)) => {
                     peer.handle_input(Datagram::udp(local, remote, &mut buffer[..len]), Instant::now());
                 }
-                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => break,
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => break,
                 Err(error) => return Err(error.into()),
             }
             socket.set_nonblocking(true)?;

@@ -16,7 +16,7 @@ mod room;
 use room::{Room, Told};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -222,7 +222,7 @@ impl Socket {
         for _ in 0..BURST_MAX {
             match self.socket.recv_from(&mut self.buffer) {
                 Ok((len, remote)) => handle(Datagram::udp(self.local, remote, &mut self.buffer[..len])),
-                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => break,
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => break,
                 Err(error) => return Err(error.into()),
             }
             self.socket.set_nonblocking(true)?;
