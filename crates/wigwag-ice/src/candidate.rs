@@ -1,5 +1,6 @@
 //! Addresses at which an agent may be reached, and how much they are preferred (RFC 8445 §5.1).
 
+use crate::tcp::{DISCARD_PORT, TcpType};
 use crate::Error;
 use std::net::{IpAddr, SocketAddr};
 use wigwag_sansio::Protocol;
@@ -23,24 +24,28 @@ pub enum Kind {
 impl Kind {
     /// RFC 8445 §5.1.2.2: "The RECOMMENDED values for type preferences are 126 for host candidates, 110 for
     /// peer-reflexive candidates, 100 for server-reflexive candidates, and 0 for relayed candidates."
-    const fn preference(self) -> u32 {
-        match self {
-            Self::Host => 126,
-            Self::PeerReflexive => 110,
-            Self::ServerReflexive => 100,
-            Self::Relayed => 0,
+    ///
+    /// RFC 6544 §4.2 leaves it to the agent how much less those over TCP are preferred, so long as they are: by as much as in libwebrtc.
+    const fn preference(self, protocol: Protocol) -> u32 {
+        match (self, protocol) {
+            (Self::Host, Protocol::Udp) => 126,
+            (Self::PeerReflexive, Protocol::Udp) => 110,
+            (Self::ServerReflexive, Protocol::Udp) => 100,
+            (Self::Host, Protocol::Tcp | Protocol::Tls) => 90,
+            (Self::PeerReflexive | Self::ServerReflexive, Protocol::Tcp | Protocol::Tls) => 80,
+            (Self::Relayed, _) => 0,
         }
     }
 }
 
 /// RFC 8445 §5.1.2.1: "priority = (2^24)*(type preference) + (2^8)*(local preference) + (2^0)*(256 - component ID)"
-pub(crate) const fn priority(kind: Kind, local_preference: u16) -> u32 {
-    (kind.preference() << 24) | ((local_preference as u32) << 8) | (256 - COMPONENT as u32)
+pub(crate) const fn priority(kind: Kind, protocol: Protocol, local_preference: u16) -> u32 {
+    (kind.preference(protocol) << 24) | ((local_preference as u32) << 8) | (256 - COMPONENT as u32)
 }
 
 /// The same priority as that of a peer-reflexive candidate with the same base.
-pub(crate) const fn peer_reflexive_priority(priority: u32) -> u32 {
-    (Kind::PeerReflexive.preference() << 24) | (priority & 0x00FF_FFFF)
+pub(crate) const fn peer_reflexive_priority(protocol: Protocol, priority: u32) -> u32 {
+    (Kind::PeerReflexive.preference(protocol) << 24) | (priority & 0x00FF_FFFF)
 }
 
 /// An address at which an agent may be reached.
@@ -51,11 +56,13 @@ pub struct Candidate {
     pub foundation: String,
     /// Always 1.
     pub component: u16,
-    /// How datagrams travel.
+    /// How packets travel.
     pub protocol: Protocol,
+    /// Who opens the stream, over TCP.
+    pub tcp_type: Option<TcpType>,
     /// Higher is better.
     pub priority: u32,
-    /// Where the agent is reached.
+    /// Where the agent is reached; of an active one over TCP, with port 9.
     pub address: SocketAddr,
     /// How the address was found.
     pub kind: Kind,
@@ -80,8 +87,10 @@ impl Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LocalCandidate {
-    /// How datagrams travel; so far only UDP is served.
+    /// How packets travel: by UDP, or by TCP.
     pub protocol: Protocol,
+    /// Who opens the stream, over TCP.
+    pub tcp_type: Option<TcpType>,
     /// Where the peer may reach us.
     pub address: SocketAddr,
     /// The address of ours that datagrams are sent from and arrive at; for host and relayed candidates, `address`.
@@ -102,6 +111,7 @@ impl LocalCandidate {
     pub const fn host(address: SocketAddr) -> Self {
         Self {
             protocol: Protocol::Udp,
+            tcp_type: None,
             address,
             base: address,
             kind: Kind::Host,
@@ -109,6 +119,18 @@ impl LocalCandidate {
             server: None,
             local_preference: None,
         }
+    }
+
+    /// An address of an interface at which streams are accepted (RFC 6544).
+    pub const fn tcp_passive(address: SocketAddr) -> Self {
+        let candidate = Self::host(address);
+        Self { protocol: Protocol::Tcp, tcp_type: Some(TcpType::Passive), ..candidate }
+    }
+
+    /// An address of an interface that streams are opened from (RFC 6544).
+    pub const fn tcp_active(address: IpAddr) -> Self {
+        let candidate = Self::host(SocketAddr::new(address, DISCARD_PORT));
+        Self { protocol: Protocol::Tcp, tcp_type: Some(TcpType::Active), ..candidate }
     }
 
     /// What `server` saw when `base` asked it.
@@ -132,9 +154,12 @@ impl LocalCandidate {
             Kind::PeerReflexive => false,
         };
         let is_valid = is_possible
-            && self.protocol == Protocol::Udp
-            && is_usable(self.address)
-            && is_usable(self.base)
+            && match (self.protocol, self.tcp_type) {
+                (Protocol::Udp, None) => is_usable(self.address) && is_usable(self.base),
+                (Protocol::Tcp, Some(TcpType::Passive)) => self.kind == Kind::Host && is_usable(self.address),
+                (Protocol::Tcp, Some(TcpType::Active)) => self.kind == Kind::Host && is_unicast(self.address.ip()),
+                _ => false,
+            }
             && self.address.is_ipv4() == self.base.is_ipv4();
         if is_valid { Ok(()) } else { Err(Error::InvalidCandidate) }
     }
@@ -167,8 +192,10 @@ pub struct RemoteCandidate {
     pub foundation: String,
     /// Which component it is for; only 1 is used.
     pub component: u16,
-    /// How datagrams travel; so far only UDP is used.
+    /// How packets travel; UDP and TCP are used.
     pub protocol: Protocol,
+    /// Who opens the stream, over TCP: of the peer's, those are used at which it listens.
+    pub tcp_type: Option<TcpType>,
     /// Higher is better.
     pub priority: u32,
     /// Where the peer may be reached.
@@ -184,10 +211,23 @@ impl RemoteCandidate {
             foundation: foundation.into(),
             component: COMPONENT,
             protocol: Protocol::Udp,
+            tcp_type: None,
             priority,
             address: address.into(),
             kind,
         }
+    }
+
+    /// A candidate for the only component, by TCP.
+    pub fn tcp(
+        foundation: &str,
+        priority: u32,
+        address: impl Into<RemoteAddress>,
+        kind: Kind,
+        tcp_type: TcpType,
+    ) -> Self {
+        let candidate = Self::udp(foundation, priority, address, kind);
+        Self { protocol: Protocol::Tcp, tcp_type: Some(tcp_type), ..candidate }
     }
 
     /// Where checks can be sent, if they can.
@@ -202,9 +242,14 @@ impl RemoteCandidate {
         }
     }
 
-    /// Whether it is for the component and protocol that are used: else its name need not be resolved.
+    /// Whether it is for the component and a protocol that are used: else its name need not be resolved. RFC 6544 §6.2: what the peer opens
+    /// streams from is where nobody reaches it.
     pub fn is_supported(&self) -> bool {
-        self.component == COMPONENT && self.protocol == Protocol::Udp
+        let is_reached = match (self.protocol, self.tcp_type) {
+            (Protocol::Udp, _) | (Protocol::Tcp, Some(TcpType::Passive)) => true,
+            (Protocol::Tcp | Protocol::Tls, _) => false,
+        };
+        self.component == COMPONENT && is_reached
     }
 
     pub(crate) fn name(&self) -> Option<&String> {
@@ -218,19 +263,22 @@ impl RemoteCandidate {
 /// A candidate as a remote one is told to the other side.
 impl From<&Candidate> for RemoteCandidate {
     fn from(candidate: &Candidate) -> Self {
-        let Candidate { foundation, component, protocol, priority, address, kind, .. } = candidate.clone();
-        Self { foundation, component, protocol, priority, address: address.into(), kind }
+        let Candidate { foundation, component, protocol, tcp_type, priority, address, kind, .. } = candidate.clone();
+        Self { foundation, component, protocol, tcp_type, priority, address: address.into(), kind }
     }
 }
 
 /// Whether a datagram can be sent to this address and an answer expected. Port 9 discards what it gets.
 pub(crate) fn is_usable(address: SocketAddr) -> bool {
-    let is_unicast = match address.ip() {
+    is_unicast(address.ip()) && !matches!(address.port(), 0 | DISCARD_PORT)
+}
+
+fn is_unicast(address: IpAddr) -> bool {
+    match address {
         IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
         // RFC 8445 §5.1.1.1 leaves out IPv4-mapped IPv6 addresses.
         IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast() && ip.to_ipv4_mapped().is_none(),
-    };
-    is_unicast && !matches!(address.port(), 0 | 9)
+    }
 }
 
 /// The address without what does not tell addresses apart: the flow, and the zone where there is but one.
@@ -281,12 +329,13 @@ mod tests {
     /// RFC 8445 §5.1.2.1, computed by hand; the host value is that of the examples in RFC 8839.
     #[test]
     fn priorities_are_those_of_the_rfc() {
+        let priority = |kind, preference| priority(kind, Protocol::Udp, preference);
         assert_eq!(priority(Kind::Host, 65535), 2_130_706_431);
         assert_eq!(priority(Kind::PeerReflexive, 65535), 1_862_270_975);
         assert_eq!(priority(Kind::ServerReflexive, 65535), 1_694_498_815);
         assert_eq!(priority(Kind::Relayed, 65535), 16_777_215);
         assert_eq!(priority(Kind::Host, 0), 2_113_929_471);
-        assert_eq!(peer_reflexive_priority(2_130_706_431), 1_862_270_975);
+        assert_eq!(peer_reflexive_priority(Protocol::Udp, 2_130_706_431), 1_862_270_975);
     }
 
     fn socket(text: &str) -> SocketAddr {

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tracing::debug;
+use wigwag_sansio::Protocol;
 use wigwag_stun::{AttributeType, Class, ErrorCode, Message, MessageWriter, TransactionId};
 
 /// RFC 8445 §14.3: "RTO = MAX (500ms, Ta * N * (Num-Waiting + Num-In-Progress))"
@@ -162,6 +163,11 @@ impl Answers {
         self.0.retain(|answer| answer.generation != generation);
     }
 
+    /// The stream is no more: what is sent there would open another.
+    pub(crate) fn forget_stream(&mut self, path: Path) {
+        self.0.retain(|answer| answer.path != path);
+    }
+
     /// What was to come is now; the rest is of the past.
     pub(crate) fn begin_anew(&mut self) {
         self.0.retain(|answer| answer.generation == Generation::Prepared);
@@ -228,8 +234,12 @@ impl Agent {
         };
         let (path, request) = self.new_request(pair, purpose, now)?;
         self.note(Deed::Checked, Some(path), why);
-        let rto = self.rto();
-        self.list.update(pair, |pair| pair.state = PairState::InProgress(Check::new(request, rto, now)))?;
+        let check = match path.protocol {
+            Protocol::Udp => Check::new(request, self.rto(), now),
+            Protocol::Tcp | Protocol::Tls => Check::over_stream(request, now),
+        };
+        self.streams.note(path);
+        self.list.update(pair, |pair| pair.state = PairState::InProgress(check))?;
         self.pace = now.checked_add(self.config.pacing);
         self.stats.checks_sent += 1;
         self.list.count(pair, |stats| stats.requests_sent += 1);
@@ -239,7 +249,7 @@ impl Agent {
     /// A request that was never sent before, which may be answered from now on.
     pub(crate) fn new_request(&mut self, pair: PairId, purpose: Purpose, now: Instant) -> Option<(Path, Request)> {
         let (path, local) = self.list.get(pair).map(|pair| (pair.path, pair.local))?;
-        let priority = peer_reflexive_priority(self.local_candidates.get(local)?.priority);
+        let priority = peer_reflexive_priority(path.protocol, self.local_candidates.get(local)?.priority);
         let transaction = TransactionId::random(&mut self.rng);
         let request = Request { transaction, purpose, role: self.role, tie_breaker: self.tie_breaker, priority };
         let transaction = Transaction { pair, path, request, sent_at: now, is_retransmitted: false };
@@ -298,7 +308,7 @@ impl Agent {
         }
     }
 
-    fn fail_pair(&mut self, id: PairId, why: &'static str) {
+    pub(crate) fn fail_pair(&mut self, id: PairId, why: &'static str) {
         let path = self.list.update(id, |pair| {
             (pair.state, pair.valid) = (PairState::Failed, None);
             pair.path
@@ -324,7 +334,7 @@ impl Agent {
             self.stats.unauthenticated_requests += 1;
         } else if self.has_ended() && generation != Generation::Prepared {
             self.stats.after_end += 1;
-        } else if !self.has_base(path.local) {
+        } else if !self.has_base(path) {
             self.stats.unknown_local_address += 1;
         } else if self.answers.0.len() >= ANSWERS_MAX {
             self.stats.too_many_requests += 1;
@@ -332,6 +342,7 @@ impl Agent {
             self.stats.checks_received += 1;
             match self.reply(generation, message, path, now) {
                 Some(reply) => {
+                    self.streams.note(path);
                     self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply, generation });
                 }
                 None => self.stats.too_many_requests += 1,

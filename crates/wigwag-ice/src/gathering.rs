@@ -128,6 +128,7 @@ impl Agent {
         let base = candidate.base;
         // RFC 8445 §5.1.1.2 has the base of a host candidate ask; a relayed one is behind no NAT.
         if candidate.kind == Kind::Host
+            && candidate.tcp_type.is_none()
             && is_worth_trying(base, server)
             && let Some(server) = reachable(base, server)
             && !self.gathering.is_asking(base, server)

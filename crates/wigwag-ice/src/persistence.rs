@@ -22,6 +22,7 @@ pub(crate) struct Check {
     rto: Duration,
     backoff: Backoff,
     sent: u32,
+    requests_max: u32,
     retransmit: Timer,
     pub(crate) is_resend_owed: bool,
     /// How much of `CHECK_MAX` is left behind the wait that runs; a program that was stopped does not use it up.
@@ -32,10 +33,17 @@ impl Check {
     pub(crate) fn new(request: Request, rto: Duration, now: Instant) -> Self {
         let backoff = Backoff::new(rto, Duration::MAX);
         let retransmit = Timer::idle();
-        let mut check =
-            Self { request, rto, retransmit, backoff, sent: 1, is_resend_owed: false, time_left: CHECK_MAX };
+        let (sent, requests_max) = (1, REQUESTS_MAX);
+        let (is_resend_owed, time_left) = (false, CHECK_MAX);
+        let mut check = Self { request, rto, retransmit, backoff, sent, requests_max, is_resend_owed, time_left };
         check.wait(rto, now);
         check
+    }
+
+    /// RFC 8489 §6.2.2: over a stream, which loses nothing, a request is sent once, and waited for for Ti: "Ti SHOULD be configurable and
+    /// SHOULD have a default of 39.5s."
+    pub(crate) fn over_stream(request: Request, now: Instant) -> Self {
+        Self { requests_max: 1, ..Self::new(request, CHECK_MAX, now) }
     }
 
     /// Takes note of the time; `false` if it was sent often or waited for long enough.
@@ -43,7 +51,7 @@ impl Check {
         if !self.retransmit.expire(now) {
             return true;
         }
-        self.is_resend_owed = self.sent < REQUESTS_MAX && !self.time_left.is_zero();
+        self.is_resend_owed = self.sent < self.requests_max && !self.time_left.is_zero();
         self.is_resend_owed
     }
 

@@ -7,12 +7,13 @@ use crate::consent::{self, Consent};
 use crate::credentials::{Identity, Peer};
 use crate::decision::Deed;
 use crate::pair::Path;
+use crate::tcp::TcpType;
 use crate::{Credentials, Error, Kind, State};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Instant;
 use tracing::debug;
-use wigwag_sansio::earliest;
+use wigwag_sansio::{Protocol, earliest};
 use wigwag_stun::{Message, MessageWriter, TransactionId};
 
 /// So many consents of a generation that is over await their answers: those of 30 s, one every 4 s at most.
@@ -102,7 +103,7 @@ impl Agent {
                 local,
                 peer,
                 path: pair.path,
-                priority: crate::candidate::peer_reflexive_priority(priority),
+                priority: crate::candidate::peer_reflexive_priority(pair.path.protocol, priority),
                 until: pair.valid?.until,
                 heard: pair.heard,
                 consent: Consent::default(),
@@ -206,24 +207,54 @@ impl Agent {
     /// pairs are tried again; if none is left, the agent is disconnected, and fails only when its patience has ended.
     pub fn remove_local_candidate(&mut self, address: SocketAddr) {
         let base = normal(address);
-        if !self.has_base(base) {
+        self.gathering.forget(base);
+        let is_gone = |it: &Candidate| it.base == base && it.tcp_type.is_none();
+        self.remove_base(is_gone, |path| path.protocol == Protocol::Udp && path.local == base);
+    }
+
+    /// The same of a candidate over TCP; the port of an active one means nothing.
+    pub fn remove_local_tcp_candidate(&mut self, address: SocketAddr, tcp_type: TcpType) {
+        let base = normal(address);
+        let is_here = |local: SocketAddr| match tcp_type {
+            TcpType::Passive => local == base,
+            TcpType::Active => local.ip() == base.ip(),
+        };
+        let is_gone = |it: &Candidate| it.tcp_type == Some(tcp_type) && is_here(it.base);
+        let accepts = |local: SocketAddr, known: &[Candidate]| {
+            known.iter().any(|it| it.tcp_type == Some(TcpType::Passive) && it.base == local)
+        };
+        let known = self.local_candidates.clone();
+        self.remove_base(is_gone, |path| {
+            let is_accepted = accepts(path.local, &known);
+            path.protocol == Protocol::Tcp && is_here(path.local) && is_accepted == (tcp_type == TcpType::Passive)
+        });
+    }
+
+    /// Candidates are gone, and what went from there.
+    fn remove_base(&mut self, is_gone: impl Fn(&Candidate) -> bool, is_from: impl Fn(Path) -> bool) {
+        if !self.local_candidates.iter().any(&is_gone) {
             return;
         }
-        debug!(%base, "local address vanished");
+        debug!("local address vanished");
         self.note(Deed::Vanished, None, "a local address");
-        let was_selected = self.selected.and_then(|id| self.list.get(id)).is_some_and(|pair| pair.path.local == base);
-        let was_in_use = was_selected || self.old_in_use().is_some_and(|previous| previous.path.local == base);
-        self.previous = self.previous.take().filter(|previous| previous.path.local != base);
-        self.gathering.forget(base);
-        self.remove_pairs(|pair| pair.path.local == base);
-        self.remove_local(|candidate| candidate.base == base);
+        let was_selected = self.selected.and_then(|id| self.list.get(id)).is_some_and(|pair| is_from(pair.path));
+        let was_in_use = was_selected || self.old_in_use().is_some_and(|previous| is_from(previous.path));
+        self.previous = self.previous.take().filter(|previous| !is_from(previous.path));
+        self.remove_pairs(|pair| is_from(pair.path));
+        self.remove_local(is_gone);
+        self.search_elsewhere(was_in_use);
+        self.touch();
+    }
+
+    /// What was in use is gone: other pairs are tried again.
+    pub(crate) fn search_elsewhere(&mut self, was_in_use: bool) {
         if was_in_use {
             self.pair_again();
             self.list.revive(|_| true);
             self.roam();
         }
-        self.touch();
     }
+
     /// Forgets local candidates that no pair is of.
     pub(crate) fn remove_local(&mut self, is_gone: impl Fn(&Candidate) -> bool) {
         let kept: Vec<_> = self.local_candidates.iter().map(|candidate| !is_gone(candidate)).collect();

@@ -35,7 +35,7 @@ pub struct Stats {
 
     /// Dropped: not STUN, or malformed.
     pub malformed: u64,
-    /// Dropped: not by UDP, or a method other than Binding.
+    /// Dropped: in TLS, or a method other than Binding.
     pub unsupported: u64,
     /// Dropped: arrived at an address that is no local candidate.
     pub unknown_local_address: u64,

@@ -4,6 +4,7 @@ use crate::agent::Agent;
 use crate::candidate::{self, COMPONENT, Candidate, Kind, LocalCandidate, RemoteCandidate, normal, zoneless};
 use crate::decision::Deed;
 use crate::pair::{self, Pair, PairId, PairState, Path};
+use crate::tcp::TcpType;
 use crate::{Error, PairStats, State};
 use std::net::{IpAddr, SocketAddr};
 use tracing::debug;
@@ -34,7 +35,8 @@ impl Agent {
         candidate.validate()?;
         let LocalCandidate { address, base, kind, .. } = candidate;
         let (address, base) = (normal(address), normal(base));
-        let is_same = |known: &&mut Candidate| known.address == address && known.base == base;
+        let is_alike = |known: &Candidate| (known.protocol, known.tcp_type) == (candidate.protocol, candidate.tcp_type);
+        let is_same = |known: &&mut Candidate| known.address == address && known.base == base && is_alike(known);
         match self.local_candidates.iter_mut().find(is_same) {
             Some(known) if known.kind == Kind::PeerReflexive && kind == Kind::ServerReflexive => {
                 // The peer's answer was faster than the server's.
@@ -54,6 +56,7 @@ impl Agent {
             foundation: self.foundation(foundation),
             component: COMPONENT,
             protocol: candidate.protocol,
+            tcp_type: candidate.tcp_type,
             priority,
             address,
             kind,
@@ -122,16 +125,19 @@ impl Agent {
     /// RFC 8445 §5.1.2.1: an agent with several addresses gives each a local preference of its own; a reflexive
     /// candidate has that of its base.
     fn local_priority(&self, candidate: &LocalCandidate) -> u32 {
-        let base = self.local_candidates.iter().find(|known| known.kind == Kind::Host && known.base == candidate.base);
+        let is_host = |known: &&Candidate| known.kind == Kind::Host && known.tcp_type.is_none();
+        let base = self.local_candidates.iter().filter(is_host).find(|known| known.base == candidate.base);
         let of_base =
             base.filter(|_| candidate.kind == Kind::ServerReflexive).map(|host| (host.priority >> 8) & 0xFFFF);
-        let alike = self.local_candidates.iter().filter(|known| known.kind == candidate.kind).count();
-        let in_turn = u32::from(u16::MAX).saturating_sub(u32::try_from(alike).unwrap_or(u32::MAX));
+        let is_alike = |known: &&Candidate| (known.kind, known.tcp_type) == (candidate.kind, candidate.tcp_type);
+        let alike = u16::try_from(self.local_candidates.iter().filter(is_alike).count()).unwrap_or(u16::MAX);
+        let in_turn = candidate.tcp_type.map_or(u16::MAX.saturating_sub(alike), |it| it.local_preference(alike));
+        let in_turn = u32::from(in_turn);
         let preference = candidate.local_preference.map(u32::from).or(of_base).unwrap_or(in_turn);
         let mut preference = u16::try_from(preference).unwrap_or(u16::MAX);
         // RFC 8445 §5.1.2: no two candidates have the same priority.
         loop {
-            let priority = candidate::priority(candidate.kind, preference);
+            let priority = candidate::priority(candidate.kind, candidate.protocol, preference);
             if preference == 0 || self.local_candidates.iter().all(|known| known.priority != priority) {
                 return priority;
             }
@@ -139,12 +145,8 @@ impl Agent {
         }
     }
 
-    /// Whether datagrams that arrive here are ours.
-    pub(crate) fn has_base(&self, local: SocketAddr) -> bool {
-        self.local_candidates.iter().any(|candidate| candidate.base == local)
-    }
-
-    /// What the peer saw of us: a peer-reflexive candidate, if it was not known (RFC 8445 §7.2.5.3.1).
+    /// What the peer saw of us: a peer-reflexive candidate, if it was not known (RFC 8445 §7.2.5.3.1). Of a stream that we have opened it is
+    /// where the peer cannot open another.
     pub(crate) fn learn_mapped(&mut self, id: PairId, mapped: SocketAddr) {
         let is_known = |known: &Candidate| zoneless(known.address) == mapped;
         let is_full = self.local_candidates.len() >= self.config.candidates_max;
@@ -152,7 +154,7 @@ impl Agent {
             return;
         }
         let Some(local) = self.list.get(id).and_then(|pair| self.local_candidates.get(pair.local)) else { return };
-        if local.base.is_ipv4() != mapped.is_ipv4() {
+        if local.base.is_ipv4() != mapped.is_ipv4() || local.protocol != Protocol::Udp {
             return;
         }
         let (base, protocol, priority) = (local.base, local.protocol, local.priority);
@@ -163,7 +165,8 @@ impl Agent {
             foundation,
             component: COMPONENT,
             protocol,
-            priority: candidate::peer_reflexive_priority(priority),
+            tcp_type: None,
+            priority: candidate::peer_reflexive_priority(protocol, priority),
             address: mapped,
             kind,
             base,
@@ -192,10 +195,13 @@ impl Agent {
             self.stats.remote_candidates_ignored += 1;
             return Ok(());
         };
-        let known = self.remote_candidates.iter_mut().enumerate().find(|(_, known)| known.address == address);
+        let protocol = candidate.protocol;
+        let is_same = |known: &Candidate| known.address == address && known.protocol == protocol;
+        let known = self.remote_candidates.iter_mut().enumerate().find(|(_, known)| is_same(known));
         match known {
             // A check was faster than the signalling, which knows better.
             Some((index, known)) if known.kind == Kind::PeerReflexive => {
+                known.tcp_type = candidate.tcp_type;
                 known.foundation.clone_from(&candidate.foundation);
                 known.kind = candidate.kind;
                 known.priority = candidate.priority;
@@ -205,8 +211,18 @@ impl Agent {
             }
             Some(_) => {}
             None => {
-                let RemoteCandidate { foundation, priority, kind, .. } = &candidate;
-                let index = self.push_remote(foundation.clone(), *priority, address, *kind, candidate.name().cloned());
+                let index = self.push_remote(Candidate {
+                    foundation: candidate.foundation.clone(),
+                    component: COMPONENT,
+                    protocol,
+                    tcp_type: candidate.tcp_type,
+                    priority: candidate.priority,
+                    address,
+                    kind: candidate.kind,
+                    base: address,
+                    related: None,
+                    name: candidate.name().cloned(),
+                });
                 self.pair_with_all(index.ok_or(Error::TooManyCandidates)?);
             }
         }
@@ -227,30 +243,12 @@ impl Agent {
         self.touch();
     }
 
-    fn push_remote(
-        &mut self,
-        foundation: String,
-        priority: u32,
-        address: SocketAddr,
-        kind: Kind,
-        name: Option<String>,
-    ) -> Option<usize> {
+    fn push_remote(&mut self, candidate: Candidate) -> Option<usize> {
         let is_full = self.remote_candidates.len() >= self.config.candidates_max;
-        let place = match kind {
+        let place = match candidate.kind {
             _ if !is_full => None,
             Kind::PeerReflexive => Some(self.spent_remote()?),
             Kind::Host | Kind::ServerReflexive | Kind::Relayed => Some(self.unproven_remote()?),
-        };
-        let candidate = Candidate {
-            foundation,
-            component: COMPONENT,
-            protocol: Protocol::Udp,
-            priority,
-            address,
-            kind,
-            base: address,
-            related: None,
-            name,
         };
         debug!(?candidate, "remote candidate");
         if let Some((index, place)) = place.and_then(|index| Some((index, self.remote_candidates.get_mut(index)?))) {
@@ -314,14 +312,24 @@ impl Agent {
             return Some(id);
         }
         let address = zoneless(path.remote);
-        let known = self.remote_candidates.iter().position(|known| known.address == address);
+        let protocol = path.protocol;
+        let is_it = |known: &Candidate| known.address == address && known.protocol == protocol;
+        let local = self.receives(path)?;
+        let known = self.remote_candidates.iter().position(is_it);
         let remote = known.or_else(|| {
-            // No signalled foundation has this character, so it is like none of them.
-            let foundation = format!("~{}", self.remote_candidates.len());
-            self.push_remote(foundation, priority, address, Kind::PeerReflexive, None)
-        })?;
-        let local = self.local_candidates.iter().position(|known| {
-            known.base == path.local && matches!(known.kind, Kind::Host | Kind::Relayed | Kind::ServerReflexive)
+            self.push_remote(Candidate {
+                // No signalled foundation has this character, so it is like none of them.
+                foundation: format!("~{}", self.remote_candidates.len()),
+                component: COMPONENT,
+                protocol,
+                tcp_type: (protocol == Protocol::Tcp).then_some(TcpType::Active),
+                priority,
+                address,
+                kind: Kind::PeerReflexive,
+                base: address,
+                related: None,
+                name: None,
+            })
         })?;
         self.make_room_for_checked();
         self.pair_up(local, remote);
@@ -337,7 +345,13 @@ impl Agent {
         // draft-ietf-mmusic-mdns-ice-candidates §3.3.2: "the ICE agent MUST NOT form candidate pairs between its own relay candidates and
         // remote mDNS candidates."
         let is_hidden = from.kind == Kind::Relayed && to.may_be_hidden();
-        if !is_hidden && candidate::is_worth_trying(from.base, to.address) { self.pair_up(local, remote) } else { None }
+        // RFC 6544 §6.2: who listens waits for the stream, and has no pair before.
+        let is_ours_to_open = match (from.tcp_type, to.tcp_type) {
+            (None, None) | (Some(TcpType::Active), Some(TcpType::Passive)) => true,
+            (None | Some(_), _) => false,
+        };
+        let is_wanted = !is_hidden && is_ours_to_open && candidate::is_worth_trying(from.base, to.address);
+        if is_wanted { self.pair_up(local, remote) } else { None }
     }
 
     /// Forms a pair, unless these cannot reach each other or their path is that of another.
@@ -346,9 +360,15 @@ impl Agent {
         if from.kind == Kind::PeerReflexive || from.protocol != to.protocol {
             return None;
         }
-        let address = candidate::reachable(from.base, to.address)?;
-        // RFC 8445 §6.1.2.4: a reflexive candidate is sent from its base, so its pairs are those of the base.
-        let path = Path { protocol: from.protocol, local: from.base, remote: address };
+        let path = match from.tcp_type {
+            Some(TcpType::Active) => self.new_stream(local, remote)?,
+            // RFC 8445 §6.1.2.4: a reflexive candidate is sent from its base, so its pairs are those of the base.
+            Some(TcpType::Passive) | None => {
+                let remote = candidate::reachable(from.base, to.address)?;
+                Path { protocol: from.protocol, local: from.base, remote }
+            }
+        };
+        let (from, to) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote))?;
         let priority = pair::priority(self.role, from.priority, to.priority);
         let foundation = format!("{}:{}", from.foundation, to.foundation);
         let is_relayed = from.kind == Kind::Relayed || to.kind == Kind::Relayed;

@@ -13,6 +13,7 @@ use crate::nomination::Nomination;
 use crate::pair::{PairId, Path};
 use crate::prepared::Prepared;
 use crate::restart::Previous;
+use crate::tcp::Streams;
 use crate::trickle::Foundation;
 use crate::{Config, Credentials, Event, Role, State, Stats};
 use std::time::{Duration, Instant};
@@ -74,6 +75,7 @@ pub struct Agent {
     pub(crate) is_resolving: bool,
     pub(crate) foundations: Vec<Foundation>,
     pub(crate) list: CheckList,
+    pub(crate) streams: Streams,
     pub(crate) transactions: Transactions,
     pub(crate) answers: Answers,
     pub(crate) nomination: Nomination,
@@ -127,6 +129,7 @@ impl Agent {
             is_resolving: false,
             foundations: Vec::new(),
             list: CheckList::new(config.pairs_max),
+            streams: Streams::default(),
             transactions: Transactions::default(),
             answers: Answers::default(),
             nomination: Nomination::default(),
@@ -296,7 +299,7 @@ impl Agent {
 
 /// The five calls.
 impl Agent {
-    /// A STUN message arrived. Anything else is dropped and counted.
+    /// A STUN message arrived; over TCP, out of its frame, and nothing if the stream has ended. Anything else is dropped and counted.
     #[expect(clippy::needless_pass_by_value, reason = "a datagram is handed over")]
     pub fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         let now = self.advance(now);
@@ -305,6 +308,11 @@ impl Agent {
             return;
         }
         let path = Path::of(&datagram);
+        if datagram.payload.is_empty() && path.protocol != Protocol::Udp {
+            self.stream_ended(path, "its stream has ended");
+            self.settle(now);
+            return;
+        }
         if let Some(transaction) = self.answered_question(datagram.payload) {
             self.handle_answer(transaction, path, datagram.payload, now);
             self.settle(now);
@@ -312,7 +320,7 @@ impl Agent {
         }
         match Message::decode(datagram.payload) {
             Err(_) => self.stats.malformed += 1,
-            Ok(message) if message.method() != Method::BINDING || path.protocol != Protocol::Udp => {
+            Ok(message) if message.method() != Method::BINDING || path.protocol == Protocol::Tls => {
                 self.stats.unsupported += 1;
             }
             Ok(message) => match message.class() {
@@ -330,9 +338,13 @@ impl Agent {
         self.advance(now);
     }
 
-    /// What shall be sent? Replaces what is in `out`.
+    /// What shall be sent? Replaces what is in `out`. The first message of a stream opens it, and nothing closes it.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let now = self.advance(now);
+        if let Some(Path { protocol, local, remote }) = self.streams.close() {
+            out.clear();
+            return Some(Transmit { protocol, ..Transmit::udp(local, remote, 1) });
+        }
         let path = match self.write_answer(out) {
             Some(path) => Some(path),
             None => {
@@ -368,7 +380,8 @@ impl Agent {
     /// When shall the agent be woken? `Some(now)` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.clock.latest(now);
-        let is_owed = self.is_touched || self.is_event_owed() || !self.answers.is_empty();
+        let is_owed =
+            self.is_touched || self.is_event_owed() || !self.answers.is_empty() || self.streams.owes();
         let is_consent_owed =
             self.consent.is_owed() || self.previous.as_ref().is_some_and(|previous| previous.consent.is_owed());
         if is_owed || is_consent_owed || self.agenda.is_resend_owed {

@@ -75,6 +75,7 @@ impl Agent {
             let decision = self.decide(now);
             self.select(now);
             let silent_at = self.progress(now);
+            self.close_streams(now);
             if !self.has_ended() {
                 self.plan(decision, silent_at, now);
             }
@@ -200,6 +201,7 @@ impl Agent {
     pub(crate) fn end(&mut self, state: State) {
         self.enter(state);
         self.list.clear();
+        self.streams.end();
         self.transactions.clear();
         self.answers.clear();
         self.nomination = Nomination::Idle;

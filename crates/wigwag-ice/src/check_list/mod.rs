@@ -192,6 +192,15 @@ impl CheckList {
         Some(pair.path)
     }
 
+    /// A pair goes another way from now on.
+    pub(crate) fn rename(&mut self, id: PairId, path: Path) {
+        self.visited(1);
+        if let Some(pair) = self.pairs.get_mut(&id) {
+            self.paths.remove(&std::mem::replace(&mut pair.path, path));
+            self.paths.insert(path, id);
+        }
+    }
+
     /// Adds a pair. If there are too many, it takes the place of the worst, if that is worse and not in use; otherwise
     /// there is no place. Says which pair is new, and which is gone.
     pub(crate) fn add(&mut self, mut pair: Pair) -> (Option<PairId>, Option<(PairId, Path)>) {

@@ -1,0 +1,181 @@
+//! Candidates over TCP (RFC 6544): who opens a stream, what it is called, and when it is closed.
+//!
+//! A passive candidate is where somebody listens, and an active one where streams are opened from: each pair of an active and a passive
+//! candidate is one stream. Whoever opens it names it: the port of its local address is drawn here, once for each stream, and means
+//! nothing to the network. What travels inside are whole packets: framing (RFC 4571) is done around the agent, by [`Deframer`](crate::Deframer).
+//!
+//! A stream is closed when its pair has come to nothing, or the generation that it belongs to has.
+
+use crate::agent::Agent;
+use crate::candidate::Candidate;
+use crate::consent;
+use crate::pair::{Pair, PairId, PairState, Path};
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+use tracing::debug;
+use wigwag_sansio::Protocol;
+
+/// RFC 6544 §4.5: an active candidate has no port to tell, and tells that which discards what it gets.
+pub(crate) const DISCARD_PORT: u16 = 9;
+/// The ports that name streams; no system gives them to a socket that did not ask, so they are told apart from those of sockets by sight.
+const NAMES: std::ops::RangeInclusive<u16> = 1024..=32_767;
+
+/// Who opens the stream (RFC 6544 §4.5). Simultaneous opening is not used: no browser does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TcpType {
+    /// This side opens it.
+    Active,
+    /// The other side does: this one listens.
+    Passive,
+}
+
+impl TcpType {
+    /// RFC 6544 §4.2: of what is open to the network itself, 6 for active candidates and 4 for passive ones; "local preference =
+    /// (2^13) * direction-pref + other-pref".
+    const fn direction_preference(self) -> u16 {
+        match self {
+            Self::Active => 6,
+            Self::Passive => 4,
+        }
+    }
+
+    /// The local preference of a candidate, the less the more others there are (RFC 6544 §4.2).
+    pub(crate) fn local_preference(self, others: u16) -> u16 {
+        (self.direction_preference() << 13) | 0x1FFF_u16.saturating_sub(others)
+    }
+}
+
+/// The streams that there are.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    open: BTreeSet<Path>,
+    closing: VecDeque<Path>,
+    next_name: u16,
+}
+
+impl Streams {
+    pub(crate) fn is_open(&self, path: Path) -> bool {
+        self.open.contains(&path)
+    }
+
+    /// Something was sent or heard there.
+    pub(crate) fn note(&mut self, path: Path) {
+        if path.protocol != Protocol::Udp && !self.open.contains(&path) {
+            self.open.insert(path);
+        }
+    }
+
+    /// The next to be closed.
+    pub(crate) fn close(&mut self) -> Option<Path> {
+        self.closing.pop_front()
+    }
+
+    pub(crate) fn owes(&self) -> bool {
+        !self.closing.is_empty()
+    }
+
+    /// All are to be closed.
+    pub(crate) fn end(&mut self) {
+        self.closing.extend(std::mem::take(&mut self.open));
+    }
+}
+
+impl Agent {
+    /// Whether this stream was opened by us, or an authenticated request came on it, and it is not closed yet. Whoever accepts streams
+    /// asks after the first packet whether it was of use.
+    pub fn has_stream(&self, path: Path) -> bool {
+        self.streams.is_open(path.normal())
+    }
+
+    /// Whether packets that arrive here are ours.
+    pub(crate) fn has_base(&self, path: Path) -> bool {
+        self.receives(path).is_some() || path.protocol == Protocol::Tcp && self.streams.is_open(path)
+    }
+
+    /// The candidate that is reached there, by its number. What an active one sends from has the name of its pair alone.
+    pub(crate) fn receives(&self, path: Path) -> Option<usize> {
+        self.local_candidates.iter().position(|known| {
+            let is_reached = known.base == path.local && known.protocol == path.protocol;
+            is_reached && known.tcp_type != Some(TcpType::Active) && known.kind != crate::Kind::PeerReflexive
+        })
+    }
+
+    /// The path of a new pair of these. `None` if they cannot reach each other, or have a pair.
+    pub(crate) fn new_stream(&mut self, local: usize, remote: usize) -> Option<Path> {
+        let (from, to) = self.local_candidates.get(local).zip(self.remote_candidates.get(remote))?;
+        let (from, to) = (from.base, crate::candidate::reachable(from.base, to.address)?);
+        let is_there = self.list.iter().any(|(_, pair)| (pair.local, pair.remote) == (local, remote));
+        if is_there { None } else { Some(self.name(from, to)) }
+    }
+
+    /// A name that no stream has.
+    fn name(&mut self, mut local: SocketAddr, remote: SocketAddr) -> Path {
+        loop {
+            let port = self.streams.next_name.max(*NAMES.start());
+            self.streams.next_name = if port >= *NAMES.end() { 0 } else { port.saturating_add(1) };
+            local.set_port(port);
+            let path = Path { protocol: Protocol::Tcp, local, remote };
+            let is_used = self.list.find(path).is_some() || self.receives(path).is_some();
+            if !is_used && !self.streams.is_open(path) && !self.streams.closing.contains(&path) {
+                return path; // there are many more names than pairs
+            }
+        }
+    }
+
+    /// It was closed by the peer, or could not be opened.
+    pub(crate) fn stream_ended(&mut self, path: Path, why: &'static str) {
+        self.streams.open.remove(&path);
+        self.streams.closing.retain(|closing| *closing != path);
+        self.answers.forget_stream(path);
+        let was_old_in_use = self.old_in_use().is_some_and(|previous| previous.path == path);
+        self.previous = self.previous.take().filter(|previous| previous.path != path);
+        let pair = self.list.find(path);
+        let was_in_use = was_old_in_use || pair.is_some() && self.selected == pair;
+        if let Some(id) = pair {
+            self.fail_pair(id, why);
+            self.give_up_stream(id);
+        }
+        self.search_elsewhere(was_in_use);
+    }
+
+    /// The stream of a pair is no more. One that we have opened may be opened again, by another name; the peer's is the past.
+    fn give_up_stream(&mut self, id: PairId) {
+        let Some(pair) = self.list.get(id) else { return };
+        let (local, remote) = (pair.path.local, pair.path.remote);
+        let is_ours = |it: &Candidate| it.tcp_type == Some(TcpType::Active);
+        if self.local_candidates.get(pair.local).is_some_and(is_ours) {
+            let name = self.name(local, remote);
+            self.list.rename(id, name);
+        } else {
+            self.remove_pairs(|pair| pair.path == (Path { protocol: Protocol::Tcp, local, remote }));
+        }
+    }
+
+    /// What nobody needs any more is closed.
+    pub(crate) fn close_streams(&mut self, now: Instant) {
+        let unused: Vec<Path> = self.streams.open.iter().copied().filter(|path| !self.needs(*path, now)).collect();
+        for path in unused {
+            self.streams.open.remove(&path);
+            self.streams.closing.push_back(path);
+            self.answers.forget_stream(path);
+            debug!(?path, "stream closed");
+            if let Some(id) = self.list.find(path) {
+                self.give_up_stream(id);
+            }
+        }
+    }
+
+    fn needs(&self, path: Path, now: Instant) -> bool {
+        let is_old = self.previous.as_ref().is_some_and(|previous| previous.path == path);
+        let is_heard = |pair: &Pair| {
+            pair.heard.and_then(|heard| heard.checked_add(consent::EXPIRY)).is_some_and(|until| now < until)
+        };
+        let is_tried = |pair: &Pair| match pair.state {
+            PairState::Waiting | PairState::InProgress(_) => true,
+            PairState::Frozen | PairState::Succeeded | PairState::Failed => pair.valid.is_some() || is_heard(pair),
+        };
+        let pair = self.list.find(path).and_then(|id| self.list.get(id));
+        is_old || self.is_open_early(path) || pair.is_some_and(is_tried)
+    }
+}
