@@ -1,7 +1,7 @@
 //! Addresses at which an agent may be reached, and how much they are preferred (RFC 8445 §5.1).
 
-use crate::tcp::{DISCARD_PORT, TcpType};
 use crate::Error;
+use crate::tcp::{DISCARD_PORT, TcpType};
 use std::net::{IpAddr, SocketAddr};
 use wigwag_sansio::Protocol;
 

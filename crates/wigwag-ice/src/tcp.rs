@@ -75,6 +75,10 @@ impl Streams {
         !self.closing.is_empty()
     }
 
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.closing.is_empty()
+    }
+
     /// All are to be closed.
     pub(crate) fn end(&mut self) {
         self.closing.extend(std::mem::take(&mut self.open));
@@ -86,6 +90,11 @@ impl Agent {
     /// asks after the first packet whether it was of use.
     pub fn has_stream(&self, path: Path) -> bool {
         self.streams.is_open(path.normal())
+    }
+
+    /// Whether there are streams that are open, or are still to be closed.
+    pub fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
     }
 
     /// Whether packets that arrive here are ours.

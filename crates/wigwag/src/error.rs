@@ -6,6 +6,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
+use wigwag_ice::TcpType;
 use wigwag_sctp as sctp;
 
 /// Why a data channel could not be made.
@@ -286,6 +287,14 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 }
 
 impl AddressError {
+    /// Whether streams can be accepted there, or opened from there, for which the port means nothing.
+    pub(crate) fn check_tcp(address: SocketAddr, tcp_type: TcpType) -> Result<(), Self> {
+        match tcp_type {
+            TcpType::Passive => Self::check(address),
+            TcpType::Active => Self::check(SocketAddr::new(address.ip(), 9)),
+        }
+    }
+
     /// Whether packets can come to this address at all.
     pub(crate) fn check(address: SocketAddr) -> Result<(), Self> {
         let ip = address.ip().to_canonical();

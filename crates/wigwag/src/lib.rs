@@ -47,7 +47,7 @@ pub use turn_server::{TurnServer, TurnTransport, TurnUrl};
 // What appears in the signatures above, so that nobody needs the crates below by name.
 pub use wigwag_congestion as congestion;
 pub use wigwag_dtls::{self as dtls, Certificate, CipherSuite, Group, HashAlgorithm, SrtpProfile, Version};
-pub use wigwag_ice::{self as ice, Credentials, Path};
+pub use wigwag_ice::{self as ice, Credentials, Path, TcpType};
 pub use wigwag_mdns as mdns;
 pub use wigwag_pcapng as pcapng;
 pub use wigwag_rtp::payload::{Frame, FrameStats, ReceivedFrame};

@@ -45,7 +45,10 @@ pub(crate) fn candidate(candidate: &ice::Candidate, ufrag: &str) -> sdp::Candida
         },
         related_address: candidate.related.map(|related| related.ip().into()),
         related_port: candidate.related.map(|related| related.port()),
-        tcp_type: None,
+        tcp_type: candidate.tcp_type.map(|tcp_type| match tcp_type {
+            ice::TcpType::Active => sdp::TcpType::Active,
+            ice::TcpType::Passive => sdp::TcpType::Passive,
+        }),
         extensions,
     }
 }
@@ -69,6 +72,11 @@ pub(crate) fn remote_candidate(candidate: &sdp::Candidate) -> Option<ice::Remote
         () if candidate.transport == "udp" => Protocol::Udp,
         () if candidate.transport == "tcp" => Protocol::Tcp,
         () => return None,
+    };
+    mapped.tcp_type = match candidate.tcp_type {
+        Some(sdp::TcpType::Active) => Some(ice::TcpType::Active),
+        Some(sdp::TcpType::Passive) => Some(ice::TcpType::Passive),
+        _ => None,
     };
     Some(mapped)
 }
@@ -201,6 +209,13 @@ pub(crate) const fn protocol_name(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Udp => "udp",
         Protocol::Tcp | Protocol::Tls => "tcp",
+    }
+}
+
+pub(crate) const fn tcp_type(tcp_type: ice::TcpType) -> &'static str {
+    match tcp_type {
+        ice::TcpType::Active => "active",
+        ice::TcpType::Passive => "passive",
     }
 }
 

@@ -27,7 +27,7 @@ use wigwag_ice::Path;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportDrops {
-    /// The first byte is that of no protocol of ours (RFC 7983), or the bytes came over a stream.
+    /// The first byte is that of no protocol of ours (RFC 7983), or the bytes came over a stream in TLS.
     pub unknown_protocol: u64,
     /// Not STUN, from where no authentic STUN message has come.
     pub closed_path: u64,
@@ -35,6 +35,8 @@ pub struct TransportDrops {
     pub too_early: u64,
     /// Media that came before its keys.
     pub media_before_keys: u64,
+    /// Streams over TCP that were closed: they began with no authentic check for this connection, or made no sense (streams).
+    pub refused_streams: u64,
 }
 
 /// The transport under a connection, as it is now.
@@ -95,7 +97,12 @@ macro_rules! named {
 /// Everything that was discarded, each cause by name.
 pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: FrameDrops) -> Vec<(&'static str, u64)> {
     let mut drops = Vec::new();
-    named!(drops, "transport", transport.drops(), [unknown_protocol, closed_path, too_early, media_before_keys]);
+    named!(
+        drops,
+        "transport",
+        transport.drops(),
+        [unknown_protocol, closed_path, too_early, media_before_keys, refused_streams]
+    );
     named!(
         drops,
         "ice",

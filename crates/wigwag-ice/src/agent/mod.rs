@@ -380,8 +380,7 @@ impl Agent {
     /// When shall the agent be woken? `Some(now)` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.clock.latest(now);
-        let is_owed =
-            self.is_touched || self.is_event_owed() || !self.answers.is_empty() || self.streams.owes();
+        let is_owed = self.is_touched || self.is_event_owed() || !self.answers.is_empty() || self.streams.owes();
         let is_consent_owed =
             self.consent.is_owed() || self.previous.as_ref().is_some_and(|previous| previous.consent.is_owed());
         if is_owed || is_consent_owed || self.agenda.is_resend_owed {

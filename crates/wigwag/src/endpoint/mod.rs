@@ -3,6 +3,7 @@
 //! A STUN request names its connection by the ufrag in its USERNAME, a response by the transaction id that we chose, and
 //! everything else is known by where it comes from. Only connections that have something to do are called.
 
+mod accepted;
 mod routes;
 mod strangers;
 mod streams;
@@ -13,6 +14,7 @@ use crate::error::{AddressError, EndpointError};
 use crate::event::Event;
 use crate::peer_connection::PeerConnection;
 use crate::tap::Tapped;
+use accepted::{Accepted, Verdict};
 use routes::Routes;
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,7 +22,7 @@ use std::time::Instant;
 use strangers::Strangers;
 use streams::Streams;
 use taps::Taps;
-use wigwag_ice::{self as ice, Path, Peek};
+use wigwag_ice::{self as ice, Path, Peek, TcpType};
 use wigwag_sansio::{Datagram, Deadlines, Ecn, Monotonic, Protocol, Ready, Rng, Seed, Transmit, earliest};
 
 /// Names a connection of one [`Endpoint`], which uses it once; to another endpoint it means nothing.
@@ -79,10 +81,12 @@ pub struct Endpoint {
     config: EndpointConfig,
     seeds: Rng,
     local_addresses: Vec<SocketAddr>,
+    tcp_addresses: Vec<(SocketAddr, TcpType)>,
     slots: Vec<Slot>,
     free: Vec<usize>,
     routes: Routes,
     streams: Streams,
+    accepted: Accepted,
     strangers: Strangers,
     /// Those that were lent for a command, which may have changed nothing.
     commanded: Ready,
@@ -108,10 +112,12 @@ impl Endpoint {
             strangers: Strangers::new(seed.fork("strangers")),
             seeds: Rng::new(seed),
             local_addresses: Vec::new(),
+            tcp_addresses: Vec::new(),
             slots: Vec::new(),
             free: Vec::new(),
             routes: Routes::default(),
             streams: Streams::default(),
+            accepted: Accepted::default(),
             commanded: Ready::default(),
             may_send: Ready::default(),
             may_tell: Ready::default(),
@@ -157,6 +163,45 @@ impl Endpoint {
         }
     }
 
+    /// An address for ICE over TCP, of every connection, also of those that exist: see
+    /// [`PeerConnection::add_local_tcp_address`](crate::PeerConnection::add_local_tcp_address). Of a stream that is accepted at a passive
+    /// one the endpoint finds out whose it is: its first packet is a check. One that is nobody's is closed, within 10 s if it says nothing;
+    /// with [`EndpointConfig::unknown_ufrag`] so long is left for making the connection that it asks for.
+    ///
+    /// # Errors
+    /// As for [`add_local_address`](Self::add_local_address).
+    pub fn add_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) -> Result<(), AddressError> {
+        AddressError::check_tcp(address, tcp_type)?;
+        if self.tcp_addresses.contains(&(address, tcp_type)) {
+            return Ok(());
+        }
+        self.tcp_addresses.push((address, tcp_type));
+        if tcp_type == TcpType::Passive {
+            self.accepted.listen(address);
+        }
+        for slot in 0..self.slots.len() {
+            if let Some(connection) = &mut self.slots[slot].connection {
+                let _ = connection.add_local_tcp_address(address, tcp_type);
+                self.touch(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// An address for ICE over TCP has vanished, from all connections; the streams that were accepted there are closed.
+    pub fn remove_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) {
+        self.tcp_addresses.retain(|known| *known != (address, tcp_type));
+        if tcp_type == TcpType::Passive {
+            self.accepted.unlisten(address).for_each(|path| self.streams.refuse(path));
+        }
+        for slot in 0..self.slots.len() {
+            if let Some(connection) = &mut self.slots[slot].connection {
+                connection.remove_local_tcp_address(address, tcp_type);
+                self.touch(slot);
+            }
+        }
+    }
+
     /// The addresses that are there.
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.local_addresses
@@ -190,13 +235,20 @@ impl Endpoint {
         for address in &self.local_addresses {
             let _ = connection.add_local_address(*address); // of more than an agent takes, the first
         }
+        for (address, tcp_type) in &self.tcp_addresses {
+            let _ = connection.add_local_tcp_address(*address, *tcp_type);
+        }
         let slot = self.free.pop().unwrap_or(self.slots.len());
         if slot == self.slots.len() {
             self.slots.push(Slot::default());
         }
         self.routes.set_ufrags(slot, connection.ufrags());
+        let awaited = self.accepted.find(connection.local_ufrag());
         self.slots[slot].connection = Some(connection);
         self.touch(slot);
+        if let Some(path) = awaited {
+            self.adopt(slot, path);
+        }
         Ok(self.id(slot))
     }
 
@@ -260,14 +312,54 @@ impl Endpoint {
     /// The next bytes of a stream, or its end: they may be cut anywhere, and are known by nothing but their stream.
     fn handle_stream(&mut self, datagram: Datagram<'_>, now: Instant) {
         let outer = Path::of(&datagram);
-        let Some((slot, inner)) = self.streams.find(outer) else {
-            self.stats.unroutable += 1;
-            return;
-        };
+        let Some((slot, inner)) = self.streams.find(outer) else { return self.handle_accepted(datagram, now) };
         if datagram.payload.is_empty() {
             self.streams.forget(outer);
         }
         self.hand_in(slot, Datagram { local: inner.local, ..datagram }, now);
+    }
+
+    /// The next bytes of a stream that is nobody's yet.
+    fn handle_accepted(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let path = Path::of(&datagram);
+        if datagram.payload.is_empty() || !self.accepted.is_listener(path.local) || path.protocol != Protocol::Tcp {
+            self.stats.unroutable += u64::from(!datagram.payload.is_empty());
+            return self.accepted.forget(path);
+        }
+        let (verdict, gone) = self.accepted.read(path, datagram.payload, now);
+        gone.into_iter().for_each(|gone| self.streams.refuse(gone));
+        let Verdict::For(ufrag) = verdict else {
+            if verdict == Verdict::Refuse {
+                self.refuse_accepted(path);
+            }
+            return;
+        };
+        let request = Peek::Request { ufrag: &ufrag, transaction: ice::TransactionId([0; 12]) };
+        match self.routes.find(path, Some(&request)) {
+            Some(slot) => {
+                self.adopt(slot, path);
+            }
+            // It says nothing more before it has its answer, so it waits for its connection here.
+            None if self.config.unknown_ufrag => self.strangers.ask(&ufrag, path.remote),
+            None => self.refuse_accepted(path),
+        }
+    }
+
+    fn refuse_accepted(&mut self, path: Path) {
+        self.stats.unroutable += 1;
+        self.accepted.forget(path);
+        self.streams.refuse(path);
+    }
+
+    /// A stream is this connection's, and what has come of it.
+    fn adopt(&mut self, slot: usize, path: Path) {
+        let Some(mut bytes) = self.accepted.take(path) else { return };
+        self.streams.adopt(slot, path);
+        let Path { protocol, local, remote } = path;
+        // Whoever has made the connection has told no time: the last that was told is that of the bytes.
+        if let Some(now) = self.clock.seen() {
+            self.hand_in(slot, Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload: &mut bytes }, now);
+        }
     }
 
     fn hand_in(&mut self, slot: usize, datagram: Datagram<'_>, now: Instant) {
@@ -322,6 +414,9 @@ impl Endpoint {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         self.admit(now);
+        while let Some(path) = self.accepted.expire(now) {
+            self.refuse_accepted(path);
+        }
         while let Some(slot) = self.deadlines.expire(now) {
             let Some(connection) = &mut self.slots[slot].connection else { continue };
             self.stats.visits += 1;
@@ -381,6 +476,11 @@ impl Endpoint {
             if let Some(mut transmit) = transmit {
                 self.touch(slot);
                 if transmit.protocol != Protocol::Udp {
+                    let inner = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
+                    if self.accepted.is_listener(inner.local) && !self.streams.knows(slot, inner) {
+                        self.end_stream(slot, inner, now);
+                        continue;
+                    }
                     if self.streams.send(slot, &mut transmit, out.is_empty()) {
                         return Some(transmit);
                     }
@@ -402,6 +502,10 @@ impl Endpoint {
         if let Some(connection) = &mut self.slots[slot].connection {
             connection.explain_stream_end(stream, "other connections have as many to it as there are ports");
         }
+        self.end_stream(slot, stream, now);
+    }
+
+    fn end_stream(&mut self, slot: usize, stream: Path, now: Instant) {
         let Path { protocol, local, remote } = stream;
         self.hand_in(slot, Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload: &mut [] }, now);
     }
@@ -483,7 +587,7 @@ impl Endpoint {
         }
         let commanded = self.commanded.iter().filter_map(|slot| self.slots[slot].connection.as_ref());
         let commanded = commanded.filter_map(|connection| connection.poll_timeout(now)).min();
-        earliest([commanded, self.deadlines.earliest()])
+        earliest([commanded, self.deadlines.earliest(), self.accepted.deadline()])
     }
 
     /// Whoever owes something since it was commanded waits for its turn.

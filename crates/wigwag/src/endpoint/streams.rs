@@ -57,6 +57,22 @@ impl Streams {
         None
     }
 
+    /// A stream that was accepted is this connection's, and has the same name for both.
+    pub(super) fn adopt(&mut self, slot: usize, path: Path) {
+        self.by_outer.insert(path, (slot, path.local));
+        self.by_inner.insert((slot, path), path.local);
+    }
+
+    /// A stream that is nobody's is to be closed.
+    pub(super) fn refuse(&mut self, path: Path) {
+        self.closing.push_back(path);
+    }
+
+    /// Whether a connection's own stream is open by this name.
+    pub(super) fn knows(&self, slot: usize, inner: Path) -> bool {
+        self.by_inner.contains_key(&(slot, inner))
+    }
+
     /// Whose a stream is, and by which local address its connection knows it.
     pub(super) fn find(&self, outer: Path) -> Option<(usize, Path)> {
         self.by_outer.get(&outer).map(|(slot, local)| (*slot, Path { local: *local, ..outer }))

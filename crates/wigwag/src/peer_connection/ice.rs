@@ -11,7 +11,7 @@ use crate::jsep::{LocalTransport, SignalingState};
 use crate::mapping;
 use crate::state::IceGatheringState;
 use std::net::SocketAddr;
-use wigwag_ice::{self as ice, Path};
+use wigwag_ice::{self as ice, Path, TcpType};
 
 /// So many candidates of a description that is not agreed upon are kept: as many as the agent takes.
 const HELD_MAX: usize = 100;
@@ -84,6 +84,40 @@ impl PeerConnection {
         self.may_tell = true;
     }
 
+    /// An address for ICE over TCP (RFC 6544), which is tried where UDP does not come through: where streams are accepted
+    /// ([`TcpType::Passive`], the listener's address and port), or where they are opened from ([`TcpType::Active`], of which the port means
+    /// nothing). Whoever drives the connection opens, accepts and closes streams as [`Datagram`](crate::Datagram)s and
+    /// [`Transmit`](crate::Transmit)s of [`Protocol::Tcp`](crate::Protocol::Tcp) say, which are named by both their addresses; of one that
+    /// we open, the local port is but a name. Browsers open streams and accept none.
+    ///
+    /// With an [`ice_transport_policy`](field@crate::Config::ice_transport_policy) that allows relays alone it is not used.
+    ///
+    /// # Errors
+    /// As for [`add_local_address`](Self::add_local_address).
+    pub fn add_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) -> Result<(), AddressError> {
+        AddressError::check_tcp(address, tcp_type)?;
+        self.may_tell = true;
+        if self.config.ice_transport_policy == IceTransportPolicy::Relay {
+            return Ok(());
+        }
+        let candidate = match tcp_type {
+            TcpType::Active => ice::LocalCandidate::tcp_active(address.ip()),
+            TcpType::Passive => ice::LocalCandidate::tcp_passive(address),
+        };
+        let added = self.transport.ice.add_local_candidate(candidate);
+        let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
+        self.gathering.found(&candidate, &self.transport.ice.offered_credentials().ufrag);
+        self.jsep.update_candidates(&self.local_transport());
+        Ok(())
+    }
+
+    /// An address for ICE over TCP has vanished; its streams are closed.
+    pub fn remove_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) {
+        self.transport.ice.remove_local_tcp_candidate(address, tcp_type);
+        self.jsep.update_candidates(&self.local_transport());
+        self.may_tell = true;
+    }
+
     /// The name that the server's certificate must be for, of a stream that a transmit of [`Protocol::Tls`](crate::Protocol::Tls) opens.
     /// Whoever drives the connection asks for it then, and checks it.
     pub fn tls_server_name(&self, stream: Path) -> Option<&str> {
@@ -100,7 +134,7 @@ impl PeerConnection {
 
     /// W3C `addIceCandidate`; `None`, or an empty candidate, says that these were all.
     ///
-    /// A candidate that cannot be used here (a name that is no UUID and `.local`, TCP, another family) is ignored without error; so is
+    /// A candidate that cannot be used here (a name that is no UUID and `.local`, over TCP one that accepts no streams, another family) is ignored without error; so is
     /// one that names another description than the last, and one that comes when ICE has failed. One that hides its address behind a
     /// `.local` name is used when that is [resolved](crate::Event::NameResolutionNeeded).
     ///

@@ -156,6 +156,7 @@ impl Collector<'_> {
                     address: shown(candidate),
                     port: candidate.address.port(),
                     protocol: mapping::protocol_name(candidate.protocol),
+                    tcp_type: candidate.tcp_type.map(mapping::tcp_type),
                     candidate_type: mapping::candidate_type(candidate.kind),
                     priority: candidate.priority,
                     foundation: candidate.foundation.clone(),

@@ -129,6 +129,8 @@ dictionary! {
         port: u16 = "port",
         /// `udp` or `tcp`.
         protocol: &'static str = "protocol",
+        /// Over TCP, who opens the stream: `active` or `passive`.
+        tcp_type: Option<&'static str> = "tcpType",
         /// `host`, `srflx`, `prflx` or `relay`.
         candidate_type: &'static str = "candidateType",
         /// Higher is better.
@@ -159,6 +161,8 @@ dictionary! {
         port: u16 = "port",
         /// `udp` or `tcp`.
         protocol: &'static str = "protocol",
+        /// Over TCP, who opens the stream: `active` or `passive`.
+        tcp_type: Option<&'static str> = "tcpType",
         /// `host`, `srflx`, `prflx` or `relay`.
         candidate_type: &'static str = "candidateType",
         /// Higher is better.

@@ -10,18 +10,20 @@ mod media_keys;
 mod pace;
 mod relays;
 mod secured;
+mod streams;
 mod traffic;
 
 pub(crate) use relays::{Found, Relays};
 pub(crate) use secured::{Secured, Security};
+pub(crate) use streams::CHECK_LEN_MAX;
 
 use crate::stats::TransportDrops;
 use crate::tap::Tap;
 use demultiplex::Kind;
 use early::EarlyDtls;
 use farewell::Farewell;
-use std::net::SocketAddr;
 use std::time::Instant;
+use streams::Streams;
 use traffic::Traffic;
 use wigwag_congestion as congestion;
 use wigwag_dtls as dtls;
@@ -37,6 +39,7 @@ pub(crate) struct Transport {
     pub(crate) secured: Secured,
     /// Of a connection that has TURN servers.
     pub(crate) relays: Option<Box<Relays>>,
+    streams: Streams,
     early: EarlyDtls,
     farewell: Farewell,
     max_segments: usize,
@@ -60,6 +63,7 @@ impl Transport {
             ice,
             secured: Secured::new(rtp, pace, tap),
             relays,
+            streams: Streams::default(),
             early: EarlyDtls::default(),
             farewell: Farewell::None,
             max_segments,
@@ -80,16 +84,46 @@ impl Transport {
                 relays.handle_input(datagram, now, |inner| self.handle_datagram(inner, now));
                 self.relays = Some(relays);
             }
+            None if datagram.protocol == Protocol::Tcp => self.handle_stream(datagram, now),
             None => self.handle_datagram(datagram, now),
         }
         self.settle_relays();
+    }
+
+    /// The next bytes of a stream, or its end.
+    fn handle_stream(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let path = Path::of(&datagram);
+        if datagram.payload.is_empty() {
+            self.streams.forget(path);
+            return self.ice.handle_input(datagram, now);
+        }
+        let Some((mut deframer, len_max)) = self.streams.take(path, &self.ice) else {
+            self.drops.refused_streams += 1;
+            return;
+        };
+        let Datagram { protocol, local, remote, ecn, payload } = datagram;
+        let mut is_stranger = false;
+        let is_sensible = deframer.read(payload, len_max, |payload| {
+            if !is_stranger {
+                self.handle_datagram(Datagram { protocol, local, remote, ecn, payload }, now);
+                is_stranger = !self.ice.has_stream(path);
+            }
+        });
+        if is_sensible && !is_stranger {
+            self.streams.put_back(path, deframer);
+        } else {
+            self.drops.refused_streams += 1;
+            self.streams.close(path);
+            let end = Datagram { protocol, local, remote, ecn, payload: &mut [] };
+            self.ice.handle_input(end, now); // for it, it has ended
+        }
     }
 
     /// What the peer has sent, or a STUN server.
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
         let path = Path::of(&datagram);
         match demultiplex::kind(datagram.payload) {
-            _ if datagram.protocol != Protocol::Udp => self.drops.unknown_protocol += 1,
+            _ if datagram.protocol == Protocol::Tls => self.drops.unknown_protocol += 1,
             Kind::Stun => self.ice.handle_input(datagram, now),
             Kind::Unknown => self.drops.unknown_protocol += 1,
             _ if self.ice.selected_path() != Some(path) && !self.ice.is_open(path) => self.drops.closed_path += 1,
@@ -157,10 +191,16 @@ impl Transport {
         if let Some(request) = self.relays.as_mut().and_then(|relays| relays.poll_transmit(now, out)) {
             return Some(request);
         }
+        if let Some(end) = self.streams.poll_transmit(out) {
+            return Some(end);
+        }
         // Who has said goodbye has given its relays back, and checks nothing any more.
         while self.farewell != Farewell::Done
             && let Some(check) = self.ice.poll_transmit(now, out)
         {
+            if check.protocol == Protocol::Tcp {
+                return Some(self.in_stream(check, out));
+            }
             let relay = self.relays.as_mut().and_then(|relays| relays.client_of(check.local));
             let Some(client) = relay else { return Some(check) };
             // If not, it is lost, as on a path that has gone.
@@ -176,6 +216,21 @@ impl Transport {
         self.next_packets(path, now, out).or_else(|| self.give_back(now, out))
     }
 
+    /// What ICE sends over a stream, in its frame, or its end.
+    fn in_stream(&mut self, check: Transmit, out: &mut Vec<u8>) -> Transmit {
+        if out.is_empty() {
+            let Transmit { protocol, local, remote, .. } = check;
+            self.streams.forget(Path { protocol, local, remote });
+            return check;
+        }
+        let message = std::mem::take(out);
+        ice::frame(usize::MAX, out, |_, out| {
+            out.extend_from_slice(&message);
+            true
+        });
+        Transmit { segment_size: out.len(), ..check }
+    }
+
     /// Packets for the peer, as many of one size as may leave at once.
     fn next_packets(&mut self, path: Path, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         let Self { secured, farewell, relays, .. } = self;
@@ -185,8 +240,10 @@ impl Transport {
         if let Some(tap) = &mut secured.tap {
             tap.set_path(path);
         }
-        let mut relay = relays.as_mut().and_then(|relays| relays.client_of(path.local));
-        let overhead = relay.as_ref().map_or(0, |client| client.overhead(path.remote));
+        let is_stream = path.protocol == Protocol::Tcp;
+        let mut relay = relays.as_mut().filter(|_| !is_stream).and_then(|relays| relays.client_of(path.local));
+        let frame = if is_stream { ice::HEADER_LEN } else { 0 };
+        let overhead = relay.as_ref().map_or(frame, |client| client.overhead(path.remote));
         let [mtu, data_mtu_max] = [self.mtu, self.data_mtu_max].map(|mtu| mtu + overhead);
         let mut len = 0; // without what the relay needs
         let segment_size = if *farewell == Farewell::None {
@@ -195,13 +252,13 @@ impl Transport {
             Secured::KINDS.iter().zip(limits).find_map(|(append, limit)| {
                 batch(self.max_segments, limit, out, |limit, out| {
                     let append = |limit: usize, out: &mut Vec<u8>| append(secured, now, limit, out);
-                    wrapped(relay.as_deref_mut(), path.remote, limit, out, &mut len, append)
+                    wrapped(relay.as_deref_mut(), path, limit, out, &mut len, append)
                 })
             })
         } else {
             batch(1, mtu, out, |limit, out| {
                 let append = |limit: usize, out: &mut Vec<u8>| farewell.append(secured, now, limit, out);
-                wrapped(relay.as_deref_mut(), path.remote, limit, out, &mut len, append)
+                wrapped(relay.as_deref_mut(), path, limit, out, &mut len, append)
             })
         }?;
         let outer = relay.map_or(path, |client| {
@@ -212,17 +269,28 @@ impl Transport {
         Some(transmit(outer, segment_size))
     }
 
-    /// At the end servers are told that nothing is to be relayed any more.
+    /// At the end servers are told that nothing is to be relayed any more, and streams are closed.
     fn give_back(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
-        let relays = self.relays.as_mut().filter(|_| self.farewell == Farewell::Done)?;
-        relays.release(now, out)
+        if self.farewell != Farewell::Done {
+            return None;
+        }
+        if let Some(release) = self.relays.as_mut().and_then(|relays| relays.release(now, out)) {
+            return Some(release);
+        }
+        if self.ice.has_streams() {
+            self.ice.close();
+            let end = self.ice.poll_transmit(now, out)?;
+            return Some(self.in_stream(end, out));
+        }
+        self.streams.end();
+        self.streams.poll_transmit(out)
     }
 
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let is_owed = self.early_is_due() || self.farewell.is_owed() || self.is_release_owed();
         let has_path = self.ice.selected_path().is_some();
         earliest([
-            is_owed.then_some(now),
+            (is_owed || self.streams.owes()).then_some(now),
             if self.farewell == Farewell::Done { None } else { self.ice.poll_timeout(now) },
             self.relays.as_ref().and_then(|relays| relays.poll_timeout(now)),
             if has_path && self.farewell == Farewell::None { self.secured.poll_timeout(now) } else { None },
@@ -263,7 +331,8 @@ impl Transport {
     }
 
     fn is_release_owed(&self) -> bool {
-        self.farewell == Farewell::Done && self.relays.as_ref().is_some_and(|relays| !relays.is_empty())
+        let is_relayed = || self.relays.as_ref().is_some_and(|relays| !relays.is_empty());
+        self.farewell == Farewell::Done && (is_relayed() || self.ice.has_streams() || !self.streams.is_empty())
     }
 
     pub(crate) fn end_ice(&mut self) {
@@ -296,10 +365,11 @@ impl Transport {
     }
 }
 
-/// Appends what `append` does, inside a datagram to the relay if there is one, and adds its length to `len`.
+/// Appends what `append` does, inside a datagram to the relay if there is one, or in its frame if it goes over a stream, and adds its length
+/// to `len`.
 fn wrapped(
     relay: Option<&mut turn::Client>,
-    peer: SocketAddr,
+    path: Path,
     limit: usize,
     out: &mut Vec<u8>,
     len: &mut usize,
@@ -311,9 +381,10 @@ fn wrapped(
         *len += out.len() - before;
         has_written
     };
-    match relay {
-        None => append(limit, out),
-        Some(client) => client.wrap(peer, limit, out, append),
+    match (relay, path.protocol) {
+        (Some(client), _) => client.wrap(path.remote, limit, out, append),
+        (None, Protocol::Tcp) => ice::frame(limit, out, append),
+        (None, Protocol::Udp | Protocol::Tls) => append(limit, out),
     }
 }
 

@@ -41,6 +41,7 @@ mod snap;
 mod stats;
 mod swarm;
 mod taps;
+mod tcp;
 mod tones;
 #[path = "../../../wigwag-turn/tests/turn/server.rs"]
 mod turn_server;
