@@ -112,6 +112,13 @@ impl Transactions {
         self.0.clear();
     }
 
+    /// It is sent again, another way.
+    pub(crate) fn rename(&mut self, id: TransactionId, path: Path) {
+        if let Some(transaction) = self.get_mut(id) {
+            transaction.path = path;
+        }
+    }
+
     /// The pair's place is taken by another.
     pub(crate) fn forget(&mut self, pair: PairId) {
         self.0.retain(|transaction| transaction.pair != pair);
@@ -215,6 +222,7 @@ impl Agent {
         if let Some(transaction) = self.transactions.get_mut(request.transaction) {
             transaction.is_retransmitted = true;
         }
+        self.streams.note(path, now);
         self.stats.checks_retransmitted += 1;
         self.write_request(request, out).then_some(path)
     }
@@ -238,7 +246,7 @@ impl Agent {
             Protocol::Udp => Check::new(request, self.rto(), now),
             Protocol::Tcp | Protocol::Tls => Check::over_stream(request, now),
         };
-        self.streams.note(path);
+        self.streams.note(path, now);
         self.list.update(pair, |pair| pair.state = PairState::InProgress(check))?;
         self.pace = now.checked_add(self.config.pacing);
         self.stats.checks_sent += 1;
@@ -342,7 +350,7 @@ impl Agent {
             self.stats.checks_received += 1;
             match self.reply(generation, message, path, now) {
                 Some(reply) => {
-                    self.streams.note(path);
+                    self.streams.note(path, now);
                     self.answers.0.push_back(Answer { path, transaction: message.transaction(), reply, generation });
                 }
                 None => self.stats.too_many_requests += 1,

@@ -15,6 +15,20 @@ const DOUBTFUL: u32 = 3;
 /// longer, and the requests are fewer: a hundred pairs would be waited for for more than six minutes.
 const CHECK_MAX: Duration = Duration::from_millis(39_500);
 
+/// What a request is sent over.
+#[derive(Debug)]
+enum Way {
+    /// Something may be lost: it is sent again.
+    Datagrams,
+    /// Nothing is lost: it is sent once.
+    Stream,
+    /// The stream could not be opened, or has ended: after a while it is tried again with another.
+    Broken,
+}
+
+/// How long the first broken stream is waited for before the next, doubled; each next wait is twice as long.
+const STREAM_WAIT: Duration = Duration::from_millis(250);
+
 /// A request that is sent again until it is answered or given up.
 #[derive(Debug)]
 pub(crate) struct Check {
@@ -22,7 +36,7 @@ pub(crate) struct Check {
     rto: Duration,
     backoff: Backoff,
     sent: u32,
-    requests_max: u32,
+    way: Way,
     retransmit: Timer,
     pub(crate) is_resend_owed: bool,
     /// How much of `CHECK_MAX` is left behind the wait that runs; a program that was stopped does not use it up.
@@ -33,9 +47,8 @@ impl Check {
     pub(crate) fn new(request: Request, rto: Duration, now: Instant) -> Self {
         let backoff = Backoff::new(rto, Duration::MAX);
         let retransmit = Timer::idle();
-        let (sent, requests_max) = (1, REQUESTS_MAX);
-        let (is_resend_owed, time_left) = (false, CHECK_MAX);
-        let mut check = Self { request, rto, retransmit, backoff, sent, requests_max, is_resend_owed, time_left };
+        let (sent, way, is_resend_owed, time_left) = (1, Way::Datagrams, false, CHECK_MAX);
+        let mut check = Self { request, rto, retransmit, backoff, sent, way, is_resend_owed, time_left };
         check.wait(rto, now);
         check
     }
@@ -43,7 +56,17 @@ impl Check {
     /// RFC 8489 §6.2.2: over a stream, which loses nothing, a request is sent once, and waited for for Ti: "Ti SHOULD be configurable and
     /// SHOULD have a default of 39.5s."
     pub(crate) fn over_stream(request: Request, now: Instant) -> Self {
-        Self { requests_max: 1, ..Self::new(request, CHECK_MAX, now) }
+        let backoff = Backoff::new(STREAM_WAIT, Duration::MAX);
+        Self { way: Way::Stream, backoff, ..Self::new(request, CHECK_MAX, now) }
+    }
+
+    /// The stream could not be opened, or has ended without an answer: it is sent again over another.
+    pub(crate) fn stream_ended(&mut self, now: Instant) {
+        let left = self.retransmit.deadline().map(|at| at.saturating_duration_since(now));
+        self.time_left = self.time_left.saturating_add(left.unwrap_or_default());
+        (self.way, self.is_resend_owed) = (Way::Broken, false);
+        let wait = self.backoff.double();
+        self.wait(wait, now);
     }
 
     /// Takes note of the time; `false` if it was sent often or waited for long enough.
@@ -51,14 +74,26 @@ impl Check {
         if !self.retransmit.expire(now) {
             return true;
         }
-        self.is_resend_owed = self.sent < self.requests_max && !self.time_left.is_zero();
+        let is_to_be_sent = match self.way {
+            Way::Datagrams => self.sent < REQUESTS_MAX,
+            Way::Stream => false,
+            Way::Broken => true,
+        };
+        self.is_resend_owed = is_to_be_sent && !self.time_left.is_zero();
         self.is_resend_owed
     }
 
     pub(crate) fn resend(&mut self, now: Instant) {
         self.is_resend_owed = false;
         self.sent = self.sent.saturating_add(1);
-        let wait = if self.sent < REQUESTS_MAX { self.backoff.double() } else { self.rto.saturating_mul(LAST_WAIT) };
+        let wait = match self.way {
+            Way::Datagrams if self.sent < REQUESTS_MAX => self.backoff.double(),
+            Way::Datagrams => self.rto.saturating_mul(LAST_WAIT),
+            Way::Stream | Way::Broken => self.time_left,
+        };
+        if matches!(self.way, Way::Broken) {
+            self.way = Way::Stream;
+        }
         self.wait(wait, now);
     }
 

@@ -10,7 +10,7 @@ use crate::agent::Agent;
 use crate::candidate::Candidate;
 use crate::consent;
 use crate::pair::{Pair, PairId, PairState, Path};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 use tracing::debug;
@@ -49,20 +49,21 @@ impl TcpType {
 /// The streams that there are.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    open: BTreeSet<Path>,
+    /// And when something authentic was last sent or heard there.
+    open: BTreeMap<Path, Instant>,
     closing: VecDeque<Path>,
     next_name: u16,
 }
 
 impl Streams {
     pub(crate) fn is_open(&self, path: Path) -> bool {
-        self.open.contains(&path)
+        self.open.contains_key(&path)
     }
 
-    /// Something was sent or heard there.
-    pub(crate) fn note(&mut self, path: Path) {
-        if path.protocol != Protocol::Udp && !self.open.contains(&path) {
-            self.open.insert(path);
+    /// Something was sent, or heard that is authentic.
+    pub(crate) fn note(&mut self, path: Path, now: Instant) {
+        if path.protocol != Protocol::Udp {
+            self.open.insert(path, now);
         }
     }
 
@@ -81,8 +82,12 @@ impl Streams {
 
     /// All are to be closed.
     pub(crate) fn end(&mut self) {
-        self.closing.extend(std::mem::take(&mut self.open));
+        self.closing.extend(std::mem::take(&mut self.open).into_keys());
     }
+}
+
+fn is_active(candidate: &Candidate) -> bool {
+    candidate.tcp_type == Some(TcpType::Active)
 }
 
 impl Agent {
@@ -133,7 +138,7 @@ impl Agent {
     }
 
     /// It was closed by the peer, or could not be opened.
-    pub(crate) fn stream_ended(&mut self, path: Path, why: &'static str) {
+    pub(crate) fn stream_ended(&mut self, path: Path, now: Instant) {
         self.streams.open.remove(&path);
         self.streams.closing.retain(|closing| *closing != path);
         self.answers.forget_stream(path);
@@ -141,19 +146,41 @@ impl Agent {
         self.previous = self.previous.take().filter(|previous| previous.path != path);
         let pair = self.list.find(path);
         let was_in_use = was_old_in_use || pair.is_some() && self.selected == pair;
-        if let Some(id) = pair {
-            self.fail_pair(id, why);
+        if let Some(id) = pair
+            && !self.open_again(id, now)
+        {
+            self.fail_pair(id, "its stream has ended");
             self.give_up_stream(id);
         }
         self.search_elsewhere(was_in_use);
+    }
+
+    /// A check that we have opened the stream for is not answered yet: after a while it is tried with another. Whoever is without a network
+    /// for a moment cannot open any.
+    fn open_again(&mut self, id: PairId, now: Instant) -> bool {
+        let Some(pair) = self.list.get(id) else { return false };
+        let (PairState::InProgress(check), None) = (&pair.state, pair.valid) else { return false };
+        let (transaction, local) = (check.request.transaction, pair.local);
+        if !self.local_candidates.get(local).is_some_and(is_active) {
+            return false;
+        }
+        self.list.update(id, |pair| {
+            if let PairState::InProgress(check) = &mut pair.state {
+                check.stream_ended(now);
+            }
+        });
+        self.give_up_stream(id);
+        if let Some(path) = self.list.get(id).map(|pair| pair.path) {
+            self.transactions.rename(transaction, path);
+        }
+        true
     }
 
     /// The stream of a pair is no more. One that we have opened may be opened again, by another name; the peer's is the past.
     fn give_up_stream(&mut self, id: PairId) {
         let Some(pair) = self.list.get(id) else { return };
         let (local, remote) = (pair.path.local, pair.path.remote);
-        let is_ours = |it: &Candidate| it.tcp_type == Some(TcpType::Active);
-        if self.local_candidates.get(pair.local).is_some_and(is_ours) {
+        if self.local_candidates.get(pair.local).is_some_and(is_active) {
             let name = self.name(local, remote);
             self.list.rename(id, name);
         } else {
@@ -163,7 +190,7 @@ impl Agent {
 
     /// What nobody needs any more is closed.
     pub(crate) fn close_streams(&mut self, now: Instant) {
-        let unused: Vec<Path> = self.streams.open.iter().copied().filter(|path| !self.needs(*path, now)).collect();
+        let unused: Vec<Path> = self.streams.open.keys().copied().filter(|path| !self.needs(*path, now)).collect();
         for path in unused {
             self.streams.open.remove(&path);
             self.streams.closing.push_back(path);
@@ -177,14 +204,17 @@ impl Agent {
 
     fn needs(&self, path: Path, now: Instant) -> bool {
         let is_old = self.previous.as_ref().is_some_and(|previous| previous.path == path);
-        let is_heard = |pair: &Pair| {
-            pair.heard.and_then(|heard| heard.checked_add(consent::EXPIRY)).is_some_and(|until| now < until)
-        };
+        let is_lately = |at: Instant| at.checked_add(consent::EXPIRY).is_some_and(|until| now < until);
+        let is_heard = |pair: &Pair| pair.heard.is_some_and(is_lately);
         let is_tried = |pair: &Pair| match pair.state {
             PairState::Waiting | PairState::InProgress(_) => true,
             PairState::Frozen | PairState::Succeeded | PairState::Failed => pair.valid.is_some() || is_heard(pair),
         };
-        let pair = self.list.find(path).and_then(|id| self.list.get(id));
-        is_old || self.is_open_early(path) || pair.is_some_and(is_tried)
+        match self.list.find(path).and_then(|id| self.list.get(id)) {
+            _ if is_old || self.is_open_early(path) => true,
+            Some(pair) => is_tried(pair),
+            // Who was told that both are controlling checks once more.
+            None => self.receives(path).is_some() && self.streams.open.get(&path).copied().is_some_and(is_lately),
+        }
     }
 }

@@ -309,7 +309,7 @@ impl Agent {
         }
         let path = Path::of(&datagram);
         if datagram.payload.is_empty() && path.protocol != Protocol::Udp {
-            self.stream_ended(path, "its stream has ended");
+            self.stream_ended(path, now);
             self.settle(now);
             return;
         }

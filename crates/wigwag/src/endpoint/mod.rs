@@ -322,9 +322,11 @@ impl Endpoint {
     /// The next bytes of a stream that is nobody's yet.
     fn handle_accepted(&mut self, datagram: Datagram<'_>, now: Instant) {
         let path = Path::of(&datagram);
-        if datagram.payload.is_empty() || !self.accepted.is_listener(path.local) || path.protocol != Protocol::Tcp {
-            self.stats.unroutable += u64::from(!datagram.payload.is_empty());
+        if datagram.payload.is_empty() {
             return self.accepted.forget(path);
+        }
+        if !self.accepted.is_listener(path.local) || path.protocol != Protocol::Tcp {
+            return self.refuse_accepted(path);
         }
         let (verdict, gone) = self.accepted.read(path, datagram.payload, now);
         gone.into_iter().for_each(|gone| self.streams.refuse(gone));

@@ -42,6 +42,7 @@ mod stats;
 mod swarm;
 mod taps;
 mod tcp;
+mod tcp_contract;
 mod tones;
 #[path = "../../../wigwag-turn/tests/turn/server.rs"]
 mod turn_server;
