@@ -17,6 +17,7 @@ mod prepared;
 mod restart;
 mod script;
 mod storm;
+mod tcp;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -55,7 +55,7 @@ impl Sent {
     }
 
     pub(crate) fn is_check(&self) -> bool {
-        self.message().class() == Class::Request
+        !self.bytes.is_empty() && self.message().class() == Class::Request
     }
 }
 
