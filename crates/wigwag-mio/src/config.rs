@@ -6,13 +6,28 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Which sockets a [`Driver`](crate::Driver) opens, and how large their buffers are.
+/// Which sockets and listeners a [`Driver`](crate::Driver) opens, and how large their buffers are.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DriverConfig {
     /// Each gets one UDP socket. Port 0 asks the system for a free one; an unspecified address (`0.0.0.0`, `[::]`) is
     /// one socket for all addresses of its family, each of which becomes a local address of the endpoint.
     pub addresses: Vec<SocketAddr>,
+    /// Each gets one listener for streams of TCP (RFC 6544: a passive candidate), for peers whose UDP is blocked; it may have the address
+    /// and port of a UDP socket. Port 0 asks the system for a free one; an unspecified address is one listener for all addresses of its
+    /// family, also of those that come later: each becomes a local address of the endpoint, but those of loopback interfaces only where
+    /// there are no others. With a listener, [`addresses`](Self::addresses) may be empty. By default none.
+    ///
+    /// [`nat_1to1`](Self::nat_1to1) and [`skip_unavailable`](Self::skip_unavailable) are about listeners, too.
+    pub tcp_listeners: Vec<SocketAddr>,
+    /// Whether streams of TCP are opened to peers that listen (RFC 6544: an active candidate), from each address that has a UDP socket.
+    /// Where there is none, [`addresses`](Self::addresses) being empty, from the addresses of the listeners; and without any, from all that
+    /// this machine has. Default: false.
+    pub tcp_active: bool,
+    /// How many streams that peers have opened there may be at once. Each may hold 64 KiB here, besides what the kernel holds, and is a
+    /// file of this process; what is beyond is closed at once ([`DriverStats::streams_refused`](crate::DriverStats::streams_refused)).
+    /// Default: 1024.
+    pub streams_max: usize,
     /// Addresses of this machine, and what peers are told in place of each: the public address that a NAT before it, as
     /// of a cloud's machines, maps to it one to one, port for port. The endpoint then knows the public address only, as a
     /// host candidate (RFC 8445 §5.1.1.1 has no kind of its own for it), and no STUN server is needed; who is on this side of
@@ -66,6 +81,9 @@ impl DriverConfig {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self {
             addresses: addresses.into_iter().collect(),
+            tcp_listeners: Vec::new(),
+            tcp_active: false,
+            streams_max: 1024,
             nat_1to1: Vec::new(),
             receive_buffer_size: 4 << 20,
             send_buffer_size: 4 << 20,

@@ -2,6 +2,7 @@
 
 use crate::config::DriverConfig;
 use crate::interfaces;
+use crate::listen::{FIRST_LISTENER, Listeners};
 use crate::mdns::{self, FIRST_LINK, Names};
 use crate::nat::Nat;
 use crate::roam::Surroundings;
@@ -37,6 +38,7 @@ const FAILING_TICK: Duration = Duration::from_millis(5);
 pub struct Driver {
     pub(crate) endpoint: Endpoint,
     pub(crate) sockets: Sockets,
+    pub(crate) listeners: Listeners,
     pub(crate) config: DriverConfig,
     pub(crate) surroundings: Surroundings,
     pub(crate) nat: Nat,
@@ -54,29 +56,30 @@ pub struct Driver {
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sockets: Vec<_> = self.sockets.bound().collect();
-        f.debug_struct("Driver").field("endpoint", &self.endpoint).field("sockets", &sockets).finish_non_exhaustive()
+        let listeners: Vec<_> = self.listeners.bound().collect();
+        f.debug_struct("Driver")
+            .field("endpoint", &self.endpoint)
+            .field("sockets", &sockets)
+            .field("listeners", &listeners)
+            .finish_non_exhaustive()
     }
 }
 
 impl Driver {
-    /// Opens the sockets and tells the endpoint of their addresses. Its seed is taken from the system.
+    /// Opens the sockets and listeners and tells the endpoint of their addresses. Its seed is taken from the system.
     ///
     /// # Errors
-    /// An address cannot be bound, which the error names; [`DriverConfig::nat_1to1`] maps an address twice, to another
+    /// An address cannot be bound, which the error names; there is none, and no stream may be opened ([`DriverConfig::tcp_active`]); [`DriverConfig::nat_1to1`] maps an address twice, to another
     /// family, or to or from none ([`io::ErrorKind::InvalidInput`]); the system has no randomness, or no way to wait for sockets.
     pub fn bind(config: &DriverConfig, endpoint: EndpointConfig) -> io::Result<Self> {
         let nat = Nat::new(&config.nat_1to1)?;
         let poll = Poll::new()?;
         let commands = Commands::new(Waker::new(poll.registry(), WAKE)?);
         let sockets = Sockets::bind(config, poll.registry(), FIRST_SOCKET)?;
+        let listeners = Listeners::bind(config, poll.registry())?;
         let mut endpoint = Endpoint::new(endpoint, seed()?);
         let names = if config.resolve_names { Some(Names::new(seed()?)) } else { None };
-        let present = match interfaces(true) {
-            Ok(found) => found.into_iter().map(|found| found.address).collect(),
-            // Whoever has named their addresses can do without.
-            Err(_) if !sockets.bound().any(|bound| bound.ip().is_unspecified()) => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let present = present(sockets.bound().chain(listeners.bound()), config)?;
         let max_segments = sockets.max_segments();
         endpoint.set_max_segments(max_segments);
         let is_unopened = |ip: &IpAddr| !sockets.bound().any(|bound| bound.ip() == *ip);
@@ -85,6 +88,7 @@ impl Driver {
         let mut driver = Self {
             endpoint,
             sockets,
+            listeners,
             config: config.clone(),
             surroundings: Surroundings::new(present, unopened, look_at),
             nat,
@@ -115,6 +119,11 @@ impl Driver {
     /// The addresses of the sockets, with the ports that the system chose.
     pub fn bound_addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.sockets.bound()
+    }
+
+    /// The addresses of the listeners of TCP, with the ports that the system chose.
+    pub fn listening_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listeners.bound()
     }
 
     /// Reaches this driver from other threads.
@@ -169,6 +178,7 @@ impl Driver {
         self.resolve_names(now);
         self.endpoint.handle_timeout(now);
         self.sockets.give_up(now);
+        self.streams.give_up(now, self.poll.registry(), &mut self.sockets.stats);
         let has_more = self.transmit(now);
         self.sockets.watch_full(self.poll.registry(), FIRST_SOCKET)?;
         let wait = self.wait(now, max_wait, has_more);
@@ -202,7 +212,9 @@ impl Driver {
     fn send_stream(&mut self, transmit: &Transmit) {
         let stream = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
         let tls = || self.config.trusted().zip(self.endpoint.tls_server_name(stream));
-        let from = self.nat.inside(transmit.local).ip();
+        let inside = self.nat.inside(transmit.local);
+        let is_accepted = transmit.protocol == Protocol::Tcp && self.listeners.has(inside);
+        let from = (!is_accepted).then_some(inside.ip());
         self.streams.send(transmit, &self.out, from, tls, self.poll.registry(), &mut self.sockets.stats);
     }
 
@@ -220,8 +232,9 @@ impl Driver {
             let next = self.next_event();
             self.next.extend(next);
         }
-        let has_input = self.sockets.may_be_readable() || self.streams.has_something() || self.hears_names();
-        if has_more || !self.next.is_empty() || has_input {
+        let has_datagrams = self.sockets.may_be_readable() || self.hears_names();
+        let has_streams = self.streams.has_something() || self.listeners.may_accept();
+        if has_more || !self.next.is_empty() || has_datagrams || has_streams {
             return Some(Duration::ZERO);
         }
         let tick = if self.sockets.is_blocked() { BLOCKED_TICK } else { TICK };
@@ -231,7 +244,9 @@ impl Driver {
         let names = self.names.as_ref().and_then(|names| names.poll_timeout(now));
         let names = names.map(|at| at.saturating_duration_since(now).max(TICK));
         let failing = self.sockets.is_failing().then_some(FAILING_TICK);
-        [due, max_wait, look, patience, names, failing].into_iter().flatten().min()
+        let streams = [self.listeners.rest_ends(), self.streams.patience_ends()].into_iter().flatten().min();
+        let streams = streams.map(|at| at.saturating_duration_since(now).max(TICK));
+        [due, max_wait, look, patience, names, failing, streams].into_iter().flatten().min()
     }
 
     fn wait_for_readiness(&mut self, wait: Option<Duration>) -> io::Result<()> {
@@ -249,6 +264,10 @@ impl Driver {
             }
             if let (Some(number), Some(names)) = (event.token().0.checked_sub(FIRST_LINK), &mut self.names) {
                 names.set_readable(number);
+                continue;
+            }
+            if let Some(number) = event.token().0.checked_sub(FIRST_LISTENER) {
+                self.listeners.set_ready(number);
                 continue;
             }
             let Some(number) = event.token().0.checked_sub(FIRST_SOCKET) else { continue };
@@ -275,13 +294,48 @@ impl Driver {
             endpoint.explain_stream_end(Path { protocol, local, remote }, &why);
             endpoint.handle_input(Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload: &mut [] }, now);
         }
+        self.accept(now);
         if let Some(names) = &mut self.names {
             names.receive(now);
         }
     }
 
+    /// Takes the streams that peers have opened. Those that have ended were told before, so that the new ones may have their names.
+    fn accept(&mut self, now: Instant) {
+        let Self { sockets, listeners, streams, nat, poll, config, .. } = self;
+        listeners.accept(now, &mut sockets.stats, |io, remote, stats| match io.local_addr() {
+            Ok(local) => {
+                let name = stream_name(nat.outside(local), remote);
+                streams.accept(name, io, config.streams_max, now, poll.registry(), stats);
+            }
+            Err(_) => stats.listener_failures += 1,
+        });
+    }
+
     fn hears_names(&self) -> bool {
         self.names.as_ref().is_some_and(Names::may_be_readable)
+    }
+}
+
+/// What a stream is called that a peer has opened: as all paths are written.
+fn stream_name(local: SocketAddr, remote: SocketAddr) -> Path {
+    Path::of(&Datagram { protocol: Protocol::Tcp, local, remote, ecn: Ecn::NotEct, payload: &mut [] })
+}
+
+/// The addresses of this machine, as far as they are needed for what is `bound`.
+///
+/// # Errors
+/// There is nothing to carry anything; the system does not tell them.
+fn present(bound: impl Iterator<Item = SocketAddr>, config: &DriverConfig) -> io::Result<Vec<IpAddr>> {
+    let bound: Vec<_> = bound.collect();
+    if bound.is_empty() && !config.tcp_active {
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no socket: no address is available"));
+    }
+    match interfaces(true) {
+        Ok(found) => Ok(found.into_iter().map(|found| found.address).collect()),
+        // Whoever has named their addresses can do without.
+        Err(_) if !bound.is_empty() && !bound.iter().any(|bound| bound.ip().is_unspecified()) => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

@@ -5,6 +5,7 @@ mod clock;
 mod config;
 mod driver;
 mod interfaces;
+mod listen;
 mod mdns;
 mod nat;
 #[cfg(not(feature = "tls"))]

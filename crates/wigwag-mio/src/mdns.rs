@@ -235,7 +235,9 @@ impl Driver {
             names.close(self.poll.registry());
         }
         if std::mem::take(&mut names.is_stale) {
-            let ours = self.endpoint.local_addresses().iter().map(|address| self.nat.inside(*address).ip());
+            let of_streams = self.surroundings.tcp.iter().map(|(address, _)| address);
+            let ours = self.endpoint.local_addresses().iter().chain(of_streams);
+            let ours = ours.map(|address| self.nat.inside(*address).ip());
             names.open(&ours.collect::<Vec<_>>(), self.poll.registry());
         }
         let [resolved, unresolved] = names.turn(&mut self.endpoint, now);

@@ -5,6 +5,7 @@ use crate::interfaces;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
+use wigwag::TcpType;
 
 /// What a driver knows of this machine's addresses.
 #[derive(Debug)]
@@ -17,14 +18,19 @@ pub(crate) struct Surroundings {
     pub(crate) unopened: Vec<IpAddr>,
     /// When to look again.
     pub(crate) look_at: Option<Instant>,
+    /// Where streams begin, as the endpoint was told.
+    pub(crate) tcp: Vec<(SocketAddr, TcpType)>,
 }
+
+/// RFC 6544 §4.5: of an active candidate the port is not used, and is "9" by convention.
+const DISCARD: u16 = 9;
 
 impl Surroundings {
     pub(crate) const fn new(present: Vec<IpAddr>, unopened: Vec<IpAddr>, look_at: Option<Instant>) -> Self {
-        Self { present, missing: Vec::new(), unopened, look_at }
+        Self { present, missing: Vec::new(), unopened, look_at, tcp: Vec::new() }
     }
 
-    /// What peers may be told of a socket: its address, or all of its family that this machine has (those of loopback
+    /// What peers may be told of a socket or listener: its address, or all of its family that this machine has (those of loopback
     /// interfaces only where there are no others).
     fn of(&self, bound: SocketAddr) -> Vec<SocketAddr> {
         if !bound.ip().is_unspecified() {
@@ -87,7 +93,7 @@ impl Driver {
         }
         tracing::info!(?gone, ?come, "the addresses of this machine have changed");
         self.follow(&gone, &come);
-        let bound: Vec<_> = self.sockets.bound().map(|bound| bound.ip()).collect();
+        let bound: Vec<_> = self.sockets.bound().chain(self.listeners.bound()).map(|bound| bound.ip()).collect();
         let missing = &mut self.surroundings.missing;
         missing.extend(gone.iter().filter(|address| bound.contains(address)));
         missing.retain(|address| !come.contains(address));
@@ -144,6 +150,40 @@ impl Driver {
                 tracing::warn!(%address, %error, "no peer is told of it");
             }
         }
+        self.tell_tcp_addresses();
+    }
+
+    /// The endpoint knows where peers may open streams, and from where we may.
+    fn tell_tcp_addresses(&mut self) {
+        let listeners = self.listeners.bound().flat_map(|bound| self.surroundings.of(bound));
+        let mut wanted: Vec<_> = listeners.map(|address| (self.nat.outside(address), TcpType::Passive)).collect();
+        if self.config.tcp_active {
+            let active = self.opening_from().into_iter().flat_map(|bound| self.surroundings.of(bound));
+            let active = active.map(|address| SocketAddr::new(self.nat.outside(address).ip(), DISCARD));
+            wanted.extend(active.map(|address| (address, TcpType::Active)));
+        }
+        wanted.sort_by_key(|(address, _)| *address);
+        wanted.dedup();
+        let told = std::mem::replace(&mut self.surroundings.tcp, wanted.clone());
+        for (gone, tcp_type) in told.iter().filter(|told| !wanted.contains(told)) {
+            self.endpoint.remove_local_tcp_address(*gone, *tcp_type);
+        }
+        for (address, tcp_type) in wanted.into_iter().filter(|wanted| !told.contains(wanted)) {
+            if let Err(error) = self.endpoint.add_local_tcp_address(address, tcp_type) {
+                tracing::warn!(%address, ?tcp_type, %error, "no peer is told of it");
+            }
+        }
+    }
+
+    /// Whose addresses streams are opened from: those of the sockets, or else of the listeners, or, where no address was asked for, all.
+    fn opening_from(&self) -> Vec<SocketAddr> {
+        let sockets: Vec<_> = self.sockets.bound().collect();
+        if !sockets.is_empty() || !self.config.addresses.is_empty() {
+            return sockets;
+        }
+        let listeners: Vec<_> = self.listeners.bound().collect();
+        let all = [IpAddr::from([0; 4]), IpAddr::from([0; 16])].map(|ip| SocketAddr::new(ip, DISCARD));
+        if listeners.is_empty() { all.into() } else { listeners }
     }
 
     /// Looks for addresses, if it is time to.

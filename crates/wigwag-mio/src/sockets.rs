@@ -92,9 +92,6 @@ impl Sockets {
                 result => _ = result?,
             }
         }
-        if sockets.places.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no UDP socket: no address is available"));
-        }
         Ok(sockets)
     }
 

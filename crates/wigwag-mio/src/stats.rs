@@ -25,7 +25,8 @@ pub struct DriverStats {
     pub dropped_no_room: u64,
     /// Datagrams not sent: they are larger than the interface takes.
     pub dropped_too_large: u64,
-    /// Datagrams not sent: no socket has their local address, or the remote address cannot be sent to from it.
+    /// Datagrams not sent: no socket has their local address, or the remote address cannot be sent to from it; and those that were to go
+    /// over a stream of a listener's that no peer has opened, or that has ended.
     pub dropped_no_route: u64,
     /// Datagrams not sent: they were to travel by something else than UDP.
     pub dropped_protocol: u64,
@@ -39,7 +40,7 @@ pub struct DriverStats {
     pub names_unresolved: u64,
     /// Errors of the kernel while receiving.
     pub receive_errors: u64,
-    /// Streams of TCP that were opened.
+    /// Streams of TCP that we have opened.
     pub streams_opened: u64,
     /// Streams that could not be opened, or of which the handshake of TLS did not come to its end.
     pub streams_failed: u64,
@@ -47,4 +48,15 @@ pub struct DriverStats {
     pub stream_bytes_sent: u64,
     /// Bytes that came on streams.
     pub stream_bytes_received: u64,
+    /// How often a stream was asked for what had come: the measure of work.
+    pub stream_visits: u64,
+    /// Streams that peers have opened to our listeners, and that were taken.
+    pub streams_accepted: u64,
+    /// Streams that peers have opened and that were closed at once: there were [`streams_max`](crate::DriverConfig::streams_max), or one
+    /// of the same addresses and ports was not over yet.
+    pub streams_refused: u64,
+    /// Streams that peers have opened and that were closed since nothing came on them for 10 s; they count as accepted, too.
+    pub streams_silent: u64,
+    /// How often a listener could not accept: the peer had gone before its turn came, or the system has no room, as for one file more.
+    pub listener_failures: u64,
 }

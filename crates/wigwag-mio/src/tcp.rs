@@ -1,61 +1,65 @@
-//! Streams of TCP, plain or in TLS, to servers that cannot be asked over UDP: opened, carried and closed as the endpoint says.
+//! Streams of TCP, plain or in TLS, to whom cannot be reached over UDP: opened, or accepted, and carried and closed as the endpoint says.
 //!
-//! A stream is known to the endpoint by a name: its port is not the one that the system gives the socket. The bytes are of no concern
-//! here, but for one thing: what is dropped for want of room is dropped by whole segments of a transmit, so that the stream stays whole.
+//! A stream is known to the endpoint by a name. Of one that we open its port is not the one that the system gives the socket; of one that
+//! a peer has opened it is the listener's. The bytes are of no concern here, but for one thing: what is dropped for want of room is
+//! dropped by whole segments of a transmit, so that the stream stays whole.
+
+mod stream;
 
 use crate::stats::DriverStats;
 use crate::tls::{Session, Tls};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+pub(crate) use stream::SEND_BUFFER;
+use stream::{Outcome, Stream, words};
 use wigwag::Path;
-use wigwag_sansio::{Datagram, Ecn, Protocol, Transmit};
+use wigwag_sansio::{Datagram, Deadlines, Protocol, Ready, Transmit};
 
 /// Their tokens begin far behind those of sockets.
 pub(crate) const FIRST_STREAM: usize = usize::MAX / 2;
 /// What waits for a stream, in bytes. It delays what is behind it: more would be of no use to a call, which rather loses some.
 const QUEUE_MAX: usize = 64 << 10;
-/// What the kernel is asked to hold of a stream. Left to itself it takes megabytes, which are seconds where it is slow.
-const SEND_BUFFER: usize = 128 << 10;
 /// How much is read at once, and how often in one turn before the others have theirs.
 const READ_LEN: usize = 64 << 10;
 const READS_PER_TURN: usize = 4;
+/// How many are read in one turn; the others are the first of the next.
+const VISITS_PER_TURN: usize = 64;
+/// How long a peer may say nothing on a stream that it has opened: the endpoint, which has more to say of it, does not know of it before.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// Why nothing is sent by a name that could only be of a stream that a peer has opened.
+const NOT_ACCEPTED: &str = "a listener is there, and no peer has opened this stream";
 
 /// All streams of a driver.
 #[derive(Default)]
 pub(crate) struct Streams {
     /// Those of closed ones are empty until they are taken again.
     places: Vec<Option<Stream>>,
+    /// The empty ones.
+    free: Vec<usize>,
     by_name: BTreeMap<Path, usize>,
+    /// Those that may have something for the endpoint, which no readiness will tell again.
+    ready: Ready,
+    /// How many of them peers have opened.
+    accepted: usize,
+    /// When those are closed on which nothing has come.
+    silent: Deadlines,
     /// What the endpoint is to be told: which stream has ended, and why. Until then it may send more, which no other stream is opened for.
     ended: BTreeMap<Path, String>,
     buffer: Vec<u8>,
 }
 
-struct Stream {
-    name: Path,
-    io: TcpStream,
-    session: Option<Session>,
-    is_connected: bool,
-    is_readable: bool,
-    /// What the kernel had no room for yet.
-    queue: Vec<u8>,
-    sent: usize,
-}
-
-/// What a stream came to, if it has come to an end; the words are for people.
-type Outcome = Result<(), String>;
-
 impl Streams {
     /// Sends the next bytes of a stream, which opens it if it is not, or closes it if there are none. It is opened from this address of
-    /// ours, and `tls` says then whom to trust, and by which name.
+    /// ours, and not at all without one; and `tls` says then whom to trust, and by which name.
     pub(crate) fn send<'a>(
         &mut self,
         transmit: &Transmit,
         bytes: &[u8],
-        from: IpAddr,
+        from: Option<IpAddr>,
         tls: impl FnOnce() -> Option<(&'a Tls, &'a str)>,
         registry: &Registry,
         stats: &mut DriverStats,
@@ -71,6 +75,11 @@ impl Streams {
             stats.dropped_no_room += segments(bytes, transmit);
             return;
         }
+        let Some(from) = from.or_else(|| number.map(|_| name.local.ip())) else {
+            stats.dropped_no_route += segments(bytes, transmit);
+            self.ended.insert(name, NOT_ACCEPTED.into());
+            return;
+        };
         let number = match number.map_or_else(|| self.open(name, from, tls(), registry), Ok) {
             Ok(number) => number,
             Err(why) => {
@@ -86,13 +95,6 @@ impl Streams {
         self.conclude(number, outcome, registry, stats);
     }
 
-    /// It is gone; its place may be taken.
-    fn take(&mut self, number: usize) -> Option<Stream> {
-        let stream = self.places.get_mut(number).and_then(Option::take)?;
-        self.by_name.remove(&stream.name);
-        Some(stream)
-    }
-
     fn open(
         &mut self,
         name: Path,
@@ -105,17 +107,61 @@ impl Streams {
             (Protocol::Tls, None) => return Err(crate::tls::MISSING.into()),
             (Protocol::Tcp | Protocol::Udp, _) => None,
         };
-        let mut io = connect(from, name.remote).map_err(|error| words(&error))?;
-        let number = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        registry.register(&mut io, Token(FIRST_STREAM + number), interest).map_err(|error| words(&error))?;
-        if number == self.places.len() {
+        self.put(Stream::opening(name, from, session)?, registry).map_err(|error| words(&error))
+    }
+
+    /// A peer has opened this one. It is closed at once where there are as many as may be, or where the endpoint has not heard yet that
+    /// the last one of this name has ended.
+    pub(crate) fn accept(
+        &mut self,
+        name: Path,
+        io: TcpStream,
+        max: usize,
+        now: Instant,
+        registry: &Registry,
+        stats: &mut DriverStats,
+    ) {
+        if self.accepted >= max || self.by_name.contains_key(&name) || self.ended.contains_key(&name) {
+            tracing::debug!(remote = %name.remote, accepted = self.accepted, "a stream is not taken");
+            stats.streams_refused += 1;
+            return;
+        }
+        match self.put(Stream::accepted(name, io), registry) {
+            Ok(number) => {
+                self.accepted += 1;
+                self.ready.push(number);
+                self.silent.set(number, now.checked_add(SILENCE_MAX));
+                stats.streams_accepted += 1;
+            }
+            Err(error) => {
+                tracing::debug!(remote = %name.remote, %error, "a stream cannot be waited for");
+                stats.streams_refused += 1;
+            }
+        }
+    }
+
+    /// One more, in a place of its own.
+    fn put(&mut self, mut stream: Stream, registry: &Registry) -> io::Result<usize> {
+        let number = self.free.last().copied().unwrap_or(self.places.len());
+        registry.register(&mut stream.io, Token(FIRST_STREAM + number), Interest::READABLE | Interest::WRITABLE)?;
+        if self.free.pop().is_none() {
             self.places.push(None);
         }
-        let (is_connected, is_readable, queue, sent) = (false, false, Vec::new(), 0);
-        self.by_name.insert(name, number);
-        self.places[number] = Some(Stream { name, io, session, is_connected, is_readable, queue, sent });
+        self.by_name.insert(stream.name, number);
+        self.places[number] = Some(stream);
         Ok(number)
+    }
+
+    /// It is gone; its place may be taken.
+    fn take(&mut self, number: usize) -> Option<Stream> {
+        let stream = self.places.get_mut(number).and_then(Option::take)?;
+        self.free.push(number);
+        self.by_name.remove(&stream.name);
+        if stream.is_accepted {
+            self.accepted -= 1;
+            self.silent.set(number, None);
+        }
+        Some(stream)
     }
 
     /// The endpoint has no more use for it. What the kernel has no room for is lost.
@@ -150,25 +196,51 @@ impl Streams {
     ) {
         let Some(Some(stream)) = self.places.get_mut(number) else { return };
         stream.is_readable |= is_readable;
-        if is_writable {
-            let outcome = stream.connected(stats).and_then(|()| stream.flush(stats));
-            self.conclude(number, outcome, registry, stats);
+        let outcome = if is_writable { stream.connected(stats).and_then(|()| stream.flush(stats)) } else { Ok(()) };
+        if stream.may_have_something() {
+            self.ready.push(number);
         }
+        self.conclude(number, outcome, registry, stats);
     }
 
     /// Whether there is something for the endpoint.
     pub(crate) fn has_something(&self) -> bool {
-        !self.ended.is_empty() || self.places.iter().flatten().any(|stream| stream.is_connected && stream.is_readable)
+        !self.ended.is_empty() || !self.ready.is_empty()
     }
 
-    /// Hands what has come to `each`, a bounded amount of each stream.
+    /// Hands what has come to `each`, a bounded amount of each stream and of a bounded number of them: whoever has more waits behind the
+    /// others.
     pub(crate) fn receive(&mut self, registry: &Registry, stats: &mut DriverStats, mut each: impl FnMut(Datagram<'_>)) {
-        self.buffer.resize(if self.places.iter().all(Option::is_none) { 0 } else { READ_LEN }, 0);
-        for number in 0..self.places.len() {
-            let Self { places, buffer, .. } = self;
-            let Some(Some(stream)) = places.get_mut(number) else { continue };
-            let outcome = stream.receive(buffer, stats, &mut each);
+        self.buffer.resize(if self.ready.is_empty() { 0 } else { READ_LEN }, 0);
+        let mut first_again = None;
+        for _ in 0..VISITS_PER_TURN {
+            let Some(number) = self.ready.front().filter(|number| Some(*number) != first_again) else { break };
+            self.ready.pop();
+            stats.stream_visits += 1;
+            let Some(Some(stream)) = self.places.get_mut(number) else { continue };
+            let before = stats.stream_bytes_received;
+            let outcome = stream.receive(&mut self.buffer, stats, &mut each);
+            if outcome.is_ok() && stream.may_have_something() {
+                self.ready.push(number);
+                first_again = first_again.or(Some(number));
+            }
+            if stream.is_accepted && stats.stream_bytes_received > before {
+                self.silent.set(number, None);
+            }
             self.conclude(number, outcome, registry, stats);
+        }
+    }
+
+    /// When [`give_up`](Self::give_up) does something.
+    pub(crate) fn patience_ends(&self) -> Option<Instant> {
+        self.silent.earliest()
+    }
+
+    /// Ends those of peers on which nothing has come for long.
+    pub(crate) fn give_up(&mut self, now: Instant, registry: &Registry, stats: &mut DriverStats) {
+        while let Some(number) = self.silent.expire(now) {
+            stats.streams_silent += 1;
+            self.conclude(number, Err("the peer has said nothing on it".into()), registry, stats);
         }
     }
 
@@ -187,126 +259,6 @@ fn segments(bytes: &[u8], transmit: &Transmit) -> u64 {
 fn fitting(bytes: &[u8], transmit: &Transmit, room: usize) -> usize {
     let segment_size = transmit.segment_size.max(1);
     if bytes.len() <= room { bytes.len() } else { room - room % segment_size }
-}
-
-impl Stream {
-    /// How much more may wait.
-    fn room(&self) -> usize {
-        let in_session = self.session.as_ref().map_or(0, Session::waiting);
-        QUEUE_MAX.saturating_sub(self.queue.len()).saturating_sub(in_session)
-    }
-
-    fn send(&mut self, bytes: &[u8], stats: &mut DriverStats) -> Outcome {
-        match &mut self.session {
-            None => self.queue.extend_from_slice(bytes),
-            Some(session) => session.write(bytes, &mut self.queue),
-        }
-        self.flush(stats)
-    }
-
-    /// Whether the connection is there, which a first readiness to write tells.
-    fn connected(&mut self, stats: &mut DriverStats) -> Outcome {
-        if self.is_connected {
-            return Ok(());
-        }
-        if let Some(error) = self.io.take_error().map_err(|error| words(&error))? {
-            return Err(words(&error));
-        }
-        self.is_connected = match self.io.peer_addr() {
-            Ok(_) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => false,
-            Err(error) => return Err(words(&error)),
-        };
-        stats.streams_opened += u64::from(self.is_connected);
-        Ok(())
-    }
-
-    /// Sends what waits, as far as there is room.
-    fn flush(&mut self, stats: &mut DriverStats) -> Outcome {
-        while self.is_connected
-            && let Some(rest) = self.queue.get(self.sent..).filter(|rest| !rest.is_empty())
-        {
-            match self.io.write(rest) {
-                Ok(0) => return Err("the system takes no more of it".into()),
-                Ok(len) => {
-                    self.sent += len;
-                    stats.stream_bytes_sent += len as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(words(&error)),
-            }
-        }
-        self.queue.drain(..self.sent);
-        self.sent = 0;
-        Ok(())
-    }
-
-    fn receive(&mut self, buffer: &mut [u8], stats: &mut DriverStats, each: &mut impl FnMut(Datagram<'_>)) -> Outcome {
-        let Path { protocol, local, remote } = self.name;
-        let mut hand_in = |payload: &mut [u8]| each(Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload });
-        for _ in 0..READS_PER_TURN {
-            if !self.is_connected || !self.is_readable {
-                break;
-            }
-            match self.io.read(buffer) {
-                Ok(0) => return Err("the server has closed it".into()),
-                Ok(len) => {
-                    stats.stream_bytes_received += len as u64;
-                    let bytes = buffer.get_mut(..len).unwrap_or_default();
-                    match &mut self.session {
-                        None => hand_in(bytes),
-                        Some(session) => {
-                            let outcome = session.read(bytes, &mut self.queue, &mut hand_in);
-                            // An alert says to the server why.
-                            let flushed = self.flush(stats);
-                            outcome.and(flushed)?;
-                        }
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
-                Err(error) => return Err(words(&error)),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// EINPROGRESS, which a system says of a connection that it is making (Windows says `WouldBlock`); std has no stable name for it.
-const IN_PROGRESS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) { 115 } else { 36 };
-
-/// A connection that is being made.
-fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    let domain = socket2::Domain::for_address(to);
-    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    socket.set_tcp_nodelay(true)?;
-    if let Err(error) = socket.set_send_buffer_size(SEND_BUFFER) {
-        tracing::debug!(%to, %error, "the send buffer keeps its size");
-    }
-    socket.bind(&SocketAddr::new(from, 0).into())?;
-    match socket.connect(&to.into()) {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock && error.raw_os_error() != Some(IN_PROGRESS) => {
-            return Err(error);
-        }
-        _ => {}
-    }
-    Ok(TcpStream::from_std(socket.into()))
-}
-
-/// What helps, as far as an error tells.
-fn words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            format!("{error}: nothing listens for TCP at this address and port, or a firewall refuses for it")
-        }
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-            format!("{error}: there is no way to it from this address")
-        }
-        io::ErrorKind::TimedOut => format!("{error}: it does not answer, or a firewall drops what is for it"),
-        _ => error.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::*;
 use mio::{Events, Poll};
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 struct Wire {
@@ -18,7 +19,7 @@ impl Wire {
     fn send(&mut self, port: u16, bytes: &[u8]) {
         let local = SocketAddr::from(([127, 0, 0, 1], port));
         let transmit = Transmit { protocol: Protocol::Tcp, ..Transmit::udp(local, self.remote, bytes.len().max(1)) };
-        self.streams.send(&transmit, bytes, local.ip(), || None, self.poll.registry(), &mut self.stats);
+        self.streams.send(&transmit, bytes, Some(local.ip()), || None, self.poll.registry(), &mut self.stats);
     }
 
     /// What has come on which stream, within some time.
@@ -135,7 +136,7 @@ fn an_address_that_is_not_here_is_an_end() {
     let mut wire = wire("127.0.0.1:1".parse().unwrap());
     let local = SocketAddr::from(([192, 0, 2, 77], 5));
     let transmit = Transmit { protocol: Protocol::Tcp, ..Transmit::udp(local, wire.remote, 1) };
-    wire.streams.send(&transmit, b"x", local.ip(), || None, wire.poll.registry(), &mut wire.stats);
+    wire.streams.send(&transmit, b"x", Some(local.ip()), || None, wire.poll.registry(), &mut wire.stats);
     let (name, why) = wire.streams.poll_ended().unwrap();
     assert!(name.local == local && !why.is_empty() && wire.stats.streams_failed == 1);
 }
@@ -172,7 +173,7 @@ fn what_is_sent_to_a_stream_that_has_ended_opens_no_other() {
     let local = SocketAddr::from(([192, 0, 2, 77], 5));
     let transmit = Transmit { protocol: Protocol::Tcp, ..Transmit::udp(local, wire.remote, 1) };
     for bytes in [b"x".as_slice(), &[]] {
-        wire.streams.send(&transmit, bytes, local.ip(), || None, wire.poll.registry(), &mut wire.stats);
+        wire.streams.send(&transmit, bytes, Some(local.ip()), || None, wire.poll.registry(), &mut wire.stats);
     }
     assert!(wire.streams.poll_ended().is_none());
 }
@@ -187,7 +188,7 @@ fn a_batch_loses_only_the_messages_that_there_is_no_room_for() {
         wire.send(port, &vec![0; waiting]); // it waits for the connection
         let (name, dropped) = (SocketAddr::from(([127, 0, 0, 1], port)), wire.stats.dropped_no_room);
         let transmit = Transmit { protocol: Protocol::Tcp, ..Transmit::udp(name, wire.remote, 1200) };
-        wire.streams.send(&transmit, &batch, name.ip(), || None, wire.poll.registry(), &mut wire.stats);
+        wire.streams.send(&transmit, &batch, Some(name.ip()), || None, wire.poll.registry(), &mut wire.stats);
         let mut streams = wire.streams.places.iter().flatten();
         let queue = &streams.find(|stream| stream.name.local == name).unwrap().queue;
         let room = QUEUE_MAX - waiting;
@@ -211,7 +212,7 @@ fn no_more_waits_for_a_handshake_than_for_a_connection() {
     let transmit = Transmit { protocol: Protocol::Tls, ..Transmit::udp(local, wire.remote, 1000) };
     for _ in 0..1000 {
         let trusted = || Some((&tls, "turn.example.org"));
-        wire.streams.send(&transmit, &[7; 1000], local.ip(), trusted, wire.poll.registry(), &mut wire.stats);
+        wire.streams.send(&transmit, &[7; 1000], Some(local.ip()), trusted, wire.poll.registry(), &mut wire.stats);
     }
     wire.until(|wire, _| wire.stats.streams_opened == 1);
     assert!((1000 - QUEUE_MAX as u64 / 1000..1000).contains(&wire.stats.dropped_no_room), "{:?}", wire.stats);
