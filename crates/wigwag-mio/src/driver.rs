@@ -212,9 +212,7 @@ impl Driver {
     fn send_stream(&mut self, transmit: &Transmit) {
         let stream = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
         let tls = || self.config.trusted().zip(self.endpoint.tls_server_name(stream));
-        let inside = self.nat.inside(transmit.local);
-        let is_accepted = transmit.protocol == Protocol::Tcp && self.listeners.has(inside);
-        let from = (!is_accepted).then_some(inside.ip());
+        let from = self.listeners.opening_from(transmit.protocol, self.nat.inside(transmit.local));
         self.streams.send(transmit, &self.out, from, tls, self.poll.registry(), &mut self.sockets.stats);
     }
 
@@ -303,23 +301,14 @@ impl Driver {
     /// Takes the streams that peers have opened. Those that have ended were told before, so that the new ones may have their names.
     fn accept(&mut self, now: Instant) {
         let Self { sockets, listeners, streams, nat, poll, config, .. } = self;
-        listeners.accept(now, &mut sockets.stats, |io, remote, stats| match io.local_addr() {
-            Ok(local) => {
-                let name = stream_name(nat.outside(local), remote);
-                streams.accept(name, io, config.streams_max, now, poll.registry(), stats);
-            }
-            Err(_) => stats.listener_failures += 1,
+        listeners.accept(nat, now, &mut sockets.stats, |name, io, stats| {
+            streams.accept(name, io, config.streams_max, now, poll.registry(), stats);
         });
     }
 
     fn hears_names(&self) -> bool {
         self.names.as_ref().is_some_and(Names::may_be_readable)
     }
-}
-
-/// What a stream is called that a peer has opened: as all paths are written.
-fn stream_name(local: SocketAddr, remote: SocketAddr) -> Path {
-    Path::of(&Datagram { protocol: Protocol::Tcp, local, remote, ecn: Ecn::NotEct, payload: &mut [] })
 }
 
 /// The addresses of this machine, as far as they are needed for what is `bound`.

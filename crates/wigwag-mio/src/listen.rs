@@ -1,13 +1,16 @@
 //! Listeners of TCP: peers open streams to them (RFC 6544 calls such candidates passive).
 
 use crate::config::DriverConfig;
+use crate::nat::Nat;
 use crate::stats::DriverStats;
 use crate::tcp::SEND_BUFFER;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
+use wigwag::Path;
+use wigwag_sansio::{Datagram, Ecn, Protocol};
 
 /// Their tokens begin behind those of sockets, and before those of links.
 pub(crate) const FIRST_LISTENER: usize = 1 << 29;
@@ -62,8 +65,13 @@ impl Listeners {
         self.0.iter().map(|listener| listener.bound)
     }
 
-    /// Whether streams that peers open come to this address.
-    pub(crate) fn has(&self, address: SocketAddr) -> bool {
+    /// From which address of ours a stream of this local name is opened: none where only peers open them.
+    pub(crate) fn opening_from(&self, protocol: Protocol, local: SocketAddr) -> Option<IpAddr> {
+        let is_accepted = protocol == Protocol::Tcp && self.has(local);
+        (!is_accepted).then_some(local.ip())
+    }
+
+    fn has(&self, address: SocketAddr) -> bool {
         let is_for_all = |bound: SocketAddr| {
             bound.ip().is_unspecified() && bound.is_ipv4() == address.is_ipv4() && bound.port() == address.port()
         };
@@ -86,15 +94,19 @@ impl Listeners {
         self.0.iter().filter_map(|listener| listener.rests_until).min()
     }
 
-    /// Hands those who have come to `each`, a bounded number of each listener.
+    /// Hands those who have come to `each`, a bounded number of each listener, by the names that the endpoint knows them by.
     pub(crate) fn accept(
         &mut self,
+        nat: &Nat,
         now: Instant,
         stats: &mut DriverStats,
-        mut each: impl FnMut(TcpStream, SocketAddr, &mut DriverStats),
+        mut each: impl FnMut(Path, TcpStream, &mut DriverStats),
     ) {
         for listener in &mut self.0 {
-            listener.accept(now, stats, TcpListener::accept, &mut each);
+            listener.accept(now, stats, TcpListener::accept, &mut |io, remote, stats| match io.local_addr() {
+                Ok(local) => each(name(nat.outside(local), remote), io, stats),
+                Err(_) => stats.listener_failures += 1,
+            });
         }
     }
 }
@@ -126,6 +138,11 @@ impl Listener {
             }
         }
     }
+}
+
+/// As all paths are written.
+fn name(local: SocketAddr, remote: SocketAddr) -> Path {
+    Path::of(&Datagram { protocol: Protocol::Tcp, local, remote, ecn: Ecn::NotEct, payload: &mut [] })
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

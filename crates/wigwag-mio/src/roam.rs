@@ -319,6 +319,60 @@ mod tests {
         assert_eq!(told(&driver), ["10.0.0.6", "203.0.113.7"]);
     }
 
+    fn told_of_tcp(driver: &Driver, tcp_type: TcpType) -> Vec<String> {
+        let told = driver.surroundings.tcp.iter().filter(|told| told.1 == tcp_type);
+        told.map(|told| told.0.to_string()).collect()
+    }
+
+    #[test]
+    fn listeners_are_told_as_the_addresses_that_there_are_by_their_public_names() {
+        let mut config = DriverConfig::new([]);
+        config.tcp_listeners = vec!["0.0.0.0:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap()];
+        config.nat_1to1 = vec![("10.0.0.5".parse().unwrap(), "203.0.113.7".parse().unwrap())];
+        let mut driver = driver(&config, &["127.0.0.1", "10.0.0.5", "::1"]);
+        let [all, one] = driver.listening_addresses().map(|bound| bound.port()).collect::<Vec<_>>()[..] else {
+            panic!()
+        };
+        let one = format!("127.0.0.1:{one}");
+        let passive = |driver: &Driver| told_of_tcp(driver, TcpType::Passive);
+        assert_eq!(passive(&driver), [one.clone(), format!("203.0.113.7:{all}")]);
+        driver.surround(ips(&["127.0.0.1", "10.0.0.5", "10.0.0.6"]));
+        assert_eq!(passive(&driver), [format!("10.0.0.6:{all}"), one.clone(), format!("203.0.113.7:{all}")]);
+        driver.surround(ips(&["10.0.0.6"]));
+        assert_eq!(passive(&driver), [format!("10.0.0.6:{all}")]);
+        driver.surround(ips(&["127.0.0.1"]));
+        let mut loopback = [one, format!("127.0.0.1:{all}")];
+        loopback.sort_by_key(|address| address.parse::<SocketAddr>().unwrap());
+        assert_eq!(passive(&driver), loopback);
+        assert!(told_of_tcp(&driver, TcpType::Active).is_empty() && driver.endpoint.local_addresses().is_empty());
+    }
+
+    #[test]
+    fn streams_are_opened_from_where_there_are_sockets_or_else_listeners_or_else_from_everywhere() {
+        let active = |driver: &Driver| told_of_tcp(driver, TcpType::Active);
+        let mut config = DriverConfig::new([]);
+        config.tcp_active = true;
+        let mut all = driver(&config, &["127.0.0.1", "10.0.0.5", "::1"]);
+        assert_eq!(active(&all), ["10.0.0.5:9", "[::1]:9"]);
+        all.surround(ips(&["10.0.0.5", "10.0.0.6"]));
+        assert_eq!(active(&all), ["10.0.0.5:9", "10.0.0.6:9"]);
+
+        config.tcp_listeners = vec!["127.0.0.2:0".parse().unwrap()];
+        assert_eq!(active(&driver(&config, &["127.0.0.1", "10.0.0.5"])), ["127.0.0.2:9"]);
+
+        config.addresses = vec!["127.0.0.1:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap()];
+        let mut of_sockets = driver(&config, &["127.0.0.1", "10.0.0.5"]);
+        assert_eq!(active(&of_sockets), ["127.0.0.1:9"], "once");
+        let third = of_sockets.bind_address("127.0.0.3:0".parse().unwrap()).unwrap();
+        assert_eq!(active(&of_sockets), ["127.0.0.1:9", "127.0.0.3:9"]);
+        for bound in of_sockets.bound_addresses().filter(|bound| *bound != third).collect::<Vec<_>>() {
+            of_sockets.unbind_address(bound);
+        }
+        assert_eq!(active(&of_sockets), ["127.0.0.3:9"]);
+        of_sockets.unbind_address(third);
+        assert!(active(&of_sockets).is_empty(), "whoever has named addresses gives no others away");
+    }
+
     #[test]
     fn sockets_may_be_added_and_taken_away() {
         let mut driver = driver(&DriverConfig::new(["127.0.0.1:0".parse().unwrap()]), &["127.0.0.1"]);

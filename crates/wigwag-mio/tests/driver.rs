@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -260,6 +261,60 @@ fn a_taken_port_is_an_error_that_names_it() {
     let address = taken.bound_addresses().next().unwrap();
     let error = Driver::bind(&DriverConfig::new([address]), EndpointConfig::default()).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
+}
+
+#[test]
+fn a_driver_may_have_no_udp_socket_but_not_nothing() {
+    let mut config = DriverConfig::new([]);
+    let bind = |config: &DriverConfig| Driver::bind(config, EndpointConfig::default());
+    assert!(bind(&config).is_err());
+    config.tcp_active = true;
+    assert!(bind(&config).is_ok());
+    config.tcp_active = false;
+    config.tcp_listeners = vec!["192.0.2.77:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap()];
+    let error = bind(&config).unwrap_err().to_string();
+    assert!(error.contains("TCP 192.0.2.77:0"), "{error}");
+    config.skip_unavailable = true;
+    let listening: Vec<_> = bind(&config).unwrap().listening_addresses().collect();
+    assert!(listening.len() == 1 && listening[0].ip().is_loopback() && listening[0].port() != 0);
+    config.tcp_listeners.truncate(1);
+    assert!(bind(&config).is_err(), "one must be left");
+}
+
+#[test]
+fn a_driver_with_streams_that_peers_have_opened_sleeps_and_its_end_is_theirs() {
+    let mut config = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+    config.tcp_listeners = config.addresses.clone();
+    let mut driver = Driver::bind(&config, EndpointConfig::default()).unwrap();
+    let address = driver.listening_addresses().next().unwrap();
+    let mut clients = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while driver.stats().streams_accepted < 2 {
+        assert!(Instant::now() < deadline);
+        driver.run_once(Some(Duration::from_millis(1))).unwrap();
+    }
+    clients[0].write_all(b"\0\x04what").unwrap();
+    while driver.stats().stream_bytes_received < 6 {
+        assert!(Instant::now() < deadline);
+        driver.run_once(Some(Duration::from_millis(1))).unwrap();
+    }
+    let (began, mut turns) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_millis(100) {
+        driver.run_once(Some(Duration::from_millis(50))).unwrap();
+        turns += 1;
+    }
+    assert!(turns < 50, "{turns} turns in 100 ms");
+    drop(driver);
+    for client in &mut clients {
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let ended = client.read(&mut [0]);
+        assert!(
+            ended.as_ref().is_ok_and(|len| *len == 0)
+                || ended.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
+        );
+    }
+    config.tcp_listeners = vec![address];
+    assert!(Driver::bind(&config, EndpointConfig::default()).is_ok(), "the port is free again");
 }
 
 #[test]
