@@ -28,6 +28,8 @@ pub struct DriverConfig {
     /// file of this process; what is beyond is closed at once ([`DriverStats::streams_refused`](crate::DriverStats::streams_refused)).
     /// Default: 1024.
     pub streams_max: usize,
+    /// How long a peer may say nothing on a stream that it has opened. The endpoint, which has more to say of it, does not know of it before.
+    pub(crate) silence_max: Duration,
     /// Addresses of this machine, and what peers are told in place of each: the public address that a NAT before it, as
     /// of a cloud's machines, maps to it one to one, port for port. The endpoint then knows the public address only, as a
     /// host candidate (RFC 8445 §5.1.1.1 has no kind of its own for it), and no STUN server is needed; who is on this side of
@@ -84,6 +86,7 @@ impl DriverConfig {
             tcp_listeners: Vec::new(),
             tcp_active: false,
             streams_max: 1024,
+            silence_max: Duration::from_secs(10),
             nat_1to1: Vec::new(),
             receive_buffer_size: 4 << 20,
             send_buffer_size: 4 << 20,
@@ -98,7 +101,8 @@ impl DriverConfig {
     }
 
     /// One socket on `port` for each usable address of this machine (see [`interfaces`](crate::interfaces())): those of
-    /// loopback interfaces only if `with_loopback`. Addresses that come later get theirs, and those that vanish lose them.
+    /// loopback interfaces only if `with_loopback`. Addresses that come later get theirs, and those that vanish lose them. To listen for
+    /// TCP at all of them, give [`tcp_listeners`](Self::tcp_listeners) the unspecified addresses.
     ///
     /// # Errors
     /// What the system says when it is asked for its interfaces, and [`io::ErrorKind::AddrNotAvailable`] if it has none.

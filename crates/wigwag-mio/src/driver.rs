@@ -212,7 +212,7 @@ impl Driver {
     fn send_stream(&mut self, transmit: &Transmit) {
         let stream = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
         let tls = || self.config.trusted().zip(self.endpoint.tls_server_name(stream));
-        let from = self.listeners.opening_from(transmit.protocol, self.nat.inside(transmit.local));
+        let from = self.listeners.source(transmit.protocol, self.nat.inside(transmit.local));
         self.streams.send(transmit, &self.out, from, tls, self.poll.registry(), &mut self.sockets.stats);
     }
 
@@ -302,7 +302,7 @@ impl Driver {
     fn accept(&mut self, now: Instant) {
         let Self { sockets, listeners, streams, nat, poll, config, .. } = self;
         listeners.accept(nat, now, &mut sockets.stats, |name, io, stats| {
-            streams.accept(name, io, config.streams_max, now, poll.registry(), stats);
+            streams.accept(name, io, config, now, poll.registry(), stats);
         });
     }
 

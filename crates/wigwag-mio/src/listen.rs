@@ -66,7 +66,7 @@ impl Listeners {
     }
 
     /// From which address of ours a stream of this local name is opened: none where only peers open them.
-    pub(crate) fn opening_from(&self, protocol: Protocol, local: SocketAddr) -> Option<IpAddr> {
+    pub(crate) fn source(&self, protocol: Protocol, local: SocketAddr) -> Option<IpAddr> {
         let is_accepted = protocol == Protocol::Tcp && self.has(local);
         (!is_accepted).then_some(local.ip())
     }
@@ -131,7 +131,7 @@ impl Listener {
                 // The peer had gone before its turn came; there may be others behind.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => stats.listener_failures += 1,
                 Err(error) => {
-                    tracing::warn!(bound = %self.bound, %error, "no stream can be accepted for a moment");
+                    tracing::debug!(bound = %self.bound, %error, "no stream can be accepted for a moment");
                     stats.listener_failures += 1;
                     self.rests_until = now.checked_add(REST);
                 }

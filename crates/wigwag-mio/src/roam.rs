@@ -22,7 +22,7 @@ pub(crate) struct Surroundings {
     pub(crate) tcp: Vec<(SocketAddr, TcpType)>,
 }
 
-/// RFC 6544 §4.5: of an active candidate the port is not used, and is "9" by convention.
+/// The port of who opens streams means nothing, and is told as this one (RFC 6544 §4.5).
 const DISCARD: u16 = 9;
 
 impl Surroundings {

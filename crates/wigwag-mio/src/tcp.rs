@@ -6,6 +6,7 @@
 
 mod stream;
 
+use crate::config::DriverConfig;
 use crate::stats::DriverStats;
 use crate::tls::{Session, Tls};
 use mio::net::TcpStream;
@@ -13,7 +14,7 @@ use mio::{Interest, Registry, Token};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 pub(crate) use stream::SEND_BUFFER;
 use stream::{Outcome, Stream, words};
 use wigwag::Path;
@@ -28,8 +29,6 @@ const READ_LEN: usize = 64 << 10;
 const READS_PER_TURN: usize = 4;
 /// How many are read in one turn; the others are the first of the next.
 const VISITS_PER_TURN: usize = 64;
-/// How long a peer may say nothing on a stream that it has opened: the endpoint, which has more to say of it, does not know of it before.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Why nothing is sent by a name that could only be of a stream that a peer has opened.
 const NOT_ACCEPTED: &str = "a listener is there, and no peer has opened this stream";
 
@@ -75,15 +74,17 @@ impl Streams {
             stats.dropped_no_room += segments(bytes, transmit);
             return;
         }
-        let Some(from) = from.or_else(|| number.map(|_| name.local.ip())) else {
-            stats.dropped_no_route += segments(bytes, transmit);
-            self.ended.insert(name, NOT_ACCEPTED.into());
-            return;
+        let number = match (number, from) {
+            (Some(number), _) => Ok(number),
+            (None, Some(from)) => self.open(name, from, tls(), registry).inspect_err(|_| stats.streams_failed += 1),
+            (None, None) => {
+                stats.dropped_no_route += segments(bytes, transmit);
+                Err(NOT_ACCEPTED.into())
+            }
         };
-        let number = match number.map_or_else(|| self.open(name, from, tls(), registry), Ok) {
+        let number = match number {
             Ok(number) => number,
             Err(why) => {
-                stats.streams_failed += 1;
                 self.ended.insert(name, why);
                 return;
             }
@@ -116,12 +117,12 @@ impl Streams {
         &mut self,
         name: Path,
         io: TcpStream,
-        max: usize,
+        config: &DriverConfig,
         now: Instant,
         registry: &Registry,
         stats: &mut DriverStats,
     ) {
-        if self.accepted >= max || self.by_name.contains_key(&name) || self.ended.contains_key(&name) {
+        if self.accepted >= config.streams_max || self.by_name.contains_key(&name) || self.ended.contains_key(&name) {
             tracing::debug!(remote = %name.remote, accepted = self.accepted, "a stream is not taken");
             stats.streams_refused += 1;
             return;
@@ -130,7 +131,7 @@ impl Streams {
             Ok(number) => {
                 self.accepted += 1;
                 self.ready.push(number);
-                self.silent.set(number, now.checked_add(SILENCE_MAX));
+                self.silent.set(number, now.checked_add(config.silence_max));
                 stats.streams_accepted += 1;
             }
             Err(error) => {

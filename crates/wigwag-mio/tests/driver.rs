@@ -261,6 +261,13 @@ fn a_taken_port_is_an_error_that_names_it() {
     let address = taken.bound_addresses().next().unwrap();
     let error = Driver::bind(&DriverConfig::new([address]), EndpointConfig::default()).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
+
+    let mut config = DriverConfig::new([]);
+    config.tcp_listeners = vec!["127.0.0.1:0".parse().unwrap()];
+    let taken = Driver::bind(&config, EndpointConfig::default()).unwrap();
+    config.tcp_listeners = taken.listening_addresses().collect();
+    let error = Driver::bind(&config, EndpointConfig::default()).unwrap_err();
+    assert!(error.to_string().contains(&format!("TCP {}", config.tcp_listeners[0])), "{error}");
 }
 
 #[test]

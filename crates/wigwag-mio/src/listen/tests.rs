@@ -1,4 +1,5 @@
 use super::*;
+use crate::driver::Driver;
 use crate::tcp::{FIRST_STREAM, Streams};
 use mio::{Events, Poll};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ struct Server {
     listeners: Listeners,
     streams: Streams,
     nat: Nat,
-    max: usize,
+    config: DriverConfig,
     poll: Poll,
     stats: DriverStats,
     /// What has come, by the name of its stream, and why it has ended.
@@ -25,7 +26,7 @@ fn server(address: &str) -> Server {
     let poll = Poll::new().unwrap();
     let listeners = Listeners::bind(&config, poll.registry()).unwrap();
     let (streams, nat, stats) = (Streams::default(), Nat::default(), DriverStats::default());
-    Server { listeners, streams, nat, max: 1024, poll, stats, came: BTreeMap::new(), ended: vec![] }
+    Server { listeners, streams, nat, config, poll, stats, came: BTreeMap::new(), ended: vec![] }
 }
 
 impl Server {
@@ -39,7 +40,7 @@ impl Server {
 
     fn send(&mut self, name: Path, bytes: &[u8]) {
         let transmit = Transmit { protocol: name.protocol, ..Transmit::udp(name.local, name.remote, 1000) };
-        let from = self.listeners.opening_from(name.protocol, self.nat.inside(name.local));
+        let from = self.listeners.source(name.protocol, self.nat.inside(name.local));
         self.streams.send(&transmit, bytes, from, || None, self.poll.registry(), &mut self.stats);
     }
 
@@ -60,10 +61,10 @@ impl Server {
         self.wait();
         self.receive();
         self.ended.extend(std::iter::from_fn(|| self.streams.poll_ended()));
-        let Self { listeners, streams, nat, max, poll, stats, .. } = self;
+        let Self { listeners, streams, nat, config, poll, stats, .. } = self;
         let now = Instant::now();
         listeners.accept(nat, now, stats, |name, io, stats| {
-            streams.accept(name, io, *max, now, poll.registry(), stats);
+            streams.accept(name, io, config, now, poll.registry(), stats);
         });
     }
 
@@ -193,16 +194,16 @@ fn a_name_of_a_listener_that_no_peer_has_opened_opens_nothing_and_has_ended() {
         server.send(Path { local, ..name }, b"x");
         server.until(|server| server.stats.streams_opened == 1);
         assert!(elsewhere.accept().is_ok());
-        assert!(server.listeners.opening_from(Protocol::Tls, name.local).is_some());
+        assert!(server.listeners.source(Protocol::Tls, name.local).is_some());
         let other = SocketAddr::new("127.0.0.2".parse().unwrap(), name.local.port());
-        assert_eq!(server.listeners.opening_from(Protocol::Tcp, other).is_some(), address == "127.0.0.1:0");
+        assert_eq!(server.listeners.source(Protocol::Tcp, other).is_some(), address == "127.0.0.1:0");
     }
 }
 
 #[test]
 fn beyond_its_limit_a_stream_is_closed_at_once_until_there_is_room_again() {
     let mut server = server("127.0.0.1:0");
-    server.max = 2;
+    server.config.streams_max = 2;
     let mut clients: Vec<_> = (0..4).map(|_| server.connect()).collect();
     server.until(|server| server.stats.streams_refused == 2);
     assert_eq!(server.stats.streams_accepted, 2);
@@ -246,6 +247,31 @@ fn a_peer_that_says_nothing_is_not_kept() {
     assert_eq!(server.ended.iter().map(|ended| ended.0).collect::<Vec<_>>(), [name_of(&silent)]);
     server.send(name_of(&speaks), b"!");
     assert_eq!(speaks.read(&mut [0]).unwrap(), 1);
+
+    // One that goes before its time leaves nobody to be ended in its place.
+    let silent = server.connect();
+    server.until(|server| server.stats.streams_accepted == 3);
+    assert!(server.streams.patience_ends().is_some());
+    drop(silent);
+    server.until(|server| server.ended.len() == 2);
+    assert!(server.streams.patience_ends().is_none());
+}
+
+#[test]
+fn a_driver_wakes_to_end_who_says_nothing_and_to_accept_again() {
+    let mut config = DriverConfig::new([]);
+    config.tcp_listeners = vec!["127.0.0.1:0".parse().unwrap()];
+    config.silence_max = Duration::from_millis(50);
+    let mut driver = Driver::bind(&config, wigwag::EndpointConfig::default()).unwrap();
+    let began = Instant::now();
+    let listener = &mut driver.listeners.0[0];
+    (listener.is_ready, listener.rests_until) = (true, Some(began + Duration::from_millis(50)));
+    let mut client = Client::connect(listener.bound).unwrap();
+    while driver.stats().streams_silent == 0 {
+        driver.run_once(Some(Duration::from_secs(30))).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", driver.stats());
+    }
+    assert!(began.elapsed() >= Duration::from_millis(100) && is_ended(&mut client));
 }
 
 /// What is still sent to the stream that has ended must not go to the one after it.
@@ -261,8 +287,8 @@ fn a_stream_of_the_same_name_has_to_wait_until_the_end_of_the_last_was_told() {
         let client = Client::connect(listener.local_addr().unwrap()).unwrap();
         let io = listener.accept().unwrap().0;
         io.set_nonblocking(true).unwrap();
-        let Server { streams, poll, stats, .. } = server;
-        streams.accept(name, TcpStream::from_std(io), 9, Instant::now(), poll.registry(), stats);
+        let Server { streams, poll, stats, config, .. } = server;
+        streams.accept(name, TcpStream::from_std(io), config, Instant::now(), poll.registry(), stats);
         client
     };
     assert!(is_ended(&mut accept(&mut server)), "it is open");
@@ -358,7 +384,14 @@ fn small_messages_do_not_wait_and_the_kernel_holds_little() {
     let (name, io) = accepted.remove(0);
     let io: std::net::TcpStream = io.into();
     let copy = io.try_clone().unwrap();
-    server.streams.accept(name, TcpStream::from_std(io), 9, now, server.poll.registry(), &mut server.stats);
+    server.streams.accept(
+        name,
+        TcpStream::from_std(io),
+        &server.config,
+        now,
+        server.poll.registry(),
+        &mut server.stats,
+    );
     assert!(copy.nodelay().unwrap());
 }
 

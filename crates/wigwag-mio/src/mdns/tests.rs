@@ -42,6 +42,17 @@ fn names_are_asked_for_on_the_links_of_our_addresses_alone() {
     assert_eq!(all[0].0.networks.len(), 4);
 }
 
+#[test]
+fn names_are_asked_for_where_there_are_listeners_alone() {
+    let mut config = DriverConfig::new([]);
+    config.tcp_listeners = vec!["127.0.0.1:0".parse().unwrap()];
+    let mut driver = Driver::bind(&config, EndpointConfig::default()).unwrap();
+    driver.names.as_mut().unwrap().is_stale = true;
+    driver.resolve_names(Instant::now());
+    let links = &driver.names.as_ref().unwrap().links;
+    assert!(links.iter().any(|link| link.local.ip().is_loopback()));
+}
+
 /// Two drivers on the loopback interface. A hides its address, and knows nothing of Z.
 struct Pair {
     drivers: [Driver; 2],

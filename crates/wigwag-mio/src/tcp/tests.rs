@@ -34,6 +34,10 @@ impl Wire {
         self.streams.receive(self.poll.registry(), &mut self.stats, |datagram| {
             found.push((datagram.local.port(), datagram.payload.to_vec()));
         });
+        let streams =
+            self.streams.places.iter().enumerate().filter_map(|(number, stream)| Some((number, stream.as_ref()?)));
+        let mut unread = streams.filter(|(_, stream)| stream.may_have_something()).map(|(number, _)| number);
+        assert!(unread.all(|number| self.streams.ready.iter().any(|ready| ready == number)), "no readiness will tell");
         while let Some((name, _)) = self.streams.poll_ended() {
             found.push((name.local.port(), vec![]));
         }
@@ -196,6 +200,21 @@ fn a_batch_loses_only_the_messages_that_there_is_no_room_for() {
         assert!(queue[waiting..] == batch[..taken], "behind {waiting}");
         assert_eq!(wire.stats.dropped_no_room - dropped, lost as u64, "behind {waiting}");
     }
+}
+
+#[test]
+fn a_stream_that_has_more_than_a_turn_takes_keeps_its_turn() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut wire = wire(listener.local_addr().unwrap());
+    wire.send(1, b"request");
+    let (mut server, _) = listener.accept().unwrap();
+    server.set_nonblocking(true).unwrap();
+    let mut more = 0;
+    wire.until(|wire, _| {
+        while server.write(&[0; 65_536]).is_ok() {}
+        more += usize::from(wire.streams.has_something());
+        more == 5
+    });
 }
 
 /// What goes into TLS waits there for the end of the handshake, which may never come.
