@@ -331,3 +331,28 @@ fn present(bound: impl Iterator<Item = SocketAddr>, config: &DriverConfig) -> io
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_at_the_public_address_of_a_listener_is_not_opened_by_us() {
+        let mut config = DriverConfig::new([]);
+        config.tcp_listeners = vec!["127.0.0.1:0".parse().unwrap()];
+        config.nat_1to1 = vec![("127.0.0.1".parse().unwrap(), "203.0.113.7".parse().unwrap())];
+        let mut driver = Driver::bind(&config, EndpointConfig::default()).unwrap();
+        let port = driver.listening_addresses().next().unwrap().port();
+        let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        driver.out = vec![7; 10];
+        let mut send = |protocol, port| {
+            let (local, remote) = (SocketAddr::from(([203, 0, 113, 7], port)), elsewhere.local_addr().unwrap());
+            driver.send_stream(&Transmit { protocol, ..Transmit::udp(local, remote, 5) });
+            (driver.stats().dropped_no_route, driver.stats().streams_failed)
+        };
+        assert_eq!(send(Protocol::Tcp, port), (2, 0));
+        assert_eq!(send(Protocol::Tls, port), (2, 1), "it is opened, though nobody says whom to trust");
+        assert_eq!(send(Protocol::Tcp, port ^ 1), (2, 1));
+        assert!(elsewhere.accept().is_ok());
+    }
+}
