@@ -66,6 +66,17 @@ impl Peer {
     ) -> Result<Self> {
         let mut driver_config = DriverConfig::new([SocketAddr::new(address, 0)]);
         driver_config.tls = trusted;
+        Self::start_with(driver_config, adapt)
+    }
+
+    /// ... whom UDP does not reach: browsers open streams to it.
+    pub(crate) fn start_listening(address: IpAddr, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
+        let mut driver_config = DriverConfig::new([]);
+        driver_config.tcp_listeners = vec![SocketAddr::new(address, 0)];
+        Self::start_with(driver_config, adapt)
+    }
+
+    fn start_with(mut driver_config: DriverConfig, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
         driver_config.refresh_interval = Some(Duration::from_millis(500));
         let mut driver = Driver::bind(&driver_config, EndpointConfig::default())?;
         let mut config = Config::new(wigwag_mio::wall_clock());

@@ -24,6 +24,7 @@ mod restart;
 mod retransmission;
 mod simulcast;
 mod sizes;
+mod streams;
 mod thousand_channels;
 mod trickle;
 mod unreliable;
@@ -132,6 +133,8 @@ pub(crate) const ALL: &[Scenario] = &[
         has_media: true,
         ..data("Opus and VP8 relayed by coturn over TLS", relayed::media_over_tls)
     },
+    data("over TCP alone", streams::data),
+    Scenario { has_media: true, ..data("Opus and VP8 over TCP alone", streams::media) },
     Scenario { has_media: true, ..data("Opus and VP8 through a restart from either side", restart::with_media) },
     Scenario { has_media: true, is_smoke: true, ..data("Opus and VP8 echoed", media::both) },
     Scenario { has_media: true, ..data("Opus and VP8 echoed over DTLS 1.2", media::over_dtls_12) },

@@ -483,7 +483,8 @@ impl Endpoint {
                         self.end_stream(slot, inner, now);
                         continue;
                     }
-                    if self.streams.send(slot, &mut transmit, out.is_empty()) {
+                    let is_listener = |local| self.accepted.is_listener(local);
+                    if self.streams.send(slot, &mut transmit, out.is_empty(), is_listener) {
                         return Some(transmit);
                     }
                     self.refuse_stream(slot, &transmit, now);

@@ -31,11 +31,18 @@ impl Default for Streams {
 
 impl Streams {
     /// Gives what a connection sends the name that the driver knows the stream by. `false` if no name is left for it.
-    pub(super) fn send(&mut self, slot: usize, transmit: &mut Transmit, is_end: bool) -> bool {
+    ///
+    /// No name of a stream that is opened is one of those that are accepted at these addresses.
+    pub(super) fn send(
+        &mut self,
+        slot: usize,
+        transmit: &mut Transmit,
+        is_end: bool,
+        is_listener: impl Fn(SocketAddr) -> bool,
+    ) -> bool {
         let inner = path(transmit);
-        let Some(local) = self.by_inner.get(&(slot, inner)).copied().or_else(|| self.open(slot, inner)) else {
-            return false;
-        };
+        let known = self.by_inner.get(&(slot, inner)).copied();
+        let Some(local) = known.or_else(|| self.open(slot, inner, is_listener)) else { return false };
         transmit.local = local;
         if is_end {
             self.forget(Path { local, ..inner });
@@ -43,12 +50,13 @@ impl Streams {
         true
     }
 
-    fn open(&mut self, slot: usize, inner: Path) -> Option<SocketAddr> {
+    fn open(&mut self, slot: usize, inner: Path, is_listener: impl Fn(SocketAddr) -> bool) -> Option<SocketAddr> {
         let mut outer = inner;
         for _ in PORTS {
             outer.local.set_port(self.next_port);
             self.next_port = self.next_port.checked_add(1).unwrap_or(*PORTS.start());
-            if !self.by_outer.contains_key(&outer) && !self.closing.contains(&outer) {
+            let is_used = self.by_outer.contains_key(&outer) || self.closing.contains(&outer);
+            if !is_used && !is_listener(outer.local) {
                 self.by_outer.insert(outer, (slot, inner.local));
                 self.by_inner.insert((slot, inner), outer.local);
                 return Some(outer.local);
@@ -131,10 +139,13 @@ mod tests {
         let outer: Vec<_> = (0..3)
             .map(|slot| {
                 let mut transmit = inner;
-                assert!(streams.send(slot, &mut transmit, false));
+                assert!(streams.send(slot, &mut transmit, false, |_| false));
                 let again = transmit;
                 transmit = inner;
-                assert!(streams.send(slot, &mut transmit, false) && transmit == again, "as long as it is open");
+                assert!(
+                    streams.send(slot, &mut transmit, false, |_| false) && transmit == again,
+                    "as long as it is open"
+                );
                 path(&again)
             })
             .collect();
@@ -144,12 +155,25 @@ mod tests {
         }
         assert_eq!(streams.find(Path { protocol: Protocol::Tls, ..outer[0] }), None);
         let mut end = inner;
-        assert!(streams.send(1, &mut end, true) && path(&end) == outer[1]);
+        assert!(streams.send(1, &mut end, true, |_| false) && path(&end) == outer[1]);
         assert_eq!(streams.find(outer[1]), None);
         let mut anew = inner;
-        assert!(streams.send(1, &mut anew, false) && !outer.contains(&path(&anew)), "late bytes are of no other's");
+        assert!(
+            streams.send(1, &mut anew, false, |_| false) && !outer.contains(&path(&anew)),
+            "late bytes are of no other's"
+        );
         streams.forget(outer[0]);
         assert_eq!((streams.by_outer.len(), streams.by_inner.len()), (2, 2));
+    }
+
+    #[test]
+    fn what_we_open_has_no_name_of_what_others_open() {
+        let mut streams = Streams::default();
+        for _ in 0..2 {
+            let mut transmit = stream("10.0.0.1:1024", 1);
+            assert!(streams.send(0, &mut transmit, false, |local| local.port() < 50_000));
+            assert_eq!(transmit.local.port(), 50_000);
+        }
     }
 
     #[test]
@@ -157,7 +181,7 @@ mod tests {
         let mut streams = Streams::default();
         for slot in 0..3 {
             for (local, remote) in [("10.0.0.1:50000", 1), ("0.0.0.0:1", 2), ("[2001:db8::1]:50000", 3)] {
-                assert!(streams.send(slot, &mut stream(local, remote), false));
+                assert!(streams.send(slot, &mut stream(local, remote), false, |_| false));
             }
         }
         streams.vacate(1);
@@ -171,11 +195,11 @@ mod tests {
     fn there_are_as_many_to_one_server_as_there_are_ports() {
         let mut streams = Streams::default();
         for slot in 0..PORTS.len() {
-            assert!(streams.send(slot, &mut stream("10.0.0.1:50000", 1), false));
+            assert!(streams.send(slot, &mut stream("10.0.0.1:50000", 1), false, |_| false));
         }
-        assert!(!streams.send(99_999, &mut stream("10.0.0.1:50000", 1), false), "there is none left");
-        assert!(streams.send(99_999, &mut stream("10.0.0.1:50000", 2), false), "but to another");
-        assert!(streams.send(7, &mut stream("10.0.0.1:50000", 1), true));
-        assert!(streams.send(99_999, &mut stream("10.0.0.1:50000", 1), false), "one has ended");
+        assert!(!streams.send(99_999, &mut stream("10.0.0.1:50000", 1), false, |_| false), "there is none left");
+        assert!(streams.send(99_999, &mut stream("10.0.0.1:50000", 2), false, |_| false), "but to another");
+        assert!(streams.send(7, &mut stream("10.0.0.1:50000", 1), true, |_| false));
+        assert!(streams.send(99_999, &mut stream("10.0.0.1:50000", 1), false, |_| false), "one has ended");
     }
 }
