@@ -37,6 +37,9 @@ struct Arguments {
     /// Only this stack: aiortc, werift, node-datachannel or roamhq (may be repeated).
     #[arg(long, value_parser = stack::named)]
     peer: Vec<&'static str>,
+    /// Everybody but these, browsers or stacks (may be repeated).
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["browser", "peer"], value_parser = anybody)]
+    without: Vec<&'static str>,
     /// Only scenarios whose name contains this.
     #[arg(long)]
     only: Option<String>,
@@ -57,6 +60,11 @@ struct Arguments {
     json: bool,
 }
 
+/// The browser or stack of this name.
+fn anybody(name: &str) -> Result<&'static str> {
+    browser::named(name).or_else(|_| stack::named(name)).map_err(|_| anyhow!("nobody here has this name"))
+}
+
 impl Arguments {
     fn wants(&self, name: &str, is_smoke: bool) -> bool {
         (!self.smoke || is_smoke) && self.only.as_ref().is_none_or(|only| name.contains(only))
@@ -71,11 +79,15 @@ impl Arguments {
     }
 
     fn browsers(&self) -> impl Iterator<Item = &'static str> {
-        browser::NAMES.into_iter().filter(|name| self.is_for_all() || self.browser.contains(name))
+        let is_wanted =
+            |name: &&str| if self.is_for_all() { !self.without.contains(name) } else { self.browser.contains(name) };
+        browser::NAMES.into_iter().filter(is_wanted)
     }
 
     fn stacks(&self) -> impl Iterator<Item = &'static stack::Stack> {
-        stack::ALL.iter().filter(|stack| self.is_for_all() || self.peer.contains(&stack.name))
+        let is_wanted =
+            |name: &str| if self.is_for_all() { !self.without.contains(&name) } else { self.peer.contains(&name) };
+        stack::ALL.iter().filter(move |stack| is_wanted(stack.name))
     }
 
     /// What a person does with the program's page.

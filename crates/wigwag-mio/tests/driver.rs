@@ -7,7 +7,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
-use wigwag::{ChannelId, Config, ConnectionId, DataChannelInit, EndpointConfig, EndpointEvent, Event, PeerConnection};
+use wigwag::{
+    ChannelId, Config, ConnectionId, DataChannelInit, EndpointConfig, EndpointEvent, Event, PeerConnection, Protocol,
+};
 use wigwag_mio::{Direction, Driver, DriverConfig, wall_clock};
 
 fn driver(address: &str) -> Driver {
@@ -102,6 +104,47 @@ fn peers_connect_and_exchange_a_message_larger_than_a_socket_takes_at_once() {
         if cfg!(target_os = "linux") {
             assert!(stats.send_calls < stats.datagrams_sent, "several datagrams a call: {stats:?}");
         }
+    }
+}
+
+/// RFC 6544: one opens a stream to where the other listens.
+#[test]
+fn peers_without_udp_connect_over_tcp() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let address: SocketAddr = address.parse().unwrap();
+        let (mut opens, mut listens) = (DriverConfig::new([address]), DriverConfig::new([]));
+        opens.tcp_active = true;
+        listens.tcp_listeners = vec![address];
+        let [a, z] = [opens, listens].map(|config| Driver::bind(&config, EndpointConfig::default()).unwrap());
+        let listener = z.listening_addresses().next().unwrap();
+        let mut pair = Pair::new(a, z);
+        let channels = pair.open();
+        let paths = [0, 1].map(|end| {
+            let id = pair.ids[end];
+            connection(&mut pair.drivers[end], id).transport_stats().path.unwrap()
+        });
+        assert!(paths.iter().all(|path| path.protocol == Protocol::Tcp), "{paths:?}");
+        assert_eq!([paths[0].remote, paths[1].local], [listener; 2]);
+        let message = (0..200_000_u32).map(|number| number as u8).collect::<Vec<_>>();
+        for (end, channel) in channels.into_iter().enumerate() {
+            let id = pair.ids[end];
+            connection(&mut pair.drivers[end], id).send(channel, message.clone().into(), true).unwrap();
+            let arrived = pair.until(|_, other, event| match event {
+                Event::Message { data, is_binary: true, .. } if other != end => Some(data),
+                _ => None,
+            });
+            assert!(arrived == message);
+        }
+        let id = pair.ids[0];
+        connection(&mut pair.drivers[0], id).close();
+        let mut closed = 0;
+        pair.until(|_, _, event| {
+            closed += u32::from(matches!(event, Event::Closed(_)));
+            (closed == 2).then_some(())
+        });
+        let stats = pair.drivers.each_ref().map(Driver::stats);
+        assert_eq!([stats[0].streams_opened, stats[1].streams_accepted], [1, 1]);
+        assert!(stats.iter().all(|stats| stats.datagrams_sent == 0), "{stats:?}");
     }
 }
 
