@@ -194,8 +194,10 @@ pub enum MediaError {
     /// The peer takes no layer of this name, at least not now.
     #[error("the peer takes no layer of this name: those that it takes are the send_layers of what was negotiated")]
     NoSuchLayer,
-    /// The payload type was not negotiated.
-    #[error("the payload type was not negotiated: use one of the transceiver's codecs")]
+    /// The payload type was not negotiated, or not for this layer (RFC 8851).
+    #[error(
+        "the payload type was not negotiated: use one of the transceiver's codecs, and of a layer one of its payload_types"
+    )]
     PayloadType(Bytes),
     /// The frame has no bytes.
     #[error("the frame is empty: write nothing while the encoder says nothing")]
@@ -233,7 +235,7 @@ pub enum MediaError {
     /// it. The payload is given back.
     #[error("the sequence number is far behind those before: leave it to the connection (None), or go on from them")]
     Late(Bytes),
-    /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again.
+    /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again, also of which layer.
     #[error("the queue of packets is full")]
     Full(Bytes),
 }

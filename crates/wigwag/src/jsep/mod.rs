@@ -16,6 +16,7 @@ mod made;
 mod needed;
 mod negotiation;
 mod offer;
+mod restrictions;
 mod section;
 mod signaling;
 mod simulcast;
@@ -28,6 +29,7 @@ mod view;
 
 pub use config::{Codec, Config, DtlsRole, HeaderExtension, MediaKind};
 pub use error::Error;
+pub use restrictions::{NegotiatedLayer, Restrictions};
 pub use signaling::{SdpType, SignalingState};
 pub(crate) use simulcast::{LAYERS_MAX, is_rid};
 pub use transceiver::{

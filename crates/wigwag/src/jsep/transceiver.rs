@@ -1,6 +1,7 @@
 //! Transceivers as facts of negotiation (RFC 9429 §3.4).
 
 use super::config::MediaKind;
+use super::restrictions::NegotiatedLayer;
 use wigwag_sdp::{Direction, Feedback};
 
 /// Names a transceiver; never used twice.
@@ -92,10 +93,10 @@ pub struct MediaParameters {
     pub receive_codecs: Vec<NegotiatedCodec>,
     /// Header extensions.
     pub extensions: Vec<NegotiatedExtension>,
-    /// The layers of simulcast that we send, by name (RFC 8853); empty if there is one stream.
-    pub send_layers: Vec<String>,
-    /// Those that the peer sends, in its order if it offered them; likewise.
-    pub receive_layers: Vec<String>,
+    /// The layers of simulcast that we send (RFC 8853), and what the peer restricts them to; empty if there is one stream.
+    pub send_layers: Vec<NegotiatedLayer>,
+    /// Those that the peer sends, in its order if it offered them, and what it says that they are at most; likewise.
+    pub receive_layers: Vec<NegotiatedLayer>,
     /// Whether RTCP may be of reduced size (RFC 5506).
     pub rtcp_rsize: bool,
     /// Streams that the peer announces, without their retransmissions; peers need not announce any.

@@ -125,6 +125,29 @@ impl PeerConnection {
         self.media.write_frame(id, Some(rid), frame, &mut self.transport.secured.rtp)
     }
 
+    /// Queues a packet that another connection told as one of this layer; otherwise as [`forward_packet`](Self::forward_packet), which is for the first one.
+    /// Who gives each packet to the layer of its own name ([`Received::rid`](crate::Received::rid)) forwards all that a peer sends, as to another server; each
+    /// layer has numbers of its own, and begins with a key frame of its own
+    /// ([`request_layer_key_frame`](Self::request_layer_key_frame) of whose it is).
+    ///
+    /// # Errors
+    /// As of [`forward_packet`](Self::forward_packet), and [`MediaError::NoSuchLayer`] if the peer takes no layer of this name.
+    pub fn forward_layer_packet(
+        &mut self,
+        id: TransceiverId,
+        rid: &str,
+        packet: &rtp::Received,
+        codec: usize,
+    ) -> Result<(), MediaError> {
+        self.forward(id, Some(rid), packet, codec)
+    }
+
+    /// For a while, packets of what is [forwarded](Self::forward_layer_packet) as this layer are left out; otherwise as
+    /// [`cut_forwarding`](Self::cut_forwarding), which is about all layers.
+    pub fn cut_layer_forwarding(&mut self, id: TransceiverId, rid: &str) {
+        self.media.cut_forwarding(id, Some(rid), &mut self.transport.secured.rtp);
+    }
+
     /// Asks the peer for a key frame of one layer, as often as you like. Nobody is asked before a packet of the layer has come.
     pub fn request_layer_key_frame(&mut self, id: TransceiverId, rid: &str) {
         self.media.request_layer_key_frame(id, rid, &mut self.transport.secured.rtp);
