@@ -226,7 +226,9 @@ pub enum MediaError {
     )]
     Forwards(Bytes),
     /// What is forwarded begins with a key frame, and goes on with one after packets were left out; none has come yet.
-    #[error("no key frame has come yet: ask whoever sends for one (request_key_frame)")]
+    #[error(
+        "no key frame has come yet: ask whoever sends for one (request_key_frame, or request_layer_key_frame of the layer that it is of)"
+    )]
     KeyFrameNeeded,
     /// What is forwarded is live, and would be stale when the connection is there.
     #[error("the connection is not connected (yet): what is forwarded now is for the others")]

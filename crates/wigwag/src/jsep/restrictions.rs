@@ -64,7 +64,7 @@ fn number<T: std::str::FromStr>(value: &str, into: &mut Option<T>) -> bool {
     value.is_empty() || into.is_some()
 }
 
-/// RFC 8851 §5: "These values MUST NOT be encoded with more than four digits to the right of the decimal point."
+/// RFC 8851 §5: no more than four digits behind the point.
 fn bits_per_pixel(value: &str, into: &mut Option<u32>) -> bool {
     let (whole, behind) = value.split_once('.').unwrap_or((value, ""));
     let is_decimal = behind.len() <= 4 && behind.bytes().all(|byte| byte.is_ascii_digit());

@@ -138,7 +138,7 @@ fn taken<'a>(
 }
 
 /// A layer of the offer as it is answered. RFC 8851 §6.2: the restrictions stay, without the payload types that are refused; if none is
-/// left, the layer is refused. So is one that is asked for in a way that nobody here could obey.
+/// left, the layer is refused. So is one that is asked for in a way that nobody here could obey (§6.2.2).
 fn answered(offered: &Rid, payload_types: &BTreeSet<u8>) -> Option<Layer> {
     if offered.direction == RidDirection::Recv && !Restrictions::read(offered).1 {
         return None;
@@ -204,7 +204,7 @@ pub(super) fn agreed(
 }
 
 /// A layer as the peer's line restricts it. `None` if none of the codecs is left to it, or if it is asked for in a way that nobody here
-/// could obey.
+/// could obey (RFC 8851 §6.4).
 fn restricted(rid: &Rid, parameters: &MediaParameters) -> Option<NegotiatedLayer> {
     let (restrictions, is_whole) = Restrictions::read(rid);
     // By the numbers of its own description, which are those of what it receives.

@@ -318,7 +318,7 @@ impl PeerConnection {
         self.media.request_key_frame(id, &mut self.transport.secured.rtp);
     }
 
-    /// What was sent on a transceiver.
+    /// What was sent on a transceiver; of layers, the first: see [`layer_stats`](Self::layer_stats).
     pub fn sender_stats(&self, id: TransceiverId) -> Option<rtp::SenderStats> {
         self.media.sender(id).and_then(|sender| self.transport.secured.rtp.sender_stats(sender))
     }

@@ -170,7 +170,7 @@ fn what_cannot_be_forwarded_as_a_layer_is_said() {
     assert_eq!(connection.forward_layer_packet(*id, "q", &packet, VP8), Err(MediaError::NotSending));
 }
 
-/// RFC 8851 §6.3: the other server takes the middle layer as VP9 alone, so a picture in VP8 is not for it.
+/// RFC 8851 §6.4: the other server takes the middle layer as VP9 alone, so a picture in VP8 is not for it.
 #[test]
 fn no_layer_is_sent_as_what_the_peer_does_not_take_it_as() {
     let vp9 = Codec::vp9().payload_type;

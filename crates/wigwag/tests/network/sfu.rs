@@ -440,11 +440,10 @@ fn a_path_is_tried_before_it_is_known_how_much_there_is_for_it() {
             conference.join_with("cem", |member| member.tracks.truncate(1));
             conference.run(3 * S);
         }
-        conference.join("ann");
-        conference.run(MS * 400);
         let bob = conference.join_with("bob", |member| member.tracks.truncate(1));
         let id = conference.members.iter().find(|(_, host)| **host == bob).map(|(id, _)| *id).unwrap();
-        conference.run(MS * 600);
+        conference.join("ann");
+        conference.run(MS * 900);
         let connection = conference.server().endpoint.connection(id).unwrap();
         let (stats, target) = (connection.congestion_stats().unwrap(), connection.target_bitrate().unwrap());
         let initial = congestion::Config::new().initial_bitrate;

@@ -325,7 +325,7 @@ fn what_the_peer_restricts_a_layer_to_is_told() {
     assert_eq!(f, Default::default());
 }
 
-/// RFC 8851 §6.3: what is asked for in a way that is not understood, or of codecs that were not agreed upon, is discarded.
+/// RFC 8851 §6.2.2, §6.4: what is asked for in a way that is not understood, or of codecs that were not agreed upon, is discarded.
 #[test]
 fn a_layer_that_is_asked_for_in_a_way_that_nobody_can_obey_is_not_sent() {
     for unknown in
