@@ -165,8 +165,8 @@ pub enum Error {
     /// Not a name that a description can carry (RFC 8830 §2).
     #[error("{0:?} cannot name a MediaStream: choose 1 to 64 letters, digits or -_.~!#$%&'*+^`{{|}}")]
     InvalidStreamId(String),
-    /// Not the name of a layer (RFC 8851 §10), or one too many.
-    #[error("{0:?} cannot be one more layer: choose up to 16 different names of 1 to 16 letters, digits, - and _")]
+    /// Not the name of a layer (RFC 8852 §3), or one too many.
+    #[error("{0:?} cannot be one more layer: choose up to 16 different names of 1 to 16 letters and digits")]
     InvalidLayer(String),
     /// Layers are agreed upon, or refused, with the first answer.
     #[error("this transceiver is offered or negotiated already: name its layers when it is made")]

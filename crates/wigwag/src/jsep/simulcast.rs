@@ -12,10 +12,16 @@ pub(crate) const LAYERS_MAX: usize = 16;
 /// A header extension of the one-byte form holds no more (RFC 8285 §4.2).
 const RID_LEN_MAX: usize = 16;
 
-/// RFC 8851 §10: `rid-id = 1*(alpha-numeric / "-" / "_")`.
-pub(crate) fn is_rid(text: &str) -> bool {
+/// What a peer may call a layer (RFC 8851 §10): `rid-id = 1*(alpha-numeric / "-" / "_")`.
+fn is_rid(text: &str) -> bool {
     let is_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=RID_LEN_MAX).contains(&text.len()) && text.bytes().all(is_char)
+}
+
+/// What a layer of ours is called. Chromium reads no other names in packets.
+// RFC 8852 §3: "RtpStreamId and RepairedRtpStreamId are constrained to contain only alphanumeric characters."
+pub(crate) fn is_own_rid(text: &str) -> bool {
+    is_rid(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What a section of ours says of its layers.

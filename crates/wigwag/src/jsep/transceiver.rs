@@ -47,7 +47,7 @@ pub struct SendStream {
 /// A layer of simulcast that we send: the same pictures in a size of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendLayer {
-    /// Its name: up to 16 letters, digits, `-` and `_` (RFC 8851 §10).
+    /// Its name: up to 16 letters and digits (RFC 8852 §3).
     pub rid: String,
     /// Its number.
     pub ssrc: u32,

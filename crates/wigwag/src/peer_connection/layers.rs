@@ -3,7 +3,7 @@
 use super::{End, PeerConnection};
 use crate::error::{Error, MediaError};
 use crate::jsep::{
-    HeaderExtension, LAYERS_MAX, SendLayer, SendStream, SignalingState, Transceiver, TransceiverId, is_rid,
+    HeaderExtension, LAYERS_MAX, SendLayer, SendStream, SignalingState, Transceiver, TransceiverId, is_own_rid,
 };
 use wigwag_rtp::payload::Frame;
 use wigwag_rtp::{self as rtp};
@@ -15,7 +15,7 @@ impl PeerConnection {
     /// layers, servers do.
     ///
     /// # Errors
-    /// A name is not 1 to 16 letters, digits, `-` and `_` (RFC 8851 §10), or stands there twice or for the other direction, or there are more than 16; nothing is sent on
+    /// A name is not 1 to 16 letters and digits (RFC 8852 §3), or stands there twice or for the other direction, or there are more than 16; nothing is sent on
     /// the transceiver; [`HeaderExtension::RID`] is not configured for its kind, as by default for sound; it is offered or negotiated already,
     /// or has ended; or the connection is closed.
     pub fn set_send_layers<S: Into<String>>(
@@ -78,7 +78,7 @@ impl PeerConnection {
         let mut names = Vec::new();
         for rid in rids {
             let rid = rid.into();
-            if !is_rid(&rid) || names.contains(&rid) || names.len() == LAYERS_MAX {
+            if !is_own_rid(&rid) || names.contains(&rid) || names.len() == LAYERS_MAX {
                 return Err(Error::InvalidLayer(rid));
             }
             names.push(rid);

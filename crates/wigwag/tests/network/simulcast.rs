@@ -211,7 +211,7 @@ fn names_that_cannot_be_and_layers_that_come_too_late_are_refused() {
     let mut world = pair(714);
     let connection = &mut world[A].connection;
     let id = connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
-    for rid in ["", "a b", "a.b", "seventeen-letters", "ä"] {
+    for rid in ["", "a b", "a.b", "seventeenletters1", "ä", "a-b", "a_b"] {
         assert_eq!(connection.set_send_layers(id, [rid]), Err(Error::InvalidLayer(rid.to_owned())));
     }
     assert_eq!(connection.set_send_layers(id, ["a", "b", "a"]), Err(Error::InvalidLayer("a".to_owned())));
@@ -222,7 +222,7 @@ fn names_that_cannot_be_and_layers_that_come_too_late_are_refused() {
     assert_eq!(connection.set_send_layers(id, ["q", "f"]), Err(Error::InvalidLayer("f".to_owned())));
     let many: Vec<String> = (0..17).map(|n| n.to_string()).collect();
     assert_eq!(connection.set_receive_layers(id, many), Err(Error::InvalidLayer("16".to_owned())));
-    connection.set_send_layers(id, ["sixteen_letters-", "b"]).unwrap();
+    connection.set_send_layers(id, ["sixteen0letters0", "b"]).unwrap();
     negotiate(&mut world);
     assert_eq!(world[A].connection.set_send_layers(id, ["a"]), Err(Error::LayersAreNegotiated));
 }
