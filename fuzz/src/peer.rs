@@ -158,6 +158,7 @@ impl Peer {
                 let packet = RtpPacket::new(96, script.u16().into(), Bytes::from_static(b"media"));
                 _ = self.connection.write_layer_packet(id, rid, packet);
             }
+            13 if byte.is_multiple_of(2) => self.connection.cut_layer_forwarding(id, rid),
             13 => assert!(self.connection.layer_stats(id).len() <= RIDS.len()),
             _ => self.connection.request_layer_key_frame(id, rid),
         }

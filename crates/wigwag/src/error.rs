@@ -166,8 +166,8 @@ pub enum Error {
     /// Not a name that a description can carry (RFC 8830 §2).
     #[error("{0:?} cannot name a MediaStream: choose 1 to 64 letters, digits or -_.~!#$%&'*+^`{{|}}")]
     InvalidStreamId(String),
-    /// Not the name of a layer (RFC 8851 §10), or one too many.
-    #[error("{0:?} cannot be one more layer: choose up to 16 different names of 1 to 16 letters, digits, - and _")]
+    /// Not the name of a layer (RFC 8852 §3), or one too many.
+    #[error("{0:?} cannot be one more layer: choose up to 16 different names of 1 to 16 letters and digits")]
     InvalidLayer(String),
     /// Layers are agreed upon, or refused, with the first answer.
     #[error("this transceiver is offered or negotiated already: name its layers when it is made")]
@@ -195,8 +195,10 @@ pub enum MediaError {
     /// The peer takes no layer of this name, at least not now.
     #[error("the peer takes no layer of this name: those that it takes are the send_layers of what was negotiated")]
     NoSuchLayer,
-    /// The payload type was not negotiated.
-    #[error("the payload type was not negotiated: use one of the transceiver's codecs")]
+    /// The payload type was not negotiated, or not for this layer (RFC 8851).
+    #[error(
+        "the payload type was not negotiated: use one of the transceiver's codecs, and of a layer one of its payload_types"
+    )]
     PayloadType(Bytes),
     /// The frame has no bytes.
     #[error("the frame is empty: write nothing while the encoder says nothing")]
@@ -225,7 +227,9 @@ pub enum MediaError {
     )]
     Forwards(Bytes),
     /// What is forwarded begins with a key frame, and goes on with one after packets were left out; none has come yet.
-    #[error("no key frame has come yet: ask whoever sends for one (request_key_frame)")]
+    #[error(
+        "no key frame has come yet: ask whoever sends for one (request_key_frame, or request_layer_key_frame of the layer that it is of)"
+    )]
     KeyFrameNeeded,
     /// What is forwarded is live, and would be stale when the connection is there.
     #[error("the connection is not connected (yet): what is forwarded now is for the others")]
@@ -234,7 +238,7 @@ pub enum MediaError {
     /// it. The payload is given back.
     #[error("the sequence number is far behind those before: leave it to the connection (None), or go on from them")]
     Late(Bytes),
-    /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again.
+    /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again, also of which layer.
     #[error("the queue of packets is full")]
     Full(Bytes),
 }

@@ -152,8 +152,13 @@ pub enum Event {
         /// Of which layer, if [layers](crate::PeerConnection::set_send_layers) of simulcast are sent.
         rid: Option<Arc<str>>,
     },
-    /// A transceiver's queue that was full takes packets again.
-    MediaWritable(TransceiverId),
+    /// A queue that was full takes packets again: each layer of simulcast has one of its own.
+    MediaWritable {
+        /// On which transceiver.
+        transceiver: TransceiverId,
+        /// Of which layer, if [layers](crate::PeerConnection::set_send_layers) of simulcast are sent.
+        rid: Option<Arc<str>>,
+    },
     /// How much may be sent on all transceivers together has changed by 3 % or more since it was told last, at first since
     /// [`initial_bitrate`](field@wigwag_congestion::Config::initial_bitrate): encoders are to be set to it, layers chosen by it. With [`media_congestion_control`](field@crate::Config::media_congestion_control), if the peer reports
     /// what arrives.

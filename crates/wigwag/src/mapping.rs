@@ -337,11 +337,13 @@ pub(crate) fn sender_configs(
     parameters: &MediaParameters,
     send: &jsep::SendStream,
 ) -> Vec<rtp::SenderConfig> {
-    let is_agreed = |layer: &&jsep::SendLayer| parameters.send_layers.contains(&layer.rid);
-    let layers = send.layers.iter().filter(is_agreed).map(|layer| {
+    let agreed = |rid: &str| parameters.send_layers.iter().find(|agreed| agreed.rid == rid);
+    let layers = send.layers.iter().filter_map(|layer| {
+        let agreed = agreed(&layer.rid)?;
         let mut config = sender_config(transceiver, parameters, (layer.ssrc, layer.rtx_ssrc));
+        config.payload_types.retain(|known| agreed.payload_types.contains(&known.number));
         config.rid = Some(layer.rid.clone());
-        config
+        Some(config)
     });
     let layers: Vec<_> = layers.collect();
     if layers.is_empty() { vec![sender_config(transceiver, parameters, (send.ssrc, send.rtx_ssrc))] } else { layers }
@@ -376,7 +378,7 @@ pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &Medi
     let mut mapped = rtp::ReceiverConfig::new(rtp_kind(transceiver.kind), payload_types(codecs));
     mapped.mid.clone_from(&transceiver.mid);
     mapped.ssrcs.clone_from(&parameters.remote_ssrcs);
-    mapped.rids = parameters.receive_layers.iter().map(|rid| rid.as_str().into()).collect();
+    mapped.rids = parameters.receive_layers.iter().map(|layer| layer.rid.as_str().into()).collect();
     mapped.extensions = extensions(parameters, |extension| extension.receives);
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     mapped.rtx = rtx_payload_types(codecs);

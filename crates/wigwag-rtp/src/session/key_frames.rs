@@ -11,17 +11,23 @@ impl Session {
         if !self.sections.receiver(id).is_some_and(|section| section.pli || section.fir) {
             return;
         }
-        let sources: Vec<u32> = self.streams.of(id).map(|stream| stream.ssrc).collect();
-        if sources.is_empty() {
+        let mut next = self.streams.first_of(id, 0);
+        if next.is_none() {
             self.streams.awaited.insert(id);
         }
-        sources.into_iter().for_each(|ssrc| self.want_key_frame(ssrc));
+        while let Some(ssrc) = next {
+            self.want_key_frame(ssrc);
+            next = ssrc.checked_add(1).and_then(|from| self.streams.first_of(id, from));
+        }
         self.invariants();
     }
 
     /// Asks the peer for a key frame on a layer of simulcast, likewise, if its source is known.
     pub fn request_key_frame_of_layer(&mut self, id: ReceiverId, rid: &str) {
-        let ssrc = self.streams.layer(id, &Arc::from(rid));
+        // The names of layers are the section's: none is made anew for each call.
+        let section = self.sections.receiver(id);
+        let known = section.and_then(|section| section.rids.iter().find(|known| ***known == *rid));
+        let ssrc = known.and_then(|known| self.streams.layer(id, known));
         ssrc.into_iter().for_each(|ssrc| self.request_key_frame_of(ssrc));
     }
 

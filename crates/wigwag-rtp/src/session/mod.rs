@@ -30,7 +30,7 @@ use checks::{check_receiver, checked};
 use events::Events;
 use queue::{Lane, Queue};
 use sources::Sources;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use streams::Streams;
 use wigwag_sansio::{Ecn, Monotonic, Rng, Seed, Timer, earliest};
@@ -111,7 +111,7 @@ struct OwedRtcp {
     blocks: VecDeque<u32>,
     goodbyes: VecDeque<u32>,
     nacks: Sources,
-    key_frames: BTreeSet<u32>,
+    key_frames: Sources,
     transport_feedback: bool,
     /// Kept for its capacity.
     pairs: Vec<NackPair>,
@@ -236,8 +236,10 @@ impl Session {
         for list in [&mut self.unreported.streams, &mut self.owed.blocks] {
             list.reserve(streams.saturating_sub(list.len()));
         }
-        self.streams.incomplete.prepare(streams);
-        self.owed.nacks.prepare(streams);
+        let Streams { incomplete, wanting, .. } = &mut self.streams;
+        for sources in [incomplete, wanting, &mut self.owed.nacks, &mut self.owed.key_frames] {
+            sources.prepare(streams);
+        }
         self.owed.pairs.reserve(PAIRS_EXPECTED);
     }
 
@@ -323,8 +325,8 @@ impl Session {
             let Some(stream) = self.streams.get_mut(ssrc) else { continue };
             if !asks_for_key_frames {
                 stream.key_frame.cancel();
-                self.owed.key_frames.remove(&ssrc);
-                self.streams.wanting.remove(&ssrc);
+                self.owed.key_frames.remove(ssrc);
+                self.streams.wanting.remove(ssrc);
             }
             if !asks_for_packets && let Some(stream) = self.streams.get_mut(ssrc) {
                 stream.stats.packets_given_up += stream.missing.clear();
@@ -502,7 +504,7 @@ impl Session {
         self.streams.remove(ssrc);
         self.unreported.streams.retain(|unreported| *unreported != ssrc);
         self.owed.nacks.remove(ssrc);
-        self.owed.key_frames.remove(&ssrc);
+        self.owed.key_frames.remove(ssrc);
         self.owed.blocks.retain(|owed| *owed != ssrc);
         self.go_on_reporting();
     }
@@ -563,7 +565,7 @@ impl Session {
                 "what misses packets is looked at"
             );
             debug_assert!(
-                stream.key_frame.deadline().is_none() || self.streams.wanting.contains(&stream.ssrc),
+                stream.key_frame.deadline().is_none() || self.streams.wanting.contains(stream.ssrc),
                 "what wants a key frame is looked at"
             );
             debug_assert!(

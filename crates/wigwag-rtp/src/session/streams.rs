@@ -48,7 +48,7 @@ pub(super) struct Streams {
     /// Those of which packets are missing.
     pub(super) incomplete: Sources,
     /// Those for which a key frame is wanted, but not yet.
-    pub(super) wanting: BTreeSet<u32>,
+    pub(super) wanting: Sources,
     /// The media sections for which a key frame is wanted and of which no source is known.
     pub(super) awaited: BTreeSet<ReceiverId>,
     /// As long as there are too many, none of them is silent for long enough before that time.
@@ -92,6 +92,11 @@ impl Streams {
     pub(super) fn of(&self, receiver: ReceiverId) -> impl Iterator<Item = &ReceiveStream> {
         let range = (receiver, u32::MIN)..=(receiver, u32::MAX);
         self.by_receiver.range(range).filter_map(|(_, ssrc)| self.by_ssrc.get(ssrc))
+    }
+
+    /// The first of those of a media section, from this number on.
+    pub(super) fn first_of(&self, receiver: ReceiverId, from: u32) -> Option<u32> {
+        self.by_receiver.range((receiver, from)..=(receiver, u32::MAX)).next().map(|(_, ssrc)| *ssrc)
     }
 
     /// A source of this media section, which begins with this packet if it was not there.
@@ -259,7 +264,7 @@ impl Streams {
             self.by_receiver.remove(&(stream.receiver, ssrc));
         }
         self.incomplete.remove(ssrc);
-        self.wanting.remove(&ssrc);
+        self.wanting.remove(ssrc);
     }
 
     /// Whether one more finds room. That none is silent is found out once, not by each packet of a flood.

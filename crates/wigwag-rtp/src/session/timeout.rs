@@ -42,14 +42,18 @@ impl Session {
     }
 
     pub(super) fn owe_key_frames(&mut self, now: Instant) {
-        for ssrc in std::mem::take(&mut self.streams.wanting) {
+        let mut last = None;
+        while let Some(ssrc) = self.streams.wanting.after(last) {
+            last = Some(ssrc);
             self.stats.visits += 1;
-            let Some(stream) = self.streams.get_mut(ssrc) else { continue };
-            if stream.key_frame.expire(now) {
+            let key_frame = self.streams.get_mut(ssrc).map(|stream| &mut stream.key_frame);
+            let (is_due, next) = key_frame.map_or((false, None), |wish| (wish.expire(now), wish.deadline()));
+            match next.filter(|_| !is_due) {
+                Some(at) => sooner(&mut self.timers.key_frame, at),
+                None => self.streams.wanting.remove(ssrc),
+            }
+            if is_due {
                 self.owed.key_frames.insert(ssrc);
-            } else if let Some(at) = stream.key_frame.deadline() {
-                self.streams.wanting.insert(ssrc);
-                sooner(&mut self.timers.key_frame, at);
             }
         }
     }

@@ -107,6 +107,33 @@ fn a_packet_of_a_layer_allocates_its_payload() {
     assert_eq!((cost.count_total, told), (3 * (2000 - 20), 3 * (2000 - 20)), "{cost:?}");
 }
 
+/// A server asks with each packet that it cannot forward.
+#[test]
+fn to_ask_for_a_key_frame_again_and_again_costs_no_allocation() {
+    let (mut z, id) = three_layers();
+    let named = [(1, "q"), (2, "h"), (3, "f")].map(|(ssrc, rid)| media(ssrc, 1, Some(rid)));
+    named.iter().for_each(|bytes| z.handle_rtp(bytes, Ecn::NotEct, at(0)));
+    let mut out = Vec::with_capacity(2000);
+    let mut ask = |numbers: std::ops::Range<u32>| {
+        let mut asked = 0;
+        for n in numbers {
+            ["q", "h", "f", "none"].into_iter().for_each(|rid| z.request_key_frame_of_layer(id, rid));
+            z.request_key_frame(id);
+            z.handle_timeout(at(n));
+            out.clear();
+            while z.poll_rtcp(at(n), 1180, &mut out) {
+                asked += Compound::new(&out).filter(|message| matches!(message, Ok(Message::PictureLoss(_)))).count();
+                out.clear();
+            }
+        }
+        asked
+    };
+    ask(0..2_000);
+    let mut asked = 0;
+    let cost = measure(|| asked = ask(2_000..4_000));
+    assert!(cost.count_total == 0 && asked > 3, "{asked}: {cost:?}");
+}
+
 /// Of every hundred packets one is lost, asked for, and sent again.
 #[test]
 fn loss_costs_no_allocation_but_the_packets() {

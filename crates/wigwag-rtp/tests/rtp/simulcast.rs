@@ -209,6 +209,48 @@ fn a_section_that_goes_takes_its_layers_with_it() {
     assert_eq!(asked(&mut z), []);
 }
 
+/// A hostile peer, or one that begins anew all the time: the last source has the name, and what is held is bounded.
+#[test]
+fn a_name_that_moves_to_another_source_with_each_packet_costs_no_more_than_sources_do() {
+    let (mut z, id) = three_layers();
+    let (mut asked_for, mut taken) = (0, 0);
+    for n in 0..5_000u32 {
+        taken += told(&mut z, &[media(1_000 + n, n as u16, Some(["q", "h"][n as usize % 2]))]).len();
+        z.request_key_frame_of_layer(id, "q");
+        asked_for += asked(&mut z).len();
+        assert!(z.load().held <= z.load().bound, "{:?}", z.load());
+    }
+    assert!(taken < 1_100 && z.stats().dropped_too_many_sources > 3_900, "{taken}: {:?}", z.stats());
+    assert!(asked_for <= taken, "nobody is asked for more than came: {asked_for} of {taken}");
+    assert_eq!(z.layers(id).len(), 2);
+    let (last, _) = z.layers(id)[0].clone();
+    assert!(last >= 1_000 && told(&mut z, &[media(last, 6_000, None)]).len() <= 1);
+}
+
+/// RFC 4588 §4: what is sent again is a packet that was missed. A stream of such packets that speaks for another layer, or of numbers that nobody
+/// misses, adds nothing to it.
+#[test]
+fn what_is_sent_again_under_the_name_of_another_layer_is_taken_only_where_that_misses_it() {
+    let (mut z, _) = three_layers();
+    told(&mut z, &[media(1, 1, Some("q")), media(1, 3, None), media(2, 1, Some("h")), media(2, 2, None)]);
+    let odd = [
+        again(8, 1, 2, Some("h")),
+        again(8, 2, 3, Some("h")),
+        again(8, 3, 9_000, Some("q")),
+        again(8, 4, 1, Some("q")),
+    ];
+    assert_eq!(told(&mut z, &odd), []);
+    // The same numbers under the right name, in a stream that named both; and each layer goes on where it was.
+    assert_eq!(
+        told(&mut z, &[again(8, 5, 2, Some("q")), media(1, 4, None), media(2, 3, None)]),
+        [layer(1, 2, "q"), layer(1, 4, "q"), layer(2, 3, "h"),]
+    );
+    assert_eq!(z.stats().dropped_retransmissions, 4);
+    // A source that sends again what it sent itself.
+    assert_eq!(told(&mut z, &[media(1, 6, None), again(1, 7, 5, Some("q"))]), [layer(1, 6, "q"), layer(1, 5, "q")]);
+    assert_eq!(told(&mut z, &[media(1, 7, None)]), [layer(1, 7, "q")]);
+}
+
 /// The sources that are asked for a key frame (RFC 4585 §6.3.1).
 fn asked(session: &mut Session) -> Vec<u32> {
     let mut out = Vec::new();

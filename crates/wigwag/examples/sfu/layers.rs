@@ -53,6 +53,11 @@ impl Layers {
         self.live(now).filter_map(|(_, layer)| layer.bitrate).max()
     }
 
+    /// Whether all that comes was counted.
+    pub(crate) fn is_counted(&self, now: Instant) -> bool {
+        self.live(now).all(|(_, layer)| layer.bitrate.is_some())
+    }
+
     /// How much this layer is, in bit/s.
     pub(crate) fn bitrate(&self, rid: Option<&Arc<str>>) -> u64 {
         self.0.get(&rid.cloned()).and_then(|layer| layer.bitrate).unwrap_or(0)

@@ -144,10 +144,11 @@ impl Room {
     /// is for the others.
     fn choose_for(&mut self, endpoint: &mut Endpoint, to: ConnectionId) {
         let (Some(listener), Some(now)) = (endpoint.connection_mut(to), self.now) else { return };
-        let (mut sound, mut pictures) = (0, Vec::new());
+        let (mut sound, mut pictures, mut is_counted) = (0, Vec::new(), true);
         for Track { layers, outlets } in self.tracks.values_mut() {
             let largest = layers.largest(now).unwrap_or(0);
             for ((_, outlet), choice) in outlets.iter_mut().filter(|((of, _), _)| *of == to) {
+                is_counted &= layers.is_counted(now);
                 match listener.transceiver(*outlet).map(|found| found.kind) {
                     Some(MediaKind::Video) => pictures.push((largest, &*layers, choice)),
                     _ => sound += largest,
@@ -162,8 +163,8 @@ impl Room {
             left = left.saturating_sub(layers.bitrate(choice.wanted.as_ref()));
         }
         // A path that takes all of them in their largest size needs not be tried for much more.
-        // Before anything was counted, that is not known.
-        if wanted > 0 {
+        // How much they are is not known before each was counted, and nothing would cap the first tries of the path.
+        if is_counted && wanted > 0 {
             listener.set_desired_bitrate(wanted * 2);
         }
     }

@@ -296,10 +296,10 @@ fn layers(parameters: &mut MediaParameters, local: View<'_>, remote: View<'_>) {
     let named = parameters.extensions.iter().find(|extension| extension.uri == HeaderExtension::RID);
     let (sends, receives) = named.map_or((false, false), |named| (named.sends, named.receives));
     if sends {
-        parameters.send_layers = simulcast::agreed(local, RidDirection::Send, remote);
+        parameters.send_layers = simulcast::agreed(local, RidDirection::Send, remote, parameters);
     }
     if receives {
-        parameters.receive_layers = simulcast::agreed(local, RidDirection::Recv, remote);
+        parameters.receive_layers = simulcast::agreed(local, RidDirection::Recv, remote, parameters);
     }
 }
 

@@ -16,6 +16,7 @@ mod made;
 mod needed;
 mod negotiation;
 mod offer;
+mod restrictions;
 mod section;
 mod signaling;
 mod simulcast;
@@ -28,8 +29,9 @@ mod view;
 
 pub use config::{Codec, Config, DtlsRole, HeaderExtension, MediaKind};
 pub use error::Error;
+pub use restrictions::{NegotiatedLayer, Restrictions};
 pub use signaling::{SdpType, SignalingState};
-pub(crate) use simulcast::{LAYERS_MAX, is_rid};
+pub(crate) use simulcast::{LAYERS_MAX, is_own_rid};
 pub use transceiver::{
     MediaParameters, NegotiatedCodec, NegotiatedExtension, SendLayer, SendStream, Transceiver, TransceiverId,
     TransceiverInit,

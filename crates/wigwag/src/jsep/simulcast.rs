@@ -1,6 +1,7 @@
 //! Streams of one section side by side: the same pictures in several sizes (RFC 8851, RFC 8853).
 
 use super::config::{Config, HeaderExtension};
+use super::restrictions::{self, NegotiatedLayer, Restrictions};
 use super::transceiver::{MediaParameters, Transceiver};
 use super::view::View;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,10 +12,16 @@ pub(crate) const LAYERS_MAX: usize = 16;
 /// A header extension of the one-byte form holds no more (RFC 8285 §4.2).
 const RID_LEN_MAX: usize = 16;
 
-/// RFC 8851 §10: `rid-id = 1*(alpha-numeric / "-" / "_")`.
-pub(crate) fn is_rid(text: &str) -> bool {
+/// What a peer may call a layer (RFC 8851 §10): `rid-id = 1*(alpha-numeric / "-" / "_")`.
+fn is_rid(text: &str) -> bool {
     let is_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=RID_LEN_MAX).contains(&text.len()) && text.bytes().all(is_char)
+}
+
+/// What a layer of ours is called. Chromium reads no other names in packets.
+// RFC 8852 §3: "RtpStreamId and RepairedRtpStreamId are constrained to contain only alphanumeric characters."
+pub(crate) fn is_own_rid(text: &str) -> bool {
+    is_rid(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What a section of ours says of its layers.
@@ -32,9 +39,9 @@ struct Layer {
     restrictions: String,
 }
 
-impl From<&String> for Layer {
-    fn from(rid: &String) -> Self {
-        Self { rid: rid.clone(), restrictions: String::new() }
+impl From<&str> for Layer {
+    fn from(rid: &str) -> Self {
+        Self { rid: rid.to_owned(), restrictions: String::new() }
     }
 }
 
@@ -44,11 +51,15 @@ impl Simulcast {
         if !extensions.iter().any(|extmap| extmap.uri == HeaderExtension::RID) {
             return Self::default();
         }
-        let agreed = transceiver.negotiated.as_ref().map_or(&[][..], |agreed| &agreed.receive_layers);
-        let wanted = if transceiver.receive_layers.is_empty() { agreed } else { &transceiver.receive_layers };
-        let receive = wanted.iter().map(Layer::from).filter(|_| transceiver.direction.receives()).collect();
-        let sent = transceiver.send.iter().flat_map(|send| &send.layers);
-        let send = sent.map(|layer| Layer::from(&layer.rid)).filter(|_| transceiver.direction.sends()).collect();
+        let wanted = transceiver.receive_layers.iter().map(String::as_str);
+        let mut receive: Vec<_> = wanted.map(Layer::from).collect();
+        if receive.is_empty() {
+            let agreed = transceiver.negotiated.iter().flat_map(|agreed| &agreed.receive_layers);
+            receive.extend(agreed.map(|layer| Layer::from(layer.rid.as_str())));
+        }
+        receive.retain(|_| transceiver.direction.receives());
+        let sent = transceiver.send.iter().flat_map(|send| &send.layers).filter(|_| transceiver.direction.sends());
+        let send = sent.map(|layer| Layer::from(layer.rid.as_str())).collect();
         Self { send, receive, has_names: has_layers(transceiver) }
     }
 
@@ -133,8 +144,11 @@ fn taken<'a>(
 }
 
 /// A layer of the offer as it is answered. RFC 8851 §6.2: the restrictions stay, without the payload types that are refused; if none is
-/// left, the layer is refused.
+/// left, the layer is refused. So is one that is asked for in a way that nobody here could obey (§6.2.2).
 fn answered(offered: &Rid, payload_types: &BTreeSet<u8>) -> Option<Layer> {
+    if offered.direction == RidDirection::Recv && !Restrictions::read(offered).1 {
+        return None;
+    }
     let kept = |numbers: &str| {
         let numbers = numbers.split(',').filter(|number| number.parse().is_ok_and(|it| payload_types.contains(&it)));
         numbers.collect::<Vec<_>>().join(",")
@@ -174,14 +188,42 @@ fn layers(view: View<'_>, direction: RidDirection) -> Vec<Vec<&Rid>> {
 }
 
 /// The layers that both sides name: ours of the one direction and of each of the peer's alternatives one of the other, in our order.
-pub(super) fn agreed<'a>(local: View<'a>, direction: RidDirection, remote: View<'a>) -> Vec<String> {
+/// `parameters`: the codecs that were agreed upon.
+pub(super) fn agreed(
+    local: View<'_>,
+    direction: RidDirection,
+    remote: View<'_>,
+    parameters: &MediaParameters,
+) -> Vec<NegotiatedLayer> {
     let reversed = match direction {
         RidDirection::Send => RidDirection::Recv,
         RidDirection::Recv => RidDirection::Send,
     };
     let ours: Vec<_> = layers(local, direction).into_iter().flatten().map(|rid| rid.id.as_str()).collect();
-    let is_ours = |rid: &&str| ours.contains(rid);
-    let chosen = |alternatives: Vec<&'a Rid>| alternatives.into_iter().map(|rid| rid.id.as_str()).find(is_ours);
-    let theirs: BTreeSet<_> = layers(remote, reversed).into_iter().filter_map(chosen).collect();
-    ours.iter().filter(|rid| theirs.contains(**rid)).map(|rid| (*rid).to_owned()).collect()
+    let chosen = |alternatives: Vec<&Rid>| {
+        let named_by_both = alternatives.into_iter().filter(|rid| ours.contains(&rid.id.as_str()));
+        named_by_both.filter_map(|rid| restricted(rid, parameters)).next()
+    };
+    let theirs = layers(remote, reversed).into_iter().filter_map(chosen);
+    let mut theirs: BTreeMap<_, _> = theirs.map(|layer| (layer.rid.clone(), layer)).collect();
+    ours.iter().filter_map(|rid| theirs.remove(*rid)).collect()
+}
+
+/// A layer as the peer's line restricts it. `None` if none of the codecs is left to it, or if it is asked for in a way that nobody here
+/// could obey (RFC 8851 §6.4).
+fn restricted(rid: &Rid, parameters: &MediaParameters) -> Option<NegotiatedLayer> {
+    let (restrictions, is_whole) = Restrictions::read(rid);
+    // By the numbers of its own description, which are those of what it receives.
+    let sent = parameters.send_codecs.iter();
+    let payload_types = match rid.direction {
+        RidDirection::Recv if !is_whole => None,
+        RidDirection::Recv => restrictions::payload_types(rid, sent.map(|codec| (codec, codec.payload_type))),
+        RidDirection::Send => {
+            let named = |index| sent.clone().find(|codec| codec.index == index).map(|codec| codec.payload_type);
+            let received = parameters.receive_codecs.iter();
+            let named = received.map(|codec| (codec, named(codec.index).unwrap_or(codec.payload_type)));
+            restrictions::payload_types(rid, named)
+        }
+    }?;
+    Some(NegotiatedLayer { rid: rid.id.clone(), payload_types, restrictions })
 }

@@ -1,6 +1,7 @@
 //! Transceivers as facts of negotiation (RFC 9429 §3.4).
 
 use super::config::MediaKind;
+use super::restrictions::NegotiatedLayer;
 use wigwag_sdp::{Direction, Feedback};
 
 /// Names a transceiver; never used twice.
@@ -46,7 +47,7 @@ pub struct SendStream {
 /// A layer of simulcast that we send: the same pictures in a size of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendLayer {
-    /// Its name: up to 16 letters, digits, `-` and `_` (RFC 8851 §10).
+    /// Its name: up to 16 letters and digits (RFC 8852 §3).
     pub rid: String,
     /// Its number.
     pub ssrc: u32,
@@ -92,10 +93,10 @@ pub struct MediaParameters {
     pub receive_codecs: Vec<NegotiatedCodec>,
     /// Header extensions.
     pub extensions: Vec<NegotiatedExtension>,
-    /// The layers of simulcast that we send, by name (RFC 8853); empty if there is one stream.
-    pub send_layers: Vec<String>,
-    /// Those that the peer sends, in its order if it offered them; likewise.
-    pub receive_layers: Vec<String>,
+    /// The layers of simulcast that we send (RFC 8853), and what the peer restricts them to; empty if there is one stream.
+    pub send_layers: Vec<NegotiatedLayer>,
+    /// Those that the peer sends, in its order if it offered them, and what it says that they are at most; likewise.
+    pub receive_layers: Vec<NegotiatedLayer>,
     /// Whether RTCP may be of reduced size (RFC 5506).
     pub rtcp_rsize: bool,
     /// Streams that the peer announces, without their retransmissions; peers need not announce any.

@@ -141,14 +141,22 @@ impl Media {
                 (!is_told_later).then_some(Event::SourceEnded { transceiver, ssrc })
             }
             rtp::Event::KeyFrameRequested { sender } => {
-                let transceiver = *self.by_sender.get(&sender)?;
-                let rid = self.streams.get(&transceiver).and_then(|streams| streams.outlets.rid(sender));
+                let (transceiver, rid) = self.outlet(sender)?;
                 Some(Event::KeyFrameRequested { transceiver, rid })
             }
-            rtp::Event::Writable { sender } => self.by_sender.get(&sender).map(|id| Event::MediaWritable(*id)),
+            rtp::Event::Writable { sender } => {
+                let (transceiver, rid) = self.outlet(sender)?;
+                Some(Event::MediaWritable { transceiver, rid })
+            }
             rtp::Event::TransportFeedback(reported) => Some(Event::TransportFeedback(reported)),
             _ => None,
         }
+    }
+
+    /// On which transceiver a stream of ours is, and which layer.
+    fn outlet(&self, sender: SenderId) -> Option<(TransceiverId, Option<Arc<str>>)> {
+        let transceiver = *self.by_sender.get(&sender)?;
+        Some((transceiver, self.streams.get(&transceiver)?.outlets.rid(sender)))
     }
 
     fn packet_event(&mut self, packet: rtp::Received, session: &rtp::Session) -> Option<Event> {
@@ -217,11 +225,12 @@ impl Media {
     pub(crate) fn forward(
         &mut self,
         id: TransceiverId,
+        rid: Option<&str>,
         packet: &rtp::Received,
         codec: usize,
         session: &mut rtp::Session,
     ) -> Result<(), MediaError> {
-        let (outlet, outgoing) = self.outgoing(id, None)?;
+        let (outlet, outgoing) = self.outgoing(id, rid)?;
         let payload = &packet.packet.payload;
         match outgoing.level {
             Level::Undecided | Level::Forwarded => {}
@@ -235,8 +244,10 @@ impl Media {
         Ok(())
     }
 
-    pub(crate) fn cut_forwarding(&self, id: TransceiverId, session: &mut rtp::Session) {
-        self.sender(id).into_iter().for_each(|sender| session.cut_forwarding(sender));
+    /// Without `rid`, of all layers.
+    pub(crate) fn cut_forwarding(&self, id: TransceiverId, rid: Option<&str>, session: &mut rtp::Session) {
+        let is_meant = |(_, of, _): &(SenderId, Option<&str>, bool)| rid.is_none() || *of == rid;
+        self.senders(id).filter(is_meant).for_each(|(sender, ..)| session.cut_forwarding(sender));
     }
 
     pub(crate) fn write_frame(

@@ -3,7 +3,7 @@
 use super::{End, PeerConnection};
 use crate::error::{Error, MediaError};
 use crate::jsep::{
-    HeaderExtension, LAYERS_MAX, SendLayer, SendStream, SignalingState, Transceiver, TransceiverId, is_rid,
+    HeaderExtension, LAYERS_MAX, SendLayer, SendStream, SignalingState, Transceiver, TransceiverId, is_own_rid,
 };
 use wigwag_rtp::payload::Frame;
 use wigwag_rtp::{self as rtp};
@@ -15,7 +15,7 @@ impl PeerConnection {
     /// layers, servers do.
     ///
     /// # Errors
-    /// A name is not 1 to 16 letters, digits, `-` and `_` (RFC 8851 §10), or stands there twice or for the other direction, or there are more than 16; nothing is sent on
+    /// A name is not 1 to 16 letters and digits (RFC 8852 §3), or stands there twice or for the other direction, or there are more than 16; nothing is sent on
     /// the transceiver; [`HeaderExtension::RID`] is not configured for its kind, as by default for sound; it is offered or negotiated already,
     /// or has ended; or the connection is closed.
     pub fn set_send_layers<S: Into<String>>(
@@ -78,7 +78,7 @@ impl PeerConnection {
         let mut names = Vec::new();
         for rid in rids {
             let rid = rid.into();
-            if !is_rid(&rid) || names.contains(&rid) || names.len() == LAYERS_MAX {
+            if !is_own_rid(&rid) || names.contains(&rid) || names.len() == LAYERS_MAX {
                 return Err(Error::InvalidLayer(rid));
             }
             names.push(rid);
@@ -123,6 +123,29 @@ impl PeerConnection {
             return Err(MediaError::NotSending);
         }
         self.media.write_frame(id, Some(rid), frame, &mut self.transport.secured.rtp)
+    }
+
+    /// Queues a packet that another connection told as one of this layer; otherwise as [`forward_packet`](Self::forward_packet), which is for the first one.
+    /// Who gives each packet to the layer of its own name ([`Received::rid`](crate::Received::rid)) forwards all that a peer sends, as to another server; each
+    /// layer has numbers of its own, and begins with a key frame of its own
+    /// ([`request_layer_key_frame`](Self::request_layer_key_frame) of whose it is).
+    ///
+    /// # Errors
+    /// As of [`forward_packet`](Self::forward_packet), and [`MediaError::NoSuchLayer`] if the peer takes no layer of this name.
+    pub fn forward_layer_packet(
+        &mut self,
+        id: TransceiverId,
+        rid: &str,
+        packet: &rtp::Received,
+        codec: usize,
+    ) -> Result<(), MediaError> {
+        self.forward(id, Some(rid), packet, codec)
+    }
+
+    /// For a while, packets of what is [forwarded](Self::forward_layer_packet) as this layer are left out; otherwise as
+    /// [`cut_forwarding`](Self::cut_forwarding), which is about all layers.
+    pub fn cut_layer_forwarding(&mut self, id: TransceiverId, rid: &str) {
+        self.media.cut_forwarding(id, Some(rid), &mut self.transport.secured.rtp);
     }
 
     /// Asks the peer for a key frame of one layer, as often as you like. Nobody is asked before a packet of the layer has come.

@@ -160,7 +160,8 @@ impl PeerConnection {
     /// It leaves under our source, with the payload type, the header extensions and the mid of this connection. Sequence numbers are our own:
     /// gaps stay gaps, and where another source takes the place of the one before, or packets were left out, they and the timestamps go on.
     /// Of pictures in a format known here, nothing leaves before a key frame: when it begins, when another source takes its place, and after the queue was full or the
-    /// connection was not connected.
+    /// connection was not connected. On a transceiver that sends layers, it leaves as the first of them: see
+    /// [`forward_layer_packet`](Self::forward_layer_packet).
     ///
     /// # Errors
     /// [`MediaError::NotSending`], if nothing is sent on this transceiver now; [`MediaError::NotConnected`];
@@ -174,8 +175,18 @@ impl PeerConnection {
         packet: &rtp::Received,
         codec: usize,
     ) -> Result<(), MediaError> {
+        self.forward(id, None, packet, codec)
+    }
+
+    pub(super) fn forward(
+        &mut self,
+        id: TransceiverId,
+        rid: Option<&str>,
+        packet: &rtp::Received,
+        codec: usize,
+    ) -> Result<(), MediaError> {
         match self.connection_state() {
-            ConnectionState::Connected => self.media.forward(id, packet, codec, &mut self.transport.secured.rtp),
+            ConnectionState::Connected => self.media.forward(id, rid, packet, codec, &mut self.transport.secured.rtp),
             _ if self.end != End::No => Err(MediaError::NotSending),
             _ => {
                 self.cut_forwarding(id);
@@ -185,9 +196,10 @@ impl PeerConnection {
     }
 
     /// For a while, packets of what is [forwarded](Self::forward_packet) on this transceiver are left out, as of somebody who is not looked
-    /// at: what is forwarded next goes on without a gap in its numbers, and with a key frame.
+    /// at: what is forwarded next goes on without a gap in its numbers, and with a key frame. Of layers, see
+    /// [`cut_layer_forwarding`](Self::cut_layer_forwarding): this is about all of them.
     pub fn cut_forwarding(&mut self, id: TransceiverId) {
-        self.media.cut_forwarding(id, &mut self.transport.secured.rtp);
+        self.media.cut_forwarding(id, None, &mut self.transport.secured.rtp);
     }
 
     /// Cuts a frame into packets and queues them, all or none. Its payload type is one of those negotiated
@@ -306,7 +318,7 @@ impl PeerConnection {
         self.media.request_key_frame(id, &mut self.transport.secured.rtp);
     }
 
-    /// What was sent on a transceiver.
+    /// What was sent on a transceiver; of layers, the first: see [`layer_stats`](Self::layer_stats).
     pub fn sender_stats(&self, id: TransceiverId) -> Option<rtp::SenderStats> {
         self.media.sender(id).and_then(|sender| self.transport.secured.rtp.sender_stats(sender))
     }

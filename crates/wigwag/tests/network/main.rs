@@ -15,6 +15,7 @@ mod endpoint;
 mod file_transfer;
 mod forged_records;
 mod forward;
+mod forward_layers;
 mod frames;
 mod gathering;
 mod in_parts;

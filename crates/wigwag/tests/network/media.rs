@@ -488,7 +488,7 @@ fn a_full_queue_gives_the_packet_back_and_tells_when_there_is_room() {
     assert_eq!(refused, MediaError::Full(sound(n).payload));
     until_connected(&mut world);
     world.run_for(Duration::from_secs(1));
-    assert!(world[A].events.contains(&format!("MediaWritable({id:?})")));
+    assert!(world[A].events.contains(&format!("{:?}", Event::MediaWritable { transceiver: id, rid: None })));
     write(&mut world, A, id, sound(n));
     world.run_for(Duration::from_secs(1));
     assert_eq!(world[Z].packets.len() as u32, n + 1);

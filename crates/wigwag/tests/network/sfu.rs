@@ -429,6 +429,28 @@ fn a_member_whose_offer_meets_one_of_the_room_is_heard_after_it() {
     assert!(frames.len() == 2 && frames.iter().all(|frames| *frames > 50), "{frames:?}");
 }
 
+/// Nothing that has not been counted yet is told as nothing: it would cap the first tries of a path, which find out what it takes in half a
+/// second.
+#[test]
+fn a_path_is_tried_before_it_is_known_how_much_there_is_for_it() {
+    for somebody_was_counted in [false, true] {
+        let mut conference = Conference::new(30);
+        conference.is_controlled = true;
+        if somebody_was_counted {
+            conference.join_with("cem", |member| member.tracks.truncate(1));
+            conference.run(3 * S);
+        }
+        let bob = conference.join_with("bob", |member| member.tracks.truncate(1));
+        let id = conference.members.iter().find(|(_, host)| **host == bob).map(|(id, _)| *id).unwrap();
+        conference.join("ann");
+        conference.run(MS * 900);
+        let connection = conference.server().endpoint.connection(id).unwrap();
+        let (stats, target) = (connection.congestion_stats().unwrap(), connection.target_bitrate().unwrap());
+        let initial = congestion::Config::new().initial_bitrate;
+        assert!(stats.probes > 1 && target > 2 * initial, "{somebody_was_counted}: {target} of {initial}, {stats:?}");
+    }
+}
+
 /// The pictures of one who sends three sizes: each listener has those that the path takes, and has others when that changes, all of them
 /// decodable.
 #[test]

@@ -15,7 +15,11 @@ fn server(layers_max: usize) -> Peer {
 
 /// Sends these layers.
 fn publisher(rids: &[&str]) -> (Peer, TransceiverId) {
-    let mut a = Peer::new('A');
+    publisher_with(Config::default(), rids)
+}
+
+fn publisher_with(config: Config, rids: &[&str]) -> (Peer, TransceiverId) {
+    let mut a = Peer::with('A', config);
     let id = a.add(MediaKind::Video, Direction::Sendonly, 1);
     let layer = |(n, rid): (usize, &&str)| SendLayer { rid: (*rid).to_owned(), ssrc: n as u32 + 1, rtx_ssrc: None };
     let layers = rids.iter().enumerate().map(layer).collect();
@@ -27,7 +31,8 @@ fn publisher(rids: &[&str]) -> (Peer, TransceiverId) {
 fn agreed(peer: &Peer) -> [Vec<String>; 2] {
     let transceiver = peer.jsep.transceivers().next().expect("one");
     let negotiated = transceiver.negotiated.as_ref().expect("negotiated");
-    [negotiated.send_layers.clone(), negotiated.receive_layers.clone()]
+    [&negotiated.send_layers, &negotiated.receive_layers]
+        .map(|layers| layers.iter().map(|layer| layer.rid.clone()).collect())
 }
 
 /// What is said of layers.
@@ -288,4 +293,61 @@ fn no_layers_are_offered_that_packets_cannot_name() {
     let send = a.transceiver(id).send.clone().expect("sends");
     a.jsep.set_send(id, Some(SendStream { layers, ..send })).expect("there");
     assert_eq!(lines(&a.describe()), "a=ssrc:1 cname:c\n");
+}
+
+/// A sends `q`, `h` and `f`; what Z restricts each to in its answer, and what A reads of that.
+fn restricted(lines: [&str; 3]) -> Vec<super::super::NegotiatedLayer> {
+    let config = || Config { codecs: vec![Codec::vp8(), Codec::vp9()], receive_layers_max: 3, ..Config::default() };
+    let (mut a, _) = publisher_with(config(), &["q", "h", "f"]);
+    let mut z = Peer::with('Z', config());
+    z.set_remote(a.describe());
+    let mut answer = z.describe().to_string();
+    for (rid, restrictions) in ["q", "h", "f"].iter().zip(lines) {
+        answer = answer.replace(&format!("a=rid:{rid} recv"), &format!("a=rid:{rid} recv {restrictions}"));
+    }
+    a.set_remote(SessionDescription::parse(&answer).expect("an answer"));
+    let transceiver = a.jsep.transceivers().next().expect("one");
+    transceiver.negotiated.as_ref().expect("negotiated").send_layers.clone()
+}
+
+#[test]
+fn what_the_peer_restricts_a_layer_to_is_told() {
+    let said =
+        "pt=96;max-width=1280;max-height=720;max-fps=30;max-fs=921600;max-pps=27648000;max-br=2000000;max-bpp=1.25";
+    let layers = restricted(["max-width=320;max-fps", said, ""]);
+    let all = layers[2].payload_types.clone();
+    assert!(all.len() > 1 && layers[0].payload_types == all && layers[1].payload_types == [96], "{layers:?}");
+    let [q, h, f] = [0, 1, 2].map(|n| layers[n].restrictions);
+    assert_eq!((q.width_max, q.height_max, q.frames_per_second_max), (Some(320), None, None));
+    assert_eq!((h.width_max, h.height_max, h.frames_per_second_max), (Some(1280), Some(720), Some(30)));
+    assert_eq!((h.pixels_max, h.pixels_per_second_max), (Some(921_600), Some(27_648_000)));
+    assert_eq!((h.bits_per_second_max, h.bits_per_10_000_pixels_max), (Some(2_000_000), Some(12_500)));
+    assert_eq!(f, Default::default());
+}
+
+/// RFC 8851 §6.2.2, §6.4: what is asked for in a way that is not understood, or of codecs that were not agreed upon, is discarded.
+#[test]
+fn a_layer_that_is_asked_for_in_a_way_that_nobody_can_obey_is_not_sent() {
+    for unknown in
+        ["odd", "depend=q", "max-width=ten", "max-width=-1", "max-fps=+5", "max-bpp=1.23456", "pt=111", "pt=", "pt=x"]
+    {
+        let rids: Vec<_> = restricted(["", unknown, "max-height=90"]).into_iter().map(|layer| layer.rid).collect();
+        assert_eq!(rids, ["q", "f"], "{unknown}");
+    }
+    let (mut a, _) = publisher(&["q", "h"]);
+    a.set_remote(reversed(&format!("{RID}a=rid:q recv odd\na=rid:h recv max-fps=5\na=simulcast:recv q;h\n")));
+    assert!(lines(&a.describe()).ends_with("a=rid:h send max-fps=5\na=simulcast:send h\n"));
+    assert_eq!(agreed(&a)[0], names(&["h"]));
+}
+
+/// What the peer says of what it sends, binds the peer: it is taken, and told.
+#[test]
+fn what_the_peer_says_of_the_layers_that_it_sends_is_told() {
+    let mut z = server(3);
+    z.set_remote(offer(&format!("{RID}a=rid:1 send pt=96;max-width=640;odd\na=rid:2 send\na=simulcast:send 1;2\n")));
+    z.describe();
+    let transceiver = z.jsep.transceivers().next().expect("one");
+    let layers = &transceiver.negotiated.as_ref().expect("negotiated").receive_layers;
+    let told: Vec<_> = layers.iter().map(|layer| (layer.payload_types[0], layer.restrictions.width_max)).collect();
+    assert_eq!(told, [(96, Some(640)), (96, None)]);
 }
