@@ -124,6 +124,7 @@ impl Controller {
     }
 
     fn sent(&mut self, sequence: Option<u64>, size: usize, is_paced: bool, now: Instant) {
+        self.origin.get_or_insert(self.clock.latest(now));
         let (now, at) = self.advance(now);
         let size = size.min(SIZE_MAX);
         self.stats.packets_sent = self.stats.packets_sent.saturating_add(1);
@@ -339,11 +340,10 @@ impl Controller {
 
     fn advance(&mut self, now: Instant) -> (Instant, i64) {
         let now = self.clock.advance(now);
-        self.origin.get_or_insert(now);
         (now, self.micros(now))
     }
 
-    /// Microseconds since the first call.
+    /// Microseconds since the first packet left: calls before, which may be repeated at will, leave no trace in how they are rounded.
     fn micros(&self, now: Instant) -> i64 {
         let since = self.origin.map(|origin| now.saturating_duration_since(origin)).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
