@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::recording::Recording;
 use mio::Waker;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -98,7 +99,11 @@ impl CallThread {
     pub(super) fn start(media_port: u16, recording: Recording) -> Result<Self, Failure> {
         let no_sockets = |error| Failure::sockets("--media-port", &error);
         // Browsers on this machine may know it by its loopback address only, others by any but that.
-        let config = DriverConfig::all_interfaces(media_port, true).map_err(no_sockets)?;
+        let mut config = DriverConfig::all_interfaces(media_port, true).map_err(no_sockets)?;
+        // Where UDP is blocked, browsers open streams.
+        config.tcp_listeners = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)]
+            .map(|address| SocketAddr::new(address, media_port))
+            .to_vec();
         let driver = Driver::bind(&config, EndpointConfig::default()).map_err(no_sockets)?;
         let (commands, waiting) = mpsc::sync_channel(COMMANDS_MAX);
         let calls = Calls { commands, handle: driver.handle(), next_page: Arc::default() };

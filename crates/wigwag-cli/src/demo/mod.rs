@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// Serve HTTPS, with a certificate made for this run
     #[arg(long)]
     tls: bool,
-    /// The UDP port of the calls, on each address of this machine; 0 takes free ones
+    /// The port of the calls, for UDP and TCP, on each address of this machine; 0 takes free ones
     #[arg(long, value_name = "PORT", default_value_t = 0, value_parser = parse_media_port)]
     media_port: u16,
     #[command(flatten)]
