@@ -165,7 +165,7 @@ impl ServerConfig {
             lifetime_max: Duration::from_secs(3600),
             nonce_lifetime: Duration::from_secs(3600),
             allocations_max: 1000,
-            allocations_per_user_max: 10,
+            allocations_per_user_max: 100,
             streams_max: 2000,
             queue_max: 4 << 20,
             users: Users { realm, named: BTreeMap::new(), secrets: Vec::new(), clock: None },
