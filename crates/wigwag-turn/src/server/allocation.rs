@@ -90,8 +90,7 @@ impl Server {
         if self.relays.len() >= self.config.allocations_max.saturating_mul(2) {
             return None;
         }
-        let (addresses, ports) = (&self.config.relay_addresses, &self.config.relay_ports);
-        self.relays.draw(&mut self.rng, addresses, wanted.is_ipv6, ports, wanted.is_even)
+        self.relays.draw(&mut self.rng, &self.config, wanted)
     }
 
     /// The driver has said whether there is a socket.

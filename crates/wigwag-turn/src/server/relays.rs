@@ -4,10 +4,10 @@
 //!   Wanted ──▶ Asked ──▶ Told ──▶ Open ──▶ Leaving ──▶ gone        Wanted ──▶ gone, or Abandoned if the client has gone meanwhile
 //! ```
 
-use super::{CloseReason, FiveTuple, Traffic};
+use super::allocation::Wanted;
+use super::{CloseReason, FiveTuple, ServerConfig, Traffic};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
+use std::net::SocketAddr;
 use wigwag_sansio::Rng;
 
 /// So many ports are looked at for one that is free.
@@ -45,16 +45,11 @@ pub(super) struct Relays {
 }
 
 impl Relays {
-    /// A free address of these, at a port drawn by lot, so that nobody can guess it.
-    pub(super) fn draw(
-        &self,
-        rng: &mut Rng,
-        addresses: &[IpAddr],
-        is_ipv6: bool,
-        ports: &RangeInclusive<u16>,
-        is_even: bool,
-    ) -> Option<SocketAddr> {
-        let of_family: Vec<_> = addresses.iter().filter(|ip| ip.is_ipv6() == is_ipv6).collect();
+    /// A free address of this kind, at a port drawn by lot, so that nobody can guess it.
+    pub(super) fn draw(&self, rng: &mut Rng, config: &ServerConfig, wanted: Wanted) -> Option<SocketAddr> {
+        let Wanted { is_ipv6, is_even, .. } = wanted;
+        let (ports, taken) = (&config.relay_ports, &config.listening);
+        let of_family: Vec<_> = config.relay_addresses.iter().filter(|ip| ip.is_ipv6() == is_ipv6).collect();
         let at = usize::try_from(rng.below(u64::try_from(of_family.len()).ok()?)).ok()?;
         let ip = **of_family.get(at)?;
         let step = if is_even { 2 } else { 1 };
@@ -66,7 +61,7 @@ impl Relays {
             let place = begin.saturating_add(n).checked_rem(count)?;
             let port = u16::try_from(first.saturating_add(place.saturating_mul(step))).ok()?;
             let address = SocketAddr::new(ip, port);
-            (port != 0 && !self.states.contains_key(&address)).then_some(address)
+            (port != 0 && !taken.contains(&address) && !self.states.contains_key(&address)).then_some(address)
         })
     }
 

@@ -9,8 +9,8 @@ use crate::framing::Cutter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// A stream on which nobody has an allocation is closed when nothing was heard on it for so long.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+/// A stream on which nobody has an allocation for so long is closed, whatever else comes on it; or up to twice as long, if there was one.
+const UNUSED_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 enum State {
@@ -24,7 +24,14 @@ struct Stream {
     /// Names are used again.
     id: u64,
     state: State,
-    heard: Instant,
+    /// Whether nobody had an allocation on it when that was looked at last.
+    is_unused: bool,
+}
+
+impl Stream {
+    const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
 }
 
 /// All streams that are open, or have to be closed.
@@ -50,7 +57,6 @@ impl Streams {
     /// Bytes have come, which opens the stream if there is none. Its cutter is to be [put back](Self::put_back).
     pub(super) fn read(&mut self, name: FiveTuple, streams_max: usize, now: Instant) -> Reading {
         if let Some(stream) = self.by_name.get_mut(&name) {
-            stream.heard = now;
             return match &mut stream.state {
                 State::Open(cutter) => Reading::Open(std::mem::take(cutter)),
                 State::Leaving => Reading::Leaving,
@@ -62,10 +68,10 @@ impl Streams {
             if count >= streams_max.saturating_mul(2) {
                 return Reading::Leaving; // nobody takes what closes them
             }
-            self.by_name.insert(name, Stream { id, state: State::Leaving, heard: now });
+            self.by_name.insert(name, Stream { id, state: State::Leaving, is_unused: true });
             return Reading::Refused(id);
         }
-        self.by_name.insert(name, Stream { id, state: State::Open(Cutter::default()), heard: now });
+        self.by_name.insert(name, Stream { id, state: State::Open(Cutter::default()), is_unused: true });
         self.wake(name, id, now);
         Reading::Open(Cutter::default())
     }
@@ -78,7 +84,7 @@ impl Streams {
 
     /// Which of its name an open stream is.
     pub(super) fn id_of(&self, name: &FiveTuple) -> Option<u64> {
-        self.by_name.get(name).filter(|stream| matches!(stream.state, State::Open(_))).map(|stream| stream.id)
+        self.by_name.get(name).filter(|stream| stream.is_open()).map(|stream| stream.id)
     }
 
     /// It shall be closed, if it is open: which of its name it is.
@@ -107,21 +113,20 @@ impl Streams {
     /// A stream that nobody uses.
     pub(super) fn expire(&mut self, is_used: impl Fn(&FiveTuple) -> bool, now: Instant) -> Option<FiveTuple> {
         while let Some((_, name, id)) = self.wakes.pop_first_if(|(at, ..)| *at <= now) {
-            if self.id_of(&name) != Some(id) {
+            let Some(stream) = self.by_name.get_mut(&name).filter(|stream| stream.id == id && stream.is_open()) else {
                 continue;
-            }
-            let heard = self.by_name.get(&name).map(|stream| stream.heard);
-            let is_idle = heard.is_some_and(|heard| now.saturating_duration_since(heard) >= IDLE_MAX);
-            if is_idle && !is_used(&name) {
+            };
+            let was_unused = std::mem::replace(&mut stream.is_unused, !is_used(&name));
+            if was_unused && stream.is_unused {
                 return Some(name);
             }
-            self.wake(name, id, if is_idle { now } else { heard.unwrap_or(now) });
+            self.wake(name, id, now);
         }
         None
     }
 
     fn wake(&mut self, name: FiveTuple, id: u64, from: Instant) {
-        self.wakes.extend(from.checked_add(IDLE_MAX).map(|at| (at, name, id)));
+        self.wakes.extend(from.checked_add(UNUSED_MAX).map(|at| (at, name, id)));
     }
 
     pub(super) fn len(&self) -> usize {

@@ -229,6 +229,17 @@ fn a_driver_that_says_nothing_is_no_socket() {
 }
 
 #[test]
+fn where_it_listens_it_does_not_relay() {
+    let mut config = config();
+    config.relay_ports = 3477..=3479;
+    let mut bench = Bench::new(config);
+    let someone = |n: u16| Someone::new("ann", &format!("198.51.100.7:{n}"));
+    let ports: std::collections::BTreeSet<_> = (1..=2).map(|n| bench.allocate(&mut someone(n)).port()).collect();
+    assert_eq!(ports, [3477, 3479].into());
+    assert_eq!(bench.ask(&mut someone(3), ALLOCATE, &[bytes(TRANSPORT, UDP)]).code(), 508);
+}
+
+#[test]
 fn permissions_are_for_all_that_are_named_or_for_none() {
     let (mut bench, mut ann) = (Bench::new(config()), Someone::new("ann", "198.51.100.7:700"));
     bench.allocate(&mut ann);
