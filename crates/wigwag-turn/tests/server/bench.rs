@@ -269,7 +269,7 @@ impl Bench {
     }
 
     /// What goes to peers when a client sends this to one: from where, to whom, and what.
-    pub(crate) fn to_peer(
+    pub(crate) fn client_sends(
         &mut self,
         who: &Someone,
         address: &str,
@@ -296,7 +296,7 @@ impl Bench {
     }
 
     /// What a client hears when a peer sends this: the peer, or the channel.
-    pub(crate) fn from_peer(&mut self, who: &Someone, relayed: SocketAddr, address: &str, data: &[u8]) -> Vec<Heard> {
+    pub(crate) fn peer_sends(&mut self, who: &Someone, relayed: SocketAddr, address: &str, data: &[u8]) -> Vec<Heard> {
         self.input(Protocol::Udp, relayed, at(address), data);
         self.sent_to(who).iter().map(|bytes| heard(bytes)).collect()
     }

@@ -24,7 +24,7 @@ fn command(machine: &mut Machine, n: usize) {
             _ => node.client.retain(|_| true),
         },
         // Nothing that the outcome depends on.
-        Machine::Server(node) => node.server.relay_opened(([192, 0, 2, 7], 7).into(), n % 2 == 0),
+        Machine::Server(node) => node.server.relay_opened(([192, 0, 2, 7], 7).into(), n.is_multiple_of(2)),
         Machine::Peer(_) => {}
     }
 }

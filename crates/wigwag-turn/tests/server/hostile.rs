@@ -23,7 +23,7 @@ impl Call {
     /// It still carries data, both ways.
     fn is_well(&self, bench: &mut Bench) {
         assert_eq!(bench.on_channel(&self.ann, 0x4001, b"hi"), [(self.relayed, at("192.0.2.10:10"), b"hi".to_vec())]);
-        let heard = bench.from_peer(&self.ann, self.relayed, "192.0.2.10:10", b"ho");
+        let heard = bench.peer_sends(&self.ann, self.relayed, "192.0.2.10:10", b"ho");
         assert_eq!(heard, [Heard::Channel(0x4001, b"ho".to_vec())]);
     }
 }
@@ -71,18 +71,18 @@ fn what_is_near_the_server_is_reached_by_no_way() {
         ];
         let to = format!("{near}:53");
         assert_eq!([bench.permit(&mut eve, &to), bench.bind(&mut eve, 0x4000, &to)], [403, 403], "{to}");
-        assert!(bench.to_peer(&eve, &to, b"GET /").is_empty(), "{to}");
+        assert!(bench.client_sends(&eve, &to, b"GET /").is_empty(), "{to}");
         sent += 1;
         for host in hidden {
             let to = format!("{host}:53");
             assert_eq!([bench.permit(&mut six, &to), bench.bind(&mut six, 0x4000, &to)], [403, 403], "{to}");
-            assert!(bench.to_peer(&six, &to, b"GET /").is_empty(), "{to}");
+            assert!(bench.client_sends(&six, &to, b"GET /").is_empty(), "{to}");
             sent += 1;
         }
     }
     for near in ["[::]:53", "[::1]:53", "[fe80::1]:53", "[fc00::1]:53", "[ff02::1]:53", "[2001::1]:53"] {
         assert_eq!([bench.permit(&mut six, near), bench.bind(&mut six, 0x4000, near)], [403, 403], "{near}");
-        assert!(bench.to_peer(&six, near, b"GET /").is_empty(), "{near}");
+        assert!(bench.client_sends(&six, near, b"GET /").is_empty(), "{near}");
         sent += 1;
     }
     assert_eq!(bench.server.stats().no_permission, sent);
@@ -108,16 +108,16 @@ fn of_the_servers_own_addresses_those_alone_that_it_relays_for_others_are_reache
     let before = *bench.server.stats();
     for own in ["203.0.113.1:3478", "203.0.113.1:22", "203.0.113.1:0", "10.0.0.1:3478"] {
         assert_eq!(bench.bind(&mut eve, 0x4000, own), 403, "{own}");
-        assert!(bench.to_peer(&eve, own, b"hi").is_empty(), "{own}");
+        assert!(bench.client_sends(&eve, own, b"hi").is_empty(), "{own}");
     }
     assert_eq!(rise(&bench, before, |stats| stats.forbidden), 4);
-    assert_eq!(bench.to_peer(&eve, &call.relayed.to_string(), b"hi").len(), 1, "ann's address");
-    assert_eq!(bench.to_peer(&eve, "10.0.0.1:3479", b"hi").len(), 1);
+    assert_eq!(bench.client_sends(&eve, &call.relayed.to_string(), b"hi").len(), 1, "ann's address");
+    assert_eq!(bench.client_sends(&eve, "10.0.0.1:3479", b"hi").len(), 1);
     call.is_well(&mut bench);
     // When ann has left, nobody is there.
     let mut ann = call.ann;
     bench.ask(&mut ann, REFRESH, &[bytes(LIFETIME, &[0; 4])]);
-    assert!(bench.to_peer(&eve, &call.relayed.to_string(), b"hi").is_empty());
+    assert!(bench.client_sends(&eve, &call.relayed.to_string(), b"hi").is_empty());
 }
 
 /// pion/turn #69: an open relay.
@@ -127,14 +127,14 @@ fn nothing_is_relayed_to_or_from_whom_nobody_has_permitted() {
     let eve = Someone::new("bob", "198.51.100.66:66");
     let (before, held) = (*bench.server.stats(), bench.server.held_len());
     // A peer that is not permitted, and a client that did not permit.
-    assert!(bench.from_peer(&call.ann, call.relayed, "192.0.2.66:10", b"spam").is_empty());
-    assert!(bench.to_peer(&call.ann, "192.0.2.66:10", b"spam").is_empty());
+    assert!(bench.peer_sends(&call.ann, call.relayed, "192.0.2.66:10", b"spam").is_empty());
+    assert!(bench.client_sends(&call.ann, "192.0.2.66:10", b"spam").is_empty());
     assert_eq!(rise(&bench, before, |stats| stats.no_permission), 2);
     // Somebody without an allocation, from the same host as one who has: on her channel, to her peer.
     let (before, near) = (*bench.server.stats(), Someone::new("ann", "198.51.100.7:701"));
     for who in [&eve, &near] {
         assert!(bench.on_channel(who, 0x4001, b"spam").is_empty());
-        assert!(bench.to_peer(who, "192.0.2.10:10", b"spam").is_empty());
+        assert!(bench.client_sends(who, "192.0.2.10:10", b"spam").is_empty());
     }
     assert!(bench.on_channel(&call.ann, 0x4002, b"spam").is_empty(), "a number that is bound to nobody");
     assert_eq!(rise(&bench, before, |stats| stats.unallocated), 5);
@@ -148,8 +148,8 @@ fn one_clients_permissions_and_channels_are_not_anothers() {
     let mut bob = Someone::new("bob", "198.51.100.66:66");
     let relayed = bench.allocate(&mut bob);
     let before = *bench.server.stats();
-    assert!(bench.to_peer(&bob, "192.0.2.10:10", b"spam").is_empty());
-    assert!(bench.from_peer(&bob, relayed, "192.0.2.10:10", b"spam").is_empty());
+    assert!(bench.client_sends(&bob, "192.0.2.10:10", b"spam").is_empty());
+    assert!(bench.peer_sends(&bob, relayed, "192.0.2.10:10", b"spam").is_empty());
     assert_eq!(rise(&bench, before, |stats| stats.no_permission), 2);
     assert!(bench.on_channel(&bob, 0x4001, b"spam").is_empty());
     call.is_well(&mut bench);
@@ -166,7 +166,7 @@ fn what_was_permitted_before_is_not_after() {
     assert!(bench.on_channel(&ann, 0x4001, b"hi").is_empty());
     let mut bob = Someone::new("bob", "198.51.100.66:66");
     assert_eq!(bench.allocate(&mut bob), relayed);
-    assert!(bench.from_peer(&bob, relayed, "192.0.2.10:10", b"for ann").is_empty());
+    assert!(bench.peer_sends(&bob, relayed, "192.0.2.10:10", b"for ann").is_empty());
     assert!(bench.on_channel(&ann, 0x4001, b"hi").is_empty() && bench.on_channel(&bob, 0x4001, b"hi").is_empty());
     assert_eq!(bench.server.stats().no_permission, 1);
 }
@@ -271,7 +271,7 @@ fn what_was_added_to_a_signed_request_is_not_read() {
     let len = u16::try_from(request.len() - 20).unwrap();
     request[2..4].copy_from_slice(&len.to_be_bytes());
     assert_eq!(bench.send(&call.ann, &request).unwrap().code(), 0);
-    assert_eq!(bench.to_peer(&call.ann, "192.0.2.66:1", b"hi"), []);
+    assert_eq!(bench.client_sends(&call.ann, "192.0.2.66:1", b"hi"), []);
     call.is_well(&mut bench);
 }
 

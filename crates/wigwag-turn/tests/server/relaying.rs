@@ -18,8 +18,8 @@ fn data_goes_to_peers_from_the_relayed_address() {
     let (mut bench, ann, relayed) = with_peers();
     for data in [&b"hello"[..], b"", &[7; 1400]] {
         let expected = |to: &str| vec![(relayed, at(to), data.to_vec())];
-        assert_eq!(bench.to_peer(&ann, "192.0.2.9:9", data), expected("192.0.2.9:9"));
-        assert_eq!(bench.to_peer(&ann, "192.0.2.10:11", data), expected("192.0.2.10:11"));
+        assert_eq!(bench.client_sends(&ann, "192.0.2.9:9", data), expected("192.0.2.9:9"));
+        assert_eq!(bench.client_sends(&ann, "192.0.2.10:11", data), expected("192.0.2.10:11"));
         assert_eq!(bench.on_channel(&ann, 0x4001, data), expected("192.0.2.10:10"));
     }
     let padded = [channel(0x4001, b"hello"), vec![0xEE; 3]].concat();
@@ -33,14 +33,14 @@ fn data_of_peers_comes_in_indications_or_on_their_channels() {
     let (mut bench, ann, relayed) = with_peers();
     for data in [&b"hello"[..], b"", &[7; 1400]] {
         let indication = |from: &str| [Heard::Indication(at(from), data.to_vec())];
-        assert_eq!(bench.from_peer(&ann, relayed, "192.0.2.9:9", data), indication("192.0.2.9:9"));
-        assert_eq!(bench.from_peer(&ann, relayed, "192.0.2.10:11", data), indication("192.0.2.10:11"));
-        assert_eq!(bench.from_peer(&ann, relayed, "192.0.2.10:10", data), [Heard::Channel(0x4001, data.to_vec())]);
+        assert_eq!(bench.peer_sends(&ann, relayed, "192.0.2.9:9", data), indication("192.0.2.9:9"));
+        assert_eq!(bench.peer_sends(&ann, relayed, "192.0.2.10:11", data), indication("192.0.2.10:11"));
+        assert_eq!(bench.peer_sends(&ann, relayed, "192.0.2.10:10", data), [Heard::Channel(0x4001, data.to_vec())]);
     }
     // STUN at a relayed address is a peer's business with the client.
     let binding = ann.request(1, &[]);
     assert_eq!(
-        bench.from_peer(&ann, relayed, "192.0.2.9:9", &binding),
+        bench.peer_sends(&ann, relayed, "192.0.2.9:9", &binding),
         [Heard::Indication(at("192.0.2.9:9"), binding)]
     );
 }
@@ -49,12 +49,14 @@ fn data_of_peers_comes_in_indications_or_on_their_channels() {
 fn permissions_end_after_five_minutes_and_channels_after_ten() {
     let (mut bench, mut ann, relayed) = with_peers();
     bench.pass(299 * SECOND);
-    assert_eq!(bench.to_peer(&ann, "192.0.2.9:9", b"hi").len(), 1);
+    assert_eq!(bench.client_sends(&ann, "192.0.2.9:9", b"hi").len(), 1);
     assert_eq!(bench.on_channel(&ann, 0x4001, b"hi").len(), 1);
     bench.pass(SECOND);
-    assert!(bench.to_peer(&ann, "192.0.2.9:9", b"hi").is_empty() && bench.on_channel(&ann, 0x4001, b"hi").is_empty());
+    assert!(
+        bench.client_sends(&ann, "192.0.2.9:9", b"hi").is_empty() && bench.on_channel(&ann, 0x4001, b"hi").is_empty()
+    );
     for from in ["192.0.2.9:9", "192.0.2.10:10"] {
-        assert!(bench.from_peer(&ann, relayed, from, b"hi").is_empty());
+        assert!(bench.peer_sends(&ann, relayed, from, b"hi").is_empty());
     }
     assert_eq!(bench.server.stats().no_permission, 4);
     // The channel is there, and wants a permission.
@@ -67,7 +69,7 @@ fn permissions_end_after_five_minutes_and_channels_after_ten() {
     assert!(bench.on_channel(&ann, 0x4001, b"hi").is_empty());
     assert_eq!(bench.server.stats().unallocated, 1);
     let indication = [Heard::Indication(at("192.0.2.10:10"), b"hi".to_vec())];
-    assert_eq!(bench.from_peer(&ann, relayed, "192.0.2.10:10", b"hi"), indication);
+    assert_eq!(bench.peer_sends(&ann, relayed, "192.0.2.10:10", b"hi"), indication);
     assert_eq!(bench.bind(&mut ann, 0x4001, "192.0.2.9:9"), 0, "the number is free");
 }
 
@@ -78,9 +80,9 @@ fn relayed_addresses_of_ipv6_reach_peers_of_ipv6() {
     let relayed = answer.relayed();
     assert!(relayed.is_ipv6());
     assert_eq!([bench.permit(&mut ann, "192.0.2.9:9"), bench.permit(&mut ann, "[2600::9]:9")], [443, 0]);
-    assert_eq!(bench.to_peer(&ann, "[2600::9]:9", b"hi"), [(relayed, at("[2600::9]:9"), b"hi".to_vec())]);
+    assert_eq!(bench.client_sends(&ann, "[2600::9]:9", b"hi"), [(relayed, at("[2600::9]:9"), b"hi".to_vec())]);
     let heard = [Heard::Indication(at("[2600::9]:9"), b"hi".to_vec())];
-    assert_eq!(bench.from_peer(&ann, relayed, "[2600::9]:9", b"hi"), heard);
+    assert_eq!(bench.peer_sends(&ann, relayed, "[2600::9]:9", b"hi"), heard);
 }
 
 #[test]
@@ -90,17 +92,17 @@ fn two_clients_of_one_server_reach_each_other() {
     let at_bob = bench.allocate(&mut bob);
     assert_eq!(bench.permit(&mut ann, &at_bob.to_string()), 0);
     assert_eq!(bench.bind(&mut bob, 0x4000, &at_ann.to_string()), 0);
-    let sent = bench.to_peer(&ann, &at_bob.to_string(), b"hi");
+    let sent = bench.client_sends(&ann, &at_bob.to_string(), b"hi");
     assert_eq!(sent, [(at_ann, at_bob, b"hi".to_vec())]);
-    assert_eq!(bench.from_peer(&bob, at_bob, &at_ann.to_string(), b"hi"), [Heard::Channel(0x4000, b"hi".to_vec())]);
+    assert_eq!(bench.peer_sends(&bob, at_bob, &at_ann.to_string(), b"hi"), [Heard::Channel(0x4000, b"hi".to_vec())]);
 }
 
 #[test]
 fn what_was_relayed_is_told_at_the_end() {
     let (mut bench, mut ann, relayed) = with_peers();
-    bench.to_peer(&ann, "192.0.2.9:9", &[1; 100]);
+    bench.client_sends(&ann, "192.0.2.9:9", &[1; 100]);
     bench.on_channel(&ann, 0x4001, &[1; 23]);
-    bench.from_peer(&ann, relayed, "192.0.2.9:9", &[1; 7]);
+    bench.peer_sends(&ann, relayed, "192.0.2.9:9", &[1; 7]);
     bench.ask(&mut ann, REFRESH, &[bytes(LIFETIME, &[0; 4])]);
     let Some(ServerEvent::RelayClosed { relayed: closed, reason, traffic }) = bench.events.last() else { panic!() };
     assert_eq!((*closed, *reason, traffic.to_peers, traffic.to_client), (relayed, CloseReason::Released, 123, 7));
@@ -113,7 +115,7 @@ fn what_is_longer_than_a_datagram_is_dropped() {
     let (mut bench, ann, relayed) = with_peers();
     assert!(bench.on_channel(&ann, 0x4001, &[7; 65_508]).is_empty());
     assert_eq!(bench.on_channel(&ann, 0x4001, &[7; 65_507]).len(), 1);
-    assert!(bench.from_peer(&ann, relayed, "192.0.2.9:9", &[7; 65_507]).is_empty());
-    assert!(bench.from_peer(&ann, relayed, "192.0.2.10:10", &[7; 65_507]).is_empty());
+    assert!(bench.peer_sends(&ann, relayed, "192.0.2.9:9", &[7; 65_507]).is_empty());
+    assert!(bench.peer_sends(&ann, relayed, "192.0.2.10:10", &[7; 65_507]).is_empty());
     assert_eq!(bench.server.stats().overflowed, 3);
 }
