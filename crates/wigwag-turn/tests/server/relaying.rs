@@ -1,7 +1,7 @@
 //! Data, to peers and from them (RFC 8656 §11, §12).
 
 use crate::bench::*;
-use wigwag_sansio::{Ecn, Protocol};
+use wigwag_sansio::{Datagram, Ecn, Protocol};
 use wigwag_turn::{CloseReason, ServerEvent};
 
 /// Ann with an address, a peer on a channel and one without.
@@ -118,4 +118,29 @@ fn what_is_longer_than_a_datagram_is_dropped() {
     assert!(bench.peer_sends(&ann, relayed, "192.0.2.9:9", &[7; 65_507]).is_empty());
     assert!(bench.peer_sends(&ann, relayed, "192.0.2.10:10", &[7; 65_507]).is_empty());
     assert_eq!(bench.server.stats().overflowed, 3);
+}
+
+/// The buffers go round, the caller's among them.
+#[test]
+fn steady_relaying_allocates_nothing() {
+    let (mut bench, ann, relayed) = with_peers();
+    let mut up = [channel(0x4001, &[7; 1000]), send_indication("192.0.2.9:9", &[7; 1000])];
+    let (mut down, mut out, mut count) = ([7; 1000], Vec::new(), 0);
+    let mut relay = |times: u32| {
+        for _ in 0..times {
+            for payload in &mut up {
+                bench.server.handle_input(Datagram::udp(listening(), ann.at, payload), bench.now);
+            }
+            for from in ["192.0.2.10:10", "192.0.2.9:9"] {
+                let from = from.parse().unwrap();
+                bench.server.handle_input(Datagram::udp(relayed, from, &mut down), bench.now);
+            }
+            while bench.server.poll_transmit(bench.now, &mut out).is_some() {
+                count += 1;
+            }
+        }
+    };
+    relay(10);
+    let counted = allocation_counter::measure(|| relay(1000));
+    assert_eq!((counted.count_total, count), (0, 4040));
 }
