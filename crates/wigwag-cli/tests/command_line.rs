@@ -59,6 +59,7 @@ fn what_cannot_be_understood_is_refused_with_code_2() {
         &["turn-server"],
         &["turn-server", "--user", "alice"],
         &["turn-server", "--user", "alice:secret", "--listen", "0.0.0.0:3478"],
+        &["turn-server", "--user", "alice:secret", "--relay", "0.0.0.0"],
         &["turn-server", "--user", "alice:secret", "--ports", "2000-1000"],
         &["turn-server", "--user", "alice:secret", "--allow", "10.0.0.0/33"],
         &["loopback", "--seconds", "0"],

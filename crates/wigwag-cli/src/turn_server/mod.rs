@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3478", value_parser = parse_listen)]
     listen: SocketAddr,
     /// Where peers reach clients: an address of this machine; that of --listen if there is none
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_relay)]
     relay: Vec<IpAddr>,
     /// And at which ports
     #[arg(long, value_name = "FIRST-LAST", default_value = "49152-65535", value_parser = parse_ports)]
@@ -53,6 +53,11 @@ pub(crate) struct Args {
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     let address = text.parse().ok().filter(|address: &SocketAddr| !address.ip().is_unspecified());
     address.ok_or_else(|| "write an address of this machine and a port, such as 192.0.2.1:3478".to_owned())
+}
+
+fn parse_relay(text: &str) -> Result<IpAddr, String> {
+    let address = text.parse().ok().filter(|address: &IpAddr| !address.is_unspecified());
+    address.ok_or_else(|| "write an address of this machine, such as 192.0.2.1: peers are told it".to_owned())
 }
 
 fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, String> {

@@ -18,30 +18,24 @@ pub(super) struct Channels {
     numbers: BTreeMap<SocketAddr, u16>,
 }
 
-/// Why a channel is not bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unbound {
-    /// The number is none of a channel's, or another peer's, or the peer has another.
-    Clash,
-    NoRoom,
-}
-
 impl Channels {
-    /// Binds, or keeps bound.
-    pub(super) fn bind(&mut self, number: u16, peer: SocketAddr, now: Instant) -> Result<(), Unbound> {
-        let (other_peer, other_number) = (self.peer_of(number, now), self.number_of(peer, now));
+    /// Whether a number may be bound to a peer, or is.
+    pub(super) fn may_bind(&self, number: u16, peer: SocketAddr, now: Instant) -> bool {
         // RFC 8656 §12: "Thus, the same channel cannot be bound to two different transport addresses, nor can the same transport address be
         // bound to two different channels."
-        if !NUMBERS.contains(&number)
-            || other_peer.is_some_and(|other| other != peer)
-            || other_number.is_some_and(|other| other != number)
-        {
-            return Err(Unbound::Clash);
-        }
-        if other_peer.is_none() && self.peers.len() >= CHANNELS_MAX {
+        NUMBERS.contains(&number)
+            && self.peer_of(number, now).is_none_or(|other| other == peer)
+            && self.number_of(peer, now).is_none_or(|other| other == number)
+    }
+
+    /// Binds what may be bound, or keeps it bound, if there is room.
+    #[must_use]
+    pub(super) fn bind(&mut self, number: u16, peer: SocketAddr, now: Instant) -> bool {
+        debug_assert!(self.may_bind(number, peer, now));
+        if self.peer_of(number, now).is_none() && self.peers.len() >= CHANNELS_MAX {
             self.forget(|until| until <= now);
             if self.peers.len() >= CHANNELS_MAX {
-                return Err(Unbound::NoRoom);
+                return false;
             }
         }
         // What is left of bindings that have expired.
@@ -50,7 +44,7 @@ impl Channels {
         let before = self.peers.insert(number, (peer, now.checked_add(LIFETIME)));
         before.into_iter().for_each(|(peer, _)| _ = self.numbers.remove(&peer));
         self.numbers.insert(peer, number);
-        Ok(())
+        true
     }
 
     /// Whom a number is bound to.
@@ -88,15 +82,16 @@ mod tests {
     fn a_number_is_one_peers_and_a_peer_has_one_number() {
         let (mut channels, now) = (Channels::default(), wigwag_sim::origin());
         for (number, port, bound) in [
-            (0x4000, 1, Ok(())),
-            (0x4000, 1, Ok(())),
-            (0x4000, 2, Err(Unbound::Clash)),
-            (0x4001, 1, Err(Unbound::Clash)),
-            (0x4FFF, 2, Ok(())),
-            (0x3FFF, 3, Err(Unbound::Clash)),
-            (0x5000, 3, Err(Unbound::Clash)),
+            (0x4000, 1, true),
+            (0x4000, 1, true),
+            (0x4000, 2, false),
+            (0x4001, 1, false),
+            (0x4FFF, 2, true),
+            (0x3FFF, 3, false),
+            (0x5000, 3, false),
         ] {
-            assert_eq!(channels.bind(number, peer(port), now), bound, "{number:#x} {port}");
+            let may_bind = channels.may_bind(number, peer(port), now);
+            assert_eq!(may_bind && channels.bind(number, peer(port), now), bound, "{number:#x} {port}");
         }
         assert_eq!([channels.peer_of(0x4000, now), channels.peer_of(0x4FFF, now)], [Some(peer(1)), Some(peer(2))]);
         assert_eq!([channels.number_of(peer(2), now), channels.number_of(peer(3), now)], [Some(0x4FFF), None]);
@@ -105,14 +100,14 @@ mod tests {
     #[test]
     fn a_binding_ends_after_ten_minutes_and_leaves_number_and_peer_free() {
         let (mut channels, start) = (Channels::default(), wigwag_sim::origin());
-        channels.bind(0x4000, peer(1), start).unwrap();
-        channels.bind(0x4001, peer(2), start).unwrap();
-        channels.bind(0x4001, peer(2), start + LIFETIME / 2).unwrap();
+        assert!(channels.bind(0x4000, peer(1), start));
+        assert!(channels.bind(0x4001, peer(2), start));
+        assert!(channels.bind(0x4001, peer(2), start + LIFETIME / 2));
         let late = start + LIFETIME;
         assert_eq!([channels.peer_of(0x4000, late), channels.peer_of(0x4001, late)], [None, Some(peer(2))]);
-        assert_eq!(channels.bind(0x4000, peer(2), late), Err(Unbound::Clash));
-        channels.bind(0x4002, peer(1), late).unwrap();
-        channels.bind(0x4000, peer(3), late).unwrap();
+        assert!(!channels.may_bind(0x4000, peer(2), late));
+        assert!(channels.bind(0x4002, peer(1), late));
+        assert!(channels.bind(0x4000, peer(3), late));
         assert_eq!(
             [channels.number_of(peer(1), late), channels.number_of(peer(3), late)],
             [Some(0x4002), Some(0x4000)]
@@ -125,11 +120,11 @@ mod tests {
         let (mut channels, start) = (Channels::default(), wigwag_sim::origin());
         let max = u16::try_from(CHANNELS_MAX).unwrap();
         for n in 0..max {
-            channels.bind(0x4000 + n, peer(n + 1), start).unwrap();
+            assert!(channels.bind(0x4000 + n, peer(n + 1), start));
         }
-        assert_eq!(channels.bind(0x4000 + max, peer(max + 1), start), Err(Unbound::NoRoom));
-        channels.bind(0x4000, peer(1), start).unwrap();
-        channels.bind(0x4000 + max, peer(max + 1), start + LIFETIME).unwrap();
+        assert!(!channels.bind(0x4000 + max, peer(max + 1), start));
+        assert!(channels.bind(0x4000, peer(1), start));
+        assert!(channels.bind(0x4000 + max, peer(max + 1), start + LIFETIME));
         assert_eq!((channels.len(), channels.numbers.len()), (1, 1));
     }
 }

@@ -3,7 +3,6 @@
 use super::allocation::{Allocation, IPV4, IPV6, LIFETIME_DEFAULT, Wanted, seconds};
 use super::asked::Asked;
 use super::auth::{Known, Shown};
-use super::channel::Unbound;
 use super::peer_policy::{Verdict, forms};
 use super::permission::PERMISSIONS_MAX;
 use super::refusal::Refusal;
@@ -243,12 +242,11 @@ impl Server {
         }
         let Allocation { permissions, channels, .. } =
             self.allocations.get_mut(way).ok_or(Refusal::ALLOCATION_MISMATCH)?;
-        channels.bind(number, peer, now).map_err(|unbound| match unbound {
-            Unbound::Clash => Refusal::BAD_REQUEST,
-            Unbound::NoRoom => Refusal::NO_CAPACITY,
-        })?;
+        if !channels.may_bind(number, peer, now) {
+            return Err(Refusal::BAD_REQUEST);
+        }
         // RFC 8656 §12.1: "A ChannelBind transaction also creates or refreshes a permission towards the peer"
-        let has_room = permissions.permit(std::iter::once(peer.ip()), now);
+        let has_room = permissions.permit(std::iter::once(peer.ip()), now) && channels.bind(number, peer, now);
         if has_room { Ok(()) } else { Err(Refusal::NO_CAPACITY) }
     }
 
