@@ -20,6 +20,7 @@ mod sdp;
 mod srtp;
 mod stun;
 mod turn;
+mod turn_server;
 
 pub(crate) use ice::address as ice_address;
 
@@ -35,6 +36,7 @@ pub use sdp::{sdp_candidate, sdp_session};
 pub use srtp::{srtp_packet, srtp_sealed};
 pub use stun::{stun_message, stun_sealed};
 pub use turn::{turn_client, turn_stream};
+pub use turn_server::turn_server;
 
 /// A target: its name, which is that of its file in `fuzz_targets/` and of its folder in `corpus/`, and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -73,6 +75,7 @@ pub const TARGETS: &[Target] = &[
     ("stun_message", stun_message),
     ("stun_sealed", stun_sealed),
     ("turn_client", turn_client),
+    ("turn_server", turn_server),
     ("turn_stream", turn_stream),
 ];
 

@@ -144,5 +144,6 @@ replays! {
     stun_message
     stun_sealed
     turn_client
+    turn_server
     turn_stream
 }

@@ -90,6 +90,13 @@ impl Arguments {
         stack::ALL.iter().filter(move |stack| is_wanted(stack.name))
     }
 
+    /// Whether any browser does something with the wigwag program.
+    fn needs_program(&self) -> bool {
+        let is_needed = |it: &Scenario| it.needs_program && it.is_long == self.long && self.wants(it.name, it.is_smoke);
+        let is_any_needed = scenario::ALL.iter().any(is_needed);
+        self.browsers().any(|browser| is_any_needed || !self.uses(browser).is_empty())
+    }
+
     /// What a person does with the program's page.
     fn uses(&self, browser: &str) -> Vec<&'static demo::Use> {
         let is_wanted = |it: &&demo::Use| !self.long && self.wants_of(browser, it.name, it.has_media, it.is_smoke);
@@ -99,7 +106,7 @@ impl Arguments {
 
 fn main() -> Result<()> {
     let mut arguments = Arguments::parse();
-    if arguments.program.is_none() && arguments.browsers().any(|browser| !arguments.uses(browser).is_empty()) {
+    if arguments.program.is_none() && arguments.needs_program() {
         arguments.program = Some(demo::program()?);
     }
     if !namespace::is_inside() {
@@ -170,8 +177,9 @@ fn beside(name: &'static str, options: Options, scenario: &'static Scenario, pag
     let thread = std::thread::spawn(move || {
         let began = Instant::now();
         let started = browser::start(name, &options);
-        let result =
-            started.and_then(|mut browser| (scenario.run)(&mut Stage { browser: browser.as_mut(), page: &page, role }));
+        let result = started.and_then(|mut browser| {
+            (scenario.run)(&mut Stage { browser: browser.as_mut(), page: &page, role, program: None })
+        });
         (began.elapsed(), result)
     });
     (scenario, role, thread)
@@ -200,7 +208,8 @@ fn run_browser(name: &'static str, page: &str, arguments: &Arguments, matrix: &m
                     continue;
                 }
                 let began = Instant::now();
-                let result = (scenario.run)(&mut Stage { browser: browser.as_mut(), page, role });
+                let program = arguments.program.as_deref();
+                let result = (scenario.run)(&mut Stage { browser: browser.as_mut(), page, role, program });
                 matrix.report(scenario.name, name, role.text(), began, &result);
             }
         }

@@ -1,4 +1,4 @@
-//! The wigwag program: a video call in a browser page, and a benchmark of two peers over loopback.
+//! The wigwag program: a video call in a browser page, a benchmark of two peers over loopback, and a TURN server.
 
 #![forbid(unsafe_code)]
 
@@ -7,6 +7,7 @@ mod demo;
 mod failure;
 mod loopback;
 mod recording;
+mod turn_server;
 
 use clap::{ArgAction, Parser, Subcommand};
 use failure::Failure;
@@ -20,7 +21,9 @@ use tracing_subscriber::EnvFilter;
   wigwag demo                          a video call with an echo: open http://127.0.0.1:8080
   wigwag demo --listen 0.0.0.0:8443 --tls
                                        the same for other devices of your network
-  wigwag loopback --seconds 10         how fast are two peers on this machine?")]
+  wigwag loopback --seconds 10         how fast are two peers on this machine?
+  wigwag turn-server --user alice:secret --allow 127.0.0.0/8
+                                       a relay for tests on this machine")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,6 +38,8 @@ enum Command {
     Demo(demo::Args),
     /// Measure two peers on this machine: data as fast as possible and media, both ways, over real sockets
     Loopback(loopback::Args),
+    /// Relay for clients that know a password: a TURN server over UDP and TCP
+    TurnServer(turn_server::Args),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +47,7 @@ fn main() -> ExitCode {
     let result = start_log(cli.verbose).and_then(|()| match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Loopback(args) => loopback::run(&args),
+        Command::TurnServer(args) => turn_server::run(&args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,12 +25,13 @@ fn help_names_commands_options_and_examples() {
     let output = wigwag(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = text(&output.stdout);
-    for word in ["demo", "loopback", "Examples:", "--verbose", "http://127.0.0.1:8080"] {
+    for word in ["demo", "loopback", "turn-server", "Examples:", "--verbose", "http://127.0.0.1:8080"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     for (command, options) in [
         ("demo", ["--listen", "--tls", "--media-port", "--keylog", "--pcap"].as_slice()),
         ("loopback", &["--seconds", "--json", "--dtls", "--keylog", "--pcap"]),
+        ("turn-server", &["--listen", "--relay", "--ports", "--user", "--secret", "--realm", "--allow", "--deny"]),
     ] {
         let help = text(&wigwag(&[command, "--help"]).stdout);
         assert!(options.iter().all(|option| help.contains(option)), "{help}");
@@ -55,6 +56,12 @@ fn what_cannot_be_understood_is_refused_with_code_2() {
         ["demo", "--listen", "nowhere"].as_slice(),
         &["demo", "--listen", "example.org:80"],
         &["demo", "--media-port", "65536"],
+        &["turn-server"],
+        &["turn-server", "--user", "alice"],
+        &["turn-server", "--user", "alice:secret", "--listen", "0.0.0.0:3478"],
+        &["turn-server", "--user", "alice:secret", "--relay", "0.0.0.0"],
+        &["turn-server", "--user", "alice:secret", "--ports", "2000-1000"],
+        &["turn-server", "--user", "alice:secret", "--allow", "10.0.0.0/33"],
         &["loopback", "--seconds", "0"],
         &["loopback", "--seconds", "many"],
         &["loopback", "--dtls", "1.1"],

@@ -3,6 +3,9 @@
 use crate::crypto::{self, HmacSha1, HmacSha256};
 use std::fmt;
 
+/// The shortest tag that is believed, in bytes.
+const TAG_LEN_MIN: usize = 10;
+
 /// A key of MESSAGE-INTEGRITY with its part of the HMAC computed once. Wiped when dropped, never printed.
 #[derive(Clone)]
 pub struct IntegrityKey(pub(crate) HmacSha1);
@@ -27,6 +30,18 @@ impl IntegrityKey {
     /// A key that was derived elsewhere, of any length.
     pub fn from_bytes(key: &[u8]) -> Self {
         Self(HmacSha1::new(key))
+    }
+
+    /// HMAC-SHA1 of any bytes, for what a server gives away to know it again: a nonce, the password of an hour.
+    pub fn tag(&self, bytes: &[u8]) -> [u8; crypto::TAG_LEN] {
+        self.0.tag([bytes, b""])
+    }
+
+    /// Whether `tag` is that of `bytes`, or its first bytes, at least ten; compared in constant time.
+    pub fn has_made(&self, tag: &[u8], bytes: &[u8]) -> bool {
+        // RFC 2104 §5: "the output length t be not less than half the length of the hash output […] and not less than 80 bits"
+        let whole = self.tag(bytes);
+        tag.len() >= TAG_LEN_MIN && whole.get(..tag.len()).is_some_and(|whole| crypto::is_equal(whole, tag))
     }
 }
 
@@ -79,6 +94,18 @@ pub fn userhash(username: &str, realm: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_is_known_by_its_first_ten_bytes_at_least() {
+        let key = IntegrityKey::from_bytes(b"key");
+        let tag = key.tag(b"text");
+        for len in 0..=20 {
+            assert_eq!(key.has_made(&tag[..len], b"text"), len >= 10, "{len}");
+            assert!(!key.has_made(&tag[..len], b"Text"));
+        }
+        assert!(!key.has_made(&[&tag[..], &[0]].concat(), b"text"));
+        assert!(!IntegrityKey::from_bytes(b"Key").has_made(&tag, b"text"));
+    }
 
     #[test]
     fn tells_nothing_when_printed() {

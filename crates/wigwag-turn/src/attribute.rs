@@ -29,13 +29,17 @@ pub(crate) const LIFETIME: AttributeType = AttributeType(0x000D);
 pub(crate) const XOR_PEER_ADDRESS: AttributeType = AttributeType(0x0012);
 pub(crate) const DATA: AttributeType = AttributeType(0x0013);
 pub(crate) const XOR_RELAYED_ADDRESS: AttributeType = AttributeType(0x0016);
+pub(crate) const REQUESTED_ADDRESS_FAMILY: AttributeType = AttributeType(0x0017);
+pub(crate) const EVEN_PORT: AttributeType = AttributeType(0x0018);
 pub(crate) const REQUESTED_TRANSPORT: AttributeType = AttributeType(0x0019);
 pub(crate) const PASSWORD_ALGORITHM: AttributeType = AttributeType(0x001D);
 pub(crate) const USERHASH: AttributeType = AttributeType(0x001E);
+pub(crate) const ADDITIONAL_ADDRESS_FAMILY: AttributeType = AttributeType(0x8000);
+pub(crate) const ADDRESS_ERROR_CODE: AttributeType = AttributeType(0x8001);
 pub(crate) const PASSWORD_ALGORITHMS: AttributeType = AttributeType(0x8002);
 pub(crate) const ALTERNATE_SERVER: AttributeType = AttributeType(0x8023);
-/// Told by servers that hand out tokens for a second allocation, which we never ask for.
-const RESERVATION_TOKEN: AttributeType = AttributeType(0x0022);
+/// Of servers that hand out tokens for a second allocation: our client never asks for one, our server has none.
+pub(crate) const RESERVATION_TOKEN: AttributeType = AttributeType(0x0022);
 
 /// UDP, by its number among the protocols of IP (RFC 8656 §18.7).
 pub(crate) const UDP: [u8; 4] = [17, 0, 0, 0];

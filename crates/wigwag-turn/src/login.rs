@@ -1,6 +1,7 @@
 //! Long-term credentials (RFC 8489 §9.2): what a server wants to be told, and by which key it is believed.
 
 use crate::attribute::{PASSWORD_ALGORITHM, PASSWORD_ALGORITHMS, USERHASH, value};
+use crate::base64::sextet;
 use crate::config::Credentials;
 use wigwag_stun::{AttributeType, IntegrityKey, IntegrityKeySha256, Message, MessageWriter, userhash};
 
@@ -122,19 +123,6 @@ fn features(nonce: &[u8]) -> Features {
     let bits = digits.and_then(|digits| digits.iter().try_fold(0u32, |bits, digit| Some(bits << 6 | sextet(*digit)?)));
     let bits = bits.unwrap_or_default();
     Features { has_algorithms: bits & 0x80_0001 != 0, is_name_hidden: bits & 0x40_0002 != 0 }
-}
-
-/// A digit of base64 (RFC 4648 §4).
-fn sextet(digit: u8) -> Option<u32> {
-    let place = |base: u8, first: u32| u32::from(digit.wrapping_sub(base)).checked_add(first);
-    match digit {
-        b'A'..=b'Z' => place(b'A', 0),
-        b'a'..=b'z' => place(b'a', 26),
-        b'0'..=b'9' => place(b'0', 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
 }
 
 /// The first algorithm of a list that we know (RFC 8489 §14.11).

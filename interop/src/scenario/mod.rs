@@ -20,6 +20,7 @@ mod narrow_path;
 mod negotiated;
 mod network_change;
 mod relayed;
+mod relayed_by_wigwag;
 mod restart;
 mod retransmission;
 mod simulcast;
@@ -32,6 +33,7 @@ mod unreliable;
 use crate::browser::{Browser, Options};
 use crate::call::Role;
 use anyhow::Result;
+use std::path::Path;
 
 /// What a scenario is given.
 pub(crate) struct Stage<'a> {
@@ -39,6 +41,8 @@ pub(crate) struct Stage<'a> {
     /// The URL of the page.
     pub(crate) page: &'a str,
     pub(crate) role: Role,
+    /// The wigwag program, where a scenario needs it.
+    pub(crate) program: Option<&'a Path>,
 }
 
 /// A thing that must work.
@@ -60,14 +64,28 @@ pub(crate) struct Scenario {
     pub(crate) is_quiet: bool,
     /// Whether it needs other people's TURN server.
     pub(crate) needs_coturn: bool,
+    /// Whether it needs the wigwag program.
+    pub(crate) needs_program: bool,
     pub(crate) run: fn(&mut Stage<'_>) -> Result<String>,
 }
 
 const fn data(name: &'static str, run: fn(&mut Stage<'_>) -> Result<String>) -> Scenario {
-    let (has_media, has_media_in_firefox, needs_coturn) = (false, false, false);
+    let (has_media, has_media_in_firefox, needs_coturn, needs_program) = (false, false, false, false);
     let (is_smoke, is_long, is_quiet) = (false, false, false);
     let (options, only) = (Options::USUAL, None);
-    Scenario { name, has_media, has_media_in_firefox, options, only, is_smoke, is_long, is_quiet, needs_coturn, run }
+    Scenario {
+        name,
+        has_media,
+        has_media_in_firefox,
+        options,
+        only,
+        is_smoke,
+        is_long,
+        is_quiet,
+        needs_coturn,
+        needs_program,
+        run,
+    }
 }
 
 /// What every browser is asked for.
@@ -132,6 +150,10 @@ pub(crate) const ALL: &[Scenario] = &[
         needs_coturn: true,
         has_media: true,
         ..data("Opus and VP8 relayed by coturn over TLS", relayed::media_over_tls)
+    },
+    Scenario {
+        needs_program: true,
+        ..data("the browser relayed by wigwag's server, over UDP and TCP", relayed_by_wigwag::run)
     },
     data("over TCP alone", streams::data),
     Scenario { has_media: true, ..data("Opus and VP8 over TCP alone", streams::media) },

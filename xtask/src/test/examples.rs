@@ -3,7 +3,7 @@
 use crate::{Error, Tally, process};
 use std::fs;
 use std::io::Read;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -57,6 +57,8 @@ pub(super) fn run() -> Result<Tally, Error> {
     }
     tally += against("openssl", "openssl", 1, against_openssl)?;
     tally += against("turnserver", "coturn", 2, against_coturn)?;
+    tally += among_ourselves()?;
+    tally += against("turnutils_uclient", "coturn", 2, against_coturns_client)?;
     Ok(tally)
 }
 
@@ -202,4 +204,69 @@ fn against_coturn(folder: &Path) -> Result<Tally, Error> {
     server.kill()?;
     server.wait()?;
     tallies
+}
+
+/// `turn_server`, until it is dropped.
+struct OurServer {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl OurServer {
+    fn start() -> Result<Self, Error> {
+        // A port that is free for both.
+        let udp = UdpSocket::bind("127.0.0.1:0")?;
+        let address = TcpListener::bind(udp.local_addr()?)?.local_addr()?;
+        drop(udp);
+        let mut server = example("turn_server");
+        server.args([&address.to_string(), "alice", "secret", "127.0.0.0/8"]);
+        process::announce(&server);
+        let mut child = server.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        // It says that it listens.
+        let mut first = [0; 9];
+        child.stdout.as_mut().ok_or("no output")?.read_exact(&mut first)?;
+        Ok(Self { child, address })
+    }
+}
+
+impl Drop for OurServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `turn_only` with `turn_server`, and the right password or a wrong one.
+fn among_ourselves() -> Result<Tally, Error> {
+    let server = OurServer::start()?;
+    let with = |password: &str| {
+        let mut client = example("turn_only");
+        client.args([&server.address.to_string(), "alice", password]);
+        process::announce(&client);
+        run_within(&mut client)
+    };
+    let mut tally = verdict(&with("secret")?, &["heard \"hello\"", "heard \"hello to you\"", "given back"]);
+    let wrong = with("wrong")?;
+    tally += Tally::of(!wrong.is_success && !wrong.text.contains("relayed at"));
+    Ok(tally)
+}
+
+/// A client of other people with `turn_server`, over UDP and TCP at once: two of its clients send to each other, and nothing is lost.
+///
+/// It sends in indications: the numbers of its channels are drawn by lot from those of RFC 5766, most of which RFC 8656 has not.
+fn against_coturns_client(folder: &Path) -> Result<Tally, Error> {
+    let server = OurServer::start()?;
+    let mut clients = Vec::new();
+    for over in [&["-y"][..], &["-y", "-t"]] {
+        let mut client = process::program("turnutils_uclient", over);
+        client.args(["-v", "-c", "-s", "-n", "2", "-z", "1", "-u", "alice", "-w", "secret", "-p"]);
+        client.arg(server.address.port().to_string()).arg("127.0.0.1").current_dir(folder);
+        process::announce(&client);
+        clients.push(client.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?);
+    }
+    let mut tally = Tally::default();
+    for client in clients {
+        tally += verdict(&finish(client)?, &["Total lost packets 0 (0.000000%)", "tot_recv_bytes ~ 400"]);
+    }
+    Ok(tally)
 }
