@@ -50,13 +50,11 @@ impl Accepted {
     }
 
     /// None are any more; those that waited are to be closed.
-    pub(super) fn unlisten(&mut self, address: SocketAddr) -> impl Iterator<Item = Path> {
+    pub(super) fn unlisten(&mut self, address: SocketAddr) -> Vec<Path> {
         self.listeners.retain(|known| *known != address);
-        self.waiting
-            .extract_if(.., move |path, _| path.local == address)
-            .map(|(path, _)| path)
-            .collect::<Vec<_>>()
-            .into_iter()
+        let gone: Vec<Path> = self.waiting.keys().copied().filter(|path| path.local == address).collect();
+        gone.iter().for_each(|path| self.forget(*path));
+        gone
     }
 
     pub(super) fn is_listener(&self, address: SocketAddr) -> bool {

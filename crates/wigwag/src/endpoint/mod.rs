@@ -8,13 +8,14 @@ mod routes;
 mod strangers;
 mod streams;
 mod taps;
+mod tcp;
 
 use crate::config::{Config, EndpointConfig};
 use crate::error::{AddressError, EndpointError};
 use crate::event::Event;
 use crate::peer_connection::PeerConnection;
 use crate::tap::Tapped;
-use accepted::{Accepted, Verdict};
+use accepted::Accepted;
 use routes::Routes;
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ use strangers::Strangers;
 use streams::Streams;
 use taps::Taps;
 use wigwag_ice::{self as ice, Path, Peek, TcpType};
-use wigwag_sansio::{Datagram, Deadlines, Ecn, Monotonic, Protocol, Ready, Rng, Seed, Transmit, earliest};
+use wigwag_sansio::{Datagram, Deadlines, Monotonic, Protocol, Ready, Rng, Seed, Transmit, earliest};
 
 /// Names a connection of one [`Endpoint`], which uses it once; to another endpoint it means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,45 +164,6 @@ impl Endpoint {
         }
     }
 
-    /// An address for ICE over TCP, of every connection, also of those that exist: see
-    /// [`PeerConnection::add_local_tcp_address`](crate::PeerConnection::add_local_tcp_address). Of a stream that is accepted at a passive
-    /// one the endpoint finds out whose it is: its first packet is a check. One that is nobody's is closed, within 10 s if it says nothing;
-    /// with [`EndpointConfig::unknown_ufrag`] so long is left for making the connection that it asks for.
-    ///
-    /// # Errors
-    /// As for [`add_local_address`](Self::add_local_address).
-    pub fn add_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) -> Result<(), AddressError> {
-        AddressError::check_tcp(address, tcp_type)?;
-        if self.tcp_addresses.contains(&(address, tcp_type)) {
-            return Ok(());
-        }
-        self.tcp_addresses.push((address, tcp_type));
-        if tcp_type == TcpType::Passive {
-            self.accepted.listen(address);
-        }
-        for slot in 0..self.slots.len() {
-            if let Some(connection) = &mut self.slots[slot].connection {
-                let _ = connection.add_local_tcp_address(address, tcp_type);
-                self.touch(slot);
-            }
-        }
-        Ok(())
-    }
-
-    /// An address for ICE over TCP has vanished, from all connections; the streams that were accepted there are closed.
-    pub fn remove_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) {
-        self.tcp_addresses.retain(|known| *known != (address, tcp_type));
-        if tcp_type == TcpType::Passive {
-            self.accepted.unlisten(address).for_each(|path| self.streams.refuse(path));
-        }
-        for slot in 0..self.slots.len() {
-            if let Some(connection) = &mut self.slots[slot].connection {
-                connection.remove_local_tcp_address(address, tcp_type);
-                self.touch(slot);
-            }
-        }
-    }
-
     /// The addresses that are there.
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.local_addresses
@@ -309,84 +271,12 @@ impl Endpoint {
         }
     }
 
-    /// The next bytes of a stream, or its end: they may be cut anywhere, and are known by nothing but their stream.
-    fn handle_stream(&mut self, datagram: Datagram<'_>, now: Instant) {
-        let outer = Path::of(&datagram);
-        let Some((slot, inner)) = self.streams.find(outer) else { return self.handle_accepted(datagram, now) };
-        if datagram.payload.is_empty() {
-            self.streams.forget(outer);
-        }
-        self.hand_in(slot, Datagram { local: inner.local, ..datagram }, now);
-    }
-
-    /// The next bytes of a stream that is nobody's yet.
-    fn handle_accepted(&mut self, datagram: Datagram<'_>, now: Instant) {
-        let path = Path::of(&datagram);
-        if datagram.payload.is_empty() {
-            return self.accepted.forget(path);
-        }
-        if !self.accepted.is_listener(path.local) || path.protocol != Protocol::Tcp {
-            return self.refuse_accepted(path);
-        }
-        let (verdict, gone) = self.accepted.read(path, datagram.payload, now);
-        gone.into_iter().for_each(|gone| self.streams.refuse(gone));
-        let Verdict::For(ufrag) = verdict else {
-            if verdict == Verdict::Refuse {
-                self.refuse_accepted(path);
-            }
-            return;
-        };
-        let request = Peek::Request { ufrag: &ufrag, transaction: ice::TransactionId([0; 12]) };
-        match self.routes.find(path, Some(&request)) {
-            Some(slot) => {
-                self.adopt(slot, path);
-            }
-            // It says nothing more before it has its answer, so it waits for its connection here.
-            None if self.config.unknown_ufrag => self.strangers.ask(&ufrag, path.remote),
-            None => self.refuse_accepted(path),
-        }
-    }
-
-    fn refuse_accepted(&mut self, path: Path) {
-        self.stats.unroutable += 1;
-        self.accepted.forget(path);
-        self.streams.refuse(path);
-    }
-
-    /// A stream is this connection's, and what has come of it.
-    fn adopt(&mut self, slot: usize, path: Path) {
-        let Some(mut bytes) = self.accepted.take(path) else { return };
-        self.streams.adopt(slot, path);
-        let Path { protocol, local, remote } = path;
-        // Whoever has made the connection has told no time: the last that was told is that of the bytes.
-        if let Some(now) = self.clock.seen() {
-            self.hand_in(slot, Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload: &mut bytes }, now);
-        }
-    }
-
     fn hand_in(&mut self, slot: usize, datagram: Datagram<'_>, now: Instant) {
         let Some(connection) = &mut self.slots[slot].connection else { return };
         self.stats.visits += 1;
         connection.handle_input(datagram, now);
         self.schedule(slot, now);
         self.touch(slot);
-    }
-
-    /// The name that the server's certificate must be for, of a stream that a transmit of [`Protocol::Tls`] opens. Whoever drives the
-    /// endpoint asks for it then, and checks it.
-    pub fn tls_server_name(&self, stream: Path) -> Option<&str> {
-        let (slot, inner) = self.streams.find(stream)?;
-        self.slots[slot].connection.as_ref()?.tls_server_name(inner)
-    }
-
-    /// Whoever drives the endpoint knows why a stream could not be opened or is about to end, as a sentence without its full stop: it is
-    /// told in [`Event::IceCandidateError`]. The empty input that ends the stream follows.
-    pub fn explain_stream_end(&mut self, stream: Path, why: &str) {
-        if let Some((slot, inner)) = self.streams.find(stream)
-            && let Some(connection) = &mut self.slots[slot].connection
-        {
-            connection.explain_stream_end(inner, why);
-        }
     }
 
     /// STUN has arrived on a path, which may be the connection's now.
@@ -478,16 +368,9 @@ impl Endpoint {
             if let Some(mut transmit) = transmit {
                 self.touch(slot);
                 if transmit.protocol != Protocol::Udp {
-                    let inner = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
-                    if self.accepted.is_listener(inner.local) && !self.streams.knows(slot, inner) {
-                        self.end_stream(slot, inner, now);
-                        continue;
-                    }
-                    let is_listener = |local| self.accepted.is_listener(local);
-                    if self.streams.send(slot, &mut transmit, out.is_empty(), is_listener) {
+                    if self.name_stream(slot, &mut transmit, out.is_empty(), now) {
                         return Some(transmit);
                     }
-                    self.refuse_stream(slot, &transmit, now);
                     continue;
                 }
                 self.remember_check(slot, &transmit, out);
@@ -497,20 +380,6 @@ impl Endpoint {
         self.forget_the_idle(now);
         out.clear();
         None
-    }
-
-    /// There are as many streams to that server as there can be.
-    fn refuse_stream(&mut self, slot: usize, transmit: &Transmit, now: Instant) {
-        let stream = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
-        if let Some(connection) = &mut self.slots[slot].connection {
-            connection.explain_stream_end(stream, "other connections have as many to it as there are ports");
-        }
-        self.end_stream(slot, stream, now);
-    }
-
-    fn end_stream(&mut self, slot: usize, stream: Path, now: Instant) {
-        let Path { protocol, local, remote } = stream;
-        self.hand_in(slot, Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload: &mut [] }, now);
     }
 
     /// A check on a path that nobody owns, or a question to a STUN server: its answer is known by its transaction only.
