@@ -1,8 +1,8 @@
 //! Streams that come, break and end at the worst moments, and peers who open too many.
 
-use crate::{config, tcp};
 use crate::script::{PEER_PASSWORD, PEER_UFRAG, Script, Sent, local, path, success};
 use crate::tcp::{active, answer_all, connected, ends, feed, passive, sent_within, signal};
+use crate::{config, tcp};
 use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag_ice::{Agent, CheckState, Credentials, LocalCandidate, Path, Role, State};

@@ -190,7 +190,11 @@ impl Endpoint {
 
     /// An address for ICE over TCP has vanished, from all connections; the streams that were accepted there are closed.
     pub fn remove_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) {
-        self.tcp_addresses.retain(|known| *known != (address, tcp_type));
+        let is_it = |known: SocketAddr| match tcp_type {
+            TcpType::Active => known.ip() == address.ip(),
+            TcpType::Passive => known == address,
+        };
+        self.tcp_addresses.retain(|known| known.1 != tcp_type || !is_it(known.0));
         if tcp_type == TcpType::Passive {
             self.accepted.unlisten(address).for_each(|path| self.streams.refuse(path));
         }
@@ -246,9 +250,7 @@ impl Endpoint {
         let awaited = self.accepted.find(connection.local_ufrag());
         self.slots[slot].connection = Some(connection);
         self.touch(slot);
-        if let Some(path) = awaited {
-            self.adopt(slot, path);
-        }
+        awaited.into_iter().for_each(|path| self.adopt(slot, path));
         Ok(self.id(slot))
     }
 
@@ -323,6 +325,7 @@ impl Endpoint {
     fn handle_accepted(&mut self, datagram: Datagram<'_>, now: Instant) {
         let path = Path::of(&datagram);
         if datagram.payload.is_empty() {
+            self.streams.forget(path);
             return self.accepted.forget(path);
         }
         if !self.accepted.is_listener(path.local) || path.protocol != Protocol::Tcp {
@@ -479,7 +482,7 @@ impl Endpoint {
                 self.touch(slot);
                 if transmit.protocol != Protocol::Udp {
                     let inner = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
-                    if self.accepted.is_listener(inner.local) && !self.streams.knows(slot, inner) {
+                    if self.is_of_listener(slot, inner) && !self.streams.knows(slot, inner) {
                         self.end_stream(slot, inner, now);
                         continue;
                     }
@@ -497,6 +500,12 @@ impl Endpoint {
         self.forget_the_idle(now);
         out.clear();
         None
+    }
+
+    /// Whether this could only be a stream that a peer has opened.
+    fn is_of_listener(&self, slot: usize, inner: Path) -> bool {
+        let has_server = |connection: &PeerConnection| connection.has_server(inner);
+        self.accepted.is_listener(inner.local) && !self.slots[slot].connection.as_ref().is_some_and(has_server)
     }
 
     /// There are as many streams to that server as there can be.
