@@ -5,13 +5,38 @@ use crate::script::Script;
 use std::net::SocketAddr;
 use std::time::Instant;
 use wigwag_ice::{Agent, Config, Credentials, Kind, LocalCandidate, Path, Role};
-use wigwag_ice::{RemoteCandidate, peek};
+use wigwag_ice::{Deframer, HEADER_LEN, RemoteCandidate, peek};
 use wigwag_sansio::{Datagram, Protocol, Seed};
 use wigwag_stun::{AttributeType, Class, IntegrityKey, MessageWriter, Method, TransactionId};
 
 /// Any STUN messages, authentic or not, from any address, between two agents.
 pub fn ice_agent(data: &[u8]) {
     _ = duel([Peer::new(0), Peer::new(1)], data);
+}
+
+/// Any bytes as a stream of packets, cut anywhere: the first byte says how long packets may be, and the next ones where it is cut, as long
+/// as they are below 128; what is behind the first that is not is the stream.
+pub fn ice_frames(data: &[u8]) {
+    let Some((len_max, rest)) = data.split_first() else { return };
+    let (len_max, begin) = (usize::from(*len_max) * 8, rest.iter().position(|byte| *byte >= 128).unwrap_or(rest.len()));
+    let (cuts, stream) = rest.split_at(begin);
+    let stream = stream.get(1..).unwrap_or_default();
+    let read = |deframer: &mut Deframer, bytes: &[u8], packets: &mut Vec<Vec<u8>>| {
+        deframer.read(&mut bytes.to_vec(), len_max, |packet| {
+            assert!((1..=len_max).contains(&packet.len()));
+            packets.push(packet.to_vec());
+        })
+    };
+    let (mut whole, mut in_pieces) = (vec![], vec![]);
+    let is_sensible = read(&mut Deframer::default(), stream, &mut whole);
+    let (mut deframer, mut left, mut is_sensible_in_pieces) = (Deframer::default(), stream, true);
+    for len in cuts.iter().map(|cut| usize::from(*cut)).chain([usize::MAX]) {
+        let (piece, behind) = left.split_at(len.min(left.len()));
+        left = behind;
+        is_sensible_in_pieces = is_sensible_in_pieces && read(&mut deframer, piece, &mut in_pieces);
+        assert!(!is_sensible_in_pieces || deframer.kept() <= HEADER_LEN + len_max);
+    }
+    assert_eq!((is_sensible, whole), (is_sensible_in_pieces, in_pieces));
 }
 
 /// Any bytes as a message whose agent is looked for.

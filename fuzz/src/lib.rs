@@ -26,7 +26,7 @@ pub(crate) use ice::address as ice_address;
 
 pub use congestion::congestion;
 pub use dtls::{dtls_13_connection, dtls_certificate, dtls_connection, dtls_fingerprint};
-pub use ice::{ice_agent, ice_peek};
+pub use ice::{ice_agent, ice_frames, ice_peek};
 pub use mdns::mdns_host;
 pub use payload::{rtp_av1, rtp_frames, rtp_h264, rtp_opus, rtp_telephone_event, rtp_vp8, rtp_vp9};
 pub use peer::{peer_connection, peer_description};
@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     ("dtls_connection", dtls_connection),
     ("dtls_fingerprint", dtls_fingerprint),
     ("ice_agent", ice_agent),
+    ("ice_frames", ice_frames),
     ("ice_peek", ice_peek),
     ("mdns_host", mdns_host),
     ("peer_connection", peer_connection),

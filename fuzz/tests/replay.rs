@@ -118,6 +118,7 @@ replays! {
     dtls_connection
     dtls_fingerprint
     ice_agent
+    ice_frames
     ice_peek
     mdns_host
     peer_connection

@@ -112,11 +112,10 @@ impl Transactions {
         self.0.clear();
     }
 
-    /// It is sent again, another way.
-    pub(crate) fn rename(&mut self, id: TransactionId, path: Path) {
-        if let Some(transaction) = self.get_mut(id) {
-            transaction.path = path;
-        }
+    /// The pair goes another way: what it still awaits comes there, and the rest not at all.
+    pub(crate) fn rename(&mut self, pair: PairId, path: Path, is_awaited: impl Fn(TransactionId) -> bool) {
+        self.0.retain(|known| known.pair != pair || is_awaited(known.request.transaction));
+        self.0.iter_mut().filter(|known| known.pair == pair).for_each(|known| known.path = path);
     }
 
     /// The pair's place is taken by another.

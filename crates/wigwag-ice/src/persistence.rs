@@ -26,6 +26,8 @@ enum Way {
     Broken,
 }
 
+/// After so long without an answer over a stream there will hardly be one: as long as three datagrams are waited for.
+const STREAM_DOUBT: Duration = Duration::from_millis(3_500);
 /// How long the first broken stream is waited for before the next, doubled; each next wait is twice as long.
 const STREAM_WAIT: Duration = Duration::from_millis(250);
 
@@ -57,14 +59,14 @@ impl Check {
     /// SHOULD have a default of 39.5s."
     pub(crate) fn over_stream(request: Request, now: Instant) -> Self {
         let backoff = Backoff::new(STREAM_WAIT, Duration::MAX);
-        Self { way: Way::Stream, backoff, ..Self::new(request, CHECK_MAX, now) }
+        Self { way: Way::Stream, backoff, ..Self::new(request, STREAM_DOUBT, now) }
     }
 
     /// The stream could not be opened, or has ended without an answer: it is sent again over another.
     pub(crate) fn stream_ended(&mut self, now: Instant) {
         let left = self.retransmit.deadline().map(|at| at.saturating_duration_since(now));
         self.time_left = self.time_left.saturating_add(left.unwrap_or_default());
-        (self.way, self.is_resend_owed) = (Way::Broken, false);
+        (self.way, self.is_resend_owed, self.sent) = (Way::Broken, false, 1);
         let wait = self.backoff.double();
         self.wait(wait, now);
     }
@@ -76,6 +78,11 @@ impl Check {
         }
         let is_to_be_sent = match self.way {
             Way::Datagrams => self.sent < REQUESTS_MAX,
+            Way::Stream if !self.time_left.is_zero() => {
+                self.sent = DOUBTFUL;
+                self.wait(Duration::MAX, now);
+                return true;
+            }
             Way::Stream => false,
             Way::Broken => true,
         };
@@ -89,7 +96,7 @@ impl Check {
         let wait = match self.way {
             Way::Datagrams if self.sent < REQUESTS_MAX => self.backoff.double(),
             Way::Datagrams => self.rto.saturating_mul(LAST_WAIT),
-            Way::Stream | Way::Broken => self.time_left,
+            Way::Stream | Way::Broken => STREAM_DOUBT,
         };
         if matches!(self.way, Way::Broken) {
             self.way = Way::Stream;
@@ -111,7 +118,7 @@ impl Check {
         self.retransmit.deadline()
     }
 
-    /// Whether it was sent so often that it will hardly be answered.
+    /// Whether it was sent so often, or has waited for so long, that it will hardly be answered.
     pub(crate) const fn is_doubtful(&self) -> bool {
         self.sent >= DOUBTFUL
     }

@@ -132,6 +132,13 @@ impl Agent {
         }
     }
 
+    /// The stream on which the peer has checked is no more.
+    pub(crate) fn forget_early(&mut self, path: Path) {
+        if let Some(prepared) = &mut self.prepared {
+            prepared.early.retain(|early| early.path != path);
+        }
+    }
+
     /// Whether the peer has checked this path by the credentials to come.
     pub(crate) fn is_open_early(&self, path: Path) -> bool {
         self.prepared.as_ref().is_some_and(|prepared| prepared.has_heard(path))

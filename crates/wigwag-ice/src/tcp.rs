@@ -9,12 +9,12 @@
 use crate::agent::Agent;
 use crate::candidate::Candidate;
 use crate::consent;
-use crate::pair::{Pair, PairId, PairState, Path};
-use std::collections::{BTreeMap, VecDeque};
+use crate::pair::{PairId, PairState, Path};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 use tracing::debug;
-use wigwag_sansio::Protocol;
+use wigwag_sansio::{Protocol, earliest};
 
 /// RFC 6544 §4.5: an active candidate has no port to tell, and tells that which discards what it gets.
 pub(crate) const DISCARD_PORT: u16 = 9;
@@ -46,6 +46,20 @@ impl TcpType {
     }
 }
 
+/// So many streams that no pair has are kept, as of whoever was told that both are controlling: those heard of last.
+const STRAYS_MAX: usize = 32;
+
+/// What a stream is open for.
+enum Use {
+    /// A pair that works or is tried.
+    Pair,
+    /// What was heard there lately; it ends here.
+    Heard(Instant),
+    /// A check that made no pair, and may be made again; it ends here.
+    Stray(Instant),
+    Nothing,
+}
+
 /// The streams that there are.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
@@ -63,8 +77,15 @@ impl Streams {
     /// Something was sent, or heard that is authentic.
     pub(crate) fn note(&mut self, path: Path, now: Instant) {
         if path.protocol != Protocol::Udp {
+            self.closing.retain(|closing| *closing != path); // it is of use again
             self.open.insert(path, now);
         }
+    }
+
+    /// It is no more, and needs no end of ours.
+    pub(crate) fn forget(&mut self, path: Path) {
+        self.open.remove(&path);
+        self.closing.retain(|closing| *closing != path);
     }
 
     /// The next to be closed.
@@ -139,9 +160,9 @@ impl Agent {
 
     /// It was closed by the peer, or could not be opened.
     pub(crate) fn stream_ended(&mut self, path: Path, now: Instant) {
-        self.streams.open.remove(&path);
-        self.streams.closing.retain(|closing| *closing != path);
+        self.streams.forget(path);
         self.answers.forget_stream(path);
+        self.forget_early(path);
         let was_old_in_use = self.old_in_use().is_some_and(|previous| previous.path == path);
         self.previous = self.previous.take().filter(|previous| previous.path != path);
         let pair = self.list.find(path);
@@ -155,13 +176,15 @@ impl Agent {
         self.search_elsewhere(was_in_use);
     }
 
-    /// A check that we have opened the stream for is not answered yet: after a while it is tried with another. Whoever is without a network
-    /// for a moment cannot open any.
+    /// A check that we have opened the stream for is not answered yet, or not sent: after a while it is tried with another. Whoever is
+    /// without a network for a moment cannot open any.
     fn open_again(&mut self, id: PairId, now: Instant) -> bool {
         let Some(pair) = self.list.get(id) else { return false };
-        let (PairState::InProgress(check), None) = (&pair.state, pair.valid) else { return false };
-        let (transaction, local) = (check.request.transaction, pair.local);
-        if !self.local_candidates.get(local).is_some_and(is_active) {
+        let is_tried = match pair.state {
+            PairState::Waiting | PairState::InProgress(_) => pair.valid.is_none(),
+            PairState::Frozen | PairState::Succeeded | PairState::Failed => false,
+        };
+        if !is_tried || !self.local_candidates.get(pair.local).is_some_and(is_active) {
             return false;
         }
         self.list.update(id, |pair| {
@@ -170,9 +193,6 @@ impl Agent {
             }
         });
         self.give_up_stream(id);
-        if let Some(path) = self.list.get(id).map(|pair| pair.path) {
-            self.transactions.rename(transaction, path);
-        }
         true
     }
 
@@ -183,14 +203,28 @@ impl Agent {
         if self.local_candidates.get(pair.local).is_some_and(is_active) {
             let name = self.name(local, remote);
             self.list.rename(id, name);
+            // Only the check that is sent again is asked there; what comes late on the old stream says nothing of the new one.
+            let awaits = |transaction| self.list.get(id).is_some_and(|pair| pair.awaits(transaction));
+            self.transactions.rename(id, name, awaits);
         } else {
             self.remove_pairs(|pair| pair.path == (Path { protocol: Protocol::Tcp, local, remote }));
         }
     }
 
-    /// What nobody needs any more is closed.
-    pub(crate) fn close_streams(&mut self, now: Instant) {
-        let unused: Vec<Path> = self.streams.open.keys().copied().filter(|path| !self.needs(*path, now)).collect();
+    /// What nobody needs any more is closed; returns when there may be more of it.
+    pub(crate) fn close_streams(&mut self, now: Instant) -> Option<Instant> {
+        let (mut unused, mut strays, mut next) = (Vec::new(), BTreeSet::new(), None);
+        for (path, noted) in &self.streams.open {
+            match self.use_of(*path, *noted) {
+                Use::Pair => {}
+                Use::Heard(until) if now < until => next = earliest([next, Some(until)]),
+                Use::Stray(until) if now < until => _ = strays.insert((until, *path)),
+                Use::Heard(_) | Use::Stray(_) | Use::Nothing => unused.push(*path),
+            }
+        }
+        while strays.len() > STRAYS_MAX {
+            unused.extend(strays.pop_first().map(|(_, path)| path));
+        }
         for path in unused {
             self.streams.open.remove(&path);
             self.streams.closing.push_back(path);
@@ -200,21 +234,24 @@ impl Agent {
                 self.give_up_stream(id);
             }
         }
+        earliest([next, strays.first().map(|(until, _)| *until)])
     }
 
-    fn needs(&self, path: Path, now: Instant) -> bool {
-        let is_old = self.previous.as_ref().is_some_and(|previous| previous.path == path);
-        let is_lately = |at: Instant| at.checked_add(consent::EXPIRY).is_some_and(|until| now < until);
-        let is_heard = |pair: &Pair| pair.heard.is_some_and(is_lately);
-        let is_tried = |pair: &Pair| match pair.state {
-            PairState::Waiting | PairState::InProgress(_) => true,
-            PairState::Frozen | PairState::Succeeded | PairState::Failed => pair.valid.is_some() || is_heard(pair),
-        };
-        match self.list.find(path).and_then(|id| self.list.get(id)) {
-            _ if is_old || self.is_open_early(path) => true,
-            Some(pair) => is_tried(pair),
-            // Who was told that both are controlling checks once more.
-            None => self.receives(path).is_some() && self.streams.open.get(&path).copied().is_some_and(is_lately),
+    fn use_of(&self, path: Path, noted: Instant) -> Use {
+        if self.previous.as_ref().is_some_and(|previous| previous.path == path) || self.is_open_early(path) {
+            return Use::Pair;
         }
+        let Some(pair) = self.list.find(path).and_then(|id| self.list.get(id)) else {
+            let until = noted.checked_add(consent::EXPIRY).filter(|_| self.receives(path).is_some());
+            return until.map_or(Use::Nothing, Use::Stray);
+        };
+        let is_tried = match pair.state {
+            PairState::Waiting | PairState::InProgress(_) => !self.config.lite,
+            PairState::Frozen | PairState::Succeeded | PairState::Failed => false,
+        };
+        if is_tried || pair.valid.is_some() {
+            return Use::Pair;
+        }
+        pair.heard.and_then(|at| at.checked_add(consent::EXPIRY)).map_or(Use::Nothing, Use::Heard)
     }
 }

@@ -345,9 +345,10 @@ impl Agent {
         // draft-ietf-mmusic-mdns-ice-candidates §3.3.2: "the ICE agent MUST NOT form candidate pairs between its own relay candidates and
         // remote mDNS candidates."
         let is_hidden = from.kind == Kind::Relayed && to.may_be_hidden();
-        // RFC 6544 §6.2: who listens waits for the stream, and has no pair before.
+        // RFC 6544 §6.2: who listens waits for the stream, and has no pair before. Who is lite has no check to open one with.
         let is_ours_to_open = match (from.tcp_type, to.tcp_type) {
-            (None, None) | (Some(TcpType::Active), Some(TcpType::Passive)) => true,
+            (None, None) => true,
+            (Some(TcpType::Active), Some(TcpType::Passive)) => !self.config.lite,
             (None | Some(_), _) => false,
         };
         let is_wanted = !is_hidden && is_ours_to_open && candidate::is_worth_trying(from.base, to.address);

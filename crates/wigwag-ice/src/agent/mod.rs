@@ -303,11 +303,14 @@ impl Agent {
     #[expect(clippy::needless_pass_by_value, reason = "a datagram is handed over")]
     pub fn handle_input(&mut self, datagram: Datagram<'_>, now: Instant) {
         let now = self.advance(now);
+        let path = Path::of(&datagram);
         if self.is_deaf() {
+            if datagram.payload.is_empty() && path.protocol != Protocol::Udp {
+                self.streams.forget(path);
+            }
             self.stats.after_end += 1;
             return;
         }
-        let path = Path::of(&datagram);
         if datagram.payload.is_empty() && path.protocol != Protocol::Udp {
             self.stream_ended(path, now);
             self.settle(now);

@@ -75,13 +75,14 @@ impl Agent {
             let decision = self.decide(now);
             self.select(now);
             let silent_at = self.progress(now);
-            self.close_streams(now);
+            let unused_at = self.close_streams(now);
             if !self.has_ended() {
-                self.plan(decision, silent_at, now);
+                self.plan([decision, silent_at, unused_at], now);
             }
         }
         if !self.is_deaf() && self.has_ended() {
-            self.plan_questions(now);
+            let unused_at = self.close_streams(now);
+            self.plan_questions(unused_at, now);
         }
         #[cfg(debug_assertions)]
         self.invariants(now);
@@ -220,7 +221,7 @@ impl Agent {
         self.is_touched = false;
     }
 
-    pub(super) fn plan(&mut self, decision: Option<Instant>, silent_at: Option<Instant>, now: Instant) {
+    pub(super) fn plan(&mut self, others: [Option<Instant>; 3], now: Instant) {
         let patience = match &self.patience {
             Patience::Running(timer) => timer.deadline(),
             Patience::Unneeded | Patience::Beginning | Patience::Over => None,
@@ -231,9 +232,9 @@ impl Agent {
         let question = self.gathering.deadline(now);
         let is_question_owed = question.is_some_and(|at| at <= now);
         let ends =
-            [self.list.deadline(), patience, consent_end, decision, silent_at, self.consent.deadline(), previous];
+            [self.list.deadline(), patience, consent_end, self.consent.deadline(), previous].into_iter().chain(others);
         self.agenda = Agenda {
-            wake: earliest(ends.into_iter().chain([question.filter(|_| !is_question_owed)])),
+            wake: earliest(ends.chain([question.filter(|_| !is_question_owed)])),
             is_question_wanted: self.gathering.is_new_owed(),
             is_check_wanted: !self.config.lite
                 && self.peer.is_some()
@@ -243,11 +244,11 @@ impl Agent {
     }
 
     /// What has failed, and is to begin anew, asks what addresses it has by now, and nothing else.
-    fn plan_questions(&mut self, now: Instant) {
+    fn plan_questions(&mut self, unused_at: Option<Instant>, now: Instant) {
         let question = self.gathering.deadline(now);
         let is_question_owed = question.is_some_and(|at| at <= now);
         self.agenda = Agenda {
-            wake: question.filter(|_| !is_question_owed),
+            wake: earliest([question.filter(|_| !is_question_owed), unused_at]),
             is_question_wanted: self.gathering.is_new_owed(),
             is_check_wanted: false,
             is_resend_owed: is_question_owed,

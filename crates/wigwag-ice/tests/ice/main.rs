@@ -18,6 +18,7 @@ mod restart;
 mod script;
 mod storm;
 mod tcp;
+mod tcp_hostile;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

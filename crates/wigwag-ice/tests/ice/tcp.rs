@@ -13,40 +13,40 @@ fn listener(number: u8) -> SocketAddr {
 }
 
 /// An agent that opens streams.
-fn active(role: Role) -> Script {
+pub(crate) fn active(role: Role) -> Script {
     let mut agent = Agent::new(config(role), Seed::for_test(7));
     agent.add_local_candidate(LocalCandidate::tcp_active(local().ip())).unwrap();
     script(agent)
 }
 
 /// An agent that accepts them.
-fn passive(role: Role) -> Script {
+pub(crate) fn passive(role: Role) -> Script {
     let mut agent = Agent::new(config(role), Seed::for_test(7));
     agent.add_local_candidate(LocalCandidate::tcp_passive(local())).unwrap();
     script(agent)
 }
 
-fn script(mut agent: Agent) -> Script {
+pub(crate) fn script(mut agent: Agent) -> Script {
     agent.set_remote_credentials(Credentials { ufrag: PEER_UFRAG.into(), password: PEER_PASSWORD.into() });
     let mut script = Script::new(Role::Controlling);
     script.agent = agent;
     script
 }
 
-fn signal(script: &mut Script, number: u8) {
+pub(crate) fn signal(script: &mut Script, number: u8) {
     let priority = 1_518_280_447 - u32::from(number);
     let candidate = RemoteCandidate::tcp("1", priority, listener(number), Kind::Host, TcpType::Passive);
     script.agent.add_remote_candidate(candidate).unwrap();
 }
 
-fn feed(script: &mut Script, path: Path, bytes: &[u8]) {
+pub(crate) fn feed(script: &mut Script, path: Path, bytes: &[u8]) {
     let Path { protocol, local, remote } = path;
     let payload = &mut bytes.to_vec()[..];
     script.agent.handle_input(Datagram { protocol, local, remote, ecn: Ecn::NotEct, payload }, script.now);
 }
 
 /// All that is sent within this time; ends of streams are without bytes.
-fn sent_within(script: &mut Script, time: Duration) -> Vec<Sent> {
+pub(crate) fn sent_within(script: &mut Script, time: Duration) -> Vec<Sent> {
     let (end, mut sent) = (script.now + time, vec![]);
     loop {
         sent.extend(script.sent());
@@ -61,7 +61,7 @@ fn sent_within(script: &mut Script, time: Duration) -> Vec<Sent> {
     sent
 }
 
-fn ends(sent: &[Sent]) -> Vec<Path> {
+pub(crate) fn ends(sent: &[Sent]) -> Vec<Path> {
     sent.iter().filter(|sent| sent.bytes.is_empty()).map(|sent| sent.path).collect()
 }
 
@@ -124,7 +124,7 @@ fn priorities_of_streams_are_below_those_of_datagrams() {
 }
 
 /// A controlling agent whose nominated pair is a stream.
-fn connected() -> (Script, Path) {
+pub(crate) fn connected() -> (Script, Path) {
     let mut script = active(Role::Controlling);
     signal(&mut script, 0);
     answer_all(&mut script);
@@ -132,7 +132,7 @@ fn connected() -> (Script, Path) {
     (script, path)
 }
 
-fn answer_all(script: &mut Script) {
+pub(crate) fn answer_all(script: &mut Script) {
     for _ in 0..40 {
         let checks = sent_within(script, Duration::from_millis(25));
         for check in checks.iter().filter(|sent| sent.is_check()) {

@@ -4,7 +4,7 @@
 //! bounded: in bytes, in time, and in number, of which the oldest makes room.
 
 use crate::transport::CHECK_LEN_MAX;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_ice::{Deframer, HEADER_LEN, Path, Peek, peek};
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What has come of a stream that is nobody's yet.
 #[derive(Debug)]
 struct Waiting {
+    number: u64,
     bytes: Vec<u8>,
     until: Option<Instant>,
 }
@@ -37,8 +38,9 @@ pub(super) enum Verdict {
 pub(super) struct Accepted {
     listeners: Vec<SocketAddr>,
     waiting: BTreeMap<Path, Waiting>,
-    /// In the order of their coming; some may be gone.
-    order: VecDeque<Path>,
+    /// In the order of their coming.
+    order: BTreeMap<u64, Path>,
+    next_number: u64,
 }
 
 impl Accepted {
@@ -68,13 +70,16 @@ impl Accepted {
             if self.waiting.len() >= WAITING_MAX {
                 gone = self.oldest().inspect(|oldest| self.forget(*oldest));
             }
-            self.order.push_back(path);
-            self.waiting.insert(path, Waiting { bytes: Vec::new(), until: now.checked_add(PATIENCE) });
+            let number = self.next_number;
+            self.next_number = number.wrapping_add(1);
+            self.order.insert(number, path);
+            self.waiting.insert(path, Waiting { number, bytes: Vec::new(), until: now.checked_add(PATIENCE) });
         }
         let Some(waiting) = self.waiting.get_mut(&path) else { return (Verdict::Refuse, gone) };
-        // Whoever has said more than a check before an answer came says nothing that is kept.
-        let room = (2 * (HEADER_LEN + CHECK_LEN_MAX)).saturating_sub(waiting.bytes.len());
-        if bytes.len() > room {
+        if bytes.len() > waiting.room() {
+            waiting.forget_repetitions();
+        }
+        if bytes.len() > waiting.room() {
             return (Verdict::Refuse, gone);
         }
         waiting.bytes.extend_from_slice(bytes);
@@ -83,23 +88,23 @@ impl Accepted {
 
     /// What has come of it, which is somebody's now.
     pub(super) fn take(&mut self, path: Path) -> Option<Vec<u8>> {
-        let bytes = self.waiting.remove(&path).map(|waiting| waiting.bytes);
-        self.tidy();
-        bytes
+        let waiting = self.waiting.remove(&path)?;
+        self.order.remove(&waiting.number);
+        Some(waiting.bytes)
     }
 
     pub(super) fn forget(&mut self, path: Path) {
         self.take(path);
     }
 
-    /// The next stream that asks for this connection.
-    pub(super) fn find(&self, ufrag: &str) -> Option<Path> {
+    /// The streams that ask for this connection.
+    pub(super) fn find(&self, ufrag: &str) -> Vec<Path> {
         let is_for = |waiting: &Waiting| matches!(waiting.verdict(), Verdict::For(name) if name == ufrag);
-        self.waiting.iter().find(|(_, waiting)| is_for(waiting)).map(|(path, _)| *path)
+        self.waiting.iter().filter(|(_, waiting)| is_for(waiting)).map(|(path, _)| *path).collect()
     }
 
     fn oldest(&self) -> Option<Path> {
-        self.order.iter().find(|path| self.waiting.contains_key(path)).copied()
+        self.order.first_key_value().map(|(_, path)| *path)
     }
 
     /// The next one that was waited for for too long.
@@ -117,18 +122,32 @@ impl Accepted {
     fn deadline_of(&self, path: Path) -> Option<Instant> {
         self.waiting.get(&path)?.until
     }
-
-    fn tidy(&mut self) {
-        while self.order.front().is_some_and(|path| !self.waiting.contains_key(path)) {
-            self.order.pop_front();
-        }
-        if self.order.len() > 2 * WAITING_MAX {
-            self.order.retain(|path| self.waiting.contains_key(path));
-        }
-    }
 }
 
 impl Waiting {
+    /// How much more is kept: a check, and one that has begun.
+    const fn room(&self) -> usize {
+        (2 * (HEADER_LEN + CHECK_LEN_MAX)).saturating_sub(self.bytes.len())
+    }
+
+    /// Browsers check again until they are answered: the first check is kept, and what has come of the last.
+    fn forget_repetitions(&mut self) {
+        let (first, mut last) = (self.frame_end(0), 0);
+        while let Some(end) = self.frame_end(last) {
+            last = end;
+        }
+        if let Some(first) = first {
+            self.bytes.drain(first..last);
+        }
+    }
+
+    /// Where the frame ends that begins here, if it is whole.
+    fn frame_end(&self, start: usize) -> Option<usize> {
+        let (head, packet) = self.bytes.get(start..)?.split_first_chunk::<HEADER_LEN>()?;
+        let len = usize::from(u16::from_be_bytes(*head));
+        (len <= packet.len()).then_some(start + HEADER_LEN + len)
+    }
+
     fn verdict(&self) -> Verdict {
         let mut verdict = Verdict::Wait;
         let is_sensible = Deframer::default().read(&mut self.bytes.clone(), CHECK_LEN_MAX, |packet| {
@@ -140,5 +159,33 @@ impl Waiting {
             }
         });
         if is_sensible || verdict != Verdict::Wait { verdict } else { Verdict::Refuse }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wigwag_sansio::Protocol;
+
+    fn path(number: u16) -> Path {
+        let [local, remote] = [(1, 443), (2, 2000 + number)].map(|(host, port)| ([10, 0, 0, host], port).into());
+        Path { protocol: Protocol::Tcp, local, remote }
+    }
+
+    #[test]
+    fn whoever_comes_again_and_again_keeps_nobody_else_there() {
+        let (mut accepted, begin) = (Accepted::default(), wigwag_sim::origin());
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        (0..3).for_each(|number| assert_eq!(accepted.read(path(number), &[0], at(0)), (Verdict::Wait, None)));
+        for seconds in 1..=9 {
+            accepted.forget(path(1));
+            assert_eq!(accepted.read(path(1), &[0], at(seconds)), (Verdict::Wait, None));
+        }
+        assert_eq!(accepted.deadline(), Some(at(10)));
+        let gone: Vec<_> = std::iter::from_fn(|| accepted.expire(at(10))).collect();
+        assert_eq!(gone, [path(0), path(2)]);
+        assert_eq!((accepted.deadline(), accepted.expire(at(18))), (Some(at(19)), None));
+        assert_eq!(accepted.expire(at(19)), Some(path(1)));
+        assert_eq!((accepted.deadline(), accepted.order.len()), (None, 0));
     }
 }

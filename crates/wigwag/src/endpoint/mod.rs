@@ -208,9 +208,7 @@ impl Endpoint {
         let awaited = self.accepted.find(connection.local_ufrag());
         self.slots[slot].connection = Some(connection);
         self.touch(slot);
-        if let Some(path) = awaited {
-            self.adopt(slot, path);
-        }
+        awaited.into_iter().for_each(|path| self.adopt(slot, path));
         Ok(self.id(slot))
     }
 

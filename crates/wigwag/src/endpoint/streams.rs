@@ -3,7 +3,7 @@
 //! A connection names its streams by ports that no other of its own has; two connections may choose the same one. What the driver sees
 //! has a port that no stream of this endpoint to that server has.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use wigwag_ice::Path;
 use wigwag_sansio::{Dscp, Ecn, Protocol, Transmit};
@@ -18,14 +18,14 @@ pub(super) struct Streams {
     /// By the connection and its name: the local address that the driver is told.
     by_inner: BTreeMap<(usize, Path), SocketAddr>,
     next_port: u16,
-    /// Those of connections that are no more, to be closed.
-    closing: VecDeque<Path>,
+    /// Those of connections that are no more, and of strangers, to be closed.
+    closing: BTreeSet<Path>,
 }
 
 impl Default for Streams {
     fn default() -> Self {
         let (by_outer, by_inner) = (BTreeMap::new(), BTreeMap::new());
-        Self { by_outer, by_inner, next_port: *PORTS.start(), closing: VecDeque::new() }
+        Self { by_outer, by_inner, next_port: *PORTS.start(), closing: BTreeSet::new() }
     }
 }
 
@@ -73,7 +73,7 @@ impl Streams {
 
     /// A stream that is nobody's is to be closed.
     pub(super) fn refuse(&mut self, path: Path) {
-        self.closing.push_back(path);
+        self.closing.insert(path);
     }
 
     /// Whether a connection's own stream is open by this name.
@@ -88,6 +88,7 @@ impl Streams {
 
     /// It has ended.
     pub(super) fn forget(&mut self, outer: Path) {
+        self.closing.remove(&outer);
         if let Some((slot, local)) = self.by_outer.remove(&outer) {
             self.by_inner.remove(&(slot, Path { local, ..outer }));
         }
@@ -101,13 +102,13 @@ impl Streams {
         for (inner, local) in held {
             let outer = Path { local, ..inner };
             self.forget(outer);
-            self.closing.push_back(outer);
+            self.closing.insert(outer);
         }
     }
 
     /// What closes the next stream that nobody has any more.
     pub(super) fn close(&mut self) -> Option<Transmit> {
-        let Path { protocol, local, remote } = self.closing.pop_front()?;
+        let Path { protocol, local, remote } = self.closing.pop_first()?;
         Some(Transmit { protocol, local, remote, ecn: Ecn::NotEct, dscp: Dscp::DEFAULT, segment_size: 1 })
     }
 

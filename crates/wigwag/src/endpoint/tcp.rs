@@ -3,6 +3,7 @@
 use super::Endpoint;
 use super::accepted::Verdict;
 use crate::error::AddressError;
+use crate::peer_connection::PeerConnection;
 use std::net::SocketAddr;
 use std::time::Instant;
 use wigwag_ice::{self as ice, Path, Peek, TcpType};
@@ -36,7 +37,11 @@ impl Endpoint {
 
     /// An address for ICE over TCP has vanished, from all connections; the streams that were accepted there are closed.
     pub fn remove_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) {
-        self.tcp_addresses.retain(|known| *known != (address, tcp_type));
+        let is_it = |known: SocketAddr| match tcp_type {
+            TcpType::Active => known.ip() == address.ip(),
+            TcpType::Passive => known == address,
+        };
+        self.tcp_addresses.retain(|known| known.1 != tcp_type || !is_it(known.0));
         if tcp_type == TcpType::Passive {
             self.accepted.unlisten(address).into_iter().for_each(|path| self.streams.refuse(path));
         }
@@ -83,6 +88,7 @@ impl Endpoint {
     /// The next bytes of a stream that is nobody's yet.
     fn handle_accepted(&mut self, path: Path, bytes: &[u8], now: Instant) {
         if bytes.is_empty() {
+            self.streams.forget(path);
             return self.accepted.forget(path);
         }
         if !self.accepted.is_listener(path.local) || path.protocol != Protocol::Tcp {
@@ -131,7 +137,7 @@ impl Endpoint {
     /// connection was told.
     pub(super) fn name_stream(&mut self, slot: usize, transmit: &mut Transmit, is_end: bool, now: Instant) -> bool {
         let inner = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
-        if self.accepted.is_listener(inner.local) && !self.streams.knows(slot, inner) {
+        if self.is_of_listener(slot, inner) && !self.streams.knows(slot, inner) {
             self.end_stream(slot, inner, now);
             return false;
         }
@@ -141,6 +147,12 @@ impl Endpoint {
             self.refuse_stream(slot, transmit, now);
         }
         is_named
+    }
+
+    /// Whether this could only be a stream that a peer has opened.
+    fn is_of_listener(&self, slot: usize, inner: Path) -> bool {
+        let has_server = |connection: &PeerConnection| connection.has_server(inner);
+        self.accepted.is_listener(inner.local) && !self.slots[slot].connection.as_ref().is_some_and(has_server)
     }
 
     /// There are as many streams to that server as there can be.

@@ -321,6 +321,11 @@ impl PeerConnection {
         self.transport.relays.as_ref().is_some_and(|relays| relays.has_path(path))
     }
 
+    /// Whether a TURN server is asked this way.
+    pub(crate) fn has_server(&self, path: Path) -> bool {
+        self.transport.relays.as_ref().is_some_and(|relays| relays.has_server(path))
+    }
+
     /// Whether an authentic STUN message has come over this path.
     pub(crate) fn is_open(&self, path: Path) -> bool {
         self.transport.ice.is_open(path) || self.has_relay(path)

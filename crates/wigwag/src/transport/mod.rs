@@ -97,10 +97,9 @@ impl Transport {
             self.streams.forget(path);
             return self.ice.handle_input(datagram, now);
         }
-        let Some((mut deframer, len_max)) = self.streams.take(path, &self.ice) else {
-            self.drops.refused_streams += 1;
-            return;
-        };
+        let (taken, gone) = self.streams.take(path, &self.ice);
+        self.drops.refused_streams += u64::from(gone.is_some());
+        let Some((mut deframer, len_max)) = taken else { return };
         let Datagram { protocol, local, remote, ecn, payload } = datagram;
         let mut is_stranger = false;
         let is_sensible = deframer.read(payload, len_max, |payload| {

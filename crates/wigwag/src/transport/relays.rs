@@ -164,6 +164,11 @@ impl Relays {
         self.relays.iter().any(|relay| path_of(&relay.client) == path && relay.client.relayed().is_some())
     }
 
+    /// Whether this is what arrives from, and goes to, a server.
+    pub(crate) fn has_server(&self, path: ice::Path) -> bool {
+        self.relays.iter().any(|relay| path_of(&relay.client) == path)
+    }
+
     /// The server, as it is configured, that relays to this address.
     pub(crate) fn server_of(&self, relayed: SocketAddr) -> Option<&TurnServer> {
         let relay = self.relays.iter().find(|relay| relay.candidate == Some(relayed))?;

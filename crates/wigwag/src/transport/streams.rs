@@ -3,11 +3,11 @@
 //! ICE names the streams that it opens, and says when one is to be closed. Streams of others come as input: whoever does not begin with an
 //! authentic check for this connection is a stranger, and its stream is closed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wigwag_ice::{Agent, Deframer, FRAME_LEN_MAX, Path};
 use wigwag_sansio::Transmit;
 
-/// So many streams of strangers are read at a time, and those beyond are closed.
+/// So many streams of strangers are read at a time; of more, the oldest makes room: whoever is none says it at once.
 const STRANGERS_MAX: usize = 8;
 /// What a check has room in, in bytes: no request of STUN is longer than what fits the path of any network (RFC 8489 §6.1).
 pub(crate) const CHECK_LEN_MAX: usize = 1500;
@@ -16,23 +16,33 @@ pub(crate) const CHECK_LEN_MAX: usize = 1500;
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     by_path: BTreeMap<Path, Deframer>,
-    closing: VecDeque<Path>,
+    /// Those that were strangers' when they came, in turn; some may be gone, or none any more.
+    strangers: VecDeque<Path>,
+    closing: BTreeSet<Path>,
 }
 
 impl Streams {
-    /// Whoever reads the next bytes of a stream takes this, with the length that no packet exceeds, and puts it back. `None` if there is no
-    /// room for one more stranger.
-    pub(super) fn take(&mut self, path: Path, ice: &Agent) -> Option<(Deframer, usize)> {
+    /// Whoever reads the next bytes of a stream takes this, with the length that no packet exceeds, and puts it back. `None` if it is to be
+    /// closed. Says who made room.
+    pub(super) fn take(&mut self, path: Path, ice: &Agent) -> (Option<(Deframer, usize)>, Option<Path>) {
         if ice.has_stream(path) {
-            return Some((self.by_path.remove(&path).unwrap_or_default(), FRAME_LEN_MAX));
+            return (Some((self.by_path.remove(&path).unwrap_or_default(), FRAME_LEN_MAX)), None);
         }
-        let strangers = self.by_path.keys().filter(|path| !ice.has_stream(**path)).count();
+        if self.closing.contains(&path) {
+            return (None, None);
+        }
         let known = self.by_path.remove(&path);
-        if known.is_none() && strangers >= STRANGERS_MAX {
-            self.close(path);
-            return None;
-        }
-        Some((known.unwrap_or_default(), CHECK_LEN_MAX))
+        let gone = if known.is_none() { self.make_room(path, ice) } else { None };
+        (Some((known.unwrap_or_default(), CHECK_LEN_MAX)), gone)
+    }
+
+    /// One more stranger comes.
+    fn make_room(&mut self, path: Path, ice: &Agent) -> Option<Path> {
+        self.strangers.retain(|known| self.by_path.contains_key(known) && !ice.has_stream(*known) && *known != path);
+        let gone = if self.strangers.len() >= STRANGERS_MAX { self.strangers.pop_front() } else { None };
+        gone.into_iter().for_each(|gone| self.close(gone));
+        self.strangers.push_back(path);
+        gone
     }
 
     pub(super) fn put_back(&mut self, path: Path, deframer: Deframer) {
@@ -42,15 +52,13 @@ impl Streams {
     /// It is to be closed.
     pub(super) fn close(&mut self, path: Path) {
         self.by_path.remove(&path);
-        if !self.closing.contains(&path) {
-            self.closing.push_back(path);
-        }
+        self.closing.insert(path);
     }
 
     /// It is closed.
     pub(super) fn forget(&mut self, path: Path) {
         self.by_path.remove(&path);
-        self.closing.retain(|closing| *closing != path);
+        self.closing.remove(&path);
     }
 
     /// All that are read are to be closed.
@@ -60,7 +68,7 @@ impl Streams {
 
     /// What closes the next one.
     pub(super) fn poll_transmit(&mut self, out: &mut Vec<u8>) -> Option<Transmit> {
-        let Path { protocol, local, remote } = self.closing.pop_front()?;
+        let Path { protocol, local, remote } = self.closing.pop_first()?;
         out.clear();
         Some(Transmit { protocol, ..Transmit::udp(local, remote, 1) })
     }

@@ -451,6 +451,130 @@ fn a_stream_waits_for_the_connection_that_it_asks_for() {
     }
 }
 
+/// Two streams, as of a client with two networks, ask before the connection is there.
+#[test]
+fn all_streams_that_ask_for_a_connection_are_its_own_when_it_is_made() {
+    let mut config = EndpointConfig::default();
+    config.unknown_ufrag = true;
+    let mut endpoint = server(config).endpoint;
+    let credentials = Credentials { ufrag: "wellknown".into(), password: "aPasswordThatIsLongEnough".into() };
+    let mut message = vec![];
+    let writer = MessageWriter::request(&mut message, TransactionId([9; 12])).username("wellknown:else");
+    writer.priority(1).ice_controlling(1).integrity(&IntegrityKey::short_term(&credentials.password)).fingerprint();
+    let now = wigwag_sim::origin();
+    for number in 0..2 {
+        let (protocol, local, remote, ecn) = (Protocol::Tcp, listener(A), stranger(number), Ecn::NotEct);
+        // It asks again, as browsers do until they are answered.
+        for _ in 0..100 {
+            let payload = &mut framed(&message)[..];
+            endpoint.handle_input(Datagram { protocol, local, remote, ecn, payload }, now);
+        }
+    }
+    let mut adapted = crate::common::config();
+    adapted.credentials = Some(credentials);
+    let id = endpoint.create(adapted).unwrap();
+    let (mut out, mut answered) = (vec![], BTreeSet::new());
+    while let Some(transmit) = endpoint.poll_transmit(now, &mut out) {
+        assert!(!out.is_empty(), "none is closed");
+        answered.insert(transmit.remote);
+    }
+    assert_eq!(answered.len(), 2);
+    assert!(
+        drops(endpoint.connection(id).unwrap(), "transport.refused_streams") == 0 && endpoint.stats().unroutable == 0
+    );
+}
+
+/// Whoever drives the endpoint may know that a stranger has left before it is told to close its stream.
+#[test]
+fn a_stream_that_was_refused_and_has_left_is_not_closed_when_it_comes_again() {
+    let (mut world, hosts, ..) = served(EndpointConfig::default());
+    let endpoint = &mut world[hosts[1]].endpoint;
+    let (mut out, now) = (vec![], wigwag_sim::origin());
+    let (protocol, local, remote, ecn) = (Protocol::Tcp, listener(A), stranger(0), Ecn::NotEct);
+    for _ in 0..1000 {
+        let payload = &mut b"GET / HTTP/1.1"[..].to_vec()[..];
+        endpoint.handle_input(Datagram { protocol, local, remote, ecn, payload }, now);
+    }
+    let ends = |endpoint: &mut Endpoint, out: &mut Vec<u8>| {
+        let transmits = std::iter::from_fn(|| endpoint.poll_transmit(now, out));
+        transmits.filter(|transmit| transmit.remote == remote).count()
+    };
+    assert_eq!(ends(endpoint, &mut out), 1, "once is enough");
+    for bytes in [&b"GET / HTTP/1.1"[..], &[]] {
+        endpoint.handle_input(Datagram { protocol, local, remote, ecn, payload: &mut bytes.to_vec() }, now);
+    }
+    assert_eq!(ends(endpoint, &mut out), 0);
+}
+
+#[test]
+fn the_port_of_where_streams_are_opened_from_means_nothing() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(1));
+    endpoint.add_local_tcp_address((address(A).ip(), 1000).into(), TcpType::Active).unwrap();
+    endpoint.remove_local_tcp_address((address(A).ip(), 9).into(), TcpType::Active);
+    let id = endpoint.create(config()).unwrap();
+    let connection = endpoint.connection_mut(id).unwrap();
+    connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = connection.create_offer().unwrap();
+    connection.set_local_description(offer).unwrap();
+    assert!(!connection.local_description().unwrap().sdp.contains("tcptype"));
+}
+
+/// A connection without an endpoint: half a frame is all that they say.
+#[test]
+fn strangers_who_say_half_a_frame_keep_no_peer_out() {
+    let mut world = pair(12, TcpType::Active, false);
+    world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    negotiate(&mut world);
+    for number in 0..100 {
+        let (now, local, remote) = (world.now(), listener(Z), stranger(number));
+        let (protocol, ecn, payload) = (Protocol::Tcp, Ecn::NotEct, &mut [0, 100, 1][..]);
+        world[Z].handle_input(Datagram { protocol, local, remote, ecn, payload }, now);
+    }
+    await_open(&mut world);
+    exchange(&mut world, 1200);
+    assert_eq!(drops(&world[Z].connection, "transport.refused_streams"), 100 - 7, "the oldest make room");
+}
+
+/// Nonsense, and then a check that somebody authentic has sent, before the stream is closed.
+#[test]
+fn a_stream_that_is_to_be_closed_says_nothing_more() {
+    let mut world = pair(13, TcpType::Active, false);
+    connect(&mut world);
+    let of_z = path(&world, Z);
+    let is_check = |payload: &[u8]| payload.get(2..4) == Some(&[0, 1]);
+    let records = world.trace().records();
+    let check = records.iter().find(|it| it.from == of_z.remote && is_check(&it.payload)).unwrap().payload.to_vec();
+    for bytes in [&[0xFF, 0xFF][..], &check] {
+        let (now, local, remote) = (world.now(), listener(Z), stranger(1));
+        let (protocol, ecn, payload) = (Protocol::Tcp, Ecn::NotEct, &mut bytes.to_vec()[..]);
+        world[Z].handle_input(Datagram { protocol, local, remote, ecn, payload }, now);
+    }
+    world.run_for(Duration::from_secs(1));
+    let records = world.trace().records();
+    let heard: Vec<_> = records.iter().filter(|it| it.to == stranger(1)).map(|it| it.payload.len()).collect();
+    assert_eq!(heard, [0]);
+    exchange(&mut world, 1200);
+}
+
+/// A listener, too, may have a port that the system gives, and a connection calls its stream to a TURN server by such a one.
+#[test]
+fn a_listener_at_a_port_of_streams_keeps_no_server_from_being_asked() {
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(1));
+    endpoint.add_local_address((address(A).ip(), 1000).into()).unwrap();
+    endpoint.add_local_tcp_address((address(A).ip(), 49_152).into(), TcpType::Passive).unwrap();
+    let mut config = config();
+    let server = wigwag::TurnServer::new(([192, 0, 2, 9], 3478).into(), "user", "password").over_tcp();
+    config.turn_servers.push(server);
+    let id = endpoint.create(config).unwrap();
+    let connection = endpoint.connection_mut(id).unwrap();
+    connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let offer = connection.create_offer().unwrap();
+    connection.set_local_description(offer).unwrap();
+    let (mut out, now) = (vec![], wigwag_sim::origin());
+    let transmits: Vec<_> = std::iter::from_fn(|| endpoint.poll_transmit(now, &mut out)).collect();
+    assert!(transmits.iter().any(|transmit| transmit.protocol == Protocol::Tcp), "{transmits:?}");
+}
+
 #[test]
 fn the_listener_goes_and_its_streams_with_it() {
     let (mut world, [client, server], ids, _) = served(EndpointConfig::default());
