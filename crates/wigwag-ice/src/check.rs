@@ -486,9 +486,10 @@ impl Agent {
     /// RFC 8445 §7.2.5.2.1: an answer comes from where the request was sent, or the pair has failed.
     ///
     /// That is a rule for checks: somebody who sees the peer's consent to a path in use and sends it on from elsewhere
-    /// must not be able to end it.
+    /// must not be able to end it. And of a stream that has ended something may come late, when its check waits for another.
     fn misdirected(&mut self, transaction: &Transaction) {
         match transaction.request.purpose {
+            _ if transaction.path.protocol != Protocol::Udp => {}
             Purpose::Check | Purpose::Nomination => {
                 self.transactions.remove(transaction.request.transaction);
                 self.fail_pair(transaction.pair, "answered on another path");

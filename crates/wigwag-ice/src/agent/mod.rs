@@ -313,6 +313,7 @@ impl Agent {
         }
         if datagram.payload.is_empty() && path.protocol != Protocol::Udp {
             self.stream_ended(path, now);
+            self.expire(now); // with what was in use, the time of waiting for another begins
             self.settle(now);
             return;
         }

@@ -272,7 +272,8 @@ impl Agent {
                 "consent is asked for again"
             );
         }
-        let is_waiting = matches!(self.state, State::Checking) && self.peer.is_some();
+        let is_lost = matches!(self.state, State::Disconnected) && self.path.is_none();
+        let is_waiting = (matches!(self.state, State::Checking) || is_lost) && self.peer.is_some();
         let is_alive = self.is_resolving
             || self.agenda.wake.is_some()
             || self.agenda.is_check_wanted

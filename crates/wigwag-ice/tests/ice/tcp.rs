@@ -210,3 +210,46 @@ fn candidates_of_streams_vanish_by_themselves() {
     assert_eq!((script.agent.selected_path(), script.agent.local_candidates().len()), (None, 0));
     assert_eq!(ends(&script.sent()), [path]);
 }
+
+/// Whoever hands in what is left of a stream after its end is answered by nothing, and the check goes on over another.
+#[test]
+fn what_comes_late_of_a_stream_that_has_ended_changes_nothing() {
+    let mut script = active(Role::Controlling);
+    signal(&mut script, 0);
+    let check = script.check();
+    feed(&mut script, check.path, &[]);
+    feed(&mut script, check.path, &success(&check));
+    assert_eq!((script.agent.selected_path(), script.agent.stats().asymmetric_responses), (None, 1));
+    answer_all(&mut script);
+    assert!(script.agent.selected_path().is_some_and(|path| path != check.path));
+}
+
+#[test]
+fn whoever_has_lost_a_stream_is_patient_and_not_for_ever() {
+    let (mut script, path) = connected();
+    feed(&mut script, path, &[]);
+    let again = script.sent().into_iter().find(Sent::is_check).or_else(|| Some(script.check())).unwrap();
+    feed(&mut script, again.path, &[]);
+    assert!(script.agent.poll_timeout(script.now).is_some(), "it is tried again");
+    while script.agent.state() != State::Failed {
+        let sent = script.sent();
+        sent.iter().filter(|sent| sent.is_check()).for_each(|sent| feed(&mut script, sent.path, &[]));
+        let next = script.agent.poll_timeout(script.now).expect("it comes to an end");
+        script.now = next.max(script.now);
+        script.agent.handle_timeout(script.now);
+    }
+    let mut script = passive(Role::Controlled);
+    let path = Path { protocol: Protocol::Tcp, local: local(), remote: SocketAddr::from(([10, 0, 0, 2], 50_000)) };
+    let request = script.nomination().bytes();
+    feed(&mut script, path, &request);
+    answer_all(&mut script);
+    assert_eq!(script.agent.selected_path(), Some(path));
+    feed(&mut script, path, &[]);
+    let began = script.now;
+    while script.agent.state() != State::Failed {
+        script.sent();
+        script.now = script.agent.poll_timeout(script.now).expect("it comes to an end").max(script.now);
+        script.agent.handle_timeout(script.now);
+    }
+    assert_eq!(script.now - began, Duration::from_millis(39_500));
+}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use wigwag::sansio::{Datagram, Ecn, Protocol, Seed, Transmit};
+use wigwag::sansio::{Datagram, Ecn, Protocol, Rng, Seed, Transmit};
 use wigwag::{
     ChannelId, ConnectionId, ConnectionState, Credentials, DataChannelInit, Endpoint, EndpointConfig, Path,
     PeerConnection, SessionDescription, TcpType,
@@ -203,6 +203,57 @@ fn a_stream_that_breaks_is_opened_again_by_another_name() {
         }
         let states = |host: Host| world[host].events.iter().filter(|event| event.contains("Failed")).count();
         assert_eq!([states(A), states(Z)], [0, 0]);
+    }
+}
+
+/// Streams break at any moment, for one end or for both, and ICE begins anew: in the end there is one stream, and it carries messages.
+#[test]
+fn a_storm_of_broken_streams_passes() {
+    for seed in wigwag_sim::seeds(100) {
+        let mut rng = Rng::new(Seed::for_test(seed).fork("storm"));
+        let mut world = pair(seed, if rng.one_in(2) { TcpType::Active } else { TcpType::Passive }, false);
+        let latency = Duration::from_millis(rng.below(300));
+        world.links(A, Z, |link| _ = link.latency(latency));
+        world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
+        negotiate(&mut world);
+        for _ in 0..30 {
+            world.run_for(Duration::from_millis(rng.below(2000)));
+            match rng.below(8) {
+                0 => {
+                    world[A].connection.restart_ice().unwrap();
+                    negotiate(&mut world);
+                }
+                1 => world.links(A, Z, |link| _ = link.latency(Duration::from_millis(1))),
+                2 => world.links(A, Z, |link| _ = link.latency(latency)),
+                lot => break_all(&mut world, lot, &mut rng),
+            }
+        }
+        await_open(&mut world);
+        exchange(&mut world, 2000);
+        world.run_for(Duration::from_secs(60));
+        exchange(&mut world, 2000);
+        let lately = world.age() - Duration::from_secs(20);
+        let used = world.trace().records().iter().filter(|record| record.at > lately);
+        let used: BTreeSet<_> = used.map(|record| [record.from.min(record.to), record.from.max(record.to)]).collect();
+        assert_eq!(used.len(), 1, "WIGWAG_SEED={seed}: {used:?}");
+    }
+}
+
+/// Streams of which something was sent are no more: to one end, to the other, or to both.
+fn break_all(world: &mut World<Peer>, lot: u64, rng: &mut Rng) {
+    let mut names: Vec<_> =
+        world.trace().records().iter().rev().take(20).map(|record| (record.from, record.to)).collect();
+    names.dedup();
+    for (from, to) in names {
+        let now = world.now();
+        let is_at_a = |local: SocketAddr| local.ip() == address(A).ip();
+        for (local, remote) in [(from, to), (to, from)] {
+            if lot < 5 || rng.one_in(2) {
+                let host = if is_at_a(local) { A } else { Z };
+                let (protocol, ecn) = (Protocol::Tcp, Ecn::NotEct);
+                world[host].handle_input(Datagram { protocol, local, remote, ecn, payload: &mut [] }, now);
+            }
+        }
     }
 }
 
