@@ -49,7 +49,7 @@ impl Agent {
     pub(crate) fn await_anew(&mut self) {
         self.patience = if self.peer.is_some() { Patience::Beginning } else { Patience::Unneeded };
         (self.is_roaming, self.is_deserted) = (false, false);
-        if self.previous.is_none() && self.selected.is_none() && self.state != State::Closed {
+        if self.old_in_use().is_none() && self.selected.is_none() && self.state != State::Closed {
             self.enter(State::New);
         }
     }
