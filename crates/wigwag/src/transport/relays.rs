@@ -385,8 +385,9 @@ impl Relays {
                 });
             }
             // A server is not to learn what the peer's name hides. Whom checks have brought through it, it has let through already.
+            let told = remote.iter().filter(|candidate| !candidate.may_be_hidden());
             // And what comes over TCP comes through no relay.
-            let told = remote.iter().filter(|candidate| !candidate.may_be_hidden() && candidate.tcp_type.is_none());
+            let told = told.filter(|candidate| candidate.tcp_type.is_none());
             let of_family = told.filter(|candidate| candidate.address.is_ipv4() == address.is_ipv4());
             of_family.for_each(|candidate| relay.client.allow(candidate.address.ip()));
         }

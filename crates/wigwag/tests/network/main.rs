@@ -44,6 +44,7 @@ mod swarm;
 mod taps;
 mod tcp;
 mod tcp_contract;
+mod tcp_strangers;
 mod tones;
 #[path = "../../../wigwag-turn/tests/turn/server.rs"]
 mod turn_server;
