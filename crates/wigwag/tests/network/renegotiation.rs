@@ -436,7 +436,7 @@ fn what_comes_too_early_is_kept_up_to_a_limit_and_then_counted() {
     assert!((96..=100).contains(&(drops(&world[A], "transport.too_early") - before)));
     let mut datagram = hello.clone();
     let mut datagram = wigwag::Datagram::udp(address(A), address(Z), &mut datagram);
-    datagram.protocol = wigwag::sansio::Protocol::Tcp;
+    datagram.protocol = wigwag::sansio::Protocol::Tls;
     world[A].connection.handle_input(datagram, now);
     assert_eq!(drops(&world[A], "transport.unknown_protocol"), 1);
     world[A].connection.set_remote_description(answer).unwrap();
