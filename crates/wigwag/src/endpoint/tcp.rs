@@ -13,7 +13,7 @@ impl Endpoint {
     /// An address for ICE over TCP, of every connection, also of those that exist: see
     /// [`PeerConnection::add_local_tcp_address`](crate::PeerConnection::add_local_tcp_address). Of a stream that is accepted at a passive
     /// one the endpoint finds out whose it is: its first packet is a check. One that is nobody's is closed, within 10 s if it says nothing;
-    /// with [`EndpointConfig::unknown_ufrag`] so long is left for making the connection that it asks for.
+    /// with [`EndpointConfig::unknown_ufrag`](crate::EndpointConfig::unknown_ufrag) so long is left for making the connection that it asks for.
     ///
     /// # Errors
     /// As for [`add_local_address`](Self::add_local_address).
@@ -61,7 +61,7 @@ impl Endpoint {
     }
 
     /// Whoever drives the endpoint knows why a stream could not be opened or is about to end, as a sentence without its full stop: it is
-    /// told in [`Event::IceCandidateError`]. The empty input that ends the stream follows.
+    /// told in [`Event::IceCandidateError`](crate::Event::IceCandidateError). The empty input that ends the stream follows.
     pub fn explain_stream_end(&mut self, stream: Path, why: &str) {
         if let Some((slot, inner)) = self.streams.find(stream)
             && let Some(connection) = &mut self.slots[slot].connection
