@@ -56,10 +56,15 @@ impl Routes {
         }
     }
 
+    /// Who is known by this name.
+    pub(super) fn of_ufrag(&self, ufrag: &str) -> Option<usize> {
+        self.by_ufrag.get(ufrag).copied()
+    }
+
     pub(super) fn find(&self, path: Path, peek: Option<&Peek<'_>>) -> Option<usize> {
         let by_path = self.by_path.get(&path).map(|owner| owner.slot);
         match peek {
-            Some(Peek::Request { ufrag, .. }) => self.by_ufrag.get(*ufrag).copied(),
+            Some(Peek::Request { ufrag, .. }) => self.of_ufrag(ufrag),
             Some(Peek::Response { transaction }) => self.by_transaction.get(transaction).copied().or(by_path),
             _ => by_path,
         }

@@ -6,7 +6,7 @@ use crate::error::AddressError;
 use crate::peer_connection::PeerConnection;
 use std::net::SocketAddr;
 use std::time::Instant;
-use wigwag_ice::{self as ice, Path, Peek, TcpType};
+use wigwag_ice::{Path, TcpType};
 use wigwag_sansio::{Datagram, Ecn, Protocol, Transmit};
 
 impl Endpoint {
@@ -102,11 +102,8 @@ impl Endpoint {
             }
             return;
         };
-        let request = Peek::Request { ufrag: &ufrag, transaction: ice::TransactionId([0; 12]) };
-        match self.routes.find(path, Some(&request)) {
-            Some(slot) => {
-                self.adopt(slot, path);
-            }
+        match self.routes.of_ufrag(&ufrag) {
+            Some(slot) => self.adopt(slot, path),
             // It says nothing more before it has its answer, so it waits for its connection here.
             None if self.config.unknown_ufrag => self.strangers.ask(&ufrag, path.remote),
             None => self.refuse_accepted(path),
@@ -137,7 +134,7 @@ impl Endpoint {
     /// connection was told.
     pub(super) fn name_stream(&mut self, slot: usize, transmit: &mut Transmit, is_end: bool, now: Instant) -> bool {
         let inner = Path { protocol: transmit.protocol, local: transmit.local, remote: transmit.remote };
-        if self.is_of_listener(slot, inner) && !self.streams.knows(slot, inner) {
+        if !self.streams.knows(slot, inner) && self.is_of_listener(slot, inner) {
             self.end_stream(slot, inner, now);
             return false;
         }

@@ -222,11 +222,9 @@ impl Transport {
             self.streams.forget(Path { protocol, local, remote });
             return check;
         }
-        let message = std::mem::take(out);
-        ice::frame(usize::MAX, out, |_, out| {
-            out.extend_from_slice(&message);
-            true
-        });
+        // A message of STUN has a length of two bytes, too.
+        let len = u16::try_from(out.len()).unwrap_or(u16::MAX);
+        out.splice(..0, len.to_be_bytes());
         Transmit { segment_size: out.len(), ..check }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::common::{Peer, answer, config, negotiate, offer};
 use crate::endpoint::Server;
+use allocation_counter::measure;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -160,6 +161,25 @@ fn udp_is_preferred_and_the_streams_that_were_opened_are_closed() {
     exchange(&mut world, 1200);
     assert!([A, Z].iter().all(|host| path(&world, *host).protocol == Protocol::Udp));
     assert_eq!(streams(&world)[1], 0, "each is closed");
+}
+
+/// Packets that ICE does not look at, so that nothing but the way itself is measured.
+#[test]
+fn what_comes_over_a_stream_costs_no_allocation_on_its_way_up() {
+    let mut world = pair(14, TcpType::Active, false);
+    connect(&mut world);
+    let (Path { protocol, local, remote }, now) = (path(&world, Z), world.now());
+    let mut packet = [&[0, 40][..], &[255; 40]].concat();
+    let mut hand_in = || {
+        let (payload, ecn) = (&mut packet[..], Ecn::NotEct);
+        world[Z].connection.handle_input(Datagram { protocol, local, remote, ecn, payload }, now);
+    };
+    hand_in();
+    assert_eq!(measure(|| (0..100).for_each(|_| hand_in())).count_total, 0);
+    assert_eq!(
+        world[Z].connection.drops().iter().find(|(name, _)| *name == "transport.unknown_protocol"),
+        Some(&("transport.unknown_protocol", 101))
+    );
 }
 
 #[test]
