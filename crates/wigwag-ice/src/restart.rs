@@ -220,12 +220,10 @@ impl Agent {
             TcpType::Active => local.ip() == base.ip(),
         };
         let is_gone = |it: &Candidate| it.tcp_type == Some(tcp_type) && is_here(it.base);
-        let accepts = |local: SocketAddr, known: &[Candidate]| {
-            known.iter().any(|it| it.tcp_type == Some(TcpType::Passive) && it.base == local)
-        };
-        let known = self.local_candidates.clone();
+        let passive = self.local_candidates.iter().filter(|it| it.tcp_type == Some(TcpType::Passive));
+        let listening: Vec<SocketAddr> = passive.map(|it| it.base).collect();
         self.remove_base(is_gone, |path| {
-            let is_accepted = accepts(path.local, &known);
+            let is_accepted = listening.contains(&path.local);
             path.protocol == Protocol::Tcp && is_here(path.local) && is_accepted == (tcp_type == TcpType::Passive)
         });
     }

@@ -183,6 +183,8 @@ impl Sockets {
                 },
                 Some(Socket::Listener(listener)) => match listener.accept() {
                     Ok(one) => accepted.push(one),
+                    // Whoever has left before its turn came keeps nobody behind from theirs.
+                    Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
                     Err(_) => break,
                 },
             }
