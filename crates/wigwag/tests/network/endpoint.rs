@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Seed, Transmit};
 use wigwag::{
-    ConnectionId, ConnectionState, Credentials, DataChannelInit, Direction, Endpoint, EndpointConfig, EndpointEvent,
-    Event, MediaKind, RtpPacket, SessionDescription,
+    ChannelId, ConnectionId, ConnectionState, Credentials, DataChannelInit, Direction, Endpoint, EndpointConfig,
+    EndpointEvent, Event, MediaKind, RtpPacket, SessionDescription,
 };
 use wigwag_sim::{A, Host, Node, World, Z, address};
 
@@ -87,6 +87,31 @@ fn negotiate(world: &mut World<Server>, ids: [ConnectionId; 2]) {
     world[A].endpoint.connection_mut(ids[0]).unwrap().set_remote_description(answer).unwrap();
 }
 
+/// A connection between two endpoints, which the first offers, and its channel.
+pub(crate) fn call(world: &mut World<Server>, [client, server]: [Host; 2]) -> ([ConnectionId; 2], ChannelId) {
+    let ids = [client, server].map(|host| world[host].endpoint.create(config()).unwrap());
+    let negotiated = || DataChannelInit::default().negotiated(0);
+    let s = world[server].endpoint.connection_mut(ids[1]).unwrap();
+    s.create_data_channel("chat", negotiated()).unwrap();
+    let c = world[client].endpoint.connection_mut(ids[0]).unwrap();
+    let channel = c.create_data_channel("chat", negotiated()).unwrap();
+    let offer = c.create_offer().unwrap();
+    c.set_local_description(offer).unwrap();
+    let offer = c.local_description().unwrap();
+    let answer = answered(&mut world[server].endpoint, ids[1], offer);
+    world[client].endpoint.connection_mut(ids[0]).unwrap().set_remote_description(answer).unwrap();
+    (ids, channel)
+}
+
+/// What a connection answers.
+pub(crate) fn answered(endpoint: &mut Endpoint, id: ConnectionId, offer: SessionDescription) -> SessionDescription {
+    let connection = endpoint.connection_mut(id).unwrap();
+    connection.set_remote_description(offer).unwrap();
+    let answer = connection.create_answer().unwrap();
+    connection.set_local_description(answer).unwrap();
+    connection.local_description().unwrap()
+}
+
 fn all_connected(server: &Server, count: usize) -> bool {
     server.states.values().filter(|state| **state == ConnectionState::Connected).count() >= count
 }
@@ -104,20 +129,7 @@ fn connections_from_many_hosts_share_one_port_and_never_see_each_others_messages
         client.endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(100 + number as u64));
         client.endpoint.add_local_address(local).unwrap();
         let host = world.add(&format!("C{number}"), &[local], client);
-        let ids = [host, server].map(|host| world[host].endpoint.create(config()).unwrap());
-        let negotiated = || DataChannelInit::default().negotiated(0);
-        let c = world[host].endpoint.connection_mut(ids[0]).unwrap();
-        let channel = c.create_data_channel("chat", negotiated()).unwrap();
-        let offer = c.create_offer().unwrap();
-        c.set_local_description(offer).unwrap();
-        let offer = c.local_description().unwrap();
-        let s = world[server].endpoint.connection_mut(ids[1]).unwrap();
-        s.create_data_channel("chat", negotiated()).unwrap();
-        s.set_remote_description(offer).unwrap();
-        let answer = s.create_answer().unwrap();
-        s.set_local_description(answer).unwrap();
-        let answer: SessionDescription = s.local_description().unwrap();
-        world[host].endpoint.connection_mut(ids[0]).unwrap().set_remote_description(answer).unwrap();
+        let (ids, channel) = call(&mut world, [host, server]);
         pairs.push((host, ids, channel));
     }
     world.run_until(|world| all_connected(&world[server], CLIENTS), Duration::from_secs(20));

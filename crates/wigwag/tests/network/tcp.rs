@@ -1,16 +1,14 @@
 //! ICE over TCP (RFC 6544): where UDP does not come through, and where it does.
 
 use crate::common::{Peer, answer, config, negotiate, offer};
-use crate::endpoint::Server;
+use crate::endpoint::{Server, call};
 use allocation_counter::measure;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag::sansio::{Datagram, Ecn, Protocol, Rng, Seed, Transmit};
-use wigwag::{
-    ConnectionState, DataChannelInit, Endpoint, EndpointConfig, Path, PeerConnection, SessionDescription, TcpType,
-};
+use wigwag::{ConnectionState, DataChannelInit, Endpoint, EndpointConfig, Path, PeerConnection, TcpType};
 use wigwag_sim::{A, Host, Node, World, Z, address};
 
 /// A peer whose streams come in pieces of this many bytes.
@@ -325,20 +323,7 @@ fn many_share_one_listener() {
     for number in 0..CLIENTS {
         let (local, client) = client(number);
         let host = world.add(&format!("C{number}"), &[local], client);
-        let ids = [host, server].map(|host| world[host].endpoint.create(config()).unwrap());
-        let negotiated = || DataChannelInit::default().negotiated(0);
-        let c = world[host].endpoint.connection_mut(ids[0]).unwrap();
-        let channel = c.create_data_channel("chat", negotiated()).unwrap();
-        let offer = c.create_offer().unwrap();
-        c.set_local_description(offer).unwrap();
-        let offer = c.local_description().unwrap();
-        let s = world[server].endpoint.connection_mut(ids[1]).unwrap();
-        s.create_data_channel("chat", negotiated()).unwrap();
-        s.set_remote_description(offer).unwrap();
-        let answer = s.create_answer().unwrap();
-        s.set_local_description(answer).unwrap();
-        let answer: SessionDescription = s.local_description().unwrap();
-        world[host].endpoint.connection_mut(ids[0]).unwrap().set_remote_description(answer).unwrap();
+        let (ids, channel) = call(&mut world, [host, server]);
         pairs.push((host, ids, channel));
     }
     let is_connected = |server: &Server| server.states.values().filter(|it| **it == ConnectionState::Connected).count();

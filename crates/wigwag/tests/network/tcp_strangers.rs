@@ -1,7 +1,7 @@
 //! Who comes to a listener, and is nobody's peer, or not yet.
 
 use crate::common::{config, negotiate};
-use crate::endpoint::Server;
+use crate::endpoint::{Server, answered, call};
 use crate::tcp::{await_open, client, connect, exchange, listener, pair, path, server};
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -9,8 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use wigwag::sansio::{Datagram, Ecn, Protocol, Seed};
 use wigwag::{
-    ChannelId, ConnectionId, Credentials, DataChannelInit, Endpoint, EndpointConfig, PeerConnection,
-    SessionDescription, TcpType,
+    ChannelId, ConnectionId, Credentials, DataChannelInit, Endpoint, EndpointConfig, PeerConnection, TcpType,
 };
 use wigwag_sim::{A, Host, Node, World, Z, address};
 use wigwag_stun::{IntegrityKey, MessageWriter, TransactionId};
@@ -21,26 +20,9 @@ fn served(config: EndpointConfig) -> (World<Server>, [Host; 2], [ConnectionId; 2
     let server = world.add("S", &[listener(A)], server(config));
     let (local, client) = client(0);
     let client = world.add("C", &[local], client);
-    let ids = [client, server].map(|host| world[host].endpoint.create(crate::common::config()).unwrap());
-    let negotiated = || DataChannelInit::default().negotiated(0);
-    world[server].endpoint.connection_mut(ids[1]).unwrap().create_data_channel("chat", negotiated()).unwrap();
-    let c = world[client].endpoint.connection_mut(ids[0]).unwrap();
-    let channel = c.create_data_channel("chat", negotiated()).unwrap();
-    let offer = c.create_offer().unwrap();
-    c.set_local_description(offer).unwrap();
-    let offer = c.local_description().unwrap();
-    let answer = answered(&mut world[server].endpoint, ids[1], offer);
-    world[client].endpoint.connection_mut(ids[0]).unwrap().set_remote_description(answer).unwrap();
+    let (ids, channel) = call(&mut world, [client, server]);
     world.run_for(Duration::from_secs(2));
     (world, [client, server], ids, channel)
-}
-
-fn answered(endpoint: &mut Endpoint, id: ConnectionId, offer: SessionDescription) -> SessionDescription {
-    let connection = endpoint.connection_mut(id).unwrap();
-    connection.set_remote_description(offer).unwrap();
-    let answer = connection.create_answer().unwrap();
-    connection.set_local_description(answer).unwrap();
-    connection.local_description().unwrap()
 }
 
 /// A message goes there and comes back.
