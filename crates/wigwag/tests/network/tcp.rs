@@ -12,9 +12,9 @@ use wigwag::{ConnectionState, DataChannelInit, Endpoint, EndpointConfig, Path, P
 use wigwag_sim::{A, Host, Node, World, Z, address};
 
 /// A peer whose streams come in pieces of this many bytes.
-struct Cut<N> {
-    node: N,
-    size: usize,
+pub(crate) struct Cut<N> {
+    pub(crate) node: N,
+    pub(crate) size: usize,
 }
 
 impl<N: Node> Node for Cut<N> {
