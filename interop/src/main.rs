@@ -34,7 +34,7 @@ struct Arguments {
     /// Only this browser: chromium or firefox (may be repeated).
     #[arg(long, value_parser = browser::named)]
     browser: Vec<&'static str>,
-    /// Only this stack: aiortc, werift, node-datachannel or roamhq (may be repeated).
+    /// Only this stack: aiortc, werift, node-datachannel, roamhq or gstreamer (may be repeated).
     #[arg(long, value_parser = stack::named)]
     peer: Vec<&'static str>,
     /// Everybody but these, browsers or stacks (may be repeated).

@@ -76,6 +76,13 @@ impl Peer {
         Self::start_with(driver_config, adapt)
     }
 
+    /// ... whom UDP does not reach either: it opens streams to peers that listen.
+    pub(crate) fn start_opening(adapt: impl FnOnce(&mut Config)) -> Result<Self> {
+        let mut driver_config = DriverConfig::new([]);
+        driver_config.tcp_active = true;
+        Self::start_with(driver_config, adapt)
+    }
+
     fn start_with(mut driver_config: DriverConfig, adapt: impl FnOnce(&mut Config)) -> Result<Self> {
         driver_config.refresh_interval = Some(Duration::from_millis(500));
         let mut driver = Driver::bind(&driver_config, EndpointConfig::default())?;

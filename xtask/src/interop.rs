@@ -10,7 +10,7 @@ use std::thread;
 ///
 /// All arguments are handed on; `cargo xtask interop -- --help` lists them. Without any, everybody is tried; `--dtls` alone
 /// is for the tests of DTLS; the usual ones are `--browser chromium`, `--browser firefox`, `--peer aiortc` (or werift,
-/// node-datachannel, roamhq) and `--smoke`.
+/// node-datachannel, roamhq, gstreamer) and `--smoke`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For the program in interop/.

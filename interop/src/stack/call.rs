@@ -24,9 +24,14 @@ impl Call {
     /// Both sides exist, each with a channel or media of these kinds on the side that offers; nothing is negotiated.
     pub(crate) fn new(stage: &Stage, media: &[MediaKind], adapt: impl FnOnce(&mut Config)) -> Result<Self> {
         let address: IpAddr = namespace::ADDRESS.parse()?;
+        Self::with(stage, Peer::start(address, adapt)?, media)
+    }
+
+    /// ... with a wigwag that has its own ways to be reached.
+    pub(crate) fn with(stage: &Stage, peer: Peer, media: &[MediaKind]) -> Result<Self> {
         let mut call = Self {
             driver: stage.stack.start()?,
-            peer: Peer::start(address, adapt)?,
+            peer,
             role: stage.role,
             setup: "actpass",
             is_told_late: stage.stack.has(Fault::RacesItsAnswer),

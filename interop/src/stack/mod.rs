@@ -13,7 +13,7 @@ use process::Driver;
 use scenario::{ALL as SCENARIOS, Stage};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 use wigwag::SrtpProfile;
 
@@ -21,6 +21,8 @@ use wigwag::SrtpProfile;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Language {
     Python,
+    /// That of the system, which finds the system's libraries.
+    SystemPython,
     JavaScript,
 }
 
@@ -38,12 +40,16 @@ pub(crate) enum Judge {
 pub(crate) enum Fault {
     /// Nothing goes out for an empty message, which RFC 8831 §6.6 sends as one byte.
     SwallowsEmptyMessages,
+    /// An empty string is taken for empty bytes, and those for a string: the identifiers of RFC 8831 §8 are exchanged.
+    SwapsEmptyKinds,
     /// The lengths of label and protocol in DATA_CHANNEL_OPEN are those in characters (RFC 8832 §5.1: in bytes).
     CountsCharacters,
     /// A channel that gives up is opened as ordered, though it was asked for unordered (RFC 8832 §5.1).
     ForgetsUnordered,
     /// Closing is not told, by close_notify (RFC 8827 §6.5) or otherwise: consent must expire.
     ClosesSilently,
+    /// close_notify is read, and nobody is told of it: the state stays "connected", and channels stay open.
+    HearsNoEnd,
     /// Whatever the offer says, the answerer is the DTLS client, and ids are chosen by who offered (RFC 8832 §6).
     HasOneDtlsRole,
     /// DTLS fails if it is done before an answer has been read to its end, as can be where packets take no time.
@@ -61,6 +67,8 @@ pub(crate) struct Stack {
     pub(crate) media: Option<Judge>,
     /// The SRTP protection profiles that it knows.
     pub(crate) profiles: &'static [SrtpProfile],
+    /// Whether it opens streams of TCP, and listens for them (RFC 6544).
+    pub(crate) has_streams: bool,
     faults: &'static [Fault],
 }
 
@@ -72,6 +80,7 @@ pub(crate) const ALL: &[Stack] = &[
         driver: "aiortc_peer.py",
         media: Some(Judge::Decoded),
         profiles: &[SrtpProfile::AeadAes256Gcm, SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80],
+        has_streams: false,
         faults: &[Fault::CountsCharacters],
     },
     Stack {
@@ -81,6 +90,7 @@ pub(crate) const ALL: &[Stack] = &[
         driver: "werift_peer.mjs",
         media: Some(Judge::Packets),
         profiles: &[SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80],
+        has_streams: false,
         faults: &[
             Fault::SwallowsEmptyMessages,
             Fault::CountsCharacters,
@@ -96,6 +106,7 @@ pub(crate) const ALL: &[Stack] = &[
         driver: "datachannel_peer.mjs",
         media: None,
         profiles: &[],
+        has_streams: false,
         faults: &[Fault::RacesItsAnswer],
     },
     Stack {
@@ -105,9 +116,30 @@ pub(crate) const ALL: &[Stack] = &[
         driver: "roamhq_peer.mjs",
         media: Some(Judge::Decoded),
         profiles: &[SrtpProfile::Aes128CmHmacSha1_80],
+        has_streams: true,
         faults: &[],
     },
+    Stack {
+        name: "gstreamer",
+        aliases: &["webrtcbin"],
+        language: Language::SystemPython,
+        driver: "gstreamer_peer.py",
+        media: Some(Judge::Decoded),
+        profiles: &[SrtpProfile::Aes128CmHmacSha1_80],
+        has_streams: true,
+        faults: &[Fault::SwallowsEmptyMessages, Fault::SwapsEmptyKinds, Fault::ClosesSilently, Fault::HearsNoEnd],
+    },
 ];
+
+/// Whether the system has all of GStreamer that its driver uses.
+const HAS_GSTREAMER: &str = "
+import gi
+gi.require_version('GstWebRTC', '1.0')
+from gi.repository import Gst
+Gst.init(None)
+missing = [name for name in ('webrtcbin', 'nicesrc', 'vp8enc', 'opusenc', 'decodebin') if not Gst.ElementFactory.find(name)]
+raise SystemExit(len(missing))
+";
 
 /// The stack with this name, as an argument of the command line.
 pub(crate) fn named(name: &str) -> Result<&'static str, String> {
@@ -118,6 +150,16 @@ pub(crate) fn named(name: &str) -> Result<&'static str, String> {
 
 fn interop() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whichever is first on the path may know nothing of the system's libraries.
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+
+fn lacks_gstreamer() -> Option<String> {
+    let mut command = Command::new(SYSTEM_PYTHON);
+    let found = command.args(["-c", HAS_GSTREAMER]).stderr(Stdio::null()).status();
+    let is_there = found.is_ok_and(|status| status.success());
+    (!is_there).then(|| "it is not installed; `cargo xtask setup` installs it".into())
 }
 
 /// Where `cargo xtask setup` installs other stacks; xtask/src/setup/peers.rs has the same.
@@ -135,6 +177,7 @@ impl Stack {
         let (ours, theirs) = match self.language {
             Language::Python => ("peers/requirements.txt", "python/installed.txt"),
             Language::JavaScript => ("peers/package-lock.json", "node/installed.txt"),
+            Language::SystemPython => return lacks_gstreamer(),
         };
         let wanted = std::fs::read(interop().join(ours)).ok()?;
         match std::fs::read(installed().join(theirs)) {
@@ -147,6 +190,7 @@ impl Stack {
     pub(crate) fn start(&self) -> Result<Driver> {
         let mut command = match self.language {
             Language::Python => Command::new(installed().join("python/bin/python")),
+            Language::SystemPython => Command::new(SYSTEM_PYTHON),
             Language::JavaScript => Command::new("node"),
         };
         command.arg(interop().join("peers").join(self.driver)).env("WIGWAG_PEERS", installed());

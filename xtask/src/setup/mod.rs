@@ -31,7 +31,7 @@ struct Wanted {
     shown_by: &'static [&'static [&'static str]],
 }
 
-const WANTED: [Wanted; 10] = [
+const WANTED: [Wanted; 16] = [
     Wanted {
         package: "chromium",
         purpose: "interop with Chromium",
@@ -50,6 +50,36 @@ const WANTED: [Wanted; 10] = [
     },
     Wanted { package: "nodejs", purpose: "interop with werift, node-datachannel, roamhq", shown_by: &[&["node"]] },
     Wanted { package: "npm", purpose: "installs werift, node-datachannel, roamhq", shown_by: &[&["npm"]] },
+    Wanted {
+        package: "python3-gi",
+        purpose: "interop with GStreamer",
+        shown_by: &[&["/usr/bin/python3", "-c", "import gi"]],
+    },
+    Wanted {
+        package: "gir1.2-gst-plugins-bad-1.0",
+        purpose: "interop with GStreamer",
+        shown_by: &[&["sh", "-c", "ls /usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib"]],
+    },
+    Wanted {
+        package: "gstreamer1.0-plugins-base",
+        purpose: "GStreamer's Opus",
+        shown_by: &[&["sh", "-c", "ls /usr/lib/*/gstreamer-1.0/libgstopus.so"]],
+    },
+    Wanted {
+        package: "gstreamer1.0-plugins-good",
+        purpose: "GStreamer's RTP and VP8",
+        shown_by: &[&["sh", "-c", "ls /usr/lib/*/gstreamer-1.0/libgstvpx.so"]],
+    },
+    Wanted {
+        package: "gstreamer1.0-plugins-bad",
+        purpose: "GStreamer's webrtcbin",
+        shown_by: &[&["sh", "-c", "ls /usr/lib/*/gstreamer-1.0/libgstwebrtc.so"]],
+    },
+    Wanted {
+        package: "gstreamer1.0-nice",
+        purpose: "GStreamer's ICE",
+        shown_by: &[&["sh", "-c", "ls /usr/lib/*/gstreamer-1.0/libgstnice.so"]],
+    },
 ];
 
 /// The same, for BoringSSL's runner.

@@ -12,7 +12,8 @@ pub(super) fn run(stage: &Stage) -> Result<String> {
     let sdp =
         call.peer.run(|connection| connection.remote_description().map(|it| it.sdp))?.context("no description")?;
     let declared = sdp.lines().find_map(|line| line.strip_prefix("a=max-message-size:"));
-    let declared: usize = declared.context("the peer declares no size")?.trim().parse()?;
+    // RFC 8841 §6.1: "If the SDP 'max-message-size' attribute is not present, the default value is 64K."
+    let declared: usize = declared.map_or(Ok(1 << 16), |declared| declared.trim().parse())?;
     sizes::echoed_by_peer(&mut call, &[declared])?;
     sizes::echoed_by_wigwag(&mut call, &[declared])?;
     let channel = call.ours("too large", DataChannelInit::default())?;

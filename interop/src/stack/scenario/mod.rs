@@ -9,6 +9,7 @@ mod many_channels;
 mod media;
 mod profiles;
 mod sizes;
+mod streams;
 mod trickle;
 mod unreliable;
 
@@ -40,6 +41,10 @@ const fn media(name: &'static str, run: fn(&Stage) -> Result<String>) -> Scenari
     Scenario { suits: |stage| stage.stack.media.is_some(), ..data(name, run) }
 }
 
+const fn streams(name: &'static str, run: fn(&Stage) -> Result<String>) -> Scenario {
+    Scenario { suits: |stage| stage.stack.has_streams, ..data(name, run) }
+}
+
 /// Whether the stack can be told whether it is the DTLS server; if not, the answerer is the client.
 fn has_role(stage: &Stage, is_server: bool) -> bool {
     !stage.stack.has(Fault::HasOneDtlsRole) || is_server == (stage.role == Role::BrowserOffers)
@@ -54,10 +59,12 @@ pub(crate) const ALL: &[Scenario] = &[
     data("label, protocol and reliability seen by the peer", attributes::run),
     data("channels closed from alternating sides, ids used again", churn::run),
     data("trickled candidates", trickle::run),
+    streams("over TCP alone", streams::listening),
+    streams("over TCP alone, opened by wigwag", streams::opening),
     Scenario { suits: |stage| has_role(stage, true), ..data("DTLS active", dtls_roles::active) },
     Scenario { suits: |stage| has_role(stage, false), ..data("DTLS passive", dtls_roles::passive) },
     data("the peer closes", close::by_peer),
-    data("wigwag closes", close::by_wigwag),
+    Scenario { suits: |stage| !stage.stack.has(Fault::HearsNoEnd), ..data("wigwag closes", close::by_wigwag) },
     Scenario { is_smoke: true, ..media("Opus and VP8 echoed", media::both) },
     media("Opus alone", media::audio),
     media("VP8 alone", media::video),
