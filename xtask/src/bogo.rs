@@ -88,13 +88,10 @@ const fn missing(has_runner: bool, has_names: bool) -> Option<&'static str> {
 
 /// Builds the shim, and says where it is.
 fn build_shim() -> Result<PathBuf, Error> {
-    let mut build = process::cargo(&["build", "--quiet", "-p", "wigwag-dtls", "--example", "bogo_shim"]);
-    process::announce(&build);
-    if !build.status()?.success() {
+    if process::build_programs()?.failed > 0 {
         return Err("the shim does not build".into());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| process::root().join("target"), PathBuf::from);
-    Ok(target.join("debug/examples/bogo_shim"))
+    Ok(process::built("examples/bogo_shim").get_program().into())
 }
 
 struct Run {

@@ -29,15 +29,26 @@ pub(crate) fn exists() -> bool {
 
 /// Runs the program of interop/, optimised as tests are: what it drives is a browser and a release build of `wigwag`.
 pub(crate) fn run(args: &[&str]) -> Result<Tally, Error> {
-    let mut command = process::cargo_beside(&["run", "--quiet", "--manifest-path", MANIFEST, "--"]);
-    process::counted(command.args(args).arg("--json"))
+    build()?;
+    run_built(args)
+}
+
+/// Builds the program, and the tests with it: what they need gives dependencies other features, with which all would be built again.
+fn build() -> Result<(), Error> {
+    let args = ["build", "--quiet", "--manifest-path", MANIFEST, "--bins", "--tests"];
+    let tally = process::step(&mut process::cargo_beside(&args))?;
+    if tally.failed > 0 { Err("the program in interop/ does not build".into()) } else { Ok(()) }
+}
+
+fn run_built(args: &[&str]) -> Result<Tally, Error> {
+    process::counted(process::built("interop").args(args).arg("--json"))
 }
 
 /// Everybody, Chromium beside all others: each has a network of its own, and both wait more than they work.
 fn everybody() -> Result<Tally, Error> {
-    process::step(&mut process::cargo_beside(&["build", "--quiet", "--manifest-path", MANIFEST]))?;
-    let others = thread::spawn(|| run(&["--without", "chromium"]).map_err(|error| error.to_string()));
-    let mut tally = run(&["--browser", "chromium"])?;
+    build()?;
+    let others = thread::spawn(|| run_built(&["--without", "chromium"]).map_err(|error| error.to_string()));
+    let mut tally = run_built(&["--browser", "chromium"])?;
     tally += others.join().map_err(|_| "who runs the others panicked")??;
     Ok(tally)
 }

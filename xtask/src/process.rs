@@ -26,6 +26,18 @@ pub(crate) fn cargo_beside(args: &[&str]) -> Command {
     command
 }
 
+/// Builds the workspace's programs and examples as its tests have them, so that what those have built is not built again: with fewer
+/// packages, or without what only tests need, their dependencies would have other features.
+pub(crate) fn build_programs() -> Result<Tally, Error> {
+    step(&mut cargo(&["build", "--quiet", "--workspace", "--bins", "--examples"]))
+}
+
+/// What was built, in our build folder: `examples/sfu`, `wigwag`.
+pub(crate) fn built(path: &str) -> Command {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    program(target.join("debug").join(path), &[])
+}
+
 /// `program`, in the root.
 pub(crate) fn program(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
     let mut command = Command::new(program);

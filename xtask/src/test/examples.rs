@@ -4,53 +4,35 @@ use crate::{Error, Tally, process};
 use std::fs;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Package, name, and what the output must contain.
-const EXAMPLES: [(&str, &str, &[&str]); 11] = [
-    ("wigwag", "own_loop", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
-    ("wigwag", "one_port", &["client 2: client 2 came back", "server: 3 messages went back, over one port"]),
-    ("wigwag", "tokio", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
-    (
-        "wigwag",
-        "sfu",
-        &["cem has seen {\"ann\": ", "server: ann has left", "server: bob has left", "server: cem has left"],
-    ),
-    ("wigwag", "file_transfer", &["sender: 8000001 bytes are there", "receiver: report.bin is whole"]),
-    ("wigwag-mio", "threads", &["300 messages of 3 workers came over one channel", "closed by the peer"]),
-    (
-        "wigwag-ice",
-        "ice_only",
-        &["ann: heard \"hello from bob\"", "bob: heard \"hello from ann\"", "bob: PathSelected"],
-    ),
-    ("wigwag-mdns", "names", &[".local is 127.0.0.1"]),
-    ("wigwag-dtls", "dtls_only", &["Server: heard \"hello from wigwag\"", "Client: goodbye", "Server: goodbye"]),
-    (
-        "wigwag-sctp",
-        "sctp_only",
-        &["server: 100000 bytes on stream 0", "client: 10 bytes on stream 1", "closed: Shutdown"],
-    ),
-    (
-        "wigwag-congestion",
-        "congestion_only",
-        &["10 s: the link carries 2000 kbit/s", "30 s: the link carries 1500 kbit/s"],
-    ),
+/// Its name, and what the output must contain.
+const EXAMPLES: [(&str, &[&str]); 11] = [
+    ("own_loop", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
+    ("one_port", &["client 2: client 2 came back", "server: 3 messages went back, over one port"]),
+    ("tokio", &["ann: Message", "bob: Message", "ann: Closed(Local)", "bob: Closed(Peer)"]),
+    ("sfu", &["cem has seen {\"ann\": ", "server: ann has left", "server: bob has left", "server: cem has left"]),
+    ("file_transfer", &["sender: 8000001 bytes are there", "receiver: report.bin is whole"]),
+    ("threads", &["300 messages of 3 workers came over one channel", "closed by the peer"]),
+    ("ice_only", &["ann: heard \"hello from bob\"", "bob: heard \"hello from ann\"", "bob: PathSelected"]),
+    ("names", &[".local is 127.0.0.1"]),
+    ("dtls_only", &["Server: heard \"hello from wigwag\"", "Client: goodbye", "Server: goodbye"]),
+    ("sctp_only", &["server: 100000 bytes on stream 0", "client: 10 bytes on stream 1", "closed: Shutdown"]),
+    ("congestion_only", &["10 s: the link carries 2000 kbit/s", "30 s: the link carries 1500 kbit/s"]),
 ];
 
 /// How long an example may take.
 const TIME_MAX: Duration = Duration::from_secs(60);
 
 pub(super) fn run() -> Result<Tally, Error> {
-    let mut build = process::cargo(&["build", "--quiet", "--examples"]);
-    build.args(EXAMPLES.iter().flat_map(|(package, ..)| ["-p", package]).chain(["-p", "wigwag-turn"]));
-    let mut tally = process::step(&mut build)?;
+    let mut tally = process::build_programs()?;
     if tally.failed > 0 {
         return Ok(tally);
     }
-    for (_, name, wanted) in EXAMPLES {
+    for (name, wanted) in EXAMPLES {
         let mut example = example(name);
         process::announce(&example);
         tally += verdict(&run_within(&mut example)?, wanted);
@@ -63,8 +45,7 @@ pub(super) fn run() -> Result<Tally, Error> {
 }
 
 fn example(name: &str) -> Command {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| process::root().join("target"), PathBuf::from);
-    process::program(target.join("debug/examples").join(name), &[])
+    process::built(&format!("examples/{name}"))
 }
 
 /// What a program printed, and whether it ended well.

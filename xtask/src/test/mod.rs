@@ -110,17 +110,13 @@ fn tests(seeds: &str) -> Result<Tally, Error> {
     libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", seeds))
 }
 
-/// DTLS and SRTP with their other cryptography: the same tests, but for those that compare bytes of a handshake. And the driver with TLS.
+/// DTLS and SRTP with their other cryptography: the same tests, but for those that compare bytes of a handshake. And the driver with TLS,
+/// over that cryptography, so that all is built once.
 fn backend() -> Result<Tally, Error> {
-    let mut tally = Tally::default();
-    for packages in [
-        ["test", "-p", "wigwag-dtls", "-p", "wigwag-srtp", "--features", "aws-lc-rs", "--no-fail-fast"].as_slice(),
-        &["test", "-p", "wigwag-mio", "--features", "tls", "--no-fail-fast"],
-    ] {
-        let mut command = process::cargo(packages);
-        tally += libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", "50").args(["--", "--show-output"]))?;
-    }
-    Ok(tally)
+    let features = "wigwag-dtls/aws-lc-rs,wigwag-srtp/aws-lc-rs,wigwag-mio/tls";
+    let packages = ["-p", "wigwag-dtls", "-p", "wigwag-srtp", "-p", "wigwag-mio"];
+    let mut command = process::cargo(&["test", "--no-fail-fast", "--features", features]);
+    libtest::run(draw_the_same(&mut command).env("WIGWAG_SEEDS", "50").args(packages).args(["--", "--show-output"]))
 }
 
 /// The corpora through the fuzz targets, on stable.
@@ -143,7 +139,11 @@ fn documentation() -> Result<Tally, Error> {
     process::step(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Two of our peers over real sockets, at full speed.
+/// Two of our peers over real sockets, as fast as they can with all assertions.
 fn loopback() -> Result<Tally, Error> {
-    process::step(&mut process::cargo(&["run", "--quiet", "--release", "--", "loopback", "--seconds", "3", "--json"]))
+    let tally = process::build_programs()?;
+    if tally.failed > 0 {
+        return Ok(tally);
+    }
+    process::step(process::built("wigwag").args(["loopback", "--seconds", "3", "--json"]))
 }
