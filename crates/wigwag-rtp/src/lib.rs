@@ -21,6 +21,9 @@ pub use config::{Config, Kind, PayloadType, ReceiverConfig, RtxPayloadType, RtxS
 pub use error::{DecodeError, Error, SendError};
 pub use event::{Event, Received, ReceiverId, Reported, RtpPacket, SenderId};
 pub use extension::{AudioLevel, Elements, Extensions};
+pub use extension::{
+    DecodeTarget, DependencyDescriptor, DependencyReader, DependencyStructure, DescriptorFields, Indication, Template,
+};
 pub use session::Session;
 pub use session::pacing::PacedQueue;
 pub use stats::{Load, ReceiverStats, SenderStats, Stats};

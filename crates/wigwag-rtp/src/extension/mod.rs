@@ -2,9 +2,13 @@
 
 pub(crate) mod abs_send_time;
 mod audio_level;
+mod dependency_descriptor;
 mod elements;
 
 pub use audio_level::AudioLevel;
+pub use dependency_descriptor::{
+    DecodeTarget, DependencyDescriptor, DependencyReader, DependencyStructure, DescriptorFields, Indication, Template,
+};
 pub use elements::Elements;
 
 /// The numbers under which header extensions were negotiated (`a=extmap`): 1 to 14, or to 255 with two-byte headers.
