@@ -49,6 +49,8 @@ pub enum Error {
     UnknownStream,
     /// A structure of dependencies, or a frame of it, cannot be written: this does not fit.
     DependencyStructure(&'static str),
+    /// An allocation of layers cannot be written: a number is out of range, or layers are not in their order.
+    LayersAllocation,
 }
 
 impl fmt::Display for Error {
@@ -60,6 +62,7 @@ impl fmt::Display for Error {
             Self::TooMany => f.write_str("too many streams"),
             Self::UnknownStream => f.write_str("no such stream"),
             Self::DependencyStructure(what) => write!(f, "the dependencies cannot be written: {what}"),
+            Self::LayersAllocation => f.write_str("layers that cannot be told"),
         }
     }
 }

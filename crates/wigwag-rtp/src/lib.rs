@@ -24,6 +24,7 @@ pub use extension::{AudioLevel, Elements, Extensions};
 pub use extension::{
     DecodeTarget, DependencyDescriptor, DependencyReader, DependencyStructure, DescriptorFields, Indication, Template,
 };
+pub use extension::{LayerAllocation, LayerFormat, VideoLayersAllocation};
 pub use session::Session;
 pub use session::pacing::PacedQueue;
 pub use stats::{Load, ReceiverStats, SenderStats, Stats};

@@ -4,12 +4,14 @@ pub(crate) mod abs_send_time;
 mod audio_level;
 mod dependency_descriptor;
 mod elements;
+mod video_layers_allocation;
 
 pub use audio_level::AudioLevel;
 pub use dependency_descriptor::{
     DecodeTarget, DependencyDescriptor, DependencyReader, DependencyStructure, DescriptorFields, Indication, Template,
 };
 pub use elements::Elements;
+pub use video_layers_allocation::{LayerAllocation, LayerFormat, VideoLayersAllocation};
 
 /// The numbers under which header extensions were negotiated (`a=extmap`): 1 to 14, or to 255 with two-byte headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

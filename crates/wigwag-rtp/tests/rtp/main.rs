@@ -13,6 +13,7 @@ mod forward;
 mod h264;
 mod hostile;
 mod jitter;
+mod layers_allocation;
 mod lifetime;
 mod pacing;
 mod payload;

@@ -3,7 +3,7 @@
 use wigwag_rtp::{DependencyStructure, Indication, Template};
 
 /// A row a template: spatial and temporal layer, references, chains, indications; last the chain of each decode target.
-pub fn structure(offset: u8, table: &str) -> DependencyStructure {
+pub(crate) fn structure(offset: u8, table: &str) -> DependencyStructure {
     let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split('|').map(str::trim).collect()).collect();
     let (chains, rows) = rows.split_last().expect("a last row");
     let rows: Vec<_> =
@@ -25,7 +25,7 @@ fn numbers(text: &str) -> Vec<u8> {
     text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
 }
 
-pub fn letters(text: &str) -> Vec<Indication> {
+pub(crate) fn letters(text: &str) -> Vec<Indication> {
     let indication = |letter| match letter {
         'S' => Indication::Switch,
         'R' => Indication::Required,
@@ -36,13 +36,13 @@ pub fn letters(text: &str) -> Vec<Indication> {
 }
 
 /// A.10.2.1, with two temporal layers.
-pub const L1T2: &str = "0 0 |   | 0 | SS
+pub(crate) const L1T2: &str = "0 0 |   | 0 | SS
                         0 0 | 2 | 2 | SS
                         0 1 | 1 | 1 | D-
                         0 0";
 
 /// A.10.2.1.
-pub const L1T3: &str = "0 0 |   | 0 | SSS
+pub(crate) const L1T3: &str = "0 0 |   | 0 | SSS
                         0 0 | 4 | 4 | SSS
                         0 1 | 2 | 2 | SD-
                         0 2 | 1 | 1 | D--
@@ -50,7 +50,7 @@ pub const L1T3: &str = "0 0 |   | 0 | SSS
                         0 0 0";
 
 /// A.10.2.2.
-pub const L3T3: &str = "0 0 |      | 0 0 0    | SSSSSSSSS
+pub(crate) const L3T3: &str = "0 0 |      | 0 0 0    | SSSSSSSSS
                         0 0 | 12   | 12 11 10 | RRRRRRSSS
                         0 1 | 6    | 6 5 4    | RR-RR-SD-
                         0 2 | 3    | 3 2 1    | R--R--D--
@@ -68,7 +68,7 @@ pub const L3T3: &str = "0 0 |      | 0 0 0    | SSSSSSSSS
                         2 2 2 1 1 1 0 0 0";
 
 /// A.10.2.3.
-pub const L3T3_KEY_SHIFT: &str = "0 0 |    | 0 0 0   | SSSSSSSSS
+pub(crate) const L3T3_KEY_SHIFT: &str = "0 0 |    | 0 0 0   | SSSSSSSSS
                                   0 0 | 3  | 3 2 1   | ------SSS
                                   0 0 | 12 | 12 8 1  | ------SSS
                                   0 1 | 6  | 6 2 7   | ------SD-
