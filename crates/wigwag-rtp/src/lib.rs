@@ -11,6 +11,7 @@ pub mod header;
 pub mod payload;
 mod read;
 pub mod rtcp;
+mod selector;
 mod session;
 mod stats;
 mod stream;
@@ -25,6 +26,7 @@ pub use extension::{
     DecodeTarget, DependencyDescriptor, DependencyReader, DependencyStructure, DescriptorFields, Indication, Template,
 };
 pub use extension::{LayerAllocation, LayerFormat, VideoLayersAllocation};
+pub use selector::{LayerSelector, Selection};
 pub use session::Session;
 pub use session::pacing::PacedQueue;
 pub use stats::{Load, ReceiverStats, SenderStats, Stats};

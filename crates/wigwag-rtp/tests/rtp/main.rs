@@ -20,6 +20,7 @@ mod payload;
 mod properties;
 mod resends;
 mod rtx;
+mod selector;
 mod session;
 mod simulcast;
 mod storm;
