@@ -21,7 +21,7 @@ mod transport_wide;
 pub use config::{Config, Kind, PayloadType, ReceiverConfig, RtxPayloadType, RtxStream, SenderConfig};
 pub use error::{DecodeError, Error, SendError};
 pub use event::{Event, Received, ReceiverId, Reported, RtpPacket, SenderId};
-pub use extension::{AudioLevel, Elements, Extensions};
+pub use extension::{AudioLevel, ElementData, Elements, Extensions};
 pub use extension::{
     DecodeTarget, DependencyDescriptor, DependencyReader, DependencyStructure, DescriptorFields, Indication, Template,
 };
