@@ -293,6 +293,36 @@ fn a_frame_is_of_a_chain_if_no_target_that_it_protects_can_do_without() {
     }
 }
 
+/// Chromium 156 sends VP8 with three temporal layers, 640 by 480 pixels; captured with `WebRTC-DependencyDescriptorAdvertised`.
+#[test]
+fn descriptors_of_chromium_are_read() {
+    let captured: [(&[u8], u16, u8, &[u16]); 5] = [
+        (
+            &[
+                0x80, 0x00, 0x01, 0x80, 0x02, 0x04, 0x4e, 0xaa, 0xaf, 0x28, 0x60, 0x41, 0x4d, 0x34, 0x53, 0x8a, 0x09,
+                0x40, 0x40, 0x9f, 0xc0, 0x77, 0xc0,
+            ],
+            1,
+            0,
+            &[],
+        ),
+        (&[0xc5, 0x00, 0x02], 2, 2, &[1]),
+        (&[0xc3, 0x00, 0x03], 3, 1, &[2]),
+        (&[0x85, 0x00, 0x04], 4, 2, &[1]),
+        // It refers to the frame of T1 though its template says otherwise.
+        (&[0x85, 0x00, 0x05, 0x12, 0x20], 5, 2, &[2]),
+    ];
+    let mut reader = DependencyReader::new();
+    for (sequence, (bytes, number, temporal, references)) in (0..).zip(captured) {
+        let read = reader.read(sequence, bytes).expect("a descriptor");
+        assert_eq!((read.frame_number, read.spatial_id, read.temporal_id), (number, 0, temporal));
+        assert_eq!((fdiffs(&read), read.resolution()), (references.to_vec(), Some((640, 480))), "{number}");
+        assert_eq!((read.structure.templates(), read.structure.chains(), read.active_targets), (7, 0, 0b111));
+        let layers: Vec<_> = read.structure.targets().iter().map(|target| target.temporal_id).collect();
+        assert_eq!(layers, [0, 1, 2]);
+    }
+}
+
 prop_compose! {
     fn any_structure()(targets in 1..=32usize, templates in 1..=20usize)(
         chains in 0..=targets,

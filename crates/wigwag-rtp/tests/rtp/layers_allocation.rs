@@ -79,6 +79,17 @@ fn allocations_are_read_and_written_as_they_are_laid_out() {
     }
 }
 
+/// Chromium 156 of one stream of 640 by 480 pixels with three temporal layers.
+#[test]
+fn an_allocation_of_chromium_is_read_and_written() {
+    let captured = [0x01, 0x80, 0x71, 0x9a, 0x01, 0x9a, 0x02, 0x02, 0x7f, 0x01, 0xdf, 0x3c];
+    let expected = allocation(0, 1, &[with_format(layer(0, 0, &[113, 154, 282]), 640, 480, 60)]);
+    assert_eq!(VideoLayersAllocation::parse(&captured).as_ref(), Ok(&expected));
+    let mut out = Vec::new();
+    expected.write(&mut out);
+    assert_eq!(out, captured);
+}
+
 #[test]
 fn one_that_ends_elsewhere_is_none() {
     for (_, bytes) in cases() {

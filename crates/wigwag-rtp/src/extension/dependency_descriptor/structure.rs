@@ -179,7 +179,7 @@ impl DependencyStructure {
         self.templates.len()
     }
 
-    /// The decode targets, at most 32, as a rule the best first.
+    /// The decode targets, at most 32, in the order that the sender gave them.
     pub fn targets(&self) -> &[DecodeTarget] {
         &self.targets
     }
