@@ -120,10 +120,10 @@ mod tests {
             let number = first + number;
             if frames.is_new(number) && number >= first + LEN {
                 // Asked before it is set: it may refer to the one whose place it takes.
-                let expected = if (number - LEN) % 3 == 0 { Fate::Forwarded } else { Fate::LeftOut };
+                let expected = if (number - LEN).is_multiple_of(3) { Fate::Forwarded } else { Fate::LeftOut };
                 assert_eq!(frames.fate(number - LEN), expected, "{number}");
             }
-            frames.set(number, number % 3 == 0);
+            frames.set(number, number.is_multiple_of(3));
         }
         let last = first + 9999;
         assert_eq!((frames.fate(last + 1), frames.fate(last - LEN)), (Fate::Unseen, Fate::Unseen));

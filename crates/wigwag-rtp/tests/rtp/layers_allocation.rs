@@ -19,10 +19,10 @@ fn allocation(stream: u8, streams: u8, layers: &[LayerAllocation]) -> VideoLayer
 fn cases() -> Vec<(VideoLayersAllocation, Vec<u8>)> {
     vec![
         (VideoLayersAllocation::empty(), vec![0]),
-        // One stream, one spatial layer, three temporal ones: 200, 300 and 500 kbit/s, 0b1_1001000, 0b10_0101100, 0b11_1110100.
+        // One stream, one spatial layer, three temporal ones: 200, 300 and 500 kbit/s, 0b1100_1000, 0b10_0101100, 0b11_1110100.
         (
             allocation(0, 1, &[layer(0, 0, &[200, 300, 500])]),
-            vec![0b00_00_0001, 0b10_000000, 0xc8, 0x01, 0xac, 0x02, 0xf4, 0x03],
+            vec![0b0000_0001, 0b1000_0000, 0xc8, 0x01, 0xac, 0x02, 0xf4, 0x03],
         ),
         // The second of three streams, each with one layer, two with two temporal layers; in their sizes.
         (
@@ -36,7 +36,7 @@ fn cases() -> Vec<(VideoLayersAllocation, Vec<u8>)> {
                 ],
             ),
             [
-                &[0b01_10_0001, 0b00_01_01_00, 50, 100, 127, 0x80, 0x01, 0x80, 0x80, 0x01][..],
+                &[0b0110_0001, 0b0001_0100, 50, 100, 127, 0x80, 0x01, 0x80, 0x80, 0x01][..],
                 &[0x01, 0x3f, 0x00, 0xb3, 15, 0x02, 0x7f, 0x01, 0x67, 30, 0xff, 0xff, 0, 0, 60],
             ]
             .concat(),
@@ -44,7 +44,7 @@ fn cases() -> Vec<(VideoLayersAllocation, Vec<u8>)> {
         // Two streams with other layers each: 0 and 2, and 1.
         (
             allocation(0, 2, &[layer(0, 0, &[1]), layer(0, 2, &[2, 3, 4, 5]), layer(1, 1, &[6])]),
-            vec![0b00_01_0000, 0b0101_0010, 0b00_11_00_00, 1, 2, 3, 4, 5, 6],
+            vec![0b0001_0000, 0b0101_0010, 0b0011_0000, 1, 2, 3, 4, 5, 6],
         ),
         // Four streams, of which the third sends nothing; five layers need a second byte of temporal layers.
         (
@@ -59,12 +59,12 @@ fn cases() -> Vec<(VideoLayersAllocation, Vec<u8>)> {
                     layer(3, 3, &[5, 6, 7]),
                 ],
             ),
-            vec![0b11_11_0000, 0b0011_1000, 0b0000_1100, 0b01_00_00_00, 0b10_000000, 1, 1, 2, 3, 4, 5, 6, 7],
+            vec![0b1111_0000, 0b0011_1000, 0b0000_1100, 0b0100_0000, 0b1000_0000, 1, 1, 2, 3, 4, 5, 6, 7],
         ),
         // Three layers of one stream (SVC), and the largest number.
         (
             allocation(0, 1, &[layer(0, 0, &[0]), layer(0, 1, &[u32::MAX]), layer(0, 2, &[1])]),
-            vec![0b00_00_0111, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 1],
+            vec![0b0000_0111, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 1],
         ),
     ]
 }
@@ -105,15 +105,15 @@ fn one_that_ends_elsewhere_is_none() {
     let malformed = Err(DecodeError::Malformed("layers allocation"));
     // The second of one stream; no layer at all; a bit rate of 33 bits; one that does not end.
     for bytes in [
-        &[0b01_00_0001, 0, 1][..],
-        &[0b00_00_0000, 0b0000_0000, 0, 1],
-        &[0b00_00_0001, 0, 0xff, 0xff, 0xff, 0xff, 0x1f],
-        &[0b00_00_0001, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0],
+        &[0b0100_0001, 0, 1][..],
+        &[0b0000_0000, 0b0000_0000, 0, 1],
+        &[0b0000_0001, 0, 0xff, 0xff, 0xff, 0xff, 0x1f],
+        &[0b0000_0001, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0],
     ] {
         assert_eq!(VideoLayersAllocation::parse(bytes), malformed, "{bytes:02x?}");
     }
     // A number may be longer than it needs.
-    let read = VideoLayersAllocation::parse(&[0b00_00_0001, 0, 0x81, 0x80, 0x00]);
+    let read = VideoLayersAllocation::parse(&[0b0000_0001, 0, 0x81, 0x80, 0x00]);
     assert_eq!(read, Ok(allocation(0, 1, &[layer(0, 0, &[1])])));
 }
 
