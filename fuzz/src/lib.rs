@@ -10,6 +10,7 @@ mod congestion;
 mod dtls;
 pub mod duel;
 mod ice;
+mod layers;
 mod mdns;
 mod payload;
 mod peer;
@@ -27,6 +28,7 @@ pub(crate) use ice::address as ice_address;
 pub use congestion::congestion;
 pub use dtls::{dtls_13_connection, dtls_certificate, dtls_connection, dtls_fingerprint};
 pub use ice::{ice_agent, ice_frames, ice_peek};
+pub use layers::{rtp_dependency_descriptor, rtp_layers_allocation};
 pub use mdns::mdns_host;
 pub use payload::{rtp_av1, rtp_frames, rtp_h264, rtp_opus, rtp_telephone_event, rtp_vp8, rtp_vp9};
 pub use peer::{peer_connection, peer_description};
@@ -56,8 +58,10 @@ pub const TARGETS: &[Target] = &[
     ("peer_description", peer_description),
     ("rtcp_compound", rtcp_compound),
     ("rtp_av1", rtp_av1),
+    ("rtp_dependency_descriptor", rtp_dependency_descriptor),
     ("rtp_frames", rtp_frames),
     ("rtp_h264", rtp_h264),
+    ("rtp_layers_allocation", rtp_layers_allocation),
     ("rtp_opus", rtp_opus),
     ("rtp_packet", rtp_packet),
     ("rtp_session", rtp_session),

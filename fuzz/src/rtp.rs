@@ -60,9 +60,10 @@ impl Peer {
         extensions.transport_cc = Some(3);
         extensions.audio_level = Some(4);
         (extensions.rid, extensions.repaired_rid) = (Some(5), Some(6));
+        (extensions.dependency_descriptor, extensions.video_layers_allocation) = (Some(7), Some(16));
         let mut config = SenderConfig::new(number, Kind::Video, vec![PAYLOAD_TYPE]);
         (config.mid, config.extensions, config.nack) = (Some("0".to_owned()), extensions, true);
-        config.rid = Some(LAYERS[0].to_owned());
+        (config.rid, config.allows_mixed) = (Some(LAYERS[0].to_owned()), true);
         config.rtx = Some(RtxStream::new(number + 100, vec![RTX]));
         let sender = session.add_sender(config).expect("the first sender");
         let mut config = ReceiverConfig::new(Kind::Video, vec![PAYLOAD_TYPE]);

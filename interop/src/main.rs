@@ -10,6 +10,7 @@ mod page;
 mod peer;
 mod relay;
 mod scenario;
+mod selecting;
 mod stack;
 
 use anyhow::{Context, Result, anyhow};

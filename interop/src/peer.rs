@@ -1,9 +1,11 @@
 //! wigwag's part in a scenario: an endpoint on a real socket, driven by a thread of its own.
 
+use crate::selecting::{Selecting, Told};
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,6 +34,8 @@ pub(crate) struct Seen {
     pub(crate) keys_pressed: String,
     pub(crate) key_frames_requested: u64,
     pub(crate) negotiations_needed: u32,
+    /// Of pictures with layers.
+    pub(crate) told: Told,
     pub(crate) closed: Option<String>,
 }
 
@@ -42,6 +46,8 @@ struct Shared {
     changed: Condvar,
     /// An address to bind as well.
     wanted: Mutex<Option<IpAddr>>,
+    /// The highest temporal layer that is sent back, where packets tell it.
+    temporal_max: AtomicU8,
 }
 
 pub(crate) struct Peer {
@@ -113,6 +119,12 @@ impl Peer {
             }
         });
         Ok(Self { handle, id, shared, thread: Some(thread), is_over })
+    }
+
+    /// From now on, of pictures whose packets tell their layers, temporal layers up to this one are sent back.
+    pub(crate) fn select_temporal_layers(&self, temporal_max: u8) -> Result<()> {
+        self.shared.temporal_max.store(temporal_max, Ordering::Relaxed);
+        Ok(self.handle.wake()?)
     }
 
     /// Opens another socket, at this address.
@@ -203,6 +215,7 @@ struct Echo {
     /// The channels that the browser opened.
     theirs: BTreeSet<ChannelId>,
     backlog: VecDeque<(ChannelId, Bytes, bool)>,
+    selecting: Selecting,
 }
 
 impl Echo {
@@ -224,6 +237,13 @@ impl Echo {
                 seen.media_packets += 1;
                 if let Some(rid) = packet.rid {
                     *seen.layers.entry(rid.to_string()).or_default() += 1; // several of them are not sent back as one
+                } else if let Some(connection) = endpoint.connection_mut(id)
+                    && packet.packet.dependency_descriptor.is_some()
+                {
+                    let wish = (shared.temporal_max.load(Ordering::Relaxed), &mut seen.told);
+                    if let Err(error) = self.selecting.take(connection, transceiver, packet, wish) {
+                        seen.events.push(format!("not forwarded: {error}"));
+                    }
                 } else if let Some(connection) = endpoint.connection_mut(id) {
                     let len = packet.packet.payload.len();
                     if let Err(error) = connection.write_packet(transceiver, packet.packet) {

@@ -1,6 +1,7 @@
 //! What the application decides before a session or a stream starts.
 
 use crate::extension::Extensions;
+use crate::header::Form;
 use std::sync::Arc;
 use std::time::Duration;
 use wigwag_sansio::WallClock;
@@ -127,6 +128,9 @@ pub struct SenderConfig {
     pub payload_types: Vec<PayloadType>,
     /// The numbers of the negotiated header extensions.
     pub extensions: Extensions,
+    /// Whether the elements of header extensions may have headers of one byte in some packets and of two in others (`a=extmap-allow-mixed`, RFC 8285 §6).
+    /// Without it all have two, if a number is above 14, or else one, and what does not fit there is left out.
+    pub allows_mixed: bool,
     /// Whether packets are kept to be sent again when the peer misses them (`a=rtcp-fb:* nack`).
     pub nack: bool,
     /// The stream in which they are sent again, if that is not done in this one.
@@ -136,7 +140,26 @@ pub struct SenderConfig {
 impl SenderConfig {
     /// A stream without extensions or feedback.
     pub const fn new(ssrc: u32, kind: Kind, payload_types: Vec<PayloadType>) -> Self {
-        Self { ssrc, kind, mid: None, rid: None, payload_types, extensions: Extensions::NONE, nack: false, rtx: None }
+        Self {
+            ssrc,
+            kind,
+            mid: None,
+            rid: None,
+            payload_types,
+            extensions: Extensions::NONE,
+            allows_mixed: false,
+            nack: false,
+            rtx: None,
+        }
+    }
+
+    /// The headers that elements have.
+    pub(crate) fn form(&self) -> Form {
+        match (self.allows_mixed, self.extensions.needs_two_bytes()) {
+            (true, _) => Form::Mixed,
+            (false, true) => Form::TwoBytes,
+            (false, false) => Form::OneByte,
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub enum DecodeError {
     Padding,
     /// A field has a value that its message does not allow.
     Malformed(&'static str),
+    /// It refers to a structure of dependencies that has not come, or is long gone (AV1 RTP A.8.3).
+    UnknownTemplate,
 }
 
 impl fmt::Display for DecodeError {
@@ -24,6 +26,7 @@ impl fmt::Display for DecodeError {
             Self::Version => f.write_str("not version 2"),
             Self::Padding => f.write_str("impossible padding"),
             Self::Malformed(what) => write!(f, "malformed {what}"),
+            Self::UnknownTemplate => f.write_str("a structure of dependencies that has not come"),
         }
     }
 }
@@ -44,6 +47,10 @@ pub enum Error {
     TooMany,
     /// There is no such stream, or no longer.
     UnknownStream,
+    /// A structure of dependencies, or a frame of it, cannot be written: this does not fit.
+    DependencyStructure(&'static str),
+    /// An allocation of layers cannot be written: a number is out of range, or layers are not in their order.
+    LayersAllocation,
 }
 
 impl fmt::Display for Error {
@@ -54,6 +61,8 @@ impl fmt::Display for Error {
             Self::IdentifierLength => f.write_str("an identifier is empty or longer than 16 bytes"),
             Self::TooMany => f.write_str("too many streams"),
             Self::UnknownStream => f.write_str("no such stream"),
+            Self::DependencyStructure(what) => write!(f, "the dependencies cannot be written: {what}"),
+            Self::LayersAllocation => f.write_str("layers that cannot be told"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a session tells its owner.
 
-use crate::extension::AudioLevel;
+use crate::extension::{AudioLevel, ElementData};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +29,11 @@ pub struct RtpPacket {
     pub timestamp: u32,
     /// How loud the packet is, if its extension was negotiated (RFC 6464).
     pub audio_level: Option<AudioLevel>,
+    /// Which frames its frame needs, if its extension was negotiated ([`DependencyReader`](crate::DependencyReader)).
+    pub dependency_descriptor: Option<ElementData>,
+    /// How much the sender's layers take, likewise, in some packets
+    /// ([`VideoLayersAllocation`](crate::VideoLayersAllocation)).
+    pub video_layers_allocation: Option<ElementData>,
     /// What the packet carries, without padding.
     pub payload: Bytes,
 }
@@ -36,7 +41,16 @@ pub struct RtpPacket {
 impl RtpPacket {
     /// A packet without marker that takes the next sequence number.
     pub const fn new(payload_type: u8, timestamp: u32, payload: Bytes) -> Self {
-        Self { payload_type, marker: false, sequence: None, timestamp, audio_level: None, payload }
+        Self {
+            payload_type,
+            marker: false,
+            sequence: None,
+            timestamp,
+            audio_level: None,
+            dependency_descriptor: None,
+            video_layers_allocation: None,
+            payload,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod header;
 pub mod payload;
 mod read;
 pub mod rtcp;
+mod selector;
 mod session;
 mod stats;
 mod stream;
@@ -20,7 +21,12 @@ mod transport_wide;
 pub use config::{Config, Kind, PayloadType, ReceiverConfig, RtxPayloadType, RtxStream, SenderConfig};
 pub use error::{DecodeError, Error, SendError};
 pub use event::{Event, Received, ReceiverId, Reported, RtpPacket, SenderId};
-pub use extension::{AudioLevel, Elements, Extensions};
+pub use extension::{AudioLevel, ElementData, Elements, Extensions};
+pub use extension::{
+    DecodeTarget, DependencyDescriptor, DependencyReader, DependencyStructure, DescriptorFields, Indication, Template,
+};
+pub use extension::{LayerAllocation, LayerFormat, VideoLayersAllocation};
+pub use selector::{LayerSelector, Selection};
 pub use session::Session;
 pub use session::pacing::PacedQueue;
 pub use stats::{Load, ReceiverStats, SenderStats, Stats};

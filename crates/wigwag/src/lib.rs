@@ -52,6 +52,7 @@ pub use wigwag_mdns as mdns;
 pub use wigwag_pcapng as pcapng;
 pub use wigwag_rtp::payload::{Frame, FrameStats, ReceivedFrame};
 pub use wigwag_rtp::{self as rtp, AudioLevel, Received, ReceiverId, ReceiverStats, Reported, RtpPacket, SenderStats};
+pub use wigwag_rtp::{DependencyReader, ElementData, LayerSelector, Selection, VideoLayersAllocation};
 pub use wigwag_sansio::{self as sansio, Datagram, Dscp, Ecn, Protocol, Seed, Transmit, WallClock};
 pub use wigwag_sctp as sctp;
 pub use wigwag_sdp as sdp;

@@ -325,6 +325,8 @@ fn extensions(parameters: &MediaParameters, is_used: impl Fn(&jsep::NegotiatedEx
     extensions.abs_send_time = number(jsep::HeaderExtension::ABS_SEND_TIME);
     extensions.audio_level = number(jsep::HeaderExtension::AUDIO_LEVEL);
     extensions.transport_cc = number(jsep::HeaderExtension::TRANSPORT_CC);
+    extensions.dependency_descriptor = number(jsep::HeaderExtension::DEPENDENCY_DESCRIPTOR);
+    extensions.video_layers_allocation = number(jsep::HeaderExtension::VIDEO_LAYERS_ALLOCATION);
     extensions
 }
 
@@ -359,6 +361,7 @@ fn sender_config(
     // A longer one does not fit into a header extension of one byte: the peer knows our source by its number.
     mapped.mid = transceiver.mid.clone().filter(|mid| mid.len() <= MID_LEN_MAX);
     mapped.extensions = extensions(parameters, |extension| extension.sends);
+    mapped.allows_mixed = parameters.extmap_allow_mixed;
     // Without an answer the number is of no use.
     mapped.extensions.transport_cc =
         mapped.extensions.transport_cc.filter(|_| has_feedback(codecs, &sdp::Feedback::TransportCc));

@@ -42,6 +42,12 @@ impl Chromium {
             // A page that was granted media is told real addresses; so is every page without this feature.
             command.args(["--use-fake-ui-for-media-stream", "--disable-features=WebRtcHideLocalIpsWithMdns"]);
         }
+        if options.tells_layers {
+            command.arg(
+                "--force-fieldtrials=WebRTC-DependencyDescriptorAdvertised/Enabled/\
+                 WebRTC-VideoLayersAllocationAdvertised/Enabled/",
+            );
+        }
         command.arg("about:blank");
         let port_file = profile.join("DevToolsActivePort");
         let log = PathBuf::from(format!("{}.log", profile.display()));

@@ -26,6 +26,7 @@ mod retransmission;
 mod simulcast;
 mod sizes;
 mod streams;
+mod temporal_layers;
 mod thousand_channels;
 mod trickle;
 mod unreliable;
@@ -179,6 +180,12 @@ pub(crate) const ALL: &[Scenario] = &[
         ..data("a conference of three pages through a server, one goes and another comes", conference::run)
     },
     Scenario { has_media: true, ..data("layers on a path that loses, offered and asked for", layers::run) },
+    Scenario {
+        only: Some("chromium"),
+        has_media: true,
+        options: Options::TELLS_LAYERS,
+        ..data("temporal layers told by the browser, the lowest forwarded and then all", temporal_layers::run)
+    },
     of_all("a camera in two sizes, and the one that the path takes", simulcast::run),
     Scenario {
         only: Some("firefox"),

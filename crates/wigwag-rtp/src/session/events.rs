@@ -134,5 +134,7 @@ impl Events {
 }
 
 fn charge(packet: &Received) -> usize {
-    packet.packet.payload.len() + PACKET_OVERHEAD
+    let elements = [&packet.packet.dependency_descriptor, &packet.packet.video_layers_allocation];
+    let elements: usize = elements.into_iter().flatten().map(|element| element.len()).sum();
+    packet.packet.payload.len() + elements + PACKET_OVERHEAD
 }

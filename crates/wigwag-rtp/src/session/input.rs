@@ -5,6 +5,7 @@ use super::retransmission::Way;
 use super::streams::Room;
 use crate::demultiplex::{Labels, Route};
 use crate::event::{Event, Received, RtpPacket};
+use crate::extension::ElementData;
 use crate::header::Packet;
 use crate::rtcp::transport_feedback::COUNT_MAX;
 use crate::rtcp::{Compound, Message, Nack, ReportBlock};
@@ -59,7 +60,9 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         let received = session.take_again(&packet, bytes.len(), &Way { receiver, rid, apt, clock_rate_hz }, now);
         match received {
             Some(received) => {
-                let received = Received { ecn, abs_send_time: values.abs_send_time, ..received };
+                let mut received = Received { ecn, abs_send_time: values.abs_send_time, ..received };
+                received.packet.dependency_descriptor = values.dependency_descriptor.and_then(ElementData::new);
+                received.packet.video_layers_allocation = values.video_layers_allocation.and_then(ElementData::new);
                 session.stats.dropped_events += session.events.push_packet(received);
             }
             None => session.stats.dropped_retransmissions += 1,
@@ -150,6 +153,8 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
             sequence: Some(packet.sequence),
             timestamp: packet.timestamp,
             audio_level: values.audio_level,
+            dependency_descriptor: values.dependency_descriptor.and_then(ElementData::new),
+            video_layers_allocation: values.video_layers_allocation.and_then(ElementData::new),
             payload: Bytes::copy_from_slice(packet.payload),
         },
     });

@@ -4,6 +4,7 @@ use super::Session;
 use super::queue::Lane;
 use super::rtp_output::header;
 use crate::event::Reported;
+use crate::header::Given;
 use crate::stream::resend::SentPacket;
 use bytes::Bytes;
 use std::time::Instant;
@@ -85,8 +86,8 @@ impl Session {
         let departure = self.departure(now);
         let sender = self.senders.get_mut(&self.padder.filter(|_| !self.is_ending)?)?;
         let (fixed, is_rtx) = sender.padding()?;
-        let header = header(&sender.config, fixed, None, departure).with_padding();
-        let header_len = header.as_bytes().len();
+        let header = header(&sender.config, fixed, None, Given::default(), departure).with_padding();
+        let header_len = header.len();
         let room = limit.min(self.config.packet_len_max).checked_sub(header_len)?;
         let len = len.clamp(1, PADDING_MAX).min(room);
         let sent = SentPacket::new(fixed.sequence, header, padding(len)?, Some(self.history.next()));

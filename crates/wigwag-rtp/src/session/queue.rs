@@ -16,7 +16,9 @@ const PACKET_OVERHEAD: usize = 128;
 
 /// What a packet is charged for.
 pub(super) fn charge(packet: &RtpPacket) -> usize {
-    charge_of(1, packet.payload.len())
+    let elements = [&packet.dependency_descriptor, &packet.video_layers_allocation];
+    let elements: usize = elements.into_iter().flatten().map(|element| element.len()).sum();
+    charge_of(1, packet.payload.len() + elements)
 }
 
 /// What so many packets with so many bytes of payload are charged for.

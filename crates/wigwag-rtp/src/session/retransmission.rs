@@ -29,19 +29,19 @@ impl Again {
     // packet sent in the retransmission stream."
     fn of(sender: &Sender, packet: &SentPacket, departure: Departure) -> Option<Self> {
         let (rtx, sequence) = (sender.config.rtx.as_ref()?, sender.next_rtx_sequence?);
-        let original = Packet::parse(packet.header.as_bytes()).ok()?;
+        let (original, given) = (packet.header.fixed, packet.header.given.clone());
         let payload_type = rtx.number(original.payload_type)?;
         let (marker, timestamp, ssrc) = (original.marker, original.timestamp, rtx.ssrc);
         let fixed = Fixed { marker, payload_type, sequence, timestamp, ssrc };
-        Some(Self { sequence, header: header(&sender.config, fixed, None, departure) })
+        Some(Self { sequence, header: header(&sender.config, fixed, None, given, departure) })
     }
 
     fn len(&self, packet: &SentPacket) -> usize {
-        self.header.as_bytes().len() + OSN_LEN + packet.payload.len()
+        self.header.len() + OSN_LEN + packet.payload.len()
     }
 
     fn write(&self, packet: &SentPacket, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.header.as_bytes());
+        self.header.write(out);
         out.extend_from_slice(&packet.sequence.to_be_bytes());
         out.extend_from_slice(&packet.payload);
     }

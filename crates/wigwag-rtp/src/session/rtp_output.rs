@@ -5,7 +5,7 @@ use super::queue::{Lane, Turn, Waiting, charge};
 use crate::config::{Kind, SenderConfig};
 use crate::event::Event;
 use crate::extension::{AudioLevel, abs_send_time};
-use crate::header::{Fixed, Header};
+use crate::header::{Fixed, Given, Header};
 use crate::stream::resend::SentPacket;
 use std::time::{Duration, Instant};
 
@@ -55,8 +55,8 @@ impl Session {
             timestamp: packet.timestamp,
             ssrc: sender.config.ssrc,
         };
-        let header = header(&sender.config, fixed, packet.audio_level, departure);
-        let header_len = header.as_bytes().len();
+        let header = header(&sender.config, fixed, packet.audio_level, sender.given(packet), departure);
+        let header_len = header.len();
         let len = header_len + packet.payload.len();
         let is_possible = len <= self.config.packet_len_max && sender.clock_rate_hz(packet.payload_type).is_some();
         if is_possible && len > limit {
@@ -102,6 +102,7 @@ pub(super) fn header(
     config: &SenderConfig,
     fixed: Fixed,
     audio_level: Option<AudioLevel>,
+    given: Given,
     departure: Departure,
 ) -> Header {
     let extensions = config.extensions;
@@ -123,5 +124,5 @@ pub(super) fn header(
         *slot = element;
         len += 1;
     }
-    Header::new(fixed, elements.get(..len).unwrap_or_default())
+    Header::new(fixed, config.form(), elements.get(..len).unwrap_or_default(), given)
 }

@@ -3,8 +3,10 @@
 use super::{Session, queue};
 use crate::error::SendError;
 use crate::event::{Received, RtpPacket, SenderId};
+use crate::header::Given;
 use crate::payload::{Format, Frame, Packetizer, Unfit};
 use crate::stream::forward::Refused;
+use bytes::Bytes;
 use std::time::Instant;
 
 impl Session {
@@ -20,7 +22,7 @@ impl Session {
         if sender.clock_rate_hz(packet.payload_type).is_none() {
             return Err(SendError::PayloadType(packet.payload));
         }
-        if sender.header_len_max() + packet.payload.len() > self.config.packet_len_max {
+        if sender.header_len_max(&sender.given(&packet)) + packet.payload.len() > self.config.packet_len_max {
             return Err(SendError::TooLong(packet.payload));
         }
         if packet.sequence.is_some_and(|sequence| sender.is_late(sequence)) {
@@ -78,6 +80,23 @@ impl Session {
         sent
     }
 
+    /// A packet of what is [forwarded](Self::forward) is left out on purpose, as one of a layer that the receiver does not get: the numbers of
+    /// those behind it close up, and nobody misses it. If others were forwarded before it came, its number is taken already: an empty packet leaves under it, if
+    /// that finds room. As with `forward`, a source begins with it if a decoder could. What is neither forwarded nor left out is a loss.
+    pub fn leave_out(&mut self, id: SenderId, received: &Received, payload_type: u8, format: Option<Format>) {
+        let Some(sender) = self.senders.get_mut(&id) else { return };
+        let Some(clock_rate_hz) = sender.clock_rate_hz(payload_type) else { return };
+        let begins = format.is_none_or(|format| format.begins(&received.packet.payload));
+        let Ok(placed) = sender.forwarding.place(received, begins, sender.behind_all(), clock_rate_hz) else { return };
+        if placed.is_ahead {
+            sender.forwarding.leave_out(placed);
+            return;
+        }
+        let mut empty = RtpPacket::new(payload_type, placed.timestamp, Bytes::new());
+        empty.sequence = Some(placed.sequence);
+        _ = self.send(id, empty);
+    }
+
     /// What comes next was not [forwarded](Self::forward) for a while: it goes on without a gap in its numbers, and where a decoder can
     /// begin.
     pub fn cut_forwarding(&mut self, id: SenderId) {
@@ -89,7 +108,7 @@ impl Session {
     /// How long a payload of this sender may be, in bytes: what the path takes, less the longest header.
     pub fn payload_len_max(&self, id: SenderId) -> Option<usize> {
         let sender = self.senders.get(&id)?;
-        self.config.packet_len_max.checked_sub(sender.header_len_max())
+        self.config.packet_len_max.checked_sub(sender.header_len_max(&Given::default()))
     }
 
     /// What the timestamp of a sender's packet would be that is heard or seen at `now`, and the rate of its clock in Hz. `None` before

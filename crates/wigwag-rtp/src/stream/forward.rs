@@ -17,6 +17,48 @@ pub(crate) struct Forwarding {
     last: Option<(u32, Instant)>,
     /// Packets were left out that a decoder needs: the source goes on where a decoder can begin.
     is_cut: bool,
+    /// Those of the source that were left out one by one, if any were.
+    left_out: Option<Box<LeftOut>>,
+}
+
+/// Numbers of the source that ours close up.
+#[derive(Debug)]
+struct LeftOut {
+    /// How many of them there are up to the furthest of the source.
+    total: u16,
+    /// Which of the last they are, by number modulo their count.
+    last: [u64; LAST / 64],
+}
+
+/// As many as may come late.
+const LAST: usize = (LATE_MAX as usize).next_multiple_of(64);
+
+impl LeftOut {
+    const NONE: Self = Self { total: 0, last: [0; LAST / 64] };
+
+    fn has(&self, sequence: u64) -> bool {
+        let (word, bit) = place_of(sequence);
+        self.last.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn set(&mut self, sequence: u64, is_left_out: bool) {
+        let (word, bit) = place_of(sequence);
+        if let Some(word) = self.last.get_mut(word) {
+            *word = if is_left_out { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// How many were left out before this one, modulo 2¹⁶.
+    fn before(&self, sequence: u64, furthest: u64) -> u16 {
+        // What is behind it is among the last, or nothing of it is known.
+        let behind = (sequence + 1..=furthest).take(LAST).filter(|sequence| self.has(*sequence)).count();
+        self.total.wrapping_sub(behind as u16)
+    }
+}
+
+/// Its word, and its bit in there.
+const fn place_of(sequence: u64) -> (usize, u64) {
+    ((sequence % LAST as u64 / 64) as usize, 1 << (sequence % 64))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +77,9 @@ struct Source {
 pub(crate) struct Placed {
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
+    /// Whether it comes behind all others.
+    pub(crate) is_ahead: bool,
+    theirs: u64,
     arrival: Instant,
     source: Source,
 }
@@ -68,6 +113,10 @@ impl Forwarding {
         if same.is_some_and(|source| sequence < source.first || (self.is_cut && sequence <= source.furthest)) {
             return Err(Refused::Late);
         }
+        let is_ahead = same.is_none_or(|source| sequence > source.furthest);
+        if !is_ahead && self.left_out.as_ref().is_some_and(|left_out| left_out.has(sequence)) {
+            return Err(Refused::Late);
+        }
         let timestamp = received.packet.timestamp;
         let source = match same {
             Some(source) if !self.is_cut => Source { furthest: source.furthest.max(sequence), ..source },
@@ -83,8 +132,13 @@ impl Forwarding {
                 ),
             },
         };
+        let goes_on = same.is_some() && !self.is_cut;
+        let left_out = self.left_out.as_ref().filter(|_| goes_on);
+        let closed_up = left_out.map_or(0, |left_out| left_out.before(sequence, source.furthest));
         Ok(Placed {
-            sequence: (sequence as u16).wrapping_add(source.sequence_offset),
+            sequence: (sequence as u16).wrapping_add(source.sequence_offset).wrapping_sub(closed_up),
+            is_ahead: is_ahead || !goes_on,
+            theirs: sequence,
             timestamp: timestamp.wrapping_add(source.timestamp_offset),
             arrival: received.arrival,
             source,
@@ -102,6 +156,15 @@ impl Forwarding {
     /// It leaves so.
     pub(crate) fn advance(&mut self, placed: Placed) {
         let Placed { timestamp, arrival, source, .. } = placed;
+        if let Some(left_out) = self.left_out.as_mut() {
+            match self.source.filter(|before| before.first == source.first && before.ssrc == source.ssrc) {
+                Some(before) => {
+                    let new = source.furthest.saturating_sub(LAST as u64).max(before.furthest) + 1..=source.furthest;
+                    new.for_each(|sequence| left_out.set(sequence, false));
+                }
+                None => **left_out = LeftOut::NONE,
+            }
+        }
         let has_advanced = self.source.is_none_or(|before| {
             before.ssrc != source.ssrc || before.first != source.first || before.furthest < source.furthest
         });
@@ -109,6 +172,15 @@ impl Forwarding {
             self.last = Some((timestamp, arrival));
         }
         (self.source, self.is_cut) = (Some(source), false);
+    }
+
+    /// It does not leave, and those behind it close up.
+    pub(crate) fn leave_out(&mut self, placed: Placed) {
+        let sequence = placed.theirs;
+        self.advance(placed);
+        let left_out = self.left_out.get_or_insert_with(|| Box::new(LeftOut::NONE));
+        left_out.set(sequence, true);
+        left_out.total = left_out.total.wrapping_add(1);
     }
 
     /// A packet was left out.

@@ -32,11 +32,11 @@ impl SentPacket {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.header.as_bytes().len() + self.payload.len()
+        self.header.len() + self.payload.len()
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.header.as_bytes());
+        self.header.write(out);
         out.extend_from_slice(&self.payload);
     }
 }

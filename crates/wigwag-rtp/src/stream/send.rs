@@ -3,7 +3,9 @@
 use super::forward::Forwarding;
 use super::resend::ResendCache;
 use crate::config::SenderConfig;
-use crate::header::{self, Fixed};
+use crate::event::RtpPacket;
+use crate::extension::Extensions;
+use crate::header::{self, Fixed, Given};
 use crate::payload::Frame;
 use crate::rtcp::{ReportBlock, SenderInfo};
 use crate::session::retransmission::OSN_LEN;
@@ -90,8 +92,17 @@ impl Sender {
         self.config.payload_types.iter().find(|known| known.number == payload_type).map(|known| known.clock_rate_hz)
     }
 
-    /// The longest header of this sender's packets: with every extension that was negotiated, and with what it has when it is sent again.
-    pub(crate) fn header_len_max(&self) -> usize {
+    /// What a packet has under numbers that were negotiated.
+    pub(crate) fn given(&self, packet: &RtpPacket) -> Given {
+        let Extensions { dependency_descriptor, video_layers_allocation, .. } = self.config.extensions;
+        [
+            dependency_descriptor.zip(packet.dependency_descriptor.clone()),
+            video_layers_allocation.zip(packet.video_layers_allocation.clone()),
+        ]
+    }
+
+    /// The longest header of this sender's packets: with every extension that was negotiated, what the user gives, and with what it has when it is sent again.
+    pub(crate) fn header_len_max(&self, given: &Given) -> usize {
         let SenderConfig { extensions, mid, rid, .. } = &self.config;
         let osn = if self.config.rtx.is_some() { OSN_LEN } else { 0 };
         let all = [
@@ -102,7 +113,8 @@ impl Sender {
             extensions.audio_level.map(|id| (id, 1)),
             extensions.transport_cc.map(|id| (id, 2)),
         ];
-        header::len_max(all.into_iter().flatten()) + osn
+        let given = given.iter().flatten().map(|(id, data)| (*id, data.len()));
+        header::len_max(self.config.form(), all.into_iter().flatten().chain(given)) + osn
     }
 
     /// Whether a packet with this number comes too late to be sent.

@@ -192,3 +192,76 @@ fn a_source_that_comes_back_on_another_session_begins_anew() {
     let numbers: Vec<_> = left.iter().map(|(sequence, timestamp, _)| (sequence - first, *timestamp)).collect();
     assert_eq!(numbers, [(0, 1000), (1, 2800), (2, 2810)]);
 }
+
+/// The layers that a listener does not get.
+#[test]
+fn what_is_left_out_on_purpose_is_missed_by_nobody() {
+    for seed in 0..50 {
+        let (mut source, mut out, now) = (Source::new(1), Out::new(seed), at(0));
+        // Numbers of the source wrap on the way; every second one is of a layer that is left out, and each seventh is lost.
+        let sequence = |n: u16| 65_400u16.wrapping_add(n);
+        let is_lost = |n: u16| n % 7 == 3;
+        for n in (0..500).filter(|n| !is_lost(*n)) {
+            let received = source.came(sequence(n), 3000 * u32::from(n), if n == 0 { KEY } else { DELTA }, now);
+            match n % 2 {
+                0 => out.forward(&received).expect("a packet"),
+                _ => out.session.leave_out(out.sender, &received, VIDEO.number, Some(Format::Vp8)),
+            }
+        }
+        let left = out.left(now);
+        let first = left[0].0;
+        let mut expected = (Vec::new(), first);
+        for n in 0..500u16 {
+            if is_lost(n) || n % 2 == 0 {
+                if !is_lost(n) {
+                    expected.0.push((expected.1, 3000 * u32::from(n)));
+                }
+                expected.1 = expected.1.wrapping_add(1);
+            }
+        }
+        let numbers: Vec<_> = left.iter().map(|(sequence, timestamp, _)| (*sequence, *timestamp - left[0].1)).collect();
+        assert_eq!(numbers, expected.0, "{seed}");
+        // What was lost comes late: its number is free, and filled if it is of no use.
+        for (n, payload) in [(493, &[][..]), (486, DELTA)] {
+            let received = source.came(sequence(n), 3000 * u32::from(n), DELTA, now);
+            match payload.len() {
+                0 => out.session.leave_out(out.sender, &received, VIDEO.number, Some(Format::Vp8)),
+                _ => out.forward(&received).expect("it is not too late"),
+            }
+            let before = (0..n).filter(|n| is_lost(*n) || n % 2 == 0).count() as u16;
+            let timestamp = left[0].1.wrapping_add(3000 * u32::from(n));
+            assert_eq!(out.left(now), [(first.wrapping_add(before), timestamp, payload.to_vec())], "{seed}");
+        }
+    }
+}
+
+#[test]
+fn what_was_left_out_is_not_forwarded_later_and_what_begins_may_be_left_out() {
+    let (mut source, mut out, now) = (Source::new(1), Out::new(1), at(0));
+    let mut came = |sequence: u16, payload: &[u8]| source.came(sequence, 3000, payload, now);
+    let leave_out = |out: &mut Out, received: &Received| {
+        out.session.leave_out(out.sender, received, VIDEO.number, Some(Format::Vp8));
+    };
+    leave_out(&mut out, &came(9, DELTA));
+    assert!(is_key_frame_needed(&out.forward(&came(10, DELTA))), "nothing has begun");
+    // The first layer of a key frame, and of another one the rest.
+    leave_out(&mut out, &came(11, KEY));
+    out.forward(&came(12, DELTA)).expect("it goes on");
+    let left_out = came(13, MORE);
+    leave_out(&mut out, &left_out);
+    assert!(matches!(out.forward(&left_out), Err(SendError::Late(_))));
+    leave_out(&mut out, &left_out);
+    out.forward(&came(14, MORE)).expect("it goes on");
+    let numbers: Vec<_> = out.left(now).iter().map(|(sequence, ..)| *sequence).collect();
+    assert_eq!(numbers.len(), 2, "one after another, and nothing else");
+    assert_eq!(numbers[1], numbers[0].wrapping_add(1));
+    // After a cut it begins behind all others.
+    out.session.cut_forwarding(out.sender);
+    leave_out(&mut out, &came(15, DELTA));
+    assert!(is_key_frame_needed(&out.forward(&came(16, DELTA))));
+    out.forward(&came(17, KEY)).expect("a key frame");
+    leave_out(&mut out, &came(18, DELTA));
+    out.forward(&came(19, DELTA)).expect("it goes on");
+    let left: Vec<_> = out.left(now).iter().map(|(sequence, ..)| sequence.wrapping_sub(numbers[0])).collect();
+    assert_eq!(left, [2, 3]);
+}

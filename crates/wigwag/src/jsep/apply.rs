@@ -282,6 +282,7 @@ fn parameters(config: &Config, local: View<'_>, remote: View<'_>) -> MediaParame
         send_codecs,
         receive_codecs,
         extensions: common_extensions(config, local, remote),
+        extmap_allow_mixed: local.has(&Attribute::ExtmapAllowMixed) && remote.has(&Attribute::ExtmapAllowMixed),
         rtcp_rsize: local.has(&Attribute::RtcpRsize) && remote.has(&Attribute::RtcpRsize),
         ..MediaParameters::default()
     };

@@ -187,7 +187,7 @@ impl<'a> Meanings<'a> {
 /// The header extensions to answer with: those of the offer that we know, under the offer's numbers.
 pub(super) fn answered_extensions<'a>(config: &Config, offer: View<'a>, meanings: &mut Meanings<'a>) -> Vec<Extmap> {
     let mut uris = BTreeSet::new();
-    let ours = offer.extmaps().filter(|extmap| is_ours(config, offer.kind(), extmap));
+    let ours = offer.extmaps().filter(|extmap| is_ours(config, offer, extmap));
     ours.filter(|extmap| uris.insert(&extmap.uri) && meanings.allow(extmap))
         .map(|extmap| Extmap {
             direction: extmap.direction.map(wigwag_sdp::Direction::reversed),
@@ -196,19 +196,23 @@ pub(super) fn answered_extensions<'a>(config: &Config, offer: View<'a>, meanings
         .collect()
 }
 
-fn is_ours(config: &Config, kind: Option<MediaKind>, extmap: &Extmap) -> bool {
+/// `theirs`: the section that the peer describes so.
+fn is_ours(config: &Config, theirs: View<'_>, extmap: &Extmap) -> bool {
+    let kind = theirs.kind();
     let known = |extension: &HeaderExtension| {
         extension.uri == extmap.uri && extension.kind.is_none_or(|only| Some(only) == kind)
     };
-    // RFC 8285 §4.2: the one-byte form has the numbers 1 to 14.
-    (1..=14).contains(&extmap.id) && config.header_extensions.iter().any(known)
+    // RFC 8285 §4.2, §4.3: the one-byte form has the numbers 1 to 14, the other one those up to 255.
+    let is_possible = (1..=14).contains(&extmap.id)
+        || (16..=255).contains(&extmap.id) && theirs.has(&wigwag_sdp::Attribute::ExtmapAllowMixed);
+    is_possible && config.header_extensions.iter().any(known)
 }
 
 /// The header extensions that both sections have under one number.
 pub(super) fn common_extensions(config: &Config, local: View<'_>, remote: View<'_>) -> Vec<NegotiatedExtension> {
     let ours: BTreeMap<_, _> =
         local.extmaps().map(|extmap| ((extmap.id, &extmap.uri), extmap.direction.unwrap_or_default())).collect();
-    let theirs = remote.extmaps().filter(|extmap| is_ours(config, remote.kind(), extmap));
+    let theirs = remote.extmaps().filter(|extmap| is_ours(config, remote, extmap));
     theirs
         .filter_map(|extmap| {
             let ours = *ours.get(&(extmap.id, &extmap.uri))?;

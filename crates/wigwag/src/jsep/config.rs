@@ -204,7 +204,7 @@ impl Codec {
 pub struct HeaderExtension {
     /// What it is.
     pub uri: String,
-    /// Its number when we offer, 1 to 14; when we answer, it is the offer's.
+    /// Its number when we offer, 1 to 14; when we answer, it is the offer's, up to 255 where headers of one and of two bytes may be mixed.
     pub id: u8,
     /// The sections that have it; none for all.
     pub kind: Option<MediaKind>,
@@ -223,6 +223,25 @@ impl HeaderExtension {
     pub const REPAIRED_RID: &'static str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
     /// The packet's number among all of the transport.
     pub const TRANSPORT_CC: &'static str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+    /// Which frames a frame needs, so that a server can leave out layers (AV1 RTP, appendix A): also of VP8, VP9 and H.264, if the peer writes it.
+    pub const DEPENDENCY_DESCRIPTOR: &'static str =
+        "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+    /// How much each layer of a sender takes.
+    pub const VIDEO_LAYERS_ALLOCATION: &'static str =
+        "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00";
+
+    /// [`DEPENDENCY_DESCRIPTOR`](Self::DEPENDENCY_DESCRIPTOR), which is not offered or taken by default: for whoever forwards pictures.
+    #[must_use]
+    pub fn dependency_descriptor() -> Self {
+        Self::new(Self::DEPENDENCY_DESCRIPTOR, 5, Some(MediaKind::Video))
+    }
+
+    /// [`VIDEO_LAYERS_ALLOCATION`](Self::VIDEO_LAYERS_ALLOCATION), likewise.
+    #[must_use]
+    pub fn video_layers_allocation() -> Self {
+        Self::new(Self::VIDEO_LAYERS_ALLOCATION, 6, Some(MediaKind::Video))
+    }
 
     /// An extension of all sections, or of those of a kind.
     #[must_use]

@@ -93,6 +93,9 @@ pub struct MediaParameters {
     pub receive_codecs: Vec<NegotiatedCodec>,
     /// Header extensions.
     pub extensions: Vec<NegotiatedExtension>,
+    /// Whether the elements of header extensions may have headers of one byte in some packets and of two in others (RFC 8285 §6): else what is
+    /// longer than 16 bytes is not sent.
+    pub extmap_allow_mixed: bool,
     /// The layers of simulcast that we send (RFC 8853), and what the peer restricts them to; empty if there is one stream.
     pub send_layers: Vec<NegotiatedLayer>,
     /// Those that the peer sends, in its order if it offered them, and what it says that they are at most; likewise.

@@ -244,6 +244,23 @@ impl Media {
         Ok(())
     }
 
+    /// Of what is not forwarded here, nothing.
+    pub(crate) fn leave_out(
+        &mut self,
+        id: TransceiverId,
+        rid: Option<&str>,
+        packet: &rtp::Received,
+        codec: usize,
+        session: &mut rtp::Session,
+    ) {
+        let Ok((outlet, outgoing)) = self.outgoing(id, rid) else { return };
+        let codec = outgoing.codecs.iter().find(|negotiated| negotiated.index == codec);
+        let codec = codec.filter(|_| matches!(outgoing.level, Level::Undecided | Level::Forwarded));
+        if let Some(codec) = codec {
+            session.leave_out(outlet.sender, packet, codec.payload_type, codec.format);
+        }
+    }
+
     /// Without `rid`, of all layers.
     pub(crate) fn cut_forwarding(&self, id: TransceiverId, rid: Option<&str>, session: &mut rtp::Session) {
         let is_meant = |(_, of, _): &(SenderId, Option<&str>, bool)| rid.is_none() || *of == rid;

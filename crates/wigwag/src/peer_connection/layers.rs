@@ -142,6 +142,12 @@ impl PeerConnection {
         self.forward(id, Some(rid), packet, codec)
     }
 
+    /// Of what is [forwarded](Self::forward_layer_packet) as this layer of simulcast, leaves out this packet on purpose; otherwise as
+    /// [`leave_out_packet`](Self::leave_out_packet).
+    pub fn leave_out_layer_packet(&mut self, id: TransceiverId, rid: &str, packet: &rtp::Received, codec: usize) {
+        self.leave_out(id, Some(rid), packet, codec);
+    }
+
     /// For a while, packets of what is [forwarded](Self::forward_layer_packet) as this layer are left out; otherwise as
     /// [`cut_forwarding`](Self::cut_forwarding), which is about all layers.
     pub fn cut_layer_forwarding(&mut self, id: TransceiverId, rid: &str) {

@@ -195,6 +195,19 @@ impl PeerConnection {
         }
     }
 
+    /// Of what is [forwarded](Self::forward_packet) on this transceiver, leaves out this packet on purpose, as one of a temporal or spatial layer that
+    /// the peer is not to get ([`LayerSelector`](crate::LayerSelector) says which): the numbers of those behind it close up, so that nobody misses it. What is
+    /// neither forwarded nor left out is a gap, as if it had been lost. See [`leave_out_layer_packet`](Self::leave_out_layer_packet), too.
+    pub fn leave_out_packet(&mut self, id: TransceiverId, packet: &rtp::Received, codec: usize) {
+        self.leave_out(id, None, packet, codec);
+    }
+
+    pub(super) fn leave_out(&mut self, id: TransceiverId, rid: Option<&str>, packet: &rtp::Received, codec: usize) {
+        if self.connection_state() == ConnectionState::Connected {
+            self.media.leave_out(id, rid, packet, codec, &mut self.transport.secured.rtp);
+        }
+    }
+
     /// For a while, packets of what is [forwarded](Self::forward_packet) on this transceiver are left out, as of somebody who is not looked
     /// at: what is forwarded next goes on without a gap in its numbers, and with a key frame. Of layers, see
     /// [`cut_layer_forwarding`](Self::cut_layer_forwarding): this is about all of them.

@@ -4,8 +4,9 @@ use crate::common::{Peer, negotiate, offer, pair, pair_with};
 use crate::media::{negotiate_from, until_connected};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
+use wigwag::jsep::HeaderExtension;
 use wigwag::sansio::{Ecn, Seed};
-use wigwag::{Direction, Frame, MediaError, MediaKind, Received, RtpPacket, TransceiverId, rtp};
+use wigwag::{Direction, ElementData, Frame, MediaError, MediaKind, Received, RtpPacket, TransceiverId, rtp};
 use wigwag_sim::{A, World, Z};
 
 /// The places of Opus and VP8 in `jsep::Config::codecs`.
@@ -176,4 +177,38 @@ fn a_stream_is_forwarded_or_written() {
     world[A].connection.stop_transceiver(ids[0]).unwrap();
     assert_eq!(forward(&mut world, ids[0], &packet), Err(MediaError::NotSending));
     negotiate_from(&mut world, A);
+}
+
+/// Of a layer that the listener does not get.
+#[test]
+fn a_packet_is_forwarded_with_its_descriptor_and_one_that_is_left_out_leaves_no_gap() {
+    let mut world = pair_with(62, |_, config| {
+        let told = [HeaderExtension::dependency_descriptor(), HeaderExtension::video_layers_allocation()];
+        config.negotiation.header_extensions.extend(told);
+    });
+    let id = outlet(&mut world);
+    negotiate(&mut world);
+    until_connected(&mut world);
+    let mut source = Source::new(5);
+    let descriptor = |n: u8| vec![n; 3 + 10 * usize::from(n) % 60];
+    for n in 0..20 {
+        let mut packet = source.came(n == 0, world.now());
+        packet.packet.dependency_descriptor = ElementData::new(&descriptor(n));
+        packet.packet.video_layers_allocation = ElementData::new(&[n]);
+        match n % 3 {
+            1 => world[A].connection.leave_out_packet(id, &packet, VP8),
+            _ => forward(&mut world, id, &packet).unwrap(),
+        }
+        world.run_for(10 * MS);
+    }
+    world.run_for(Duration::from_secs(1));
+    let told: Vec<_> = world[Z].packets.iter().map(|found| &found.packet).collect();
+    let forwarded: Vec<_> = (0..20).filter(|n| n % 3 != 1).collect();
+    assert_eq!(told.len(), forwarded.len());
+    for (n, packet) in forwarded.iter().zip(&told) {
+        assert_eq!(packet.dependency_descriptor.as_deref(), Some(&descriptor(*n)[..]));
+        assert_eq!(packet.video_layers_allocation.as_deref(), Some(&[*n][..]));
+    }
+    let numbers: Vec<_> = told.iter().filter_map(|packet| packet.sequence).collect();
+    assert!(numbers.windows(2).all(|two| two[1] == two[0].wrapping_add(1)), "{numbers:?}");
 }

@@ -238,3 +238,36 @@ fn numbers_that_the_peer_has_for_something_else_are_not_offered_for_ours() {
     z.describe();
     assert_eq!(offered(&mut z), [96, 102]);
 }
+
+/// AV1 RTP A.9, and RFC 8285 §6: numbers above 14 are of headers of two bytes, which not every stream may have.
+#[test]
+fn descriptors_of_dependencies_are_agreed_upon_if_both_want_them_and_can_number_them() {
+    let wants = || {
+        let mut config = Config::default();
+        config.header_extensions.push(HeaderExtension::dependency_descriptor());
+        config
+    };
+    let (uri, mixed) = (HeaderExtension::DEPENDENCY_DESCRIPTOR, "a=extmap-allow-mixed\r\n");
+    for (number, is_mixed, is_wanted, is_agreed) in [
+        (5, true, true, true),
+        (5, true, false, false),
+        (5, false, true, true),
+        (16, true, true, true),
+        (255, true, true, true),
+        (16, false, true, false),
+        (15, true, true, false),
+    ] {
+        let mut a = Peer::with('A', wants());
+        a.add(MediaKind::Video, Direction::Sendrecv, 1);
+        let offer = a.describe().to_string().replace(&format!("extmap:5 {uri}"), &format!("extmap:{number} {uri}"));
+        let offer = if is_mixed { offer } else { offer.replace(mixed, "") };
+        let mut z = Peer::with('Z', if is_wanted { wants() } else { Config::default() });
+        z.set_remote(SessionDescription::parse(&offer).expect("an offer"));
+        let answer = z.describe().to_string();
+        assert_eq!(answer.contains(&format!("a=extmap:{number} {uri}\r\n")), is_agreed, "{number}: {answer}");
+        let agreed = z.jsep.transceivers().next().and_then(|found| found.negotiated.as_ref()).expect("an agreement");
+        let found = agreed.extensions.iter().find(|extension| extension.uri == uri);
+        assert_eq!(found.map(|found| found.id), is_agreed.then_some(number), "{number}");
+        assert_eq!((agreed.extmap_allow_mixed, answer.contains(mixed)), (is_mixed, is_mixed));
+    }
+}
