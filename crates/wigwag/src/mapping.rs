@@ -128,6 +128,7 @@ pub(crate) const fn srtp_profile(profile: dtls::SrtpProfile) -> Option<srtp::Pro
         dtls::SrtpProfile::AeadAes128Gcm => Some(srtp::Profile::AeadAes128Gcm),
         dtls::SrtpProfile::AeadAes256Gcm => Some(srtp::Profile::AeadAes256Gcm),
         dtls::SrtpProfile::Aes128CmHmacSha1_80 => Some(srtp::Profile::Aes128CmSha1_80),
+        dtls::SrtpProfile::Aes128CmHmacSha1_32 => Some(srtp::Profile::Aes128CmSha1_32),
         _ => None,
     }
 }
