@@ -96,7 +96,7 @@ impl Context {
         out: &mut Vec<u8>,
         write: impl FnOnce(usize, &mut Vec<u8>) -> bool,
     ) -> bool {
-        let overhead = self.profile.rtp_overhead() + self.cryptex.overhead();
+        let overhead = self.profile.rtp_overhead() + self.cryptex.rtp_overhead();
         let Some(start) = write_within(limit, overhead, out, write) else { return false };
         let result = self.rtp_sealer.seal(self.cryptex, out, start);
         self.stats.cryptex_protected += u64::from(result == Ok(true));

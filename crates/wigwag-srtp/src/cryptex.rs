@@ -30,21 +30,21 @@ pub enum Cryptex {
 
 /// What RFC 8285 writes before extensions, and what RFC 9335 §5 writes instead. What RFC 8285 calls "appbits" is 0 in the former: the
 /// latter has no room for them.
-const TAGS: [(u16, u16); 2] = [(0xbede, 0xc0de), (0x1000, 0xc2de)];
+const FORMS: [(u16, u16); 2] = [(0xbede, 0xc0de), (0x1000, 0xc2de)];
 /// The tag and the length.
 pub(crate) const EXTENSION_HEADER_LEN: usize = 4;
 
 fn sealed(plain: u16) -> Option<u16> {
-    TAGS.into_iter().find(|(tag, _)| *tag == plain).map(|(_, sealed)| sealed)
+    FORMS.into_iter().find(|(form, _)| *form == plain).map(|(_, sealed)| sealed)
 }
 
 fn opened(sealed: u16) -> Option<u16> {
-    TAGS.into_iter().find(|(_, tag)| *tag == sealed).map(|(plain, _)| plain)
+    FORMS.into_iter().find(|(_, form)| *form == sealed).map(|(plain, _)| plain)
 }
 
 impl Cryptex {
-    /// By how many bytes an RTP packet may grow beside its tag.
-    pub(crate) const fn overhead(self) -> usize {
+    /// By how many bytes an RTP packet may grow beside its tag: one of ours that has CSRCs and no extension gets an empty one.
+    pub const fn rtp_overhead(self) -> usize {
         match self {
             Self::Off | Self::Received => 0,
             Self::Negotiated | Self::Required => EXTENSION_HEADER_LEN,
@@ -60,7 +60,7 @@ impl Cryptex {
             (_, Some(tag)) if opened(tag).is_some() => Err(Refused::Malformed),
             (Self::Received, _) => Ok(false),
             _ if is_clear => Ok(false),
-            // RFC 9335 §5.1: "This mechanism MUST NOT be used with header extensions other than the variety described in [RFC8285]."
+            // RFC 9335 §5.1: "This mechanism MUST NOT be used with header extensions other than the …"
             (_, Some(tag)) if sealed(tag).is_none() => match self {
                 Self::Required => Err(Refused::HeaderInClear),
                 Self::Off | Self::Received | Self::Negotiated => Ok(false),
@@ -78,9 +78,10 @@ impl Cryptex {
         match self {
             Self::Off => Ok(false),
             Self::Received | Self::Negotiated => Ok(is_sealed),
-            // RFC 9335 §5.2: "Alternatively, if the implementation considers the use of this specification mandatory and the "defined
-            // by profile" field does not match one of the values defined above, it MUST stop the processing of the RTP packet and
-            // report an error for the RTP stream." CSRCs without an extension are in the clear, too.
+            // CSRCs without an extension are in the clear, too.
+            // RFC 9335 §5.2: "Alternatively, if the implementation considers the use of this specification mandatory and the "defined by
+            // profile" field does not match one of the values defined above, it MUST stop the processing of the RTP packet and report an
+            // error for the RTP stream."
             Self::Required if !is_sealed && is_clear => Err(Error::HeaderInClear),
             Self::Required => Ok(is_sealed),
         }
@@ -134,7 +135,7 @@ impl Layout {
     /// Gives the packet as a cipher takes it, and lays it out as before.
     ///
     // RFC 9335 §6.2: "Implementations can rearrange a packet so that the AAD and plaintext are contiguous by swapping the order of
-    // the extension header and the CSRC identifiers, resulting in an intermediate representation of the form shown in Figure 2."
+    // the extension header and the CSRC identifiers"
     pub(crate) fn apply<R>(self, packet: &mut [u8], cipher: impl FnOnce(Portions<'_>) -> R) -> Option<R> {
         match self {
             Self::Plain { header_len } => {

@@ -141,7 +141,7 @@ fn with_a_tag_of_32_bits_the_packets_are_those_of_the_rfc_cut_short() {
     }
 }
 
-/// §5.1: an empty extension is put behind the CSRCs; §5.2: and "can be left as is".
+/// §5.1: an empty extension is put behind the CSRCs; §5.2: which may stay.
 #[test]
 fn sources_without_an_extension_get_an_empty_one() {
     for (profile, key, packets) in [
