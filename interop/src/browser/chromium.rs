@@ -42,6 +42,9 @@ impl Chromium {
             // A page that was granted media is told real addresses; so is every page without this feature.
             command.args(["--use-fake-ui-for-media-stream", "--disable-features=WebRtcHideLocalIpsWithMdns"]);
         }
+        if options.encrypts_headers {
+            command.arg("--enable-blink-features=RtcRtpHeaderEncryptionPolicy");
+        }
         command.arg("about:blank");
         let port_file = profile.join("DevToolsActivePort");
         let log = PathBuf::from(format!("{}.log", profile.display()));

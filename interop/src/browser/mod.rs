@@ -17,14 +17,18 @@ pub(crate) struct Options {
     pub(crate) hides_addresses: bool,
     /// Whether the DTLS client lists its post-quantum group without a share of it. Firefox alone can be told so.
     pub(crate) withholds_share: bool,
+    /// Whether pages may ask for encrypted RTP headers (RFC 9335). Chromium alone has them, and only when it is told.
+    pub(crate) encrypts_headers: bool,
 }
 
 impl Options {
-    pub(crate) const USUAL: Self = Self { hides_addresses: false, withholds_share: false };
+    pub(crate) const USUAL: Self = Self { hides_addresses: false, withholds_share: false, encrypts_headers: false };
     pub(crate) const HIDES_ADDRESSES: Self = Self { hides_addresses: true, ..Self::USUAL };
     pub(crate) const WITHHOLDS_SHARE: Self = Self { withholds_share: true, ..Self::USUAL };
+    pub(crate) const ENCRYPTS_HEADERS: Self = Self { encrypts_headers: true, ..Self::USUAL };
     /// Each needs a browser of its own.
-    pub(crate) const ALL: [Self; 3] = [Self::USUAL, Self::WITHHOLDS_SHARE, Self::HIDES_ADDRESSES];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::USUAL, Self::WITHHOLDS_SHARE, Self::ENCRYPTS_HEADERS, Self::HIDES_ADDRESSES];
 }
 
 /// A page in a browser.
