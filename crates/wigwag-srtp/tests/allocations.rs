@@ -25,7 +25,7 @@ fn a_packet_whose_header_is_encrypted_is_sealed_and_opened_without_an_allocation
                 out.clear();
                 sequence += 1;
                 assert!(a.protect_rtp(LIMIT, &mut out, |room, out| {
-                    out.extend_from_slice(&[if sequence % 2 == 0 { 0x92 } else { 0x82 }, 96]);
+                    out.extend_from_slice(&[if sequence.is_multiple_of(2) { 0x92 } else { 0x82 }, 96]);
                     out.extend_from_slice(&sequence.to_be_bytes());
                     out.extend_from_slice(&[7; 16]);
                     out.extend_from_slice(&[0xbe, 0xde, 0, 1, 0x10, 7, 0, 0]);

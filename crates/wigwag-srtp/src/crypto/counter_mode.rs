@@ -30,13 +30,13 @@ impl CounterMode {
         })
     }
 
-    pub(super) fn seal(&self, position: Position, portions: Portions<'_>, trailer: Trailer) -> Option<Tag> {
+    pub(super) fn seal(&self, position: Position, portions: &mut Portions<'_>, trailer: Trailer) -> Option<Tag> {
         self.aes.apply(initial_counter(&self.salt, position), portions.body)?;
-        Some(self.tag(&portions, trailer))
+        Some(self.tag(portions, trailer))
     }
 
-    pub(super) fn open(&self, position: Position, portions: Portions<'_>, trailer: Trailer, tag: &[u8]) -> bool {
-        let is_authentic = bool::from(self.tag(&portions, trailer).as_bytes().ct_eq(tag));
+    pub(super) fn open(&self, position: Position, portions: &mut Portions<'_>, trailer: Trailer, tag: &[u8]) -> bool {
+        let is_authentic = bool::from(self.tag(portions, trailer).as_bytes().ct_eq(tag));
         if is_authentic {
             return self.aes.apply(initial_counter(&self.salt, position), portions.body).is_some();
         }

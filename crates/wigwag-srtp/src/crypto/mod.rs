@@ -108,9 +108,9 @@ impl Cipher {
     }
 
     /// Encrypts the body where it lies.
-    pub(crate) fn seal(&self, position: Position, portions: Portions<'_>, trailer: Trailer) -> Option<Tag> {
+    pub(crate) fn seal(&self, position: Position, mut portions: Portions<'_>, trailer: Trailer) -> Option<Tag> {
         match self {
-            Self::CounterMode(cipher) => cipher.seal(position, portions, trailer),
+            Self::CounterMode(cipher) => cipher.seal(position, &mut portions, trailer),
             Self::Gcm(cipher) => {
                 let Portions { header, body, .. } = portions;
                 with_associated_data(header, trailer, |data| cipher.seal(position, data, body))
@@ -119,9 +119,15 @@ impl Cipher {
     }
 
     /// Decrypts the body where it lies if the tag matches, else changes nothing and says `false`.
-    pub(crate) fn open(&mut self, position: Position, portions: Portions<'_>, trailer: Trailer, tag: &[u8]) -> bool {
+    pub(crate) fn open(
+        &mut self,
+        position: Position,
+        mut portions: Portions<'_>,
+        trailer: Trailer,
+        tag: &[u8],
+    ) -> bool {
         match self {
-            Self::CounterMode(cipher) => cipher.open(position, portions, trailer, tag),
+            Self::CounterMode(cipher) => cipher.open(position, &mut portions, trailer, tag),
             Self::Gcm(cipher) => {
                 let Portions { header, body, .. } = portions;
                 with_associated_data(header, trailer, |data| cipher.open(position, data, body, tag)).is_some()
@@ -130,8 +136,8 @@ impl Cipher {
     }
 }
 
-/// RFC 7714 §8.2: the associated data of RTP is its header (RFC 9335 §6.2: without CSRCs, and of the extension its first four bytes); §9.2: that of RTCP is its first eight bytes and the word
-/// with the E flag and the index.
+/// RFC 7714 §8.2: the associated data of RTP is its header, and by RFC 9335 §6.2 what of that is not encrypted; §9.2: that of RTCP is its
+/// first eight bytes and the word with the E flag and the index.
 fn with_associated_data<R>(header: &[u8], trailer: Trailer, f: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
     match trailer {
         Trailer::RolloverCounter(_) => f(header),
