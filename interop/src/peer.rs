@@ -36,6 +36,8 @@ pub(crate) struct Seen {
     pub(crate) negotiations_needed: u32,
     /// Of pictures with layers.
     pub(crate) told: Told,
+    /// Of how many packets of ours the browser has told whether they arrived (transport-wide feedback).
+    pub(crate) arrivals_reported: usize,
     pub(crate) closed: Option<String>,
 }
 
@@ -295,6 +297,7 @@ impl Echo {
                     seen.opened.remove(&label);
                 }
             }
+            Event::TransportFeedback(reported) => seen.arrivals_reported += reported.len(),
             Event::Closed(reason) => {
                 seen.closed = Some(reason.to_string());
                 seen.connection = Some(ConnectionState::Closed);

@@ -88,7 +88,8 @@ pub struct Config {
     pub min_version: Version,
     /// The newest version to speak, which is preferred. Not less than the oldest. DTLS 1.2 by default.
     pub max_version: Version,
-    /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP.
+    /// The SRTP protection profiles to offer, or to choose from, the preferred one first; none for no SRTP. By default
+    /// [`SrtpProfile::DEFAULT`].
     pub srtp_profiles: Vec<SrtpProfile>,
     /// The cipher suites to offer, or to choose from, of all versions, the preferred one first. A version of which none is
     /// there is not spoken.
@@ -131,7 +132,7 @@ impl Config {
             signature_schemes: SignatureScheme::ALL.to_vec(),
             min_version: Version::Dtls12,
             max_version: Version::Dtls12,
-            srtp_profiles: SrtpProfile::ALL.to_vec(),
+            srtp_profiles: SrtpProfile::DEFAULT.to_vec(),
             cipher_suites: CipherSuite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
             cookie_exchange: None,

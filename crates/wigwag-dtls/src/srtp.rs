@@ -14,16 +14,24 @@ pub enum SrtpProfile {
     AeadAes256Gcm,
     /// `SRTP_AES128_CM_HMAC_SHA1_80`: mandatory for WebRTC (RFC 8827 §6.5).
     Aes128CmHmacSha1_80,
+    /// `SRTP_AES128_CM_HMAC_SHA1_32`: the same with a tag of 32 bits, so that one forged packet in 2³² is taken for genuine. Not among
+    /// [`DEFAULT`](Self::DEFAULT).
+    Aes128CmHmacSha1_32,
 }
 
 impl SrtpProfile {
-    /// All, in the order in which they are preferred by default.
-    pub const ALL: &'static [Self] = &[Self::AeadAes128Gcm, Self::AeadAes256Gcm, Self::Aes128CmHmacSha1_80];
+    /// Those that are offered and taken by default, the preferred one first.
+    pub const DEFAULT: &'static [Self] = &[Self::AeadAes128Gcm, Self::AeadAes256Gcm, Self::Aes128CmHmacSha1_80];
+
+    /// All: those, and last those that are there for whoever names them.
+    pub const ALL: &'static [Self] =
+        &[Self::AeadAes128Gcm, Self::AeadAes256Gcm, Self::Aes128CmHmacSha1_80, Self::Aes128CmHmacSha1_32];
 
     /// The number in IANA's registry.
     pub const fn wire(self) -> u16 {
         match self {
             Self::Aes128CmHmacSha1_80 => 0x0001,
+            Self::Aes128CmHmacSha1_32 => 0x0002,
             Self::AeadAes128Gcm => 0x0007,
             Self::AeadAes256Gcm => 0x0008,
         }
@@ -32,7 +40,7 @@ impl SrtpProfile {
     /// The length of a master key, in bytes.
     pub const fn key_len(self) -> usize {
         match self {
-            Self::Aes128CmHmacSha1_80 | Self::AeadAes128Gcm => 16,
+            Self::Aes128CmHmacSha1_80 | Self::Aes128CmHmacSha1_32 | Self::AeadAes128Gcm => 16,
             Self::AeadAes256Gcm => 32,
         }
     }
@@ -40,7 +48,7 @@ impl SrtpProfile {
     /// The length of a master salt, in bytes.
     pub const fn salt_len(self) -> usize {
         match self {
-            Self::Aes128CmHmacSha1_80 => 14,
+            Self::Aes128CmHmacSha1_80 | Self::Aes128CmHmacSha1_32 => 14,
             Self::AeadAes128Gcm | Self::AeadAes256Gcm => 12,
         }
     }
@@ -55,6 +63,7 @@ impl fmt::Display for SrtpProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Aes128CmHmacSha1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
+            Self::Aes128CmHmacSha1_32 => "SRTP_AES128_CM_HMAC_SHA1_32",
             Self::AeadAes128Gcm => "SRTP_AEAD_AES_128_GCM",
             Self::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
         })
@@ -143,6 +152,13 @@ mod tests {
             assert_eq!((client.remote_key(), client.remote_salt()), (server.local_key(), server.local_salt()));
             assert_eq!((server.remote_key(), server.remote_salt()), (client.local_key(), client.local_salt()));
         }
+    }
+
+    /// RFC 5764 §4.1.2: "SRTP_AES128_CM_HMAC_SHA1_80 = {0x00, 0x01}; SRTP_AES128_CM_HMAC_SHA1_32 = {0x00, 0x02};", and RFC 7714 §14.2.
+    #[test]
+    fn numbers_are_those_of_the_registry_and_the_short_tag_is_nobodys_default() {
+        assert_eq!(SrtpProfile::ALL.iter().map(|profile| profile.wire()).collect::<Vec<_>>(), [7, 8, 1, 2]);
+        assert_eq!(SrtpProfile::DEFAULT.iter().map(|profile| profile.wire()).collect::<Vec<_>>(), [7, 8, 1]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The keys of one DTLS association, in both directions, and what was sealed and opened with them.
 
-use crate::{Error, Profile, Stats, key_derivation, rtcp, rtp};
+use crate::rtp::Opened;
+use crate::{Cryptex, Error, Profile, Stats, key_derivation, rtcp, rtp};
 use std::fmt;
 
 /// How many sources a context seals, and how many it opens, each for RTP and for RTCP.
@@ -28,6 +29,7 @@ impl fmt::Debug for MasterKey<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     Malformed,
+    HeaderInClear,
     Reused,
     Exhausted,
     TooManySources,
@@ -36,6 +38,7 @@ pub(crate) enum Refused {
 /// Seals what we send and opens what the peer sent, where it lies.
 pub struct Context {
     profile: Profile,
+    cryptex: Cryptex,
     rtp_sealer: rtp::Sealer,
     rtcp_sealer: rtcp::Sealer,
     rtp_opener: rtp::Opener,
@@ -53,6 +56,7 @@ impl Context {
         let (rtp_opener, rtcp_opener) = key_derivation::ciphers(profile, remote)?;
         Ok(Self {
             profile,
+            cryptex: Cryptex::Off,
             rtp_sealer: rtp::Sealer::new(rtp_sealer),
             rtcp_sealer: rtcp::Sealer::new(profile, rtcp_sealer),
             rtp_opener: rtp::Opener::new(rtp_opener, profile.rtp_overhead()),
@@ -64,6 +68,17 @@ impl Context {
     /// The ciphers in use.
     pub const fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// Whether CSRCs and header extensions are encrypted, too (RFC 9335). At first, they are not.
+    pub const fn cryptex(&self) -> Cryptex {
+        self.cryptex
+    }
+
+    /// Says whether they are from now on. A packet that was sealed in the one way is not sealed again in the other, for it would be other
+    /// bytes under the same keystream: it is refused and counted as `refused_reused`.
+    pub const fn set_cryptex(&mut self, cryptex: Cryptex) {
+        self.cryptex = cryptex;
     }
 
     /// Appends the RTP packet that `write` appends, sealed where it lies and at most `limit` bytes long.
@@ -81,9 +96,11 @@ impl Context {
         out: &mut Vec<u8>,
         write: impl FnOnce(usize, &mut Vec<u8>) -> bool,
     ) -> bool {
-        let Some(start) = write_within(limit, self.profile.rtp_overhead(), out, write) else { return false };
-        let result = self.rtp_sealer.seal(out, start);
-        self.finish(result, start, out, |stats| &mut stats.rtp_protected)
+        let overhead = self.profile.rtp_overhead() + self.cryptex.rtp_overhead();
+        let Some(start) = write_within(limit, overhead, out, write) else { return false };
+        let result = self.rtp_sealer.seal(self.cryptex, out, start);
+        self.stats.cryptex_protected += u64::from(result == Ok(true));
+        self.finish(result.map(drop), start, out, |stats| &mut stats.rtp_protected)
     }
 
     /// Appends the RTCP compound that `write` appends, sealed where it lies and at most `limit` bytes long; otherwise as
@@ -104,8 +121,9 @@ impl Context {
     /// # Errors
     /// If it is refused, for whatever reason; its bytes and the context's state are as before, but for the counters.
     pub fn unprotect_rtp<'a>(&mut self, packet: &'a mut [u8]) -> Result<&'a mut [u8], Error> {
-        let result = self.rtp_opener.open(packet);
-        let len = self.count_opened(result, |stats| &mut stats.rtp_unprotected)?;
+        let result = self.rtp_opener.open(self.cryptex, packet);
+        let Opened { len, is_cryptex } = self.count_opened(result, |stats| &mut stats.rtp_unprotected)?;
+        self.stats.cryptex_unprotected += u64::from(is_cryptex);
         packet.get_mut(..len).ok_or(Error::Malformed)
     }
 
@@ -135,6 +153,7 @@ impl Context {
         *match result {
             Ok(()) => sealed(stats),
             Err(Refused::Malformed) => &mut stats.refused_malformed,
+            Err(Refused::HeaderInClear) => &mut stats.refused_header_in_clear,
             Err(Refused::Reused) => &mut stats.refused_reused,
             Err(Refused::Exhausted) => &mut stats.refused_exhausted,
             Err(Refused::TooManySources) => &mut stats.refused_too_many_sources,
@@ -145,11 +164,11 @@ impl Context {
         result.is_ok()
     }
 
-    fn count_opened(
+    fn count_opened<T>(
         &mut self,
-        result: Result<usize, Error>,
+        result: Result<T, Error>,
         opened: impl FnOnce(&mut Stats) -> &mut u64,
-    ) -> Result<usize, Error> {
+    ) -> Result<T, Error> {
         let stats = &mut self.stats;
         *match result {
             Ok(_) => opened(stats),
@@ -158,6 +177,7 @@ impl Context {
             Err(Error::Replayed) => &mut stats.dropped_replayed,
             Err(Error::TooOld) => &mut stats.dropped_too_old,
             Err(Error::Unencrypted) => &mut stats.dropped_unencrypted,
+            Err(Error::HeaderInClear) => &mut stats.dropped_header_in_clear,
             Err(Error::TooManySources) => &mut stats.dropped_too_many_sources,
         } += 1;
         result
@@ -166,7 +186,11 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("profile", &self.profile).field("stats", &self.stats).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("profile", &self.profile)
+            .field("cryptex", &self.cryptex)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
     }
 }
 

@@ -22,6 +22,9 @@ pub enum Error {
     /// An RTCP packet whose E bit says that it is not encrypted.
     #[error("not encrypted")]
     Unencrypted,
+    /// An RTP packet whose CSRCs or header extensions are not encrypted, where that is required (RFC 9335 §5.2).
+    #[error("CSRCs or header extensions are not encrypted")]
+    HeaderInClear,
     /// Of a new source, where there are as many as a context keeps.
     #[error("too many sources")]
     TooManySources,

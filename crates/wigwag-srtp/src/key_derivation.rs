@@ -23,16 +23,16 @@ pub(crate) fn ciphers(profile: Profile, master: MasterKey<'_>) -> Result<(Cipher
     if master.key.len() != profile.key_len() || master.salt.len() != profile.salt_len() {
         return Err(Error::KeyLength);
     }
-    let cipher = |encryption, authentication, salt| {
+    let cipher = |encryption, authentication, salt, tag_len| {
         let keys = SessionKeys {
             encryption: derive(master, encryption, profile.key_len())?,
             authentication: derive(master, authentication, AUTHENTICATION_KEY_LEN)?,
             salt: derive(master, salt, profile.salt_len())?,
         };
-        Cipher::new(profile, &keys)
+        Cipher::new(profile, &keys, tag_len)
     };
-    let rtp = cipher(Label::RtpEncryption, Label::RtpAuthentication, Label::RtpSalt);
-    let rtcp = cipher(Label::RtcpEncryption, Label::RtcpAuthentication, Label::RtcpSalt);
+    let rtp = cipher(Label::RtpEncryption, Label::RtpAuthentication, Label::RtpSalt, profile.rtp_overhead());
+    let rtcp = cipher(Label::RtcpEncryption, Label::RtcpAuthentication, Label::RtcpSalt, profile.rtcp_tag_len());
     rtp.zip(rtcp).ok_or(Error::KeyLength)
 }
 

@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod context;
+mod cryptex;
 mod crypto;
 mod error;
 mod index;
@@ -13,6 +14,7 @@ mod rtp;
 mod stats;
 
 pub use context::{Context, MasterKey};
+pub use cryptex::Cryptex;
 pub use error::Error;
 pub use profile::Profile;
 pub use stats::Stats;

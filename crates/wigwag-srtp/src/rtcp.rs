@@ -1,7 +1,7 @@
 //! RTCP packets (RFC 3711 §3.4, RFC 7714 §9).
 
 use crate::context::{Refused, SOURCES_MAX};
-use crate::crypto::{Cipher, Position, Trailer};
+use crate::crypto::{Cipher, Portions, Position, Trailer};
 use crate::{Error, Profile};
 use wigwag_sansio::{Replay, ReplayWindow};
 
@@ -37,9 +37,10 @@ impl Sealer {
         let (header, body) = packet.split_at_mut_checked(HEADER_LEN).ok_or(Refused::Malformed)?;
         let word = (ENCRYPTED | self.next_index).to_be_bytes();
         let position = Position { ssrc, index: u64::from(self.next_index) };
-        let tag = self.cipher.seal(position, header, body, Trailer::RtcpIndex(word)).ok_or(Refused::Malformed)?;
+        let portions = Portions { header, body, csrcs_len: 0 };
+        let tag = self.cipher.seal(position, portions, Trailer::RtcpIndex(word)).ok_or(Refused::Malformed)?;
         match self.profile {
-            Profile::Aes128CmSha1_80 => {
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => {
                 out.extend_from_slice(&word);
                 out.extend_from_slice(tag.as_bytes());
             }
@@ -89,7 +90,8 @@ impl Opener {
             None if self.sources.len() >= SOURCES_MAX => return Err(Error::TooManySources),
             None => {}
         }
-        if !self.cipher.open(Position { ssrc, index }, header, body, Trailer::RtcpIndex(word), tag) {
+        let portions = Portions { header, body, csrcs_len: 0 };
+        if !self.cipher.open(Position { ssrc, index }, portions, Trailer::RtcpIndex(word), tag) {
             return Err(Error::Unauthentic);
         }
         let place = place.unwrap_or_else(|place| {
@@ -105,7 +107,9 @@ impl Opener {
     /// The word with the E bit and the index, and the tag.
     fn split_trailer<'a>(&self, trailer: &'a [u8]) -> Option<([u8; INDEX_LEN], &'a [u8])> {
         match self.profile {
-            Profile::Aes128CmSha1_80 => trailer.split_first_chunk().map(|(word, tag)| (*word, tag)),
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => {
+                trailer.split_first_chunk().map(|(word, tag)| (*word, tag))
+            }
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => {
                 trailer.split_last_chunk().map(|(tag, word)| (*word, tag))
             }

@@ -12,6 +12,10 @@ pub struct Stats {
     pub rtp_unprotected: u64,
     /// RTCP packets opened.
     pub rtcp_unprotected: u64,
+    /// Of the RTP packets sealed, those whose CSRCs and header extensions were encrypted, too (RFC 9335).
+    pub cryptex_protected: u64,
+    /// Of the RTP packets opened, likewise.
+    pub cryptex_unprotected: u64,
     /// Received packets that are no RTP or RTCP.
     pub dropped_malformed: u64,
     /// Received packets whose tag does not match.
@@ -22,10 +26,14 @@ pub struct Stats {
     pub dropped_too_old: u64,
     /// Received RTCP packets that are not encrypted.
     pub dropped_unencrypted: u64,
+    /// Received RTP packets whose CSRCs or header extensions are not encrypted, where that is required.
+    pub dropped_header_in_clear: u64,
     /// Received packets of a source beyond the limit.
     pub dropped_too_many_sources: u64,
     /// Packets not sealed since they are no RTP or RTCP.
     pub refused_malformed: u64,
+    /// RTP packets not sealed since their header extension is of a kind that cannot be encrypted (RFC 8285 has two), where that is required.
+    pub refused_header_in_clear: u64,
     /// Packets not sealed since their index was used for other bytes, or too long ago to tell.
     pub refused_reused: u64,
     /// Packets not sealed since the key has sealed all it may.

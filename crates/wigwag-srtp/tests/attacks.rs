@@ -74,6 +74,7 @@ fn all_arrive(profile: Profile, sequences: impl IntoIterator<Item = u16>, lost: 
 fn dropped(context: &Context) -> u64 {
     let stats = context.stats();
     let unbelieved = stats.dropped_malformed + stats.dropped_unauthentic + stats.dropped_unencrypted;
+    let unbelieved = unbelieved + stats.dropped_header_in_clear;
     unbelieved + stats.dropped_replayed + stats.dropped_too_old + stats.dropped_too_many_sources
 }
 
@@ -214,7 +215,7 @@ fn rtcp_whose_e_bit_is_stripped_is_refused() {
         let (mut a, mut z) = pair(profile);
         let sealed = seal_rtcp(&mut a, &rtcp(1));
         let word = match profile {
-            Profile::Aes128CmSha1_80 => sealed.len() - 14,
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => sealed.len() - 14,
             _ => sealed.len() - 4,
         };
         let mut stripped = sealed.clone();

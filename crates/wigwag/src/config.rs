@@ -50,8 +50,8 @@ pub struct Config {
     pub ice_transport_policy: IceTransportPolicy,
     /// Codecs, header extensions, the DTLS role to insist on, the size of a message that we take (262,144 bytes by default).
     pub negotiation: jsep::Config,
-    /// The SRTP protection profiles, the preferred one first. By default all: AEAD_AES_128_GCM,
-    /// AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80.
+    /// The SRTP protection profiles, the preferred one first. By default AEAD_AES_128_GCM,
+    /// AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80; AES128_CM_HMAC_SHA1_32 is there for whoever names it.
     pub srtp_profiles: Vec<SrtpProfile>,
     /// The versions of DTLS to speak, of which the newest that the peer speaks too is chosen. By default 1.2
     /// and 1.3: 1.3 (RFC 9147), with X25519MLKEM768, with those who can.
@@ -116,7 +116,7 @@ impl Config {
             turn_servers: Vec::new(),
             ice_transport_policy: IceTransportPolicy::All,
             negotiation: jsep::Config::default(),
-            srtp_profiles: SrtpProfile::ALL.to_vec(),
+            srtp_profiles: SrtpProfile::DEFAULT.to_vec(),
             dtls_versions: Version::Dtls12..=Version::Dtls13,
             mtu: 1232,
             data_mtu_max: 0,

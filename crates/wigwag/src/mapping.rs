@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::data_channel::ChannelState;
 use crate::description::SessionDescription;
 use crate::error::Error;
-use crate::jsep::{self, DtlsRole, LocalTransport, MediaKind, MediaParameters};
+use crate::jsep::{self, DtlsRole, HeaderEncryption, LocalTransport, MediaKind, MediaParameters};
 use std::net::SocketAddr;
 use wigwag_congestion as congestion;
 use wigwag_dtls as dtls;
@@ -128,6 +128,7 @@ pub(crate) const fn srtp_profile(profile: dtls::SrtpProfile) -> Option<srtp::Pro
         dtls::SrtpProfile::AeadAes128Gcm => Some(srtp::Profile::AeadAes128Gcm),
         dtls::SrtpProfile::AeadAes256Gcm => Some(srtp::Profile::AeadAes256Gcm),
         dtls::SrtpProfile::Aes128CmHmacSha1_80 => Some(srtp::Profile::Aes128CmSha1_80),
+        dtls::SrtpProfile::Aes128CmHmacSha1_32 => Some(srtp::Profile::Aes128CmSha1_32),
         _ => None,
     }
 }
@@ -137,6 +138,16 @@ pub(crate) fn srtp_context(keys: &dtls::SrtpKeys) -> Option<srtp::Context> {
     let local = srtp::MasterKey { key: keys.local_key(), salt: keys.local_salt() };
     let remote = srtp::MasterKey { key: keys.remote_key(), salt: keys.remote_salt() };
     srtp::Context::new(srtp_profile(keys.profile())?, local, remote).ok()
+}
+
+/// What was agreed upon for headers, after what was `before`. A peer that takes them encrypted no more may have some on their way to us.
+pub(crate) const fn cryptex(policy: HeaderEncryption, is_agreed: bool, before: srtp::Cryptex) -> srtp::Cryptex {
+    match (policy, is_agreed, before) {
+        (HeaderEncryption::Require, ..) => srtp::Cryptex::Required,
+        (_, true, _) => srtp::Cryptex::Negotiated,
+        (_, false, srtp::Cryptex::Off) => srtp::Cryptex::Off,
+        (_, false, _) => srtp::Cryptex::Received,
+    }
 }
 
 // ── SCTP ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,8 +270,12 @@ pub(crate) fn cname(seed: &Seed) -> String {
 pub(crate) fn rtp_config(config: &Config, cname: &str) -> rtp::Config {
     let mut mapped = rtp::Config::new(cname);
     mapped.clock = Some(config.clock);
-    // What SRTP adds at most (RFC 7714 §14.2).
-    mapped.packet_len_max = config.mtu() - srtp::Profile::AeadAes128Gcm.rtp_overhead();
+    // What SRTP adds at most (RFC 7714 §14.2, RFC 9335 §5.1).
+    let cryptex = match config.negotiation.header_encryption {
+        HeaderEncryption::Disable => srtp::Cryptex::Off,
+        HeaderEncryption::Negotiate | HeaderEncryption::Require => srtp::Cryptex::Negotiated,
+    };
+    mapped.packet_len_max = config.mtu() - srtp::Profile::AeadAes128Gcm.rtp_overhead() - cryptex.rtp_overhead();
     mapped
 }
 

@@ -48,6 +48,9 @@ impl Chromium {
                  WebRTC-VideoLayersAllocationAdvertised/Enabled/",
             );
         }
+        if options.encrypts_headers {
+            command.arg("--enable-blink-features=RtcRtpHeaderEncryptionPolicy");
+        }
         command.arg("about:blank");
         let port_file = profile.join("DevToolsActivePort");
         let log = PathBuf::from(format!("{}.log", profile.display()));

@@ -19,15 +19,20 @@ pub(crate) struct Options {
     pub(crate) withholds_share: bool,
     /// Whether descriptors of dependencies and allocations of layers may be negotiated. Chromium alone can be told so.
     pub(crate) tells_layers: bool,
+    /// Whether pages may ask for encrypted RTP headers (RFC 9335). Chromium alone has them, and only when it is told.
+    pub(crate) encrypts_headers: bool,
 }
 
 impl Options {
-    pub(crate) const USUAL: Self = Self { hides_addresses: false, withholds_share: false, tells_layers: false };
+    pub(crate) const USUAL: Self =
+        Self { hides_addresses: false, withholds_share: false, tells_layers: false, encrypts_headers: false };
     pub(crate) const HIDES_ADDRESSES: Self = Self { hides_addresses: true, ..Self::USUAL };
     pub(crate) const WITHHOLDS_SHARE: Self = Self { withholds_share: true, ..Self::USUAL };
     pub(crate) const TELLS_LAYERS: Self = Self { tells_layers: true, ..Self::USUAL };
+    pub(crate) const ENCRYPTS_HEADERS: Self = Self { encrypts_headers: true, ..Self::USUAL };
     /// Each needs a browser of its own.
-    pub(crate) const ALL: [Self; 4] = [Self::USUAL, Self::WITHHOLDS_SHARE, Self::TELLS_LAYERS, Self::HIDES_ADDRESSES];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::USUAL, Self::WITHHOLDS_SHARE, Self::TELLS_LAYERS, Self::ENCRYPTS_HEADERS, Self::HIDES_ADDRESSES];
 }
 
 /// A page in a browser.

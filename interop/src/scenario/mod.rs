@@ -7,6 +7,7 @@ mod close_by_browser;
 mod close_by_wigwag;
 mod conference;
 mod consent;
+mod cryptex;
 mod dtls_roles;
 mod frames;
 mod hello_retry;
@@ -191,6 +192,12 @@ pub(crate) const ALL: &[Scenario] = &[
         only: Some("firefox"),
         options: Options::WITHHOLDS_SHARE,
         ..data("a share that is asked for: HelloRetryRequest", hello_retry::run)
+    },
+    Scenario {
+        has_media: true,
+        only: Some("chromium"),
+        options: Options::ENCRYPTS_HEADERS,
+        ..data("Opus and VP8 whose headers are encrypted (cryptex)", cryptex::run)
     },
     Scenario { options: Options::HIDES_ADDRESSES, ..data("names hidden by mDNS", names_hidden::run) },
     Scenario {

@@ -158,6 +158,6 @@ fn a_cookie_is_brought_back() {
 fn each_group_and_each_profile_of_srtp() {
     let groups = [Group::X25519, Group::Secp256r1];
     let groups = cases().flat_map(|case| groups.map(|group| Case { group: Some(group), ..case }));
-    let profiles = cases().flat_map(|case| SrtpProfile::ALL.iter().map(move |&profile| Case { profile, ..case }));
+    let profiles = cases().flat_map(|case| SrtpProfile::DEFAULT.iter().map(move |&profile| Case { profile, ..case }));
     simulated::all(&groups.chain(profiles).collect::<Vec<_>>(), 2, dimpl);
 }

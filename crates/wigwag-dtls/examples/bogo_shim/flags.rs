@@ -189,6 +189,7 @@ fn group(text: &str) -> Result<Group, Unknown> {
 fn profiles(text: &str) -> Vec<SrtpProfile> {
     let profile = |name| match name {
         "SRTP_AES128_CM_SHA1_80" => Some(SrtpProfile::Aes128CmHmacSha1_80),
+        "SRTP_AES128_CM_SHA1_32" => Some(SrtpProfile::Aes128CmHmacSha1_32),
         "SRTP_AEAD_AES_128_GCM" => Some(SrtpProfile::AeadAes128Gcm),
         "SRTP_AEAD_AES_256_GCM" => Some(SrtpProfile::AeadAes256Gcm),
         _ => None,

@@ -74,7 +74,7 @@ impl HmacSha1 {
         Some(Self(Box::new(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key))))
     }
 
-    pub(super) fn of(&self, parts: [&[u8]; 3]) -> [u8; 20] {
+    pub(super) fn of(&self, parts: [&[u8]; 5]) -> [u8; 20] {
         let mut hmac = hmac::Context::with_key(&self.0);
         parts.iter().for_each(|part| hmac.update(part));
         hmac.sign().as_ref().first_chunk().copied().unwrap_or_default()

@@ -1,7 +1,7 @@
 //! AES in counter mode with HMAC-SHA1 (RFC 3711 §4.1.1, §4.2.1).
 
 use super::backend::{Aes128Counter, HmacSha1};
-use super::{Position, SessionKeys, Tag, Trailer};
+use super::{Portions, Position, SessionKeys, TAG_LEN_MAX, Tag, Trailer};
 use aes::{Aes128, Aes256};
 use ctr::CtrCore;
 use ctr::cipher::consts::U16;
@@ -10,53 +10,49 @@ use ctr::flavors::Ctr128BE;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// HMAC-SHA1 cut to 80 bits.
-const TAG_LEN: usize = 10;
 const SALT_LEN: usize = 14;
 
 pub(crate) struct CounterMode {
     aes: Aes128Counter,
     hmac: HmacSha1,
     salt: Zeroizing<[u8; SALT_LEN]>,
+    /// To how many bytes HMAC-SHA1 is cut: 10 or 4.
+    tag_len: usize,
 }
 
 impl CounterMode {
-    pub(super) fn new(keys: &SessionKeys) -> Option<Self> {
+    pub(super) fn new(keys: &SessionKeys, tag_len: usize) -> Option<Self> {
         Some(Self {
             aes: Aes128Counter::new(&keys.encryption)?,
             hmac: HmacSha1::new(&keys.authentication)?,
             salt: Zeroizing::new(keys.salt.as_slice().try_into().ok()?),
+            tag_len,
         })
     }
 
-    pub(super) fn seal(&self, position: Position, header: &[u8], body: &mut [u8], trailer: Trailer) -> Option<Tag> {
-        self.aes.apply(initial_counter(&self.salt, position), body)?;
-        Some(Tag::new(&self.tag(header, body, trailer)))
+    pub(super) fn seal(&self, position: Position, portions: &mut Portions<'_>, trailer: Trailer) -> Option<Tag> {
+        self.aes.apply(initial_counter(&self.salt, position), portions.body)?;
+        Some(self.tag(portions, trailer))
     }
 
-    pub(super) fn open(
-        &self,
-        position: Position,
-        header: &[u8],
-        body: &mut [u8],
-        trailer: Trailer,
-        tag: &[u8],
-    ) -> bool {
-        let is_authentic = bool::from(self.tag(header, body, trailer).ct_eq(tag));
+    pub(super) fn open(&self, position: Position, portions: &mut Portions<'_>, trailer: Trailer, tag: &[u8]) -> bool {
+        let is_authentic = bool::from(self.tag(portions, trailer).as_bytes().ct_eq(tag));
         if is_authentic {
-            return self.aes.apply(initial_counter(&self.salt, position), body).is_some();
+            return self.aes.apply(initial_counter(&self.salt, position), portions.body).is_some();
         }
         false
     }
 
     // RFC 3711 §4.2: "In the case of SRTP, M SHALL consist of the Authenticated Portion of the packet (as specified in
     // Figure 1) concatenated with the ROC, M = Authenticated Portion || ROC"
-    fn tag(&self, header: &[u8], body: &[u8], trailer: Trailer) -> [u8; TAG_LEN] {
+    fn tag(&self, portions: &Portions<'_>, trailer: Trailer) -> Tag {
         let trailer = match trailer {
             Trailer::RolloverCounter(counter) => counter.to_be_bytes(),
             Trailer::RtcpIndex(index) => index,
         };
-        self.hmac.of([header, body, &trailer]).first_chunk().copied().unwrap_or_default()
+        let [header, csrcs, extension, body] = portions.as_sent();
+        let mac = self.hmac.of([header, csrcs, extension, body, &trailer]);
+        Tag::new(mac.first_chunk::<TAG_LEN_MAX>().copied().unwrap_or_default(), self.tag_len)
     }
 }
 

@@ -18,7 +18,7 @@ impl Gcm {
     }
 
     pub(super) fn seal(&self, position: Position, data: &[u8], body: &mut [u8]) -> Option<Tag> {
-        self.cipher.seal(self.nonce(position), data, body).map(|tag| Tag::new(&tag))
+        self.cipher.seal(self.nonce(position), data, body).map(|tag| Tag::new(tag, TAG_LEN_MAX))
     }
 
     /// The tag is compared in constant time, and before anything is decrypted for others to see.

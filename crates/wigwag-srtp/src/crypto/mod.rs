@@ -8,6 +8,7 @@ mod gcm;
 mod rust_crypto;
 
 use crate::Profile;
+use crate::cryptex::EXTENSION_HEADER_LEN;
 // What costs time with each packet is done by one of two, which offer the same. Keys are derived by RustCrypto always.
 #[cfg(feature = "aws-lc-rs")]
 use aws_lc as backend;
@@ -46,19 +47,36 @@ pub(crate) enum Trailer {
     RtcpIndex([u8; 4]),
 }
 
-/// An authentication tag.
+/// A packet as a cipher takes it.
+pub(crate) struct Portions<'a> {
+    /// What is only authenticated.
+    pub(crate) header: &'a [u8],
+    /// What is encrypted, too.
+    pub(crate) body: &'a mut [u8],
+    /// So many bytes of the body's beginning are sent before the last four of the header: the CSRCs of RFC 9335.
+    pub(crate) csrcs_len: usize,
+}
+
+impl Portions<'_> {
+    /// The pieces in the order in which they are sent, where some may be empty.
+    fn as_sent(&self) -> [&[u8]; 4] {
+        let (csrcs, body) = self.body.split_at_checked(self.csrcs_len).unwrap_or((&[], self.body));
+        let behind = if csrcs.is_empty() { 0 } else { EXTENSION_HEADER_LEN };
+        let header = self.header.len().checked_sub(behind).and_then(|len| self.header.split_at_checked(len));
+        let (header, extension) = header.unwrap_or((self.header, &[]));
+        [header, csrcs, extension, body]
+    }
+}
+
+/// An authentication tag, as it is computed, and how much of it is sent.
 pub(crate) struct Tag {
     bytes: [u8; TAG_LEN_MAX],
     len: usize,
 }
 
 impl Tag {
-    fn new(tag: &[u8]) -> Self {
-        let mut bytes = [0; TAG_LEN_MAX];
-        for (byte, tag) in bytes.iter_mut().zip(tag) {
-            *byte = *tag;
-        }
-        Self { bytes, len: tag.len().min(TAG_LEN_MAX) }
+    const fn new(bytes: [u8; TAG_LEN_MAX], len: usize) -> Self {
+        Self { bytes, len }
     }
 
     /// As it stands in the packet.
@@ -66,7 +84,7 @@ impl Tag {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// 64 bits of it: enough to tell two packets apart.
+    /// 64 bits of it, however few are sent: enough to tell two packets apart.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.bytes.first_chunk().copied().map_or(0, u64::from_be_bytes)
     }
@@ -79,42 +97,47 @@ pub(crate) enum Cipher {
 }
 
 impl Cipher {
-    /// `None` if a key is not as long as the profile says.
-    pub(crate) fn new(profile: Profile, keys: &SessionKeys) -> Option<Self> {
+    /// `None` if a key is not as long as the profile says. `tag_len` is 16 but in counter mode.
+    pub(crate) fn new(profile: Profile, keys: &SessionKeys, tag_len: usize) -> Option<Self> {
         Some(match profile {
-            Profile::Aes128CmSha1_80 => Self::CounterMode(Box::new(CounterMode::new(keys)?)),
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => {
+                Self::CounterMode(Box::new(CounterMode::new(keys, tag_len)?))
+            }
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => Self::Gcm(Gcm::new(keys)?),
         })
     }
 
-    /// Encrypts `body` where it lies.
-    pub(crate) fn seal(&self, position: Position, header: &[u8], body: &mut [u8], trailer: Trailer) -> Option<Tag> {
+    /// Encrypts the body where it lies.
+    pub(crate) fn seal(&self, position: Position, mut portions: Portions<'_>, trailer: Trailer) -> Option<Tag> {
         match self {
-            Self::CounterMode(cipher) => cipher.seal(position, header, body, trailer),
-            Self::Gcm(cipher) => with_associated_data(header, trailer, |data| cipher.seal(position, data, body)),
+            Self::CounterMode(cipher) => cipher.seal(position, &mut portions, trailer),
+            Self::Gcm(cipher) => {
+                let Portions { header, body, .. } = portions;
+                with_associated_data(header, trailer, |data| cipher.seal(position, data, body))
+            }
         }
     }
 
-    /// Decrypts `body` where it lies if the tag matches, else changes nothing and says `false`.
+    /// Decrypts the body where it lies if the tag matches, else changes nothing and says `false`.
     pub(crate) fn open(
         &mut self,
         position: Position,
-        header: &[u8],
-        body: &mut [u8],
+        mut portions: Portions<'_>,
         trailer: Trailer,
         tag: &[u8],
     ) -> bool {
         match self {
-            Self::CounterMode(cipher) => cipher.open(position, header, body, trailer, tag),
+            Self::CounterMode(cipher) => cipher.open(position, &mut portions, trailer, tag),
             Self::Gcm(cipher) => {
+                let Portions { header, body, .. } = portions;
                 with_associated_data(header, trailer, |data| cipher.open(position, data, body, tag)).is_some()
             }
         }
     }
 }
 
-/// RFC 7714 §8.2: the associated data of RTP is its header; §9.2: that of RTCP is its first eight bytes and the word
-/// with the E flag and the index.
+/// RFC 7714 §8.2: the associated data of RTP is its header, and by RFC 9335 §6.2 what of that is not encrypted; §9.2: that of RTCP is its
+/// first eight bytes and the word with the E flag and the index.
 fn with_associated_data<R>(header: &[u8], trailer: Trailer, f: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
     match trailer {
         Trailer::RolloverCounter(_) => f(header),
@@ -143,7 +166,7 @@ mod tests {
             authentication: Zeroizing::new(vec![0; 20]),
             salt: Zeroizing::new(words(salt)),
         };
-        Cipher::new(profile, &keys).expect("keys of the right length")
+        Cipher::new(profile, &keys, profile.rtp_overhead()).expect("keys of the right length")
     }
 
     /// RFC 3711 B.2.
@@ -153,7 +176,8 @@ mod tests {
         let cipher = cipher(Profile::Aes128CmSha1_80, key, "F0F1F2F3F4F5F6F7F8F9FAFBFCFD");
         let mut body = vec![0; 0xff02 * 16];
         let trailer = Trailer::RolloverCounter(0);
-        cipher.seal(Position { ssrc: 0, index: 0 }, &[], &mut body, trailer).expect("sealed");
+        let portions = Portions { header: &[], body: &mut body, csrcs_len: 0 };
+        cipher.seal(Position { ssrc: 0, index: 0 }, portions, trailer).expect("sealed");
         let blocks = |range: std::ops::Range<usize>| body[range.start * 16..range.end * 16].to_vec();
         assert_eq!(
             blocks(0..3),
@@ -177,10 +201,10 @@ mod tests {
             let (plain, sealed) = (words(plain), words(sealed));
             let mut packet = plain.clone();
             let (header, body) = packet.split_at_mut(header_len);
-            let tag = cipher.seal(position, header, body, trailer).expect("sealed");
+            let tag = cipher.seal(position, Portions { header, body, csrcs_len: 0 }, trailer).expect("sealed");
             assert_eq!([&packet, tag.as_bytes()].concat(), sealed);
             let (header, body) = packet.split_at_mut(header_len);
-            assert!(cipher.open(position, header, body, trailer, tag.as_bytes()));
+            assert!(cipher.open(position, Portions { header, body, csrcs_len: 0 }, trailer, tag.as_bytes()));
             assert_eq!(packet, plain);
         }
     }

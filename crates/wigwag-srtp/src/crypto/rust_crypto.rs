@@ -75,7 +75,7 @@ impl HmacSha1 {
         Hmac::new_from_slice(key).ok().map(Self)
     }
 
-    pub(super) fn of(&self, parts: [&[u8]; 3]) -> [u8; 20] {
+    pub(super) fn of(&self, parts: [&[u8]; 5]) -> [u8; 20] {
         let mut hmac = self.0.clone();
         parts.iter().for_each(|part| hmac.update(part));
         hmac.finalize().into_bytes().into()

@@ -2,6 +2,7 @@
 
 use super::codecs::{Meanings, answered_extensions, known};
 use super::config::{Config, DtlsRole};
+use super::cryptex;
 use super::negotiation::{Negotiation, Section};
 use super::section::{self, Media, Transport};
 use super::simulcast::Simulcast;
@@ -21,12 +22,13 @@ pub(super) fn build(
     let lives = |index: usize| now.sections.get(index).is_some_and(|section| !now.ends(section.part));
     let tagged = tagged(offer, lives);
     let described = tagged.and_then(|tagged| describing(offer, tagged));
+    let cryptex = config.header_encryption.is_wanted() && cryptex::is_said(offer, tagged, lives);
     let mut meanings = Meanings::default();
     for (index, (view, place)) in View::all(offer).zip(&now.sections).enumerate() {
         let mut section = match described {
             Some(described) if lives(index) => {
                 let transport = Transport { local, setup: setup(config, now, described.setup(Setup::Active)) };
-                live(config, now, transport, (view, &mut meanings), place)
+                live(config, now, transport, (view, &mut meanings), (place, cryptex))
             }
             Some(_) | None => {
                 section::rejected(&view.section.media, &view.section.protocol, view.section.formats.first(), &place.mid)
@@ -71,7 +73,7 @@ fn live<'a>(
     now: &Negotiation,
     transport: Transport<'_>,
     (offered, meanings): (View<'a>, &mut Meanings<'a>),
-    place: &Section,
+    (place, cryptex): (&Section, bool),
 ) -> MediaDescription {
     let protocol = &offered.section.protocol;
     match now.transceiver(place.part) {
@@ -94,6 +96,7 @@ fn live<'a>(
                 send: transceiver.send.as_ref(),
                 is_new: false,
                 rtcp_rsize: offered.has(&Attribute::RtcpRsize),
+                cryptex,
             };
             section::media(config, transport, &media)
         }

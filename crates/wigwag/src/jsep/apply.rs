@@ -2,6 +2,7 @@
 
 use super::codecs::{common, common_extensions, known};
 use super::config::{Config, DtlsRole, HeaderExtension, MediaKind};
+use super::cryptex;
 use super::error::Error;
 use super::negotiation::{Negotiation, Part, Section};
 use super::simulcast;
@@ -30,6 +31,7 @@ pub(super) fn remote_offer(now: &mut Negotiation, config: &Config, offer: &Sessi
     let lives =
         |index: usize| acceptable.contains(&index) && now.sections.get(index).is_some_and(|s| !now.ends(s.part));
     let tagged = tagged(offer, lives);
+    cryptex::required(config, offer, tagged, lives)?;
     transport(now, offer, tagged, false)?;
     muxed(offer, tagged, |index| acceptable.contains(&index))
 }
@@ -163,6 +165,8 @@ pub(super) fn answer(
     let lives = |index: usize| answer.media.get(index).is_some_and(|section| !section.is_rejected());
     let tagged = tagged(answer, lives);
     all_bundled(answer, tagged)?;
+    cryptex::required(config, remote, tagged, lives)?;
+    now.cryptex = [local, remote].into_iter().all(|sdp| cryptex::is_said(sdp, tagged, lives));
     for (index, (local, remote)) in View::all(local).zip(View::all(remote)).enumerate() {
         if lives(index) {
             settle(now, config, index, local, remote)?;
@@ -235,6 +239,7 @@ fn settle(
     local: View<'_>,
     remote: View<'_>,
 ) -> Result<(), Error> {
+    let cryptex = now.cryptex;
     let Some(section) = now.sections.get_mut(index) else { return Ok(()) };
     section.protocol.clone_from(&local.section.protocol);
     match section.part {
@@ -259,7 +264,7 @@ fn settle(
             Ok(())
         }
         Part::Media(id) => {
-            let mut parameters = parameters(config, local, remote);
+            let mut parameters = MediaParameters { cryptex, ..parameters(config, local, remote) };
             if parameters.send_codecs.is_empty() {
                 return Err(Error::section(index, "it accepts none of the codecs that were offered"));
             }

@@ -1,5 +1,6 @@
 //! What we can do, before anybody asks.
 
+use super::cryptex::HeaderEncryption;
 use wigwag_sdp::Feedback;
 
 /// What a section carries.
@@ -48,6 +49,9 @@ pub struct Config {
     /// `sendEncodings`: a server that forwards chooses among them for each listener. By default 1: simulcast is refused, and the peer sends
     /// one stream. At most 16 are taken.
     pub receive_layers_max: usize,
+    /// Whether CSRCs and header extensions are encrypted with what they are before (RFC 9335, W3C `rtpHeaderEncryptionPolicy`). By default
+    /// with peers that do so, too; whether it was agreed upon, [`MediaParameters::cryptex`](field@super::MediaParameters::cryptex) says.
+    pub header_encryption: HeaderEncryption,
     /// Our role when we answer an offer that leaves the choice; without it, the client's, which saves a round trip
     /// (RFC 5763 §5). When we offer, the peer chooses.
     pub dtls_role: Option<DtlsRole>,
@@ -73,6 +77,7 @@ impl Default for Config {
             codecs: vec![Codec::opus(), Codec::pcmu(), Codec::vp8()],
             header_extensions: HeaderExtension::all(),
             receive_layers_max: 1,
+            header_encryption: HeaderEncryption::default(),
             dtls_role: None,
             max_message_size: 262_144,
             sctp_port: 5000,

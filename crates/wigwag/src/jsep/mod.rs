@@ -9,6 +9,7 @@ mod answer;
 mod apply;
 mod codecs;
 mod config;
+mod cryptex;
 mod error;
 mod h264;
 mod keeps;
@@ -28,6 +29,7 @@ mod variant;
 mod view;
 
 pub use config::{Codec, Config, DtlsRole, HeaderExtension, MediaKind};
+pub use cryptex::HeaderEncryption;
 pub use error::Error;
 pub use restrictions::{NegotiatedLayer, Restrictions};
 pub use signaling::{SdpType, SignalingState};

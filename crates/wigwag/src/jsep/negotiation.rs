@@ -33,6 +33,8 @@ pub(super) struct Negotiation {
     pub(super) remote: Option<RemoteTransport>,
     pub(super) dtls_role: Option<DtlsRole>,
     pub(super) data: Option<DataParameters>,
+    /// Whether both sides say that headers may be encrypted.
+    pub(super) cryptex: bool,
     /// The number of the next transceiver.
     pub(super) next_id: u32,
     /// The number of the next mid.

@@ -107,6 +107,9 @@ fn media(
         // most recent answer."
         is_new: transceiver.negotiated.is_none(),
         rtcp_rsize: transceiver.negotiated.as_ref().is_none_or(|agreed| agreed.rtcp_rsize),
+        // RFC 9335 §4: "Generating subsequent SDP offers and answers MUST use the same procedures for including the
+        // "a=cryptex" attribute as the ones on the initial offer and answer."
+        cryptex: config.header_encryption.is_wanted(),
     };
     section::media(config, transport, &media)
 }

@@ -30,6 +30,7 @@ pub(super) struct Media<'a> {
     /// Whether RTCP might still have a port of its own, for all we know.
     pub(super) is_new: bool,
     pub(super) rtcp_rsize: bool,
+    pub(super) cryptex: bool,
 }
 
 /// RFC 9429 §5.2.1: "given that no candidates are available yet, the default port value of 9 (Discard) MUST be used",
@@ -83,6 +84,9 @@ pub(super) fn media(config: &Config, transport: Transport<'_>, media: &Media<'_>
     }
     if media.rtcp_rsize {
         section.attributes.push(Attribute::RtcpRsize);
+    }
+    if media.cryptex {
+        section.attributes.push(Attribute::Cryptex);
     }
     for numbered in &media.codecs {
         let codec = config.codecs.get(numbered.index);

@@ -102,6 +102,8 @@ pub struct MediaParameters {
     pub receive_layers: Vec<NegotiatedLayer>,
     /// Whether RTCP may be of reduced size (RFC 5506).
     pub rtcp_rsize: bool,
+    /// Whether CSRCs and header extensions are encrypted (RFC 9335): W3C `rtpHeaderEncryptionNegotiated`. It is the same for all sections.
+    pub cryptex: bool,
     /// Streams that the peer announces, without their retransmissions; peers need not announce any.
     pub remote_ssrcs: Vec<u32>,
     /// Those that have retransmissions: the stream and its retransmissions' number.

@@ -131,6 +131,7 @@ impl PeerConnection {
         self.apply_ice();
         self.apply_dtls();
         self.apply_sctp();
+        self.apply_cryptex();
         self.media.apply(&self.jsep, &mut self.transport.secured.rtp);
     }
 
@@ -148,6 +149,12 @@ impl PeerConnection {
         self.transport.start_dtls(dtls::Connection::new(config, self.seed.fork("dtls")));
         self.jsep.pin_fingerprints();
         self.channels.set_dtls_role(role == dtls::Role::Client);
+    }
+
+    fn apply_cryptex(&mut self) {
+        let policy = self.config.negotiation.header_encryption;
+        let secured = &mut self.transport.secured;
+        secured.cryptex = mapping::cryptex(policy, self.jsep.is_header_encrypted(), secured.cryptex);
     }
 
     pub(super) fn apply_sctp(&mut self) {

@@ -2,7 +2,7 @@
 
 use crate::mapping;
 use wigwag_dtls::SrtpKeys;
-use wigwag_srtp::Context;
+use wigwag_srtp::{Context, Cryptex};
 
 /// What DTLS has exported, and from the first packet of media on what SRTP makes of it.
 #[derive(Debug, Default)]
@@ -27,13 +27,16 @@ impl MediaKeys {
         matches!(self, Self::Exported(_))
     }
 
-    /// What protects media, made if it was not needed before.
-    pub(super) fn context(&mut self) -> Option<&mut Context> {
+    /// What protects media, made if it was not needed before, and what was agreed upon for headers.
+    pub(super) fn context(&mut self, cryptex: Cryptex) -> Option<&mut Context> {
         if let Self::Exported(keys) = self {
             *self = mapping::srtp_context(keys).map_or(Self::None, |context| Self::InUse(Box::new(context)));
         }
         match self {
-            Self::InUse(context) => Some(context),
+            Self::InUse(context) => {
+                context.set_cryptex(cryptex);
+                Some(context)
+            }
             Self::None | Self::Exported(_) => None,
         }
     }

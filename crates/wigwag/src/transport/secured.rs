@@ -13,6 +13,7 @@ use wigwag_dtls as dtls;
 use wigwag_rtp as rtp;
 use wigwag_sansio::{Datagram, Ecn, earliest};
 use wigwag_sctp as sctp;
+use wigwag_srtp::Cryptex;
 
 /// What became of the DTLS connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) enum Security {
 pub(crate) struct Secured {
     pub(crate) dtls: Option<dtls::Connection>,
     pub(crate) media_keys: MediaKeys,
+    /// What was agreed upon for the headers of media.
+    pub(crate) cryptex: Cryptex,
     pub(crate) rtp: rtp::Session,
     /// If the application asked for congestion control of media.
     pub(crate) pace: Option<Box<Pace>>,
@@ -42,7 +45,16 @@ pub(super) type Append = fn(&mut Secured, Instant, usize, &mut Vec<u8>) -> bool;
 impl Secured {
     pub(super) fn new(mut rtp: rtp::Session, pace: Option<congestion::Config>, tap: Option<Box<Tap>>) -> Self {
         let pace = pace.and_then(|config| Pace::new(config, &mut rtp)).map(Box::new);
-        Self { dtls: None, media_keys: MediaKeys::None, rtp, pace, sctp: None, security: Security::New, tap }
+        Self {
+            dtls: None,
+            media_keys: MediaKeys::None,
+            cryptex: Cryptex::Off,
+            rtp,
+            pace,
+            sctp: None,
+            security: Security::New,
+            tap,
+        }
     }
 
     /// The kinds of batches, in the order in which they leave: a handshake, then media (paced), then data (windowed).
@@ -66,7 +78,7 @@ impl Secured {
         if self.has_no_media(now) {
             return false;
         }
-        let Some(srtp) = self.media_keys.context() else { return false };
+        let Some(srtp) = self.media_keys.context(self.cryptex) else { return false };
         let tapped = tap::len(&self.tap);
         let has_written = srtp.protect_rtcp(limit, out, |limit, out| {
             tap::sent(&mut self.tap, PacketKind::Rtcp, now, out, |out| self.rtp.poll_rtcp(now, limit, out))
@@ -78,7 +90,7 @@ impl Secured {
         if self.has_no_media(now) {
             return false;
         }
-        let Some(srtp) = self.media_keys.context() else { return false };
+        let Some(srtp) = self.media_keys.context(self.cryptex) else { return false };
         // What SRTP refuses, because its number was used, holds up nothing that is due behind it.
         loop {
             let tapped = tap::len(&self.tap);
@@ -140,7 +152,9 @@ impl Secured {
     }
 
     fn handle_rtp(&mut self, packet: &mut [u8], ecn: Ecn, now: Instant) -> bool {
-        let Some(Ok(packet)) = self.media_keys.context().map(|srtp| srtp.unprotect_rtp(packet)) else { return false };
+        let Some(Ok(packet)) = self.media_keys.context(self.cryptex).map(|srtp| srtp.unprotect_rtp(packet)) else {
+            return false;
+        };
         self.dtls.iter_mut().for_each(dtls::Connection::media_received);
         tap::received(&mut self.tap, PacketKind::Rtp, packet, now);
         self.rtp.handle_rtp(packet, ecn, now);
@@ -148,7 +162,9 @@ impl Secured {
     }
 
     fn handle_rtcp(&mut self, packet: &mut [u8], now: Instant) -> bool {
-        let Some(Ok(packet)) = self.media_keys.context().map(|srtp| srtp.unprotect_rtcp(packet)) else { return false };
+        let Some(Ok(packet)) = self.media_keys.context(self.cryptex).map(|srtp| srtp.unprotect_rtcp(packet)) else {
+            return false;
+        };
         self.dtls.iter_mut().for_each(dtls::Connection::media_received);
         tap::received(&mut self.tap, PacketKind::Rtcp, packet, now);
         self.rtp.handle_rtcp(packet, now);

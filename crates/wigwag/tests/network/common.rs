@@ -25,6 +25,8 @@ pub(crate) struct Peer {
     pub(crate) closed: Option<CloseReason>,
     pub(crate) writable: u32,
     pub(crate) targets: Vec<u64>,
+    /// Of how many packets of ours it was told whether they arrived.
+    pub(crate) reported: usize,
 }
 
 /// A frame and when it was captured, or for want of how many packets frames are missing.
@@ -49,6 +51,7 @@ impl Peer {
             closed: None,
             writable: 0,
             targets: Vec::new(),
+            reported: 0,
         }
     }
 
@@ -80,7 +83,7 @@ impl Peer {
                 self.frames.push(Told { transceiver, ssrc, what: Err(packets) });
             }
             Event::Writable => self.writable += 1,
-            Event::TransportFeedback(_) => {}
+            Event::TransportFeedback(reported) => self.reported += reported.len(),
             Event::TargetBitrate { bits_per_second } => self.targets.push(bits_per_second),
             event => {
                 if let Event::Closed(reason) = &event {

@@ -10,6 +10,7 @@ mod common;
 mod congestion;
 mod contract;
 mod cost;
+mod cryptex;
 mod details;
 mod endpoint;
 mod file_transfer;

@@ -99,6 +99,16 @@ fn chromium_offers() {
     assert_eq!(video.remote_track_id.as_deref(), Some("d90de8ba-e6d9-4015-839c-8fc684a7a336"));
 }
 
+/// It says so for all sections, above them.
+#[test]
+fn a_chromium_that_encrypts_headers_is_answered_that_we_do_too() {
+    for (name, count) in [("sdp-chromium-cryptex.txt", 2), ("sdp-chromium.txt", 0)] {
+        let Some((z, _, answer)) = answered(name) else { return };
+        assert_eq!(answer.to_string().matches("a=cryptex\r\n").count(), count, "{name}");
+        assert_eq!(z.jsep.is_header_encrypted(), count > 0, "{name}");
+    }
+}
+
 #[test]
 fn firefox_offers() {
     let Some((z, _, answer)) = answered("sdp-firefox.txt") else { return };

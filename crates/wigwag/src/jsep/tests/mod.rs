@@ -2,6 +2,7 @@
 
 mod captured;
 mod codecs;
+mod cryptex;
 mod hostile;
 mod mutations;
 mod negotiate;
