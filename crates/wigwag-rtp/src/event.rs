@@ -1,6 +1,7 @@
 //! What a session tells its owner.
 
 use crate::extension::{AudioLevel, ElementData};
+use crate::payload::numbers::Head;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ pub struct RtpPacket {
     pub video_layers_allocation: Option<ElementData>,
     /// What the packet carries, without padding.
     pub payload: Bytes,
+    /// What leaves in place of the payload's first bytes.
+    pub(crate) head: Head,
 }
 
 impl RtpPacket {
@@ -50,6 +53,7 @@ impl RtpPacket {
             dependency_descriptor: None,
             video_layers_allocation: None,
             payload,
+            head: Head::NONE,
         }
     }
 }

@@ -34,6 +34,17 @@ impl ElementData {
     }
 }
 
+impl ElementData {
+    /// The same with two other bytes; `None` if it ends before them.
+    pub(crate) fn with(&self, at: usize, bytes: [u8; 2]) -> Option<Self> {
+        let mut other = [0; ELEMENT_LEN_MAX];
+        let other = other.get_mut(..self.len())?;
+        other.copy_from_slice(self);
+        *other.get_mut(at..)?.first_chunk_mut()? = bytes;
+        Self::new(other)
+    }
+}
+
 impl Deref for ElementData {
     type Target = [u8];
 

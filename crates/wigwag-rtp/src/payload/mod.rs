@@ -11,6 +11,7 @@ pub mod vp9;
 mod assembler;
 mod dialer;
 mod frames;
+pub(crate) mod numbers;
 mod packetizer;
 mod part;
 mod partial;

@@ -7,6 +7,7 @@ use crate::demultiplex::{Labels, Route};
 use crate::event::{Event, Received, RtpPacket};
 use crate::extension::ElementData;
 use crate::header::Packet;
+use crate::payload::numbers::Head;
 use crate::rtcp::transport_feedback::COUNT_MAX;
 use crate::rtcp::{Compound, Message, Nack, ReportBlock};
 use crate::stream::receive::Incoming;
@@ -156,6 +157,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
             dependency_descriptor: values.dependency_descriptor.and_then(ElementData::new),
             video_layers_allocation: values.video_layers_allocation.and_then(ElementData::new),
             payload: Bytes::copy_from_slice(packet.payload),
+            head: Head::NONE,
         },
     });
 }

@@ -43,7 +43,7 @@ impl Again {
     fn write(&self, packet: &SentPacket, out: &mut Vec<u8>) {
         self.header.write(out);
         out.extend_from_slice(&packet.sequence.to_be_bytes());
-        out.extend_from_slice(&packet.payload);
+        packet.head.write(&packet.payload, out);
     }
 }
 

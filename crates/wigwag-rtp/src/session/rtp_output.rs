@@ -88,7 +88,7 @@ impl Session {
         if is_reported && kind == Kind::Video {
             self.padder = Some(id);
         }
-        let sent = SentPacket::new(sequence, header, packet.payload, transport_sequence);
+        let sent = SentPacket::new(sequence, header, packet.payload, transport_sequence).with_head(packet.head);
         sent.write(out);
         if sender.config.nack {
             sender.cache.keep(sent);

@@ -44,8 +44,9 @@ impl Session {
 
     /// Queues a packet that another session received as one of this sender's, with this payload type. Its sequence numbers begin where
     /// all of ours do, in the lower half, and they and the timestamps go on when another source takes the place of the one before, and
-    /// when the same one goes on after a [cut](Self::cut_forwarding): with `format`, where a decoder can begin. Gaps of the source stay
-    /// gaps. A stream is forwarded or [sent](Self::send), not both: the numbers would meet.
+    /// when the same one goes on after a [cut](Self::cut_forwarding): with `format`, where a decoder can begin. So do the
+    /// numbers of pictures within payloads of VP8 and VP9 (`PictureID`, `TL0PICIDX`) and within descriptors of dependencies: another source's first
+    /// picture follows the last of the one before. Gaps of the source stay gaps. A stream is forwarded or [sent](Self::send), not both: the numbers would meet.
     ///
     /// # Errors
     /// As of [`send`](Self::send); [`SendError::Late`] also for what is older than what was begun with, and
@@ -62,14 +63,14 @@ impl Session {
         let Some(clock_rate_hz) = sender.clock_rate_hz(payload_type) else {
             return Err(SendError::PayloadType(payload.clone()));
         };
-        let begins = format.is_none_or(|format| format.begins(payload));
-        let placed = sender.forwarding.place(received, begins, sender.behind_all(), clock_rate_hz);
-        let placed = placed.map_err(|refused| match refused {
+        let placed = sender.forwarding.place(received, format, sender.behind_all(), clock_rate_hz);
+        let mut placed = placed.map_err(|refused| match refused {
             Refused::Late => SendError::Late(payload.clone()),
             Refused::KeyFrameNeeded => SendError::KeyFrameNeeded(payload.clone()),
         })?;
-        let (sequence, timestamp) = (Some(placed.sequence), placed.timestamp);
-        let sent = self.send(id, RtpPacket { payload_type, sequence, timestamp, ..received.packet.clone() });
+        let mut packet = RtpPacket { payload_type, ..received.packet.clone() };
+        placed.renumber(&mut packet);
+        let sent = self.send(id, packet);
         match (&sent, self.senders.get_mut(&id)) {
             (Ok(()), Some(sender)) => sender.forwarding.advance(placed),
             (Err(SendError::Full(_)), Some(sender)) if format.is_some_and(Format::has_key_frames) => {
@@ -86,8 +87,7 @@ impl Session {
     pub fn leave_out(&mut self, id: SenderId, received: &Received, payload_type: u8, format: Option<Format>) {
         let Some(sender) = self.senders.get_mut(&id) else { return };
         let Some(clock_rate_hz) = sender.clock_rate_hz(payload_type) else { return };
-        let begins = format.is_none_or(|format| format.begins(&received.packet.payload));
-        let Ok(placed) = sender.forwarding.place(received, begins, sender.behind_all(), clock_rate_hz) else { return };
+        let Ok(placed) = sender.forwarding.place(received, format, sender.behind_all(), clock_rate_hz) else { return };
         if placed.is_ahead {
             sender.forwarding.leave_out(placed);
             return;

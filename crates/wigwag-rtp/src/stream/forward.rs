@@ -1,7 +1,10 @@
 //! A stream of ours that carries those of others, one at a time (RFC 7667 §3.6.2, §3.7): its numbers and its time go on when
 //! another source takes the place of the one before, or the same one after a pause.
 
-use crate::event::Received;
+use crate::event::{Received, RtpPacket};
+use crate::payload::Format;
+use crate::payload::numbers::PictureNumbers;
+use crate::stream::pictures::{Numbers, Pictures};
 use crate::stream::sequence::LATE_MAX;
 use crate::time::ticks;
 use std::time::Instant;
@@ -19,6 +22,7 @@ pub(crate) struct Forwarding {
     is_cut: bool,
     /// Those of the source that were left out one by one, if any were.
     left_out: Option<Box<LeftOut>>,
+    pictures: Pictures,
 }
 
 /// Numbers of the source that ours close up.
@@ -82,6 +86,8 @@ pub(crate) struct Placed {
     theirs: u64,
     arrival: Instant,
     source: Source,
+    numbers: Numbers,
+    pictures: Pictures,
 }
 
 /// Why a packet is not forwarded.
@@ -93,15 +99,24 @@ pub(crate) enum Refused {
     KeyFrameNeeded,
 }
 
+impl Placed {
+    /// Gives a copy of the packet the numbers and the time with which it leaves.
+    pub(crate) fn renumber(&mut self, packet: &mut RtpPacket) {
+        (packet.sequence, packet.timestamp) = (Some(self.sequence), self.timestamp);
+        self.pictures.place(self.numbers, packet);
+    }
+}
+
 impl Forwarding {
-    /// How a packet leaves. `begins`: whether a decoder can begin with it; `next`: the number behind all of ours.
+    /// How a packet leaves. `format`: what its payload is, if a decoder has to begin at the beginning; `next`: the number behind all of ours.
     pub(crate) fn place(
         &self,
         received: &Received,
-        begins: bool,
+        format: Option<Format>,
         next: u16,
         clock_rate_hz: u32,
     ) -> Result<Placed, Refused> {
+        let begins = format.is_none_or(|format| format.begins(&received.packet.payload));
         let sequence = received.extended_sequence;
         // No session tells of what is further behind: that is another one's, though it may have the same source's number.
         let is_same = |source: &Source| {
@@ -132,6 +147,12 @@ impl Forwarding {
                 ),
             },
         };
+        let of_payload =
+            format.map_or_else(PictureNumbers::default, |format| PictureNumbers::of(format, &received.packet.payload));
+        let (numbers, mut pictures) = (Numbers::of(&received.packet, of_payload), self.pictures);
+        if same.is_none() {
+            pictures.begin(numbers);
+        }
         let goes_on = same.is_some() && !self.is_cut;
         let left_out = self.left_out.as_ref().filter(|_| goes_on);
         let closed_up = left_out.map_or(0, |left_out| left_out.before(sequence, source.furthest));
@@ -142,6 +163,8 @@ impl Forwarding {
             timestamp: timestamp.wrapping_add(source.timestamp_offset),
             arrival: received.arrival,
             source,
+            numbers,
+            pictures,
         })
     }
 
@@ -155,7 +178,8 @@ impl Forwarding {
 
     /// It leaves so.
     pub(crate) fn advance(&mut self, placed: Placed) {
-        let Placed { timestamp, arrival, source, .. } = placed;
+        let Placed { timestamp, arrival, source, pictures, .. } = placed;
+        self.pictures = pictures;
         if let Some(left_out) = self.left_out.as_mut() {
             match self.source.filter(|before| before.first == source.first && before.ssrc == source.ssrc) {
                 Some(before) => {

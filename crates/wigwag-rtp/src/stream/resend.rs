@@ -1,6 +1,7 @@
 //! Packets that were sent, kept for the peer to ask for them again (RFC 4585 §6.2.1).
 
 use crate::header::Header;
+use crate::payload::numbers::Head;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ pub(crate) struct SentPacket {
     pub(crate) sequence: u16,
     pub(crate) header: Header,
     pub(crate) payload: Bytes,
+    /// What leaves in place of the payload's first bytes.
+    pub(crate) head: Head,
     /// Its number in the transport, if it has one.
     pub(crate) transport_sequence: Option<u64>,
     /// When it was last sent again, if it was.
@@ -28,7 +31,13 @@ pub(crate) struct SentPacket {
 
 impl SentPacket {
     pub(crate) const fn new(sequence: u16, header: Header, payload: Bytes, transport_sequence: Option<u64>) -> Self {
-        Self { sequence, header, payload, transport_sequence, resent: None, resends: 0, is_owed: false }
+        let head = Head::NONE;
+        Self { sequence, header, payload, head, transport_sequence, resent: None, resends: 0, is_owed: false }
+    }
+
+    /// ... with other first bytes.
+    pub(crate) fn with_head(self, head: Head) -> Self {
+        Self { head, ..self }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -37,7 +46,7 @@ impl SentPacket {
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         self.header.write(out);
-        out.extend_from_slice(&self.payload);
+        self.head.write(&self.payload, out);
     }
 }
 

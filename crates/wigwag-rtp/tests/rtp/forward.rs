@@ -13,19 +13,19 @@ const DELTA: &[u8] = &[0x10, 0x01, 1];
 const MORE: &[u8] = &[0x00, 0x00, 1];
 
 /// What somebody sends, as it comes.
-struct Source {
+pub(crate) struct Source {
     session: Session,
     ssrc: u32,
 }
 
 impl Source {
-    fn new(ssrc: u32) -> Self {
+    pub(crate) fn new(ssrc: u32) -> Self {
         let mut session = session("source", u64::from(ssrc));
         session.add_receiver(receiver()).expect("a section");
         Self { session, ssrc }
     }
 
-    fn came(&mut self, sequence: u16, timestamp: u32, payload: &[u8], now: Instant) -> Received {
+    pub(crate) fn came(&mut self, sequence: u16, timestamp: u32, payload: &[u8], now: Instant) -> Received {
         let mut packet = vec![0x80, VIDEO.number];
         packet.extend_from_slice(&sequence.to_be_bytes());
         packet.extend_from_slice(&timestamp.to_be_bytes());
@@ -40,24 +40,24 @@ impl Source {
 }
 
 /// Who forwards.
-struct Out {
-    session: Session,
-    sender: SenderId,
+pub(crate) struct Out {
+    pub(crate) session: Session,
+    pub(crate) sender: SenderId,
 }
 
 impl Out {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut session = session("forwards", seed);
         let sender = session.add_sender(sender(9)).expect("a stream");
         Self { session, sender }
     }
 
-    fn forward(&mut self, received: &Received) -> Result<(), SendError> {
+    pub(crate) fn forward(&mut self, received: &Received) -> Result<(), SendError> {
         self.session.forward(self.sender, received, VIDEO.number, Some(Format::Vp8))
     }
 
     /// Number, timestamp and payload of what leaves.
-    fn left(&mut self, now: Instant) -> Vec<(u16, u32, Vec<u8>)> {
+    pub(crate) fn left(&mut self, now: Instant) -> Vec<(u16, u32, Vec<u8>)> {
         let (mut all, mut out) = (Vec::new(), Vec::new());
         while self.session.poll_rtp(now, 1180, &mut out) {
             let packet = Packet::parse(&out).expect("our own");

@@ -10,6 +10,7 @@ mod dependency_descriptor;
 mod dialer;
 mod formats;
 mod forward;
+mod forwarded_pictures;
 mod given;
 mod h264;
 mod hostile;
