@@ -3,8 +3,9 @@
 use crate::common::{VIDEO, at, sender};
 use crate::forward::{Out, Source};
 use allocation_counter::measure;
+use wigwag_rtp::header::Packet;
 use wigwag_rtp::payload::Format;
-use wigwag_rtp::{ElementData, Extensions, Received};
+use wigwag_rtp::{ElementData, Extensions, Received, RtxPayloadType, RtxStream};
 
 /// A payload of VP8 (RFC 7741 §4.2): S, I and L, with PictureID and TL0PICIDX, and a key frame or another one.
 fn vp8(picture: &[u8], lowest: u8, is_key: bool) -> Vec<u8> {
@@ -128,7 +129,17 @@ fn what_is_asked_for_again_comes_with_the_number_that_it_had() {
     assert_eq!(first.2, vp8(&long(10), 2, true));
     let nack = [&[0x81, 205, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9][..], &first.0.to_be_bytes(), &[0, 0]].concat();
     out.session.handle_rtcp(&nack, at(50));
-    assert_eq!(out.left(at(50)), [first]);
+    assert_eq!(out.left(at(50)), [first.clone()]);
+    // RFC 4588 §4: in a stream of its own, behind the number that the packet had.
+    let mut config = sender(9);
+    config.rtx = Some(RtxStream::new(10, vec![RtxPayloadType::new(97, VIDEO.number)]));
+    out.session.update_sender(out.sender, config).expect("there");
+    out.session.handle_rtcp(&nack, at(300));
+    let mut bytes = Vec::new();
+    assert!(out.session.poll_rtp(at(300), 1180, &mut bytes));
+    let again = Packet::parse(&bytes).expect("our own");
+    assert_eq!((again.ssrc, again.payload_type), (10, 97));
+    assert_eq!(again.payload, [&first.0.to_be_bytes()[..], &first.2].concat());
 }
 
 #[test]
