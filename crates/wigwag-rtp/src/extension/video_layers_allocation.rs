@@ -75,7 +75,7 @@ impl VideoLayersAllocation {
     /// # Errors
     /// If a number is out of range, layers are not in the order of streams and spatial layers, none is there, or some have a format and some have none.
     pub fn new(stream: u8, streams: u8, layers: &[LayerAllocation]) -> Result<Self, Error> {
-        let is_of = |layer: &LayerAllocation| layer.stream < streams;
+        let is_of = |layer: &LayerAllocation| layer.stream < streams && usize::from(layer.spatial_id) < MAX;
         let place = |layer: &LayerAllocation| (layer.stream, layer.spatial_id);
         let has_formats = layers.first().is_some_and(|layer| layer.format.is_some());
         let is_possible = (1..=MAX).contains(&usize::from(streams))

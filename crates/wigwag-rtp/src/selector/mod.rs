@@ -246,7 +246,8 @@ impl LayerSelector {
             return None;
         }
         // All layers begin anew: with the first picture, each with its own frame.
-        if descriptor.brings_structure && descriptor.start_of_frame {
+        let is_key_frame = descriptor.brings_structure && descriptor.fdiffs().next().is_none();
+        if is_key_frame && descriptor.start_of_frame {
             return Some(wanted);
         }
         let Some(current) = current else {

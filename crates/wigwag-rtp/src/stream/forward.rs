@@ -83,6 +83,8 @@ pub(crate) struct Placed {
     pub(crate) timestamp: u32,
     /// Whether it comes behind all others.
     pub(crate) is_ahead: bool,
+    /// Whether its source begins, or goes on after a cut.
+    begins: bool,
     theirs: u64,
     arrival: Instant,
     source: Source,
@@ -151,7 +153,7 @@ impl Forwarding {
             format.map_or_else(PictureNumbers::default, |format| PictureNumbers::of(format, &received.packet.payload));
         let (numbers, mut pictures) = (Numbers::of(&received.packet, of_payload), self.pictures);
         if same.is_none() {
-            pictures.begin(numbers);
+            pictures.begin();
         }
         let goes_on = same.is_some() && !self.is_cut;
         let left_out = self.left_out.as_ref().filter(|_| goes_on);
@@ -159,6 +161,7 @@ impl Forwarding {
         Ok(Placed {
             sequence: (sequence as u16).wrapping_add(source.sequence_offset).wrapping_sub(closed_up),
             is_ahead: is_ahead || !goes_on,
+            begins: !goes_on,
             theirs: sequence,
             timestamp: timestamp.wrapping_add(source.timestamp_offset),
             arrival: received.arrival,
@@ -181,7 +184,7 @@ impl Forwarding {
         let Placed { timestamp, arrival, source, pictures, .. } = placed;
         self.pictures = pictures;
         if let Some(left_out) = self.left_out.as_mut() {
-            match self.source.filter(|before| before.first == source.first && before.ssrc == source.ssrc) {
+            match self.source.filter(|_| !placed.begins) {
                 Some(before) => {
                     let new = source.furthest.saturating_sub(LAST as u64).max(before.furthest) + 1..=source.furthest;
                     new.for_each(|sequence| left_out.set(sequence, false));
@@ -189,9 +192,7 @@ impl Forwarding {
                 None => **left_out = LeftOut::NONE,
             }
         }
-        let has_advanced = self.source.is_none_or(|before| {
-            before.ssrc != source.ssrc || before.first != source.first || before.furthest < source.furthest
-        });
+        let has_advanced = placed.begins || self.source.is_none_or(|before| before.furthest < source.furthest);
         if has_advanced {
             self.last = Some((timestamp, arrival));
         }

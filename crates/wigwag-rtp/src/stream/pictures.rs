@@ -21,7 +21,8 @@ pub(crate) struct Pictures {
 /// One of those numbers, of 7, 8, 15 or 16 bits.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    offset: u16,
+    /// Of the source, as soon as it has a number.
+    offset: Option<u16>,
     last: Option<u16>,
 }
 
@@ -61,18 +62,18 @@ impl Numbers {
 }
 
 impl Count {
-    /// Another source begins with this number: it follows the last of ours.
-    fn begin(&mut self, number: Option<(u16, u16)>) {
-        let (Some(last), Some((number, _))) = (self.last, number) else {
-            self.offset = 0;
-            return;
-        };
-        self.offset = last.wrapping_add(1).wrapping_sub(number);
+    /// Whether numbers of the source leave as others.
+    fn is_moved(self) -> bool {
+        self.offset.is_some_and(|offset| offset != 0)
     }
 
     /// How a number of the source leaves, which has these bits.
     fn place(&mut self, (number, bits): (u16, u16)) -> u16 {
-        let number = number.wrapping_add(self.offset) & bits;
+        let last = self.last;
+        // The first of a source follows the last of ours.
+        let offset =
+            *self.offset.get_or_insert_with(|| last.map_or(0, |last| last.wrapping_add(1).wrapping_sub(number)));
+        let number = number.wrapping_add(offset) & bits;
         // Whether it is within the half of the circle that is ahead of the last.
         let is_ahead = |last: u16| number.wrapping_sub(last).wrapping_sub(1) & bits < bits / 2;
         if self.last.is_none_or(is_ahead) {
@@ -83,11 +84,11 @@ impl Count {
 }
 
 impl Pictures {
-    /// Another source begins, with a packet that has these numbers.
-    pub(crate) fn begin(&mut self, numbers: Numbers) {
-        self.picture.begin(numbers.picture());
-        self.lowest.begin(numbers.lowest());
-        self.frame.begin(numbers.frame());
+    /// Another source begins.
+    pub(crate) fn begin(&mut self) {
+        for count in [&mut self.picture, &mut self.lowest, &mut self.frame] {
+            count.offset = None;
+        }
     }
 
     /// Gives a packet with these numbers ours.
@@ -95,10 +96,10 @@ impl Pictures {
         let picture = numbers.picture().map(|number| self.picture.place(number));
         let lowest = numbers.lowest().map(|number| self.lowest.place(number));
         let frame = numbers.frame().map(|number| self.frame.place(number));
-        if self.picture.offset != 0 || self.lowest.offset != 0 {
+        if self.picture.is_moved() || self.lowest.is_moved() {
             packet.head = Head::with(&packet.payload, renumbered(numbers.payload, picture, lowest));
         }
-        if let Some(frame) = frame.filter(|_| self.frame.offset != 0) {
+        if let Some(frame) = frame.filter(|_| self.frame.is_moved()) {
             let descriptor = packet.dependency_descriptor.as_ref();
             packet.dependency_descriptor =
                 descriptor.and_then(|data: &ElementData| data.with(FRAME_AT, frame.to_be_bytes()));

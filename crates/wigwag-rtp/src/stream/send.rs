@@ -107,8 +107,8 @@ impl Sender {
         let osn = if self.config.rtx.is_some() { OSN_LEN } else { 0 };
         let all = [
             extensions.mid.zip(mid.as_ref().map(String::len)),
-            // Of a packet that is sent again, the other one says so.
-            extensions.rid.or(extensions.repaired_rid).zip(rid.as_ref().map(String::len)),
+            // Of a packet that is sent again, the other one says so: the larger number has the longer header.
+            extensions.rid.into_iter().chain(extensions.repaired_rid).max().zip(rid.as_ref().map(String::len)),
             extensions.abs_send_time.map(|id| (id, 3)),
             extensions.audio_level.map(|id| (id, 1)),
             extensions.transport_cc.map(|id| (id, 2)),

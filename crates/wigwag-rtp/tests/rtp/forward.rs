@@ -265,3 +265,27 @@ fn what_was_left_out_is_not_forwarded_later_and_what_begins_may_be_left_out() {
     let left: Vec<_> = out.left(now).iter().map(|(sequence, ..)| sequence.wrapping_sub(numbers[0])).collect();
     assert_eq!(left, [2, 3]);
 }
+
+/// Who comes back in a new session may begin with the number of before.
+#[test]
+fn a_source_that_begins_anew_with_the_same_number_takes_no_number_twice() {
+    let (mut source, mut out, now) = (Source::new(1), Out::new(1), at(0));
+    let mut came = |sequence: u16, payload: &[u8]| source.came(sequence, 3000, payload, now);
+    out.forward(&came(0, KEY)).expect("it begins");
+    let mut all = out.left(now);
+    for sequence in 1..4000 {
+        let received = came(sequence, DELTA);
+        match sequence % 2 {
+            0 => out.forward(&received).expect("it goes on"),
+            _ => out.session.leave_out(out.sender, &received, VIDEO.number, Some(Format::Vp8)),
+        }
+        all.extend(out.left(now));
+    }
+    let mut anew = Source::new(1);
+    for (sequence, payload) in [(0, KEY), (1, DELTA), (2, DELTA)] {
+        out.forward(&anew.came(sequence, 3000, payload, now)).expect("it begins anew");
+    }
+    all.extend(out.left(now));
+    assert_eq!(all.len(), 2003);
+    assert!(all.windows(2).all(|pair| pair[1].0 == pair[0].0.wrapping_add(1)), "{:?}", &all[1998..]);
+}

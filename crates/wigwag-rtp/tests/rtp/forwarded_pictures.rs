@@ -159,3 +159,16 @@ fn a_source_that_took_the_place_of_another_costs_no_allocation() {
     came[..1500].iter().for_each(&mut pass);
     assert_eq!(measure(|| came[1500..].iter().for_each(&mut pass)).count_total, 0);
 }
+
+#[test]
+fn a_source_that_numbers_its_pictures_from_the_second_on_follows_too() {
+    let packets = [
+        (1, 1, vp8(&long(5000), 9, true)),
+        (2, 1, vec![0x10, 0, 0xaa]),
+        (2, 2, vp8(&long(4990), 3, false)),
+        (2, 3, vp8(&long(4991), 4, false)),
+    ];
+    let expected =
+        [vp8(&long(5000), 9, true), vec![0x10, 0, 0xaa], vp8(&long(5001), 10, false), vp8(&long(5002), 11, false)];
+    assert_eq!(left(&packets, Format::Vp8), expected);
+}

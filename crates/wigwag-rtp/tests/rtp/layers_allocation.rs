@@ -134,6 +134,10 @@ fn what_cannot_be_told_is_refused() {
     ] {
         assert_eq!(VideoLayersAllocation::new(stream, streams, layers), Err(Error::LayersAllocation), "{layers:?}");
     }
+    // Whoever changes a layer may give it any number.
+    let mut beyond = layer(0, 0, &[100]);
+    beyond.spatial_id = 4;
+    assert_eq!(VideoLayersAllocation::new(0, 1, &[beyond]), Err(Error::LayersAllocation));
     for (stream, spatial_id, bitrates) in [(4, 0, &[1][..]), (0, 4, &[1]), (0, 0, &[]), (0, 0, &[1; 5])] {
         assert_eq!(LayerAllocation::new(stream, spatial_id, bitrates), Err(Error::LayersAllocation));
     }

@@ -281,7 +281,8 @@ impl<'a> DependencyDescriptor<'a> {
     }
 
     /// The same descriptor, but that it says which decode targets are active, a bit each: as a server writes it that leaves some out (AV1 RTP A.4). It
-    /// replaces what is in `out`.
+    /// replaces what is in `out`. It is up to four bytes longer than the one that was read: of one that has nearly 255,
+    /// [`ElementData::new`](crate::ElementData::new) may then make nothing.
     pub fn write_with_active_targets(&self, active_targets: u32, out: &mut Vec<u8>) {
         out.clear();
         out.extend_from_slice(self.bytes.get(..MANDATORY_LEN).unwrap_or_default());
