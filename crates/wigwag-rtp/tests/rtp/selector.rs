@@ -485,3 +485,22 @@ proptest! {
         }
     }
 }
+
+/// A structure may come again with a frame that needs others, as for somebody who has just joined.
+#[test]
+fn a_listener_begins_with_a_key_frame_though_a_structure_comes_before() {
+    let mut source = Source::new(L1T2, 1, 2);
+    source.key().pictures(3).frame(4, 1, true);
+    let joined = source.packets.len() - 2;
+    source.pictures(3);
+    let mut listener = Listener::new((0, 1));
+    listener.take_all(&source.packets[joined..]);
+    assert!(listener.selector.needs_key_frame());
+    assert_eq!(listener.got, BTreeMap::new());
+    let before = source.packets.len();
+    source.key().pictures(4);
+    listener.take_all(&source.packets[before..]);
+    assert!(!listener.selector.needs_key_frame());
+    assert_eq!(listener.got.len(), 5);
+    listener.check(&source);
+}
