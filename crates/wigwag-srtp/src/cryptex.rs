@@ -17,10 +17,10 @@ use crate::rtp::{FIXED_LEN, Header};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Cryptex {
-    /// Neither side has said that it takes them: they are sent in the clear, and 0xC0DE and 0xC2DE are extensions that nobody knows.
+    /// We have not said that we take them: they are sent in the clear, and 0xC0DE and 0xC2DE are extensions that nobody knows.
     #[default]
     Off,
-    /// We take them, and the peer does not, or not any more: ours are sent in the clear, and of the peer's, either is taken.
+    /// We have said that we take them, and the peer has not, or not yet, or does not any more: ours are sent in the clear, and of the peer's, either is taken.
     Received,
     /// The peer takes them, and so do we: ours are encrypted, and of the peer's, either is taken, for each packet may be either (§4).
     Negotiated,

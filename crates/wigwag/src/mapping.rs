@@ -140,13 +140,15 @@ pub(crate) fn srtp_context(keys: &dtls::SrtpKeys) -> Option<srtp::Context> {
     srtp::Context::new(srtp_profile(keys.profile())?, local, remote).ok()
 }
 
-/// What was agreed upon for headers, after what was `before`. A peer that takes them encrypted no more may have some on their way to us.
-pub(crate) const fn cryptex(policy: HeaderEncryption, is_agreed: bool, before: srtp::Cryptex) -> srtp::Cryptex {
-    match (policy, is_agreed, before) {
-        (HeaderEncryption::Require, ..) => srtp::Cryptex::Required,
-        (_, true, _) => srtp::Cryptex::Negotiated,
-        (_, false, srtp::Cryptex::Off) => srtp::Cryptex::Off,
-        (_, false, _) => srtp::Cryptex::Received,
+/// What was agreed upon for headers. Who has said that they take them encrypted gets some before the answer, and after a later one that takes it
+/// back.
+// RFC 9335 §4: "indicates that the endpoint is capable of receiving RTP packets encrypted with Cryptex"
+pub(crate) const fn cryptex(policy: HeaderEncryption, is_agreed: bool) -> srtp::Cryptex {
+    match (policy, is_agreed) {
+        (HeaderEncryption::Require, _) => srtp::Cryptex::Required,
+        (HeaderEncryption::Disable, _) => srtp::Cryptex::Off,
+        (HeaderEncryption::Negotiate, true) => srtp::Cryptex::Negotiated,
+        (HeaderEncryption::Negotiate, false) => srtp::Cryptex::Received,
     }
 }
 

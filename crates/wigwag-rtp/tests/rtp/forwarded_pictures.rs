@@ -129,7 +129,7 @@ fn what_is_asked_for_again_comes_with_the_number_that_it_had() {
     assert_eq!(first.2, vp8(&long(10), 2, true));
     let nack = [&[0x81, 205, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9][..], &first.0.to_be_bytes(), &[0, 0]].concat();
     out.session.handle_rtcp(&nack, at(50));
-    assert_eq!(out.left(at(50)), [first.clone()]);
+    assert_eq!(out.left(at(50)), std::slice::from_ref(&first));
     // RFC 4588 §4: in a stream of its own, behind the number that the packet had.
     let mut config = sender(9);
     config.rtx = Some(RtxStream::new(10, vec![RtxPayloadType::new(97, VIDEO.number)]));

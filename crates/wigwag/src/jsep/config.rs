@@ -50,7 +50,7 @@ pub struct Config {
     /// one stream. At most 16 are taken.
     pub receive_layers_max: usize,
     /// Whether CSRCs and header extensions are encrypted with what they are before (RFC 9335, W3C `rtpHeaderEncryptionPolicy`). By default
-    /// with peers that do so, too; whether it was agreed upon, [`MediaParameters::cryptex`](field@super::MediaParameters::cryptex) says.
+    /// not; whether it was agreed upon, [`MediaParameters::cryptex`](field@super::MediaParameters::cryptex) says.
     pub header_encryption: HeaderEncryption,
     /// Our role when we answer an offer that leaves the choice; without it, the client's, which saves a round trip
     /// (RFC 5763 §5). When we offer, the peer chooses.

@@ -12,9 +12,10 @@ use wigwag_sdp::{Attribute, SessionDescription};
 #[non_exhaustive]
 pub enum HeaderEncryption {
     /// Never: nothing is said of it.
-    Disable,
-    /// With peers that say that they do, too. With others they are in the clear, as ever.
     #[default]
+    Disable,
+    /// With peers that say that they do, too. With others they are in the clear, as ever. But some (libdatachannel, as an answerer of media) repeat each line
+    /// of an offer that they do not know, and decipher nothing then: offer it to peers that you know.
     Negotiate,
     /// Always: descriptions of a peer that does not are refused, and packets with headers in the clear are neither sent nor taken.
     Require,

@@ -154,7 +154,7 @@ impl PeerConnection {
     fn apply_cryptex(&mut self) {
         let policy = self.config.negotiation.header_encryption;
         let secured = &mut self.transport.secured;
-        secured.cryptex = mapping::cryptex(policy, self.jsep.is_header_encrypted(), secured.cryptex);
+        secured.cryptex = mapping::cryptex(policy, self.jsep.is_header_encrypted());
     }
 
     pub(super) fn apply_sctp(&mut self) {

@@ -158,3 +158,31 @@ fn a_peer_may_cease_to_and_begin_again_in_the_midst_of_a_call() {
     talk(&mut world, &ids, sent);
     assert_eq!(received(&world), [2 * (sent as usize + 50); 2]);
 }
+
+/// RFC 9335 §4: who says it takes such packets; whoever answers may send them before the answer is there.
+#[test]
+fn what_overtakes_the_answer_that_agrees_is_understood() {
+    let mut world = pair_wanting(64, [Negotiate, Negotiate]);
+    let ids: Vec<_> = KINDS
+        .iter()
+        .map(|kind| {
+            let of_a = world[A].connection.add_transceiver(*kind, Direction::Sendrecv).unwrap();
+            [of_a, world[Z].connection.add_track(*kind).unwrap()]
+        })
+        .collect();
+    let offered = saying(&offer(&mut world, A), false);
+    let answered = answer(&mut world, Z, offered);
+    world[A].connection.set_remote_description(answered).unwrap();
+    until_connected(&mut world);
+    talk(&mut world, &ids, 0);
+    assert_eq!((received(&world), is_negotiated(&world[A])), ([100; 2], vec![false; 2]));
+    let offered = offer(&mut world, A);
+    let answered = answer(&mut world, Z, offered);
+    let since = world.trace().records().len();
+    talk(&mut world, &ids, 50);
+    assert_eq!((tags(&world, Z, since), tags(&world, A, since)), (BTreeSet::from([0xc0de]), BTreeSet::from([0xbede])));
+    assert_eq!(received(&world), [200; 2]);
+    world[A].connection.set_remote_description(answered).unwrap();
+    talk(&mut world, &ids, 100);
+    assert_eq!((received(&world), is_negotiated(&world[A])), ([300; 2], vec![true; 2]));
+}

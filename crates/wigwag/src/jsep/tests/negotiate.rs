@@ -36,7 +36,6 @@ fn an_offer_of_everything_reads_as_it_should() {
         a=rtcp-mux
         a=rtcp-mux-only
         a=rtcp-rsize
-        a=cryptex
         a=rtpmap:111 opus/48000/2
         a=rtcp-fb:111 transport-cc
         a=fmtp:111 minptime=10;useinbandfec=1
@@ -58,7 +57,6 @@ fn an_offer_of_everything_reads_as_it_should() {
         a=rtcp-mux
         a=rtcp-mux-only
         a=rtcp-rsize
-        a=cryptex
         a=rtpmap:96 VP8/90000
         a=rtcp-fb:96 transport-cc
         a=rtcp-fb:96 nack
@@ -109,7 +107,6 @@ fn an_answer_reads_as_it_should() {
         a=msid:s t9
         a=rtcp-mux
         a=rtcp-rsize
-        a=cryptex
         a=rtpmap:111 opus/48000/2
         a=rtcp-fb:111 transport-cc
         a=fmtp:111 minptime=10;useinbandfec=1
