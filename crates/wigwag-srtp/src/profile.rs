@@ -7,7 +7,7 @@ pub enum Profile {
     /// `SRTP_AES128_CM_HMAC_SHA1_80` (0x0001): AES-128 in counter mode, HMAC-SHA1 cut to 80 bits.
     Aes128CmSha1_80,
     /// `SRTP_AES128_CM_HMAC_SHA1_32` (0x0002): the same, and of RTP HMAC-SHA1 is cut to 32 bits. One forged packet in 2³² is taken for
-    /// genuine: for narrow links, and peers that have nothing else.
+    /// genuine, and in 2³¹ of a source that is new: for narrow links, and peers that have nothing else.
     Aes128CmSha1_32,
     /// `SRTP_AEAD_AES_128_GCM` (0x0007).
     AeadAes128Gcm,
