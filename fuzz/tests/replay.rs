@@ -125,8 +125,10 @@ replays! {
     peer_description
     rtcp_compound
     rtp_av1
+    rtp_dependency_descriptor
     rtp_frames
     rtp_h264
+    rtp_layers_allocation
     rtp_opus
     rtp_packet
     rtp_session
