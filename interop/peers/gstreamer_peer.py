@@ -273,6 +273,8 @@ class Driver:
         return self.webrtc.get_property("local-description").sdp.as_text()
 
     def offer(self, waits=True):
+        # What has no format yet would be offered without one.
+        until(lambda: all(pad.get_current_caps() for pad in self.webrtc.sinkpads), "the formats of what is sent")
         return self.describe("offer", waits)
 
     def answer(self, sdp, waits=True):
