@@ -56,6 +56,12 @@ impl RtpPacket {
             head: Head::NONE,
         }
     }
+
+    /// What it holds in memory that can be long, in bytes.
+    pub(crate) fn held_len(&self) -> usize {
+        let elements = [&self.dependency_descriptor, &self.video_layers_allocation];
+        self.payload.len() + elements.into_iter().flatten().map(|element| element.len()).sum::<usize>()
+    }
 }
 
 /// A packet that arrived.

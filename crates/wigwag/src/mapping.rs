@@ -273,10 +273,7 @@ pub(crate) fn rtp_config(config: &Config, cname: &str) -> rtp::Config {
     let mut mapped = rtp::Config::new(cname);
     mapped.clock = Some(config.clock);
     // What SRTP adds at most (RFC 7714 §14.2, RFC 9335 §5.1).
-    let cryptex = match config.negotiation.header_encryption {
-        HeaderEncryption::Disable => srtp::Cryptex::Off,
-        HeaderEncryption::Negotiate | HeaderEncryption::Require => srtp::Cryptex::Negotiated,
-    };
+    let cryptex = cryptex(config.negotiation.header_encryption, true);
     mapped.packet_len_max = config.mtu() - srtp::Profile::AeadAes128Gcm.rtp_overhead() - cryptex.rtp_overhead();
     mapped
 }

@@ -2,6 +2,7 @@
 
 use super::Format;
 use super::vp8::PictureId;
+use crate::DecodeError;
 use crate::read::Reader;
 
 /// Up to here both stand in either descriptor.
@@ -22,54 +23,43 @@ impl PictureNumbers {
         let numbers = match format {
             Format::Vp8 => Self::of_vp8(payload),
             Format::Vp9 => Self::of_vp9(payload),
-            Format::Opus | Format::G711 | Format::G722 | Format::H264 | Format::H264SingleNal | Format::Av1 => None,
+            Format::Opus | Format::G711 | Format::G722 | Format::H264 | Format::H264SingleNal | Format::Av1 => {
+                return Self::default();
+            }
         };
         numbers.unwrap_or_default()
     }
 
-    fn of_vp8(payload: &[u8]) -> Option<Self> {
+    fn of_vp8(payload: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader(payload);
-        if reader.u8().ok()? & 0x80 == 0 {
-            return None;
-        }
-        let flags = reader.u8().ok()?;
-        let picture = read_picture(&mut reader, payload, flags & 0x80 != 0)?;
-        let lowest = read_lowest(&mut reader, payload, flags & 0x40 != 0)?;
-        Some(Self { picture, lowest })
+        let flags = if reader.u8()? & 0x80 == 0 { 0 } else { reader.u8()? };
+        let picture = placed(&mut reader, payload, flags & 0x80 != 0, PictureId::read)?;
+        let lowest = placed(&mut reader, payload, flags & 0x40 != 0, Reader::u8)?;
+        Ok(Self { picture, lowest })
     }
 
-    fn of_vp9(payload: &[u8]) -> Option<Self> {
+    fn of_vp9(payload: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader(payload);
-        let first = reader.u8().ok()?;
-        let picture = read_picture(&mut reader, payload, first & 0x80 != 0)?;
+        let first = reader.u8()?;
+        let picture = placed(&mut reader, payload, first & 0x80 != 0, PictureId::read)?;
         let has_layer = first & 0x20 != 0;
         if has_layer {
-            reader.u8().ok()?;
+            reader.u8()?;
         }
-        let lowest = read_lowest(&mut reader, payload, has_layer && first & 0x10 == 0)?;
-        Some(Self { picture, lowest })
+        let lowest = placed(&mut reader, payload, has_layer && first & 0x10 == 0, Reader::u8)?;
+        Ok(Self { picture, lowest })
     }
 }
 
-fn read_picture(reader: &mut Reader<'_>, payload: &[u8], is_there: bool) -> Option<Option<(usize, PictureId)>> {
-    if !is_there {
-        return Some(None);
-    }
+/// What is read next, if it is there, and where it stands.
+fn placed<'a, T>(
+    reader: &mut Reader<'a>,
+    payload: &[u8],
+    is_there: bool,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>,
+) -> Result<Option<(usize, T)>, DecodeError> {
     let at = payload.len() - reader.0.len();
-    let first = reader.u8().ok()?;
-    let id = match first & 0x80 {
-        0 => PictureId::Short(first),
-        _ => PictureId::Long(u16::from(first & 0x7f) << 8 | u16::from(reader.u8().ok()?)),
-    };
-    Some(Some((at, id)))
-}
-
-fn read_lowest(reader: &mut Reader<'_>, payload: &[u8], is_there: bool) -> Option<Option<(usize, u8)>> {
-    if !is_there {
-        return Some(None);
-    }
-    let at = payload.len() - reader.0.len();
-    Some(Some((at, reader.u8().ok()?)))
+    is_there.then(|| read(reader).map(|number| (at, number))).transpose()
 }
 
 /// The first bytes of a payload, as they leave in place of its own.

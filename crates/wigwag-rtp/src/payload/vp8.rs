@@ -45,6 +45,15 @@ impl PictureId {
         }
     }
 
+    /// In one byte or two, as its first bit says (also RFC 9628 §4.2).
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let first = reader.u8()?;
+        Ok(match first & 0x80 {
+            0 => Self::Short(first),
+            _ => Self::Long(u16::from(first & 0x7f) << 8 | u16::from(reader.u8()?)),
+        })
+    }
+
     /// That of the frame after.
     #[must_use]
     pub const fn next(self) -> Self {
@@ -87,12 +96,7 @@ impl Descriptor {
     fn read_extension(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         let flags = reader.u8()?;
         if flags & 0x80 != 0 {
-            let first = reader.u8()?;
-            self.picture_id = Some(if first & 0x80 == 0 {
-                PictureId::Short(first)
-            } else {
-                PictureId::Long(u16::from(first & 0x7f) << 8 | u16::from(reader.u8()?))
-            });
+            self.picture_id = Some(PictureId::read(reader)?);
         }
         if flags & 0x40 != 0 {
             self.tl0_picture_index = Some(reader.u8()?);

@@ -105,12 +105,7 @@ impl<'a> Descriptor<'a> {
             ..Self::default()
         };
         if has(0x80) {
-            let first = reader.u8()?;
-            descriptor.picture_id = Some(if first & 0x80 == 0 {
-                PictureId::Short(first)
-            } else {
-                PictureId::Long(u16::from(first & 0x7f) << 8 | u16::from(reader.u8()?))
-            });
+            descriptor.picture_id = Some(PictureId::read(&mut reader)?);
         }
         if has(0x20) {
             descriptor.layer = Some(Layer::of(reader.u8()?));

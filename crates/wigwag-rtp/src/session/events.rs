@@ -134,7 +134,5 @@ impl Events {
 }
 
 fn charge(packet: &Received) -> usize {
-    let elements = [&packet.packet.dependency_descriptor, &packet.packet.video_layers_allocation];
-    let elements: usize = elements.into_iter().flatten().map(|element| element.len()).sum();
-    packet.packet.payload.len() + elements + PACKET_OVERHEAD
+    packet.packet.held_len() + PACKET_OVERHEAD
 }

@@ -16,9 +16,7 @@ const PACKET_OVERHEAD: usize = 128;
 
 /// What a packet is charged for.
 pub(super) fn charge(packet: &RtpPacket) -> usize {
-    let elements = [&packet.dependency_descriptor, &packet.video_layers_allocation];
-    let elements: usize = elements.into_iter().flatten().map(|element| element.len()).sum();
-    charge_of(1, packet.payload.len() + elements)
+    charge_of(1, packet.held_len())
 }
 
 /// What so many packets with so many bytes of payload are charged for.

@@ -118,7 +118,8 @@ impl Forwarding {
         next: u16,
         clock_rate_hz: u32,
     ) -> Result<Placed, Refused> {
-        let begins = format.is_none_or(|format| format.begins(&received.packet.payload));
+        let payload = &received.packet.payload;
+        let begins = || format.is_none_or(|format| format.begins(payload));
         let sequence = received.extended_sequence;
         // No session tells of what is further behind: that is another one's, though it may have the same source's number.
         let is_same = |source: &Source| {
@@ -137,7 +138,7 @@ impl Forwarding {
         let timestamp = received.packet.timestamp;
         let source = match same {
             Some(source) if !self.is_cut => Source { furthest: source.furthest.max(sequence), ..source },
-            _ if !begins => return Err(Refused::KeyFrameNeeded),
+            _ if !begins() => return Err(Refused::KeyFrameNeeded),
             same => Source {
                 ssrc: received.ssrc,
                 first: sequence,
@@ -149,8 +150,7 @@ impl Forwarding {
                 ),
             },
         };
-        let of_payload =
-            format.map_or_else(PictureNumbers::default, |format| PictureNumbers::of(format, &received.packet.payload));
+        let of_payload = format.map_or_else(PictureNumbers::default, |format| PictureNumbers::of(format, payload));
         let (numbers, mut pictures) = (Numbers::of(&received.packet, of_payload), self.pictures);
         if same.is_none() {
             pictures.begin();
