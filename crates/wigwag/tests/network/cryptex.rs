@@ -14,6 +14,15 @@ fn pair_wanting(seed: u64, policies: [HeaderEncryption; 2]) -> World<Peer> {
     pair_with(seed, |host, config| config.negotiation.header_encryption = policies[usize::from(host == Z)])
 }
 
+/// Sound and pictures, both ways, in the offer that A is to make.
+fn add_both(world: &mut World<Peer>) -> Vec<[TransceiverId; 2]> {
+    let add = |kind: &MediaKind| {
+        let of_a = world[A].connection.add_transceiver(*kind, Direction::Sendrecv).unwrap();
+        [of_a, world[Z].connection.add_track(*kind).unwrap()]
+    };
+    KINDS.iter().map(add).collect()
+}
+
 /// Half a second of both from both.
 fn talk(world: &mut World<Peer>, ids: &[[TransceiverId; 2]], from: u32) {
     for n in from..from + 50 {
@@ -100,13 +109,7 @@ fn a_peer_that_cannot_is_refused_if_it_is_required() {
 #[test]
 fn a_peer_that_does_not_do_as_it_says_is_not_heard_where_it_is_required() {
     let mut world = pair_wanting(62, [Require, Disable]);
-    let ids: Vec<_> = KINDS
-        .iter()
-        .map(|kind| {
-            let of_a = world[A].connection.add_transceiver(*kind, Direction::Sendrecv).unwrap();
-            [of_a, world[Z].connection.add_track(*kind).unwrap()]
-        })
-        .collect();
+    let ids = add_both(&mut world);
     world[A].connection.create_data_channel("chat", DataChannelInit::default()).unwrap();
     let offered = offer(&mut world, A);
     let answered = answer(&mut world, Z, offered);
@@ -163,13 +166,7 @@ fn a_peer_may_cease_to_and_begin_again_in_the_midst_of_a_call() {
 #[test]
 fn what_overtakes_the_answer_that_agrees_is_understood() {
     let mut world = pair_wanting(64, [Negotiate, Negotiate]);
-    let ids: Vec<_> = KINDS
-        .iter()
-        .map(|kind| {
-            let of_a = world[A].connection.add_transceiver(*kind, Direction::Sendrecv).unwrap();
-            [of_a, world[Z].connection.add_track(*kind).unwrap()]
-        })
-        .collect();
+    let ids = add_both(&mut world);
     let offered = saying(&offer(&mut world, A), false);
     let answered = answer(&mut world, Z, offered);
     world[A].connection.set_remote_description(answered).unwrap();
