@@ -164,3 +164,33 @@ fn a_layer_is_forwarded_with_its_descriptors_and_costs_nothing_but_its_payload()
     // The payload is shared from its second owner on: one allocation where it becomes so.
     assert!(cost.count_total <= 250, "{cost:?}");
 }
+
+/// RFC 4588 §4: whatever fits a packet fits it when it comes again in a stream of its own, also where the name of its layer needs a longer header there.
+#[test]
+fn the_longest_packet_comes_again_in_a_stream_of_its_own() {
+    for (rid, repaired_rid) in [(10, 11), (10, 16), (16, 10)] {
+        let mut a = session("a", 1);
+        let mut config = sends(1, (5, 6), true);
+        (config.mid, config.rid) = (Some("0".into()), Some("a".into()));
+        (config.extensions.mid, config.extensions.rid) = (Some(4), Some(rid));
+        (config.extensions.repaired_rid, config.extensions.abs_send_time) = (Some(repaired_rid), Some(2));
+        config.extensions.transport_cc = Some(3);
+        config.rtx = Some(RtxStream::new(2, vec![RtxPayloadType::new(97, VIDEO.number)]));
+        let id = a.add_sender(config).expect("a stream");
+        let longest = vec![7; a.payload_len_max(id).expect("there")];
+        a.send(id, with_payload(packet(0), &longest)).expect("it fits");
+        let mut out = Vec::new();
+        assert!(a.poll_rtp(at(0), 1180, &mut out));
+        let sequence = Packet::parse(&out).expect("our own").sequence;
+        let nack = [&[0x81, 205, 0, 3, 0, 0, 0, 9, 0, 0, 0, 1][..], &sequence.to_be_bytes(), &[0, 0]].concat();
+        a.handle_rtcp(&nack, at(50));
+        out.clear();
+        assert!(a.poll_rtp(at(50), 1180, &mut out));
+        let again = Packet::parse(&out).expect("our own");
+        assert_eq!(
+            (again.ssrc, again.payload_type, again.payload.len()),
+            (2, 97, longest.len() + 2),
+            "{rid} {repaired_rid}"
+        );
+    }
+}
