@@ -17,23 +17,18 @@ import av
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
 from aiortc.sdp import candidate_from_sdp
-
-WIDTH, HEIGHT, RATE, TONE = 320, 240, 48000, 440
+from driver import HEIGHT, RATE, TONE, WIDTH, Result, kind_of, luminances, pattern
 
 
 class Pictures(VideoStreamTrack):
-    """The left half is dark, the right half bright, and both become brighter with time."""
-
     number = 0
 
     async def recv(self):
         pts, time_base = await self.next_timestamp()
-        light = self.number * 2 % 60
-        self.number += 1
         frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
         luma, *chroma = frame.planes
-        row = bytes([30 + light]) * (WIDTH // 2) + bytes([150 + light]) * (luma.line_size - WIDTH // 2)
-        luma.update(row * HEIGHT)
+        luma.update(luminances(self.number).ljust(luma.line_size, b"\0") * HEIGHT)
+        self.number += 1
         for plane in chroma:
             plane.update(bytes([128]) * plane.buffer_size)
         frame.pts, frame.time_base = pts, time_base
@@ -56,37 +51,6 @@ class Tone(AudioStreamTrack):
         return frame
 
 
-class Result:
-    """How many pictures, or tenths of a second, were decoded, were right, and differed."""
-
-    def __init__(self):
-        self.reset()
-        self.samples = array.array("h")
-
-    def reset(self):
-        self.received = self.right = 0
-        self.seen = set()
-
-    def look(self, frame):
-        luma = frame.planes[0]
-        row = bytes(luma)[luma.line_size * (frame.height // 2) :]
-        dark, bright = row[frame.width // 4], row[frame.width * 3 // 4]
-        self.received += 1
-        self.right += bright - dark > 80
-        self.seen.add(dark)
-
-    def listen(self, frame):
-        channels = len(frame.layout.channels)
-        self.samples.extend(array.array("h", bytes(frame.planes[0])[: frame.samples * channels * 2])[::channels])
-        while len(self.samples) >= RATE // 10:
-            window, self.samples = self.samples[: RATE // 10], self.samples[RATE // 10 :]
-            # A tenth of a second of a tone of 440 Hz crosses zero 88 times.
-            crossings = sum((a >= 0) != (b >= 0) for a, b in zip(window, window[1:]))
-            self.received += 1
-            self.right += abs(crossings - TONE // 5) <= 4
-            self.seen.add(crossings)
-
-
 class Held:
     """A channel, and what came. Whoever did not open an "echo" channel echoes; all others keep what arrives."""
 
@@ -98,12 +62,6 @@ class Held:
 
     def close(self):
         self.is_closed = True
-
-
-def pattern(length, seed, text):
-    if text:
-        return "".join(chr(97 + (i * 7 + seed) % 26) for i in range(length))
-    return bytes((i * 31 + (i >> 8) + seed) & 255 for i in range(length))
 
 
 class Driver:
@@ -135,7 +93,12 @@ class Driver:
         try:
             while True:
                 frame = await track.recv()
-                result.look(frame) if track.kind == "video" else result.listen(frame)
+                if track.kind == "video":
+                    luma = frame.planes[0]
+                    result.look(bytes(luma)[luma.line_size * (frame.height // 2) :], frame.width)
+                else:
+                    channels = len(frame.layout.channels)
+                    result.listen(array.array("h", bytes(frame.planes[0])[: frame.samples * channels * 2])[::channels])
         except MediaStreamError:
             pass
 
@@ -164,7 +127,7 @@ class Driver:
         echo = held.messages[at]
         if echo != message:
             raise ValueError(f"{length} bytes came back as {type(echo).__name__} of {len(echo)}")
-        return {"length": length, "kind": "string" if isinstance(echo, str) else "binary"}
+        return {"length": length, "kind": kind_of(echo)}
 
     async def burst(self, label, count):
         """Sends `count` different messages at once; how many different ones came back."""
@@ -178,7 +141,7 @@ class Driver:
         """Of what kind and length the first `count` messages were that came on a channel which does not echo."""
         held = self.channels[label]
         await self.until(lambda: len(held.messages) >= count, f"{count} messages on {label}")
-        return [{"kind": "string" if isinstance(it, str) else "binary", "length": len(it)} for it in held.messages[:count]]
+        return [{"kind": kind_of(it), "length": len(it)} for it in held.messages[:count]]
 
     async def closeChannel(self, label):
         self.channels[label].channel.close()
@@ -228,7 +191,7 @@ class Driver:
         for result in self.results.values():
             result.reset()
         await asyncio.sleep(ms / 1000)
-        return {kind: {"received": it.received, "right": it.right, "different": len(it.seen)} for kind, it in self.results.items()}
+        return {kind: result.told() for kind, result in self.results.items()}
 
     async def close(self):
         await self.pc.close()

@@ -14,13 +14,15 @@ import traceback
 
 import gi
 
+from driver import HEIGHT, RATE, TONE, WIDTH, Result, kind_of, luminances, pattern
+
 gi.require_version("Gst", "1.0")
 gi.require_version("GstApp", "1.0")
 gi.require_version("GstSdp", "1.0")
 gi.require_version("GstWebRTC", "1.0")
 from gi.repository import GLib, Gst, GstApp, GstSdp, GstWebRTC  # noqa: E402
 
-WIDTH, HEIGHT, RATE, TONE, PER_SECOND = 320, 240, 48000, 440, 25
+PER_SECOND = 25
 # By the names of SDP: what makes RTP packets of what goes out. What cannot leave yet is not kept.
 SOURCES = {
     "audio": (
@@ -38,37 +40,6 @@ SINKS = {
     "audio": f"audioconvert ! audioresample ! audio/x-raw,format=S16LE,rate={RATE},channels=1 ! appsink name=sink emit-signals=true sync=false",
     "video": "videoconvert ! video/x-raw,format=I420 ! appsink name=sink emit-signals=true sync=false",
 }
-
-
-class Result:
-    """How many pictures, or tenths of a second, were decoded, were right, and differed."""
-
-    def __init__(self):
-        self.samples = array.array("h")
-        self.reset()
-
-    def reset(self):
-        self.received = self.right = 0
-        self.seen = set()
-
-    def look(self, data, caps):
-        width, height = caps.get_value("width"), caps.get_value("height")
-        stride = (width + 3) // 4 * 4
-        row = data[stride * (height // 2) :]
-        dark, bright = row[width // 4], row[width * 3 // 4]
-        self.received += 1
-        self.right += bright - dark > 80
-        self.seen.add(dark)
-
-    def listen(self, data, _caps):
-        self.samples.frombytes(data)
-        while len(self.samples) >= RATE // 10:
-            window, self.samples = self.samples[: RATE // 10], self.samples[RATE // 10 :]
-            # A tenth of a second of a tone of 440 Hz crosses zero 88 times.
-            crossings = sum((a >= 0) != (b >= 0) for a, b in zip(window, window[1:]))
-            self.received += 1
-            self.right += abs(crossings - TONE // 5) <= 4
-            self.seen.add(crossings)
 
 
 class Held:
@@ -95,16 +66,6 @@ class Held:
 
     def close(self):
         self.is_closed = True
-
-
-def pattern(length, seed, text):
-    if text:
-        return "".join(chr(97 + (i * 7 + seed) % 26) for i in range(length))
-    return bytes((i * 31 + (i >> 8) + seed) & 255 for i in range(length))
-
-
-def kind_of(message):
-    return "string" if isinstance(message, str) else "binary"
 
 
 def until(condition, what, seconds=20):
@@ -155,12 +116,9 @@ class Driver:
         self.media = []
 
     def draw(self, source):
-        """The left half is dark, the right half bright, and both become brighter with time."""
         number, due = 0, time.monotonic()
         while True:
-            light = number * 2 % 60
-            row = bytes([30 + light]) * (WIDTH // 2) + bytes([150 + light]) * (WIDTH // 2)
-            picture = row * HEIGHT + bytes([128]) * (WIDTH * HEIGHT // 2)
+            picture = luminances(number) * HEIGHT + bytes([128]) * (WIDTH * HEIGHT // 2)
             if source.emit("push-buffer", Gst.Buffer.new_wrapped(picture)) != Gst.FlowReturn.OK:
                 return
             number, due = number + 1, due + 1 / PER_SECOND
@@ -180,12 +138,17 @@ class Driver:
         kind = decoded.get_current_caps().get_structure(0).get_name().partition("/")[0]
         result = self.results.setdefault(kind, Result())
         branch = Gst.parse_bin_from_description(SINKS[kind], True)
-        examine = result.look if kind == "video" else result.listen
 
         def sample(sink):
             sample = sink.emit("pull-sample")
             buffer = sample.get_buffer()
-            examine(buffer.extract_dup(0, buffer.get_size()), sample.get_caps().get_structure(0))
+            data, caps = buffer.extract_dup(0, buffer.get_size()), sample.get_caps().get_structure(0)
+            if kind == "video":
+                width, height = caps.get_value("width"), caps.get_value("height")
+                stride = (width + 3) // 4 * 4
+                result.look(data[stride * (height // 2) :], width)
+            else:
+                result.listen(array.array("h", data))
             return Gst.FlowReturn.OK
 
         branch.get_by_name("sink").connect("new-sample", sample)
@@ -306,7 +269,7 @@ class Driver:
         for result in self.results.values():
             result.reset()
         time.sleep(ms / 1000)
-        return {kind: {"received": it.received, "right": it.right, "different": len(it.seen)} for kind, it in self.results.items()}
+        return {kind: result.told() for kind, result in self.results.items()}
 
     def close(self):
         self.pipeline.set_state(Gst.State.NULL)

@@ -194,6 +194,8 @@ impl Stack {
             Language::JavaScript => Command::new("node"),
         };
         command.arg(interop().join("peers").join(self.driver)).env("WIGWAG_PEERS", installed());
+        // What Python keeps of a module would lie beside its source.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
         Driver::start(command)
     }
 
