@@ -11,11 +11,11 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct DriverConfig {
     /// Each gets one UDP socket. Port 0 asks the system for a free one; an unspecified address (`0.0.0.0`, `[::]`) is
-    /// one socket for all addresses of its family, each of which becomes a local address of the endpoint.
+    /// one socket for all addresses of its family, each of which becomes a local address of the endpoint, also of those that come later.
     pub addresses: Vec<SocketAddr>,
     /// Each gets one listener for streams of TCP (RFC 6544: a passive candidate), for peers whose UDP is blocked; it may have the address
     /// and port of a UDP socket. Port 0 asks the system for a free one; an unspecified address is one listener for all addresses of its
-    /// family, also of those that come later: each becomes a local address of the endpoint, but those of loopback interfaces only where
+    /// family, also of those that come later ([`refresh_interval`](Self::refresh_interval)): each becomes a local address of the endpoint, but those of loopback interfaces only where
     /// there are no others. With a listener, [`addresses`](Self::addresses) may be empty. By default none.
     ///
     /// [`nat_1to1`](Self::nat_1to1) and [`skip_unavailable`](Self::skip_unavailable) are about listeners, too.
@@ -50,7 +50,8 @@ pub struct DriverConfig {
     /// address that was asked for by name should not be; one that was found a moment ago may have gone. Default: false.
     pub skip_unavailable: bool,
     /// How often [`refresh_interfaces`](crate::Driver::refresh_interfaces) is done; without it, only when it is called. It
-    /// wakes a driver that sleeps. Default: never, but every 3 s for [`all_interfaces`](Self::all_interfaces).
+    /// wakes a driver that sleeps. Default: every 3 s for [`all_interfaces`](Self::all_interfaces) and where one of
+    /// [`new`](Self::new)'s addresses is unspecified; else never, also where one of [`tcp_listeners`](Self::tcp_listeners) alone is.
     pub refresh_interval: Option<Duration>,
     /// Whether names that hide addresses of peers are resolved, as those of browsers' pages that were granted no camera and no
     /// microphone: asked for by multicast on the links of our own addresses, by sockets on port 5353 that are open only meanwhile (RFC 6762,
@@ -81,8 +82,10 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(3);
 impl DriverConfig {
     /// One socket for each of `addresses`.
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let addresses: Vec<_> = addresses.into_iter().collect();
+        let is_any = addresses.iter().any(|address| address.ip().is_unspecified());
         Self {
-            addresses: addresses.into_iter().collect(),
+            addresses,
             tcp_listeners: Vec::new(),
             tcp_active: false,
             streams_max: 1024,
@@ -92,7 +95,7 @@ impl DriverConfig {
             send_buffer_size: 4 << 20,
             max_segments: 64,
             skip_unavailable: false,
-            refresh_interval: None,
+            refresh_interval: is_any.then_some(REFRESH_INTERVAL),
             resolve_names: true,
             all_interfaces: None,
             #[cfg(feature = "tls")]
@@ -127,5 +130,19 @@ impl DriverConfig {
         #[cfg(not(feature = "tls"))]
         let trusted = None;
         trusted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_address_is_looked_for_again_and_one_by_name_is_not() {
+        let of = |addresses: &[&str]| {
+            DriverConfig::new(addresses.iter().map(|text| text.parse().unwrap())).refresh_interval
+        };
+        assert_eq!([of(&["127.0.0.1:0"]), of(&[])], [None, None]);
+        assert_eq!([of(&["0.0.0.0:0"]), of(&["127.0.0.1:0", "[::]:1"])], [Some(REFRESH_INTERVAL); 2]);
     }
 }

@@ -67,7 +67,8 @@ impl Driver {
     /// Looks which addresses this machine has by now, and tells the endpoint what has come and what has vanished since the
     /// last look. Of a driver for [all interfaces](crate::DriverConfig::all_interfaces) new addresses get sockets, and the
     /// sockets of vanished ones are closed; other sockets stay, for their address may come back.
-    /// [`DriverConfig::refresh_interval`](crate::DriverConfig::refresh_interval) has this done in turn.
+    /// [`DriverConfig::refresh_interval`](crate::DriverConfig::refresh_interval) has this done in turn, and
+    /// [`DriverStats::address_changes`](crate::DriverStats::address_changes) tells how often there was something.
     ///
     /// Whether anything has changed.
     ///
@@ -92,6 +93,7 @@ impl Driver {
             return has_opened;
         }
         tracing::info!(?gone, ?come, "the addresses of this machine have changed");
+        self.sockets.stats.address_changes += 1;
         self.follow(&gone, &come);
         let bound: Vec<_> = self.sockets.bound().chain(self.listeners.bound()).map(|bound| bound.ip()).collect();
         let missing = &mut self.surroundings.missing;
@@ -229,7 +231,9 @@ mod tests {
         let mut driver = driver(&config, &["127.0.0.1"]);
         assert!(driver.surround(ips(&["127.0.0.1", "127.0.0.2", "127.0.0.3"])));
         assert_eq!(told(&driver), ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+        let changes = driver.stats().address_changes;
         assert!(!driver.surround(ips(&["127.0.0.1", "127.0.0.2", "127.0.0.3"])), "nothing has changed");
+        assert_eq!((changes > 0, driver.stats().address_changes), (true, changes));
         assert!(driver.surround(ips(&["127.0.0.3", "127.0.0.4"])));
         assert_eq!(told(&driver), ["127.0.0.3", "127.0.0.4"]);
         assert_eq!(driver.bound_addresses().count(), 2);

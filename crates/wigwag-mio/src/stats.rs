@@ -38,6 +38,9 @@ pub struct DriverStats {
     pub names_resolved: u64,
     /// Names of peers' candidates that nobody on our links has.
     pub names_unresolved: u64,
+    /// How often addresses of this machine have come or vanished: whoever has calls may want to restart their ICE
+    /// ([`restart_ice`](wigwag::PeerConnection::restart_ice)), for not every peer follows without.
+    pub address_changes: u64,
     /// Errors of the kernel while receiving.
     pub receive_errors: u64,
     /// Streams of TCP that we have opened.

@@ -25,19 +25,27 @@ impl fmt::Debug for Tls {
 
 impl Tls {
     /// Trusts whoever shows a certificate that one of these has signed, or one of these itself: certificates in PEM, as in
-    /// `/etc/ssl/certs/ca-certificates.crt` where the system has that file.
+    /// `/etc/ssl/certs/ca-certificates.crt` where the system has that file. One of several that nobody can read, as old ones in such files
+    /// are, is passed over.
     ///
     /// # Errors
-    /// There is no certificate among the text, or one that cannot be read ([`io::ErrorKind::InvalidInput`]).
+    /// There is no certificate among the text, or none that can be read ([`io::ErrorKind::InvalidInput`]).
     pub fn trusting_pem(pem: &[u8]) -> io::Result<Self> {
         let problem = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
-        let mut roots = RootCertStore::empty();
+        let (mut roots, mut reason) = (RootCertStore::empty(), None);
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| problem(format!("the PEM cannot be read: {error}")))?;
-            roots.add(certificate).map_err(|error| problem(format!("a certificate cannot be trusted: {error}")))?;
+            if let Err(error) = roots.add(certificate) {
+                tracing::warn!(%error, "a certificate is not trusted");
+                reason = Some(error);
+            }
         }
-        if roots.is_empty() {
-            return Err(problem("no certificate in the PEM: `-----BEGIN CERTIFICATE-----` is expected".into()));
+        match reason {
+            _ if !roots.is_empty() => {}
+            Some(error) => return Err(problem(format!("a certificate cannot be trusted: {error}"))),
+            None => {
+                return Err(problem("no certificate in the PEM: `-----BEGIN CERTIFICATE-----` is expected".into()));
+            }
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -220,4 +220,8 @@ fn whoever_has_not_said_whom_to_trust_is_told_so() {
         let error = Tls::trusting_pem(pem.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     }
+    // One that nobody can read, as old ones among those of a system are, keeps the others from nothing.
+    let good = identity(7, DAY).pem();
+    let some = ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &good].concat();
+    assert!(Tls::trusting_pem(some.as_bytes()).is_ok());
 }
