@@ -1,12 +1,16 @@
 //! What the application decides before anything is sent.
 
 use crate::error::Error;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// No limit of a bitrate is below this, in bit/s: below it a packet of 1,200 bytes takes more than two seconds.
 pub(crate) const BITRATE_MIN: u64 = 5_000;
 /// No limit of a bitrate is above this, in bit/s.
 pub(crate) const BITRATE_MAX: u64 = 10_000_000_000;
+
+const PACING_FACTOR: RangeInclusive<f64> = 1.0..=10.0;
+const QUEUE_TIME: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 
 /// How a [`Controller`](crate::Controller) behaves.
 #[derive(Clone, Debug)]
@@ -53,9 +57,9 @@ impl Config {
                 "initial_bitrate",
                 "choose min_bitrate to max_bitrate",
             ),
-            ((1.0..=10.0).contains(&self.pacing_factor), "pacing_factor", "choose 1.0 to 10.0; 2.5 is usual"),
+            (PACING_FACTOR.contains(&self.pacing_factor), "pacing_factor", "choose 1.0 to 10.0; 2.5 is usual"),
             (
-                (Duration::from_millis(10)..=Duration::from_secs(60)).contains(&self.queue_time_max),
+                QUEUE_TIME.contains(&self.queue_time_max),
                 "queue_time_max",
                 "choose 10 ms to 60 s; 2 s is usual",
             ),
@@ -65,6 +69,20 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The nearest that is possible: each field that is not is brought into its range.
+    #[must_use]
+    pub fn clamped(mut self) -> Self {
+        self.min_bitrate = self.min_bitrate.clamp(BITRATE_MIN, BITRATE_MAX);
+        self.max_bitrate = self.max_bitrate.clamp(self.min_bitrate, BITRATE_MAX);
+        self.initial_bitrate = self.initial_bitrate.clamp(self.min_bitrate, self.max_bitrate);
+        if self.pacing_factor.is_nan() {
+            self.pacing_factor = Self::new().pacing_factor;
+        }
+        self.pacing_factor = self.pacing_factor.clamp(*PACING_FACTOR.start(), *PACING_FACTOR.end());
+        self.queue_time_max = self.queue_time_max.clamp(*QUEUE_TIME.start(), *QUEUE_TIME.end());
+        self
     }
 }
 
@@ -111,7 +129,18 @@ mod tests {
             change(&mut config);
             let Err(Error::Config { field, .. }) = config.check() else { panic!("{name} is taken") };
             assert_eq!(field, name);
+            assert_eq!(config.clamped().check(), Ok(()), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_possible_stays_and_what_is_not_moves_alone() {
+        let mut config = Config::new();
+        (config.min_bitrate, config.max_bitrate, config.is_probing) = (1_000_000, 3_000_000, false);
+        config.queue_time_max = Duration::from_millis(100);
+        let clamped = config.clamped();
+        assert_eq!((clamped.min_bitrate, clamped.initial_bitrate, clamped.max_bitrate), (1_000_000, 1_000_000, 3_000_000));
+        assert_eq!((clamped.queue_time_max, clamped.is_probing), (Duration::from_millis(100), false));
     }
 
     #[test]

@@ -23,8 +23,8 @@ const WHOLE_MESSAGE_MAX: u64 = 1 << 30;
 /// How a [`PeerConnection`](crate::PeerConnection) behaves.
 ///
 /// [`Endpoint::create`](crate::Endpoint::create) refuses values with which no connection can work.
-/// [`PeerConnection::new`](crate::PeerConnection::new) cannot fail: it brings [`mtu`](field@Self::mtu) into its range, and takes
-/// the others as they are.
+/// [`PeerConnection::new`](crate::PeerConnection::new) cannot fail: it brings [`mtu`](field@Self::mtu) and what
+/// [`media_congestion_control`](field@Self::media_congestion_control) says into their ranges, and takes the others as they are.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -190,7 +190,7 @@ impl Config {
         }
         match self.media_congestion_control.as_ref().map(congestion::Config::check) {
             Some(Err(congestion::Error::Config { field, problem })) => {
-                Err(EndpointError::InvalidConfig { field, problem })
+                Err(EndpointError::InvalidConfig { field: of_congestion(field), problem })
             }
             _ => Ok(()),
         }
@@ -223,6 +223,18 @@ impl Config {
     /// Of datagrams that carry data channels.
     pub(crate) fn data_mtu_max(&self) -> usize {
         self.data_mtu_max.min(MTU_MAX).saturating_sub(self.relayed()).max(self.mtu())
+    }
+}
+
+/// Where a field of the congestion control is, for who looks for it in [`Config`].
+fn of_congestion(field: &str) -> &'static str {
+    match field {
+        "initial_bitrate" => "media_congestion_control.initial_bitrate",
+        "min_bitrate" => "media_congestion_control.min_bitrate",
+        "max_bitrate" => "media_congestion_control.max_bitrate",
+        "pacing_factor" => "media_congestion_control.pacing_factor",
+        "queue_time_max" => "media_congestion_control.queue_time_max",
+        _ => "media_congestion_control",
     }
 }
 

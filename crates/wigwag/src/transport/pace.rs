@@ -24,8 +24,8 @@ enum Next {
 impl Pace {
     pub(super) fn new(config: congestion::Config, rtp: &mut rtp::Session) -> Option<Self> {
         rtp.set_paced(true);
-        // What is impossible was told where it can be: the usual values take its place.
-        let controller = Controller::new(config).or_else(|_| Controller::new(congestion::Config::new())).ok()?;
+        // What is impossible was told where it can be.
+        let controller = Controller::new(config.clamped()).ok()?;
         Some(Self { controller, path: None })
     }
 
