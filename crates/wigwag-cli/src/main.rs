@@ -1,13 +1,17 @@
-//! The wigwag program: a video call in a browser page, a benchmark of two peers over loopback, and a TURN server.
+//! The wigwag program: a video call in a browser page, a benchmark of two peers over loopback, a TURN server, and a server that sends
+//! streams on.
 
 #![forbid(unsafe_code)]
 
 mod console;
 mod demo;
 mod failure;
+mod http;
 mod loopback;
 mod recording;
 mod turn_server;
+mod whip_server;
+mod worker;
 
 use clap::{ArgAction, Parser, Subcommand};
 use failure::Failure;
@@ -23,7 +27,9 @@ use tracing_subscriber::EnvFilter;
                                        the same for other devices of your network
   wigwag loopback --seconds 10         how fast are two peers on this machine?
   wigwag turn-server --user alice:secret --allow 127.0.0.0/8
-                                       a relay for tests on this machine")]
+                                       a relay for tests on this machine
+  wigwag whip-server --publish-token secret
+                                       publish with OBS to http://127.0.0.1:8080/whip/NAME, watch /watch/NAME")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -40,6 +46,8 @@ enum Command {
     Loopback(loopback::Args),
     /// Relay for clients that know a password: a TURN server over UDP and TCP
     TurnServer(turn_server::Args),
+    /// Send streams on to many viewers: publishers come with WHIP (OBS, a browser), viewers with WHEP or a page
+    WhipServer(whip_server::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +56,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Loopback(args) => loopback::run(&args),
         Command::TurnServer(args) => turn_server::run(&args),
+        Command::WhipServer(args) => whip_server::run(&args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,4 +81,15 @@ fn start_log(verbose: u8) -> Result<(), Failure> {
     })?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_options_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
 }

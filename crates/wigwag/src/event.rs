@@ -127,7 +127,9 @@ pub enum Event {
         packets: u64,
     },
     /// The peer pressed a key of a telephone (RFC 4733), of a transceiver that is received as frames. It is told at once, when the first
-    /// packet of it comes, and once; what is heard meanwhile comes as frames, if the peer sends any.
+    /// packet of it comes, and once; what is heard meanwhile comes as frames, if the peer sends any. It comes only if `Config::negotiation.codecs`
+    /// has [`Codec::telephone_event`](crate::jsep::Codec::telephone_event) with the clock rate of the sound, which by default it has not:
+    /// 48,000 beside Opus, 8,000 beside G.711 and G.722.
     KeyPressed {
         /// On which transceiver.
         transceiver: TransceiverId,

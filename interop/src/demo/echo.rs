@@ -1,6 +1,6 @@
 //! A call that comes back, and a line of chat.
 
-use super::{Demo, say, sound, take_picture, wait, wait_for_line, watch};
+use super::{DEMO, Demo, say, sound, take_picture, wait, wait_for_line, watch};
 use crate::browser::Browser;
 use anyhow::{Result, ensure};
 use std::path::Path;
@@ -10,7 +10,7 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<
     browser.navigate(&demo.url)?;
     browser.evaluate("document.getElementById('start-echo').click()")?;
     let frames = watch(browser, 20.0)?;
-    let sound = sound(browser)?;
+    let sound = sound(browser, &DEMO)?;
     ensure!(sound > 0.0, "the remote audio is silent");
     let line = "does this come back? ✓";
     say(browser, line)?;

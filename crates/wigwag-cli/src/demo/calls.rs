@@ -5,19 +5,18 @@ use super::rooms::Rooms;
 use super::signalling::{ClientMessage, ServerMessage};
 use crate::failure::Failure;
 use crate::recording::Recording;
+use crate::worker::Worker;
 use mio::Waker;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::thread;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::{Duration, Instant};
 use wigwag::{
-    Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointConfig, EndpointEvent, Error,
-    Event, MediaKind, PeerConnection, SessionDescription, SignalingState,
+    Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointEvent, Error, Event,
+    MediaKind, PeerConnection, SessionDescription, SignalingState,
 };
-use wigwag_mio::{Driver, DriverConfig, Handle, wall_clock};
+use wigwag_mio::{Driver, Handle, wall_clock};
 
 /// What pages have said and the calls have not heard yet; a page that is ahead waits.
 const COMMANDS_MAX: usize = 1024;
@@ -89,57 +88,12 @@ impl Outbox {
     }
 }
 
-/// The thread on which all calls live.
-pub(super) struct CallThread {
-    calls: Calls,
-    ended: Receiver<Result<(), String>>,
-}
-
-impl CallThread {
-    pub(super) fn start(media_port: u16, recording: Recording) -> Result<Self, Failure> {
-        let no_sockets = |error| Failure::sockets("--media-port", &error);
-        // Browsers on this machine may know it by its loopback address only, others by any but that.
-        let mut config = DriverConfig::all_interfaces(media_port, true).map_err(no_sockets)?;
-        // Where UDP is blocked, browsers open streams.
-        config.tcp_listeners = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)]
-            .map(|address| SocketAddr::new(address, media_port))
-            .to_vec();
-        let driver = Driver::bind(&config, EndpointConfig::default()).map_err(no_sockets)?;
-        let (commands, waiting) = mpsc::sync_channel(COMMANDS_MAX);
-        let calls = Calls { commands, handle: driver.handle(), next_page: Arc::default() };
-        let (tell_end, ended) = mpsc::sync_channel(1);
-        let run = move || {
-            let _ = tell_end.send(Exchange::new(driver, waiting, recording).run());
-        };
-        thread::Builder::new()
-            .name("calls".to_owned())
-            .spawn(run)
-            .map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
-        Ok(Self { calls, ended })
-    }
-
-    pub(super) fn calls(&self) -> Calls {
-        self.calls.clone()
-    }
-
-    /// Why the calls have ended, if they did without being asked to.
-    pub(super) fn failure(&self) -> Option<String> {
-        match self.ended.try_recv() {
-            Ok(Err(reason)) => Some(reason),
-            Err(mpsc::TryRecvError::Disconnected) => Some("their thread is gone".to_owned()),
-            Ok(Ok(())) | Err(mpsc::TryRecvError::Empty) => None,
-        }
-    }
-
-    /// Waits until all calls have ended, but not for ever.
-    pub(super) fn join(self, time: Duration) -> Result<(), Failure> {
-        match self.ended.recv_timeout(time) {
-            Ok(Err(reason)) => return Err(Failure::new(reason)),
-            Err(RecvTimeoutError::Timeout) => tracing::debug!("some peers were not told goodbye"),
-            Ok(Ok(())) | Err(RecvTimeoutError::Disconnected) => {}
-        }
-        Ok(())
-    }
+/// Has all calls live on a thread.
+pub(super) fn start(driver: Driver, recording: Recording) -> Result<(Calls, Worker), Failure> {
+    let (commands, waiting) = mpsc::sync_channel(COMMANDS_MAX);
+    let calls = Calls { commands, handle: driver.handle(), next_page: Arc::default() };
+    let worker = Worker::start("calls", move || Exchange::new(driver, waiting, recording).run())?;
+    Ok((calls, worker))
 }
 
 struct Page {

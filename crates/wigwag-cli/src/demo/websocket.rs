@@ -2,7 +2,7 @@
 
 use super::calls::{Calls, Outbox};
 use super::signalling::{ClientMessage, MESSAGE_LEN_MAX, ServerMessage};
-use super::stream::Stream;
+use crate::http::Stream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io::{self, ErrorKind};
 use std::sync::mpsc::Receiver;

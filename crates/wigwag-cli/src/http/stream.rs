@@ -1,7 +1,8 @@
 //! A connection of a browser, with TLS or without.
 
+use super::Response;
 use rustls::{ServerConnection, StreamOwned};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ const LINGER_LEN_MAX: u64 = 256 << 10;
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Over a socket that blocks, with time limits, or over one of mio that does not.
-pub(super) enum Stream<Socket: Read + Write = TcpStream> {
+pub(crate) enum Stream<Socket: Read + Write = TcpStream> {
     Plain(Socket),
     Tls(Box<StreamOwned<ServerConnection, Socket>>),
 }
@@ -18,7 +19,7 @@ pub(super) enum Stream<Socket: Read + Write = TcpStream> {
 impl Stream {
     /// Says that nothing more will come, and lets the client read to the end: what it still sends would otherwise be
     /// answered by a reset, which overtakes our answer.
-    pub(super) fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         let socket = match &mut self {
             Self::Plain(socket) => socket,
             Self::Tls(tls) => {
@@ -33,7 +34,7 @@ impl Stream {
     }
 
     /// The same connection, no longer blocking.
-    pub(super) fn into_mio(self) -> io::Result<Stream<mio::net::TcpStream>> {
+    pub(crate) fn into_mio(self) -> io::Result<Stream<mio::net::TcpStream>> {
         let convert = |socket: TcpStream| {
             socket.set_nonblocking(true)?;
             Ok::<_, io::Error>(mio::net::TcpStream::from_std(socket))
@@ -49,7 +50,7 @@ impl Stream {
 }
 
 impl Stream<mio::net::TcpStream> {
-    pub(super) fn socket_mut(&mut self) -> &mut mio::net::TcpStream {
+    pub(crate) fn socket_mut(&mut self) -> &mut mio::net::TcpStream {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(tls) => &mut tls.sock,
@@ -78,6 +79,18 @@ impl<Socket: Read + Write> Write for Stream<Socket> {
         match self {
             Self::Plain(socket) => socket.flush(),
             Self::Tls(tls) => tls.flush(),
+        }
+    }
+}
+
+/// A client that closes early is no failure of ours.
+pub(crate) fn answer(mut stream: Stream, response: &Response, with_body: bool) -> io::Result<()> {
+    match response.write(&mut stream, with_body) {
+        Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            stream.finish();
+            Ok(())
         }
     }
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use wigwag_dtls::{Certificate, HashAlgorithm};
 
 /// What serves TLS, and the fingerprint by which a person can recognise it.
-pub(super) struct Tls {
-    pub(super) config: Arc<ServerConfig>,
-    pub(super) fingerprint: String,
+pub(crate) struct Tls {
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) fingerprint: String,
 }
 
 impl Tls {
     /// TLS with this certificate, which nobody vouches for.
-    pub(super) fn new(certificate: &Certificate) -> Result<Self, Failure> {
+    pub(crate) fn new(certificate: &Certificate) -> Result<Self, Failure> {
         let key =
             certificate.private_key().ok_or_else(|| Failure::new("the certificate has no key that can be had"))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.secret_bytes().to_vec()));

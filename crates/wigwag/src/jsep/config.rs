@@ -41,9 +41,11 @@ pub enum DtlsRole {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Codecs, the preferred one first.
+    /// Codecs, the preferred one first: so we offer them. An answer keeps the order of the offer (RFC 3264 §6.1), so leave out what you
+    /// cannot encode, or take the first of [`send_codecs`](field@super::MediaParameters::send_codecs) that you can.
     pub codecs: Vec<Codec>,
-    /// RTP header extensions.
+    /// RTP header extensions. Of those that have no name in [`HeaderExtension`] nothing is written or read, though they are negotiated:
+    /// a peer may then leave to you what it would else do itself, as browsers do with `urn:3gpp:video-orientation`.
     pub header_extensions: Vec<HeaderExtension>,
     /// How many streams of a section we take where the peer offers the same pictures in several sizes (simulcast, RFC 8853), as browsers do for
     /// `sendEncodings`: a server that forwards chooses among them for each listener. By default 1: simulcast is refused, and the peer sends
