@@ -58,11 +58,7 @@ impl Config {
                 "choose min_bitrate to max_bitrate",
             ),
             (PACING_FACTOR.contains(&self.pacing_factor), "pacing_factor", "choose 1.0 to 10.0; 2.5 is usual"),
-            (
-                QUEUE_TIME.contains(&self.queue_time_max),
-                "queue_time_max",
-                "choose 10 ms to 60 s; 2 s is usual",
-            ),
+            (QUEUE_TIME.contains(&self.queue_time_max), "queue_time_max", "choose 10 ms to 60 s; 2 s is usual"),
         ] {
             if !is_right {
                 return Err(Error::Config { field, problem });
@@ -139,7 +135,10 @@ mod tests {
         (config.min_bitrate, config.max_bitrate, config.is_probing) = (1_000_000, 3_000_000, false);
         config.queue_time_max = Duration::from_millis(100);
         let clamped = config.clamped();
-        assert_eq!((clamped.min_bitrate, clamped.initial_bitrate, clamped.max_bitrate), (1_000_000, 1_000_000, 3_000_000));
+        assert_eq!(
+            (clamped.min_bitrate, clamped.initial_bitrate, clamped.max_bitrate),
+            (1_000_000, 1_000_000, 3_000_000)
+        );
         assert_eq!((clamped.queue_time_max, clamped.is_probing), (Duration::from_millis(100), false));
     }
 

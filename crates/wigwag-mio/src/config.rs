@@ -139,9 +139,8 @@ mod tests {
 
     #[test]
     fn any_address_is_looked_for_again_and_one_by_name_is_not() {
-        let of = |addresses: &[&str]| {
-            DriverConfig::new(addresses.iter().map(|text| text.parse().unwrap())).refresh_interval
-        };
+        let of =
+            |addresses: &[&str]| DriverConfig::new(addresses.iter().map(|text| text.parse().unwrap())).refresh_interval;
         assert_eq!([of(&["127.0.0.1:0"]), of(&[])], [None, None]);
         assert_eq!([of(&["0.0.0.0:0"]), of(&["127.0.0.1:0", "[::]:1"])], [Some(REFRESH_INTERVAL); 2]);
     }

@@ -90,6 +90,7 @@ impl Browser for Chromium {
             let answer = self.request("Runtime.evaluate", params, PATIENCE)?;
             Ok((answer["result"]["value"] == json!(true)).then_some(()))
         })
+        .with_context(|| format!("opening {url}"))
     }
 
     fn evaluate_text(&mut self, expression: &str, patience: Duration) -> Result<String> {

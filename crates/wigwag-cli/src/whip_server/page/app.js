@@ -86,8 +86,9 @@ const watch = async () => {
       const stream = new MediaStream();
       for (const kind of ['audio', 'video']) peer.addTransceiver(kind, { direction: 'recvonly' });
       peer.addEventListener('track', ({ track }) => stream.addTrack(track));
-      element('video').srcObject = stream;
       session = await Session.begin(peer, `/whep/${name}`, token);
+      // Not before: the page counts as loading for as long as it waits for a picture.
+      element('video').srcObject = stream;
       await ended;
       show('waiting', 'it is over; waiting for the next');
     } catch (error) {
@@ -141,7 +142,6 @@ const begin = () => {
 };
 
 // For the console, and for tests.
-window.restart = () => session?.restart();
-window.ufrags = () => [peer?.localDescription, peer?.remoteDescription].map((it) => /ice-ufrag:(\S+)/.exec(it?.sdp ?? '')?.[1]).join();
+window.wigwag = { peer: () => peer, session: () => session };
 
 begin();
