@@ -433,8 +433,11 @@ impl DataChannels {
     }
 
     fn accept(&mut self, stream: u16, open: dcep::Open, sctp: &mut sctp::Association) {
-        sctp.set_stream_priority(stream, open.priority);
-        let id = self.insert(Channel::theirs(open));
+        let channel = Channel::theirs(open);
+        // The stream may have been another channel's.
+        sctp.set_buffered_amount_low_threshold(stream, channel.low_threshold);
+        sctp.set_stream_priority(stream, channel.priority);
+        let id = self.insert(channel);
         self.bind(id, stream);
         self.opened += 1;
         self.owing.push_back(id);
