@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 /// How many bytes of buffers are kept though nothing is in them: of messages, and of early fragments.
 const MESSAGES_KEPT_MAX: usize = 2 * 1024 * 1024;
 const FRAGMENTS_KEPT_MAX: usize = 1024 * 1024;
+/// No I-FORWARD TSN skips so many: whether a MID is behind, it tells itself.
+const TSNS_MAX: u64 = 1 << 31;
 
 /// Which message a fragment is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -261,7 +263,7 @@ impl Interleaved {
 
     fn complete(&mut self, key: Key, ppid: u32, data: Bytes, is_rest: bool, inbox: &mut Inbox, stats: &mut Stats) {
         let Key { stream, is_unordered, mid } = key;
-        self.order.take_in(Message { stream, number: mid, ppid, is_unordered, data, is_rest }, inbox, stats);
+        self.order.take_in(Message { stream, number: mid, ppid, is_unordered, data, is_rest }, 0, inbox, stats);
         self.hand_out_next(stream, inbox);
     }
 
@@ -297,7 +299,7 @@ impl Interleaved {
                 self.given_up_before.insert(stream, first);
             }
         } else {
-            self.order.skip(stream, mid, inbox);
+            self.order.skip(stream, mid, TSNS_MAX, inbox);
         }
         self.hand_out_next(stream, inbox);
     }

@@ -45,6 +45,14 @@ const fn nearest(bits: u32, expected: u64, wire: u32) -> u64 {
     expected.saturating_add_signed(ahead as i64)
 }
 
+/// As `nearest`, but a number that seems behind is ahead if it can be: if of as many messages from the expected one on, each might have one of
+/// so many TSNs. What is new was neither delivered nor skipped, and up to 65,535 messages wait behind a gap, which are all numbers of 16 bits.
+const fn nearest_within(tsns: u64, bits: u32, expected: u64, wire: u32) -> u64 {
+    let nearest = nearest(bits, expected, wire);
+    let later = nearest.saturating_add(1 << bits);
+    if nearest < expected && later - expected < tsns { later } else { nearest }
+}
+
 /// Streams that have had an ordered message, and messages that came before their turn.
 #[derive(Debug)]
 pub(crate) struct Order {
@@ -98,9 +106,10 @@ impl Order {
         self.expected(stream) as u32
     }
 
-    /// Delivers the message, and what waited for it, or keeps it.
+    /// Delivers the message, and what waited for it, or keeps it. It ends so many TSNs behind the last before which nothing is missing, if it
+    /// is beyond a gap.
     #[inline]
-    pub(crate) fn take_in(&mut self, message: Message, inbox: &mut Inbox, stats: &mut Stats) {
+    pub(crate) fn take_in(&mut self, message: Message, tsns: u64, inbox: &mut Inbox, stats: &mut Stats) {
         if message.is_unordered {
             message.deliver(inbox);
             return;
@@ -111,7 +120,7 @@ impl Order {
             Some(expected) => expected,
             None => self.expected.entry(stream).or_insert(FIRST),
         };
-        let number = nearest(bits, *expected, message.number);
+        let number = nearest_within(tsns, bits, *expected, message.number);
         if number == *expected {
             *expected = number.saturating_add(1);
             message.deliver(inbox);
@@ -151,11 +160,13 @@ impl Order {
     }
 
     /// Messages up to this number that have not arrived will not come. Those that have are delivered: the peer knows that they
-    /// arrived, and would not understand their loss.
-    pub(crate) fn skip(&mut self, stream: u16, wire: u32, inbox: &mut Inbox) {
+    /// arrived, and would not understand their loss. So many TSNs are skipped.
+    pub(crate) fn skip(&mut self, stream: u16, wire: u32, tsns: u64, inbox: &mut Inbox) {
         let expected = self.expected(stream);
-        let last = nearest(self.bits, expected, wire);
-        if last < expected {
+        let last = nearest_within(tsns, self.bits, expected, wire);
+        // Of each message from the expected one up to the last, a TSN is skipped. A number that seems further ahead is behind: it was delivered,
+        // and the peer had not heard of it.
+        if last < expected || last - expected >= tsns {
             return;
         }
         while let Some(message) = self.take_first(stream, last) {
@@ -205,5 +216,22 @@ mod tests {
         assert_eq!(nearest(32, FIRST, u32::MAX), FIRST - 1);
         assert_eq!(nearest(32, FIRST + 0xffff_ffff, 0), FIRST + 0x1_0000_0000);
         assert_eq!(nearest(32, FIRST, 0xffff), FIRST + 0xffff);
+    }
+
+    #[test]
+    fn a_number_that_seems_behind_is_ahead_as_far_as_there_are_tsns_for_it() {
+        for expected in [FIRST, FIRST + 0x8000, FIRST + 0xffff] {
+            let number =
+                |tsns, ahead: u64| nearest_within(tsns, 16, expected, u32::from((expected + ahead) as u16)) - FIRST;
+            let at = |ahead| expected - FIRST + ahead;
+            assert_eq!(
+                [0, 0x7fff].map(|ahead| number(0, ahead)),
+                [0, 0x7fff].map(at),
+                "it may be of a peer that leaves numbers out"
+            );
+            assert_eq!([0x8000, 0xfffe].map(|ahead| number(ahead + 1, ahead)), [0x8000, 0xfffe].map(at));
+        }
+        assert_eq!(nearest_within(0xffff, 16, FIRST, 0xffff), FIRST - 1);
+        assert_eq!(nearest_within(1 << 31, 32, FIRST, 0x8000_0000), FIRST - 0x8000_0000);
     }
 }

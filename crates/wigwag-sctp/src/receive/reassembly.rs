@@ -35,6 +35,11 @@ impl Head {
         let is_unordered = data.is(UNORDERED);
         Self { stream: data.stream, ssn: if is_unordered { 0 } else { data.ssn }, is_unordered }
     }
+
+    fn message(self, ppid: u32, data: Bytes, is_rest: bool) -> Message {
+        let Self { stream, ssn, is_unordered } = self;
+        Message { stream, number: ssn.into(), ppid, is_unordered, data, is_rest }
+    }
 }
 
 #[derive(Debug)]
@@ -131,7 +136,8 @@ impl Reassembly {
                 if data.payload.len() > self.message_len_max {
                     return Err(TooLarge);
                 }
-                self.complete(head, data.ppid, Bytes::copy_from_slice(data.payload), false, inbox, stats);
+                let message = head.message(data.ppid, Bytes::copy_from_slice(data.payload), false);
+                self.order.take_in(message, 0, inbox, stats);
                 return Ok(());
             }
             (true, false) => {
@@ -158,7 +164,7 @@ impl Reassembly {
         {
             let is_rest = std::mem::take(&mut self.handed_out) > 0;
             let message = self.take_buffer();
-            self.complete(head, ppid, message, is_rest, inbox, stats);
+            self.order.take_in(head.message(ppid, message, is_rest), 0, inbox, stats);
         } else if self.buffer.len() >= self.part_len_min {
             self.hand_out(inbox);
         }
@@ -215,15 +221,11 @@ impl Reassembly {
         true
     }
 
-    fn complete(&mut self, head: Head, ppid: u32, data: Bytes, is_rest: bool, inbox: &mut Inbox, stats: &mut Stats) {
-        let Head { stream, ssn, is_unordered } = head;
-        self.order.take_in(Message { stream, number: ssn.into(), ppid, is_unordered, data, is_rest }, inbox, stats);
-    }
-
-    /// A chunk beyond a gap.
+    /// A chunk beyond a gap, which begins after `cumulative`.
     pub(crate) fn push_early(
         &mut self,
         tsn: Tsn,
+        cumulative: Tsn,
         data: &Data<'_>,
         inbox: &mut Inbox,
         stats: &mut Stats,
@@ -233,7 +235,8 @@ impl Reassembly {
             if data.payload.len() > self.message_len_max {
                 return Err(TooLarge);
             }
-            self.complete(head, data.ppid, Bytes::copy_from_slice(data.payload), false, inbox, stats);
+            let message = head.message(data.ppid, Bytes::copy_from_slice(data.payload), false);
+            self.order.take_in(message, cumulative.distance_to(tsn), inbox, stats);
             return Ok(());
         }
         let payload = self.buffers.copy(data.payload);
@@ -243,7 +246,7 @@ impl Reassembly {
         let (first, last) = self.join(tsn);
         let is_at = |at: Tsn, flag| self.early.get(&at).is_some_and(|fragment| fragment.is(flag));
         if is_at(first, BEGINNING) && is_at(last, ENDING) {
-            self.assemble(first, last, inbox, stats)?;
+            self.assemble(first, last, cumulative, inbox, stats)?;
         }
         Ok(())
     }
@@ -264,7 +267,14 @@ impl Reassembly {
         (first, last)
     }
 
-    fn assemble(&mut self, first: Tsn, last: Tsn, inbox: &mut Inbox, stats: &mut Stats) -> Result<(), TooLarge> {
+    fn assemble(
+        &mut self,
+        first: Tsn,
+        last: Tsn,
+        cumulative: Tsn,
+        inbox: &mut Inbox,
+        stats: &mut Stats,
+    ) -> Result<(), TooLarge> {
         let tsns = || (0..=first.distance_to(last)).map(|ahead| first.plus(ahead));
         let len = tsns().filter_map(|tsn| self.early.get(&tsn)).map(|fragment| fragment.payload.bytes.len()).sum();
         if len > self.message_len_max {
@@ -278,7 +288,7 @@ impl Reassembly {
                 self.buffers.give_back(fragment.payload);
             }
         }
-        self.complete(head, ppid, message.into(), false, inbox, stats);
+        self.order.take_in(head.message(ppid, message.into(), false), cumulative.distance_to(last), inbox, stats);
         Ok(())
     }
 
@@ -350,8 +360,9 @@ impl Reassembly {
         self.order.prepare();
     }
 
-    pub(crate) fn skip(&mut self, stream: u16, ssn: u16, inbox: &mut Inbox) {
-        self.order.skip(stream, ssn.into(), inbox);
+    /// A FORWARD TSN of so many TSNs tells of the last message that it skips of the stream.
+    pub(crate) fn skip(&mut self, stream: u16, ssn: u16, tsns: u64, inbox: &mut Inbox) {
+        self.order.skip(stream, ssn.into(), tsns, inbox);
     }
 
     /// Streams begin anew; none: all of them.

@@ -328,7 +328,7 @@ impl Reception {
             reassembly.push_next(data, inbox, stats)?;
             self.close_up(inbox, stats)
         } else {
-            reassembly.push_early(tsn, data, inbox, stats)
+            reassembly.push_early(tsn, self.tracker.cumulative(), data, inbox, stats)
         }
     }
 
@@ -429,11 +429,12 @@ impl Reception {
         inbox: &mut Inbox,
         stats: &mut Stats,
     ) -> Result<(), TooLarge> {
+        let before = self.tracker.cumulative();
         let Some(tsn) = self.forward(forward.cumulative_tsn) else { return Ok(()) };
         let Assembly::Data(reassembly) = &mut self.assembly else { return Ok(()) };
         reassembly.forward(tsn, inbox);
         for (stream, ssn) in forward.skips() {
-            reassembly.skip(stream, ssn, inbox);
+            reassembly.skip(stream, ssn, before.distance_to(tsn), inbox);
         }
         self.close_up(inbox, stats)
     }

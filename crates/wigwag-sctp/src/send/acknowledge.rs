@@ -35,8 +35,8 @@ impl Transmission {
         self.outstanding.ack_up_to(cumulative, &mut arrived);
         self.ack_gaps(&mut arrived, now);
         let sample = self.flights.arrive(&arrived, now);
-        if sample.latest.is_some_and(|(_, latest)| latest.is_long) {
-            self.long_losses = 0;
+        if let Some((departure, _)) = sample.latest.filter(|(_, latest)| latest.is_long) {
+            self.long_arrived(departure);
         }
         let was_closed = self.peer_window < self.mtu;
         self.peer_window = sack.a_rwnd as usize;

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 use wigwag_sansio::{Timer, earliest};
 
-/// So many long packets lost in a row make a black hole.
+/// As many bytes as so many full packets hold, lost in a row from long ones, make a black hole.
 const LONG_LOSSES_MAX: usize = 3;
 
 /// RFC 9260 §2.3: the PMDCS, what the DATA chunks of one packet have room for, their headers included.
@@ -99,8 +99,10 @@ pub(crate) struct Transmission {
     /// The longest packet that every path carries: each chunk fits one.
     pub(super) mtu_base: usize,
     pub(super) payload_max: usize,
-    /// Chunks lost one after another that were in packets which are longer.
-    pub(super) long_losses: usize,
+    /// Bytes of the chunks lost one after another that were in packets which are longer.
+    long_losses: usize,
+    /// The first departure after the last one in such a packet that has arrived.
+    after_long: u64,
 }
 
 state!(struct Block { first, last } anew { news: |_| 0 });
@@ -119,6 +121,7 @@ state!(struct Transmission {
     mtu_base: |from| from.config.mtu,
     payload_max: |from| payload_max(from.mtu, from.config.mtu, Format::new(from.extensions.has_interleaving)),
     long_losses: |_| 0,
+    after_long: |_| 0,
 } => then Self::resumed);
 
 /// Bytes of user data that are kept at least and at most.
@@ -190,6 +193,7 @@ impl Transmission {
             mtu_base: mtu,
             payload_max: payload_max(mtu, mtu, format),
             long_losses: 0,
+            after_long: 0,
         }
     }
 
@@ -284,8 +288,11 @@ impl Transmission {
 
     pub(super) fn lose(&mut self, tsn: Tsn, now: Instant, queue: &mut Queue, stats: &mut Stats) {
         if let Some(chunk) = self.outstanding.get(tsn) {
-            self.lost += chunk.size(self.outstanding.format());
-            self.long_losses += usize::from(self.flights.is_long(chunk.departure));
+            let size = chunk.size(self.outstanding.format());
+            self.lost += size;
+            if self.flights.is_long(chunk.departure) && chunk.departure >= self.after_long {
+                self.long_losses += size + padding(size);
+            }
         }
         if self.measuring.is_some_and(|(measured, _)| measured == tsn) {
             self.measuring = None;
@@ -440,9 +447,17 @@ impl Transmission {
         }
     }
 
+    /// A long packet has arrived, of which this departure is: what was lost is no black hole, nor is what departed before and will be.
+    pub(super) fn long_arrived(&mut self, departure: u64) {
+        self.long_losses = 0;
+        self.after_long = self.after_long.max(departure + 1);
+    }
+
     /// Several long packets in a row were lost, and none has arrived (RFC 8899 §4.4).
     pub(crate) const fn is_black_hole(&self) -> bool {
-        self.mtu > self.mtu_base && self.long_losses >= LONG_LOSSES_MAX * chunks_per_packet(self.mtu, self.mtu_base)
+        let chunk_len = self.payload_max + self.outstanding.format().header_len();
+        let packet_len = chunk_len * chunks_per_packet(self.mtu, self.mtu_base);
+        self.mtu > self.mtu_base && self.long_losses >= LONG_LOSSES_MAX * packet_len
     }
 
     /// How many bytes may wait, sent or not: what is needed while a lost packet is sent again is a window, and what is sent meanwhile is

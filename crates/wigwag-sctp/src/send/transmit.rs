@@ -1,5 +1,6 @@
 //! What goes out, and whether it may (RFC 9260 §6.1, §7.2.1).
 
+use super::outstanding::Format;
 use super::queue::Queue;
 use super::rack::Probe;
 use super::retransmit::{Transmission, pmdcs};
@@ -8,8 +9,14 @@ use crate::stats::Stats;
 use crate::wire::padding;
 use std::time::Instant;
 
-/// A gap ack block tells of TSNs at most this far beyond the cumulative one, less a margin.
-const TSN_SPAN_MAX: usize = 60_000;
+/// How many TSNs may be outstanding, less a margin. A gap ack block tells of no more than 65,535 beyond the cumulative one. And each ordered
+/// message has one at least: more than half of all SSNs apart, a receiver may take a later message, or skip, for an earlier one.
+const fn tsn_span_max(format: Format) -> usize {
+    match format {
+        Format::Data => 32_000,
+        Format::Interleaved => 60_000,
+    }
+}
 
 /// Whether a chunk of so many bytes, padded, ends before `end`.
 const fn fits(size: usize, end: usize, out: &[u8]) -> bool {
@@ -55,7 +62,8 @@ impl Transmission {
     fn has_room(&self, len: usize, now: Instant, queue: &Queue) -> bool {
         let is_free = self.outstanding.next_lost().is_none() && (!self.is_held || queue.has_begun());
         let has_buffer = self.outstanding.is_empty()
-            || self.has_buffer(self.outstanding.len() + len) && self.outstanding.count() < TSN_SPAN_MAX;
+            || self.has_buffer(self.outstanding.len() + len)
+                && self.outstanding.count() < tsn_span_max(self.outstanding.format());
         let fits_path = || self.fits_path(now) || matches!(self.rack.probe, Probe::Owed);
         is_free && has_buffer && self.fits_peer(len) && fits_path()
     }

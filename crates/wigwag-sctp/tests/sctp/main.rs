@@ -26,3 +26,4 @@ mod storm;
 mod streaming;
 mod streams;
 mod tuning;
+mod wide_gaps;

@@ -129,6 +129,51 @@ fn a_black_hole_for_long_packets_alone_is_noticed_though_short_ones_arrive() {
     }
 }
 
+/// Loses so many packets of data in a row that are longer than every path carries, once enough of them are on their way for others to follow.
+fn lose_long_ones(world: &mut World<Peer>, count: u32) {
+    let (mut passed, mut left) = (0, count);
+    world.link(A, Z).drop_if(move |passing| {
+        let is_long = passing.payload.len() > 1160 && chunks(passing.payload).iter().any(|chunk| chunk[0] == 0);
+        passed += u32::from(is_long);
+        let is_lost = is_long && passed > 10 && left > 0;
+        left -= u32::from(is_lost);
+        is_lost
+    });
+}
+
+/// Chunks are not what is lost: packets are.
+#[test]
+fn a_lost_packet_of_many_messages_is_no_black_hole() {
+    for control in CONTROLS {
+        let mut world = over(1400, control);
+        world.run_for(Duration::from_millis(500));
+        lose_long_ones(&mut world, 1);
+        for _ in 0..2000 {
+            world[A].send(0, &[7; 100]);
+        }
+        world.run_for(Duration::from_millis(500));
+        assert_eq!(world.link(A, Z).count(Fate::Lost), 1);
+        assert_eq!(mtu(&world, A), 1400, "{control:?}");
+        world.run();
+        assert_eq!(world[Z].received().len(), 2000);
+    }
+}
+
+#[test]
+fn long_packets_that_are_lost_before_one_that_arrives_are_no_black_hole() {
+    for control in CONTROLS {
+        let mut world = over(1400, control);
+        world.run_for(Duration::from_millis(500));
+        lose_long_ones(&mut world, 3);
+        world[A].send(0, &[7; 80_000]);
+        world.run_for(Duration::from_millis(500));
+        assert_eq!([Fate::Lost, Fate::QueueFull].map(|fate| world.link(A, Z).count(fate)), [3, 0]);
+        assert_eq!(mtu(&world, A), 1400, "{control:?}");
+        world.run();
+        assert_eq!(world[Z].received().len(), 1);
+    }
+}
+
 #[test]
 fn a_path_that_carries_more_later_is_tried_again_after_ten_minutes() {
     let mut world = over(1200, CongestionControl::Rfc9260);

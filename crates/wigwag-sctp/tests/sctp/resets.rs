@@ -110,6 +110,24 @@ fn a_deferred_reset_is_done_once_under_whatever_number_it_is_tried_again() {
     }
 }
 
+/// dcsctp's timer: it asks under 1000, and again before it hears that it shall try later, and then, having heard it, under 1001; what was
+/// said of the second time is not what it waits for. It has granted our reset in between, and has not sent anything.
+#[test]
+fn a_deferred_reset_that_is_tried_once_more_after_ours_was_granted_is_the_same_one() {
+    let mut world = connected_with(1, plain(), plain());
+    let [first, again] = [1000, 1001].map(|sequence| request(sequence, 1000, &[3]));
+    assert_eq!(answer(&mut world, &first), "RE-CONFIG result 6");
+    answer(&mut world, &crate::hostile::data(3, 1000, 3, 0, b"late"));
+    assert_eq!(answer(&mut world, &first), "RE-CONFIG result 1");
+    world[Z].association.reset_stream(3).unwrap();
+    let granted = [[0, 16, 0, 12], 1000u32.to_be_bytes(), 1u32.to_be_bytes()].concat();
+    assert_eq!(answer(&mut world, &chunk(130, 0, &[])), "RE-CONFIG reset [3]");
+    answer(&mut world, &chunk(130, 0, &granted));
+    assert_eq!(world[Z].events.last(), Some(&Event::OutgoingStreamReset { streams: vec![3] }));
+    assert_eq!(answer(&mut world, &again), "RE-CONFIG result 1");
+    assert_eq!(incoming_resets(&world, Z), 1);
+}
+
 #[test]
 fn a_request_out_of_sequence_is_told_so_and_changes_nothing() {
     let mut world = connected_with(1, plain(), plain());

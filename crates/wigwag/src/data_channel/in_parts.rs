@@ -230,7 +230,7 @@ impl DataChannels {
         if bytes.len() > dcep::MESSAGE_LEN_MAX || gathered(&bytes) > room {
             self.drops.bad_dcep += 1;
             if !self.by_stream.contains_key(&part.stream) {
-                let _ = sctp.reset_stream(part.stream);
+                self.refuse(part.stream, sctp);
             }
         } else if part.is_last {
             self.handle_dcep(part.stream, &bytes, sctp);

@@ -77,6 +77,8 @@ pub(crate) struct DataChannels {
     by_stream: BTreeMap<u16, ChannelId>,
     /// Those of these streams that the peer has not reset since.
     incoming: BTreeSet<u16>,
+    /// Streams that were reset to refuse what came on them, until the peer has reset them too: no more than there are.
+    refused: BTreeSet<u16>,
     next_id: u32,
     /// The bytes of all names.
     names_len: usize,
@@ -103,6 +105,7 @@ impl DataChannels {
             channels: BTreeMap::new(),
             by_stream: BTreeMap::new(),
             incoming: BTreeSet::new(),
+            refused: BTreeSet::new(),
             next_id: 0,
             names_len: 0,
             gathered: BTreeMap::new(),
@@ -282,6 +285,7 @@ impl DataChannels {
     pub(crate) fn close_all(&mut self) {
         self.is_connected = false;
         self.owing.clear();
+        self.refused.clear();
         (self.gathered, self.gathered_len) = (BTreeMap::new(), 0);
         let ids: Vec<_> = self.channels.keys().copied().collect();
         for id in ids {
@@ -331,6 +335,7 @@ impl DataChannels {
             sctp::Event::IncomingStreamReset { mut streams } => {
                 // RFC 6525 §4.1: "If no streams are listed, then all streams are to be reset."
                 if streams.is_empty() {
+                    self.refused.clear();
                     streams.extend(&self.incoming);
                 }
                 for stream in streams {
@@ -346,6 +351,7 @@ impl DataChannels {
             // The peer takes no such streams: they carry nothing more.
             sctp::Event::StreamsRefused { streams } => {
                 for stream in streams {
+                    self.refused.remove(&stream);
                     self.finish_stream(stream);
                 }
             }
@@ -398,7 +404,7 @@ impl DataChannels {
             (Some(dcep::Message::Open(_)), known) => {
                 self.drops.refused_open += 1;
                 if known.is_none() {
-                    let _ = sctp.reset_stream(stream); // tells the peer that the channel is closed
+                    self.refuse(stream, sctp);
                 }
             }
             (Some(dcep::Message::Ack), Some(id)) => {
@@ -410,9 +416,16 @@ impl DataChannels {
             (None, _) => {
                 self.drops.bad_dcep += 1;
                 if known.is_none() {
-                    let _ = sctp.reset_stream(stream);
+                    self.refuse(stream, sctp);
                 }
             }
+        }
+    }
+
+    /// Tells the peer that its channel is closed. It answers by a reset of its own, which is not to be answered.
+    fn refuse(&mut self, stream: u16, sctp: &mut sctp::Association) {
+        if sctp.reset_stream(stream).is_ok() {
+            self.refused.insert(stream);
         }
     }
 
@@ -433,8 +446,12 @@ impl DataChannels {
     }
 
     fn accept(&mut self, stream: u16, open: dcep::Open, sctp: &mut sctp::Association) {
-        sctp.set_stream_priority(stream, open.priority);
-        let id = self.insert(Channel::theirs(open));
+        let channel = Channel::theirs(open);
+        // The stream may have been another channel's, or refused by us.
+        self.refused.remove(&stream);
+        sctp.set_buffered_amount_low_threshold(stream, channel.low_threshold);
+        sctp.set_stream_priority(stream, channel.priority);
+        let id = self.insert(channel);
         self.bind(id, stream);
         self.opened += 1;
         self.owing.push_back(id);
@@ -444,13 +461,19 @@ impl DataChannels {
 
     fn handle_incoming_reset(&mut self, stream: u16, sctp: &mut sctp::Association) {
         self.visits += 1;
+        if self.refused.remove(&stream) {
+            return; // the answer to ours: were it answered, two of us might go on for ever
+        }
         self.incoming.remove(&stream);
-        let Some(id) = self.by_stream.get(&stream).copied() else { return };
+        // RFC 8831 §6.7: "if one side decides to close the data channel, it resets the corresponding outgoing
+        // stream. When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
+        let Some(id) = self.by_stream.get(&stream).copied() else {
+            let _ = sctp.reset_stream(stream); // of a channel that was agreed upon, and that only the peer has made
+            return;
+        };
         let Some(channel) = self.channels.get_mut(&id) else { return };
         channel.is_incoming_reset = true;
         if channel.state == ChannelState::Open {
-            // RFC 8831 §6.7: "if one side decides to close the data channel, it resets the corresponding outgoing
-            // stream. When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
             channel.state = ChannelState::Closing;
             if channel.give_up_open_message(sctp) {
                 self.reset(id, stream, sctp);
@@ -474,6 +497,7 @@ impl DataChannels {
     /// The peer keeps its end of the stream open: the channel that closes carries nothing more. An open one is another, for which the stream
     /// goes on.
     fn handle_refused_reset(&mut self, stream: u16) {
+        self.refused.remove(&stream);
         let id = self.by_stream.get(&stream).copied();
         // One that has yet to finish a message has not asked for its reset: that was another's.
         let is_closing = |channel: &Channel| channel.state == ChannelState::Closing && channel.open_message.is_none();

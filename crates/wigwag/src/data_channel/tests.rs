@@ -1,6 +1,7 @@
 //! Channels over one association, and at its other end a peer who keeps to nothing.
 
 mod in_parts;
+mod resets;
 
 use super::*;
 use std::time::{Duration, Instant};
