@@ -38,6 +38,8 @@ pub struct DriverStats {
     pub names_resolved: u64,
     /// Names of peers' candidates that nobody on our links has.
     pub names_unresolved: u64,
+    /// Names in place of addresses of ours that nobody answers for: there were 1024.
+    pub names_unanswered: u64,
     /// Errors of the kernel while receiving.
     pub receive_errors: u64,
     /// Streams of TCP that we have opened.
