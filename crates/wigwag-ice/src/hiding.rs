@@ -78,8 +78,8 @@ impl Agent {
     pub(crate) fn related(&self, of: IpAddr, related: Option<SocketAddr>) -> Option<SocketAddr> {
         // draft-ietf-mmusic-mdns-ice-candidates §3.1.2.2: "To avoid accidental IP address disclosure, this server-reflexive candidate MUST
         // have its raddr field set to "0.0.0.0"/"::" and its rport field set to "9"".
-        related
-            .map(|related| if self.config.hide_related { SocketAddr::new(nowhere(of), DISCARD_PORT) } else { related })
+        let is_told = !self.config.hide_related;
+        related.map(|related| if is_told { related } else { SocketAddr::new(nowhere(of), DISCARD_PORT) })
     }
 }
 

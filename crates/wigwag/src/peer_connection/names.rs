@@ -185,8 +185,11 @@ impl PeerConnection {
         let agent = &mut self.transport.ice;
         self.names.begin(agent.generation());
         // Whoever wants relays alone asks nobody for names: who is asked learns that we are here. The agent counts it as of no use.
+        if self.config.ice_transport_policy == IceTransportPolicy::Relay {
+            return agent.add_remote_candidate(candidate);
+        }
         // And whoever tells us a name of ours as theirs cannot be there.
-        if self.config.ice_transport_policy == IceTransportPolicy::Relay || self.hidden.is_ours(&candidate.address) {
+        if self.hidden.is_ours(&candidate.address) {
             return agent.add_remote_candidate(candidate);
         }
         let has_failed = agent.state() == ice::State::Failed;
