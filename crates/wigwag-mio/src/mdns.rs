@@ -187,9 +187,7 @@ impl Names {
                         self.links.push(link);
                     }
                 }
-                Err(error) => {
-                    tracing::debug!(local = %interface.local, %error, "no name is asked or answered for there")
-                }
+                Err(error) => tracing::debug!(local = %interface.local, %error, "names are of no use there"),
             }
         }
     }
