@@ -68,10 +68,11 @@ pub struct Candidate {
     pub kind: Kind,
     /// Of a local candidate, the address that its datagrams are sent from; of a remote one, `address`.
     pub base: SocketAddr,
-    /// `raddr` and `rport` of the signalling: the base of a reflexive candidate, the mapped address of a relayed one.
+    /// `raddr` and `rport` of the signalling: the base of a reflexive candidate, the mapped address of a relayed one, or what
+    /// [`Config::hide_related`](crate::Config::hide_related) has in place of them.
     pub related: Option<SocketAddr>,
-    /// Of a remote candidate, the name that it was told by in place of its address: others, a TURN server among them, are to learn that
-    /// alone.
+    /// The name that it is told by in place of its address: of a remote candidate by the peer, of a local one by us
+    /// ([`Agent::hide_local_address`](crate::Agent::hide_local_address)). Others, a TURN server among them, are to learn that alone.
     pub name: Option<String>,
 }
 
@@ -263,8 +264,13 @@ impl RemoteCandidate {
 /// A candidate as a remote one is told to the other side.
 impl From<&Candidate> for RemoteCandidate {
     fn from(candidate: &Candidate) -> Self {
-        let Candidate { foundation, component, protocol, tcp_type, priority, address, kind, .. } = candidate.clone();
-        Self { foundation, component, protocol, tcp_type, priority, address: address.into(), kind }
+        let Candidate { foundation, component, protocol, tcp_type, priority, address, kind, name, .. } =
+            candidate.clone();
+        let address = match name {
+            Some(name) => RemoteAddress::Name(name, address.port()),
+            None => RemoteAddress::Socket(address),
+        };
+        Self { foundation, component, protocol, tcp_type, priority, address, kind }
     }
 }
 

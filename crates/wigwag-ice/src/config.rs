@@ -46,6 +46,9 @@ pub struct Config {
     /// After so much silence on the selected path the agent says that it is disconnected. What the peer's checks and
     /// our own, every 4 to 6 seconds, bring in ends a silence. 8 s by default.
     pub silence_max: Duration,
+    /// Whether no local candidate says by its [`related`](crate::Candidate::related) address what it is of: the unspecified address stands
+    /// there, and port 9 (RFC 8839 §5.1). Off by default.
+    pub hide_related: bool,
 }
 
 impl Default for Config {
@@ -60,6 +63,7 @@ impl Default for Config {
             pacing: Duration::from_millis(50),
             patience: Duration::from_millis(39_500),
             silence_max: Duration::from_secs(8),
+            hide_related: false,
         }
     }
 }

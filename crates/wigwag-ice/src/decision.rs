@@ -65,7 +65,7 @@ pub struct Decision {
     pub after: Duration,
     /// What was decided.
     pub deed: Deed,
-    /// About which path, if it was about one.
+    /// About which path, if it was about one. An address of ours that is [hidden](crate::Agent::hide_local_address) is unspecified.
     pub path: Option<Path>,
     /// Why.
     pub why: &'static str,
@@ -164,6 +164,7 @@ impl Agent {
 
     pub(crate) fn note(&mut self, deed: Deed, path: Option<Path>, why: &'static str) {
         let now = self.seen();
+        let path = path.map(|path| self.hidden.mask_path(path));
         let Decisions { kept, begin, .. } = &mut self.decisions;
         *begin = begin.or(now);
         let after = now.zip(*begin).map(|(now, begin)| now.saturating_duration_since(begin)).unwrap_or_default();
@@ -185,7 +186,10 @@ impl Agent {
         let stats = self.stats();
         let mut latest = self.decisions.kept.iter().rev().take_while(|decision| decision.deed != Deed::Restarted);
         let was_connected = latest.any(|decision| decision.deed == Deed::Selected);
-        let remotes = self.remote_candidates().iter().map(|candidate| candidate.address.to_string());
+        let remotes = self.remote_candidates().iter().map(|candidate| match &candidate.name {
+            Some(name) => format!("{name}:{}", candidate.address.port()),
+            None => self.hidden.mask_remote(candidate.address),
+        });
         let remotes = remotes.take(5).collect::<Vec<_>>().join(", ");
         match () {
             () if was_connected => {

@@ -189,12 +189,11 @@ impl Agent {
         }
         // RFC 8445 §5.1.3: "A candidate is redundant if and only if its transport address and base equal those of another
         // candidate."
-        let is_same = |known: &crate::Candidate| (known.address, known.base) == (address, base);
-        let known = self.local_candidates.iter().find(|known| is_same(known));
-        if known.is_some_and(|known| known.kind != Kind::PeerReflexive) {
+        let candidate = LocalCandidate::server_reflexive(address, base, server.ip());
+        if self.is_redundant(&candidate) {
             return;
         }
-        match self.add_local_candidate(LocalCandidate::server_reflexive(address, base, server.ip())) {
+        match self.add_local_candidate(candidate) {
             Ok(candidate) => self.gathering.owed.push_back(Event::LocalCandidate(candidate)),
             Err(error) => self.owe_error(config, UNREACHABLE, error.to_string()),
         }

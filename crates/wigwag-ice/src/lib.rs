@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod framing;
 mod gathering;
+mod hiding;
 mod lite;
 mod nomination;
 mod pair;

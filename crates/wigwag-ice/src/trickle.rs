@@ -36,12 +36,16 @@ impl Agent {
         let LocalCandidate { address, base, kind, .. } = candidate;
         let (address, base) = (normal(address), normal(base));
         let is_alike = |known: &Candidate| (known.protocol, known.tcp_type) == (candidate.protocol, candidate.tcp_type);
-        let is_same = |known: &&mut Candidate| known.address == address && known.base == base && is_alike(known);
+        let name = self.name_for(kind, address.ip()).map(str::to_owned);
+        let related = self.related(address.ip(), candidate.related);
+        let is_same = |known: &&mut Candidate| {
+            known.address == address && known.base == base && known.name == name && is_alike(known)
+        };
         match self.local_candidates.iter_mut().find(is_same) {
             Some(known) if known.kind == Kind::PeerReflexive && kind == Kind::ServerReflexive => {
                 // The peer's answer was faster than the server's.
                 known.kind = kind;
-                known.related = candidate.related;
+                known.related = related;
                 return Ok(known.clone());
             }
             Some(known) => return Ok(known.clone()),
@@ -61,8 +65,8 @@ impl Agent {
             address,
             kind,
             base,
-            related: candidate.related,
-            name: None,
+            related,
+            name,
         };
         let index = self.push_local(candidate.clone());
         if self.has_ended() {
@@ -159,6 +163,8 @@ impl Agent {
         }
         let (base, protocol, priority) = (local.base, local.protocol, local.priority);
         let kind = Kind::PeerReflexive;
+        let name = self.name_for(kind, mapped.ip()).map(str::to_owned);
+        let related = self.related(mapped.ip(), Some(base));
         let foundation = self.foundation(Foundation { kind, base: base.ip(), protocol, server: None });
         // It has the same base as what it was learned with, so it is not paired: all its pairs exist.
         self.push_local(Candidate {
@@ -170,8 +176,8 @@ impl Agent {
             address: mapped,
             kind,
             base,
-            related: Some(base),
-            name: None,
+            related,
+            name,
         });
     }
 }

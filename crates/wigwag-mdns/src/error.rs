@@ -20,6 +20,9 @@ pub enum Error {
     /// Unregister some, or try again in a second ([`Config::names_max`](crate::Config::names_max)).
     #[error("there are {0} names of ours already")]
     TooManyNames(usize),
+    /// A name hides one address (draft-ietf-mmusic-mdns-ice-candidates §3.1.1).
+    #[error("{0} is the name of another address already")]
+    NameInUse(crate::Name),
     /// Whoever has more links is heard on the first.
     #[error("there are {0} interfaces already")]
     TooManyInterfaces(usize),

@@ -28,8 +28,8 @@ impl Name {
     /// 32 digits and four hyphens.
     pub(crate) const LABEL_LEN: usize = 36;
 
-    /// A version 4 UUID (RFC 4122 §4.4): 122 random bits.
-    pub(crate) fn random(rng: &mut Rng) -> Self {
+    /// A new name: a version 4 UUID (RFC 4122 §4.4), 122 random bits.
+    pub fn random(rng: &mut Rng) -> Self {
         let number = u128::from_be_bytes(rng.bytes());
         let version = 0xf_u128 << 76;
         let variant = 0b11_u128 << 62;

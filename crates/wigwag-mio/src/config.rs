@@ -56,8 +56,11 @@ pub struct DriverConfig {
     /// Whether names that hide addresses of peers are resolved, as those of browsers' pages that were granted no camera and no
     /// microphone: asked for by multicast on the links of our own addresses, by sockets on port 5353 that are open only meanwhile (RFC 6762,
     /// draft-ietf-mmusic-mdns-ice-candidates). Names of other forms, and those that are told to a connection that wants
-    /// [relays alone](wigwag::IceTransportPolicy), never are. Otherwise the application is told of them
-    /// ([`Event::NameResolutionNeeded`](wigwag::Event::NameResolutionNeeded)). Default: true.
+    /// [relays alone](wigwag::IceTransportPolicy), never are. And whether those are answered for that hide addresses of ours
+    /// ([`hide_local_addresses`](field@wigwag::Config::hide_local_addresses)), until their connection ends: 1024 at a time, and those of a
+    /// connection that has ended for up to a second more, in which the link is told. Otherwise the application is told of them
+    /// ([`Event::NameResolutionNeeded`](wigwag::Event::NameResolutionNeeded),
+    /// [`Event::NameRegistrationNeeded`](wigwag::Event::NameRegistrationNeeded)). Default: true.
     pub resolve_names: bool,
     /// Whether the sockets are those of all interfaces, also of ones to come.
     pub(crate) all_interfaces: Option<AllInterfaces>,

@@ -101,6 +101,7 @@ impl Driver {
             max_segments,
             out: Vec::new(),
         };
+        config.nat_1to1.iter().for_each(|(_, outside)| driver.endpoint.expose_address(*outside));
         driver.tell_addresses();
         Ok(driver)
     }
@@ -146,7 +147,7 @@ impl Driver {
         self.next.pop_front().or_else(|| self.next_event())
     }
 
-    /// The next event that is the application's: names are the driver's, if it resolves them.
+    /// The next event that is the application's: names are the driver's, if it sees to them.
     fn next_event(&mut self) -> Option<EndpointEvent> {
         loop {
             match (self.endpoint.poll_event()?, &mut self.names) {
@@ -155,6 +156,11 @@ impl Driver {
                         mdns::tell(&mut self.endpoint, id, &name, None);
                     }
                 }
+                (EndpointEvent::Connection(_, Event::NameRegistrationNeeded { name, address }), Some(names)) => {
+                    self.sockets.stats.names_unanswered += u64::from(!names.register(&name, address));
+                }
+                (EndpointEvent::Connection(_, Event::NameReleased(name)), Some(names))
+                | (EndpointEvent::NameReleased(name), Some(names)) => names.unregister(&name),
                 (EndpointEvent::Connection(id, event @ Event::Closed(_)), Some(names)) => {
                     names.forget(id);
                     return Some(EndpointEvent::Connection(id, event));

@@ -1,5 +1,5 @@
-//! Names that hide addresses of peers: asked for on the links that our addresses are of (RFC 6762), by sockets that are open as long
-//! as somebody wants to know.
+//! Names that hide addresses of peers, and ours: asked and answered for on the links that our addresses are of (RFC 6762), by sockets that
+//! are open as long as somebody wants to know, or has such a name.
 
 use crate::driver::Driver;
 use crate::offload::hear_own_groups_only;
@@ -21,6 +21,8 @@ const MESSAGES_PER_TURN: usize = 32;
 const RECEIVE_LEN: usize = 9001;
 /// Of all connections together; each tells a few.
 const QUERIES_MAX: usize = 1024;
+/// Of all connections together, of ours: each hides the few addresses that there are, and all of a link hear of each name.
+const OWN_NAMES_MAX: usize = 1024;
 /// Of one connection, which tells no more between two restarts of ICE: those of before are asked for no longer.
 const NAMES_PER_CONNECTION: usize = 16;
 
@@ -53,6 +55,7 @@ impl Names {
     pub(crate) fn new(seed: Seed) -> Self {
         let mut config = mdns::Config::default();
         config.queries_max = QUERIES_MAX;
+        config.names_max = OWN_NAMES_MAX;
         let (host, waiting, asked) = (Host::new(config, seed), BTreeMap::new(), BTreeMap::new());
         Self { host, links: Vec::new(), waiting, asked, is_stale: false, buffer: Vec::new(), out: Vec::new() }
     }
@@ -74,6 +77,27 @@ impl Names {
                 tracing::warn!(%error, "a name is not resolved");
                 false
             }
+        }
+    }
+
+    /// A connection hides an address by this name; whether it is answered for.
+    pub(crate) fn register(&mut self, name: &str, address: IpAddr) -> bool {
+        match name.parse().and_then(|name| self.host.register_name(name, address)) {
+            Ok(()) => {
+                self.is_stale |= self.links.is_empty();
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "nobody can ask for an address of ours");
+                false
+            }
+        }
+    }
+
+    /// It hides nothing any more.
+    pub(crate) fn unregister(&mut self, name: &str) {
+        if let Ok(name) = name.parse() {
+            self.host.unregister(&name);
         }
     }
 
@@ -150,18 +174,20 @@ impl Names {
         self.close(registry);
         let found = match if_addrs::get_if_addrs() {
             Ok(found) => links_of(addresses, &found),
-            Err(error) => return tracing::warn!(%error, "the interfaces cannot be read: no name is resolved"),
+            Err(error) => {
+                return tracing::warn!(%error, "the interfaces cannot be read: no name is asked or answered for");
+            }
         };
         for (interface, index) in found {
             let number = self.links.len();
             match open(interface.local, index, registry, number) {
                 Ok(link) => {
-                    tracing::debug!(local = %interface.local, "asks for names");
+                    tracing::debug!(local = %interface.local, "asks and answers for names");
                     if self.host.add_interface(interface).is_ok() {
                         self.links.push(link);
                     }
                 }
-                Err(error) => tracing::debug!(local = %interface.local, %error, "no name is asked for there"),
+                Err(error) => tracing::debug!(local = %interface.local, %error, "names are of no use there"),
             }
         }
     }
@@ -181,7 +207,7 @@ impl Names {
             let Some(transmit) = self.host.poll_transmit(now, &mut self.out) else { break };
             let Some(link) = self.links.iter().find(|link| link.local == transmit.local) else { continue };
             if let Err(error) = link.socket.send_to(&self.out, transmit.remote) {
-                tracing::debug!(local = %transmit.local, %error, "a question is lost");
+                tracing::debug!(local = %transmit.local, %error, "a message is lost");
             }
         }
         let mut counts = [0, 0];

@@ -48,6 +48,18 @@ pub struct Config {
     pub turn_servers: Vec<TurnServer>,
     /// Which candidates there may be; by default all.
     pub ice_transport_policy: IceTransportPolicy,
+    /// Whether the peer, and whoever carries what it is told, learns no address of our interfaces, as from a browser's page that was granted
+    /// no camera and no microphone (draft-ietf-mmusic-mdns-ice-candidates, RFC 8828 §5.2): candidates, descriptions, statistics and failures
+    /// tell a name in place of each, a UUID and `.local` that is this connection's alone, and no reflexive or relayed candidate tells
+    /// what it is of. Who is on the same link can ask for the name, and somebody there must answer:
+    /// [`Event::NameRegistrationNeeded`](crate::Event::NameRegistrationNeeded) (`wigwag-mio` does it of itself).
+    ///
+    /// All addresses of interfaces are hidden, those of IPv6 and of loopback too, but those that are said to be known
+    /// ([`expose_address`](crate::Endpoint::expose_address)). What [`stun_servers`](field@Self::stun_servers) and
+    /// [`turn_servers`](field@Self::turn_servers) see is told as it is, but no private address that one nearby saw. The peer learns by our
+    /// checks from where they come. Not hidden from the application on this machine: [`transport_stats`](crate::PeerConnection::transport_stats), and what
+    /// [`tap`](field@Self::tap) asks for. By default off. With relays alone there is nothing to hide.
+    pub hide_local_addresses: bool,
     /// Codecs, header extensions, the DTLS role to insist on, the size of a message that we take (262,144 bytes by default).
     pub negotiation: jsep::Config,
     /// The SRTP protection profiles, the preferred one first. By default AEAD_AES_128_GCM,
@@ -115,6 +127,7 @@ impl Config {
             stun_servers: Vec::new(),
             turn_servers: Vec::new(),
             ice_transport_policy: IceTransportPolicy::All,
+            hide_local_addresses: false,
             negotiation: jsep::Config::default(),
             srtp_profiles: SrtpProfile::DEFAULT.to_vec(),
             dtls_versions: Version::Dtls12..=Version::Dtls13,

@@ -6,7 +6,7 @@ use crate::jsep::SignalingState;
 use crate::jsep::TransceiverId;
 use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use bytes::Bytes;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use wigwag_dtls as dtls;
@@ -27,7 +27,8 @@ pub enum Event {
     /// W3C `icecandidateerror`: a STUN server told nothing, or a TURN server does not relay, or not any more.
     IceCandidateError {
         /// The address of ours that was asked about (W3C `address` and `port`); `None` if
-        /// [`ice_transport_policy`](field@crate::Config::ice_transport_policy) keeps it back.
+        /// [`ice_transport_policy`](field@crate::Config::ice_transport_policy) or
+        /// [`hide_local_addresses`](field@crate::Config::hide_local_addresses) keeps it back.
         address: Option<SocketAddr>,
         /// Who was asked, as a URL.
         url: String,
@@ -50,6 +51,20 @@ pub enum Event {
     /// loses this candidate only: the peer may still reach us first. It is never told to who
     /// wants [relayed candidates](field@crate::Config::ice_transport_policy) alone.
     NameResolutionNeeded(String),
+    /// An address of ours is told to the peer by this name, as [`hide_local_addresses`](field@crate::Config::hide_local_addresses) asks: answer
+    /// for it by multicast on the link of the address, until [`NameReleased`](Self::NameReleased) (`wigwag-mio` does it of itself, and
+    /// shows neither; [`mdns::Host::register_name`](wigwag_mdns::Host::register_name) does it in a loop of your own). It comes before the
+    /// candidate. Where nobody answers, only who is told of us otherwise, or whom we reach first, can be reached.
+    NameRegistrationNeeded {
+        /// A UUID and `.local`; no other connection has it.
+        name: String,
+        /// What it stands for.
+        address: IpAddr,
+    },
+    /// A name is not needed any more, for its address has vanished or the connection ends: answer for it no longer, and say goodbye
+    /// ([`mdns::Host::unregister`](wigwag_mdns::Host::unregister)). Of a connection that an endpoint removes without a word,
+    /// [`EndpointEvent::NameReleased`](crate::EndpointEvent::NameReleased) tells.
+    NameReleased(String),
     /// W3C `iceconnectionstatechange`.
     IceConnectionStateChanged(IceConnectionState),
     /// W3C `connectionstatechange`.

@@ -18,6 +18,8 @@ const UNREACHABLE: u16 = 701;
 /// What is still to be told. Bounded: an agent takes a bounded number of candidates.
 #[derive(Debug, Default)]
 pub(crate) struct Gathering {
+    /// Whether errors tell no address of ours.
+    is_hidden: bool,
     /// The section that candidates are told for, once a description was set.
     section: Option<(String, usize)>,
     /// The name under which they are told: with another one all are told again.
@@ -29,6 +31,10 @@ pub(crate) struct Gathering {
 }
 
 impl Gathering {
+    pub(crate) fn new(is_hidden: bool) -> Self {
+        Self { is_hidden, ..Self::default() }
+    }
+
     pub(crate) fn state(&self) -> IceGatheringState {
         match (&self.section, self.has_ended) {
             (None, _) => IceGatheringState::New,
@@ -91,7 +97,7 @@ impl Gathering {
             ice::Event::CandidateError { local, server, code, text } => {
                 let url = format!("stun:{server}");
                 self.owed.push_back(Event::IceCandidateError {
-                    address: Some(local),
+                    address: Some(local).filter(|_| !self.is_hidden),
                     url,
                     error_code: code,
                     error_text: text,
@@ -114,7 +120,8 @@ impl Gathering {
                     turn::Failure::Refused { code, reason } => (code, reason),
                     failure => (UNREACHABLE, failure.to_string()),
                 };
-                self.owed.push_back(Event::IceCandidateError { address: local, url, error_code, error_text });
+                let address = local.filter(|_| !self.is_hidden);
+                self.owed.push_back(Event::IceCandidateError { address, url, error_code, error_text });
                 false
             }
         }

@@ -35,7 +35,12 @@ pub(crate) fn candidate(candidate: &ice::Candidate, ufrag: &str) -> sdp::Candida
         component: candidate.component,
         transport: protocol_name(candidate.protocol).into(),
         priority: candidate.priority,
-        address: candidate.address.ip().into(),
+        // draft-ietf-mmusic-mdns-ice-candidates §3.1.2.4: "The mDNS name of an mDNS candidate MUST be used in the connection-address field of
+        // its candidate attribute."
+        address: match &candidate.name {
+            Some(name) => sdp::Address::Name(name.clone()),
+            None => candidate.address.ip().into(),
+        },
         port: candidate.address.port(),
         kind: match candidate.kind {
             ice::Kind::Host => sdp::CandidateKind::Host,

@@ -204,4 +204,12 @@ pub(crate) const ALL: &[Scenario] = &[
         options: Options::HIDES_ADDRESSES,
         ..data("names hidden by mDNS, resolved by wigwag, which alone knows where to", names_hidden::reached)
     },
+    Scenario {
+        options: Options::HIDES_ADDRESSES,
+        ..data("names hidden by mDNS, on both sides", names_hidden::by_both)
+    },
+    Scenario {
+        options: Options::HIDES_ADDRESSES,
+        ..data("names hidden by mDNS, resolved by the browser, which alone knows where to", names_hidden::by_wigwag)
+    },
 ];

@@ -1,7 +1,9 @@
-//! A page that was granted nothing tells only `.local` names, which wigwag asks the link for.
+//! A page that was granted nothing tells only `.local` names, which wigwag asks the link for; and wigwag tells such names itself, which the
+//! browser asks for.
 
 use super::{Stage, sizes};
 use crate::call::{Call, Role, text, without_candidates};
+use crate::namespace;
 use crate::peer::PATIENCE;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -54,6 +56,58 @@ pub(super) fn reached(stage: &mut Stage<'_>) -> Result<String> {
     let theirs = call.stats()?;
     ensure!(theirs.to_string().contains("\"prflx\""), "the browser was told of us: {theirs}");
     Ok(format!("{after} ms"))
+}
+
+/// Nobody tells an address: each asks the link for the other.
+pub(super) fn by_both(stage: &mut Stage<'_>) -> Result<String> {
+    let mut call = Call::new(stage.browser, stage.page, stage.role, |config| config.hide_local_addresses = true)?;
+    call.open_by_offerer("first")?;
+    call.connect()?;
+    let names = names(&mut call)?;
+    sizes::echoed_by_wigwag(&mut call, &[1200])?;
+    tells_no_address(&call)?;
+    Ok(format!("{names} names of the browser's"))
+}
+
+/// wigwag hides its address and is told of none of the browser's: the first check is the browser's, to what it was told on the link.
+pub(super) fn by_wigwag(stage: &mut Stage<'_>) -> Result<String> {
+    let mut call = Call::new(stage.browser, stage.page, stage.role, |config| config.hide_local_addresses = true)?;
+    call.open_by_offerer("first")?;
+    let began = Instant::now();
+    match call.role {
+        Role::BrowserOffers => {
+            let offer = text(&call.browser.evaluate("peer.offer()")?)?;
+            let answer = call.answer(without_candidates(&offer))?;
+            call.browser.evaluate(&format!("peer.accept({})", json!(answer)))?;
+        }
+        Role::WigwagOffers => {
+            let offer = call.offer()?;
+            let answer = call.browser.evaluate(&format!("peer.answer({})", json!(offer)))?;
+            call.accept(without_candidates(&text(&answer)?))?;
+        }
+    }
+    call.peer.wait_state(ConnectionState::Connected, PATIENCE)?;
+    let after = began.elapsed().as_millis();
+    call.browser.evaluate("peer.until(() => peer.pc.connectionState === 'connected', 'connected')")?;
+    sizes::echoed_by_wigwag(&mut call, &[0, 1200, 65_536])?;
+    tells_no_address(&call)?;
+    // What the browser reaches is what it was told.
+    let theirs = call.stats()?;
+    let remote = theirs["remote-candidate"].as_array().context("the browser has no candidate of ours")?;
+    ensure!(remote.iter().all(|it| it["candidateType"] == "host"), "the browser was reached by us: {theirs}");
+    Ok(format!("{after} ms"))
+}
+
+/// Nothing that wigwag says for others has an address of the machine.
+fn tells_no_address(call: &Call<'_>) -> Result<()> {
+    let said = call.peer.run(|connection| {
+        let description = connection.local_description().map(|it| it.sdp).unwrap_or_default();
+        format!("{description}{}", connection.stats(Instant::now()).to_json())
+    })?;
+    let names = said.lines().filter(|line| line.starts_with("a=candidate:") && line.contains(".local ")).count();
+    ensure!(names > 0, "wigwag tells no name: {said}");
+    ensure!(!said.contains(namespace::ADDRESS) && !said.contains("127.0.0.1"), "wigwag tells where it is: {said}");
+    Ok(())
 }
 
 /// How many names the browser tells, and that it tells nothing else.

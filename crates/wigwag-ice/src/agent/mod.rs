@@ -9,6 +9,7 @@ use crate::consent::Consent;
 use crate::credentials::{Identity, Peer};
 use crate::decision::Decisions;
 use crate::gathering::Gathering;
+use crate::hiding::Hidden;
 use crate::nomination::Nomination;
 use crate::pair::{PairId, Path};
 use crate::prepared::Prepared;
@@ -69,6 +70,7 @@ pub struct Agent {
     pub(crate) peer: Option<Peer>,
     pub(crate) local_candidates: Vec<Candidate>,
     pub(crate) remote_candidates: Vec<Candidate>,
+    pub(crate) hidden: Hidden,
     pub(crate) has_all_local: bool,
     pub(crate) has_all_remote: bool,
     /// Names of the peer's candidates are being resolved.
@@ -124,6 +126,7 @@ impl Agent {
             peer: None,
             local_candidates: Vec::new(),
             remote_candidates: Vec::new(),
+            hidden: Hidden::default(),
             has_all_local: false,
             has_all_remote: false,
             is_resolving: false,

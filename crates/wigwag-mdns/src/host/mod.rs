@@ -128,16 +128,33 @@ impl Host {
     /// # Errors
     /// [`Error::NotAnAddress`], [`Error::TooManyNames`].
     pub fn register(&mut self, address: IpAddr) -> Result<Name, Error> {
+        let name = Name::random(&mut self.names);
+        self.register_name(name, address)?;
+        Ok(name)
+    }
+
+    /// The same with a name that somebody else has drawn at random, as a connection that hides its addresses. One that is ours for this
+    /// address already stays so.
+    ///
+    /// # Errors
+    /// [`Error::NotAnAddress`], [`Error::TooManyNames`], [`Error::NameInUse`].
+    pub fn register_name(&mut self, name: Name, address: IpAddr) -> Result<(), Error> {
         if !is_of_a_host(address) {
             return Err(Error::NotAnAddress(address));
         }
-        if self.owned.len() >= self.config.names_max {
-            return Err(Error::TooManyNames(self.config.names_max));
+        let is_full = self.owned.len() >= self.config.names_max;
+        match self.owned.get_mut(&name) {
+            Some(owned) if owned.address != address => return Err(Error::NameInUse(name)),
+            Some(owned) => owned.stay(),
+            None if is_full => return Err(Error::TooManyNames(self.config.names_max)),
+            None => _ = self.owned.insert(name, Owned::new(address)),
         }
-        let name = Name::random(&mut self.names);
-        self.owned.insert(name, Owned::new(address));
+        if self.queries.remove(&name).is_some() {
+            self.stats.resolved = self.stats.resolved.saturating_add(1);
+            self.told.push_back(Event::Resolved { name, address });
+        }
         self.is_touched = true;
-        Ok(name)
+        Ok(())
     }
 
     /// A name is not ours any more. Those who may have heard of it are told so, a second after they heard of it at the earliest.

@@ -72,6 +72,13 @@ impl Owned {
         self.shown.values_mut().for_each(|shown| shown.due = None);
     }
 
+    /// It is ours after all: those who were told that it ends are told of it anew.
+    pub(super) fn stay(&mut self) {
+        if std::mem::take(&mut self.is_leaving) {
+            self.shown.values_mut().for_each(|shown| *shown = Shown { last: shown.last, ..Shown::default() });
+        }
+    }
+
     /// Whether everybody has been told that it has left.
     pub(super) fn has_left(&self) -> bool {
         self.is_leaving && self.shown.is_empty()

@@ -1,7 +1,7 @@
 //! Names of ours: announced, answered for, and taken back.
 
 use crate::dns::{self, Message};
-use crate::{Lone, MS, OTHER, SECOND, host, ip, socket};
+use crate::{Lone, MS, OTHER, SECOND, UUID, host, ip, name, socket};
 use wigwag_mdns::{Config, Error, Host, Interface};
 use wigwag_sansio::Seed;
 
@@ -259,4 +259,42 @@ fn there_is_room_for_so_many_names_those_that_leave_included() {
     for address in ["0.0.0.0", "224.0.0.1", "::ffff:10.0.0.1"] {
         assert_eq!(lone.host.register(ip(address)), Err(Error::NotAnAddress(ip(address))));
     }
+}
+
+/// By a connection, which has told it to its peer.
+#[test]
+fn a_name_that_somebody_else_has_drawn_is_announced_and_stays_for_as_long_as_it_is_wanted() {
+    let mut config = Config::default();
+    config.names_max = 2;
+    let mut lone = Lone::new(host(config));
+    let drawn = name(UUID);
+    let address = ip("10.0.0.1");
+    lone.host.register_name(drawn, address).unwrap();
+    assert_eq!(lone.sent_within(5 * SECOND).len(), 2);
+    // It is there already, and hides one address.
+    lone.host.register_name(drawn, address).unwrap();
+    assert_eq!(lone.host.register_name(drawn, ip("10.0.0.7")), Err(Error::NameInUse(drawn)));
+    assert_eq!(lone.host.register_name(name(OTHER), ip("224.0.0.1")), Err(Error::NotAnAddress(ip("224.0.0.1"))));
+    assert!(lone.sent_within(100 * SECOND).is_empty() && lone.host.names().eq([(drawn, address)]));
+    // A goodbye that was not said is not, and those on the link hear of it anew.
+    lone.host.unregister(&drawn);
+    lone.host.register_name(drawn, address).unwrap();
+    let sent = lone.sent_within(5 * SECOND);
+    assert_eq!(sent.iter().map(|(at, ..)| *at).collect::<Vec<_>>(), [0, 1000]);
+    assert!(sent.into_iter().all(|(_, _, message)| message == told(UUID, "10.0.0.1")));
+    lone.host.register_name(name(OTHER), address).unwrap();
+    let third = lone.host.register(address);
+    assert_eq!(third, Err(Error::TooManyNames(2)));
+}
+
+/// Two connections of one machine, of which one was told the other's name.
+#[test]
+fn a_name_that_was_asked_for_before_it_is_ours_is_found() {
+    let mut lone = Lone::new(host(Config::default()));
+    let wanted = lone.host.resolve(UUID).unwrap();
+    lone.sent();
+    lone.host.register_name(wanted, ip("10.0.0.1")).unwrap();
+    let address = ip("10.0.0.1");
+    assert_eq!(lone.events(), [wigwag_mdns::Event::Resolved { name: wanted, address }]);
+    assert_eq!((lone.host.queries(), lone.host.stats().resolved), (0, 1));
 }

@@ -284,3 +284,89 @@ fn what_was_sent_to_us_alone_is_not_heard() {
         assert!(began.elapsed() < Duration::from_secs(10));
     }
 }
+
+/// Two drivers on the loopback interface whose connections hide their addresses, and are told each other's names alone.
+fn both_hide(resolves: bool) -> Pair {
+    let mut pair = Pair::new(resolves);
+    for end in 0..2 {
+        let mut config = Config::new(wall_clock());
+        config.hide_local_addresses = true;
+        pair.drivers[end].endpoint.remove(pair.ids[end]);
+        pair.ids[end] = pair.drivers[end].endpoint.create(config).unwrap();
+    }
+    let [a, z] = pair.ids;
+    let connection = pair.drivers[0].endpoint.connection_mut(a).unwrap();
+    connection.create_data_channel("test", DataChannelInit::default()).unwrap();
+    let offer = connection.create_offer().unwrap();
+    connection.set_local_description(offer.clone()).unwrap();
+    let connection = pair.drivers[1].endpoint.connection_mut(z).unwrap();
+    connection.set_remote_description(offer.clone()).unwrap();
+    let answer = connection.create_answer().unwrap();
+    connection.set_local_description(answer.clone()).unwrap();
+    for sdp in [&offer.sdp, &answer.sdp] {
+        assert!(sdp.contains(".local ") && !sdp.contains("127.0.0.1"), "{sdp}");
+    }
+    pair.drivers[0].endpoint.connection_mut(a).unwrap().set_remote_description(answer).unwrap();
+    pair
+}
+
+/// How many names of ours each driver answers for.
+fn own_names(pair: &Pair) -> [usize; 2] {
+    [0, 1].map(|end: usize| pair.drivers[end].names.as_ref().unwrap().host.names().count())
+}
+
+#[test]
+fn two_who_hide_their_addresses_meet_and_leave_no_name_behind() {
+    let mut pair = both_hide(true);
+    let seen = pair.run(&mut None, Duration::from_secs(20), Pair::is_connected);
+    assert!(pair.is_connected(), "{seen:?} {:?}", pair.drivers[1].stats());
+    assert!(!seen.iter().any(|event| event.contains("NameRe")), "the driver has seen to it: {seen:?}");
+    assert!(pair.drivers.iter().any(|driver| driver.stats().names_resolved > 0));
+    assert_eq!(own_names(&pair), [1, 1]);
+
+    // One says goodbye, and the other is removed without a word.
+    let id = pair.ids[0];
+    pair.drivers[0].endpoint.connection_mut(id).unwrap().close();
+    pair.drivers[1].endpoint.remove(pair.ids[1]);
+    let is_over = |pair: &Pair| own_names(pair) == [0, 0];
+    pair.run(&mut None, Duration::from_secs(20), is_over);
+    assert_eq!(own_names(&pair), [0, 0]);
+    // A second after they were told last, all of the link are told that they end, and the sockets are of no use.
+    let is_closed = |pair: &Pair| pair.drivers.iter().all(|driver| driver.names.as_ref().unwrap().links.is_empty());
+    pair.run(&mut None, Duration::from_secs(20), is_closed);
+    assert!(is_closed(&pair));
+}
+
+#[test]
+fn an_application_may_answer_for_names_itself() {
+    let mut pair = both_hide(false);
+    let seen = pair.run(&mut None, Duration::from_millis(200), |_| false);
+    assert!(seen.iter().any(|event| event.starts_with("NameRegistrationNeeded")), "{seen:?}");
+}
+
+#[test]
+fn no_more_names_of_ours_are_answered_for_than_there_is_room_for() {
+    let mut names = Names::new(crate::seed().unwrap());
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let registered = (0..2000).filter(|number| names.register(&uuid(*number), here)).count();
+    assert_eq!((registered, names.host.names().count()), (OWN_NAMES_MAX, OWN_NAMES_MAX));
+    // One that ends makes room.
+    names.unregister(&uuid(7));
+    names.host.handle_timeout(Instant::now());
+    assert!(names.register(&uuid(3000), here) && !names.register(&uuid(3001), here));
+}
+
+/// Who hides addresses tells the public one, which everybody can know, or nobody could reach them.
+#[test]
+fn the_public_address_of_a_nat_is_not_hidden() {
+    let mut config = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
+    config.nat_1to1 = vec![("127.0.0.1".parse().unwrap(), "203.0.113.7".parse().unwrap())];
+    let mut driver = Driver::bind(&config, EndpointConfig::default()).unwrap();
+    let mut config = Config::new(wall_clock());
+    config.hide_local_addresses = true;
+    let id = driver.endpoint.create(config).unwrap();
+    let connection = driver.endpoint.connection_mut(id).unwrap();
+    connection.create_data_channel("test", DataChannelInit::default()).unwrap();
+    let sdp = connection.create_offer().unwrap().sdp;
+    assert!(sdp.contains(" 203.0.113.7 ") && !sdp.contains("127.0.0.1") && !sdp.contains(".local"), "{sdp}");
+}

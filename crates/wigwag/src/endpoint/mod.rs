@@ -17,8 +17,9 @@ use crate::peer_connection::PeerConnection;
 use crate::tap::Tapped;
 use accepted::Accepted;
 use routes::Routes;
+use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 use strangers::Strangers;
 use streams::Streams;
@@ -53,6 +54,9 @@ pub enum EndpointEvent {
         /// Where the request came from; not proven.
         remote: SocketAddr,
     },
+    /// A connection was removed without a word, and nobody is to answer for this name of its any more
+    /// ([`Event::NameReleased`](crate::Event::NameReleased)).
+    NameReleased(String),
     /// Something happened to a connection. After [`Event::Closed`] its id names nothing any more.
     Connection(ConnectionId, Event),
 }
@@ -83,6 +87,10 @@ pub struct Endpoint {
     seeds: Rng,
     local_addresses: Vec<SocketAddr>,
     tcp_addresses: Vec<(SocketAddr, TcpType)>,
+    /// Those that connections may tell though they hide others.
+    exposed: Vec<IpAddr>,
+    /// Names of connections that were removed. Each was told: it is polled before another is.
+    released: VecDeque<String>,
     slots: Vec<Slot>,
     free: Vec<usize>,
     routes: Routes,
@@ -114,6 +122,8 @@ impl Endpoint {
             seeds: Rng::new(seed),
             local_addresses: Vec::new(),
             tcp_addresses: Vec::new(),
+            exposed: Vec::new(),
+            released: VecDeque::new(),
             slots: Vec::new(),
             free: Vec::new(),
             routes: Routes::default(),
@@ -164,6 +174,21 @@ impl Endpoint {
         }
     }
 
+    /// This address may be told as it is also by connections that [hide](field@Config::hide_local_addresses) theirs, those that exist and
+    /// those to come: see [`PeerConnection::expose_address`](crate::PeerConnection::expose_address).
+    pub fn expose_address(&mut self, address: IpAddr) {
+        if self.exposed.contains(&address) {
+            return;
+        }
+        self.exposed.push(address);
+        for slot in 0..self.slots.len() {
+            if let Some(connection) = &mut self.slots[slot].connection {
+                connection.expose_address(address);
+                self.touch(slot);
+            }
+        }
+    }
+
     /// The addresses that are there.
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.local_addresses
@@ -194,6 +219,7 @@ impl Endpoint {
             return Err(EndpointError::UfragInUse(connection.local_ufrag().to_owned()));
         }
         connection.set_max_segments(self.config.max_segments);
+        self.exposed.iter().for_each(|address| connection.expose_address(*address));
         for address in &self.local_addresses {
             let _ = connection.add_local_address(*address); // of more than an agent takes, the first
         }
@@ -392,6 +418,9 @@ impl Endpoint {
 
     /// What has happened?
     pub fn poll_event(&mut self) -> Option<EndpointEvent> {
+        if let Some(name) = self.released.pop_front() {
+            return Some(EndpointEvent::NameReleased(name));
+        }
         if let Some((ufrag, remote)) = self.strangers.take() {
             return Some(EndpointEvent::Incoming { ufrag, remote });
         }
@@ -452,7 +481,8 @@ impl Endpoint {
     /// When to call again: at `now` if anything is owed.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let now = self.clock.latest(now);
-        if self.streams.owes() || !self.may_send.is_empty() || !self.may_tell.is_empty() || !self.strangers.is_empty() {
+        let is_told = self.strangers.is_empty() && self.released.is_empty();
+        if self.streams.owes() || !self.may_send.is_empty() || !self.may_tell.is_empty() || !is_told {
             return Some(now);
         }
         let commanded = self.commanded.iter().filter_map(|slot| self.slots[slot].connection.as_ref());
@@ -499,6 +529,8 @@ impl Endpoint {
         if let Some(tap) = self.slots[slot].connection.as_mut().and_then(PeerConnection::take_tap) {
             self.taps.vacate(id, tap);
         }
+        let names = self.slots[slot].connection.as_mut().map(PeerConnection::release_names);
+        self.released.extend(names.into_iter().flatten());
         let generation = self.slots[slot].generation.wrapping_add(1);
         let vacated = std::mem::replace(&mut self.slots[slot], Slot { generation, connection: None });
         if vacated.connection.is_some() {

@@ -178,6 +178,8 @@ fn default_candidate(candidates: &[Candidate]) -> Option<(Connection, u16)> {
         _ => 0,
     };
     let usable = candidates.iter().filter(|candidate| candidate.transport == "udp" && candidate.component == 1);
+    // draft-ietf-mmusic-mdns-ice-candidates §3.1.2.4: "... its mDNS name MUST NOT be used in the connection-address field of the SDP "c="
+    // line", and "the IP address values "0.0.0.0"/"::" and port value "9" MUST instead be used in the c= and m= lines".
     usable
         .filter_map(|candidate| Some((candidate, candidate.address.ip()?)))
         .max_by_key(|(candidate, ip)| (rank(candidate), ip.is_ipv4(), candidate.priority))

@@ -28,6 +28,7 @@ impl PeerConnection {
             self.jsep.close();
             self.channels.close_all();
             self.names.clear();
+            self.hidden.clear();
             self.transport.close();
             self.may_tell = true;
         }
@@ -58,7 +59,7 @@ impl PeerConnection {
         }
         let ice = IceConnectionState::from(self.transport.ice.state());
         self.gather();
-        if let Some(event) = self.gathering_event() {
+        if let Some(event) = self.name_event().or_else(|| self.gathering_event()) {
             return Some(event);
         }
         if let Some(name) = self.names.next() {

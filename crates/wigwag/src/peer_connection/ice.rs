@@ -62,12 +62,7 @@ impl PeerConnection {
             self.may_tell = true;
             return Ok(());
         }
-        let added = self.transport.ice.add_local_candidate(ice::LocalCandidate::host(address));
-        self.may_tell = true;
-        let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
-        self.gathering.found(&candidate, &self.transport.ice.offered_credentials().ufrag);
-        self.jsep.update_candidates(&self.local_transport());
-        Ok(())
+        self.add_host(ice::LocalCandidate::host(address))
     }
 
     /// An address has vanished: nothing is sent from it any more. If it was in use, another one that works takes its place,
@@ -80,6 +75,7 @@ impl PeerConnection {
             relays.settle(&mut self.transport.ice); // it may have been the last that was waited for
         }
         self.transport.ice.remove_local_candidate(address);
+        self.settle_names();
         self.jsep.update_candidates(&self.local_transport());
         self.may_tell = true;
     }
@@ -104,8 +100,15 @@ impl PeerConnection {
             TcpType::Active => ice::LocalCandidate::tcp_active(address.ip()),
             TcpType::Passive => ice::LocalCandidate::tcp_passive(address),
         };
+        self.add_host(candidate)
+    }
+
+    fn add_host(&mut self, candidate: ice::LocalCandidate) -> Result<(), AddressError> {
+        self.hide(candidate.address.ip());
         let added = self.transport.ice.add_local_candidate(candidate);
-        let candidate = added.map_err(|_| AddressError::NotTaken(address))?;
+        self.may_tell = true;
+        self.settle_names(); // it may be one too many
+        let candidate = added.map_err(|_| AddressError::NotTaken(candidate.address))?;
         self.gathering.found(&candidate, &self.transport.ice.offered_credentials().ufrag);
         self.jsep.update_candidates(&self.local_transport());
         Ok(())
@@ -114,6 +117,7 @@ impl PeerConnection {
     /// An address for ICE over TCP has vanished; its streams are closed.
     pub fn remove_local_tcp_address(&mut self, address: SocketAddr, tcp_type: TcpType) {
         self.transport.ice.remove_local_tcp_candidate(address, tcp_type);
+        self.settle_names();
         self.jsep.update_candidates(&self.local_transport());
         self.may_tell = true;
     }

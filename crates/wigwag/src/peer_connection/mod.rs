@@ -2,6 +2,7 @@
 
 mod data;
 mod events;
+mod hiding;
 mod ice;
 mod layers;
 mod media;
@@ -20,6 +21,7 @@ use crate::state::{ConnectionState, IceConnectionState, IceGatheringState};
 use crate::stats::{self, TransportStats};
 use crate::tap::{Tap, Tapped};
 use crate::transport::{Relays, Security, Transport};
+use hiding::Hidden;
 use ice::Held;
 use names::Names;
 use std::fmt;
@@ -47,6 +49,7 @@ pub struct PeerConnection {
     gathering: Gathering,
     held: Held,
     names: Names,
+    hidden: Hidden,
     transport: Transport,
     channels: DataChannels,
     media: Media,
@@ -93,6 +96,7 @@ impl PeerConnection {
         let cname = mapping::cname(&seed);
         let mut ice_config = wigwag_ice::Config::default();
         ice_config.credentials = config.credentials.clone();
+        ice_config.hide_related = config.hide_local_addresses;
         let agent = wigwag_ice::Agent::new(ice_config, seed.fork("ice"));
         let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
         let sctp_init = mapping::sctp_init(&config, &seed, 0);
@@ -127,9 +131,10 @@ impl PeerConnection {
             associations_before: 0,
             cname,
             jsep,
-            gathering: Gathering::default(),
+            gathering: Gathering::new(config.hide_local_addresses),
             held: Held::default(),
             names: Names::default(),
+            hidden: Hidden::new(seed.fork("hidden")),
             channels: DataChannels::new(),
             media: Media::new(seed.fork("media")),
             end: End::No,

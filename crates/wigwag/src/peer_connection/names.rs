@@ -188,6 +188,10 @@ impl PeerConnection {
         if self.config.ice_transport_policy == IceTransportPolicy::Relay {
             return agent.add_remote_candidate(candidate);
         }
+        // And whoever tells us a name of ours as theirs cannot be there.
+        if self.hidden.is_ours(&candidate.address) {
+            return agent.add_remote_candidate(candidate);
+        }
         let has_failed = agent.state() == ice::State::Failed;
         let usable = if has_failed { Some(candidate) } else { self.names.take(candidate)? };
         let added = usable.map_or(Ok(()), |candidate| agent.add_remote_candidate(candidate));

@@ -10,10 +10,12 @@ use crate::stats::{
     RtcTransportStats, Stats, StatsReport, Timestamp, base64,
 };
 use crate::transport::Security;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use wigwag_dtls as dtls;
 use wigwag_ice as ice;
 use wigwag_rtp::{ReceiverStats, SenderStats, payload::FrameStats};
+use wigwag_sansio::Rng;
 
 const TRANSPORT: &str = "T";
 const LOCAL_CERTIFICATE: &str = "C:local";
@@ -105,7 +107,7 @@ impl Collector<'_> {
             selected_candidate_pair_id: ice
                 .selected_path()
                 .and_then(|path| ice.pairs().find(|pair| pair.path == path))
-                .map(|pair| pair_id(ice, &pair)),
+                .map(|pair| self.pair_id(&pair)),
             local_certificate_id: LOCAL_CERTIFICATE.to_owned(),
             remote_certificate_id: self.remote_certificate().map(|_| REMOTE_CERTIFICATE.to_owned()),
             tls_version: dtls.and_then(dtls::Connection::version).map(|version| format!("{:04X}", version.wire())),
@@ -147,13 +149,13 @@ impl Collector<'_> {
         let ice = &transport.ice;
         let timestamp = self.timestamp();
         macro_rules! candidate {
-            ($name:ident, $side:literal, $candidate:expr, $ufrag:expr $(, $member:ident)*) => {{
+            ($name:ident, $side:literal, $candidate:expr, $shown:expr, $ufrag:expr $(, $member:ident)*) => {{
                 let candidate: &ice::Candidate = $candidate;
                 $name {
-                    id: candidate_id(ice, $side, candidate),
+                    id: self.candidate_id($side, candidate),
                     timestamp,
                     transport_id: TRANSPORT.to_owned(),
-                    address: shown(candidate),
+                    address: $shown,
                     port: candidate.address.port(),
                     protocol: mapping::protocol_name(candidate.protocol),
                     tcp_type: candidate.tcp_type.map(mapping::tcp_type),
@@ -168,19 +170,21 @@ impl Collector<'_> {
             }};
         }
         let ufrag = &ice.local_credentials().ufrag;
-        self.found.extend(ice.local_candidates().iter().map(|candidate| {
+        let local = ice.local_candidates().iter().map(|candidate| {
             let relays = transport.relays.as_ref().filter(|_| candidate.kind == ice::Kind::Relayed);
             let server = relays.and_then(|relays| relays.server_of(candidate.address));
             let (url, relay_protocol) = (server.map(ToString::to_string), server.map(|server| server.transport.name()));
-            let ufrag = Some(ufrag.clone());
-            Stats::LocalCandidate(candidate!(LocalCandidateStats, "L", candidate, ufrag, url, relay_protocol))
-        }));
-        let ufrag = jsep.remote_transport().map(|remote| &remote.ufrag);
-        self.found.extend(
-            ice.remote_candidates().iter().map(|candidate| {
-                Stats::RemoteCandidate(candidate!(RemoteCandidateStats, "R", candidate, ufrag.cloned()))
-            }),
-        );
+            let (ufrag, shown) = (Some(ufrag.clone()), shown(candidate));
+            Stats::LocalCandidate(candidate!(LocalCandidateStats, "L", candidate, shown, ufrag, url, relay_protocol))
+        });
+        let remote_ufrag = jsep.remote_transport().map(|remote| &remote.ufrag);
+        let remote = ice.remote_candidates().iter().map(|candidate| {
+            let shown = if self.is_secret(candidate) { nowhere(candidate) } else { shown(candidate) };
+            let ufrag = remote_ufrag.cloned();
+            Stats::RemoteCandidate(candidate!(RemoteCandidateStats, "R", candidate, shown, ufrag))
+        });
+        let candidates: Vec<_> = local.chain(remote).collect();
+        self.found.extend(candidates);
         let pairs: Vec<_> = ice.pairs().map(|pair| Stats::CandidatePair(self.pair(pair))).collect();
         self.found.extend(pairs);
     }
@@ -189,11 +193,11 @@ impl Collector<'_> {
         let PeerConnection { transport, .. } = self.connection;
         let (ice, carried) = (&transport.ice, transport.traffic().on(pair.path));
         CandidatePairStats {
-            id: pair_id(ice, &pair),
+            id: self.pair_id(&pair),
             timestamp: self.timestamp(),
             transport_id: TRANSPORT.to_owned(),
-            local_candidate_id: candidate_id(ice, "L", pair.local),
-            remote_candidate_id: candidate_id(ice, "R", pair.remote),
+            local_candidate_id: self.candidate_id("L", pair.local),
+            remote_candidate_id: self.candidate_id("R", pair.remote),
             state: mapping::check_state(pair.state),
             nominated: pair.is_nominated,
             packets_sent: carried.packets_sent,
@@ -390,12 +394,60 @@ impl Collector<'_> {
     }
 }
 
-/// Who begins anew has other candidates and pairs, though their addresses are the same: they are counted from nothing.
-fn candidate_id(agent: &ice::Agent, side: &str, candidate: &ice::Candidate) -> String {
-    let ice::Candidate { kind, protocol, address, base, name, .. } = candidate;
-    let (kind, protocol) = (mapping::candidate_type(*kind), mapping::protocol_name(*protocol));
-    let at = name.as_ref().map_or_else(|| format!("{address}:{base}"), |name| format!("{name}:{}", address.port()));
-    format!("{side}{}:{kind}:{protocol}:{at}", agent.generation())
+/// How candidates and pairs are named, and what is not told of them.
+impl Collector<'_> {
+    /// Who begins anew has other candidates and pairs, though their addresses are the same: they are counted from nothing.
+    fn candidate_id(&self, side: &str, candidate: &ice::Candidate) -> String {
+        let ice::Candidate { kind, protocol, address, base, name, .. } = candidate;
+        let (kind, protocol) = (mapping::candidate_type(*kind), mapping::protocol_name(*protocol));
+        let at = match name {
+            Some(name) => format!("{name}:{}", address.port()),
+            None if side == "R" && self.is_secret(candidate) => self.token(*address),
+            None => format!("{address}:{}", self.place(*base)),
+        };
+        format!("{side}{}:{kind}:{protocol}:{at}", self.generation())
+    }
+
+    fn pair_id(&self, pair: &ice::PairView<'_>) -> String {
+        let (path, name) = (pair.path, pair.remote.name.as_ref());
+        let remote = match name {
+            Some(name) => format!("{name}:{}", path.remote.port()),
+            None if self.is_secret(pair.remote) => self.token(path.remote),
+            None => path.remote.to_string(),
+        };
+        let (protocol, local) = (mapping::protocol_name(path.protocol), self.place(path.local));
+        format!("CP{}:{protocol}:{local}:{remote}", self.generation())
+    }
+
+    fn generation(&self) -> u32 {
+        self.connection.transport.ice.generation()
+    }
+
+    /// An address of ours, or its name.
+    fn place(&self, address: SocketAddr) -> String {
+        match self.connection.transport.ice.name_of_local_address(address.ip()) {
+            Some(name) => format!("{name}:{}", address.port()),
+            None => address.to_string(),
+        }
+    }
+
+    /// Whether the address of a remote candidate is not told, which may be ours, too: of a peer on the same machine.
+    ///
+    /// draft-ietf-mmusic-mdns-ice-candidates §3.3.1: "statistics related to ICE candidates MUST NOT contain the IP address of any
+    /// peer-reflexive candidate, unless that IP has already been learned through signaling of a candidate with the same address and either
+    /// the same or a different port".
+    fn is_secret(&self, candidate: &ice::Candidate) -> bool {
+        let PeerConnection { transport, config, .. } = self.connection;
+        let is_told = |known: &ice::Candidate| !known.may_be_hidden() && known.address.ip() == candidate.address.ip();
+        config.hide_local_addresses
+            && candidate.kind == ice::Kind::PeerReflexive
+            && !transport.ice.remote_candidates().iter().any(is_told)
+    }
+
+    /// What stands for an address that is not told: the same each time, and it tells nothing.
+    fn token(&self, address: SocketAddr) -> String {
+        format!("{:016x}", Rng::new(self.connection.seed.fork(&format!("shown {address}"))).u64())
+    }
 }
 
 /// draft-ietf-mmusic-mdns-ice-candidates §3.3.1: "Statistics related to ICE candidates that are accessible to the web application MUST NOT
@@ -404,8 +456,6 @@ fn shown(candidate: &ice::Candidate) -> String {
     candidate.name.clone().unwrap_or_else(|| candidate.address.ip().to_string())
 }
 
-fn pair_id(agent: &ice::Agent, pair: &ice::PairView<'_>) -> String {
-    let (path, name) = (pair.path, pair.remote.name.as_ref());
-    let remote = name.map_or_else(|| path.remote.to_string(), |name| format!("{name}:{}", path.remote.port()));
-    format!("CP{}:{}:{}:{remote}", agent.generation(), mapping::protocol_name(path.protocol), path.local)
+fn nowhere(candidate: &ice::Candidate) -> String {
+    if candidate.address.is_ipv4() { "0.0.0.0" } else { "::" }.to_owned()
 }

@@ -417,12 +417,10 @@ fn can_be_lent(relayed: SocketAddr, bases: &[SocketAddr], relay: &Relay, agent: 
 
 /// RFC 8445 §5.1.1.2: the server tells where it sees us, too. `None` if that is known.
 fn reflexive(mapped: SocketAddr, base: SocketAddr, server: &TurnServer, agent: &mut ice::Agent) -> Option<Found> {
-    let is_same = |known: &ice::Candidate| (known.address, known.base) == (mapped, base);
-    let known = agent.local_candidates().iter().find(|known| is_same(known));
-    if known.is_some_and(|known| known.kind != ice::Kind::PeerReflexive) {
+    let candidate = ice::LocalCandidate::server_reflexive(mapped, base, server.address.ip());
+    if agent.is_redundant(&candidate) {
         return None;
     }
-    let candidate = ice::LocalCandidate::server_reflexive(mapped, base, server.address.ip());
     agent.add_local_candidate(candidate).ok().map(|candidate| Found::Candidate(Box::new(candidate)))
 }
 

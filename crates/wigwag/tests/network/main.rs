@@ -19,6 +19,7 @@ mod forward;
 mod forward_layers;
 mod frames;
 mod gathering;
+mod hidden;
 mod in_parts;
 mod invariants;
 mod long_paths;
