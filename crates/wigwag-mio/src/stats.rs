@@ -41,7 +41,6 @@ pub struct DriverStats {
     /// How often addresses of this machine have come or vanished: whoever has calls may want to restart their ICE
     /// ([`restart_ice`](wigwag::PeerConnection::restart_ice)), for not every peer follows without.
     pub address_changes: u64,
-
     /// Names in place of addresses of ours that nobody answers for: there were 1024.
     pub names_unanswered: u64,
     /// Errors of the kernel while receiving.
