@@ -23,6 +23,7 @@ use crate::rtcp::NackPair;
 use crate::stats::{ReceiverStats, SenderStats, Stats};
 use crate::stream::receive::ReceiveStream;
 use crate::stream::send::Sender;
+use crate::stream_feedback::arrivals::StreamArrivals;
 use crate::time::Clock;
 use crate::transport_wide::arrivals::Arrivals;
 use crate::transport_wide::history::History;
@@ -80,6 +81,7 @@ pub struct Session {
     sections: Demultiplexer,
     streams: Streams,
     arrivals: Arrivals,
+    stream_arrivals: StreamArrivals,
 
     /// Who says what we say when no sender does.
     own_ssrc: u32,
@@ -113,6 +115,7 @@ struct OwedRtcp {
     nacks: Sources,
     key_frames: Sources,
     transport_feedback: bool,
+    congestion_feedback: bool,
     /// Kept for its capacity.
     pairs: Vec<NackPair>,
 }
@@ -125,6 +128,7 @@ impl OwedRtcp {
             && self.nacks.is_empty()
             && self.key_frames.is_empty()
             && !self.transport_feedback
+            && !self.congestion_feedback
     }
 }
 
@@ -135,6 +139,7 @@ struct Timers {
     nack: Timer,
     key_frame: Timer,
     transport_feedback: Timer,
+    congestion_feedback: Timer,
     /// When those that miss packets were last gone through, if they were many.
     many_nacks: Option<Instant>,
 }
@@ -176,6 +181,7 @@ impl Session {
             sections: Demultiplexer::default(),
             streams: Streams::default(),
             arrivals: Arrivals::default(),
+            stream_arrivals: StreamArrivals::default(),
             own_ssrc,
             unreported: Unreported::default(),
             owed: OwedRtcp::default(),
@@ -405,6 +411,9 @@ impl Session {
         if self.timers.transport_feedback.expire(now) {
             self.owed.transport_feedback = !self.arrivals.is_empty();
         }
+        if self.timers.congestion_feedback.expire(now) {
+            self.owed.congestion_feedback = !self.stream_arrivals.is_empty();
+        }
         self.invariants();
     }
 
@@ -450,8 +459,8 @@ impl Session {
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let lane = if self.is_paced() { Lane::Audio } else { Lane::All };
         if self.events.is_empty() && !self.queue.has(lane) && self.owed.is_empty() {
-            let Timers { report, nack, key_frame, transport_feedback, .. } = &self.timers;
-            earliest([report, nack, key_frame, transport_feedback].map(Timer::deadline))
+            let Timers { report, nack, key_frame, transport_feedback, congestion_feedback, .. } = &self.timers;
+            earliest([report, nack, key_frame, transport_feedback, congestion_feedback].map(Timer::deadline))
         } else {
             Some(self.now.latest(now))
         }
@@ -543,7 +552,7 @@ impl Session {
             }),
             "no stream of retransmissions outlives its sender"
         );
-        let is_reported = |sender: &&Sender| sender.config.extensions.transport_cc.is_some();
+        let is_reported = |sender: &&Sender| sender.config.is_reported();
         debug_assert_eq!(self.senders.values().filter(is_reported).count(), self.reported_senders, "none is forgotten");
         debug_assert!(
             self.unreported.is_empty()
@@ -582,6 +591,13 @@ impl Session {
             self.arrivals.is_empty() || self.owed.transport_feedback || self.timers.transport_feedback.is_armed(),
             "arrivals are reported"
         );
+        debug_assert!(
+            self.stream_arrivals.is_empty()
+                || self.owed.congestion_feedback
+                || self.timers.congestion_feedback.is_armed(),
+            "arrivals are reported by their streams, too"
+        );
+        debug_assert!(self.stream_arrivals.is_consistent(), "arrivals are counted, and those untold wait");
     }
 }
 
