@@ -14,8 +14,8 @@ const SOURCES_MAX: usize = 1024;
 const SILENCE: Duration = Duration::from_secs(10);
 /// So many packets of one source may wait to be reported; a feedback interval of 100 Mbit/s.
 const LEN_MAX: usize = 1024;
-/// So many of one source find room from the beginning: those that are kept, and some more.
-const LEN_EXPECTED: usize = 2 * LATE_MAX as usize;
+/// So many of one source find room from the beginning: those of a feedback interval of 12 Mbit/s, and those that are kept.
+const LEN_EXPECTED: usize = 3 * LATE_MAX as usize;
 /// So many are held of all sources together, and one more of each.
 const HELD_MAX: usize = SOURCES_MAX * LEN_EXPECTED;
 
