@@ -165,6 +165,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
 }
 
 /// What is to be reported of a packet.
+#[derive(Clone, Copy)]
 struct Arrival {
     transport_sequence: Option<u16>,
     /// Its source and number, where it is reported by those.
