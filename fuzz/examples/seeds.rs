@@ -547,6 +547,17 @@ fn rtp() -> Result<()> {
                 message(0x8f, 205, &[1, 1, 0x0001_000e, 0x0000_0201, 0xb555_d555, 0x0102_0304, 0x0506_0708]),
             ],
         ),
+        (
+            "by_stream",
+            [
+                message(
+                    0x8b,
+                    205,
+                    &[1, 2, 0x0001_0003, 0x8400_0000, 0xffff_0000, 3, 0xffff_0002, 0x9ffe_a001, 0x0002_0000],
+                ),
+                message(0x8b, 205, &[1, 2, 0x0004_0000, 0x0002_8000]),
+            ],
+        ),
     ];
     for (name, compound) in &compounds {
         write("rtcp_compound", name, compound.concat())?;

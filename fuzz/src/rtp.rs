@@ -33,6 +33,10 @@ fn read(message: &Message<'_>) {
     if let Message::TransportFeedback(feedback) = message {
         assert!(feedback.arrivals().count() <= usize::from(u16::MAX));
     }
+    if let Message::CongestionControlFeedback(report) = message {
+        let packets: usize = report.streams().map(|stream| stream.metrics().len()).sum();
+        assert!(packets <= usize::from(u16::MAX) * 2, "each has two bytes, and a message 65,536 words");
+    }
 }
 
 /// Any packets between two sessions, each with a stream towards the other.
@@ -65,10 +69,13 @@ impl Peer {
         (config.mid, config.extensions, config.nack) = (Some("0".to_owned()), extensions, true);
         (config.rid, config.allows_mixed) = (Some(LAYERS[0].to_owned()), true);
         config.rtx = Some(RtxStream::new(number + 100, vec![RTX]));
+        // The one is reported on by numbers of its streams, the other by those of the transport.
+        config.ccfb = number == 2;
         let sender = session.add_sender(config).expect("the first sender");
         let mut config = ReceiverConfig::new(Kind::Video, vec![PAYLOAD_TYPE]);
         (config.mid, config.extensions) = (Some("0".to_owned()), extensions);
         (config.nack, config.pli, config.transport_cc) = (true, true, true);
+        config.ccfb = number == 1;
         (config.rids, config.rtx) = (LAYERS.map(Arc::from).to_vec(), vec![RTX]);
         let receiver = session.add_receiver(config).expect("the first receiver");
         Self { session, sender, receiver, timestamp: 0 }

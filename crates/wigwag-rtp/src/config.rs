@@ -21,7 +21,8 @@ pub struct Config {
     pub is_reduced_size: bool,
     /// The mean time between two reports; each is drawn between a half and one and a half of it.
     pub report_interval: Duration,
-    /// The time between two transport-wide feedback messages while packets arrive.
+    /// The time between two reports of arrivals while packets arrive: of transport-wide feedback, and of congestion control feedback, for
+    /// which 50 to 200 ms are usual (RFC 8888).
     pub transport_feedback_interval: Duration,
     /// How long an RTP packet may be, in bytes: what the path takes less what SRTP and a relay add. Whoever polls offers
     /// as much from time to time, so that no packet waits for ever.
@@ -135,6 +136,10 @@ pub struct SenderConfig {
     pub nack: bool,
     /// The stream in which they are sent again, if that is not done in this one.
     pub rtx: Option<RtxStream>,
+    /// Whether the peer reports the arrival of packets by their sources and sequence numbers (`a=rtcp-fb:* ack ccfb`, RFC 8888): a
+    /// transport-wide number ([`Extensions::transport_cc`]) is not written then. All streams of a session are reported on in one
+    /// way, if they are, for each has a clock of its own.
+    pub ccfb: bool,
 }
 
 impl SenderConfig {
@@ -150,7 +155,13 @@ impl SenderConfig {
             allows_mixed: false,
             nack: false,
             rtx: None,
+            ccfb: false,
         }
+    }
+
+    /// Whether the peer reports when packets arrive.
+    pub(crate) const fn is_reported(&self) -> bool {
+        self.ccfb || self.extensions.transport_cc.is_some()
     }
 
     /// The headers that elements have.
@@ -193,6 +204,8 @@ pub struct ReceiverConfig {
     pub fir: bool,
     /// Whether arrivals are reported (`a=rtcp-fb:* transport-cc`).
     pub transport_cc: bool,
+    /// Whether arrivals are reported by sources and sequence numbers (`a=rtcp-fb:* ack ccfb`, RFC 8888).
+    pub ccfb: bool,
 }
 
 impl ReceiverConfig {
@@ -211,6 +224,7 @@ impl ReceiverConfig {
             pli: false,
             fir: false,
             transport_cc: false,
+            ccfb: false,
         }
     }
 }

@@ -59,6 +59,7 @@ pub(crate) enum Route {
         clock_rate_hz: u32,
         nack: bool,
         transport_cc: bool,
+        ccfb: bool,
         /// Of a packet that is sent again in a stream of its own: the payload type that it had first (RFC 4588).
         apt: Option<u8>,
         /// Whether packets may come so.
@@ -145,6 +146,7 @@ impl Demultiplexer {
                 clock_rate_hz: payload_type.clock_rate_hz,
                 nack: config.nack,
                 transport_cc: config.transport_cc,
+                ccfb: config.ccfb,
                 apt: rtx.map(|rtx| rtx.apt),
                 has_rtx: !config.rtx.is_empty(),
                 rid,

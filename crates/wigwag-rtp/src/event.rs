@@ -86,11 +86,11 @@ pub struct Received {
     pub packet: RtpPacket,
 }
 
-/// What the peer's transport-wide feedback says of a packet that we sent.
+/// What the peer's reports of arrivals say of a packet that we sent: transport-wide feedback, or congestion control feedback (RFC 8888).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reported {
-    /// The transport-wide sequence number, continued beyond 16 bits.
+    /// Its number among all packets that are reported on: the transport-wide sequence number, continued beyond 16 bits, where there is one.
     pub sequence: u64,
     /// When the packet left.
     pub sent: Instant,
@@ -98,6 +98,8 @@ pub struct Reported {
     pub size: usize,
     /// When it arrived, by the peer's clock, whose origin is arbitrary and wraps after 12.4 days; `None`: not yet.
     pub arrival: Option<Duration>,
+    /// What the network said of its congestion. Transport-wide feedback does not tell.
+    pub ecn: Ecn,
 }
 
 /// What has happened.

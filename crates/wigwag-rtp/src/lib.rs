@@ -10,11 +10,13 @@ mod extension;
 pub mod header;
 pub mod payload;
 mod read;
+mod record;
 pub mod rtcp;
 mod selector;
 mod session;
 mod stats;
 mod stream;
+mod stream_feedback;
 mod time;
 mod transport_wide;
 

@@ -36,9 +36,17 @@ pub struct Stats {
     pub transport_feedbacks_received: u64,
     /// Transport-wide feedback messages sent.
     pub transport_feedbacks_sent: u64,
-    /// Packets of ours that transport-wide feedback reported as arrived.
+    /// Congestion control feedback received (RFC 8888).
+    pub congestion_feedbacks_received: u64,
+    /// Congestion control feedback sent.
+    pub congestion_feedbacks_sent: u64,
+    /// Of the former, reports whose time is long before those that came, or is no time that passed.
+    pub dropped_feedback_time: u64,
+    /// What congestion control feedback said of packets that were never sent, or are forgotten.
+    pub dropped_feedback_unknown: u64,
+    /// Packets of ours that feedback of either kind reported as arrived.
     pub transport_arrived: u64,
-    /// Packets of ours that transport-wide feedback reported as missing, and that never turned up since.
+    /// Packets of ours that feedback of either kind reported as missing, and that never turned up since.
     pub transport_lost: u64,
     /// How many streams, and packets that they miss, were looked at by all calls together; it follows the work, however many streams there are.
     pub visits: u64,

@@ -53,7 +53,12 @@ pub(crate) const fn middle(ntp: u64) -> u32 {
 
 /// In 1/65,536 s.
 pub(crate) fn short(duration: Duration) -> u32 {
-    u32::try_from((duration.as_nanos() << 16) / 1_000_000_000).unwrap_or(u32::MAX)
+    u32::try_from(shorts(duration)).unwrap_or(u32::MAX)
+}
+
+/// The same, however long it is.
+pub(crate) fn shorts(duration: Duration) -> u128 {
+    (duration.as_nanos() << 16) / 1_000_000_000
 }
 
 /// From 1/65,536 s.

@@ -97,7 +97,7 @@ pub struct Config {
     /// Congestion control of media: how much the path takes is found out (Google Congestion Control, by what the peer reports of
     /// arrivals), and told ([`Event::TargetBitrate`](crate::Event::TargetBitrate)); pictures and what is sent again leave at that pace, and
     /// sound at once. The application sets its encoders to what it is told: of one that does not, what would wait longer than
-    /// [`queue_time_max`](field@congestion::Config::queue_time_max) leaves all the same, and the path overflows. With peers that report nothing (`transport-cc` is not negotiated) it has no effect.
+    /// [`queue_time_max`](field@congestion::Config::queue_time_max) leaves all the same, and the path overflows. With peers that report nothing (neither `transport-cc` nor, where [`jsep::Config::ccfb`](field@jsep::Config::ccfb) asks for it, `ack ccfb` is negotiated) it has no effect.
     /// `None`, the default: what is written leaves at once, and reports are told as
     /// [`Event::TransportFeedback`](crate::Event::TransportFeedback).
     pub media_congestion_control: Option<congestion::Config>,

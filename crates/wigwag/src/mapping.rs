@@ -384,6 +384,7 @@ fn sender_config(
     // Without an answer the number is of no use.
     mapped.extensions.transport_cc =
         mapped.extensions.transport_cc.filter(|_| has_feedback(codecs, &sdp::Feedback::TransportCc));
+    mapped.ccfb = parameters.ccfb;
     mapped.nack = has_feedback(codecs, &sdp::Feedback::Nack);
     let rtx = rtx_payload_types(codecs);
     mapped.rtx = rtx_ssrc.filter(|_| !rtx.is_empty()).map(|ssrc| rtp::RtxStream::new(ssrc, rtx));
@@ -408,6 +409,7 @@ pub(crate) fn receiver_config(transceiver: &jsep::Transceiver, parameters: &Medi
     mapped.pli = has_feedback(codecs, &sdp::Feedback::NackPli);
     mapped.fir = has_feedback(codecs, &sdp::Feedback::CcmFir);
     mapped.transport_cc = has_feedback(codecs, &sdp::Feedback::TransportCc);
+    mapped.ccfb = parameters.ccfb;
     mapped
 }
 

@@ -195,6 +195,8 @@ pub(crate) fn drops(transport: &Transport, channels: DataChannelDrops, frames: F
             dropped_out_of_sequence,
             dropped_after_end,
             dropped_events,
+            dropped_feedback_time,
+            dropped_feedback_unknown,
         ]
     );
     if let Some(sctp) = &transport.secured.sctp {

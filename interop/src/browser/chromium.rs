@@ -48,6 +48,9 @@ impl Chromium {
                  WebRTC-VideoLayersAllocationAdvertised/Enabled/",
             );
         }
+        if options.reports_by_stream {
+            command.arg("--force-fieldtrials=WebRTC-RFC8888CongestionControlFeedback/Enabled,offer:true/");
+        }
         if options.encrypts_headers {
             command.arg("--enable-blink-features=RtcRtpHeaderEncryptionPolicy");
         }

@@ -21,18 +21,32 @@ pub(crate) struct Options {
     pub(crate) tells_layers: bool,
     /// Whether pages may ask for encrypted RTP headers (RFC 9335). Chromium alone has them, and only when it is told.
     pub(crate) encrypts_headers: bool,
+    /// Whether arrivals may be reported as RFC 8888 has it. Chromium alone can be told so.
+    pub(crate) reports_by_stream: bool,
 }
 
 impl Options {
-    pub(crate) const USUAL: Self =
-        Self { hides_addresses: false, withholds_share: false, tells_layers: false, encrypts_headers: false };
+    pub(crate) const USUAL: Self = Self {
+        hides_addresses: false,
+        withholds_share: false,
+        tells_layers: false,
+        encrypts_headers: false,
+        reports_by_stream: false,
+    };
     pub(crate) const HIDES_ADDRESSES: Self = Self { hides_addresses: true, ..Self::USUAL };
     pub(crate) const WITHHOLDS_SHARE: Self = Self { withholds_share: true, ..Self::USUAL };
     pub(crate) const TELLS_LAYERS: Self = Self { tells_layers: true, ..Self::USUAL };
     pub(crate) const ENCRYPTS_HEADERS: Self = Self { encrypts_headers: true, ..Self::USUAL };
+    pub(crate) const REPORTS_BY_STREAM: Self = Self { reports_by_stream: true, ..Self::USUAL };
     /// Each needs a browser of its own.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::USUAL, Self::WITHHOLDS_SHARE, Self::TELLS_LAYERS, Self::ENCRYPTS_HEADERS, Self::HIDES_ADDRESSES];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::USUAL,
+        Self::WITHHOLDS_SHARE,
+        Self::TELLS_LAYERS,
+        Self::ENCRYPTS_HEADERS,
+        Self::REPORTS_BY_STREAM,
+        Self::HIDES_ADDRESSES,
+    ];
 }
 
 /// A page in a browser.

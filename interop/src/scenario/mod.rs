@@ -22,6 +22,7 @@ mod negotiated;
 mod network_change;
 mod relayed;
 mod relayed_by_wigwag;
+mod reports_by_stream;
 mod restart;
 mod retransmission;
 mod simulcast;
@@ -198,6 +199,19 @@ pub(crate) const ALL: &[Scenario] = &[
         only: Some("chromium"),
         options: Options::ENCRYPTS_HEADERS,
         ..data("Opus and VP8 whose headers are encrypted (cryptex)", cryptex::run)
+    },
+    Scenario {
+        has_media: true,
+        only: Some("chromium"),
+        options: Options::REPORTS_BY_STREAM,
+        ..data("Opus and VP8 whose arrivals are reported by stream (RFC 8888)", reports_by_stream::echoed)
+    },
+    Scenario {
+        has_media: true,
+        is_long: true,
+        only: Some("chromium"),
+        options: Options::REPORTS_BY_STREAM,
+        ..data("pictures on a path that becomes narrow, reported by stream (RFC 8888)", reports_by_stream::narrow)
     },
     Scenario { options: Options::HIDES_ADDRESSES, ..data("names hidden by mDNS", names_hidden::run) },
     Scenario {

@@ -15,6 +15,15 @@ const WIDE: u64 = 1_500_000;
 const PICTURE: Duration = Duration::from_micros(33_333);
 
 pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
+    with(stage, |_| {}, |_| Ok(()))
+}
+
+/// ... reported in another way, and it is looked into what came of it.
+pub(super) fn with(
+    stage: &mut Stage<'_>,
+    adapt: impl FnOnce(&mut Config),
+    judge: impl FnOnce(&mut Call<'_>) -> Result<()>,
+) -> Result<String> {
     if !namespace::is_inside() {
         bail!("a relay is in a network namespace only: run this as root");
     }
@@ -22,6 +31,7 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
         let mut control = congestion::Config::new();
         control.max_bitrate = CAMERA;
         config.media_congestion_control = Some(control);
+        adapt(config);
     };
     let mut call = Call::new(stage.browser, stage.page, stage.role, controlled)?;
     call.add_media(Media { audio: false, video: true })?;
@@ -43,6 +53,7 @@ pub(super) fn run(stage: &mut Stage<'_>) -> Result<String> {
     ensure!((NARROW / 3..NARROW * 5 / 4).contains(&arrived), "of {NARROW} bit/s {arrived} arrived");
     relay.limit(0);
     film.roll_until(&call, |target| target > WIDE).context("the way is free again")?;
+    judge(&mut call)?;
     Ok(format!("{wide} bit/s; {narrow} of {NARROW}, where {arrived} arrived; {} again", film.target))
 }
 

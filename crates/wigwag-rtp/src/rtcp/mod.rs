@@ -1,5 +1,6 @@
 //! RTCP messages as they are on the wire (RFC 3550 §6, RFC 4585 §6), a file per message.
 
+pub(crate) mod congestion_control_feedback;
 mod full_intra_request;
 mod goodbye;
 mod nack;
@@ -9,6 +10,9 @@ mod report;
 mod source_description;
 pub(crate) mod transport_feedback;
 
+pub use congestion_control_feedback::{
+    ArrivalTimeOffset, CongestionControlFeedback, PacketMetric, Reception, StreamFeedback,
+};
 pub use full_intra_request::FullIntraRequest;
 pub use goodbye::Goodbye;
 pub use nack::{Nack, NackPair};
@@ -46,6 +50,8 @@ pub enum Message<'a> {
     Nack(Nack<'a>),
     /// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
     TransportFeedback(TransportFeedback<'a>),
+    /// Congestion control feedback (RFC 8888 §3.1).
+    CongestionControlFeedback(CongestionControlFeedback<'a>),
     /// PLI (RFC 4585 §6.3.1).
     PictureLoss(PictureLoss),
     /// FIR (RFC 5104 §4.3.1).
@@ -110,6 +116,9 @@ impl<'a> Message<'a> {
             (TRANSPORT_FEEDBACK, nack::FORMAT) => Self::Nack(Nack::parse(body)?),
             (TRANSPORT_FEEDBACK, transport_feedback::FORMAT) => {
                 Self::TransportFeedback(TransportFeedback::parse(body)?)
+            }
+            (TRANSPORT_FEEDBACK, congestion_control_feedback::FORMAT) => {
+                Self::CongestionControlFeedback(CongestionControlFeedback::parse(body)?)
             }
             (PAYLOAD_FEEDBACK, picture_loss::FORMAT) => Self::PictureLoss(PictureLoss::parse(body)?),
             (PAYLOAD_FEEDBACK, full_intra_request::FORMAT) => Self::FullIntraRequest(FullIntraRequest::parse(body)?),

@@ -44,7 +44,7 @@ pub(super) struct Traits {
 impl From<&SenderConfig> for Traits {
     fn from(config: &SenderConfig) -> Self {
         let rtx_ssrc = config.rtx.as_ref().map(|rtx| rtx.ssrc);
-        Self { is_reported: config.extensions.transport_cc.is_some(), rtx_ssrc }
+        Self { is_reported: config.is_reported(), rtx_ssrc }
     }
 }
 
@@ -58,7 +58,9 @@ pub(super) fn checked(config: SenderConfig) -> Result<SenderConfig, Error> {
     }
     check_payload_types(&config.payload_types)?;
     check_rtx(config.rtx.iter().flat_map(|rtx| &rtx.payload_types))?;
-    Ok(SenderConfig { extensions: config.extensions.distinct(), ..config })
+    let mut extensions = config.extensions.distinct();
+    extensions.transport_cc = extensions.transport_cc.filter(|_| !config.ccfb);
+    Ok(SenderConfig { extensions, ..config })
 }
 
 fn check_payload_types(payload_types: &[PayloadType]) -> Result<(), Error> {

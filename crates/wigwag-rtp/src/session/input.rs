@@ -40,9 +40,9 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         may_move: known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence)),
     };
     let may_move = labels.may_move;
-    let (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid) = match session.sections.route(labels) {
-        Route::To { receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid } => {
-            (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid)
+    let (receiver, clock_rate_hz, nack, wanted, apt, has_rtx, rid) = match session.sections.route(labels) {
+        Route::To { receiver, clock_rate_hz, nack, transport_cc, ccfb, apt, has_rtx, rid } => {
+            (receiver, clock_rate_hz, nack, (transport_cc, ccfb), apt, has_rtx, rid)
         }
         Route::UnknownStream => {
             session.stats.dropped_unknown_stream += 1;
@@ -54,10 +54,14 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         }
     };
     let elapsed = session.clock.elapsed(now);
+    let arrival = Arrival {
+        transport_sequence: values.transport_sequence.filter(|_| wanted.0),
+        by_stream: wanted.1.then_some((packet.ssrc, packet.sequence)),
+        ecn,
+        elapsed,
+    };
     if let Some(apt) = apt {
-        if transport_cc {
-            arrived(session, values.transport_sequence, elapsed, now);
-        }
+        arrived(session, arrival, now);
         let received = session.take_again(&packet, bytes.len(), &Way { receiver, rid, apt, clock_rate_hz }, now);
         match received {
             Some(received) => {
@@ -132,9 +136,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     } else if taken.is_gap {
         session.streams.incomplete.insert(packet.ssrc);
     }
-    if transport_cc {
-        arrived(session, values.transport_sequence, elapsed, now);
-    }
+    arrived(session, arrival, now);
     session.arm_report(now);
     if taken.is_duplicate {
         session.stats.dropped_duplicates += 1;
@@ -162,10 +164,26 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     });
 }
 
-/// The packet with this transport-wide number is to be reported.
-fn arrived(session: &mut Session, sequence: Option<u16>, elapsed: Duration, now: Instant) {
-    if sequence.is_some_and(|sequence| session.arrivals.add(sequence, elapsed)) {
-        session.timers.transport_feedback = Timer::after(now, session.config.transport_feedback_interval);
+/// What is to be reported of a packet.
+#[derive(Clone, Copy)]
+struct Arrival {
+    transport_sequence: Option<u16>,
+    /// Its source and number, where it is reported by those.
+    by_stream: Option<(u32, u16)>,
+    ecn: Ecn,
+    /// Since the session began.
+    elapsed: Duration,
+}
+
+/// The packet is to be reported in the ways that were agreed upon.
+fn arrived(session: &mut Session, arrival: Arrival, now: Instant) {
+    let Arrival { transport_sequence, by_stream, ecn, elapsed } = arrival;
+    let interval = session.config.transport_feedback_interval;
+    if transport_sequence.is_some_and(|sequence| session.arrivals.add(sequence, elapsed)) {
+        session.timers.transport_feedback = Timer::after(now, interval);
+    }
+    if by_stream.is_some_and(|(ssrc, sequence)| session.stream_arrivals.add(ssrc, sequence, ecn, elapsed)) {
+        session.timers.congestion_feedback = Timer::after(now, interval);
     }
 }
 
@@ -229,6 +247,13 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
         Message::TransportFeedback(feedback) => {
             session.stats.transport_feedbacks_received += 1;
             let reported = session.history.take(&feedback, &mut session.stats);
+            if !reported.is_empty() {
+                session.events.push_feedback(reported);
+            }
+        }
+        Message::CongestionControlFeedback(feedback) => {
+            session.stats.congestion_feedbacks_received += 1;
+            let reported = session.history.take_by_stream(&feedback, now, &mut session.stats);
             if !reported.is_empty() {
                 session.events.push_feedback(reported);
             }

@@ -23,11 +23,13 @@ impl Session {
     }
 
     /// What there is one of: how many are in it, and how many may be.
-    fn lists(&self) -> [(usize, usize); 11] {
+    fn lists(&self) -> [(usize, usize); 13] {
         [
             self.queue.resends(),
             self.history.load(),
             self.arrivals.load(),
+            self.stream_arrivals.load(),
+            self.stream_arrivals.sources(),
             (self.streams.iter().count(), SOURCES_MAX),
             (self.streams.ends_len(), ENDS_MAX),
             (self.sections.sources_len(), demultiplex::SOURCES_MAX),

@@ -3,6 +3,7 @@
 mod checks;
 mod events;
 mod input;
+mod invariants;
 mod key_frames;
 mod load;
 pub(crate) mod pacing;
@@ -23,6 +24,7 @@ use crate::rtcp::NackPair;
 use crate::stats::{ReceiverStats, SenderStats, Stats};
 use crate::stream::receive::ReceiveStream;
 use crate::stream::send::Sender;
+use crate::stream_feedback::arrivals::StreamArrivals;
 use crate::time::Clock;
 use crate::transport_wide::arrivals::Arrivals;
 use crate::transport_wide::history::History;
@@ -80,6 +82,7 @@ pub struct Session {
     sections: Demultiplexer,
     streams: Streams,
     arrivals: Arrivals,
+    stream_arrivals: StreamArrivals,
 
     /// Who says what we say when no sender does.
     own_ssrc: u32,
@@ -113,6 +116,7 @@ struct OwedRtcp {
     nacks: Sources,
     key_frames: Sources,
     transport_feedback: bool,
+    congestion_feedback: bool,
     /// Kept for its capacity.
     pairs: Vec<NackPair>,
 }
@@ -125,6 +129,7 @@ impl OwedRtcp {
             && self.nacks.is_empty()
             && self.key_frames.is_empty()
             && !self.transport_feedback
+            && !self.congestion_feedback
     }
 }
 
@@ -135,6 +140,7 @@ struct Timers {
     nack: Timer,
     key_frame: Timer,
     transport_feedback: Timer,
+    congestion_feedback: Timer,
     /// When those that miss packets were last gone through, if they were many.
     many_nacks: Option<Instant>,
 }
@@ -176,6 +182,7 @@ impl Session {
             sections: Demultiplexer::default(),
             streams: Streams::default(),
             arrivals: Arrivals::default(),
+            stream_arrivals: StreamArrivals::default(),
             own_ssrc,
             unreported: Unreported::default(),
             owed: OwedRtcp::default(),
@@ -405,6 +412,9 @@ impl Session {
         if self.timers.transport_feedback.expire(now) {
             self.owed.transport_feedback = !self.arrivals.is_empty();
         }
+        if self.timers.congestion_feedback.expire(now) {
+            self.owed.congestion_feedback = !self.stream_arrivals.is_empty();
+        }
         self.invariants();
     }
 
@@ -450,8 +460,8 @@ impl Session {
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let lane = if self.is_paced() { Lane::Audio } else { Lane::All };
         if self.events.is_empty() && !self.queue.has(lane) && self.owed.is_empty() {
-            let Timers { report, nack, key_frame, transport_feedback, .. } = &self.timers;
-            earliest([report, nack, key_frame, transport_feedback].map(Timer::deadline))
+            let Timers { report, nack, key_frame, transport_feedback, congestion_feedback, .. } = &self.timers;
+            earliest([report, nack, key_frame, transport_feedback, congestion_feedback].map(Timer::deadline))
         } else {
             Some(self.now.latest(now))
         }
@@ -527,61 +537,6 @@ impl Session {
             let interval = (interval / 2).saturating_add(self.rng.below(interval));
             self.timers.report = Timer::after(now, Duration::from_micros(interval));
         }
-    }
-
-    /// What must hold after each call, whatever was put in.
-    fn invariants(&self) {
-        if !cfg!(debug_assertions) {
-            return;
-        }
-        let queued: usize = self.senders.values().map(|sender| sender.queued_packets).sum();
-        debug_assert_eq!(queued, self.queue.len(), "each queued packet is charged to its sender");
-        debug_assert_eq!(self.senders.len(), self.by_ssrc.len(), "each sender has its source");
-        debug_assert!(
-            self.by_rtx_ssrc.iter().all(|(ssrc, id)| {
-                self.senders.get(id).and_then(|sender| sender.config.rtx.as_ref()).is_some_and(|rtx| rtx.ssrc == *ssrc)
-            }),
-            "no stream of retransmissions outlives its sender"
-        );
-        let is_reported = |sender: &&Sender| sender.config.extensions.transport_cc.is_some();
-        debug_assert_eq!(self.senders.values().filter(is_reported).count(), self.reported_senders, "none is forgotten");
-        debug_assert!(
-            self.unreported.is_empty()
-                || self.timers.report.is_armed()
-                || !self.owed.sender_reports.is_empty()
-                || !self.owed.blocks.is_empty(),
-            "what is to be reported will be"
-        );
-        for stream in self.streams.iter() {
-            let is_owed = stream.missing.is_owed();
-            debug_assert_eq!(is_owed, self.owed.nacks.contains(stream.ssrc), "a NACK that is owed is polled");
-            debug_assert!(
-                stream.missing.deadline().is_none() || self.timers.nack.is_armed(),
-                "a missing packet is asked for"
-            );
-            debug_assert_eq!(
-                !stream.missing.is_empty(),
-                self.streams.incomplete.contains(stream.ssrc),
-                "what misses packets is looked at"
-            );
-            debug_assert!(
-                stream.key_frame.deadline().is_none() || self.streams.wanting.contains(stream.ssrc),
-                "what wants a key frame is looked at"
-            );
-            debug_assert!(
-                stream.key_frame.deadline().is_none() || self.timers.key_frame.is_armed(),
-                "a key frame is asked for"
-            );
-        }
-        debug_assert!(self.streams.is_consistent(), "no layer outlives its source");
-        debug_assert!(
-            self.streams.awaited.iter().all(|id| self.sections.receiver(*id).is_some()),
-            "only sections that exist wait for a key frame"
-        );
-        debug_assert!(
-            self.arrivals.is_empty() || self.owed.transport_feedback || self.timers.transport_feedback.is_armed(),
-            "arrivals are reported"
-        );
     }
 }
 

@@ -27,7 +27,7 @@ pub struct PacedQueue {
 impl Session {
     /// Whether video, and packets that are sent again, are no longer owed by themselves: they leave by [`poll_paced`](Self::poll_paced),
     /// when congestion control lets them. It has no effect as long as the peer reports no arrivals, by which alone one can know the path
-    /// ([`Extensions::transport_cc`](crate::Extensions)).
+    /// ([`Extensions::transport_cc`](crate::Extensions), [`SenderConfig::ccfb`](field@crate::SenderConfig::ccfb)).
     pub fn set_paced(&mut self, is_paced: bool) {
         self.is_paced = is_paced;
         self.invariants();
@@ -53,7 +53,7 @@ impl Session {
         PacedQueue { packets: resends + packets, bytes, oldest }
     }
 
-    /// The transport-wide number of the next packet that has one ([`Reported::sequence`](crate::Reported::sequence)).
+    /// The number of the next packet on which the peer reports ([`Reported::sequence`](crate::Reported::sequence)).
     pub const fn next_transport_sequence(&self) -> u64 {
         self.history.next()
     }
@@ -91,7 +91,8 @@ impl Session {
         let room = limit.min(self.config.packet_len_max).checked_sub(header_len)?;
         let len = len.clamp(1, PADDING_MAX).min(room);
         let sent = SentPacket::new(fixed.sequence, header, padding(len)?, Some(self.history.next()));
-        self.history.sent(header_len + len, now);
+        let source = sender.config.ccfb.then_some((fixed.ssrc, fixed.sequence));
+        self.history.sent(header_len + len, source, now);
         sent.write(out);
         if is_rtx {
             sender.next_rtx_sequence = Some(fixed.sequence.wrapping_add(1));

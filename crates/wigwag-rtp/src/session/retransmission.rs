@@ -98,8 +98,9 @@ impl Session {
         sender.cache.resent(sequence, now);
         if let Some(again) = again {
             sender.next_rtx_sequence = Some(again.sequence.wrapping_add(1));
-            if sender.config.extensions.transport_cc.is_some() {
-                self.history.sent(out.len() - before, now);
+            if sender.config.is_reported() {
+                let source = sender.config.ccfb.then_some((again.header.fixed.ssrc, again.sequence));
+                self.history.sent(out.len() - before, source, now);
             }
         }
         self.queue.pop_resend();

@@ -6,6 +6,7 @@ use crate::rtcp::{
     FullIntraRequest, Goodbye, Nack, NackPair, PictureLoss, ReceiverReport, ReportBlock, SenderReport,
     SourceDescription,
 };
+use crate::time;
 use std::time::Instant;
 
 /// With what a compound begins.
@@ -54,6 +55,7 @@ impl Session {
         self.write_key_frame_requests(now, &mut compound);
         self.write_nacks(now, &mut compound);
         self.write_transport_feedback(&mut compound);
+        self.write_congestion_feedback(now, &mut compound);
         if matches!(lead, Lead::Empty) && compound.len() == lead_len {
             // What is owed does not fit, and nobody wants an empty report.
             compound.out.truncate(start);
@@ -197,6 +199,19 @@ impl Session {
         if self.arrivals.write(self.speaker(), media_ssrc, room, compound.out) {
             self.stats.transport_feedbacks_sent += 1;
             self.owed.transport_feedback = !self.arrivals.is_empty();
+        }
+    }
+
+    // RFC 8888 §3.1: the report's timestamp is of the clock of sender reports.
+    fn write_congestion_feedback(&mut self, now: Instant, compound: &mut Compound<'_>) {
+        if !self.owed.congestion_feedback || !self.may_write_feedback(compound) {
+            return;
+        }
+        let time = (self.clock.elapsed(now), time::middle(self.clock.ntp(now)));
+        let room = compound.room();
+        if self.stream_arrivals.write(self.speaker(), time, room, compound.out) {
+            self.stats.congestion_feedbacks_sent += 1;
+            self.owed.congestion_feedback = !self.stream_arrivals.is_empty();
         }
     }
 

@@ -80,10 +80,11 @@ impl Session {
         }
         sender.stats.markers_sent += u64::from(packet.marker);
         sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), now);
-        let is_reported = sender.config.extensions.transport_cc.is_some();
+        let is_reported = sender.config.is_reported();
         let transport_sequence = is_reported.then(|| self.history.next());
         if is_reported {
-            self.history.sent(len, now);
+            let source = sender.config.ccfb.then_some((sender.config.ssrc, sequence));
+            self.history.sent(len, source, now);
         }
         if is_reported && kind == Kind::Video {
             self.padder = Some(id);

@@ -1,12 +1,17 @@
-//! What was sent under which transport-wide number, until the peer says whether it arrived.
+//! What was sent, in its order, until the peer says whether it arrived: by a number that all packets of the transport share, or by those
+//! that each stream has.
 
 use super::unwrap;
 use crate::event::Reported;
-use crate::rtcp::TransportFeedback;
+use crate::rtcp::congestion_control_feedback::TICK;
 use crate::rtcp::transport_feedback::{REFERENCE_MICROS, TICK_MICROS};
+use crate::rtcp::{ArrivalTimeOffset, CongestionControlFeedback, Reception, TransportFeedback};
 use crate::stats::Stats;
+use crate::stream_feedback::clock::{PeerClock, since_origin};
+use crate::stream_feedback::index::Index;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use wigwag_sansio::Ecn;
 
 /// So many are kept however old they are …
 const LEN_USUAL: usize = 4096;
@@ -22,6 +27,9 @@ const LEN_MAX: usize = 16_384;
 pub(crate) struct History {
     packets: VecDeque<SentPacket>,
     next: u64,
+    /// Those that are reported by source and sequence number.
+    by_stream: Index,
+    clock: PeerClock,
 }
 
 #[derive(Debug)]
@@ -31,12 +39,22 @@ struct SentPacket {
     fate: Fate,
     /// Whether it was sent again under this number: then it did not arrive when it was sent first.
     is_again: bool,
+    /// Its source, if it is reported by that: transport-wide feedback says nothing of it.
+    source: Option<u32>,
+}
+
+/// What is said of a packet.
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    Missing,
+    /// When, if that is known.
+    Arrived(Option<Duration>, Ecn),
 }
 
 impl SentPacket {
     /// What a report of it means: of one that was sent again, which the peer asked for, that it was lost.
-    fn meaning(&self, ticks: Option<i64>) -> Option<i64> {
-        ticks.filter(|_| !self.is_again)
+    const fn meaning(&self, said: Said) -> Said {
+        if self.is_again { Said::Missing } else { said }
     }
 }
 
@@ -58,27 +76,42 @@ impl History {
         (self.packets.len(), LEN_MAX)
     }
 
-    /// The next packet leaves.
-    pub(crate) fn sent(&mut self, size: usize, now: Instant) {
+    /// The next packet leaves; with its source and number if it is reported by those.
+    pub(crate) fn sent(&mut self, size: usize, source: Option<(u32, u16)>, now: Instant) {
         // All at once: it is full a few seconds later, and who sends nothing has none.
         if self.packets.capacity() == 0 {
             self.packets.reserve_exact(LEN_USUAL);
         }
         while self.packets.len() >= LEN_USUAL && self.is_first_needless(now) {
-            self.packets.pop_front();
+            self.forget_first();
+        }
+        if let Some((ssrc, sequence)) = source {
+            self.by_stream.insert(ssrc, sequence, self.next);
         }
         let size = u32::try_from(size).unwrap_or(u32::MAX);
-        self.packets.push_back(SentPacket { sent: now, size, fate: Fate::Unknown, is_again: false });
+        let source = source.map(|(ssrc, _)| ssrc);
+        self.packets.push_back(SentPacket { sent: now, size, fate: Fate::Unknown, is_again: false, source });
         self.next += 1;
+    }
+
+    fn forget_first(&mut self) {
+        let number = self.first();
+        if let Some(ssrc) = self.packets.pop_front().and_then(|packet| packet.source) {
+            self.by_stream.remove(ssrc, number);
+        }
     }
 
     /// The packet of this number leaves once more under it.
     pub(crate) fn sent_again(&mut self, number: u64) {
-        let first = self.first();
-        let at = number.checked_sub(first).and_then(|at| usize::try_from(at).ok());
-        if let Some(packet) = at.and_then(|at| self.packets.get_mut(at)) {
+        if let Some(packet) = self.get_mut(number) {
             packet.is_again = true;
         }
+    }
+
+    /// The packet of this number, if it is remembered.
+    fn get_mut(&mut self, number: u64) -> Option<&mut SentPacket> {
+        let at = usize::try_from(number.checked_sub(self.first())?).ok()?;
+        self.packets.get_mut(at)
     }
 
     /// The number of the oldest that is kept.
@@ -94,32 +127,77 @@ impl History {
 
     /// What the message tells that was not known.
     pub(crate) fn take(&mut self, feedback: &TransportFeedback<'_>, stats: &mut Stats) -> Vec<Reported> {
-        let first = self.first();
         let origin = i64::from(feedback.reference_time).saturating_mul(REFERENCE_MICROS);
         let mut reported = Vec::with_capacity(feedback.arrivals().count().min(self.packets.len()));
         for arrival in feedback.arrivals() {
-            let sequence = unwrap(self.next, arrival.sequence);
-            let Some(at) = sequence.checked_sub(first) else { continue };
-            let Some(packet) = self.packets.get_mut(at as usize) else { continue };
-            let ticks = packet.meaning(arrival.ticks);
-            match (packet.fate, ticks) {
-                (Fate::Arrived, _) | (Fate::Missing, None) => continue,
-                (Fate::Unknown, None) => {
-                    packet.fate = Fate::Missing;
-                    stats.transport_lost += 1;
-                }
-                (Fate::Unknown | Fate::Missing, Some(_)) => {
-                    stats.transport_lost -= u64::from(packet.fate == Fate::Missing);
-                    stats.transport_arrived += 1;
-                    packet.fate = Fate::Arrived;
-                }
-            }
-            let arrival = ticks.map(|ticks| {
+            let number = unwrap(self.next, arrival.sequence);
+            let Some(packet) = self.get_mut(number).filter(|packet| packet.source.is_none()) else { continue };
+            let said = arrival.ticks.map_or(Said::Missing, |ticks| {
                 let micros = origin.saturating_add(ticks.saturating_mul(TICK_MICROS));
-                Duration::from_micros(micros.rem_euclid(PERIOD_MICROS).unsigned_abs())
+                let time = Duration::from_micros(micros.rem_euclid(PERIOD_MICROS).unsigned_abs());
+                Said::Arrived(Some(time), Ecn::NotEct)
             });
-            reported.push(Reported { sequence, sent: packet.sent, size: packet.size as usize, arrival });
+            reported.extend(learn(packet, number, said, stats));
         }
         reported
     }
+
+    /// The same of a report by streams. One whose time is not to be believed is not taken.
+    pub(crate) fn take_by_stream(
+        &mut self,
+        feedback: &CongestionControlFeedback<'_>,
+        now: Instant,
+        stats: &mut Stats,
+    ) -> Vec<Reported> {
+        let Some(time) = self.clock.time(feedback.report_timestamp, now) else {
+            stats.dropped_feedback_time += 1;
+            return Vec::new();
+        };
+        let count: usize = feedback.streams().map(|stream| stream.metrics().len()).sum();
+        let mut reported = Vec::with_capacity(count.min(self.packets.len()));
+        for stream in feedback.streams() {
+            for metric in stream.metrics() {
+                let number = self.by_stream.find(stream.ssrc, metric.sequence);
+                let Some((number, packet)) = number.and_then(|number| Some((number, self.get_mut(number)?))) else {
+                    stats.dropped_feedback_unknown += 1;
+                    continue;
+                };
+                let said = metric.reception.map_or(Said::Missing, |reception| said(reception, time));
+                reported.extend(learn(packet, number, said, stats));
+            }
+        }
+        reported
+    }
+}
+
+/// What a report of this time says of a packet that arrived.
+fn said(reception: Reception, time: i64) -> Said {
+    let arrival = match reception.offset {
+        ArrivalTimeOffset::Ticks(ticks) => Some(since_origin(time.saturating_sub(i64::from(ticks) * i64::from(TICK)))),
+        ArrivalTimeOffset::OverRange | ArrivalTimeOffset::Unavailable => None,
+    };
+    Said::Arrived(arrival, reception.ecn)
+}
+
+/// What is said of a packet, if it was not known. Of one that arrived nobody knows when, it is counted and not told: there is nothing to
+/// conclude from it.
+fn learn(packet: &mut SentPacket, number: u64, said: Said, stats: &mut Stats) -> Option<Reported> {
+    let said = packet.meaning(said);
+    match (packet.fate, said) {
+        (Fate::Arrived, _) | (Fate::Missing, Said::Missing) => return None,
+        (Fate::Unknown, Said::Missing) => {
+            packet.fate = Fate::Missing;
+            stats.transport_lost += 1;
+        }
+        (Fate::Unknown | Fate::Missing, Said::Arrived(..)) => {
+            stats.transport_lost -= u64::from(packet.fate == Fate::Missing);
+            stats.transport_arrived += 1;
+            packet.fate = Fate::Arrived;
+        }
+    }
+    let (arrival, ecn) = match said {
+        Said::Missing => (None, Ecn::NotEct),
+        Said::Arrived(time, ecn) => (Some(time?), ecn),
+    };
+    Some(Reported { sequence: number, sent: packet.sent, size: packet.size as usize, arrival, ecn })
 }

@@ -26,6 +26,7 @@ mod selector;
 mod session;
 mod simulcast;
 mod storm;
+mod stream_feedback;
 mod structures;
 mod transport_wide;
 mod vp9;

@@ -1,5 +1,6 @@
 //! Makes answers (RFC 9429 §5.3): built from what we know and the offer allows, never copied from it.
 
+use super::ccfb;
 use super::codecs::{Meanings, answered_extensions, known};
 use super::config::{Config, DtlsRole};
 use super::cryptex;
@@ -22,13 +23,16 @@ pub(super) fn build(
     let lives = |index: usize| now.sections.get(index).is_some_and(|section| !now.ends(section.part));
     let tagged = tagged(offer, lives);
     let described = tagged.and_then(|tagged| describing(offer, tagged));
-    let cryptex = config.header_encryption.is_wanted() && cryptex::is_said(offer, tagged, lives);
+    let agreed = Agreed {
+        cryptex: config.header_encryption.is_wanted() && cryptex::is_said(offer, tagged, lives),
+        ccfb: config.ccfb && ccfb::is_said(config, offer, lives),
+    };
     let mut meanings = Meanings::default();
     for (index, (view, place)) in View::all(offer).zip(&now.sections).enumerate() {
         let mut section = match described {
             Some(described) if lives(index) => {
                 let transport = Transport { local, setup: setup(config, now, described.setup(Setup::Active)) };
-                live(config, now, transport, (view, &mut meanings), (place, cryptex))
+                live(config, now, transport, (view, &mut meanings), (place, agreed))
             }
             Some(_) | None => {
                 section::rejected(&view.section.media, &view.section.protocol, view.section.formats.first(), &place.mid)
@@ -68,12 +72,19 @@ fn keep_offered(offer: &SessionDescription, answer: &mut SessionDescription) {
     });
 }
 
+/// What is one answer for all sections.
+#[derive(Clone, Copy)]
+struct Agreed {
+    cryptex: bool,
+    ccfb: bool,
+}
+
 fn live<'a>(
     config: &Config,
     now: &Negotiation,
     transport: Transport<'_>,
     (offered, meanings): (View<'a>, &mut Meanings<'a>),
-    (place, cryptex): (&Section, bool),
+    (place, agreed): (&Section, Agreed),
 ) -> MediaDescription {
     let protocol = &offered.section.protocol;
     match now.transceiver(place.part) {
@@ -82,7 +93,12 @@ fn live<'a>(
             section::data(config, transport, &place.mid, protocol, says_init)
         }
         Some(transceiver) => {
-            let codecs = known(config, offered);
+            let Agreed { cryptex, ccfb } = agreed;
+            let (mut codecs, mut extensions) = (known(config, offered), answered_extensions(config, offered, meanings));
+            if ccfb {
+                codecs.iter_mut().for_each(|codec| codec.feedback.retain(|feedback| !ccfb::replaces(feedback)));
+                extensions.retain(|extension| !ccfb::replaces_extension(&extension.uri));
+            }
             let payload_types = codecs.iter().map(|codec| codec.payload_type).collect();
             let direction = direction(transceiver, offered);
             let media = Media {
@@ -91,12 +107,13 @@ fn live<'a>(
                 protocol,
                 direction,
                 codecs,
-                extensions: answered_extensions(config, offered, meanings),
+                extensions,
                 simulcast: Simulcast::answered(config, transceiver, offered, direction, &payload_types),
                 send: transceiver.send.as_ref(),
                 is_new: false,
                 rtcp_rsize: offered.has(&Attribute::RtcpRsize),
                 cryptex,
+                ccfb,
             };
             section::media(config, transport, &media)
         }

@@ -1,5 +1,6 @@
 //! Applies descriptions (RFC 9429 §5.9 to §5.11). Each function works on a copy: an error leaves nothing half done.
 
+use super::ccfb;
 use super::codecs::{common, common_extensions, known};
 use super::config::{Config, DtlsRole, HeaderExtension, MediaKind};
 use super::cryptex;
@@ -167,6 +168,7 @@ pub(super) fn answer(
     all_bundled(answer, tagged)?;
     cryptex::required(config, remote, tagged, lives)?;
     now.cryptex = [local, remote].into_iter().all(|sdp| cryptex::is_said(sdp, tagged, lives));
+    now.ccfb = config.ccfb && [local, remote].into_iter().all(|sdp| ccfb::is_said(config, sdp, lives));
     for (index, (local, remote)) in View::all(local).zip(View::all(remote)).enumerate() {
         if lives(index) {
             settle(now, config, index, local, remote)?;
@@ -239,7 +241,7 @@ fn settle(
     local: View<'_>,
     remote: View<'_>,
 ) -> Result<(), Error> {
-    let cryptex = now.cryptex;
+    let (cryptex, ccfb) = (now.cryptex, now.ccfb);
     let Some(section) = now.sections.get_mut(index) else { return Ok(()) };
     section.protocol.clone_from(&local.section.protocol);
     match section.part {
@@ -264,7 +266,12 @@ fn settle(
             Ok(())
         }
         Part::Media(id) => {
-            let mut parameters = MediaParameters { cryptex, ..parameters(config, local, remote) };
+            let mut parameters = MediaParameters { cryptex, ccfb, ..parameters(config, local, remote) };
+            if ccfb {
+                let codecs = parameters.send_codecs.iter_mut().chain(&mut parameters.receive_codecs);
+                codecs.for_each(|codec| codec.feedback.retain(|feedback| !ccfb::replaces(feedback)));
+                parameters.extensions.retain(|extension| !ccfb::replaces_extension(&extension.uri));
+            }
             if parameters.send_codecs.is_empty() {
                 return Err(Error::section(index, "it accepts none of the codecs that were offered"));
             }

@@ -54,6 +54,11 @@ pub struct Config {
     /// Whether CSRCs and header extensions are encrypted with what they are before (RFC 9335, W3C `rtpHeaderEncryptionPolicy`). By default
     /// not; whether it was agreed upon, [`MediaParameters::cryptex`](field@super::MediaParameters::cryptex) says.
     pub header_encryption: HeaderEncryption,
+    /// Whether we report the arrival of packets as RFC 8888 has it (`a=rtcp-fb:* ack ccfb`), where the peer does, too: by sources and sequence
+    /// numbers, with what the network says of its congestion (ECN), and without a number more in each packet. It takes the place of
+    /// [`Feedback::TransportCc`], which is offered beside it, for peers that know only that. By default not: of browsers Chromium
+    /// has it, and only behind a switch.
+    pub ccfb: bool,
     /// Our role when we answer an offer that leaves the choice; without it, the client's, which saves a round trip
     /// (RFC 5763 §5). When we offer, the peer chooses.
     pub dtls_role: Option<DtlsRole>,
@@ -80,6 +85,7 @@ impl Default for Config {
             header_extensions: HeaderExtension::all(),
             receive_layers_max: 1,
             header_encryption: HeaderEncryption::default(),
+            ccfb: false,
             dtls_role: None,
             max_message_size: 262_144,
             sctp_port: 5000,
@@ -106,7 +112,7 @@ pub struct Codec {
     pub payload_type: u8,
     /// Our parameters (`a=fmtp`), perhaps empty.
     pub parameters: String,
-    /// Feedback that we send and understand.
+    /// Feedback that we send and understand. Of [`Feedback::AckCcfb`] nothing is to be said here, but in [`Config::ccfb`](field@Config::ccfb).
     pub feedback: Vec<Feedback>,
     /// The payload type of what is sent again in a stream of its own (RFC 4588) when we offer. Without it, and with peers that do not offer
     /// it, what is missing is sent again under its own number. Either is done only where it is asked for ([`Feedback::Nack`]).

@@ -7,6 +7,7 @@
 
 mod answer;
 mod apply;
+mod ccfb;
 mod codecs;
 mod config;
 mod cryptex;

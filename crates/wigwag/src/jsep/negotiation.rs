@@ -35,6 +35,8 @@ pub(super) struct Negotiation {
     pub(super) data: Option<DataParameters>,
     /// Whether both sides say that headers may be encrypted.
     pub(super) cryptex: bool,
+    /// Whether both sides say that arrivals are reported as RFC 8888 has it.
+    pub(super) ccfb: bool,
     /// The number of the next transceiver.
     pub(super) next_id: u32,
     /// The number of the next mid.

@@ -110,6 +110,7 @@ fn media(
         // RFC 9335 §4: "Generating subsequent SDP offers and answers MUST use the same procedures for including the
         // "a=cryptex" attribute as the ones on the initial offer and answer."
         cryptex: config.header_encryption.is_wanted(),
+        ccfb: config.ccfb,
     };
     section::media(config, transport, &media)
 }

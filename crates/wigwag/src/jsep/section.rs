@@ -6,8 +6,8 @@ use super::simulcast::Simulcast;
 use super::transceiver::SendStream;
 use super::transport::LocalTransport;
 use wigwag_sdp::{
-    AddressType, Attribute, Candidate, CandidateKind, Connection, Direction, Extmap, Format, IcePwd, MediaDescription,
-    Msid, Rtcp, SctpInit, Setup, Ssrc, SsrcGroup,
+    AddressType, Attribute, Candidate, CandidateKind, Connection, Direction, Extmap, Feedback, Format, IcePwd,
+    MediaDescription, Msid, Rtcp, RtcpFb, SctpInit, Setup, Ssrc, SsrcGroup,
 };
 
 /// What a section says of the transport.
@@ -31,6 +31,7 @@ pub(super) struct Media<'a> {
     pub(super) is_new: bool,
     pub(super) rtcp_rsize: bool,
     pub(super) cryptex: bool,
+    pub(super) ccfb: bool,
 }
 
 /// RFC 9429 §5.2.1: "given that no candidates are available yet, the default port value of 9 (Discard) MUST be used",
@@ -91,6 +92,9 @@ pub(super) fn media(config: &Config, transport: Transport<'_>, media: &Media<'_>
     for numbered in &media.codecs {
         let codec = config.codecs.get(numbered.index);
         section.attributes.extend(codec.into_iter().flat_map(|codec| numbered.attributes(codec)));
+    }
+    if media.ccfb {
+        section.attributes.push(Attribute::RtcpFb(RtcpFb { payload_type: None, feedback: Feedback::AckCcfb }));
     }
     let has_rtx = media.codecs.iter().any(|codec| codec.rtx.is_some());
     let layers = media.simulcast.attributes();

@@ -104,6 +104,9 @@ pub struct MediaParameters {
     pub rtcp_rsize: bool,
     /// Whether CSRCs and header extensions are encrypted (RFC 9335): W3C `rtpHeaderEncryptionNegotiated`. It is the same for all sections.
     pub cryptex: bool,
+    /// Whether arrivals are reported by sources and sequence numbers (RFC 8888), and not by transport-wide ones. It is the same for all
+    /// sections.
+    pub ccfb: bool,
     /// Streams that the peer announces, without their retransmissions; peers need not announce any.
     pub remote_ssrcs: Vec<u32>,
     /// Those that have retransmissions: the stream and its retransmissions' number.

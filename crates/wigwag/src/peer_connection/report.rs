@@ -119,6 +119,8 @@ impl Collector<'_> {
             },
             srtp_cipher: dtls.and_then(dtls::Connection::srtp_profile).map(|profile| profile.to_string()),
             selected_candidate_pair_changes: ice.stats().path_changes,
+            ccfb_messages_sent: secured.rtp.stats().congestion_feedbacks_sent,
+            ccfb_messages_received: secured.rtp.stats().congestion_feedbacks_received,
         }));
     }
 

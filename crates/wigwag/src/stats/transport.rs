@@ -71,6 +71,10 @@ dictionary! {
         srtp_cipher: Option<String> = "srtpCipher",
         /// How often data began to go another way, or found none.
         selected_candidate_pair_changes: u64 = "selectedCandidatePairChanges",
+        /// Congestion control feedback sent (RFC 8888).
+        ccfb_messages_sent: u64 = "ccfbMessagesSent",
+        /// Congestion control feedback received.
+        ccfb_messages_received: u64 = "ccfbMessagesReceived",
     }
 }
 

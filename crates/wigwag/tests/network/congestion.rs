@@ -28,6 +28,14 @@ fn controlled(config: &mut Config) {
     config.media_congestion_control = Some(congestion::Config::new());
 }
 
+/// Whether arrivals are reported by numbers of each stream (RFC 8888), or by those of the transport.
+const WAYS: [bool; 2] = [false, true];
+
+fn reported(by_stream: bool, config: &mut Config) {
+    controlled(config);
+    config.negotiation.ccfb = by_stream;
+}
+
 impl Call {
     fn new(seed: u64, adapt: impl Fn(Host, &mut Config)) -> Self {
         let mut world = pair_with(seed, adapt);
@@ -82,6 +90,14 @@ impl Call {
         (bits as u64 / (seconds.end - seconds.start), late)
     }
 
+    /// Z has reported in one way, and not in the other.
+    fn was_reported(&self, by_stream: bool) {
+        let stats = |host: Host| self.world[host].connection.stats(self.world.now()).to_json();
+        let says_none = |name: &str, json: &str| json.contains(&format!("\"{name}\":0"));
+        assert_eq!(says_none("ccfbMessagesReceived", &stats(A)), !by_stream, "{}", stats(A));
+        assert_eq!(says_none("ccfbMessagesSent", &stats(Z)), !by_stream, "{}", stats(Z));
+    }
+
     fn lost(&self) -> u64 {
         self.world.count(Fate::QueueFull)
     }
@@ -89,8 +105,9 @@ impl Call {
 
 #[test]
 fn a_camera_that_does_what_it_is_told_fills_the_path_and_no_queue() {
-    for (rate, seed) in [(400_000, 1), (1_000_000, 2), (4_000_000, 3)] {
-        let mut call = Call::new(seed, |_, config| controlled(config));
+    let rates = [(400_000, 1), (1_000_000, 2), (4_000_000, 3)];
+    for (by_stream, (rate, seed)) in WAYS.into_iter().flat_map(|way| rates.map(|rate| (way, rate))) {
+        let mut call = Call::new(seed, |_, config| reported(by_stream, config));
         call.rate(rate, rate as usize / 8 / 2);
         call.film(30, |target| target * 9 / 10);
         let (arrived, late) = call.arrived(15..30);
@@ -102,12 +119,17 @@ fn a_camera_that_does_what_it_is_told_fills_the_path_and_no_queue() {
         assert!(call.lost() - lost_before < 10, "{} lost at {rate}", call.lost() - lost_before);
         assert_eq!(call.refused, 0);
         assert!(call.world[A].targets.len() >= 3 && call.world[Z].targets.is_empty(), "{:?}", call.world[A].targets);
+        call.was_reported(by_stream);
     }
 }
 
 #[test]
 fn a_path_that_becomes_narrower_is_noticed_within_seconds() {
-    let mut call = Call::new(4, |_, config| controlled(config));
+    WAYS.into_iter().for_each(becomes_narrower);
+}
+
+fn becomes_narrower(by_stream: bool) {
+    let mut call = Call::new(4, |_, config| reported(by_stream, config));
     call.rate(3_000_000, 400_000);
     call.film(15, |target| target * 9 / 10);
     assert!(call.target() > 1_500_000, "{}", call.target());
@@ -126,9 +148,10 @@ fn a_path_that_becomes_narrower_is_noticed_within_seconds() {
 /// path, nor hold up what is new.
 #[test]
 fn what_was_lost_when_a_path_became_narrow_does_not_fill_it() {
-    for (seed, has_rtx) in [(20, true), (21, false)] {
+    let resent = [(20, true), (21, false)];
+    for (by_stream, (seed, has_rtx)) in WAYS.into_iter().flat_map(|way| resent.map(|resent| (way, resent))) {
         let mut call = Call::new(seed, |_, config| {
-            controlled(config);
+            reported(by_stream, config);
             config.negotiation.codecs.iter_mut().filter(|_| !has_rtx).for_each(|codec| codec.rtx = None);
         });
         call.rate(4_000_000, 500_000);
@@ -176,6 +199,16 @@ fn what_is_not_controlled_leaves_at_once_and_reports_are_told() {
     assert!(arrived > 4_500_000 && late < LATENCY + Duration::from_millis(2), "{arrived} {late:?}");
     assert_eq!((call.world[A].targets.as_slice(), call.world[A].connection.target_bitrate()), (&[][..], None));
     assert!(!call.world[A].connection.stats(call.world.now()).to_json().contains("availableOutgoingBitrate"));
+}
+
+#[test]
+fn where_one_side_alone_would_report_by_stream_the_call_is_as_ever() {
+    for willing in [A, Z] {
+        let mut call = Call::new(11, |host, config| reported(host == willing, config));
+        call.film(5, |target| target.min(2_000_000) * 9 / 10);
+        call.was_reported(false);
+        assert!(call.target() > 1_000_000, "{}", call.target());
+    }
 }
 
 /// A peer that agrees to report nothing holds up nothing.

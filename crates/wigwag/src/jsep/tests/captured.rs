@@ -113,6 +113,26 @@ fn a_chromium_that_encrypts_headers_is_answered_that_we_do_too() {
     }
 }
 
+/// It says so of each payload type, which RFC 8888 does not have; of all of them is it answered.
+#[test]
+fn a_chromium_that_reports_by_stream_is_answered_that_we_do_too() {
+    for (name, count) in [("sdp-chromium-ccfb.txt", 2), ("sdp-chromium.txt", 0)] {
+        let Some((z, _, answer)) = answered_by(Peer::with('Z', Config { ccfb: true, ..Config::default() }), name)
+        else {
+            return;
+        };
+        let text = answer.to_string();
+        assert_eq!(text.matches("a=rtcp-fb:* ack ccfb\r\n").count(), count, "{name}");
+        assert_eq!(text.contains("transport-cc") || text.contains("transport-wide"), count == 0, "{name}: {text}");
+        let agreed: Vec<_> = z.jsep.transceivers().filter_map(|found| Some(found.negotiated.as_ref()?.ccfb)).collect();
+        assert_eq!(agreed, [count > 0; 2], "{name}");
+        // Who has not asked for it says nothing of it.
+        let Some((z, _, answer)) = answered(name) else { return };
+        assert!(!answer.to_string().contains("ccfb") && answer.to_string().contains("transport-cc"));
+        assert!(z.jsep.transceivers().all(|found| found.negotiated.as_ref().is_some_and(|agreed| !agreed.ccfb)));
+    }
+}
+
 #[test]
 fn firefox_offers() {
     let Some((z, _, answer)) = answered("sdp-firefox.txt") else { return };

@@ -1,6 +1,7 @@
 //! Tests of the whole machine.
 
 mod captured;
+mod ccfb;
 mod codecs;
 mod cryptex;
 mod hostile;
