@@ -24,6 +24,8 @@ struct Index {
     by_ssrc: BTreeMap<u32, ReceiverId>,
     by_payload_type: BTreeMap<u8, Owner>,
     extensions: Extensions,
+    /// Whether any section asks for reports of what arrives on the transport.
+    is_reported: bool,
 }
 
 /// Whose payload type it is.
@@ -58,7 +60,6 @@ pub(crate) enum Route {
         receiver: ReceiverId,
         clock_rate_hz: u32,
         nack: bool,
-        transport_cc: bool,
         /// Of a packet that is sent again in a stream of its own: the payload type that it had first (RFC 4588).
         apt: Option<u8>,
         /// Whether packets may come so.
@@ -74,6 +75,11 @@ impl Demultiplexer {
     /// All extensions of a bundle have the same numbers in all its sections (RFC 9143 §9.1).
     pub(crate) fn extensions(&mut self) -> Extensions {
         self.index().extensions
+    }
+
+    /// Whether arrivals are reported: the numbers of packets are one series for all sections.
+    pub(crate) fn is_reported(&mut self) -> bool {
+        self.index().is_reported
     }
 
     pub(crate) fn receiver(&self, id: ReceiverId) -> Option<&ReceiverConfig> {
@@ -144,7 +150,6 @@ impl Demultiplexer {
                 receiver: *receiver,
                 clock_rate_hz: payload_type.clock_rate_hz,
                 nack: config.nack,
-                transport_cc: config.transport_cc,
                 apt: rtx.map(|rtx| rtx.apt),
                 has_rtx: !config.rtx.is_empty(),
                 rid,
@@ -166,6 +171,7 @@ impl Index {
         let mut index = Self::default();
         for (id, config) in receivers {
             index.extensions.merge(config.extensions);
+            index.is_reported |= config.transport_cc;
             if let Some(mid) = &config.mid {
                 index.by_mid.insert(mid.clone().into_bytes(), *id);
             }

@@ -26,6 +26,12 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         return;
     };
     let values = session.sections.extensions().read(packet.extensions());
+    let elapsed = session.clock.elapsed(now);
+    // The numbers are those of the transport: what is dropped below, or is of a section that reports nothing, has arrived all the same.
+    // Untold, it would be a loss to the peer.
+    if session.sections.is_reported() {
+        arrived(session, values.transport_sequence, elapsed, now);
+    }
     let known = session.streams.get(packet.ssrc);
     let is_new = known.is_none();
     let former = if is_new { session.streams.former(packet.ssrc).cloned() } else { None };
@@ -40,9 +46,9 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         may_move: known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence)),
     };
     let may_move = labels.may_move;
-    let (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid) = match session.sections.route(labels) {
-        Route::To { receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid } => {
-            (receiver, clock_rate_hz, nack, transport_cc, apt, has_rtx, rid)
+    let (receiver, clock_rate_hz, nack, apt, has_rtx, rid) = match session.sections.route(labels) {
+        Route::To { receiver, clock_rate_hz, nack, apt, has_rtx, rid } => {
+            (receiver, clock_rate_hz, nack, apt, has_rtx, rid)
         }
         Route::UnknownStream => {
             session.stats.dropped_unknown_stream += 1;
@@ -53,11 +59,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
             return;
         }
     };
-    let elapsed = session.clock.elapsed(now);
     if let Some(apt) = apt {
-        if transport_cc {
-            arrived(session, values.transport_sequence, elapsed, now);
-        }
         let received = session.take_again(&packet, bytes.len(), &Way { receiver, rid, apt, clock_rate_hz }, now);
         match received {
             Some(received) => {
@@ -131,9 +133,6 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         session.streams.incomplete.remove(packet.ssrc);
     } else if taken.is_gap {
         session.streams.incomplete.insert(packet.ssrc);
-    }
-    if transport_cc {
-        arrived(session, values.transport_sequence, elapsed, now);
     }
     session.arm_report(now);
     if taken.is_duplicate {
