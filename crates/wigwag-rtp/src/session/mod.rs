@@ -487,6 +487,7 @@ impl Session {
     fn advance(&mut self, now: Instant) -> Instant {
         let now = self.now.advance(now);
         self.clock.start(now);
+        self.queue.advance(now);
         now
     }
 

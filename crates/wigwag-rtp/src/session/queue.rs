@@ -29,6 +29,8 @@ pub(super) const fn charge_of(packets: usize, payload_bytes: usize) -> usize {
 pub(super) struct Queue {
     audio: VecDeque<Waiting>,
     video: VecDeque<Waiting>,
+    /// How many at the end of each were handed in since the time was last told.
+    new: [usize; 2],
     /// Of the payloads of `video`.
     video_bytes: usize,
     resends: VecDeque<(SenderId, u16)>,
@@ -43,6 +45,9 @@ pub(super) struct Waiting {
     pub(super) packet: RtpPacket,
     /// The latest time that was known when it was handed in.
     since: Option<Instant>,
+    /// When it was heard or seen: when it came, or the first time that was told since it was handed in. Whoever hands it in polls soon, but
+    /// how long nothing was told before, nobody knows.
+    pub(super) made: Option<Instant>,
 }
 
 /// Which packets are asked for.
@@ -62,6 +67,13 @@ pub(super) enum Turn {
     Resend(SenderId, u16),
 }
 
+impl Waiting {
+    /// `made`: when it was heard or seen, if that is known.
+    pub(super) const fn new(sender: SenderId, packet: RtpPacket, since: Option<Instant>, made: Option<Instant>) -> Self {
+        Self { sender, packet, since, made }
+    }
+}
+
 impl Queue {
     /// Makes room for what the peer will ask for.
     pub(super) fn prepare(&mut self) {
@@ -78,11 +90,21 @@ impl Queue {
         self.turn(lane).is_some()
     }
 
-    pub(super) fn push(&mut self, sender: SenderId, kind: Kind, packet: RtpPacket, since: Option<Instant>) {
+    pub(super) fn push(&mut self, kind: Kind, waiting: Waiting) {
         if kind == Kind::Video {
-            self.video_bytes += packet.payload.len();
+            self.video_bytes += waiting.packet.payload.len();
         }
-        self.of(kind).push_back(Waiting { sender, packet, since });
+        let [audio, video] = &mut self.new;
+        *(if kind == Kind::Audio { audio } else { video }) += 1;
+        self.of(kind).push_back(waiting);
+    }
+
+    /// The time is told: what was handed in since the last time was made about now.
+    pub(super) fn advance(&mut self, now: Instant) {
+        for (waiting, new) in [&mut self.audio, &mut self.video].into_iter().zip(&mut self.new) {
+            let new = waiting.iter_mut().rev().take(std::mem::take(new));
+            new.for_each(|waiting| _ = waiting.made.get_or_insert(now));
+        }
     }
 
     /// What waits in the paced lane: packets to be sent again, others, the bytes of their payloads, and since when the first one does.

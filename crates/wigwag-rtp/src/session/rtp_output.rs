@@ -62,7 +62,7 @@ impl Session {
         if is_possible && len > limit {
             return Some(false);
         }
-        let Some(Waiting { sender: id, packet, .. }) = self.queue.pop(kind) else { return Some(false) };
+        let Some(Waiting { sender: id, packet, made, .. }) = self.queue.pop(kind) else { return Some(false) };
         let Some(sender) = self.senders.get_mut(&id) else { return Some(false) };
         self.stats.visits += 1;
         if sender.unqueue(charge(&packet)) {
@@ -73,13 +73,14 @@ impl Session {
             return None;
         }
         let sequence = packet.sequence.unwrap_or(sender.next_sequence);
-        sender.leaves_as(sequence);
+        let made = made.unwrap_or(now);
+        let made = sender.leaves_as(sequence).then_some(made);
         sender.is_between_pictures = packet.marker;
         if !sender.is_report_due {
             self.unreported.senders.push_back(id);
         }
         sender.stats.markers_sent += u64::from(packet.marker);
-        sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), now);
+        sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), made);
         let is_reported = sender.config.extensions.transport_cc.is_some();
         let transport_sequence = is_reported.then(|| self.history.next());
         if is_reported {

@@ -205,3 +205,18 @@ fn forwarded_streams_are_not_padded() {
     assert!(next(|out| a.poll_paced(at(0), 1180, out)).is_some());
     assert!(!a.can_pad());
 }
+
+/// RFC 3550 §6.4.1: a picture was seen when it was handed in, however long it waits for its pace.
+#[test]
+fn what_waits_for_its_pace_is_of_when_it_was_handed_in() {
+    let mut link = Link::new();
+    link.a.set_paced(true);
+    // That the session has not heard of the time for a while means nothing.
+    for (n, handed_in, left) in [(0, 1_000, 1_400), (50, 2_000, 2_900)] {
+        link.send(packet(n));
+        assert_eq!(next(|out| link.a.poll_rtp(at(handed_in), 1180, out)), None);
+        assert!(next(|out| link.a.poll_paced(at(left), 1180, out)).is_some());
+        let (timestamp, rate) = link.a.rtp_time(link.sender, at(3_000)).expect("it has begun");
+        assert_eq!((timestamp - n * 1_800, rate), (rate * (3_000 - handed_in) / 1_000, 90_000));
+    }
+}
