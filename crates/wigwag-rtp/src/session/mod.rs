@@ -76,6 +76,8 @@ pub struct Session {
     /// The sender of pictures that sent last, if the peer reports on it: padding may follow.
     padder: Option<SenderId>,
     history: History,
+    /// As the transport below has measured it.
+    path_round_trip: Option<Duration>,
 
     sections: Demultiplexer,
     streams: Streams,
@@ -173,6 +175,7 @@ impl Session {
             reported_senders: 0,
             padder: None,
             history: History::default(),
+            path_round_trip: None,
             sections: Demultiplexer::default(),
             streams: Streams::default(),
             arrivals: Arrivals::default(),
@@ -496,9 +499,20 @@ impl Session {
         self.next_id
     }
 
+    /// Says how long a round trip takes, as whoever carries our packets has measured it: as long as no report tells. Who only receives hears
+    /// none, for the peer has nothing of ours to report on.
+    pub const fn set_path_round_trip_time(&mut self, round_trip: Option<Duration>) {
+        self.path_round_trip = round_trip;
+    }
+
+    /// How long a round trip takes, by the last report, or else by the [path](Self::set_path_round_trip_time).
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.stats.round_trip_time.or(self.path_round_trip)
+    }
+
     /// Before anything was measured, a guess.
     fn round_trip(&self) -> Duration {
-        self.stats.round_trip_time.unwrap_or(ROUND_TRIP_DEFAULT).min(ROUND_TRIP_MAX)
+        self.round_trip_time().unwrap_or(ROUND_TRIP_DEFAULT).min(ROUND_TRIP_MAX)
     }
 
     fn forget_stream(&mut self, ssrc: u32) {

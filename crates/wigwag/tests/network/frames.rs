@@ -1,7 +1,7 @@
 //! Media as frames through the whole stack.
 
-use crate::common::{Peer, Told, pair_with};
-use crate::media::{call, call_in, drops, negotiate_from, sound};
+use crate::common::{Peer, Told, negotiate, pair_with};
+use crate::media::{call, call_in, drops, negotiate_from, sound, until_connected};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -340,6 +340,34 @@ fn frames_go_on_through_a_negotiation() {
 }
 
 /// Whatever is lost, what is told is in order, and whoever polls late gets it late.
+/// Who sends nothing hears no report of it: how far the peer is, the path itself tells.
+#[test]
+fn one_who_only_listens_waits_on_a_long_path_for_what_comes_again() {
+    for seed in wigwag_sim::seeds(3) {
+        let mut world = pair_with(seed + 560, |_, _| {});
+        world.links(A, Z, |link| _ = link.latency(Duration::from_millis(150)));
+        let id = world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+        negotiate(&mut world);
+        until_connected(&mut world);
+        let seen = world[Z].connection.transceivers().next().unwrap().id;
+        world[Z].connection.receive_frames(seen).unwrap();
+        for n in 0..600 {
+            if n == 30 {
+                world.link(A, Z).loss(1.0);
+            }
+            world[A].connection.write_frame(id, picture(n)).unwrap();
+            world.run_for(Duration::from_micros(33_333));
+        }
+        world.link(A, Z).loss(0.0);
+        world.run_for(Duration::from_secs(3));
+        let peer = &world[Z];
+        assert!(world.count(Fate::Lost) > 3, "{}", world.count(Fate::Lost));
+        assert_eq!(numbers(&frames_of(peer, seen), picture, 3_000), (0..600).collect::<Vec<_>>(), "seed {seed}");
+        let stats = &peer.connection.receiver_stats(seen)[0];
+        assert_eq!((gaps(peer, seen), stats.plis_sent, stats.packets_given_up), (0, 0, 0), "{stats:?}");
+    }
+}
+
 #[test]
 fn a_loop_that_sleeps_too_long_delays_frames_and_loses_none() {
     let (mut world, ids) = call_of_frames(526);
