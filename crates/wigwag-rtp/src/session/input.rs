@@ -4,7 +4,7 @@ use super::Session;
 use super::retransmission::Way;
 use super::streams::Room;
 use crate::demultiplex::{Labels, Route};
-use crate::event::{Event, Received, RtpPacket};
+use crate::event::{Received, RtpPacket};
 use crate::extension::ElementData;
 use crate::header::Packet;
 use crate::payload::numbers::Head;
@@ -232,10 +232,10 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
                 session.events.push_feedback(reported);
             }
         }
-        Message::PictureLoss(loss) => request_key_frame(session, loss.media_ssrc, None),
+        Message::PictureLoss(loss) => request_key_frame(session, loss.media_ssrc, None, now),
         Message::FullIntraRequest(request) => {
             for (ssrc, number) in request.requests() {
-                request_key_frame(session, ssrc, Some((request.sender_ssrc, number)));
+                request_key_frame(session, ssrc, Some((request.sender_ssrc, number)), now);
             }
         }
         Message::ReceiverEstimate(estimate) => session.stats.remb_bps = Some(estimate.bitrate_bps),
@@ -280,9 +280,9 @@ fn handle_nack(session: &mut Session, nack: Nack<'_>, now: Instant) {
 }
 
 /// Of a full intra request, its source and number tell whether it is a new one (RFC 5104 §4.3.1.1).
-fn request_key_frame(session: &mut Session, ssrc: u32, number: Option<(u32, u8)>) {
-    let Some(id) = session.by_ssrc.get(&ssrc) else { return };
-    let Some(sender) = session.senders.get_mut(id) else { return };
+fn request_key_frame(session: &mut Session, ssrc: u32, number: Option<(u32, u8)>, now: Instant) {
+    let Some(id) = session.by_ssrc.get(&ssrc).copied() else { return };
+    let Some(sender) = session.senders.get_mut(&id) else { return };
     match number {
         None => sender.stats.plis_received += 1,
         Some(_) => {
@@ -293,7 +293,5 @@ fn request_key_frame(session: &mut Session, ssrc: u32, number: Option<(u32, u8)>
             sender.last_full_intra_request = number;
         }
     }
-    if !std::mem::replace(&mut sender.is_key_frame_event_owed, true) {
-        session.stats.dropped_events += session.events.push(Event::KeyFrameRequested { sender: *id });
-    }
+    session.tell_of_key_frame(id, now);
 }

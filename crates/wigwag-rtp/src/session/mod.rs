@@ -75,6 +75,8 @@ pub struct Session {
     reported_senders: usize,
     /// The sender of pictures that sent last, if the peer reports on it: padding may follow.
     padder: Option<SenderId>,
+    /// Sources of ours for which the peer wants a key frame, which is not told yet.
+    wanted: Sources,
     history: History,
     /// As the transport below has measured it.
     path_round_trip: Option<Duration>,
@@ -136,6 +138,8 @@ struct Timers {
     report: Timer,
     nack: Timer,
     key_frame: Timer,
+    /// Somebody is to be told that a key frame is wanted.
+    wanted: Timer,
     transport_feedback: Timer,
     /// When those that miss packets were last gone through, if they were many.
     many_nacks: Option<Instant>,
@@ -174,6 +178,7 @@ impl Session {
             is_paced: false,
             reported_senders: 0,
             padder: None,
+            wanted: Sources::default(),
             history: History::default(),
             path_round_trip: None,
             sections: Demultiplexer::default(),
@@ -229,6 +234,7 @@ impl Session {
         for list in [&mut self.unreported.senders, &mut self.owed.sender_reports] {
             list.reserve(senders.saturating_sub(list.len()));
         }
+        self.wanted.prepare(senders);
         self.queue.prepare();
         self.events.prepare();
     }
@@ -270,6 +276,7 @@ impl Session {
     pub fn remove_sender(&mut self, id: SenderId) {
         let Some(sender) = self.senders.remove(&id) else { return };
         self.by_ssrc.remove(&sender.config.ssrc);
+        self.wanted.remove(sender.config.ssrc);
         self.describe_sender(id, Some((&sender.config).into()), None);
         self.padder = self.padder.filter(|padder| *padder != id);
         self.queue.remove(id);
@@ -405,6 +412,9 @@ impl Session {
         if self.timers.key_frame.expire(now) {
             self.owe_key_frames(now);
         }
+        if self.timers.wanted.expire(now) {
+            self.tell_of_key_frames(now);
+        }
         if self.timers.transport_feedback.expire(now) {
             self.owed.transport_feedback = !self.arrivals.is_empty();
         }
@@ -453,8 +463,8 @@ impl Session {
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let lane = if self.is_paced() { Lane::Audio } else { Lane::All };
         if self.events.is_empty() && !self.queue.has(lane) && self.owed.is_empty() {
-            let Timers { report, nack, key_frame, transport_feedback, .. } = &self.timers;
-            earliest([report, nack, key_frame, transport_feedback].map(Timer::deadline))
+            let Timers { report, nack, key_frame, wanted, transport_feedback, .. } = &self.timers;
+            earliest([report, nack, key_frame, wanted, transport_feedback].map(Timer::deadline))
         } else {
             Some(self.now.latest(now))
         }
@@ -567,6 +577,12 @@ impl Session {
                 || !self.owed.blocks.is_empty(),
             "what is to be reported will be"
         );
+        for sender in self.senders.values().filter(|sender| sender.key_frame.deadline().is_some()) {
+            debug_assert!(
+                self.wanted.contains(sender.config.ssrc) && self.timers.wanted.is_armed(),
+                "that a key frame is wanted will be told"
+            );
+        }
         for stream in self.streams.iter() {
             let is_owed = stream.missing.is_owed();
             debug_assert_eq!(is_owed, self.owed.nacks.contains(stream.ssrc), "a NACK that is owed is polled");

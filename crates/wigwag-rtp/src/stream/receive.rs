@@ -10,7 +10,7 @@ use crate::time;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// No sooner is another key frame asked for: an encoder needs time to make one, and a link to carry it.
+/// No sooner is another key frame asked for, or told to be: an encoder needs time to make one, and a link to carry it.
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 
 /// A source that the peer sends.
@@ -39,7 +39,7 @@ pub(crate) struct ReceiveStream {
     pub(crate) canonical_name: Vec<u8>,
 }
 
-/// Whether the peer is asked for a key frame.
+/// Whether the peer is asked for a key frame, or who encodes for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum KeyFrame {
     Unwanted,

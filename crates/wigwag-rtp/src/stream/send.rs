@@ -1,6 +1,7 @@
 //! A stream that we send.
 
 use super::forward::Forwarding;
+use super::receive::KeyFrame;
 use super::resend::ResendCache;
 use crate::config::SenderConfig;
 use crate::event::RtpPacket;
@@ -41,6 +42,8 @@ pub(crate) struct Sender {
     pub(crate) stats: SenderStats,
     /// Whether a packet left since the last report.
     pub(crate) is_report_due: bool,
+    /// Whether a key frame is wanted, and was told to be.
+    pub(crate) key_frame: KeyFrame,
     /// Whether the event is on its way that a key frame was asked for.
     pub(crate) is_key_frame_event_owed: bool,
     /// Whether the event is on its way that there is room.
@@ -76,6 +79,7 @@ impl Sender {
             forwarding: Forwarding::default(),
             stats: SenderStats::default(),
             is_report_due: false,
+            key_frame: KeyFrame::Unwanted,
             is_key_frame_event_owed: false,
             is_writable_event_owed: false,
             last_full_intra_request: None,
