@@ -3,7 +3,7 @@
 use super::Session;
 use super::queue::{Lane, Turn, Waiting, charge};
 use crate::config::{Kind, SenderConfig};
-use crate::event::Event;
+use crate::event::{Event, SenderId};
 use crate::extension::{AudioLevel, abs_send_time};
 use crate::header::{Fixed, Given, Header};
 use crate::stream::resend::SentPacket;
@@ -63,11 +63,9 @@ impl Session {
             return Some(false);
         }
         let Some(Waiting { sender: id, packet, made, .. }) = self.queue.pop(kind) else { return Some(false) };
-        let Some(sender) = self.senders.get_mut(&id) else { return Some(false) };
         self.stats.visits += 1;
-        if sender.unqueue(charge(&packet)) {
-            self.stats.dropped_events += self.events.push(Event::Writable { sender: id });
-        }
+        self.unqueue(id, charge(&packet), now);
+        let Some(sender) = self.senders.get_mut(&id) else { return Some(false) };
         if !is_possible {
             sender.stats.packets_discarded += 1;
             return None;
@@ -96,6 +94,18 @@ impl Session {
         }
         self.arm_report(now);
         Some(true)
+    }
+
+    /// There is more room: whoever waits for it is told.
+    fn unqueue(&mut self, id: SenderId, charge: usize, now: Instant) {
+        let Some(sender) = self.senders.get_mut(&id) else { return };
+        let was_picture_refused = std::mem::take(&mut sender.is_picture_refused);
+        if sender.unqueue(charge) {
+            self.stats.dropped_events += self.events.push(Event::Writable { sender: id });
+        }
+        if was_picture_refused {
+            self.tell_of_key_frame(id, now);
+        }
     }
 }
 

@@ -127,7 +127,9 @@ impl Session {
     ///
     /// # Errors
     /// As of [`send`](Self::send), and if it is not of its format; the frame's data are given back. It is too long also if
-    /// more packets would come of it than ever find room.
+    /// more packets would come of it than ever find room. After a picture that was refused because the queue is full, the next has to be a key
+    /// frame, for the receiver sees no gap and would take another picture for the one that is missing: [`Event::KeyFrameRequested`](crate::Event::KeyFrameRequested) comes
+    /// when there is room.
     pub fn send_frame(&mut self, id: SenderId, packetizer: &mut Packetizer, frame: Frame) -> Result<(), SendError> {
         let Some(limit) = self.payload_len_max(id) else { return Err(SendError::UnknownSender(frame.data)) };
         let payloads = match packetizer.payloads(&frame.data, limit) {
@@ -148,6 +150,7 @@ impl Session {
         }
         if sender.queued_packets + count > count_max || sender.queued_bytes + bytes > bytes_max {
             sender.is_room_wanted = true;
+            sender.is_picture_refused |= packetizer.format().has_key_frames();
             return Err(SendError::Full(frame.data));
         }
         sender.queued_packets += count;

@@ -36,6 +36,8 @@ pub(crate) struct Sender {
     pub(crate) queued_bytes: usize,
     /// Whether a packet was refused for want of room, so that it is told when there is some.
     pub(crate) is_room_wanted: bool,
+    /// Whether a picture was refused for want of room: the next one refers to it, if it is no key frame.
+    pub(crate) is_picture_refused: bool,
     pub(crate) cache: ResendCache,
     /// What of others it carries, if it does.
     pub(crate) forwarding: Forwarding,
@@ -75,6 +77,7 @@ impl Sender {
             queued_packets: 0,
             queued_bytes: 0,
             is_room_wanted: false,
+            is_picture_refused: false,
             cache: ResendCache::new(cache_len),
             forwarding: Forwarding::default(),
             stats: SenderStats::default(),

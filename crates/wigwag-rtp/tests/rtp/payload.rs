@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use wigwag_rtp::header::Packet;
 use wigwag_rtp::payload::vp8::{self, Descriptor, PictureId};
 use wigwag_rtp::payload::{Assembled, Assembler, Format, Frame, Packetizer, Unfit};
-use wigwag_rtp::{Kind, PayloadType, RtpPacket, SendError, SenderConfig};
+use wigwag_rtp::{Event, Kind, PayloadType, RtpPacket, SendError, SenderConfig};
 
 /// A packet as [`Assembler`] takes it.
 pub(crate) fn packet(timestamp: u32, marker: bool, payload: &[u8]) -> RtpPacket {
@@ -361,4 +361,43 @@ fn sound_crosses_the_session() {
     let mut out = Vec::new();
     assert!(a.poll_rtp(at(0), 1180, &mut out));
     assert_eq!((out[1], &out[12..]), (0x80 | 111, &b"\x78sound"[..]));
+}
+
+/// The encoder goes on from a picture that the receiver never gets, and nothing in the stream would tell so.
+#[test]
+fn after_a_picture_that_found_no_room_a_key_frame_is_asked_for_when_there_is_some() {
+    let mut a = session("a", 1);
+    let id = a.add_sender(sender(7)).expect("added");
+    let limit = a.payload_len_max(id).expect("there");
+    let frame = |count: usize, is_key| Frame::new(VIDEO.number, 0, frame_of(0, count * (limit - 4), is_key));
+    let told = |a: &mut wigwag_rtp::Session| std::iter::from_fn(|| a.poll_event()).collect::<Vec<_>>();
+    let mut packetizer = Packetizer::new(Format::Vp8, 0);
+    a.send_frame(id, &mut packetizer, frame(1000, true)).expect("room");
+    assert!(matches!(a.send_frame(id, &mut packetizer, frame(25, false)), Err(SendError::Full(_))));
+    assert_eq!(told(&mut a), []);
+    assert!(a.poll_rtp(at(0), 1180, &mut Vec::new()));
+    assert_eq!(told(&mut a), [Event::Writable { sender: id }, Event::KeyFrameRequested { sender: id }]);
+    // One that is refused again is asked for again, when an encoder may have made another.
+    assert!(matches!(a.send_frame(id, &mut packetizer, frame(100, true)), Err(SendError::Full(_))));
+    assert!(a.poll_rtp(at(10), 1180, &mut Vec::new()));
+    assert_eq!(told(&mut a), [Event::Writable { sender: id }]);
+    a.handle_timeout(at(300));
+    assert_eq!(told(&mut a), [Event::KeyFrameRequested { sender: id }]);
+    while a.poll_rtp(at(300), 1180, &mut Vec::new()) {}
+    a.send_frame(id, &mut packetizer, frame(100, true)).expect("room");
+    while a.poll_rtp(at(900), 1180, &mut Vec::new()) {}
+    assert_eq!(told(&mut a), []);
+}
+
+#[test]
+fn sound_that_found_no_room_needs_no_key_frame() {
+    let mut a = session("a", 1);
+    let mut config = sender(7);
+    config.kind = Kind::Audio;
+    let id = a.add_sender(config).expect("added");
+    let mut packetizer = Packetizer::new(Format::Opus, 0);
+    let mut frame = || a.send_frame(id, &mut packetizer, Frame::new(VIDEO.number, 0, Bytes::from_static(&[0x78, 1])));
+    assert!(matches!((0..).find_map(|_| frame().err()), Some(SendError::Full(_))));
+    assert!(a.poll_rtp(at(0), 1180, &mut Vec::new()));
+    assert_eq!(std::iter::from_fn(|| a.poll_event()).collect::<Vec<_>>(), [Event::Writable { sender: id }]);
 }

@@ -224,7 +224,9 @@ impl PeerConnection {
     ///
     /// # Errors
     /// Nothing is sent on this transceiver now, packets were written on it before, the payload type was not negotiated, or
-    /// is of a codec whose payload format is not known here; the frame is empty, too long or not of its codec; or the queue is full.
+    /// is of a codec whose payload format is not known here; the frame is empty, too long or not of its codec; or the queue is full. After a
+    /// picture for which there was no room ([`MediaError::Full`]), the next has to be a key frame: the peer sees no gap, and would take one
+    /// picture for another. [`Event::KeyFrameRequested`](crate::Event::KeyFrameRequested) asks for it when there is room.
     pub fn write_frame(&mut self, id: TransceiverId, frame: Frame) -> Result<(), MediaError> {
         if self.end != End::No {
             return Err(MediaError::NotSending);

@@ -368,6 +368,29 @@ fn one_who_only_listens_waits_on_a_long_path_for_what_comes_again() {
     }
 }
 
+/// A picture that was refused is a hole that no receiver sees: the encoder is told to begin anew.
+#[test]
+fn after_a_picture_that_found_no_room_comes_a_key_frame() {
+    let (mut world, ids) = call_of_frames(580);
+    let [sent, seen] = ids[1];
+    let requested = format!("{:?}", Event::KeyFrameRequested { transceiver: sent, rid: None });
+    let mut refused = Vec::new();
+    for n in 0..1_000u32 {
+        match world[A].connection.write_frame(sent, picture(n)) {
+            Ok(()) => {}
+            Err(MediaError::Full(data)) => refused.push((n, data)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(refused[0].1, picture(refused[0].0).data);
+    assert!(!world[A].events.contains(&requested));
+    world.run_for(Duration::from_secs(1));
+    let position = |event: &String| world[A].events.iter().position(|told| told == event);
+    let writable = position(&format!("{:?}", Event::MediaWritable { transceiver: sent, rid: None }));
+    assert!(writable.is_some() && writable < position(&requested), "{:?}", world[A].events);
+    assert!((100..1_000).contains(&frames_of(&world[Z], seen).len()));
+}
+
 #[test]
 fn a_loop_that_sleeps_too_long_delays_frames_and_loses_none() {
     let (mut world, ids) = call_of_frames(526);
