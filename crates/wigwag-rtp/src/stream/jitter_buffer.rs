@@ -37,9 +37,9 @@ pub struct JitterConfig {
     pub delay_max: Duration,
     /// How much longer what follows a missing packet waits for it; then it is given up.
     pub gap_wait: Duration,
-    /// How many packets may wait; then the oldest is dropped and counted.
+    /// How many packets may wait: with so many the oldest is due, however early. If nobody polls for it, it is dropped and counted.
     pub packets_max: usize,
-    /// How many bytes, with an overhead for each packet.
+    /// How many bytes, with an overhead for each packet; with seven eighths of them the oldest is due.
     pub bytes_max: usize,
 }
 
@@ -212,7 +212,8 @@ impl JitterBuffer {
         self.due().map(|due| due.max(self.now.latest(now)))
     }
 
-    /// Lets packets wait at least for so long from now on, even if that is longer than the longest delay was.
+    /// Lets packets wait at least for so long from now on, even if that is longer than the longest delay was; but no more of them than
+    /// [`packets_max`](field@JitterConfig::packets_max) and [`bytes_max`](field@JitterConfig::bytes_max) say.
     pub fn set_delay_min(&mut self, delay_min: Duration) {
         let delay_max = delay_min.max(self.delay_max);
         (self.config.delay_min, self.config.delay_max) = (delay_min, delay_max);
@@ -257,9 +258,13 @@ impl JitterBuffer {
     }
 
     /// When the first packet is due: at its own time, and after a gap some time later. However wrong timestamps are, no
-    /// packet waits longer than the longest delay, nor for one before it.
+    /// packet waits longer than the longest delay, nor for one before it. If no other would find room, it is due already: better early than not
+    /// at all.
     fn due(&self) -> Option<Instant> {
         let first = self.waiting.front()?;
+        if self.is_full() {
+            return Some(first.arrival);
+        }
         let due = self.clock.ours(first.time, self.delay()).map_or(first.latest, |due| due.min(first.latest));
         let is_next = self.next_sequence.is_none_or(|next| next == first.sequence());
         if is_next { Some(due) } else { due.checked_add(self.config.gap_wait) }
@@ -272,6 +277,12 @@ impl JitterBuffer {
         if late <= self.config.delay_max {
             self.margin = self.margin.saturating_add(late).min(self.config.delay_max);
         }
+    }
+
+    /// Whether the next packet may find no room.
+    fn is_full(&self) -> bool {
+        self.waiting.len() > 1
+            && (self.waiting.len() >= self.config.packets_max || self.bytes > self.config.bytes_max / 8 * 7)
     }
 
     fn make_room(&mut self) {

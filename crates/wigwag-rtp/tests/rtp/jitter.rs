@@ -122,6 +122,35 @@ fn a_timestamp_that_leaps_delays_nothing_for_long() {
     }
 }
 
+/// More comes within the delay that was asked for than may wait.
+#[test]
+fn what_finds_no_room_is_played_early_and_in_order() {
+    let mut buffer = audio();
+    buffer.set_delay_min(Duration::from_secs(4));
+    let mut played = Vec::new();
+    for n in 0..2_000u32 {
+        let packet = RtpPacket::new(111, n * OPUS_TICKS / 4, Bytes::from_static(&[0x78, 1]));
+        buffer.insert(OrderedPacket { extended_sequence: n.into(), packet }, at(n * 5));
+        played.extend(run(&mut buffer, n * 5, n * 5 + 4));
+        assert!(buffer.load().held <= buffer.load().bound);
+    }
+    played.extend(run(&mut buffer, 10_000, 60_000));
+    assert_eq!(buffer.stats().dropped_full, 0);
+    assert_eq!(played.iter().map(|(n, _)| *n).collect::<Vec<_>>(), (0..2_000).collect::<Vec<_>>());
+    // Also if those are long, and behind a gap.
+    let mut buffer = audio();
+    buffer.set_gap_wait(Duration::from_secs(1));
+    buffer.set_delay_min(Duration::from_secs(4));
+    let mut count = 0;
+    for n in (0..1_000u64).filter(|n| n % 7 != 3) {
+        let packet = RtpPacket::new(111, n as u32 * OPUS_TICKS, Bytes::from(vec![0; 60_000]));
+        buffer.insert(OrderedPacket { extended_sequence: n, packet }, at(n as u32 * 20));
+        count += 1;
+        count -= run(&mut buffer, n as u32 * 20, n as u32 * 20 + 19).len();
+    }
+    assert_eq!((buffer.stats().dropped_full, count), (0, buffer.load().held / 60_128));
+}
+
 #[test]
 fn what_nobody_polls_for_is_bounded() {
     let mut buffer = audio();

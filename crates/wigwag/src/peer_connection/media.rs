@@ -273,7 +273,8 @@ impl PeerConnection {
     }
 
     /// W3C `jitterBufferTarget` (webrtc-extensions): how long frames wait at least, so that those that come late find
-    /// their place; 0 to 4 s. Without it, 20 ms for sound and 10 ms for pictures; more if the network asks for it.
+    /// their place; 0 to 4 s. Without it, 20 ms for sound and 10 ms for pictures; more if the network asks for it. No more than 2,048 packets
+    /// and 4 MiB of pictures wait, and 256 packets and 512 KiB of sound: of what comes faster, the oldest frames are told before their time.
     ///
     /// # Errors
     /// The connection is closed, there is no such transceiver, or the target is too long.

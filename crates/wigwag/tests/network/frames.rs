@@ -368,6 +368,29 @@ fn one_who_only_listens_waits_on_a_long_path_for_what_comes_again() {
     }
 }
 
+/// More comes within the delay that is asked for than finds room: the delay is shorter, and nothing is missing.
+#[test]
+fn a_long_delay_of_a_fast_stream_darkens_nothing() {
+    let (mut world, ids) = call_of_frames(570);
+    let [sent, seen] = ids[1];
+    world[Z].connection.set_jitter_buffer_target(seen, Duration::from_secs(4)).unwrap();
+    let large = |n: u32| {
+        let mut frame = picture(n);
+        frame.data = [&frame.data[..], &[0; 40_000][..]].concat().into();
+        frame
+    };
+    for n in 0..240 {
+        world[A].connection.write_frame(sent, large(n)).unwrap();
+        world.run_for(Duration::from_micros(33_333));
+    }
+    world.run_for(Duration::from_secs(5));
+    let frames = frames_of(&world[Z], seen);
+    assert_eq!(numbers(&frames, large, 3_000), (0..240).collect::<Vec<_>>());
+    assert_eq!((gaps(&world[Z], seen), drops(&world[Z], "frames.full")), (0, 0));
+    let stats = world[Z].connection.frame_stats(seen)[0].1;
+    assert!(stats.delay_total / 240 > Duration::from_millis(1_200), "what finds room waits: {stats:?}");
+}
+
 /// A picture that was refused is a hole that no receiver sees: the encoder is told to begin anew.
 #[test]
 fn after_a_picture_that_found_no_room_comes_a_key_frame() {
