@@ -22,6 +22,8 @@ const PACKET_MAX: usize = u16::MAX as usize + PACKET_OVERHEAD;
 const JITTERS: u32 = 4;
 /// How fast it is forgotten that packets came late, or fast: by that share with each packet.
 const FORGETTING: u32 = 512;
+/// If all packets come too late for so long, that is how they come now: the path is longer, or the source has paused and its clock with it.
+const LATE_FOR: Duration = Duration::from_millis(500);
 /// A timestamp that leaps further than its packet is another clock's.
 const LEAP: Duration = Duration::from_secs(5);
 
@@ -135,6 +137,8 @@ struct SourceClock {
     last_ticks: i64,
     /// Ours less the source's when the fastest packets arrive.
     offset: i64,
+    /// Since when all packets come too late to be played at their time, and ours less the source's when the fastest of these arrived.
+    late: Option<(Instant, i64)>,
 }
 
 impl JitterBuffer {
@@ -162,8 +166,9 @@ impl JitterBuffer {
         if is_leap {
             self.jitter = Jitter::default();
         }
-        let ticks = time::ticks(self.clock.elapsed(now), self.config.clock_rate_hz);
-        self.jitter.measure(ticks, ordered.packet.timestamp, self.config.clock_rate_hz);
+        if self.is_ahead(ordered.extended_sequence) {
+            self.measure(&ordered.packet, time, now);
+        }
         if self.next_sequence.is_some_and(|next| ordered.extended_sequence < next) {
             self.stats.dropped_late += 1;
             self.learn_from_late(time, now);
@@ -182,6 +187,19 @@ impl JitterBuffer {
         self.waiting.insert(at, waiting);
         self.make_room();
         self.invariants();
+    }
+
+    /// Whether it is behind none that came before.
+    fn is_ahead(&self, sequence: u64) -> bool {
+        self.waiting.back().is_none_or(|last| last.sequence() < sequence)
+            && self.next_sequence.is_none_or(|next| next <= sequence)
+    }
+
+    /// What came again says nothing of how packets come.
+    fn measure(&mut self, packet: &RtpPacket, time: i64, now: Instant) {
+        let ticks = time::ticks(self.clock.elapsed(now), self.config.clock_rate_hz);
+        self.jitter.measure(ticks, packet.timestamp, self.config.clock_rate_hz);
+        self.clock.catch_up(time, self.delay(), now);
     }
 
     /// Time has passed: packets may be due.
@@ -340,12 +358,12 @@ impl SourceClock {
         if ahead > 0 || is_first {
             (self.last_timestamp, self.last_ticks) = (timestamp, ticks);
         }
-        let transit = i64::try_from(self.elapsed(now).as_nanos()).unwrap_or(i64::MAX).saturating_sub(time);
+        let transit = self.transit(time, now);
         let slower = transit.saturating_sub(self.offset);
         let is_leap = is_first || slower.unsigned_abs() > LEAP.as_nanos() as u64;
         if is_leap {
             (self.last_timestamp, self.last_ticks) = (timestamp, ticks);
-            self.offset = transit;
+            (self.offset, self.late) = (transit, None);
         } else if slower < 0 {
             self.offset = transit;
         } else {
@@ -353,6 +371,28 @@ impl SourceClock {
             self.offset = self.offset.saturating_add(slower / i64::from(FORGETTING));
         }
         (time, is_leap)
+    }
+
+    /// By how much our clock is ahead when a packet of that time arrives.
+    fn transit(&self, time: i64, now: Instant) -> i64 {
+        i64::try_from(self.elapsed(now).as_nanos()).unwrap_or(i64::MAX).saturating_sub(time)
+    }
+
+    /// A packet of that time arrived, which is played with this delay: if all have come too late for long enough, they are played as the fastest
+    /// of them came.
+    fn catch_up(&mut self, time: i64, delay: Duration, now: Instant) {
+        let transit = self.transit(time, now);
+        let slower = transit.saturating_sub(self.offset);
+        if i64::try_from(delay.as_nanos()).is_ok_and(|delay| slower <= delay) {
+            self.late = None;
+            return;
+        }
+        let (since, least) = self.late.get_or_insert((now, transit));
+        *least = transit.min(*least);
+        if now.saturating_duration_since(*since) >= LATE_FOR {
+            self.offset = *least;
+            self.late = None;
+        }
     }
 
     /// When a packet of that time is played with this delay; `None` if that cannot be told.
