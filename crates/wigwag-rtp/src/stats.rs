@@ -72,7 +72,7 @@ pub struct SenderStats {
     pub payload_type: Option<u8>,
     /// NACK messages received.
     pub nacks_received: u64,
-    /// Packets that a NACK asked for and that were no longer there.
+    /// Packets that a NACK asked for and that were no longer there, or could not leave for a second.
     pub nacks_unanswered: u64,
     /// Picture loss indications received.
     pub plis_received: u64,

@@ -272,7 +272,7 @@ fn handle_nack(session: &mut Session, nack: Nack<'_>, now: Instant) {
     sender.stats.nacks_received += 1;
     for sequence in nack.pairs().flat_map(crate::rtcp::NackPair::sequences) {
         match sender.cache.ask(sequence, now, interval) {
-            Answer::Resend if session.queue.push_resend(*id, sequence, is_paced) => sender.cache.owe(sequence),
+            Answer::Resend if session.queue.push_resend(*id, sequence, is_paced, now) => sender.cache.owe(sequence),
             Answer::Resend | Answer::Gone => sender.stats.nacks_unanswered += 1,
             Answer::TooSoon => {}
         }

@@ -20,7 +20,7 @@ pub struct PacedQueue {
     pub packets: usize,
     /// How many bytes of payload those have that leave for the first time.
     pub bytes: usize,
-    /// Since when the first of these waits, about: the latest time that the session knew when it was handed in.
+    /// Since when the first of all waits, about: since it was asked for again, or the latest time that the session knew when it was handed in.
     pub oldest: Option<Instant>,
 }
 

@@ -1,12 +1,13 @@
 //! RTP packets, written when they are polled for.
 
 use super::Session;
-use super::queue::{Lane, Turn, Waiting, charge};
+use super::queue::{Lane, RESEND_AGE_MAX, Turn, Waiting, charge};
 use crate::config::{Kind, SenderConfig};
 use crate::event::{Event, SenderId};
 use crate::extension::{AudioLevel, abs_send_time};
 use crate::header::{Fixed, Given, Header};
 use crate::stream::resend::SentPacket;
+use crate::stream::send::Sender;
 use std::time::{Duration, Instant};
 
 /// What the extensions of a packet say that leaves now.
@@ -23,6 +24,9 @@ impl Session {
     }
 
     pub(super) fn write_rtp(&mut self, lane: Lane, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        if lane != Lane::Audio {
+            self.discard_stale_resends(now);
+        }
         loop {
             match self.queue.turn(lane) {
                 None => return false,
@@ -94,6 +98,22 @@ impl Session {
         }
         self.arm_report(now);
         Some(true)
+    }
+
+    /// What could not leave for long is worth nothing: it would only take the place of what is new.
+    fn discard_stale_resends(&mut self, now: Instant) {
+        while let Some((id, sequence)) = self.queue.stale_resend(now) {
+            let sender = self.senders.get_mut(&id);
+            let is_wanted = |sender: &&mut Sender| sender.cache.was_asked(sequence, RESEND_AGE_MAX, now);
+            if sender.as_ref().is_some_and(is_wanted) {
+                return;
+            }
+            self.queue.discard_resend();
+            if let Some(sender) = sender {
+                sender.cache.disown(sequence);
+                sender.stats.nacks_unanswered += 1;
+            }
+        }
     }
 
     /// There is more room: whoever waits for it is told.
