@@ -90,6 +90,8 @@ pub struct Session {
     unreported: Unreported,
     owed: OwedRtcp,
     timers: Timers,
+    /// How many full intra requests were sent, modulo 256: more than to any one source.
+    intra_requests: u8,
     /// No more media is sent.
     is_ending: bool,
 }
@@ -188,6 +190,7 @@ impl Session {
             unreported: Unreported::default(),
             owed: OwedRtcp::default(),
             timers: Timers::default(),
+            intra_requests: 0,
             is_ending: false,
         }
     }

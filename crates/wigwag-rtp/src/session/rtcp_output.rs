@@ -159,7 +159,11 @@ impl Session {
                 stream.stats.plis_sent += 1;
                 PictureLoss { sender_ssrc, media_ssrc }.write(compound.out);
             } else {
-                let number = stream.stats.firs_sent as u8;
+                // RFC 5104 §4.3.1.1: "The sequence number SHALL be increased by 1 modulo 256 for each new command."
+                let number = stream.next_intra_request.unwrap_or(self.intra_requests);
+                stream.next_intra_request = Some(number.wrapping_add(1));
+                // A source that begins anew begins behind all numbers that it had: what has the last one again would be a repetition.
+                self.intra_requests = self.intra_requests.wrapping_add(1);
                 stream.stats.firs_sent += 1;
                 FullIntraRequest::write(sender_ssrc, media_ssrc, number, compound.out);
             }

@@ -25,6 +25,8 @@ pub(crate) struct ReceiveStream {
     pub(crate) sequences: Sequences,
     pub(crate) missing: Missing,
     pub(crate) key_frame: KeyFrame,
+    /// The number of the next full intra request, after the first.
+    pub(crate) next_intra_request: Option<u8>,
     pub(crate) stats: ReceiverStats,
     pub(crate) last_arrival: Instant,
     /// Whether a packet arrived since the last report.
@@ -128,6 +130,7 @@ impl ReceiveStream {
             sequences: Sequences::new(first),
             missing: Missing::new(),
             key_frame: KeyFrame::Unwanted,
+            next_intra_request: None,
             stats: ReceiverStats { ssrc, first_arrival: Some(now), ..ReceiverStats::default() },
             last_arrival: now,
             is_report_due: false,
