@@ -212,8 +212,8 @@ impl JitterBuffer {
         self.release().map(|(ordered, _)| ordered)
     }
 
-    /// The next packet, if it is due, and how long it has waited.
-    pub(crate) fn release(&mut self) -> Option<(OrderedPacket, Duration)> {
+    /// The next packet, if it is due, and when it arrived.
+    pub(crate) fn release(&mut self) -> Option<(OrderedPacket, Instant)> {
         let now = self.now.seen()?;
         if self.due().is_none_or(|due| due > now) {
             return None;
@@ -221,7 +221,7 @@ impl JitterBuffer {
         let first = self.pop()?;
         self.stats.released += 1;
         self.invariants();
-        Some((first.ordered, now.saturating_duration_since(first.arrival)))
+        Some((first.ordered, first.arrival))
     }
 
     /// When to poll again.
