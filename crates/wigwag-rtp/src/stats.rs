@@ -44,6 +44,8 @@ pub struct Stats {
     pub visits: u64,
     /// The last round trip time measured from any report, if any was.
     pub round_trip_time: Option<Duration>,
+    /// That of the path, as whoever carries our packets has measured it, if they have told.
+    pub path_round_trip_time: Option<Duration>,
     /// What the receiver estimates it can take (REMB), in bits per second.
     pub remb_bps: Option<u64>,
 }

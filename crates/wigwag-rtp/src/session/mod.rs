@@ -75,14 +75,11 @@ pub struct Session {
     reported_senders: usize,
     /// The sender of pictures that sent last, if the peer reports on it: padding may follow.
     padder: Option<SenderId>,
-    /// Sources of ours for which the peer wants a key frame, which is not told yet.
-    wanted: Sources,
     history: History,
-    /// As the transport below has measured it.
-    path_round_trip: Option<Duration>,
 
     sections: Demultiplexer,
     streams: Streams,
+    wishes: key_frames::Wishes,
     arrivals: Arrivals,
 
     /// Who says what we say when no sender does.
@@ -90,8 +87,6 @@ pub struct Session {
     unreported: Unreported,
     owed: OwedRtcp,
     timers: Timers,
-    /// How many full intra requests were sent, modulo 256: more than to any one source.
-    intra_requests: u8,
     /// No more media is sent.
     is_ending: bool,
 }
@@ -140,8 +135,6 @@ struct Timers {
     report: Timer,
     nack: Timer,
     key_frame: Timer,
-    /// Somebody is to be told that a key frame is wanted.
-    wanted: Timer,
     transport_feedback: Timer,
     /// When those that miss packets were last gone through, if they were many.
     many_nacks: Option<Instant>,
@@ -180,17 +173,15 @@ impl Session {
             is_paced: false,
             reported_senders: 0,
             padder: None,
-            wanted: Sources::default(),
             history: History::default(),
-            path_round_trip: None,
             sections: Demultiplexer::default(),
             streams: Streams::default(),
+            wishes: key_frames::Wishes::default(),
             arrivals: Arrivals::default(),
             own_ssrc,
             unreported: Unreported::default(),
             owed: OwedRtcp::default(),
             timers: Timers::default(),
-            intra_requests: 0,
             is_ending: false,
         }
     }
@@ -237,7 +228,7 @@ impl Session {
         for list in [&mut self.unreported.senders, &mut self.owed.sender_reports] {
             list.reserve(senders.saturating_sub(list.len()));
         }
-        self.wanted.prepare(senders);
+        self.wishes.prepare(senders);
         self.queue.prepare();
         self.events.prepare();
     }
@@ -279,7 +270,7 @@ impl Session {
     pub fn remove_sender(&mut self, id: SenderId) {
         let Some(sender) = self.senders.remove(&id) else { return };
         self.by_ssrc.remove(&sender.config.ssrc);
-        self.wanted.remove(sender.config.ssrc);
+        self.wishes.remove(sender.config.ssrc);
         self.describe_sender(id, Some((&sender.config).into()), None);
         self.padder = self.padder.filter(|padder| *padder != id);
         self.queue.remove(id);
@@ -415,9 +406,7 @@ impl Session {
         if self.timers.key_frame.expire(now) {
             self.owe_key_frames(now);
         }
-        if self.timers.wanted.expire(now) {
-            self.tell_of_key_frames(now);
-        }
+        self.tell_of_key_frames(now);
         if self.timers.transport_feedback.expire(now) {
             self.owed.transport_feedback = !self.arrivals.is_empty();
         }
@@ -466,8 +455,8 @@ impl Session {
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let lane = if self.is_paced() { Lane::Audio } else { Lane::All };
         if self.events.is_empty() && !self.queue.has(lane) && self.owed.is_empty() {
-            let Timers { report, nack, key_frame, wanted, transport_feedback, .. } = &self.timers;
-            earliest([report, nack, key_frame, wanted, transport_feedback].map(Timer::deadline))
+            let Timers { report, nack, key_frame, transport_feedback, .. } = &self.timers;
+            earliest([report, nack, key_frame, transport_feedback, self.wishes.timer()].map(Timer::deadline))
         } else {
             Some(self.now.latest(now))
         }
@@ -510,17 +499,6 @@ impl Session {
     const fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
-    }
-
-    /// Says how long a round trip takes, as whoever carries our packets has measured it: as long as no report tells. Who only receives hears
-    /// none, for the peer has nothing of ours to report on.
-    pub const fn set_path_round_trip_time(&mut self, round_trip: Option<Duration>) {
-        self.path_round_trip = round_trip;
-    }
-
-    /// How long a round trip takes, by the last report, or else by the [path](Self::set_path_round_trip_time).
-    pub fn round_trip_time(&self) -> Option<Duration> {
-        self.stats.round_trip_time.or(self.path_round_trip)
     }
 
     /// Before anything was measured, a guess.
@@ -580,12 +558,7 @@ impl Session {
                 || !self.owed.blocks.is_empty(),
             "what is to be reported will be"
         );
-        for sender in self.senders.values().filter(|sender| sender.key_frame.deadline().is_some()) {
-            debug_assert!(
-                self.wanted.contains(sender.config.ssrc) && self.timers.wanted.is_armed(),
-                "that a key frame is wanted will be told"
-            );
-        }
+        debug_assert!(self.senders.values().all(|sender| self.wishes.are_those_of(sender)), "what is wanted is told");
         for stream in self.streams.iter() {
             let is_owed = stream.missing.is_owed();
             debug_assert_eq!(is_owed, self.owed.nacks.contains(stream.ssrc), "a NACK that is owed is polled");

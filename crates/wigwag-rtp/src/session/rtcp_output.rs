@@ -151,6 +151,7 @@ impl Session {
             && let Some(media_ssrc) = self.owed.key_frames.pop_first()
         {
             self.stats.visits += 1;
+            let intra_requests = self.streams.intra_requests;
             let Some(stream) = self.streams.get_mut(media_ssrc) else { continue };
             stream.key_frame.asked(now);
             // RFC 8834 §5.1.1 and §5.1.3: a picture that is lost is told as that; to start anew is asked for where nothing
@@ -160,11 +161,11 @@ impl Session {
                 PictureLoss { sender_ssrc, media_ssrc }.write(compound.out);
             } else {
                 // RFC 5104 §4.3.1.1: "The sequence number SHALL be increased by 1 modulo 256 for each new command."
-                let number = stream.next_intra_request.unwrap_or(self.intra_requests);
+                let number = stream.next_intra_request.unwrap_or(intra_requests);
                 stream.next_intra_request = Some(number.wrapping_add(1));
                 // A source that begins anew begins behind all numbers that it had: what has the last one again would be a repetition.
-                self.intra_requests = self.intra_requests.wrapping_add(1);
                 stream.stats.firs_sent += 1;
+                self.streams.intra_requests = intra_requests.wrapping_add(1);
                 FullIntraRequest::write(sender_ssrc, media_ssrc, number, compound.out);
             }
         }
