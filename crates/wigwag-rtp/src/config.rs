@@ -202,7 +202,8 @@ pub struct ReceiverConfig {
     /// Whether they may be asked for as somebody who never had one (`a=rtcp-fb:* ccm fir`, RFC 5104); only used where
     /// `pli` is not, which asks for less.
     pub fir: bool,
-    /// Whether arrivals are reported (`a=rtcp-fb:* transport-cc`).
+    /// Whether arrivals are reported (`a=rtcp-fb:* transport-cc`): those of all sections, if one asks for it, for their packets are numbered
+    /// together.
     pub transport_cc: bool,
     /// Whether arrivals are reported by sources and sequence numbers (`a=rtcp-fb:* ack ccfb`, RFC 8888).
     pub ccfb: bool,

@@ -24,6 +24,16 @@ struct Index {
     by_ssrc: BTreeMap<u32, ReceiverId>,
     by_payload_type: BTreeMap<u8, Owner>,
     extensions: Extensions,
+    reporting: Reporting,
+}
+
+/// How the peer is told what arrives, by what any section asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reporting {
+    /// By the numbers of the transport (transport-cc).
+    pub(crate) transport_wide: bool,
+    /// By the sources and their numbers (RFC 8888).
+    pub(crate) by_stream: bool,
 }
 
 /// Whose payload type it is.
@@ -58,8 +68,6 @@ pub(crate) enum Route {
         receiver: ReceiverId,
         clock_rate_hz: u32,
         nack: bool,
-        transport_cc: bool,
-        ccfb: bool,
         /// Of a packet that is sent again in a stream of its own: the payload type that it had first (RFC 4588).
         apt: Option<u8>,
         /// Whether packets may come so.
@@ -75,6 +83,11 @@ impl Demultiplexer {
     /// All extensions of a bundle have the same numbers in all its sections (RFC 9143 §9.1).
     pub(crate) fn extensions(&mut self) -> Extensions {
         self.index().extensions
+    }
+
+    /// How arrivals are reported: what is true of one section is of all, for they have one path, and their packets one series of numbers.
+    pub(crate) fn reporting(&mut self) -> Reporting {
+        self.index().reporting
     }
 
     pub(crate) fn receiver(&self, id: ReceiverId) -> Option<&ReceiverConfig> {
@@ -145,8 +158,6 @@ impl Demultiplexer {
                 receiver: *receiver,
                 clock_rate_hz: payload_type.clock_rate_hz,
                 nack: config.nack,
-                transport_cc: config.transport_cc,
-                ccfb: config.ccfb,
                 apt: rtx.map(|rtx| rtx.apt),
                 has_rtx: !config.rtx.is_empty(),
                 rid,
@@ -168,6 +179,8 @@ impl Index {
         let mut index = Self::default();
         for (id, config) in receivers {
             index.extensions.merge(config.extensions);
+            index.reporting.transport_wide |= config.transport_cc;
+            index.reporting.by_stream |= config.ccfb;
             if let Some(mid) = &config.mid {
                 index.by_mid.insert(mid.clone().into_bytes(), *id);
             }

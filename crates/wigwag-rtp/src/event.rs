@@ -108,7 +108,8 @@ pub struct Reported {
 pub enum Event {
     /// A packet arrived, in the order of arrival.
     Packet(Received),
-    /// The peer cannot go on without a key frame (PLI or FIR).
+    /// The peer cannot go on without a key frame (PLI or FIR), or could not, for a picture was refused for want of room. It is told no sooner than 300 ms after the one before, however often the peer
+    /// asks.
     KeyFrameRequested {
         /// Of which stream.
         sender: SenderId,

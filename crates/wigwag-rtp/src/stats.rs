@@ -52,6 +52,8 @@ pub struct Stats {
     pub visits: u64,
     /// The last round trip time measured from any report, if any was.
     pub round_trip_time: Option<Duration>,
+    /// That of the path, as whoever carries our packets has measured it, if they have told.
+    pub path_round_trip_time: Option<Duration>,
     /// What the receiver estimates it can take (REMB), in bits per second.
     pub remb_bps: Option<u64>,
 }
@@ -80,7 +82,7 @@ pub struct SenderStats {
     pub payload_type: Option<u8>,
     /// NACK messages received.
     pub nacks_received: u64,
-    /// Packets that a NACK asked for and that were no longer there.
+    /// Packets that a NACK asked for and that were no longer there, or could not leave for a second.
     pub nacks_unanswered: u64,
     /// Picture loss indications received.
     pub plis_received: u64,

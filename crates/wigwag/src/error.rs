@@ -238,8 +238,9 @@ pub enum MediaError {
     /// it. The payload is given back.
     #[error("the sequence number is far behind those before: leave it to the connection (None), or go on from them")]
     Late(Bytes),
-    /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again, also of which layer.
-    #[error("the queue of packets is full")]
+    /// The queue is full. The payload is given back; `Event::MediaWritable` tells when to try again, also of which layer. Of pictures that are
+    /// written as frames the next has to be a key frame, for the peer sees no gap: `Event::KeyFrameRequested` comes, too.
+    #[error("the queue of packets is full: try again after MediaWritable; of pictures the next must be a key frame")]
     Full(Bytes),
 }
 

@@ -162,7 +162,8 @@ pub enum Event {
         /// Which source.
         ssrc: u32,
     },
-    /// The peer cannot go on without a key frame of what we send on this transceiver.
+    /// The peer cannot go on without a key frame of what we send on this transceiver, or could not, for a picture was refused
+    /// ([`MediaError::Full`](crate::MediaError::Full)). It is told every 300 ms at most.
     KeyFrameRequested {
         /// On which transceiver.
         transceiver: TransceiverId,

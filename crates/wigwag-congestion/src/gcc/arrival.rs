@@ -47,6 +47,11 @@ impl Group {
         Self { first_sent: sent, last_sent: sent, first_arrival: arrival, last_arrival: arrival, heard: now }
     }
 
+    /// Whether the peer's clock was, or had leapt ahead and is where it was: no packet is overtaken by so much.
+    const fn was_set_back(&self, packet: &Arrived) -> bool {
+        packet.arrival.saturating_sub(self.last_arrival) <= -GROUP_MAX
+    }
+
     fn contains(&self, packet: &Arrived) -> bool {
         if packet.sent.saturating_sub(self.first_sent) <= BURST {
             return true;
@@ -81,6 +86,10 @@ impl Groups {
         };
         if packet.sent < current.first_sent {
             // Overtaken by a group that was sent after it: it tells nothing of the queue.
+            return None;
+        }
+        if current.was_set_back(packet) {
+            *self = Self { current: Some(Group::of(packet, now)), ..Self::default() };
             return None;
         }
         if current.contains(packet) {
@@ -161,6 +170,15 @@ mod tests {
         let told = distances(&[(0, 100), (20, 120), (40, 9140), (60, 9160), (80, 9180), (100, 9200)]);
         assert_eq!(told, [None, None, Some((20, 20)), None, None, Some((20, 20))]);
         let told = distances(&[(0, 9000), (20, 900), (40, 800), (60, 700), (80, 600), (100, 620), (120, 640)]);
-        assert!(told[..5].iter().all(Option::is_none), "{told:?}");
+        assert!(told[..6].iter().all(Option::is_none), "{told:?}");
+        assert_eq!(told[6], Some((20, 20)), "and it goes on");
+    }
+
+    #[test]
+    fn a_clock_that_leaps_for_one_packet_is_over_with_the_next() {
+        let told = distances(&[(0, 100), (20, 120), (40, 9_140), (60, 160), (80, 180), (100, 200)]);
+        assert_eq!(told, [None, None, Some((20, 20)), None, None, Some((20, 20))]);
+        let told = distances(&[(0, 100), (20, 120), (23, 9_140), (40, 140), (60, 160), (80, 180)]);
+        assert_eq!(told, [None, None, None, None, None, Some((20, 20))]);
     }
 }

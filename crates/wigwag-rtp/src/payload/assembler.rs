@@ -5,8 +5,11 @@ use super::part::{self, Begins, Reading};
 use super::partial::{Known, Need, PART_OVERHEAD, Partial};
 use super::vp8::PictureId;
 use crate::event::RtpPacket;
+use crate::extension::AudioLevel;
 use crate::stats::Load;
 use bytes::Bytes;
+use std::ops::RangeInclusive;
+use std::time::Instant;
 
 /// So long a frame is taken, in bytes: a key frame of 4K at the best quality is not.
 const FRAME_LEN_MAX: usize = 8 << 20;
@@ -23,6 +26,12 @@ pub struct ReceivedFrame {
     pub is_key_frame: bool,
     /// Whether nothing was lost that it may refer to.
     pub is_decodable: bool,
+    /// When the first of its packets arrived.
+    pub first_arrival: Instant,
+    /// The numbers of its packets, continued beyond 16 bits, as in [`Received::extended_sequence`](crate::Received::extended_sequence).
+    pub sequences: RangeInclusive<u64>,
+    /// How loud its sender says that it is, of sound (RFC 6464).
+    pub audio_level: Option<AudioLevel>,
     /// As the encoder made it; of H.264 with start codes of four bytes, of AV1 with the sizes of OBUs and without temporal delimiter.
     pub data: Bytes,
 }
@@ -72,6 +81,14 @@ pub struct Assembler {
     last_picture_id: Option<PictureId>,
     needs_key_frame: bool,
     stats: AssemblerStats,
+}
+
+/// A packet, its place, and when it came.
+#[derive(Clone, Copy)]
+struct Came<'a> {
+    sequence: u64,
+    packet: &'a RtpPacket,
+    arrival: Instant,
 }
 
 /// What one packet can cause, in order: the end of the frame before, or what is lost, and its own frame.
@@ -137,12 +154,18 @@ impl Assembler {
         self.abandon()
     }
 
-    /// Takes a packet, with its sequence number continued beyond 16 bits; each after all before, or it is dropped.
-    pub fn push(&mut self, extended_sequence: u64, packet: &RtpPacket) -> impl Iterator<Item = Assembled> + use<> {
-        self.take(extended_sequence, packet).into_iter().flatten()
+    /// Takes a packet, with its sequence number continued beyond 16 bits; each after all before, or it is dropped. `arrival`: when it came.
+    pub fn push(
+        &mut self,
+        extended_sequence: u64,
+        packet: &RtpPacket,
+        arrival: Instant,
+    ) -> impl Iterator<Item = Assembled> + use<> {
+        self.take(Came { sequence: extended_sequence, packet, arrival }).into_iter().flatten()
     }
 
-    fn take(&mut self, sequence: u64, packet: &RtpPacket) -> Caused {
+    fn take(&mut self, came: Came<'_>) -> Caused {
+        let Came { sequence, packet, .. } = came;
         let missing = match self.next_sequence {
             Some(next) if sequence < next => {
                 self.stats.dropped_late += 1;
@@ -159,10 +182,11 @@ impl Assembler {
             return [None, None, None];
         }
         let has_gap = std::mem::take(&mut self.has_gap);
-        if self.format.has_key_frames() { self.take_picture(packet, has_gap) } else { self.take_sound(packet) }
+        if self.format.has_key_frames() { self.take_picture(came, has_gap) } else { self.take_sound(came) }
     }
 
-    fn take_sound(&mut self, packet: &RtpPacket) -> Caused {
+    fn take_sound(&mut self, came: Came<'_>) -> Caused {
+        let Came { sequence, packet, arrival } = came;
         if self.format.ticks(&packet.payload).is_err() {
             self.stats.dropped_malformed += 1;
             self.gap = self.gap.saturating_add(1);
@@ -173,12 +197,16 @@ impl Assembler {
             rtp_time: packet.timestamp,
             is_key_frame: true,
             is_decodable: true,
+            first_arrival: arrival,
+            sequences: sequence..=sequence,
+            audio_level: packet.audio_level,
             data: packet.payload.clone(),
         };
         [self.lost(), Some(Assembled::Frame(frame)), None]
     }
 
-    fn take_picture(&mut self, packet: &RtpPacket, has_gap: bool) -> Caused {
+    fn take_picture(&mut self, came: Came<'_>, has_gap: bool) -> Caused {
+        let packet = came.packet;
         let before = self.before.replace((packet.timestamp, packet.marker)).filter(|_| !has_gap);
         let Ok(reading) = part::read(self.format, &packet.payload) else { return [self.malformed(), None, None] };
         let ended = if has_gap { self.abandon() } else { self.end_before(packet, &reading) };
@@ -192,7 +220,7 @@ impl Assembler {
             return [ended, self.without_start(), None];
         }
         let own =
-            if self.partial.is_open == reading.continues { self.append(packet, &reading) } else { self.malformed() };
+            if self.partial.is_open == reading.continues { self.append(came, &reading) } else { self.malformed() };
         [ended, lost, own]
     }
 
@@ -244,7 +272,8 @@ impl Assembler {
         self.lost()
     }
 
-    fn append(&mut self, packet: &RtpPacket, reading: &Reading) -> Option<Assembled> {
+    fn append(&mut self, came: Came<'_>, reading: &Reading) -> Option<Assembled> {
+        let Came { sequence, packet, arrival } = came;
         let (partial, format) = (&mut self.partial, self.format);
         if partial.parts.is_empty() {
             partial.payload_type = packet.payload_type;
@@ -252,6 +281,7 @@ impl Assembler {
             partial.number = reading.number;
         }
         partial.is_open = reading.leaves_open;
+        partial.reach(sequence, arrival);
         part::pieces(format, &packet.payload, |piece| partial.push(format, piece));
         partial.payloads_len = partial.payloads_len.saturating_add(packet.payload.len());
         if partial.charge() > self.frame_len_max {
@@ -264,7 +294,8 @@ impl Assembler {
     /// The frame is whole, or its packets contradict each other.
     fn finish(&mut self) -> Option<Assembled> {
         let whole = Some(&self.partial).filter(|partial| !partial.is_open);
-        let Some(data) = whole.and_then(|partial| partial.join(self.format)) else { return self.malformed() };
+        let whole = whole.and_then(|partial| partial.join(self.format).zip(partial.span.clone()));
+        let Some((data, (sequences, first_arrival))) = whole else { return self.malformed() };
         let need = self.known.take(self.format, &self.partial, &data);
         let is_key_frame = need == Need::Key;
         self.needs_key_frame &= !is_key_frame;
@@ -274,6 +305,9 @@ impl Assembler {
             rtp_time: self.partial.timestamp,
             is_key_frame,
             is_decodable: !self.needs_key_frame || need == Need::Nothing,
+            first_arrival,
+            sequences,
+            audio_level: None,
             data,
         };
         self.partial.clear();

@@ -146,12 +146,13 @@ impl FrameReceiver {
     /// Takes packets that are due, until there is something to tell.
     fn assemble(&mut self) {
         while self.events.is_empty()
-            && let Some((ordered, waited)) = self.buffer.release()
+            && let Some((ordered, arrival)) = self.buffer.release()
             && let Some(now) = self.now.seen()
         {
+            let waited = now.saturating_duration_since(arrival);
             let first = *self.first.get_or_insert((waited, now));
             let before = self.assembler.stats().dropped_without_start;
-            for assembled in self.assembler.push(ordered.extended_sequence, &ordered.packet) {
+            for assembled in self.assembler.push(ordered.extended_sequence, &ordered.packet, arrival) {
                 self.count(&assembled, first, now);
                 self.events.push_back(told(assembled));
             }

@@ -4,6 +4,8 @@ use super::part::Piece;
 use super::vp8::{self, PictureId};
 use super::{Format, av1, h264, vp9};
 use bytes::Bytes;
+use std::ops::RangeInclusive;
+use std::time::Instant;
 
 /// What a piece costs beside what it carries, or frames of single bytes would hold the memory of many.
 pub(super) const PART_OVERHEAD: usize = 64;
@@ -20,6 +22,8 @@ pub(super) struct Partial {
     pub(super) number: Option<PictureId>,
     /// Whether the last piece is not the end of its unit.
     pub(super) is_open: bool,
+    /// The numbers of its packets, and when the first of them arrived.
+    pub(super) span: Option<(RangeInclusive<u64>, Instant)>,
 }
 
 impl Partial {
@@ -31,6 +35,15 @@ impl Partial {
     pub(super) const fn charge(&self) -> usize {
         let len = if self.len > self.payloads_len { self.len } else { self.payloads_len };
         len.saturating_add(PART_OVERHEAD * self.parts.len())
+    }
+
+    /// A packet of it has this number, and arrived then. Those that came again may have come behind others.
+    pub(super) fn reach(&mut self, sequence: u64, arrival: Instant) {
+        let (first, arrival) = match &self.span {
+            Some((sequences, before)) => (*sequences.start(), arrival.min(*before)),
+            None => (sequence, arrival),
+        };
+        self.span = Some((first..=sequence, arrival));
     }
 
     pub(super) fn push(&mut self, format: Format, piece: Piece) {
@@ -76,7 +89,7 @@ impl Partial {
 
     pub(super) fn clear(&mut self) {
         self.parts.clear();
-        (self.len, self.payloads_len, self.is_open) = (0, 0, false);
+        (self.len, self.payloads_len, self.is_open, self.span) = (0, 0, false, None);
     }
 }
 

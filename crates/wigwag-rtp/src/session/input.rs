@@ -3,8 +3,8 @@
 use super::Session;
 use super::retransmission::Way;
 use super::streams::Room;
-use crate::demultiplex::{Labels, Route};
-use crate::event::{Event, Received, RtpPacket};
+use crate::demultiplex::{Labels, Reporting, Route};
+use crate::event::{Received, RtpPacket};
 use crate::extension::ElementData;
 use crate::header::Packet;
 use crate::payload::numbers::Head;
@@ -26,6 +26,17 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         return;
     };
     let values = session.sections.extensions().read(packet.extensions());
+    let elapsed = session.clock.elapsed(now);
+    // The numbers are those of the transport: what is dropped below, or is of a section that reports nothing, has arrived all the same.
+    // Untold, it would be a loss to the peer.
+    let Reporting { transport_wide, by_stream } = session.sections.reporting();
+    let arrival = Arrival {
+        transport_sequence: values.transport_sequence.filter(|_| transport_wide),
+        by_stream: by_stream.then_some((packet.ssrc, packet.sequence)),
+        ecn,
+        elapsed,
+    };
+    arrived(session, arrival, now);
     let known = session.streams.get(packet.ssrc);
     let is_new = known.is_none();
     let former = if is_new { session.streams.former(packet.ssrc).cloned() } else { None };
@@ -40,9 +51,9 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         may_move: known.is_none_or(|stream| stream.sequences.is_ahead(packet.sequence)),
     };
     let may_move = labels.may_move;
-    let (receiver, clock_rate_hz, nack, wanted, apt, has_rtx, rid) = match session.sections.route(labels) {
-        Route::To { receiver, clock_rate_hz, nack, transport_cc, ccfb, apt, has_rtx, rid } => {
-            (receiver, clock_rate_hz, nack, (transport_cc, ccfb), apt, has_rtx, rid)
+    let (receiver, clock_rate_hz, nack, apt, has_rtx, rid) = match session.sections.route(labels) {
+        Route::To { receiver, clock_rate_hz, nack, apt, has_rtx, rid } => {
+            (receiver, clock_rate_hz, nack, apt, has_rtx, rid)
         }
         Route::UnknownStream => {
             session.stats.dropped_unknown_stream += 1;
@@ -53,15 +64,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
             return;
         }
     };
-    let elapsed = session.clock.elapsed(now);
-    let arrival = Arrival {
-        transport_sequence: values.transport_sequence.filter(|_| wanted.0),
-        by_stream: wanted.1.then_some((packet.ssrc, packet.sequence)),
-        ecn,
-        elapsed,
-    };
     if let Some(apt) = apt {
-        arrived(session, arrival, now);
         let received = session.take_again(&packet, bytes.len(), &Way { receiver, rid, apt, clock_rate_hz }, now);
         match received {
             Some(received) => {
@@ -136,7 +139,6 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
     } else if taken.is_gap {
         session.streams.incomplete.insert(packet.ssrc);
     }
-    arrived(session, arrival, now);
     session.arm_report(now);
     if taken.is_duplicate {
         session.stats.dropped_duplicates += 1;
@@ -258,10 +260,10 @@ fn handle_message(session: &mut Session, message: Message<'_>, now: Instant) {
                 session.events.push_feedback(reported);
             }
         }
-        Message::PictureLoss(loss) => request_key_frame(session, loss.media_ssrc, None),
+        Message::PictureLoss(loss) => request_key_frame(session, loss.media_ssrc, None, now),
         Message::FullIntraRequest(request) => {
             for (ssrc, number) in request.requests() {
-                request_key_frame(session, ssrc, Some((request.sender_ssrc, number)));
+                request_key_frame(session, ssrc, Some((request.sender_ssrc, number)), now);
             }
         }
         Message::ReceiverEstimate(estimate) => session.stats.remb_bps = Some(estimate.bitrate_bps),
@@ -298,7 +300,7 @@ fn handle_nack(session: &mut Session, nack: Nack<'_>, now: Instant) {
     sender.stats.nacks_received += 1;
     for sequence in nack.pairs().flat_map(crate::rtcp::NackPair::sequences) {
         match sender.cache.ask(sequence, now, interval) {
-            Answer::Resend if session.queue.push_resend(*id, sequence, is_paced) => sender.cache.owe(sequence),
+            Answer::Resend if session.queue.push_resend(*id, sequence, is_paced, now) => sender.cache.owe(sequence),
             Answer::Resend | Answer::Gone => sender.stats.nacks_unanswered += 1,
             Answer::TooSoon => {}
         }
@@ -306,9 +308,9 @@ fn handle_nack(session: &mut Session, nack: Nack<'_>, now: Instant) {
 }
 
 /// Of a full intra request, its source and number tell whether it is a new one (RFC 5104 §4.3.1.1).
-fn request_key_frame(session: &mut Session, ssrc: u32, number: Option<(u32, u8)>) {
-    let Some(id) = session.by_ssrc.get(&ssrc) else { return };
-    let Some(sender) = session.senders.get_mut(id) else { return };
+fn request_key_frame(session: &mut Session, ssrc: u32, number: Option<(u32, u8)>, now: Instant) {
+    let Some(id) = session.by_ssrc.get(&ssrc).copied() else { return };
+    let Some(sender) = session.senders.get_mut(&id) else { return };
     match number {
         None => sender.stats.plis_received += 1,
         Some(_) => {
@@ -319,7 +321,5 @@ fn request_key_frame(session: &mut Session, ssrc: u32, number: Option<(u32, u8)>
             sender.last_full_intra_request = number;
         }
     }
-    if !std::mem::replace(&mut sender.is_key_frame_event_owed, true) {
-        session.stats.dropped_events += session.events.push(Event::KeyFrameRequested { sender: *id });
-    }
+    session.tell_of_key_frame(id, now);
 }

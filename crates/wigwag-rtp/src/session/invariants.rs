@@ -27,6 +27,7 @@ impl Session {
                 || !self.owed.blocks.is_empty(),
             "what is to be reported will be"
         );
+        debug_assert!(self.senders.values().all(|sender| self.wishes.are_those_of(sender)), "what is wanted is told");
         for stream in self.streams.iter() {
             let is_owed = stream.missing.is_owed();
             debug_assert_eq!(is_owed, self.owed.nacks.contains(stream.ssrc), "a NACK that is owed is polled");

@@ -1,8 +1,38 @@
-//! Key frames that the peer is asked for (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
+//! Key frames that the peer is asked for, or asks for (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
 
-use super::{Session, sooner};
-use crate::event::ReceiverId;
+use super::{Session, Sources, sooner};
+use crate::event::{Event, ReceiverId, SenderId};
+use crate::stream::send::Sender;
 use std::sync::Arc;
+use std::time::Instant;
+use wigwag_sansio::Timer;
+
+/// Sources of ours for which the peer wants a key frame, which is not told yet.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    sources: Sources,
+    timer: Timer,
+}
+
+impl Wishes {
+    pub(super) fn prepare(&mut self, senders: usize) {
+        self.sources.prepare(senders);
+    }
+
+    pub(super) fn remove(&mut self, ssrc: u32) {
+        self.sources.remove(ssrc);
+    }
+
+    pub(super) const fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    /// Whether what is wanted of the sender will be told.
+    pub(super) fn are_those_of(&self, sender: &Sender) -> bool {
+        let is_told = self.sources.contains(sender.config.ssrc) && self.timer.is_armed();
+        is_told || sender.key_frame.deadline().is_none()
+    }
+}
 
 impl Session {
     /// Asks the peer for a key frame on all sources of a media section (PLI, or else FIR), if either was negotiated. If none is known
@@ -79,6 +109,48 @@ impl Session {
                 self.streams.wanting.insert(ssrc);
                 sooner(&mut self.timers.key_frame, at);
             }
+        }
+    }
+    /// A stream of ours needs a key frame. Its encoder is told so now, or when it has had time for the one before: a viewer who asks again and
+    /// again would have all others look at key frames alone.
+    pub(super) fn tell_of_key_frame(&mut self, id: SenderId, now: Instant) {
+        let Some(sender) = self.senders.get_mut(&id) else { return };
+        match sender.key_frame.want(Some(now)) {
+            None => self.push_key_frame_event(id, now),
+            Some(at) => {
+                self.wishes.sources.insert(sender.config.ssrc);
+                sooner(&mut self.wishes.timer, at);
+            }
+        }
+    }
+
+    /// Some have had time enough.
+    pub(super) fn tell_of_key_frames(&mut self, now: Instant) {
+        let mut last = None;
+        if !self.wishes.timer.expire(now) {
+            return;
+        }
+        while let Some(ssrc) = self.wishes.sources.after(last) {
+            last = Some(ssrc);
+            self.stats.visits += 1;
+            let id = self.by_ssrc.get(&ssrc).copied();
+            let wish = id.and_then(|id| self.senders.get_mut(&id)).map(|sender| &mut sender.key_frame);
+            let (is_due, next) = wish.map_or((false, None), |wish| (wish.expire(now), wish.deadline()));
+            match next.filter(|_| !is_due) {
+                Some(at) => sooner(&mut self.wishes.timer, at),
+                None => self.wishes.sources.remove(ssrc),
+            }
+            if let Some(id) = id.filter(|_| is_due) {
+                self.push_key_frame_event(id, now);
+            }
+        }
+    }
+
+    fn push_key_frame_event(&mut self, id: SenderId, now: Instant) {
+        let Some(sender) = self.senders.get_mut(&id) else { return };
+        sender.key_frame.asked(now);
+        if !std::mem::replace(&mut sender.is_key_frame_event_owed, true) {
+            self.stats.dropped_events += self.events.push(Event::KeyFrameRequested { sender: id });
         }
     }
 }

@@ -81,6 +81,7 @@ pub struct Session {
 
     sections: Demultiplexer,
     streams: Streams,
+    wishes: key_frames::Wishes,
     arrivals: Arrivals,
     stream_arrivals: StreamArrivals,
 
@@ -181,6 +182,7 @@ impl Session {
             history: History::default(),
             sections: Demultiplexer::default(),
             streams: Streams::default(),
+            wishes: key_frames::Wishes::default(),
             arrivals: Arrivals::default(),
             stream_arrivals: StreamArrivals::default(),
             own_ssrc,
@@ -233,6 +235,7 @@ impl Session {
         for list in [&mut self.unreported.senders, &mut self.owed.sender_reports] {
             list.reserve(senders.saturating_sub(list.len()));
         }
+        self.wishes.prepare(senders);
         self.queue.prepare();
         self.events.prepare();
     }
@@ -274,6 +277,7 @@ impl Session {
     pub fn remove_sender(&mut self, id: SenderId) {
         let Some(sender) = self.senders.remove(&id) else { return };
         self.by_ssrc.remove(&sender.config.ssrc);
+        self.wishes.remove(sender.config.ssrc);
         self.describe_sender(id, Some((&sender.config).into()), None);
         self.padder = self.padder.filter(|padder| *padder != id);
         self.queue.remove(id);
@@ -409,6 +413,7 @@ impl Session {
         if self.timers.key_frame.expire(now) {
             self.owe_key_frames(now);
         }
+        self.tell_of_key_frames(now);
         if self.timers.transport_feedback.expire(now) {
             self.owed.transport_feedback = !self.arrivals.is_empty();
         }
@@ -461,7 +466,8 @@ impl Session {
         let lane = if self.is_paced() { Lane::Audio } else { Lane::All };
         if self.events.is_empty() && !self.queue.has(lane) && self.owed.is_empty() {
             let Timers { report, nack, key_frame, transport_feedback, congestion_feedback, .. } = &self.timers;
-            earliest([report, nack, key_frame, transport_feedback, congestion_feedback].map(Timer::deadline))
+            let timers = [report, nack, key_frame, transport_feedback, congestion_feedback, self.wishes.timer()];
+            earliest(timers.map(Timer::deadline))
         } else {
             Some(self.now.latest(now))
         }
@@ -497,6 +503,7 @@ impl Session {
     fn advance(&mut self, now: Instant) -> Instant {
         let now = self.now.advance(now);
         self.clock.start(now);
+        self.queue.advance(now);
         now
     }
 
@@ -507,7 +514,7 @@ impl Session {
 
     /// Before anything was measured, a guess.
     fn round_trip(&self) -> Duration {
-        self.stats.round_trip_time.unwrap_or(ROUND_TRIP_DEFAULT).min(ROUND_TRIP_MAX)
+        self.round_trip_time().unwrap_or(ROUND_TRIP_DEFAULT).min(ROUND_TRIP_MAX)
     }
 
     fn forget_stream(&mut self, ssrc: u32) {

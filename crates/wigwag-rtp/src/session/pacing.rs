@@ -7,7 +7,7 @@ use crate::event::Reported;
 use crate::header::Given;
 use crate::stream::resend::SentPacket;
 use bytes::Bytes;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The longest padding (RFC 3550 §5.1: its last byte says how long it is, itself included), in whole words as ciphers like it.
 const PADDING_MAX: usize = 252;
@@ -20,7 +20,7 @@ pub struct PacedQueue {
     pub packets: usize,
     /// How many bytes of payload those have that leave for the first time.
     pub bytes: usize,
-    /// Since when the first of these waits, about: the latest time that the session knew when it was handed in.
+    /// Since when the first of all waits, about: since it was asked for again, or the latest time that the session knew when it was handed in.
     pub oldest: Option<Instant>,
 }
 
@@ -42,6 +42,17 @@ impl Session {
     /// does: for congestion control, which does not wait for whoever polls events.
     pub fn poll_feedback(&mut self) -> Option<Vec<Reported>> {
         self.events.pop_feedback()
+    }
+
+    /// Says how long a round trip takes, as whoever carries our packets has measured it: it counts as long as no report tells. Who only receives
+    /// hears none, for the peer has nothing of ours to report on.
+    pub const fn set_path_round_trip_time(&mut self, round_trip: Option<Duration>) {
+        self.stats.path_round_trip_time = round_trip;
+    }
+
+    /// How long a round trip takes, by the last report, or else by the [path](Self::set_path_round_trip_time).
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.stats.round_trip_time.or(self.stats.path_round_trip_time)
     }
 
     /// What [`poll_paced`](Self::poll_paced) would give.

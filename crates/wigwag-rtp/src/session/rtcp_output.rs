@@ -153,6 +153,7 @@ impl Session {
             && let Some(media_ssrc) = self.owed.key_frames.pop_first()
         {
             self.stats.visits += 1;
+            let intra_requests = self.streams.intra_requests;
             let Some(stream) = self.streams.get_mut(media_ssrc) else { continue };
             stream.key_frame.asked(now);
             // RFC 8834 §5.1.1 and §5.1.3: a picture that is lost is told as that; to start anew is asked for where nothing
@@ -161,8 +162,12 @@ impl Session {
                 stream.stats.plis_sent += 1;
                 PictureLoss { sender_ssrc, media_ssrc }.write(compound.out);
             } else {
-                let number = stream.stats.firs_sent as u8;
+                // RFC 5104 §4.3.1.1: "The sequence number SHALL be increased by 1 modulo 256 for each new command."
+                let number = stream.next_intra_request.unwrap_or(intra_requests);
+                stream.next_intra_request = Some(number.wrapping_add(1));
+                // A source that begins anew begins behind all numbers that it had: what has the last one again would be a repetition.
                 stream.stats.firs_sent += 1;
+                self.streams.intra_requests = intra_requests.wrapping_add(1);
                 FullIntraRequest::write(sender_ssrc, media_ssrc, number, compound.out);
             }
         }

@@ -1,12 +1,13 @@
 //! RTP packets, written when they are polled for.
 
 use super::Session;
-use super::queue::{Lane, Turn, Waiting, charge};
+use super::queue::{Lane, RESEND_AGE_MAX, Turn, Waiting, charge};
 use crate::config::{Kind, SenderConfig};
-use crate::event::Event;
+use crate::event::{Event, SenderId};
 use crate::extension::{AudioLevel, abs_send_time};
 use crate::header::{Fixed, Given, Header};
 use crate::stream::resend::SentPacket;
+use crate::stream::send::Sender;
 use std::time::{Duration, Instant};
 
 /// What the extensions of a packet say that leaves now.
@@ -23,6 +24,9 @@ impl Session {
     }
 
     pub(super) fn write_rtp(&mut self, lane: Lane, now: Instant, limit: usize, out: &mut Vec<u8>) -> bool {
+        if lane != Lane::Audio {
+            self.discard_stale_resends(now);
+        }
         loop {
             match self.queue.turn(lane) {
                 None => return false,
@@ -62,24 +66,23 @@ impl Session {
         if is_possible && len > limit {
             return Some(false);
         }
-        let Some(Waiting { sender: id, packet, .. }) = self.queue.pop(kind) else { return Some(false) };
-        let Some(sender) = self.senders.get_mut(&id) else { return Some(false) };
+        let Some(Waiting { sender: id, packet, made, .. }) = self.queue.pop(kind) else { return Some(false) };
         self.stats.visits += 1;
-        if sender.unqueue(charge(&packet)) {
-            self.stats.dropped_events += self.events.push(Event::Writable { sender: id });
-        }
+        self.unqueue(id, charge(&packet), now);
+        let Some(sender) = self.senders.get_mut(&id) else { return Some(false) };
         if !is_possible {
             sender.stats.packets_discarded += 1;
             return None;
         }
         let sequence = packet.sequence.unwrap_or(sender.next_sequence);
-        sender.leaves_as(sequence);
+        let made = made.unwrap_or(now);
+        let made = sender.leaves_as(sequence).then_some(made);
         sender.is_between_pictures = packet.marker;
         if !sender.is_report_due {
             self.unreported.senders.push_back(id);
         }
         sender.stats.markers_sent += u64::from(packet.marker);
-        sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), now);
+        sender.sent(packet.payload_type, packet.timestamp, header_len, packet.payload.len(), made);
         let is_reported = sender.config.is_reported();
         let transport_sequence = is_reported.then(|| self.history.next());
         if is_reported {
@@ -96,6 +99,34 @@ impl Session {
         }
         self.arm_report(now);
         Some(true)
+    }
+
+    /// What could not leave for long is worth nothing: it would only take the place of what is new.
+    fn discard_stale_resends(&mut self, now: Instant) {
+        while let Some((id, sequence)) = self.queue.stale_resend(now) {
+            let sender = self.senders.get_mut(&id);
+            let is_wanted = |sender: &&mut Sender| sender.cache.was_asked(sequence, RESEND_AGE_MAX, now);
+            if sender.as_ref().is_some_and(is_wanted) {
+                return;
+            }
+            self.queue.discard_resend();
+            if let Some(sender) = sender {
+                sender.cache.disown(sequence);
+                sender.stats.nacks_unanswered += 1;
+            }
+        }
+    }
+
+    /// There is more room: whoever waits for it is told.
+    fn unqueue(&mut self, id: SenderId, charge: usize, now: Instant) {
+        let Some(sender) = self.senders.get_mut(&id) else { return };
+        let was_picture_refused = std::mem::take(&mut sender.is_picture_refused);
+        if sender.unqueue(charge) {
+            self.stats.dropped_events += self.events.push(Event::Writable { sender: id });
+        }
+        if was_picture_refused {
+            self.tell_of_key_frame(id, now);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the application sends: packets, and frames as the packets that come of them.
 
+use super::queue::Waiting;
 use super::{Session, queue};
 use crate::error::SendError;
 use crate::event::{Received, RtpPacket, SenderId};
@@ -16,6 +17,11 @@ impl Session {
     /// If the queue is full, the sender unknown, the packet too long, its number long gone or the payload type not the sender's; the
     /// payload is given back.
     pub fn send(&mut self, id: SenderId, packet: RtpPacket) -> Result<(), SendError> {
+        self.enqueue(id, packet, None)
+    }
+
+    /// `made`: when it was heard or seen, if that is known.
+    fn enqueue(&mut self, id: SenderId, packet: RtpPacket, made: Option<Instant>) -> Result<(), SendError> {
         let Some(sender) = self.senders.get_mut(&id).filter(|_| !self.is_ending) else {
             return Err(SendError::UnknownSender(packet.payload));
         };
@@ -37,7 +43,7 @@ impl Session {
         sender.queued_bytes = bytes;
         packet.sequence.into_iter().for_each(|sequence| sender.reach(sequence));
         sender.is_numbered_by_others |= packet.sequence.is_some();
-        self.queue.push(id, sender.config.kind, packet, self.now.seen());
+        self.queue.push(sender.config.kind, Waiting::new(id, packet, self.now.seen(), made));
         self.invariants();
         Ok(())
     }
@@ -70,7 +76,7 @@ impl Session {
         })?;
         let mut packet = RtpPacket { payload_type, ..received.packet.clone() };
         placed.renumber(&mut packet);
-        let sent = self.send(id, packet);
+        let sent = self.enqueue(id, packet, Some(received.arrival));
         match (&sent, self.senders.get_mut(&id)) {
             (Ok(()), Some(sender)) => sender.forwarding.advance(placed),
             (Err(SendError::Full(_)), Some(sender)) if format.is_some_and(Format::has_key_frames) => {
@@ -121,7 +127,9 @@ impl Session {
     ///
     /// # Errors
     /// As of [`send`](Self::send), and if it is not of its format; the frame's data are given back. It is too long also if
-    /// more packets would come of it than ever find room.
+    /// more packets would come of it than ever find room. After a picture that was refused because the queue is full, the next has to be a key
+    /// frame, for the receiver sees no gap and would take another picture for the one that is missing: [`Event::KeyFrameRequested`](crate::Event::KeyFrameRequested) comes
+    /// when there is room.
     pub fn send_frame(&mut self, id: SenderId, packetizer: &mut Packetizer, frame: Frame) -> Result<(), SendError> {
         let Some(limit) = self.payload_len_max(id) else { return Err(SendError::UnknownSender(frame.data)) };
         let payloads = match packetizer.payloads(&frame.data, limit) {
@@ -142,13 +150,14 @@ impl Session {
         }
         if sender.queued_packets + count > count_max || sender.queued_bytes + bytes > bytes_max {
             sender.is_room_wanted = true;
+            sender.is_picture_refused |= packetizer.format().has_key_frames();
             return Err(SendError::Full(frame.data));
         }
         sender.queued_packets += count;
         sender.queued_bytes += bytes;
         sender.captured(&frame);
         for packet in packetizer.packets(&frame, payloads) {
-            self.queue.push(id, sender.config.kind, packet, self.now.seen());
+            self.queue.push(sender.config.kind, Waiting::new(id, packet, self.now.seen(), None));
         }
         self.invariants();
         Ok(())

@@ -45,6 +45,8 @@ pub(super) struct Streams {
     by_layer: BTreeMap<(ReceiverId, Arc<str>), u32>,
     /// What a source sends again, as its packets have told (RFC 8852); each source is sent again by one.
     by_rtx: BTreeMap<u32, u32>,
+    /// How many full intra requests all of them were sent, modulo 256: more than any one of them.
+    pub(super) intra_requests: u8,
     /// Those of which packets are missing.
     pub(super) incomplete: Sources,
     /// Those for which a key frame is wanted, but not yet.

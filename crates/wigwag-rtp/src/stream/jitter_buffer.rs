@@ -22,6 +22,8 @@ const PACKET_MAX: usize = u16::MAX as usize + PACKET_OVERHEAD;
 const JITTERS: u32 = 4;
 /// How fast it is forgotten that packets came late, or fast: by that share with each packet.
 const FORGETTING: u32 = 512;
+/// If all packets come too late for so long, that is how they come now: the path is longer, or the source has paused and its clock with it.
+const LATE_FOR: Duration = Duration::from_millis(500);
 /// A timestamp that leaps further than its packet is another clock's.
 const LEAP: Duration = Duration::from_secs(5);
 
@@ -37,9 +39,9 @@ pub struct JitterConfig {
     pub delay_max: Duration,
     /// How much longer what follows a missing packet waits for it; then it is given up.
     pub gap_wait: Duration,
-    /// How many packets may wait; then the oldest is dropped and counted.
+    /// How many packets may wait: with so many the oldest is due, however early. If nobody polls for it, it is dropped and counted.
     pub packets_max: usize,
-    /// How many bytes, with an overhead for each packet.
+    /// How many bytes, with an overhead for each packet; with seven eighths of them the oldest is due.
     pub bytes_max: usize,
 }
 
@@ -135,6 +137,8 @@ struct SourceClock {
     last_ticks: i64,
     /// Ours less the source's when the fastest packets arrive.
     offset: i64,
+    /// Since when all packets come too late to be played at their time, and ours less the source's when the fastest of these arrived.
+    late: Option<(Instant, i64)>,
 }
 
 impl JitterBuffer {
@@ -162,8 +166,9 @@ impl JitterBuffer {
         if is_leap {
             self.jitter = Jitter::default();
         }
-        let ticks = time::ticks(self.clock.elapsed(now), self.config.clock_rate_hz);
-        self.jitter.measure(ticks, ordered.packet.timestamp, self.config.clock_rate_hz);
+        if self.is_ahead(ordered.extended_sequence) {
+            self.measure(&ordered.packet, time, now);
+        }
         if self.next_sequence.is_some_and(|next| ordered.extended_sequence < next) {
             self.stats.dropped_late += 1;
             self.learn_from_late(time, now);
@@ -184,6 +189,19 @@ impl JitterBuffer {
         self.invariants();
     }
 
+    /// Whether it is behind none that came before.
+    fn is_ahead(&self, sequence: u64) -> bool {
+        self.waiting.back().is_none_or(|last| last.sequence() < sequence)
+            && self.next_sequence.is_none_or(|next| next <= sequence)
+    }
+
+    /// What came again says nothing of how packets come.
+    fn measure(&mut self, packet: &RtpPacket, time: i64, now: Instant) {
+        let ticks = time::ticks(self.clock.elapsed(now), self.config.clock_rate_hz);
+        self.jitter.measure(ticks, packet.timestamp, self.config.clock_rate_hz);
+        self.clock.catch_up(time, self.delay(), now);
+    }
+
     /// Time has passed: packets may be due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now.advance(now);
@@ -194,8 +212,8 @@ impl JitterBuffer {
         self.release().map(|(ordered, _)| ordered)
     }
 
-    /// The next packet, if it is due, and how long it has waited.
-    pub(crate) fn release(&mut self) -> Option<(OrderedPacket, Duration)> {
+    /// The next packet, if it is due, and when it arrived.
+    pub(crate) fn release(&mut self) -> Option<(OrderedPacket, Instant)> {
         let now = self.now.seen()?;
         if self.due().is_none_or(|due| due > now) {
             return None;
@@ -203,7 +221,7 @@ impl JitterBuffer {
         let first = self.pop()?;
         self.stats.released += 1;
         self.invariants();
-        Some((first.ordered, now.saturating_duration_since(first.arrival)))
+        Some((first.ordered, first.arrival))
     }
 
     /// When to poll again.
@@ -212,7 +230,8 @@ impl JitterBuffer {
         self.due().map(|due| due.max(self.now.latest(now)))
     }
 
-    /// Lets packets wait at least for so long from now on, even if that is longer than the longest delay was.
+    /// Lets packets wait at least for so long from now on, even if that is longer than the longest delay was; but no more of them than
+    /// [`packets_max`](field@JitterConfig::packets_max) and [`bytes_max`](field@JitterConfig::bytes_max) say.
     pub fn set_delay_min(&mut self, delay_min: Duration) {
         let delay_max = delay_min.max(self.delay_max);
         (self.config.delay_min, self.config.delay_max) = (delay_min, delay_max);
@@ -257,9 +276,13 @@ impl JitterBuffer {
     }
 
     /// When the first packet is due: at its own time, and after a gap some time later. However wrong timestamps are, no
-    /// packet waits longer than the longest delay, nor for one before it.
+    /// packet waits longer than the longest delay, nor for one before it. If no other would find room, it is due already: better early than not
+    /// at all.
     fn due(&self) -> Option<Instant> {
         let first = self.waiting.front()?;
+        if self.is_full() {
+            return Some(first.arrival);
+        }
         let due = self.clock.ours(first.time, self.delay()).map_or(first.latest, |due| due.min(first.latest));
         let is_next = self.next_sequence.is_none_or(|next| next == first.sequence());
         if is_next { Some(due) } else { due.checked_add(self.config.gap_wait) }
@@ -272,6 +295,12 @@ impl JitterBuffer {
         if late <= self.config.delay_max {
             self.margin = self.margin.saturating_add(late).min(self.config.delay_max);
         }
+    }
+
+    /// Whether the next packet may find no room.
+    fn is_full(&self) -> bool {
+        self.waiting.len() > 1
+            && (self.waiting.len() >= self.config.packets_max || self.bytes > self.config.bytes_max / 8 * 7)
     }
 
     fn make_room(&mut self) {
@@ -329,12 +358,12 @@ impl SourceClock {
         if ahead > 0 || is_first {
             (self.last_timestamp, self.last_ticks) = (timestamp, ticks);
         }
-        let transit = i64::try_from(self.elapsed(now).as_nanos()).unwrap_or(i64::MAX).saturating_sub(time);
+        let transit = self.transit(time, now);
         let slower = transit.saturating_sub(self.offset);
         let is_leap = is_first || slower.unsigned_abs() > LEAP.as_nanos() as u64;
         if is_leap {
             (self.last_timestamp, self.last_ticks) = (timestamp, ticks);
-            self.offset = transit;
+            (self.offset, self.late) = (transit, None);
         } else if slower < 0 {
             self.offset = transit;
         } else {
@@ -342,6 +371,28 @@ impl SourceClock {
             self.offset = self.offset.saturating_add(slower / i64::from(FORGETTING));
         }
         (time, is_leap)
+    }
+
+    /// By how much our clock is ahead when a packet of that time arrives.
+    fn transit(&self, time: i64, now: Instant) -> i64 {
+        i64::try_from(self.elapsed(now).as_nanos()).unwrap_or(i64::MAX).saturating_sub(time)
+    }
+
+    /// A packet of that time arrived, which is played with this delay: if all have come too late for long enough, they are played as the fastest
+    /// of them came.
+    fn catch_up(&mut self, time: i64, delay: Duration, now: Instant) {
+        let transit = self.transit(time, now);
+        let slower = transit.saturating_sub(self.offset);
+        if i64::try_from(delay.as_nanos()).is_ok_and(|delay| slower <= delay) {
+            self.late = None;
+            return;
+        }
+        let (since, least) = self.late.get_or_insert((now, transit));
+        *least = transit.min(*least);
+        if now.saturating_duration_since(*since) >= LATE_FOR {
+            self.offset = *least;
+            self.late = None;
+        }
     }
 
     /// When a packet of that time is played with this delay; `None` if that cannot be told.

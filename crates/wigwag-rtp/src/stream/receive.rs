@@ -10,7 +10,7 @@ use crate::time;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// No sooner is another key frame asked for: an encoder needs time to make one, and a link to carry it.
+/// No sooner is another key frame asked for, or told to be: an encoder needs time to make one, and a link to carry it.
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 
 /// A source that the peer sends.
@@ -25,6 +25,8 @@ pub(crate) struct ReceiveStream {
     pub(crate) sequences: Sequences,
     pub(crate) missing: Missing,
     pub(crate) key_frame: KeyFrame,
+    /// The number of the next full intra request, after the first.
+    pub(crate) next_intra_request: Option<u8>,
     pub(crate) stats: ReceiverStats,
     pub(crate) last_arrival: Instant,
     /// Whether a packet arrived since the last report.
@@ -39,7 +41,7 @@ pub(crate) struct ReceiveStream {
     pub(crate) canonical_name: Vec<u8>,
 }
 
-/// Whether the peer is asked for a key frame.
+/// Whether the peer is asked for a key frame, or who encodes for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum KeyFrame {
     Unwanted,
@@ -128,6 +130,7 @@ impl ReceiveStream {
             sequences: Sequences::new(first),
             missing: Missing::new(),
             key_frame: KeyFrame::Unwanted,
+            next_intra_request: None,
             stats: ReceiverStats { ssrc, first_arrival: Some(now), ..ReceiverStats::default() },
             last_arrival: now,
             is_report_due: false,

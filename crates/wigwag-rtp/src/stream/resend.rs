@@ -23,6 +23,8 @@ pub(crate) struct SentPacket {
     pub(crate) transport_sequence: Option<u64>,
     /// When it was last sent again, if it was.
     resent: Option<Instant>,
+    /// When it was last asked for, if it was.
+    asked: Option<Instant>,
     /// How often it was asked for and is sent again.
     resends: u8,
     /// Whether it waits to be sent again.
@@ -32,7 +34,8 @@ pub(crate) struct SentPacket {
 impl SentPacket {
     pub(crate) const fn new(sequence: u16, header: Header, payload: Bytes, transport_sequence: Option<u64>) -> Self {
         let head = Head::NONE;
-        Self { sequence, header, payload, head, transport_sequence, resent: None, resends: 0, is_owed: false }
+        let (resent, asked) = (None, None);
+        Self { sequence, header, payload, head, transport_sequence, resent, asked, resends: 0, is_owed: false }
     }
 
     /// ... with other first bytes.
@@ -88,8 +91,9 @@ impl ResendCache {
     }
 
     /// Whether the peer may have the packet again: it is there, and neither waits for that nor was sent again within the last `interval`.
-    pub(crate) fn ask(&self, sequence: u16, now: Instant, interval: Duration) -> Answer {
-        let Some(packet) = self.find(sequence) else { return Answer::Gone };
+    pub(crate) fn ask(&mut self, sequence: u16, now: Instant, interval: Duration) -> Answer {
+        let Some(packet) = self.find_mut(sequence) else { return Answer::Gone };
+        packet.asked = Some(now);
         if packet.is_owed || packet.resent.is_some_and(|resent| now.saturating_duration_since(resent) < interval) {
             return Answer::TooSoon;
         }
@@ -99,11 +103,24 @@ impl ResendCache {
         Answer::Resend
     }
 
+    /// Whether the packet is there, and was asked for within that time.
+    pub(crate) fn was_asked(&self, sequence: u16, within: Duration, now: Instant) -> bool {
+        let asked = self.find(sequence).and_then(|packet| packet.asked);
+        asked.is_some_and(|asked| now.saturating_duration_since(asked) <= within)
+    }
+
     /// The packet waits to be sent again.
     pub(crate) fn owe(&mut self, sequence: u16) {
         if let Some(packet) = self.find_mut(sequence) {
             packet.resends += 1;
             packet.is_owed = true;
+        }
+    }
+
+    /// The packet waits no longer, and was not sent again.
+    pub(crate) fn disown(&mut self, sequence: u16) {
+        if let Some(packet) = self.find_mut(sequence) {
+            packet.is_owed = false;
         }
     }
 

@@ -1,6 +1,7 @@
 //! A stream that we send.
 
 use super::forward::Forwarding;
+use super::receive::KeyFrame;
 use super::resend::ResendCache;
 use crate::config::SenderConfig;
 use crate::event::RtpPacket;
@@ -35,12 +36,16 @@ pub(crate) struct Sender {
     pub(crate) queued_bytes: usize,
     /// Whether a packet was refused for want of room, so that it is told when there is some.
     pub(crate) is_room_wanted: bool,
+    /// Whether a picture was refused for want of room: the next one refers to it, if it is no key frame.
+    pub(crate) is_picture_refused: bool,
     pub(crate) cache: ResendCache,
     /// What of others it carries, if it does.
     pub(crate) forwarding: Forwarding,
     pub(crate) stats: SenderStats,
     /// Whether a packet left since the last report.
     pub(crate) is_report_due: bool,
+    /// Whether a key frame is wanted, and was told to be.
+    pub(crate) key_frame: KeyFrame,
     /// Whether the event is on its way that a key frame was asked for.
     pub(crate) is_key_frame_event_owed: bool,
     /// Whether the event is on its way that there is room.
@@ -56,7 +61,8 @@ pub(crate) struct Sender {
 struct LastPacket {
     timestamp: u32,
     clock_rate_hz: u32,
-    sent: Instant,
+    /// When it was heard or seen.
+    made: Instant,
 }
 
 impl Sender {
@@ -71,10 +77,12 @@ impl Sender {
             queued_packets: 0,
             queued_bytes: 0,
             is_room_wanted: false,
+            is_picture_refused: false,
             cache: ResendCache::new(cache_len),
             forwarding: Forwarding::default(),
             stats: SenderStats::default(),
             is_report_due: false,
+            key_frame: KeyFrame::Unwanted,
             is_key_frame_event_owed: false,
             is_writable_event_owed: false,
             last_full_intra_request: None,
@@ -137,13 +145,15 @@ impl Sender {
         }
     }
 
-    /// A packet with this number leaves. What has none goes on behind the furthest, for no number may be used twice.
-    pub(crate) fn leaves_as(&mut self, sequence: u16) {
+    /// A packet with this number leaves. What has none goes on behind the furthest, for no number may be used twice. Whether none that is
+    /// further has left.
+    pub(crate) fn leaves_as(&mut self, sequence: u16) -> bool {
         let is_behind = self.has_sent() && serial_after(self.next_sequence, sequence);
         if !is_behind {
             self.next_sequence = sequence.wrapping_add(1);
         }
         self.reach(sequence);
+        !is_behind
     }
 
     /// The packet waits no longer. Returns whether somebody waits for room and is not told yet.
@@ -155,12 +165,21 @@ impl Sender {
         is_event_new
     }
 
-    /// A packet with this timestamp leaves now.
-    pub(crate) fn sent(&mut self, payload_type: u8, timestamp: u32, header: usize, payload: usize, now: Instant) {
+    /// A packet with this timestamp leaves. `made`: when it was heard or seen, if none that is further has left.
+    pub(crate) fn sent(
+        &mut self,
+        payload_type: u8,
+        timestamp: u32,
+        header: usize,
+        payload: usize,
+        made: Option<Instant>,
+    ) {
         let clock_rate_hz = self.clock_rate_hz(payload_type).unwrap_or(0);
-        // Packets of one frame, or of one event, were heard or seen at once: when the first of them left.
-        if self.last.is_none_or(|last| last.timestamp != timestamp) {
-            self.last = Some(LastPacket { timestamp, clock_rate_hz, sent: now });
+        // Packets of one frame, or of one event, were heard or seen at once: when the first of them was.
+        if let Some(made) = made
+            && self.last.is_none_or(|last| last.timestamp != timestamp)
+        {
+            self.last = Some(LastPacket { timestamp, clock_rate_hz, made });
         }
         self.is_report_due = true;
         self.stats.payload_type = Some(payload_type);
@@ -187,7 +206,7 @@ impl Sender {
     /// What the timestamp of a packet would be that is heard now, and by which clock. `None` if nothing was sent.
     pub(crate) fn rtp_time(&self, now: Instant) -> Option<(u32, u32)> {
         let last = self.last?;
-        let passed = time::ticks(now.saturating_duration_since(last.sent), last.clock_rate_hz);
+        let passed = time::ticks(now.saturating_duration_since(last.made), last.clock_rate_hz);
         Some((last.timestamp.wrapping_add(passed), last.clock_rate_hz))
     }
 
@@ -202,10 +221,11 @@ impl Sender {
 
     /// What is said of the stream now.
     // RFC 3550 §6.4.1: the RTP timestamp "corresponds to the same time as the NTP timestamp", so it is that of the last
-    // packet, moved on to now; from when it was captured, if that is known, else from when it left.
+    // packet that came furthest, moved on to now; from when it was captured, if that is known, else from when it came or was handed in.
+    // However long it waited to leave, it was heard or seen before.
     pub(crate) fn info(&self, ntp_time: u64, now: Instant) -> SenderInfo {
         let rtp_timestamp = self.last.map_or(0, |last| {
-            let (timestamp, at) = self.captured.unwrap_or((last.timestamp, last.sent));
+            let (timestamp, at) = self.captured.unwrap_or((last.timestamp, last.made));
             timestamp.wrapping_add(time::ticks(now.saturating_duration_since(at), last.clock_rate_hz))
         });
         SenderInfo {

@@ -234,7 +234,7 @@ fn a_frame_costs_a_few_allocations_on_either_side() {
             receiving = measure(|| {
                 for packet in &packets {
                     sequence += 1;
-                    frames += assembler.push(sequence, packet).count();
+                    frames += assembler.push(sequence, packet, at(0)).count();
                 }
             })
             .count_total;

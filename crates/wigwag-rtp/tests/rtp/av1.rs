@@ -1,6 +1,7 @@
 //! AV1, against packets made by hand after its payload format and a capture of others.
 
 use crate::codecs::{captured, files, test_data};
+use crate::common::at;
 use crate::payload::{assemble, frames, packet, streams};
 use bytes::Bytes;
 use wigwag_rtp::payload::av1::{self, Payload};
@@ -145,7 +146,7 @@ fn pieces_that_are_no_obus_make_no_frame() {
             (4, packet(9000, true, &[&[0x10][..], INTER].concat())),
         ];
         let mut assembler = Assembler::new(Format::Av1);
-        let of = |(sequence, packet): &(u64, RtpPacket)| assembler.push(*sequence, packet).collect::<Vec<_>>();
+        let of = |(sequence, packet): &(u64, RtpPacket)| assembler.push(*sequence, packet, at(0)).collect::<Vec<_>>();
         let assembled: Vec<_> = packets.iter().flat_map(of).collect();
         assert_eq!(frames(&assembled)[0], sized(&[SEQUENCE, KEY]));
         assert!(told(&assembled)[1..].iter().all(|told| !matches!(told, Ok((_, true)))), "{wrong:x?}: {assembled:?}");

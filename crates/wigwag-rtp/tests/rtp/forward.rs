@@ -289,3 +289,37 @@ fn a_source_that_begins_anew_with_the_same_number_takes_no_number_twice() {
     assert_eq!(all.len(), 2003);
     assert!(all.windows(2).all(|pair| pair[1].0 == pair[0].0.wrapping_add(1)), "{:?}", &all[1998..]);
 }
+
+/// RFC 3550 §6.4.1: what reports say of the clock is of the packet that came furthest, and since it came; one that was recovered, or an empty
+/// one for what was left out, takes nothing back.
+#[test]
+fn what_comes_late_does_not_turn_back_the_clock() {
+    for is_left_out in [false, true] {
+        let (mut source, mut out) = (Source::new(1), Out::new(1));
+        for (sequence, millis) in [(1, 0), (2, 100), (4, 300)] {
+            let payload = if sequence == 1 { KEY } else { DELTA };
+            let received = source.came(sequence, 9000 * u32::from(sequence), payload, at(millis));
+            out.forward(&received).expect("a packet");
+            assert_eq!(out.left(at(millis)).len(), 1);
+        }
+        let (before, rate) = out.session.rtp_time(out.sender, at(300)).expect("it has begun");
+        let received = source.came(3, 9000 * 3, DELTA, at(500));
+        match is_left_out {
+            true => out.session.leave_out(out.sender, &received, VIDEO.number, Some(Format::Vp8)),
+            false => out.forward(&received).expect("it is not too late"),
+        }
+        assert_eq!(out.left(at(500)).len(), 1);
+        assert_eq!(out.session.rtp_time(out.sender, at(500)), Some((before + rate / 5, rate)), "{is_left_out}");
+    }
+}
+
+/// Who forwards keeps packets for a while, as until a listener is there: they are of when they came.
+#[test]
+fn what_is_forwarded_is_of_when_it_came() {
+    let (mut source, mut out) = (Source::new(1), Out::new(1));
+    let received = source.came(1, 9000, KEY, at(0));
+    out.session.handle_timeout(at(700));
+    out.forward(&received).expect("a packet");
+    assert_eq!(out.left(at(700)).len(), 1);
+    assert_eq!(out.session.rtp_time(out.sender, at(1_000)), Some((9000 + 90_000, 90_000)));
+}

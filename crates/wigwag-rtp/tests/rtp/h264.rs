@@ -1,6 +1,7 @@
 //! H.264, against packets made by hand after RFC 6184 and packets that others made.
 
 use crate::codecs::{captured, files, test_data};
+use crate::common::at;
 use crate::payload::{assemble, frames, packet, streams};
 use bytes::Bytes;
 use wigwag_rtp::payload::h264::{self, Fragment, Payload};
@@ -122,8 +123,10 @@ fn what_is_of_a_reserved_type_is_ignored() {
         (12, packet(6000, true, &stap_a(&[LAYERS, SPS, PPS, IDR]))),
     ];
     let mut assembler = Assembler::new(Format::H264);
-    let assembled: Vec<_> =
-        packets.iter().flat_map(|(sequence, packet)| assembler.push(*sequence, packet).collect::<Vec<_>>()).collect();
+    let assembled: Vec<_> = packets
+        .iter()
+        .flat_map(|(sequence, packet)| assembler.push(*sequence, packet, at(0)).collect::<Vec<_>>())
+        .collect();
     let expected = [annex_b(&[SPS, PPS, IDR]), annex_b(&[SLICE]), annex_b(&[SPS, PPS, IDR])];
     assert_eq!(frames(&assembled), expected);
     assert_eq!(told(&assembled), [Ok((true, true)), Ok((false, true)), Err(1), Ok((true, true))]);
@@ -229,7 +232,7 @@ fn a_unit_whose_part_is_missing_makes_no_frame() {
         let mut assembler = Assembler::new(Format::H264);
         let all = (1..).zip(packets.chain([packet(6000, true, SLICE)]));
         let assembled: Vec<_> =
-            all.flat_map(|(sequence, packet)| assembler.push(sequence, &packet).collect::<Vec<_>>()).collect();
+            all.flat_map(|(sequence, packet)| assembler.push(sequence, &packet, at(0)).collect::<Vec<_>>()).collect();
         let stats = assembler.stats();
         assert!(stats.dropped_malformed + stats.dropped_without_start > 0, "{stats:?}");
         assert!(!told(&assembled)[1..].contains(&Ok((false, true))), "{assembled:?}");

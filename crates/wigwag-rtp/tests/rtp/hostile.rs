@@ -80,6 +80,8 @@ fn a_flood_of_requests_for_key_frames_is_one_event() {
     assert_eq!(link.a.poll_event(), Some(Event::KeyFrameRequested { sender: link.sender }));
     assert_eq!(link.a.poll_event(), None);
     link.a.handle_rtcp(&request, at(0));
+    assert_eq!((link.a.poll_event(), link.a.poll_timeout(at(0))), (None, Some(at(300))));
+    link.a.handle_timeout(at(300));
     assert_eq!(link.a.poll_event(), Some(Event::KeyFrameRequested { sender: link.sender }));
 }
 
@@ -95,7 +97,11 @@ fn a_full_intra_request_counts_once_however_often_it_is_repeated() {
         link.a.handle_rtcp(&request, at(0));
         told += u32::from(link.a.poll_event().is_some());
     }
-    assert_eq!(told, 2);
+    assert_eq!(told, 1);
+    link.a.handle_timeout(at(300));
+    assert!(link.a.poll_event().is_some(), "the second, when the encoder has had time");
+    link.a.handle_timeout(at(600));
+    assert_eq!(link.a.poll_event(), None);
     assert_eq!(link.a.sender_stats(link.sender).expect("there").firs_received, 4);
 }
 
@@ -396,6 +402,10 @@ fn full_intra_requests_of_two_sources_are_two() {
         link.a.handle_rtcp(&request, at(0));
         told += u32::from(link.a.poll_event().is_some());
     }
+    for millis in [300, 600] {
+        link.a.handle_timeout(at(millis));
+        told += u32::from(link.a.poll_event().is_some());
+    }
     assert_eq!(told, 2);
 }
 
@@ -504,4 +514,42 @@ fn a_gap_in_each_packet_does_not_make_each_look_at_all_that_miss_something() {
     }
     let visits = z.stats().visits - before;
     assert!(visits < 50_000, "{visits}, woken {woken}");
+}
+
+/// The times at which A tells that a key frame is asked for, within so many milliseconds; Z asks with `ask` each millisecond.
+fn told_to_make_key_frames(link: &mut Link, millis: u32, ask: impl Fn(u32) -> Option<Vec<u8>>) -> Vec<u32> {
+    let mut told = Vec::new();
+    for n in 0..millis {
+        ask(n).into_iter().for_each(|request| link.a.handle_rtcp(&request, at(n)));
+        link.a.handle_timeout(at(n));
+        told.extend(std::iter::from_fn(|| link.a.poll_event()).map(|_| n));
+        assert!(link.a.poll_timeout(at(n)).is_none_or(|next| next > at(n)), "nothing spins");
+    }
+    told
+}
+
+#[test]
+fn a_flood_of_requests_for_key_frames_is_one_event_in_a_while_however_often_events_are_polled() {
+    let mut link = Link::new();
+    let loss = [&[0x81, 206, 0, 2, 0, 0, 0, 1][..], &link.ssrc.to_be_bytes()].concat();
+    let told = told_to_make_key_frames(&mut link, 1_000, |_| Some(loss.clone()));
+    assert_eq!(told, [0, 300, 600, 900]);
+    let mut link = Link::new();
+    let ssrc = link.ssrc.to_be_bytes();
+    let intra = |n: u32| [&[0x84, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0][..], &ssrc, &[n as u8, 0, 0, 0]].concat();
+    assert_eq!(told_to_make_key_frames(&mut link, 700, |n| Some(intra(n))), [0, 300, 600]);
+}
+
+#[test]
+fn a_request_for_a_key_frame_soon_after_another_is_told_later_and_once() {
+    let mut link = Link::new();
+    let loss = [&[0x81, 206, 0, 2, 0, 0, 0, 1][..], &link.ssrc.to_be_bytes()].concat();
+    let asks = |n| [5, 10, 20, 290, 900].contains(&n).then(|| loss.clone());
+    assert_eq!(told_to_make_key_frames(&mut link, 2_000, asks), [5, 305, 900]);
+    link.a.handle_rtcp(&loss, at(2_000));
+    link.a.handle_rtcp(&loss, at(2_010));
+    link.a.remove_sender(link.sender);
+    assert_eq!(std::iter::from_fn(|| link.a.poll_event()).count(), 0, "nobody is there to make one");
+    link.a.handle_timeout(at(2_310));
+    assert_eq!(link.a.poll_event(), None);
 }

@@ -122,6 +122,70 @@ fn a_timestamp_that_leaps_delays_nothing_for_long() {
     }
 }
 
+/// When packets are played that come so late, from one on; each comes a little sooner or later than that.
+fn played_after(late: u32) -> Vec<(u64, u32)> {
+    let unsteady = |n: u32| n * 7 % 13;
+    let arrivals: Vec<_> =
+        (0..300u32).map(|n| (u64::from(n), n * 20 + unsteady(n) + if n < 50 { 0 } else { late })).collect();
+    played(audio(), &arrivals).0
+}
+
+/// A microphone that was off while its clock stood still, and a path that is longer than the one before.
+#[test]
+fn what_comes_later_than_before_is_played_evenly_again_after_a_while() {
+    for late in [60, 150, 700, 3_000] {
+        let played = played_after(late);
+        assert_eq!(played.len(), 300);
+        // Half a second after it has begun, each is played as long after the one before as it was made.
+        let steps: Vec<_> = played.windows(2).skip(100).map(|pair| pair[1].1 - pair[0].1).collect();
+        assert!(steps.iter().all(|step| (15..=25).contains(step)), "{late}: {steps:?}");
+        let (n, last) = played[299];
+        assert!(last < n as u32 * 20 + late + 100, "and no later than it must be: {last}");
+    }
+}
+
+/// What was lost and came again says nothing of how evenly packets come.
+#[test]
+fn what_comes_again_is_no_jitter() {
+    let mut config = JitterConfig::video(48_000);
+    config.delay_min = Duration::from_millis(20);
+    let is_lost = |n: u32| n % 10 == 3;
+    let mut arrivals: Vec<_> = (0..500u32).map(|n| (u64::from(n), n * 20 + if is_lost(n) { 110 } else { 0 })).collect();
+    arrivals.sort_by_key(|(_, millis)| *millis);
+    let (played, buffer) = played(JitterBuffer::new(config), &arrivals);
+    assert_eq!((played.len(), buffer.stats().dropped_late), (500, 0));
+    assert_eq!(buffer.delay(), Duration::from_millis(20));
+}
+
+/// More comes within the delay that was asked for than may wait.
+#[test]
+fn what_finds_no_room_is_played_early_and_in_order() {
+    let mut buffer = audio();
+    buffer.set_delay_min(Duration::from_secs(4));
+    let mut played = Vec::new();
+    for n in 0..2_000u32 {
+        let packet = RtpPacket::new(111, n * OPUS_TICKS / 4, Bytes::from_static(&[0x78, 1]));
+        buffer.insert(OrderedPacket { extended_sequence: n.into(), packet }, at(n * 5));
+        played.extend(run(&mut buffer, n * 5, n * 5 + 4));
+        assert!(buffer.load().held <= buffer.load().bound);
+    }
+    played.extend(run(&mut buffer, 10_000, 60_000));
+    assert_eq!(buffer.stats().dropped_full, 0);
+    assert_eq!(played.iter().map(|(n, _)| *n).collect::<Vec<_>>(), (0..2_000).collect::<Vec<_>>());
+    // Also if those are long, and behind a gap.
+    let mut buffer = audio();
+    buffer.set_gap_wait(Duration::from_secs(1));
+    buffer.set_delay_min(Duration::from_secs(4));
+    let mut count = 0;
+    for n in (0..1_000u64).filter(|n| n % 7 != 3) {
+        let packet = RtpPacket::new(111, n as u32 * OPUS_TICKS, Bytes::from(vec![0; 60_000]));
+        buffer.insert(OrderedPacket { extended_sequence: n, packet }, at(n as u32 * 20));
+        count += 1;
+        count -= run(&mut buffer, n as u32 * 20, n as u32 * 20 + 19).len();
+    }
+    assert_eq!((buffer.stats().dropped_full, count), (0, buffer.load().held / 60_128));
+}
+
 #[test]
 fn what_nobody_polls_for_is_bounded() {
     let mut buffer = audio();

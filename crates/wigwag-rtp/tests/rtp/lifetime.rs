@@ -91,6 +91,27 @@ fn key_frames_are_asked_for_by_fir_where_nothing_else_was_negotiated_and_each_re
     assert_eq!(link.receiver_stats().firs_sent, 3, "nobody else is asked");
 }
 
+/// RFC 5104 §4.3.1.1: a request with the number of the last one repeats that. A source that has ended, or was on hold, has not.
+#[test]
+fn full_intra_requests_go_on_with_their_numbers_where_a_stream_begins_anew() {
+    let mut link = talk();
+    let mut config = receiver();
+    (config.pli, config.fir) = (false, true);
+    link.z.update_receiver(link.receiver, config.clone()).expect("there");
+    for n in 0..3u32 {
+        link.run(at(4_000 + n * 1_000));
+        link.send(packet(1_000 + n));
+        link.run(at(4_100 + n * 1_000));
+        link.z.request_key_frame(link.receiver);
+        link.run(at(4_200 + n * 1_000));
+        link.z.remove_receiver(link.receiver);
+        link.receiver = link.z.add_receiver(config.clone()).expect("a section");
+    }
+    let is_request = |event: &Event| matches!(event, Event::KeyFrameRequested { .. });
+    assert_eq!(link.a_events().iter().filter(|event| is_request(event)).count(), 3);
+    assert_eq!(link.a.sender_stats(link.sender).expect("there").firs_received, 3);
+}
+
 #[test]
 fn a_key_frame_that_is_asked_for_before_anything_came_is_asked_for_when_it_comes() {
     let mut link = Link::with(Config::new("a"), Config::new("z"));

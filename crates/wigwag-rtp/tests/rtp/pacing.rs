@@ -205,3 +205,49 @@ fn forwarded_streams_are_not_padded() {
     assert!(next(|out| a.poll_paced(at(0), 1180, out)).is_some());
     assert!(!a.can_pad());
 }
+
+/// RFC 3550 §6.4.1: a picture was seen when it was handed in, however long it waits for its pace.
+#[test]
+fn what_waits_for_its_pace_is_of_when_it_was_handed_in() {
+    let mut link = Link::new();
+    link.a.set_paced(true);
+    // That the session has not heard of the time for a while means nothing.
+    for (n, handed_in, left) in [(0, 1_000, 1_400), (50, 2_000, 2_900)] {
+        link.send(packet(n));
+        assert_eq!(next(|out| link.a.poll_rtp(at(handed_in), 1180, out)), None);
+        assert!(next(|out| link.a.poll_paced(at(left), 1180, out)).is_some());
+        let (timestamp, rate) = link.a.rtp_time(link.sender, at(3_000)).expect("it has begun");
+        assert_eq!((timestamp - n * 1_800, rate), (rate * (3_000 - handed_in) / 1_000, 90_000));
+    }
+}
+
+/// What is sent again waits no longer than what is new: sound alone does not hold it up.
+#[test]
+fn what_is_to_be_sent_again_waits_since_it_was_asked_for_and_not_for_ever() {
+    let mut link = Link::new();
+    for n in 0..3 {
+        link.send(packet(n));
+    }
+    let sent: Vec<_> = (0..3).filter_map(|_| next(|out| link.a.poll_rtp(at(0), 1180, out))).collect();
+    link.a.set_paced(true);
+    let ask = |link: &mut Link, n: usize, millis| {
+        let sequence = Packet::parse(&sent[n]).expect("RTP").sequence;
+        let nack = [&[0x81, 205, 0, 3, 0, 0, 0, 1][..], &link.ssrc.to_be_bytes(), &sequence.to_be_bytes(), &[0, 0]];
+        link.a.handle_rtcp(&nack.concat(), at(millis));
+    };
+    ask(&mut link, 1, 100);
+    assert_eq!(link.a.paced_queue().oldest, Some(at(100)));
+    link.a.handle_timeout(at(200));
+    link.send(packet(3));
+    assert_eq!((link.a.paced_queue().packets, link.a.paced_queue().oldest), (2, Some(at(100))));
+    assert_eq!(next(|out| link.a.poll_paced(at(300), 1180, out)).as_ref(), Some(&sent[1]));
+    assert_eq!(link.a.paced_queue().oldest, Some(at(200)));
+    ask(&mut link, 2, 400);
+    // Nobody waits for it any more; who does asks once more.
+    let fresh = next(|out| link.a.poll_paced(at(1_500), 1180, out)).expect("the new one");
+    assert_eq!(Packet::parse(&fresh).expect("RTP").payload, 3u32.to_be_bytes());
+    assert_eq!(next(|out| link.a.poll_paced(at(1_500), 1180, out)), None);
+    assert_eq!(link.a.paced_queue().packets, 0);
+    ask(&mut link, 2, 1_600);
+    assert_eq!(next(|out| link.a.poll_paced(at(1_600), 1180, out)).as_ref(), Some(&sent[2]));
+}

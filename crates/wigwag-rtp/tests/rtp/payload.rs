@@ -8,8 +8,10 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wigwag_rtp::header::Packet;
 use wigwag_rtp::payload::vp8::{self, Descriptor, PictureId};
-use wigwag_rtp::payload::{Assembled, Assembler, Format, Frame, Packetizer, Unfit};
-use wigwag_rtp::{Kind, PayloadType, RtpPacket, SendError, SenderConfig};
+use wigwag_rtp::payload::{Assembled, Assembler, Format, Frame, FrameEvent, FrameReceiver, Packetizer, Unfit};
+use wigwag_rtp::{
+    AudioLevel, Event, JitterConfig, Kind, OrderedPacket, PayloadType, RtpPacket, SendError, SenderConfig,
+};
 
 /// A packet as [`Assembler`] takes it.
 pub(crate) fn packet(timestamp: u32, marker: bool, payload: &[u8]) -> RtpPacket {
@@ -21,7 +23,10 @@ pub(crate) fn packet(timestamp: u32, marker: bool, payload: &[u8]) -> RtpPacket 
 /// All that comes of a stream: packets with their sequence numbers, from any number on.
 pub(crate) fn assemble(format: Format, packets: impl IntoIterator<Item = (u64, RtpPacket)>) -> Vec<Assembled> {
     let mut assembler = Assembler::new(format);
-    packets.into_iter().flat_map(|(sequence, packet)| assembler.push(sequence, &packet).collect::<Vec<_>>()).collect()
+    packets
+        .into_iter()
+        .flat_map(|(sequence, packet)| assembler.push(sequence, &packet, at(0)).collect::<Vec<_>>())
+        .collect()
 }
 
 pub(crate) fn frames(assembled: &[Assembled]) -> Vec<&[u8]> {
@@ -257,10 +262,13 @@ fn a_frame_that_never_ends_takes_no_memory_without_end() {
         assembler.set_frame_len_max(100_000);
         let first = packet(0, false, &part(true, 1, KEY));
         let next = packet(0, false, &part(false, 1, &vec![7; part_len]));
-        assert_eq!(assembler.push(0, &first).count(), 0);
-        let lost = (1..).find(|sequence| assembler.push(*sequence, &next).count() > 0).expect("at some time");
+        assert_eq!(assembler.push(0, &first, at(0)).count(), 0);
+        let lost = (1..).find(|sequence| assembler.push(*sequence, &next, at(0)).count() > 0).expect("at some time");
         assert!(lost as usize * (part_len + 64) <= 101_100, "{lost}");
-        assert_eq!((1_000_000..1_001_000).map(|sequence| assembler.push(sequence, &next).count()).sum::<usize>(), 0);
+        assert_eq!(
+            (1_000_000..1_001_000).map(|sequence| assembler.push(sequence, &next, at(0)).count()).sum::<usize>(),
+            0
+        );
         assert_eq!((assembler.stats().dropped_too_long, assembler.stats().dropped_without_start), (1, 1_000));
     }
 }
@@ -269,10 +277,10 @@ fn a_frame_that_never_ends_takes_no_memory_without_end() {
 fn packets_in_the_wrong_order_are_dropped_and_counted() {
     let mut assembler = Assembler::new(Format::Opus);
     let sound = packet(0, false, &[0x78, 1]);
-    assert_eq!(assembler.push(5, &sound).count(), 1);
-    assert_eq!(assembler.push(5, &sound).count() + assembler.push(4, &sound).count(), 0);
-    assert_eq!(assembler.push(6, &packet(0, false, &[0x7b, 0])).count(), 0, "no frame in it");
-    assert_eq!(assembler.push(8, &sound).next(), Some(Assembled::Lost { packets: 2 }));
+    assert_eq!(assembler.push(5, &sound, at(0)).count(), 1);
+    assert_eq!(assembler.push(5, &sound, at(0)).count() + assembler.push(4, &sound, at(0)).count(), 0);
+    assert_eq!(assembler.push(6, &packet(0, false, &[0x7b, 0]), at(0)).count(), 0, "no frame in it");
+    assert_eq!(assembler.push(8, &sound, at(0)).next(), Some(Assembled::Lost { packets: 2 }));
     assert_eq!((assembler.stats().dropped_late, assembler.stats().dropped_malformed), (2, 1));
 }
 
@@ -361,4 +369,64 @@ fn sound_crosses_the_session() {
     let mut out = Vec::new();
     assert!(a.poll_rtp(at(0), 1180, &mut out));
     assert_eq!((out[1], &out[12..]), (0x80 | 111, &b"\x78sound"[..]));
+}
+
+/// The encoder goes on from a picture that the receiver never gets, and nothing in the stream would tell so.
+#[test]
+fn after_a_picture_that_found_no_room_a_key_frame_is_asked_for_when_there_is_some() {
+    let mut a = session("a", 1);
+    let id = a.add_sender(sender(7)).expect("added");
+    let limit = a.payload_len_max(id).expect("there");
+    let frame = |count: usize, is_key| Frame::new(VIDEO.number, 0, frame_of(0, count * (limit - 4), is_key));
+    let told = |a: &mut wigwag_rtp::Session| std::iter::from_fn(|| a.poll_event()).collect::<Vec<_>>();
+    let mut packetizer = Packetizer::new(Format::Vp8, 0);
+    a.send_frame(id, &mut packetizer, frame(1000, true)).expect("room");
+    assert!(matches!(a.send_frame(id, &mut packetizer, frame(25, false)), Err(SendError::Full(_))));
+    assert_eq!(told(&mut a), []);
+    assert!(a.poll_rtp(at(0), 1180, &mut Vec::new()));
+    assert_eq!(told(&mut a), [Event::Writable { sender: id }, Event::KeyFrameRequested { sender: id }]);
+    // One that is refused again is asked for again, when an encoder may have made another.
+    assert!(matches!(a.send_frame(id, &mut packetizer, frame(100, true)), Err(SendError::Full(_))));
+    assert!(a.poll_rtp(at(10), 1180, &mut Vec::new()));
+    assert_eq!(told(&mut a), [Event::Writable { sender: id }]);
+    a.handle_timeout(at(300));
+    assert_eq!(told(&mut a), [Event::KeyFrameRequested { sender: id }]);
+    while a.poll_rtp(at(300), 1180, &mut Vec::new()) {}
+    a.send_frame(id, &mut packetizer, frame(100, true)).expect("room");
+    while a.poll_rtp(at(900), 1180, &mut Vec::new()) {}
+    assert_eq!(told(&mut a), []);
+}
+
+#[test]
+fn sound_that_found_no_room_needs_no_key_frame() {
+    let mut a = session("a", 1);
+    let mut config = sender(7);
+    config.kind = Kind::Audio;
+    let id = a.add_sender(config).expect("added");
+    let mut packetizer = Packetizer::new(Format::Opus, 0);
+    let mut frame = || a.send_frame(id, &mut packetizer, Frame::new(VIDEO.number, 0, Bytes::from_static(&[0x78, 1])));
+    assert!(matches!((0..).find_map(|_| frame().err()), Some(SendError::Full(_))));
+    assert!(a.poll_rtp(at(0), 1180, &mut Vec::new()));
+    assert_eq!(std::iter::from_fn(|| a.poll_event()).collect::<Vec<_>>(), [Event::Writable { sender: id }]);
+}
+
+/// Who plays frames wants to know how long they were on the way, how loud they are, and which packets they were.
+#[test]
+fn a_frame_tells_of_its_packets() {
+    let mut frames = FrameReceiver::new(Format::Vp8, JitterConfig::video(90_000));
+    let packets = [(7, 10, part(true, 1, &[0; 20])), (8, 5, part(false, 1, &[1])), (9, 12, part(false, 1, &[2]))];
+    for place in [1, 0, 2] {
+        let (extended_sequence, millis, payload) = packets[place].clone();
+        let packet = packet(0, extended_sequence == 9, &payload);
+        frames.insert(OrderedPacket { extended_sequence, packet }, at(millis));
+    }
+    frames.handle_timeout(at(100));
+    let Some(FrameEvent::Frame(picture)) = frames.poll_event() else { panic!("it is whole") };
+    assert_eq!((picture.first_arrival, picture.sequences, picture.audio_level), (at(5), 7..=9, None));
+    let mut assembler = Assembler::new(Format::Opus);
+    let mut sound = packet(0, false, &[0x78, 1]);
+    sound.audio_level = Some(AudioLevel { is_voice: true, level: 30 });
+    let Some(Assembled::Frame(sound)) = assembler.push(70_000, &sound, at(3)).next() else { panic!("a frame") };
+    assert_eq!((sound.first_arrival, sound.sequences), (at(3), 70_000..=70_000));
+    assert_eq!(sound.audio_level, Some(AudioLevel { is_voice: true, level: 30 }));
 }

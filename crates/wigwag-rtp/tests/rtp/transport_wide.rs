@@ -1,9 +1,11 @@
 //! Transport-wide feedback, where packets come late.
 
-use crate::common::{Link, at, packet};
+use crate::common::{Link, VIDEO, at, packet, receiver, sender};
+use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use wigwag_rtp::rtcp::{Compound, Message};
+use wigwag_rtp::{Kind, PayloadType, ReceiverConfig, RtpPacket, SenderConfig};
 use wigwag_sansio::Ecn;
 
 /// Of twenty packets the second comes after the others were told of.
@@ -168,4 +170,78 @@ fn what_came_before_the_clock_began_anew_came_at_its_end() {
     let micros: Vec<_> =
         told.into_iter().flatten().filter_map(|packet| packet.arrival).map(|at| at.as_micros()).collect();
     assert_eq!(micros, [0, (1 << 24) * 64_000 - 20_000]);
+}
+
+/// What Z says of packets of a picture, of these others, and of another picture.
+fn told_of(link: &mut Link, others: impl FnOnce(&mut Link) -> Vec<Vec<u8>>) -> Vec<(u16, bool)> {
+    let mut out = Vec::new();
+    link.z.set_reduced_size(true);
+    link.send(packet(0));
+    link.deliver(at(0));
+    others(link).iter().for_each(|other| link.z.handle_rtp(other, Ecn::NotEct, at(1)));
+    link.send(packet(1));
+    link.deliver(at(2));
+    link.z.handle_timeout(at(200));
+    while link.z.poll_event().is_some() {}
+    assert!(link.z.poll_rtcp(at(200), 1180, &mut out));
+    told(&out)
+}
+
+fn left(link: &mut Link) -> Vec<u8> {
+    let mut out = Vec::new();
+    assert!(link.a.poll_rtp(at(0), 1180, &mut out));
+    out
+}
+
+/// Numbers are those of the transport: what one section does not ask for, the others' reports would miss.
+#[test]
+fn what_comes_beside_streams_that_are_reported_is_reported_too() {
+    const SOUND: PayloadType = PayloadType { number: 0, clock_rate_hz: 8_000 };
+    let mut link = Link::new();
+    let extensions = sender(1).extensions;
+    let mut sends = SenderConfig::new(link.a.unused_ssrc(), Kind::Audio, vec![SOUND]);
+    sends.extensions = extensions;
+    let speaker = link.a.add_sender(sends).expect("added");
+    link.z.add_receiver(ReceiverConfig::new(Kind::Audio, vec![SOUND])).expect("added");
+    let sound = |link: &mut Link| {
+        link.a.send(speaker, RtpPacket::new(SOUND.number, 0, Bytes::from_static(b"sound"))).expect("room");
+        vec![left(link)]
+    };
+    assert_eq!(told_of(&mut link, sound), [(0, true), (1, true), (2, true)]);
+}
+
+#[test]
+fn what_is_dropped_has_arrived_all_the_same() {
+    const UNKNOWN: PayloadType = PayloadType { number: 99, ..VIDEO };
+    let mut link = Link::new();
+    let strange = |link: &mut Link| {
+        let mut config = sender(link.a.unused_ssrc());
+        (config.mid, config.payload_types) = (Some("nobody".into()), vec![UNKNOWN]);
+        let other = link.a.add_sender(config.clone()).expect("added");
+        let send = |link: &mut Link| {
+            link.a.send(other, RtpPacket::new(UNKNOWN.number, 0, Bytes::from_static(b"strange"))).expect("room");
+            left(link)
+        };
+        let of_nobody = send(link);
+        config.mid = Some("v".into());
+        link.a.update_sender(other, config).expect("there");
+        vec![of_nobody, send(link)]
+    };
+    assert_eq!(told_of(&mut link, strange), [(0, true), (1, true), (2, true), (3, true)]);
+    let stats = link.z.stats();
+    assert_eq!((stats.dropped_unknown_stream, stats.dropped_unknown_payload_type), (1, 1));
+}
+
+#[test]
+fn where_nobody_asks_for_reports_there_are_none() {
+    let mut link = Link::new();
+    let mut config = receiver();
+    config.transport_cc = false;
+    link.z.update_receiver(link.receiver, config).expect("there");
+    for n in 0..20 {
+        link.send(packet(n));
+    }
+    link.deliver(at(0));
+    link.run(at(3_000));
+    assert_eq!(link.z.stats().transport_feedbacks_sent, 0);
 }

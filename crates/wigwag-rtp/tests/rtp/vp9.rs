@@ -1,6 +1,7 @@
 //! VP9, against packets made by hand after RFC 9628 and a capture of others.
 
 use crate::codecs::{captured, test_data};
+use crate::common::at;
 use crate::payload::{assemble, frames, packet, streams};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -162,9 +163,9 @@ fn a_frame_of_descriptors_takes_no_memory_without_end() {
     let payload = |first: u8| [&[first, 0xf8][..], &sizes, &[255], &pictures, &[0x86]].concat();
     let mut assembler = Assembler::new(Format::Vp9);
     assembler.set_frame_len_max(100_000);
-    assert_eq!(assembler.push(0, &packet(0, false, &payload(0x0a))).count(), 0);
+    assert_eq!(assembler.push(0, &packet(0, false, &payload(0x0a)), at(0)).count(), 0);
     let next = packet(0, false, &payload(0x02));
-    let lost = (1..).find(|sequence| assembler.push(*sequence, &next).count() > 0).expect("at some time");
+    let lost = (1..).find(|sequence| assembler.push(*sequence, &next, at(0)).count() > 0).expect("at some time");
     assert!(lost as usize * payload(0x02).len() <= 100_000, "{lost}");
     assert_eq!((assembler.stats().dropped_too_long, assembler.load().held), (1, 0));
 }

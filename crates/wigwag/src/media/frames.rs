@@ -74,7 +74,7 @@ pub struct FrameDrops {
     pub late: u64,
     /// They were there already.
     pub duplicate: u64,
-    /// Nobody polled while more came.
+    /// Nobody polled while more came than may wait. What finds no room while somebody polls is told early.
     pub full: u64,
     /// They are not of the payload format.
     pub malformed: u64,

@@ -176,7 +176,7 @@ impl Media {
             Some(format) => {
                 let recipe =
                     Recipe { format, nack: incoming.nack, delay_min: incoming.delay_min, layers: incoming.layers };
-                self.frames.insert(packet, recipe, session.stats().round_trip_time);
+                self.frames.insert(packet, recipe, session.round_trip_time());
             }
             None => self.frames.no_format(),
         }

@@ -224,7 +224,9 @@ impl PeerConnection {
     ///
     /// # Errors
     /// Nothing is sent on this transceiver now, packets were written on it before, the payload type was not negotiated, or
-    /// is of a codec whose payload format is not known here; the frame is empty, too long or not of its codec; or the queue is full.
+    /// is of a codec whose payload format is not known here; the frame is empty, too long or not of its codec; or the queue is full. After a
+    /// picture for which there was no room ([`MediaError::Full`]), the next has to be a key frame: the peer sees no gap, and would take one
+    /// picture for another. [`Event::KeyFrameRequested`](crate::Event::KeyFrameRequested) asks for it when there is room.
     pub fn write_frame(&mut self, id: TransceiverId, frame: Frame) -> Result<(), MediaError> {
         if self.end != End::No {
             return Err(MediaError::NotSending);
@@ -271,7 +273,8 @@ impl PeerConnection {
     }
 
     /// W3C `jitterBufferTarget` (webrtc-extensions): how long frames wait at least, so that those that come late find
-    /// their place; 0 to 4 s. Without it, 20 ms for sound and 10 ms for pictures; more if the network asks for it.
+    /// their place; 0 to 4 s. Without it, 20 ms for sound and 10 ms for pictures; more if the network asks for it. No more than 2,048 packets
+    /// and 4 MiB of pictures wait, and 256 packets and 512 KiB of sound: of what comes faster, the oldest frames are told before their time.
     ///
     /// # Errors
     /// The connection is closed, there is no such transceiver, or the target is too long.

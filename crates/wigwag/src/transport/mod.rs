@@ -123,7 +123,10 @@ impl Transport {
         let path = Path::of(&datagram);
         match demultiplex::kind(datagram.payload) {
             _ if datagram.protocol == Protocol::Tls => self.drops.unknown_protocol += 1,
-            Kind::Stun => self.ice.handle_input(datagram, now),
+            Kind::Stun => {
+                self.ice.handle_input(datagram, now);
+                self.tell_round_trip();
+            }
             Kind::Unknown => self.drops.unknown_protocol += 1,
             _ if self.ice.selected_path() != Some(path) && !self.ice.is_open(path) => self.drops.closed_path += 1,
             Kind::Dtls if self.secured.dtls.is_none() => {
@@ -140,6 +143,11 @@ impl Transport {
                 }
             }
         }
+    }
+
+    /// Media waits for what comes again for some round trips; who sends none hears of no other.
+    fn tell_round_trip(&mut self) {
+        self.secured.rtp.set_path_round_trip_time(self.ice.round_trip_time());
     }
 
     fn settle_relays(&mut self) {
@@ -167,6 +175,7 @@ impl Transport {
             relays.handle_timeout(now);
         }
         self.ice.handle_timeout(now);
+        self.tell_round_trip();
         self.secured.handle_timeout(now);
         self.settle_relays();
     }

@@ -1,7 +1,7 @@
 //! Media that leave as fast as the path takes them.
 
 use crate::common::{Peer, config, connection, negotiate, pair_with};
-use crate::media::until_connected;
+use crate::media::{drops, negotiate_from, until_connected};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -209,6 +209,21 @@ fn where_one_side_alone_would_report_by_stream_the_call_is_as_ever() {
         call.was_reported(false);
         assert!(call.target() > 1_000_000, "{}", call.target());
     }
+}
+
+/// What is on its way when the peer stops listening arrives, though nobody takes it.
+#[test]
+fn a_peer_that_stops_listening_to_pictures_has_lost_none() {
+    let mut call = Call::new(10, |_, config| controlled(config));
+    call.film(2, |_| 300_000);
+    let of_z = call.world[Z].connection.transceivers().last().map(|transceiver| transceiver.id).unwrap();
+    call.world[Z].connection.stop_transceiver(of_z).unwrap();
+    call.film(1, |_| 300_000);
+    negotiate_from(&mut call.world, Z);
+    call.world.run_for(Duration::from_secs(1));
+    let stats = call.world[A].connection.congestion_stats().unwrap();
+    assert_eq!(stats.packets_lost, 0, "{stats:?}");
+    assert!(drops(&call.world[Z], "rtp.dropped_unknown_stream") > 30);
 }
 
 /// A peer that agrees to report nothing holds up nothing.

@@ -1,7 +1,7 @@
 //! Media as frames through the whole stack.
 
-use crate::common::{Peer, Told, pair_with};
-use crate::media::{call, call_in, drops, negotiate_from, sound};
+use crate::common::{Peer, Told, negotiate, pair_with};
+use crate::media::{call, call_in, drops, negotiate_from, sound, until_connected};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -340,6 +340,80 @@ fn frames_go_on_through_a_negotiation() {
 }
 
 /// Whatever is lost, what is told is in order, and whoever polls late gets it late.
+/// Who sends nothing hears no report of it: how far the peer is, the path itself tells.
+#[test]
+fn one_who_only_listens_waits_on_a_long_path_for_what_comes_again() {
+    for seed in wigwag_sim::seeds(3) {
+        let mut world = pair_with(seed + 560, |_, _| {});
+        world.links(A, Z, |link| _ = link.latency(Duration::from_millis(150)));
+        let id = world[A].connection.add_transceiver(MediaKind::Video, Direction::Sendonly).unwrap();
+        negotiate(&mut world);
+        until_connected(&mut world);
+        let seen = world[Z].connection.transceivers().next().unwrap().id;
+        world[Z].connection.receive_frames(seen).unwrap();
+        for n in 0..600 {
+            if n == 30 {
+                world.link(A, Z).loss(1.0);
+            }
+            world[A].connection.write_frame(id, picture(n)).unwrap();
+            world.run_for(Duration::from_micros(33_333));
+        }
+        world.link(A, Z).loss(0.0);
+        world.run_for(Duration::from_secs(3));
+        let peer = &world[Z];
+        assert!(world.count(Fate::Lost) > 3, "{}", world.count(Fate::Lost));
+        assert_eq!(numbers(&frames_of(peer, seen), picture, 3_000), (0..600).collect::<Vec<_>>(), "seed {seed}");
+        let stats = &peer.connection.receiver_stats(seen)[0];
+        assert_eq!((gaps(peer, seen), stats.plis_sent, stats.packets_given_up), (0, 0, 0), "{stats:?}");
+    }
+}
+
+/// More comes within the delay that is asked for than finds room: the delay is shorter, and nothing is missing.
+#[test]
+fn a_long_delay_of_a_fast_stream_darkens_nothing() {
+    let (mut world, ids) = call_of_frames(570);
+    let [sent, seen] = ids[1];
+    world[Z].connection.set_jitter_buffer_target(seen, Duration::from_secs(4)).unwrap();
+    let large = |n: u32| {
+        let mut frame = picture(n);
+        frame.data = [&frame.data[..], &[0; 40_000][..]].concat().into();
+        frame
+    };
+    for n in 0..240 {
+        world[A].connection.write_frame(sent, large(n)).unwrap();
+        world.run_for(Duration::from_micros(33_333));
+    }
+    world.run_for(Duration::from_secs(5));
+    let frames = frames_of(&world[Z], seen);
+    assert_eq!(numbers(&frames, large, 3_000), (0..240).collect::<Vec<_>>());
+    assert_eq!((gaps(&world[Z], seen), drops(&world[Z], "frames.full")), (0, 0));
+    let stats = world[Z].connection.frame_stats(seen)[0].1;
+    assert!(stats.delay_total / 240 > Duration::from_millis(1_200), "what finds room waits: {stats:?}");
+}
+
+/// A picture that was refused is a hole that no receiver sees: the encoder is told to begin anew.
+#[test]
+fn after_a_picture_that_found_no_room_comes_a_key_frame() {
+    let (mut world, ids) = call_of_frames(580);
+    let [sent, seen] = ids[1];
+    let requested = format!("{:?}", Event::KeyFrameRequested { transceiver: sent, rid: None });
+    let mut refused = Vec::new();
+    for n in 0..1_000u32 {
+        match world[A].connection.write_frame(sent, picture(n)) {
+            Ok(()) => {}
+            Err(MediaError::Full(data)) => refused.push((n, data)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(refused[0].1, picture(refused[0].0).data);
+    assert!(!world[A].events.contains(&requested));
+    world.run_for(Duration::from_secs(1));
+    let position = |event: &String| world[A].events.iter().position(|told| told == event);
+    let writable = position(&format!("{:?}", Event::MediaWritable { transceiver: sent, rid: None }));
+    assert!(writable.is_some() && writable < position(&requested), "{:?}", world[A].events);
+    assert!((100..1_000).contains(&frames_of(&world[Z], seen).len()));
+}
+
 #[test]
 fn a_loop_that_sleeps_too_long_delays_frames_and_loses_none() {
     let (mut world, ids) = call_of_frames(526);
