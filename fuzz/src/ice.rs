@@ -47,12 +47,14 @@ pub fn ice_peek(data: &[u8]) {
 struct Peer {
     agent: Agent,
     number: usize,
+    /// The latest time that it was told.
+    now: Instant,
 }
 
 impl Peer {
     /// Says that something else than STUN came this way.
     fn data(&mut self, local: SocketAddr, remote: SocketAddr) {
-        self.agent.data_received(Path { protocol: Protocol::Udp, local, remote });
+        self.agent.data_received(Path { protocol: Protocol::Udp, local, remote }, self.now);
     }
 
     fn new(number: usize) -> Self {
@@ -60,7 +62,7 @@ impl Peer {
         config.role = if number == 0 { Role::Controlling } else { Role::Controlled };
         config.credentials = Some(credentials(number));
         (config.candidates_max, config.pairs_max) = (8, 12);
-        Self { agent: Agent::new(config, Seed::for_test(number as u64)), number }
+        Self { agent: Agent::new(config, Seed::for_test(number as u64)), number, now: wigwag_sim::origin() }
     }
 }
 
@@ -98,12 +100,14 @@ pub(crate) fn number(address: SocketAddr) -> u8 {
 /// On the wire of a duel, the first two bytes are the sender's address and the receiver's.
 impl Player for Peer {
     fn input(&mut self, packet: &mut [u8], now: Instant) {
+        self.now = now;
         if let [from, to, payload @ ..] = packet {
             self.agent.handle_input(Datagram::udp(address(*to), address(*from), payload), now);
         }
     }
 
     fn timeout(&mut self, now: Instant) {
+        self.now = now;
         self.agent.handle_timeout(now);
     }
 
@@ -233,7 +237,7 @@ mod tests {
         for (seed, generations) in seeds.into_iter().zip([[2, 2], [1, 1], [1, 1]]) {
             let peers = duel([Peer::new(0), Peer::new(1)], seed);
             assert_eq!([0, 1].map(|peer: usize| peers[peer].agent.generation()), generations);
-            for Peer { agent, number } in &peers {
+            for Peer { agent, number, .. } in &peers {
                 assert_eq!(
                     agent.local_credentials(),
                     &credentials_of(*number, *generations.first().unwrap_or(&0) as u8)

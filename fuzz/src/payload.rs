@@ -31,8 +31,9 @@ pub fn rtp_vp8(data: &[u8]) {
     let payloads = vp8::packetize(part, descriptor, 20).expect("there is room beside any descriptor");
     let last = payloads.len();
     let packets = (1..).zip(payloads).map(|(n, payload)| (n, packet(0, n == last, payload)));
-    let frames: Vec<_> =
-        packets.flat_map(|(n, packet)| assembler.push(n as u64, &packet, wigwag_sim::origin()).collect::<Vec<_>>()).collect();
+    let frames: Vec<_> = packets
+        .flat_map(|(n, packet)| assembler.push(n as u64, &packet, wigwag_sim::origin()).collect::<Vec<_>>())
+        .collect();
     assert!(matches!(&frames[..], [Assembled::Frame(frame)] if frame.data == part), "{frames:?}");
 }
 
@@ -114,8 +115,10 @@ fn cut(format: Format, data: &[u8]) -> Option<Bytes> {
     // It is of none of the formats that number frames: what it is of others does not matter, but that it ends something.
     let before = packet(0, true, Bytes::from_static(&[0x41, 1]));
     let packets = std::iter::once(before).chain(packetizer.packets(&frame, payloads));
-    let put: Vec<_> =
-        (1..).zip(packets).flat_map(|(n, packet)| assembler.push(n, &packet, wigwag_sim::origin()).collect::<Vec<_>>()).collect();
+    let put: Vec<_> = (1..)
+        .zip(packets)
+        .flat_map(|(n, packet)| assembler.push(n, &packet, wigwag_sim::origin()).collect::<Vec<_>>())
+        .collect();
     match put.last() {
         Some(Assembled::Frame(frame)) if frame.rtp_time == 3_000 => Some(frame.data.clone()),
         _ => panic!("a frame in packets is a frame: {put:?}"),

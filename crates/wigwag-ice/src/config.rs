@@ -44,7 +44,8 @@ pub struct Config {
     /// with [`Duration::MAX`], for ever. 39.5 s by default.
     pub patience: Duration,
     /// After so much silence on the selected path the agent says that it is disconnected. What the peer's checks and
-    /// our own, every 4 to 6 seconds, bring in ends a silence. 8 s by default.
+    /// our own, every 4 to 6 seconds, bring in ends a silence, and what [`data_received`](crate::Agent::data_received) is told
+    /// of. 8 s by default.
     pub silence_max: Duration,
     /// Whether no local candidate says by its [`related`](crate::Candidate::related) address what it is of: the unspecified address stands
     /// there, and port 9 (RFC 8839 §5.1). Off by default.

@@ -108,11 +108,14 @@ impl Agent {
         }
     }
 
-    /// What is not STUN has come this way, and was authentic. A controlled agent that is told so answers where the peer
-    /// sends, as long as that is a pair that the peer has nominated, and nominated later than the one in use: so it need
-    /// not wait until the peer has repeated itself.
-    pub fn data_received(&mut self, path: Path) {
+    /// What is not STUN has come this way, and was authentic: the path in use is not silent. A controlled agent that is told so of
+    /// another answers where the peer sends, as long as that is a pair that the peer has nominated, and nominated later than the one in
+    /// use: so it need not wait until the peer has repeated itself.
+    pub fn data_received(&mut self, path: Path, now: Instant) {
         let path = path.normal();
+        if self.selected_path() == Some(path) {
+            return self.hear_data(path, now);
+        }
         let found = self.list.find(path).filter(|_| self.role == Role::Controlled && !self.has_ended());
         let Some((id, pair)) = found.and_then(|id| Some((id, self.list.get(id)?))) else { return };
         let current =

@@ -4,7 +4,7 @@ use super::{Agenda, Agent, Patience};
 use crate::consent::Consent;
 use crate::decision::Deed;
 use crate::nomination::Nomination;
-use crate::pair::PairId;
+use crate::pair::{PairId, Path};
 use crate::restart::Previous;
 use crate::{Kind, State};
 use std::time::Instant;
@@ -122,6 +122,16 @@ impl Agent {
     /// What was in use before the restart, as long as nothing new was nominated.
     pub(crate) fn old_in_use(&self) -> Option<&Previous> {
         self.previous.as_deref().filter(|previous| previous.is_in_use())
+    }
+
+    /// Something that is not STUN came on the path in use, which was authentic. Consent is given by checks alone (RFC 7675 §5.1).
+    pub(crate) fn hear_data(&mut self, path: Path, now: Instant) {
+        let now = self.clock.latest(now);
+        match self.previous.as_mut().filter(|previous| previous.path == path) {
+            Some(previous) => previous.heard = Some(now),
+            None => self.selected.into_iter().for_each(|id| self.list.hear_data(id, now)),
+        }
+        self.is_touched |= self.state == State::Disconnected;
     }
 
     /// Computes the state; returns when the selected path will have been silent for too long.

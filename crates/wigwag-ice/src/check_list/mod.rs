@@ -159,6 +159,13 @@ impl CheckList {
         }
     }
 
+    /// Something else came there that is authentic: each packet, so it is no visit of the list.
+    pub(crate) fn hear_data(&mut self, id: PairId, now: Instant) {
+        if let Some(pair) = self.pairs.get_mut(&id) {
+            pair.heard = Some(now);
+        }
+    }
+
     /// Something is counted of a pair, which changes nothing else.
     pub(crate) fn count(&mut self, id: PairId, count: impl FnOnce(&mut PairStats)) {
         self.visited(1);

@@ -79,17 +79,17 @@ fn a_peer_that_sends_on_another_pair_that_it_has_nominated_is_followed_at_once()
         nominate(&mut script, 0);
         script.answer(&[0, 1], 2 * S);
     }
-    script.agent.data_received(path(1));
+    script.agent.data_received(path(1), script.now);
     script.pass(MS);
     assert_eq!(script.agent.selected_path(), Some(path(0)), "what is not nominated is not used, whatever comes there");
     nominate(&mut script, 1);
     script.answer(&[0, 1], MS);
     assert_eq!(script.agent.selected_path(), Some(path(0)));
-    script.agent.data_received(path(1));
+    script.agent.data_received(path(1), script.now);
     script.pass(MS);
     assert_eq!(script.agent.selected_path(), Some(path(1)));
     for late in [path(0), path(5)] {
-        script.agent.data_received(late);
+        script.agent.data_received(late, script.now);
         script.pass(MS);
         assert_eq!(script.agent.selected_path(), Some(path(1)), "what was sent before comes late");
     }
@@ -107,7 +107,7 @@ fn a_pair_that_does_not_work_is_not_used_although_data_comes_there() {
     nominate(&mut script, 0);
     script.answer(&[0], S);
     nominate(&mut script, 1);
-    script.agent.data_received(path(1));
+    script.agent.data_received(path(1), script.now);
     script.answer(&[0], S);
     assert_eq!(script.agent.selected_path(), Some(path(0)));
     let mut script = Script::new(Role::Controlling);
@@ -115,7 +115,7 @@ fn a_pair_that_does_not_work_is_not_used_although_data_comes_there() {
     script.signal(1);
     script.answer(&[0, 1], S);
     nominate(&mut script, 1);
-    script.agent.data_received(path(1));
+    script.agent.data_received(path(1), script.now);
     script.answer(&[0, 1], S);
     assert_eq!(script.agent.selected_path(), Some(path(0)), "who controls follows nobody");
 }
@@ -283,4 +283,38 @@ fn link_local_addresses_pair_with_their_like_and_in_our_zone() {
         ]
     );
     assert_eq!(remote(0).port(), 2000);
+}
+
+/// On a path that loses, checks of some seconds may all be lost while everything else comes.
+#[test]
+fn a_path_on_which_data_comes_is_not_silent() {
+    for role in [Role::Controlling, Role::Controlled] {
+        let mut script = Script::new(role);
+        script.signal(0);
+        if role == Role::Controlled {
+            nominate(&mut script, 0);
+        }
+        script.answer(&[0], S);
+        let connected = script.agent.state();
+        for _ in 0..15 {
+            script.pass(S);
+            script.agent.data_received(path(0), script.now);
+            assert_eq!(script.agent.state(), connected, "{role:?}");
+        }
+        // What comes elsewhere is no sign of this path.
+        for _ in 0..9 {
+            script.pass(S);
+            script.agent.data_received(path(1), script.now);
+        }
+        assert_eq!(script.agent.state(), State::Disconnected, "{role:?}");
+        script.agent.data_received(path(0), script.now);
+        script.pass(MS);
+        assert_eq!(script.agent.state(), connected, "{role:?}");
+        // RFC 7675 §5.1: data that the peer sends is no consent.
+        for _ in 0..20 {
+            script.pass(S);
+            script.agent.data_received(path(0), script.now);
+        }
+        assert_eq!(script.agent.selected_path(), None, "{role:?}");
+    }
 }

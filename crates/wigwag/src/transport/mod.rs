@@ -138,8 +138,8 @@ impl Transport {
             kind => {
                 self.traffic.received(path, datagram.payload.len(), now);
                 let is_authentic = self.secured.handle_input(kind, datagram, now, &mut self.drops);
-                if is_authentic && self.ice.selected_path() != Some(path) {
-                    self.ice.data_received(path);
+                if is_authentic {
+                    self.ice.data_received(path, now);
                 }
             }
         }
