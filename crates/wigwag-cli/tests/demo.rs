@@ -124,10 +124,11 @@ fn the_page_and_its_parts_come_from_this_server_alone() {
 fn what_is_not_there_or_not_understood_is_refused() {
     let demo = Demo::start(&[]);
     for (request, status) in [
-        ("GET /../Cargo.toml HTTP/1.1\r\n\r\n", 404),
-        ("GET /secret HTTP/1.1\r\n\r\n", 404),
-        ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405),
-        ("GET /signalling HTTP/1.1\r\n\r\n", 426),
+        ("GET /../Cargo.toml HTTP/1.1\r\nHost: h\r\n\r\n", 404),
+        ("GET /secret HTTP/1.1\r\nHost: h\r\n\r\n", 404),
+        ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", 405),
+        ("GET /signalling HTTP/1.1\r\nHost: h\r\n\r\n", 426),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
         ("hello\r\n\r\n", 400),
     ] {
         let answer = demo.exchange(request);

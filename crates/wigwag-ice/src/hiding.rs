@@ -53,15 +53,23 @@ impl Agent {
         self.hidden.0.get(&address).map(String::as_str)
     }
 
-    /// Whether [`add_local_candidate`](Self::add_local_candidate) would find that it is known already (RFC 8445 §5.1.3); what only the peer
-    /// has told before is not.
+    /// Whether [`add_local_candidate`](Self::add_local_candidate) would find that it is known already (RFC 8445 §5.1.3), which what only the
+    /// peer has told before is not; or that a server nearby has seen an address that who hides theirs does not tell.
     pub fn is_redundant(&self, candidate: &LocalCandidate) -> bool {
         let (address, base) = (normal(candidate.address), normal(candidate.base));
+        if candidate.kind == Kind::ServerReflexive && self.is_secret(address.ip()) {
+            return true;
+        }
         let name = self.name_for(candidate.kind, address.ip());
         self.local_candidates.iter().any(|known| {
             (known.address, known.base, known.name.as_deref()) == (address, base, name)
                 && known.kind != Kind::PeerReflexive
         })
+    }
+
+    /// Whether an address of ours that somebody has seen is told to nobody: it has no name, for it is of no interface, and is private.
+    pub(crate) fn is_secret(&self, address: IpAddr) -> bool {
+        self.config.hide_related && !may_be_public(address) && self.name_of_local_address(address).is_none()
     }
 
     /// The name that a local candidate is told by.

@@ -154,7 +154,11 @@ impl Agent {
     pub(crate) fn learn_mapped(&mut self, id: PairId, mapped: SocketAddr) {
         let is_known = |known: &Candidate| zoneless(known.address) == mapped;
         let is_full = self.local_candidates.len() >= self.config.candidates_max;
-        if is_full || !candidate::is_usable(mapped) || self.local_candidates.iter().any(is_known) {
+        if is_full
+            || self.is_secret(mapped.ip())
+            || !candidate::is_usable(mapped)
+            || self.local_candidates.iter().any(is_known)
+        {
             return;
         }
         let Some(local) = self.list.get(id).and_then(|pair| self.local_candidates.get(pair.local)) else { return };

@@ -17,7 +17,7 @@ pub struct Interface {
 
 /// The addresses of this machine that a peer may be told of, those of loopback interfaces only if `with_loopback`.
 ///
-/// They are sorted and each is told once.
+/// They are sorted, those of loopback interfaces last, and each is told once: of what is offered in their order, simple peers try the first.
 ///
 /// # Errors
 /// What the system says when it is asked.
@@ -28,7 +28,7 @@ pub fn interfaces(with_loopback: bool) -> io::Result<Vec<Interface>> {
         .map(|found| Interface { is_loopback: found.is_loopback(), address: found.ip(), name: found.name })
         .filter(|found| is_usable(found.address) && (with_loopback || !found.is_loopback))
         .collect();
-    found.sort_by_key(|found| found.address);
+    found.sort_by_key(|found| (found.is_loopback, found.address));
     found.dedup_by(|a, b| a.address == b.address);
     Ok(found)
 }

@@ -152,7 +152,7 @@ impl Names {
 
     /// The addresses of this machine have changed.
     pub(crate) fn addresses_changed(&mut self) {
-        self.is_stale |= !self.links.is_empty();
+        self.is_stale |= !self.links.is_empty() || !self.host.is_idle();
     }
 
     pub(crate) fn set_readable(&mut self, number: usize) {

@@ -20,6 +20,8 @@ pub(crate) struct Record<T> {
     /// From this number on all is kept, and of what comes before it nothing is told.
     oldest: u64,
     is_started: bool,
+    /// After a number that is far behind, the next one: if that comes, the numbers begin anew (RFC 3550 §A.1).
+    awaited: Option<u16>,
     len_max: usize,
     /// So many find room from the beginning.
     len_expected: usize,
@@ -28,7 +30,7 @@ pub(crate) struct Record<T> {
 impl<T: Copy> Record<T> {
     pub(crate) const fn new(len_max: usize, len_expected: usize) -> Self {
         let entries = VecDeque::new();
-        Self { entries, first: 0, base: 0, oldest: 0, is_started: false, len_max, len_expected }
+        Self { entries, first: 0, base: 0, oldest: 0, is_started: false, awaited: None, len_max, len_expected }
     }
 
     /// Whether there is nothing to report.
@@ -68,12 +70,20 @@ impl<T: Copy> Record<T> {
             self.add_untold(number, what, update);
         } else if number >= self.oldest && self.end() - number < self.len_max as u64 {
             self.add_late(number, what, update);
+        } else if self.end() - number < self.len_max as u64 {
+            // Overtaken, and told as missing: nothing is that far behind for long.
+        } else if self.awaited == Some(sequence) {
+            // They go on counting up here.
+            self.begin(number + (1 << 16));
+            self.add_untold(number + (1 << 16), what, update);
+        } else {
+            self.awaited = Some(sequence.wrapping_add(1));
         }
     }
 
     fn begin(&mut self, number: u64) {
         self.entries.clear();
-        (self.first, self.base, self.oldest) = (number, number, number);
+        (self.first, self.base, self.oldest, self.awaited) = (number, number, number, None);
     }
 
     fn add_untold(&mut self, number: u64, what: T, update: impl FnOnce(&mut T) -> bool) {
@@ -109,6 +119,10 @@ impl<T: Copy> Record<T> {
         let forgotten = self.oldest.saturating_sub(self.first);
         self.entries.drain(..self.entries.len().min(forgotten as usize));
         self.first += forgotten;
+        // Whoever leaps keeps no more than who does not.
+        if self.entries.capacity() > 4 * self.len_expected.max(LATE_MAX as usize) {
+            self.entries.shrink_to(self.len_expected);
+        }
     }
 
     /// Of all but the last nothing is told any more.

@@ -3,7 +3,7 @@
 
 use super::{Demo, PATIENCE, Screen, decoded, take_picture, wait, watch_on};
 use crate::browser::{self, Browser, Options};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,18 +26,27 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<
     for page in [camera.as_mut(), &mut *browser] {
         wait(page, "the stream to be live", &state("live"))?;
     }
-    let frames = watch_on(browser, &SCREEN, FRAMES_MIN)?;
-    // Firefox lets nobody listen to a page that no person has touched; both count what they have decoded.
-    let energy = "(async () => [...(await wigwag.peer().getStats()).values()] \
-                  .reduce((sum, it) => sum + (it.type === 'inbound-rtp' && it.totalAudioEnergy || 0), 0))()";
-    let energy = browser.evaluate(energy)?.as_f64().context("no energy")?;
-    ensure!(energy > 0.0, "what is watched is silent");
+    let frames = watch_on(browser, &SCREEN, FRAMES_MIN);
+    let frames = frames.with_context(|| format!("{}; published: {}", counts(browser), counts(camera.as_mut())))?;
+    // Chromium decodes what somebody hears, and Firefox lets nobody hear a page that no person has touched, but decodes it.
+    const ENERGY: &str = "(async () => [...(await wigwag.peer().getStats()).values()] \
+                          .reduce((sum, it) => sum + (it.type === 'inbound-rtp' && it.totalAudioEnergy || 0), 0))()";
+    browser::wait_for(PATIENCE, || {
+        let energy = browser.evaluate(ENERGY)?.as_f64().filter(|energy| *energy > 0.0);
+        if energy.is_none() {
+            browser.evaluate("document.getElementById('unmute').click()")?;
+        }
+        Ok(energy)
+    })
+    .context("waiting for sound")?;
     take_picture(browser, screenshot)?;
 
     for page in [camera.as_mut(), &mut *browser] {
         let before = page.evaluate(UFRAGS)?;
         page.evaluate("wigwag.session().restart()")?;
-        wait(page, "other credentials", &format!("{UFRAGS} !== {:?}", before.as_str().unwrap_or_default()))?;
+        let before = before.as_str().unwrap_or_default();
+        let are_others = format!("{UFRAGS}.split(',').every((it, side) => it !== {before:?}.split(',')[side])");
+        wait(page, "other credentials of both", &are_others)?;
     }
     let restarted = watch_on(browser, &SCREEN, FRAMES_MIN)?;
 
@@ -55,8 +64,14 @@ pub(super) fn run(browser: &mut dyn Browser, program: &Path, screenshot: Option<
     // A name is not enough.
     camera.navigate(&format!("{}watch/cam#guessed", server.url))?;
     wait(camera.as_mut(), "to be refused", &state("failed"))?;
-    Ok(format!(
-        "{frames}, {restarted} and {again} frames in 2 s, audio energy {energy:.3}, published by {}",
-        camera.name()
-    ))
+    Ok(format!("{frames}, {restarted} and {again} frames in 2 s; with sound, published by {}", camera.name()))
+}
+
+/// What a page counts of its pictures.
+fn counts(browser: &mut dyn Browser) -> String {
+    let script = "(async () => [...(await wigwag.peer().getStats()).values()].filter((it) => it.kind === 'video' && /bound-rtp/.test(it.type)) \
+                  .flatMap((it) => ['framesReceived', 'framesDecoded', 'keyFramesDecoded', 'framesDropped', 'framesEncoded', 'keyFramesEncoded', \
+                  'packetsReceived', 'packetsSent', 'packetsLost', 'nackCount', 'pliCount', 'freezeCount'].map((name) => `${name} ${it[name]}`)) \
+                  .filter((it) => !/undefined/.test(it)).join())()";
+    browser.evaluate(script).map_or_else(|error| error.to_string(), |counts| counts.to_string())
 }

@@ -1,5 +1,6 @@
 //! Where a program serves HTTP: a bounded number of connections, each with a thread, for a bounded time.
 
+use super::stream::Timed;
 use super::tls::Tls;
 use super::{Request, Stream, answer};
 use crate::failure::Failure;
@@ -14,8 +15,8 @@ use wigwag_dtls::Certificate;
 
 /// A page needs three, and one of them for as long as it is open.
 const CONNECTIONS_MAX: usize = 256;
-/// How long a read or a write may take before the client counts as gone.
-const IO_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a client may take with its head, and the handshake of TLS before it.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Where to serve.
 #[derive(Debug, clap::Args)]
@@ -150,8 +151,7 @@ fn serve_connection(
     handle: impl FnOnce(Stream, Request) -> io::Result<()>,
 ) -> io::Result<()> {
     socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(IO_TIME_MAX))?;
-    socket.set_write_timeout(Some(IO_TIME_MAX))?;
+    let socket = Timed::new(socket, HEAD_TIME_MAX);
     let mut stream = match tls {
         Some(config) => {
             let connection = ServerConnection::new(config).map_err(io::Error::other)?;

@@ -20,6 +20,8 @@ pub(crate) struct Request {
     /// Without the query.
     pub(crate) path: String,
     headers: Vec<(String, String)>,
+    /// Some proxies speak HTTP/1.0 to us.
+    is_old: bool,
     /// What came after the headers.
     pub(crate) rest: Vec<u8>,
 }
@@ -78,20 +80,24 @@ impl Request {
             Err(httparse::Error::TooManyHeaders) => return Err(Refusal::Long),
             Err(_) => return Err(Refusal::Malformed),
         };
-        let (Some(method), Some(target), Some(1)) = (parsed.method, parsed.path, parsed.version) else {
+        let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
             return Err(Refusal::Malformed);
         };
-        let path = target.split(['?', '#']).next().unwrap_or_default();
+        let path = path_of(target).split(['?', '#']).next().unwrap_or_default();
         let owned = |header: &httparse::Header<'_>| {
             let value = String::from_utf8_lossy(header.value);
             (header.name.to_ascii_lowercase(), value.trim().to_owned())
         };
-        Ok(Some(Self {
+        let request = Self {
             method: method.to_owned(),
             path: path.to_owned(),
             headers: parsed.headers.iter().map(owned).collect(),
+            is_old: minor == 0,
             rest: head.get(len..).unwrap_or_default().to_vec(),
-        }))
+        };
+        // RFC 9112 §3.2: a request without a Host, or with two, is answered by 400.
+        let has_host = request.header("host").is_some() || request.is_old && !request.has_header("host");
+        if has_host { Ok(Some(request)) } else { Err(Refusal::Malformed) }
     }
 
     /// The one header of this name, which is in lower case. Of two, one might be meant for somebody between us and the client.
@@ -131,7 +137,7 @@ impl Request {
         let is_upgrade = self.has_token("upgrade", "websocket") && self.has_token("connection", "upgrade");
         // RFC 6455 §4.2.1: "A |Sec-WebSocket-Version| header field, with a value of 13."
         let is_version_13 = self.header("sec-websocket-version") == Some("13");
-        self.header("sec-websocket-key").filter(|key| is_upgrade && is_version_13 && key.len() == 24)
+        self.header("sec-websocket-key").filter(|key| is_upgrade && is_version_13 && key.len() == 24 && !self.is_old)
     }
 
     /// Whether the content is said to be of this media type; its parameters do not matter.
@@ -151,7 +157,7 @@ impl Request {
             return Err(Refusal::Large(len_max));
         }
         // RFC 9110 §10.1.1: a client that expects this waits for it.
-        if self.rest.is_empty() && len != Some(0) && self.has_token("expect", "100-continue") {
+        if self.rest.is_empty() && len != Some(0) && !self.is_old && self.has_token("expect", "100-continue") {
             stream
                 .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
                 .and_then(|()| stream.flush())
@@ -171,7 +177,7 @@ impl Request {
             // RFC 9112 §6.1: both might mean that somebody between us and the client has understood another length.
             let is_chunked =
                 self.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
-            return match (is_chunked, self.has_header("content-length")) {
+            return match (is_chunked, self.has_header("content-length") || self.is_old) {
                 (true, false) => Ok(None),
                 (false, false) => Err(Refusal::Coded),
                 (_, true) => Err(Refusal::Malformed),
@@ -237,6 +243,14 @@ impl<S: Read> Content<'_, S> {
 
     fn read_more(&mut self) -> Result<(), Refusal> {
         read_more(self.stream, &mut self.waiting, self.deadline)
+    }
+}
+
+/// RFC 9112 §3.2.2: what is asked for may be written with our name before it.
+fn path_of(target: &str) -> &str {
+    match target.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains('/') => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        _ => target,
     }
 }
 
@@ -337,6 +351,29 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_read_behind_our_name_too() {
+        for (target, path) in
+            [("http://h:1/whip/cam?x=1", "/whip/cam"), ("https://h", "/"), ("/watch/a://b", "/watch/a://b"), ("*", "*")]
+        {
+            let text = format!("POST {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert_eq!(read(text.as_bytes()).unwrap().path, path);
+        }
+    }
+
+    /// As nginx does unless it is told otherwise.
+    #[test]
+    fn a_proxy_may_speak_an_older_version() {
+        let text = "POST / HTTP/1.0\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nv=0";
+        let mut client = Client { says: text.as_bytes(), at_once: 99, hears: Vec::new() };
+        let mut request = Request::read(&mut client).unwrap();
+        assert_eq!(request.read_content(&mut client, 3), Ok(b"v=0".to_vec()));
+        assert!(client.hears.is_empty(), "it would not understand");
+        let mut chunked = read(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+        assert_eq!(chunked.read_content(&mut client, 3), Err(Refusal::Malformed));
+        assert_eq!(read(UPGRADE.replace("HTTP/1.1", "HTTP/1.0").as_bytes()).unwrap().websocket_key(), None);
+    }
+
+    #[test]
     fn requests_may_come_byte_by_byte() {
         let mut client = Client { says: UPGRADE.as_bytes(), at_once: 1, hears: Vec::new() };
         assert_eq!(Request::read(&mut client), read(UPGRADE.as_bytes()));
@@ -346,7 +383,9 @@ mod tests {
     fn what_is_no_request_is_refused_by_its_reason() {
         assert_eq!(read(b""), Err(Refusal::Gone));
         assert_eq!(read(b"GET / HTTP/1.1\r\nhost"), Err(Refusal::Gone));
-        assert_eq!(read(b"GET / HTTP/1.0\r\n\r\n"), Err(Refusal::Malformed));
+        assert_eq!(read(b"GET / HTTP/1.1\r\n\r\n"), Err(Refusal::Malformed));
+        assert_eq!(read(b"GET / HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n"), Err(Refusal::Malformed));
+        assert_eq!(read(b"GET / HTTP/2.0\r\nHost: h\r\n\r\n"), Err(Refusal::Malformed));
         assert_eq!(read(b"\x16\x03\x01\x02\x00\x01\x00"), Err(Refusal::Malformed));
         let long = format!("GET / HTTP/1.1\r\nx: {}\r\n", "y".repeat(2 * HEAD_LEN_MAX));
         assert_eq!(read(long.as_bytes()), Err(Refusal::Long));
@@ -403,7 +442,9 @@ mod tests {
     #[test]
     fn a_media_type_is_compared_without_its_parameters() {
         let of = |value: &str| {
-            read(format!("POST / HTTP/1.1\r\n{value}\r\n").as_bytes()).unwrap().has_content_type("application/sdp")
+            read(format!("POST / HTTP/1.1\r\nHost: h\r\n{value}\r\n").as_bytes())
+                .unwrap()
+                .has_content_type("application/sdp")
         };
         assert!(of("Content-Type: application/sdp\r\n") && of("content-type: Application/SDP ; charset=utf-8\r\n"));
         assert!(!of("") && !of("Content-Type: application/sdp2\r\n") && !of("Content-Type: text/plain\r\n"));
@@ -428,7 +469,7 @@ mod tests {
             assert!(!with(origin), "{origin}");
         }
         assert!(!is_same(&UPGRADE.replace("Origin: http://h:1", "Origin: http://h:1\r\nOrigin: http://x")));
-        assert!(is_same("GET / HTTP/1.1\r\n\r\n"));
+        assert!(is_same("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
     }
 
     #[test]

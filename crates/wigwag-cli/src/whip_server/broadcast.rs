@@ -6,7 +6,8 @@ use crate::console::say;
 use crate::failure::Failure;
 use crate::recording::Recording;
 use crate::worker::Worker;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::ops::Range;
+use std::sync::mpsc::{self, Receiver, SendError, SyncSender};
 use std::time::{Duration, Instant};
 use wigwag::jsep::Codec;
 use wigwag::{Config, Endpoint};
@@ -95,7 +96,13 @@ impl Studio {
         loop {
             while let Ok(command) = self.waiting.try_recv() {
                 match command {
-                    Command::Begin { role, name, offer, reply } => drop(reply.send(self.begin(role, &name, &offer))),
+                    Command::Begin { role, name, offer, reply } => {
+                        let begun = self.begin(role, &name, &offer);
+                        // Who does not wait any more knows of no session.
+                        if let Err(SendError(Ok(created))) = reply.send(begun) {
+                            let _ = self.streams.end(self.driver.endpoint_mut(), &created.id);
+                        }
+                    }
                     Command::Patch { id, if_match, fragment, reply } => {
                         let endpoint = self.driver.endpoint_mut();
                         drop(reply.send(self.streams.patch(endpoint, &id, if_match.as_deref(), &fragment)));
@@ -112,7 +119,7 @@ impl Studio {
         let mut config = Config::new(wall_clock());
         config.negotiation.codecs = codecs();
         self.recording.ask(&mut config);
-        self.streams.begin(self.driver.endpoint_mut(), role, name, offer, config)
+        self.streams.begin(self.driver.endpoint_mut(), role, name, offer, config, Instant::now())
     }
 
     fn turn(&mut self, max_wait: Option<Duration>) -> std::io::Result<()> {
@@ -143,11 +150,29 @@ impl Studio {
     }
 }
 
-/// What may be published; nothing is decoded, so what browsers and OBS know is known here.
+/// Where the profiles of H.264 are among these.
+pub(super) const H264: Range<usize> = 5..10;
+
+/// What may be published; nothing is decoded, so what browsers, OBS and ffmpeg know is known here.
 fn codecs() -> Vec<Codec> {
-    let mut high = Codec::h264();
-    high.parameters = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640c1f".to_owned();
+    // Constrained baseline, baseline, main, high and constrained high (RFC 6184 §8.1): the names differ, and decoders read them all.
+    let h264 = ["42e01f", "42001f", "4d001f", "64001f", "640c1f"].map(|profile| {
+        let mut codec = Codec::h264();
+        codec.parameters = format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}");
+        codec
+    });
     let sound = [Codec::opus(), Codec::g722(), Codec::pcmu(), Codec::pcma()];
-    let pictures = [Codec::vp8(), Codec::h264(), high, Codec::vp9(), Codec::av1()];
+    let pictures = [Codec::vp8()].into_iter().chain(h264).chain([Codec::vp9(), Codec::av1()]);
     sound.into_iter().chain(pictures).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profiles_of_h264_are_where_they_are_said_to_be() {
+        let is_there = |(index, codec): (usize, &Codec)| (codec.name == "H264") == H264.contains(&index);
+        assert!(codecs().iter().enumerate().all(is_there));
+    }
 }

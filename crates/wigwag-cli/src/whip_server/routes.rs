@@ -6,10 +6,13 @@ use super::streams::Patched;
 use crate::failure::Failure;
 use crate::http::{Listener, Request, Response, Stream, answer};
 use std::net::IpAddr;
+use std::time::Duration;
 use std::{fmt, io};
 
 /// A large offer of a browser has 10,000 bytes, one with candidates some more.
 const CONTENT_LEN_MAX: usize = 128 << 10;
+/// How long a client may take to send it.
+const CONTENT_TIME_MAX: Duration = Duration::from_secs(10);
 /// In seconds.
 const RETRY_AFTER: &str = "2";
 const OFFER: &str = "application/sdp";
@@ -67,7 +70,8 @@ enum Resource<'a> {
 
 impl<'a> Resource<'a> {
     fn of(path: &'a str) -> Self {
-        let segments: Vec<_> = path.strip_prefix('/').unwrap_or_default().split('/').collect();
+        let Some(path) = path.strip_prefix('/') else { return Self::Unknown };
+        let segments: Vec<_> = path.split('/').collect();
         match segments[..] {
             ["" | "index.html"] => Self::File(&PAGE),
             ["style.css"] => Self::File(&STYLE),
@@ -203,6 +207,7 @@ fn content(stream: &mut Stream, request: &mut Request, media_type: &str) -> Resu
     if !request.has_content_type(media_type) {
         return Err(Response::text(415, format!("The content must be {media_type}.")));
     }
+    stream.allow(CONTENT_TIME_MAX);
     let content = request.read_content(stream, CONTENT_LEN_MAX);
     // Of who is gone, nobody reads the answer.
     let content = content.map_err(|refusal| refusal.response().unwrap_or_else(|| Response::empty(400)))?;

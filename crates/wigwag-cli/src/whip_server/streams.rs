@@ -1,9 +1,11 @@
 //! Streams with a publisher and viewers each, on one endpoint: what comes from the one leaves for the others as it is, decoded by
 //! nobody. A machine like those that it is made of, without a socket and a clock.
 
+use super::broadcast::H264;
 use super::offer::{self, Fragment, Refused, Role};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
+use wigwag::jsep::NegotiatedCodec;
 use wigwag::{
     Config, ConnectionId, ConnectionState, Direction, Endpoint, EndpointEvent, Event, IceCandidate, MediaError,
     MediaKind, PeerConnection, Received, SessionDescription, TransceiverId,
@@ -12,8 +14,10 @@ use wigwag_sansio::Rng;
 
 /// So long viewers wait for a publisher who has gone, and may come again.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// Sessions whose peers have not come yet: each waits for its checks for some time.
+/// Sessions of a role whose peers have not come yet.
 const PENDING_MAX: usize = 256;
+/// So long a peer may take to come, with its checks and its keys.
+const PENDING_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// What a client is told of a session that it has begun.
 pub(super) struct Created {
@@ -42,6 +46,7 @@ struct Session {
     /// As it stands: with what restarts have changed.
     offer: wigwag_sdp::SessionDescription,
     ice: Fragment,
+    begun_at: Instant,
     is_connected: bool,
 }
 
@@ -79,6 +84,7 @@ impl Streams {
         name: &str,
         offer: &str,
         config: Config,
+        now: Instant,
     ) -> Result<Created, Refused> {
         let parsed = offer::parse(offer, role)?;
         let ice =
@@ -86,7 +92,9 @@ impl Streams {
         if role == Role::Viewer && self.streams.get(name).is_none_or(|stream| stream.publisher.is_none()) {
             return Err(Refused::new(409, format!("Nobody publishes {name} now: try again in a while.")));
         }
-        if self.sessions.values().filter(|session| !session.is_connected).count() >= PENDING_MAX {
+        // Viewers take no places of publishers.
+        let is_pending = |session: &&Session| !session.is_connected && session.role == role;
+        if self.sessions.values().filter(is_pending).count() >= PENDING_MAX {
             return Err(Refused::new(503, "Too many sessions have been begun: try again in a while."));
         }
         let connection = endpoint.create(config).map_err(|error| Refused::new(503, error.to_string()))?;
@@ -98,8 +106,9 @@ impl Streams {
                 let (id, etag) = (self.secret(), self.etag());
                 self.by_connection.insert(connection, id.clone());
                 let name = name.to_owned();
+                let (begun_at, is_connected) = (now, false);
                 let session =
-                    Session { connection, role, name, etag: etag.clone(), offer: parsed, ice, is_connected: false };
+                    Session { connection, role, name, etag: etag.clone(), offer: parsed, ice, begun_at, is_connected };
                 self.sessions.insert(id.clone(), session);
                 Ok(Created { id, etag, answer })
             }
@@ -181,9 +190,12 @@ impl Streams {
         }
     }
 
-    /// Ends what nobody publishes any more.
+    /// Ends what nobody publishes any more, and those who do not come.
     pub(super) fn handle_timeout(&mut self, endpoint: &mut Endpoint, now: Instant) {
-        let mut ended = Vec::new();
+        let is_late = |session: &&Session| {
+            !session.is_connected && now.saturating_duration_since(session.begun_at) >= PENDING_TIME_MAX
+        };
+        let mut ended: Vec<_> = self.sessions.values().filter(is_late).map(|session| session.connection).collect();
         self.streams.retain(|_, stream| {
             if stream.publisher.is_some() {
                 return true;
@@ -193,12 +205,13 @@ impl Streams {
             ended.extend(stream.viewers.keys().copied().filter(|_| is_over));
             !is_over
         });
-        ended.into_iter().for_each(|viewer| self.close(endpoint, viewer));
+        ended.into_iter().for_each(|id| self.close(endpoint, id));
     }
 
     /// Whether time will end something.
     pub(super) fn awaits(&self) -> bool {
         self.streams.values().any(|stream| stream.publisher.is_none())
+            || self.sessions.values().any(|session| !session.is_connected)
     }
 
     /// What a person may like to know.
@@ -243,6 +256,7 @@ impl Streams {
             let outlet = outlets.iter().find(|(of, _)| *of == kind);
             let (Some((_, outlet)), Some(viewer)) = (outlet, endpoint.connection_mut(*viewer)) else { continue };
             // Whoever is not there yet, or takes no more, misses this one: nothing piles up, and they go on with a key frame.
+            let Some(codec) = alike(viewer, *outlet, codec) else { continue };
             let result = viewer.forward_packet(*outlet, packet, codec);
             needs_key_frame |= matches!(result, Err(MediaError::KeyFrameNeeded | MediaError::Full(_)));
         }
@@ -287,6 +301,15 @@ impl Streams {
     fn etag(&mut self) -> String {
         format!("\"{:016x}\"", self.random.u64())
     }
+}
+
+/// The codec by which a viewer gets what was published in this one: that, or for H.264 another profile of it. Browsers agree upon few of
+/// them, and decode all.
+fn alike(viewer: &PeerConnection, outlet: TransceiverId, codec: usize) -> Option<usize> {
+    let agreed = &viewer.transceiver(outlet)?.negotiated.as_ref()?.send_codecs;
+    let is_h264 = |codec: &&NegotiatedCodec| H264.contains(&codec.index);
+    let other = || agreed.iter().find(is_h264).filter(|_| H264.contains(&codec));
+    agreed.iter().find(|agreed| agreed.index == codec).or_else(other).map(|codec| codec.index)
 }
 
 fn no_session() -> Refused {

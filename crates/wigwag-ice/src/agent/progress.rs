@@ -127,11 +127,12 @@ impl Agent {
     /// Something that is not STUN came on the path in use, which was authentic. Consent is given by checks alone (RFC 7675 §5.1).
     pub(crate) fn hear_data(&mut self, path: Path, now: Instant) {
         let now = self.clock.latest(now);
-        match self.previous.as_mut().filter(|previous| previous.path == path) {
+        match self.previous.as_mut().filter(|previous| previous.is_in_use() && previous.path == path) {
             Some(previous) => previous.heard = Some(now),
             None => self.selected.into_iter().for_each(|id| self.list.hear_data(id, now)),
         }
-        self.is_touched |= self.state == State::Disconnected;
+        // A restart amid a silence is checking.
+        self.is_touched |= matches!(self.state, State::Disconnected | State::Checking);
     }
 
     /// Computes the state; returns when the selected path will have been silent for too long.

@@ -127,6 +127,26 @@ fn without_a_nat_what_a_server_sees_is_redundant() {
     assert_eq!(lone.peer.agent.gathering_state(), GatheringState::Complete);
 }
 
+/// As of a container whose host is on a network of its own: the address of that host is private, and of no interface of ours.
+#[test]
+fn a_private_address_that_a_server_nearby_sees_is_not_told_by_who_hides_theirs() {
+    for (seen, is_told) in [("192.168.1.5:4711", false), ("100.64.3.4:4711", false), ("203.0.113.7:4711", true)] {
+        let mut config = config(Role::Controlling);
+        config.hide_related = true;
+        let mut lone = Lone { peer: Peer::with(config, 1), ..Lone::new() };
+        lone.peer.agent.add_stun_server(server());
+        lone.peer.agent.hide_local_address(base().ip(), "f.local");
+        lone.peer.agent.add_local_candidate(LocalCandidate::host(base())).unwrap();
+        lone.peer.agent.end_of_local_candidates();
+        lone.run(Duration::ZERO);
+        let answer = lone.answered(socket(seen));
+        lone.feed(base(), server(), &answer);
+        assert_eq!(lone.peer.agent.local_candidates().len(), 1 + usize::from(is_told), "{seen}");
+        assert_eq!(lone.events().iter().any(|event| event.contains("ServerReflexive")), is_told, "{:?}", lone.events());
+        assert_eq!(lone.peer.agent.gathering_state(), GatheringState::Complete);
+    }
+}
+
 #[test]
 fn two_servers_that_see_the_same_make_one_candidate() {
     let mut lone = Lone::asking();

@@ -1,9 +1,9 @@
 //! Which pair is used in the end, with peers of all habits.
 
-use crate::script::{Request, Script, local, path, remote, success};
+use crate::script::{PEER_PASSWORD, PEER_UFRAG, Request, Script, local, path, remote, success};
 use std::net::SocketAddr;
 use std::time::Duration;
-use wigwag_ice::{Kind, LocalCandidate, RemoteCandidate, Role, State};
+use wigwag_ice::{Credentials, Kind, LocalCandidate, RemoteCandidate, Role, State};
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -317,4 +317,24 @@ fn a_path_on_which_data_comes_is_not_silent() {
         }
         assert_eq!(script.agent.selected_path(), None, "{role:?}");
     }
+}
+
+/// A restart that ends on the path of before leaves what was before to expire.
+#[test]
+fn after_a_restart_data_ends_a_silence_as_before() {
+    let mut script = Script::new(Role::Controlled);
+    script.signal(0);
+    nominate(&mut script, 0);
+    script.answer(&[0], S);
+    script.agent.restart().unwrap();
+    script.agent.set_remote_credentials(Credentials { ufrag: PEER_UFRAG.into(), password: PEER_PASSWORD.into() });
+    script.signal(0);
+    nominate(&mut script, 0);
+    script.answer(&[0], S);
+    assert!(matches!(script.agent.state(), State::Connected | State::Completed), "{:?}", script.agent.state());
+    for _ in 0..12 {
+        script.pass(S);
+        script.agent.data_received(path(0), script.now);
+    }
+    assert!(matches!(script.agent.state(), State::Connected | State::Completed), "{:?}", script.agent.state());
 }

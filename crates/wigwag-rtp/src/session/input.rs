@@ -69,6 +69,7 @@ pub(super) fn handle_rtp(session: &mut Session, bytes: &[u8], ecn: Ecn, now: Ins
         match received {
             Some(received) => {
                 let mut received = Received { ecn, abs_send_time: values.abs_send_time, ..received };
+                received.packet.audio_level = values.audio_level;
                 received.packet.dependency_descriptor = values.dependency_descriptor.and_then(ElementData::new);
                 received.packet.video_layers_allocation = values.video_layers_allocation.and_then(ElementData::new);
                 session.stats.dropped_events += session.events.push_packet(received);

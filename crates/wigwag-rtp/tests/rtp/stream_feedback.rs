@@ -91,6 +91,31 @@ fn ticks(ecn: Ecn, ticks: u16) -> Option<Reception> {
     Some(Reception { ecn, offset: ArrivalTimeOffset::Ticks(ticks) })
 }
 
+/// RFC 3550 §A.1: two that follow each other.
+#[test]
+fn numbers_that_begin_anew_far_behind_are_told_again() {
+    for leap in [10_000u16, 30_000, 32_000] {
+        let mut link = link();
+        let mut packets = sent(&mut link, 8);
+        let numbers = [0, 1, 2, 3].map(|n| 40_000u16 + n).into_iter().chain([0, 1, 2, 3].map(|n| 40_000 - leap + n));
+        for (n, number) in (0..).zip(numbers) {
+            packets[n][2..4].copy_from_slice(&number.to_be_bytes());
+            link.z.handle_rtp(&packets[n], Ecn::NotEct, at(n as u32));
+        }
+        let all = reports(&mut link.z, 200, 1180);
+        let told: BTreeSet<_> = all.iter().flat_map(|bytes| told(bytes)).map(|((_, number), _)| number).collect();
+        assert!(told.contains(&(40_000 - leap + 3)), "{leap}: {told:?}");
+        // One alone is a straggler.
+        let mut late = packets[0].clone();
+        late[2..4].copy_from_slice(&40_000u16.wrapping_add(25_000).to_be_bytes());
+        link.z.handle_rtp(&late, Ecn::NotEct, at(300));
+        packets[0][2..4].copy_from_slice(&(40_000 - leap + 4).to_be_bytes());
+        link.z.handle_rtp(&packets[0], Ecn::NotEct, at(301));
+        let next = reports(&mut link.z, 600, 1180).iter().map(|bytes| self::told(bytes).len()).sum::<usize>();
+        assert!(next > 0, "{leap}");
+    }
+}
+
 #[test]
 fn each_packet_is_told_once_with_when_it_came_and_how() {
     let mut link = link();

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use wigwag_ice as ice;
 use wigwag_mdns::Name;
-use wigwag_sansio::{Rng, Seed};
+use wigwag_sansio::Rng;
 
 /// A name of ours.
 #[derive(Debug)]
@@ -25,9 +25,10 @@ struct Own {
 }
 
 /// Our names. Bounded: an agent takes a bounded number of candidates.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Hidden {
-    rng: Rng,
+    /// How many names were drawn.
+    drawn: u32,
     /// Those that may be told as they are.
     exposed: Vec<IpAddr>,
     names: BTreeMap<IpAddr, Own>,
@@ -36,10 +37,6 @@ pub(super) struct Hidden {
 }
 
 impl Hidden {
-    pub(super) fn new(seed: Seed) -> Self {
-        Self { rng: Rng::new(seed), exposed: Vec::new(), names: BTreeMap::new(), released: VecDeque::new() }
-    }
-
     /// Whether this is a name of ours, which a peer tells us as its own.
     pub(super) fn is_ours(&self, name: &ice::RemoteAddress) -> bool {
         let ice::RemoteAddress::Name(text, _) = name else { return false };
@@ -88,8 +85,12 @@ impl PeerConnection {
         }
         // draft-ietf-mmusic-mdns-ice-candidates §3.1.1: "Specifically, an ICE agent using an interface with both IPv4 and IPv6 addresses
         // MUST expose a different mDNS name for each address."
-        let rng = &mut hidden.rng;
-        let own = hidden.names.entry(address).or_insert_with(|| Own { name: Name::random(rng), is_registered: false });
+        let (seed, drawn) = (&self.seed, &mut hidden.drawn);
+        let own = hidden.names.entry(address).or_insert_with(|| {
+            *drawn = drawn.wrapping_add(1);
+            let name = Name::random(&mut Rng::new(seed.fork(&format!("hidden {drawn}"))));
+            Own { name, is_registered: false }
+        });
         self.transport.ice.hide_local_address(address, &own.name.to_string());
     }
 

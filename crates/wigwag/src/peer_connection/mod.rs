@@ -134,7 +134,7 @@ impl PeerConnection {
             gathering: Gathering::new(config.hide_local_addresses),
             held: Held::default(),
             names: Names::default(),
-            hidden: Hidden::new(seed.fork("hidden")),
+            hidden: Hidden::default(),
             channels: DataChannels::new(),
             media: Media::new(seed.fork("media")),
             end: End::No,

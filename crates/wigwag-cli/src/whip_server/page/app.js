@@ -7,7 +7,8 @@ const [, action, name] = location.pathname.split('/');
 const token = decodeURIComponent(location.hash.slice(1));
 const RETRY_MS = 2000;
 
-let session, peer, local;
+// What goes on now; each turn ends the one before.
+let session, peer, turn = 0;
 
 const show = (state, text) => {
   document.body.dataset.state = state;
@@ -24,69 +25,88 @@ const choose = () => {
   });
 };
 
-// A connection whose state is shown; where a path is lost, another is looked for.
-const connect = (ended) => {
-  peer = new RTCPeerConnection();
-  const mine = peer;
-  let restarts = 0;
-  mine.addEventListener('connectionstatechange', () => {
-    if (mine !== peer) return;
-    const { connectionState } = mine;
-    if (connectionState === 'connected') [restarts] = [0, show('live', action === 'publish' ? 'on air' : 'live')];
-    else if (connectionState === 'disconnected') show('waiting', 'the path is lost, another is looked for');
-    if (connectionState === 'failed' || connectionState === 'closed') {
-      const isOver = restarts++ >= 3;
-      if (isOver) return ended();
-      session?.restart().catch(ended);
+// A connection whose state is shown; where a path is lost, another is looked for until the server has forgotten us.
+const connect = (mine, ended) => {
+  const current = new RTCPeerConnection();
+  const isOver = () => mine !== turn || current !== peer;
+  current.addEventListener('connectionstatechange', async () => {
+    if (isOver()) return;
+    const { connectionState } = current;
+    if (connectionState === 'connected') show('live', action === 'publish' ? 'on air' : 'live');
+    if (connectionState === 'disconnected') show('waiting', 'the path is lost, another is looked for');
+    if (connectionState === 'closed') ended();
+    while (!isOver() && current.connectionState === 'failed') {
+      try {
+        await session?.restart();
+        break;
+      } catch (error) {
+        if (error instanceof Refused) return ended();
+        await sleep(RETRY_MS);
+      }
     }
   });
+  peer = current;
+  return current;
 };
 
-const hangUp = async () => {
-  const [over, tracks] = [session, local?.getTracks() ?? []];
-  [session, local] = [];
-  tracks.forEach((track) => track.stop());
-  await over?.end();
+// What was begun in this turn, or nothing if another has begun since.
+const begin = async (mine, current, endpoint) => {
+  const begun = await Session.begin(current, endpoint, token);
+  if (mine === turn) return (session = begun);
+  await begun.end();
 };
 
 const publish = async (take) => {
-  await hangUp();
+  const mine = await stop();
+  let tracks = [];
+  const end = (state, text) => {
+    tracks.forEach((track) => track.stop());
+    if (mine === turn) stop(state, text);
+  };
   try {
-    local = await take();
+    const local = await take();
+    tracks = local.getTracks();
+    if (mine !== turn) return end();
     element('video').srcObject = local;
     element('video').muted = true;
-    show('waiting', 'connecting');
-    const over = () => show('failed', 'the server is not reached any more');
-    connect(over);
-    for (const track of local.getTracks()) {
-      peer.addTransceiver(track, { direction: 'sendonly', streams: [local] });
-      track.addEventListener('ended', () => stop());
-    }
-    session = await Session.begin(peer, `/whip/${name}`, token);
     element('stop').disabled = false;
+    show('waiting', 'connecting');
+    const current = connect(mine, () => end('failed', 'the server has ended it'));
+    for (const track of tracks) {
+      current.addTransceiver(track, { direction: 'sendonly', streams: [local] });
+      track.addEventListener('ended', () => end('idle', 'off air'));
+    }
+    if (!(await begin(mine, current, `/whip/${name}`))) end();
   } catch (error) {
-    await hangUp();
-    show('failed', error.message);
+    end('failed', error.message);
   }
 };
 
-const stop = async () => {
-  await hangUp();
+// Ends what goes on, and says which turn it is.
+const stop = async (state = 'idle', text = 'off air') => {
+  const mine = ++turn;
+  const [over, shown] = [session, element('video').srcObject];
+  session = undefined;
   element('video').srcObject = null;
   element('stop').disabled = true;
-  show('idle', 'off air');
+  show(state, text);
+  if (action === 'publish') shown?.getTracks().forEach((track) => track.stop());
+  await over?.end();
+  return mine;
 };
 
 // Tries until there is something to be seen, and again when it is over.
 const watch = async () => {
-  for (;;) {
+  const mine = ++turn;
+  while (mine === turn) {
     let wait = RETRY_MS;
+    let current;
     try {
-      const ended = new Promise((resolve) => connect(resolve));
+      const ended = new Promise((resolve) => (current = connect(mine, resolve)));
       const stream = new MediaStream();
-      for (const kind of ['audio', 'video']) peer.addTransceiver(kind, { direction: 'recvonly' });
-      peer.addEventListener('track', ({ track }) => stream.addTrack(track));
-      session = await Session.begin(peer, `/whep/${name}`, token);
+      for (const kind of ['audio', 'video']) current.addTransceiver(kind, { direction: 'recvonly' });
+      current.addEventListener('track', ({ track }) => stream.addTrack(track));
+      if (!(await begin(mine, current, `/whep/${name}`))) return;
       // Not before: the page counts as loading for as long as it waits for a picture.
       element('video').srcObject = stream;
       await ended;
@@ -117,20 +137,20 @@ const tellFigures = async () => {
   element('figures').textContent = stats.length ? `${size}${Math.round(rate)} kbit/s${decoded}` : '';
 };
 
-const begin = () => {
+const open = () => {
   if (action !== 'publish' && action !== 'watch') return choose();
   element('name').textContent = name;
   document.title = `${name} – wigwag streams`;
   element('screen').hidden = false;
   setInterval(tellFigures, 1000);
-  addEventListener('pagehide', hangUp);
+  addEventListener('pagehide', () => session?.end());
   if (action === 'publish') {
     element('sources').hidden = false;
     const devices = navigator.mediaDevices;
     if (!devices) return show('failed', 'browsers give cameras to https and to 127.0.0.1 only: start the server with --tls');
     element('camera').onclick = () => publish(() => devices.getUserMedia({ audio: true, video: { width: { ideal: 1280 } } }));
     element('display').onclick = () => publish(() => devices.getDisplayMedia({ audio: true, video: true }));
-    element('stop').onclick = stop;
+    element('stop').onclick = () => stop();
     return show('idle', 'off air');
   }
   // Pages that nobody has clicked may play without sound only.
@@ -144,4 +164,4 @@ const begin = () => {
 // For the console, and for tests.
 window.wigwag = { peer: () => peer, session: () => session };
 
-begin();
+open();

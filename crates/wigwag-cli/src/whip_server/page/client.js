@@ -25,13 +25,19 @@ export class Session {
     session.#peer = peer;
     session.#headers = token ? { Authorization: `Bearer ${token}` } : {};
     peer.addEventListener('icecandidate', ({ candidate }) => session.#tell(candidate));
-    await peer.setLocalDescription();
-    const headers = { ...session.#headers, 'Content-Type': 'application/sdp' };
-    const response = await fetch(endpoint, { method: 'POST', headers, body: peer.localDescription.sdp });
-    if (response.status !== 201) throw await refused(response);
-    session.#url = new URL(response.headers.get('Location'), response.url);
-    session.#etag = response.headers.get('ETag');
-    await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+    try {
+      await peer.setLocalDescription();
+      const headers = { ...session.#headers, 'Content-Type': 'application/sdp' };
+      const response = await fetch(endpoint, { method: 'POST', headers, body: peer.localDescription.sdp });
+      if (response.status !== 201) throw await refused(response);
+      session.#url = new URL(response.headers.get('Location'), response.url);
+      session.#etag = response.headers.get('ETag');
+      await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+    } catch (error) {
+      // A peer that nobody closes stays, and a page may have so many.
+      await session.end();
+      throw error;
+    }
     session.#flush();
     return session;
   }
@@ -59,7 +65,7 @@ export class Session {
   async end() {
     clearTimeout(this.#timer);
     this.#peer.close();
-    await fetch(this.#url, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
+    if (this.#url) await fetch(this.#url, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
   }
 
   // Those that come at about the same time are told together.
