@@ -164,9 +164,11 @@ impl Order {
     pub(crate) fn skip(&mut self, stream: u16, wire: u32, tsns: u64, inbox: &mut Inbox) {
         let expected = self.expected(stream);
         let last = nearest_within(tsns, self.bits, expected, wire);
-        // Of each message from the expected one up to the last, a TSN is skipped. A number that seems further ahead is behind: it was delivered,
-        // and the peer had not heard of it.
-        if last < expected || last - expected >= tsns {
+        // Of each message from the expected one up to the last, a TSN is skipped, but for those that had no time to be sent, of which some
+        // peers leave out the number alone. One that seems much further ahead than that is behind: it was delivered, and the peer had not
+        // heard of it.
+        let is_far = last.saturating_sub(expected) >= 1 << (self.bits - 2);
+        if last < expected || is_far && last - expected >= tsns {
             return;
         }
         while let Some(message) = self.take_first(stream, last) {
