@@ -231,7 +231,7 @@ fn what_the_peer_sees_of_us_is_a_candidate() {
     let mapped = SocketAddr::from(([192, 0, 2, 1], 4000));
     let mut out = Vec::new();
     wigwag_stun::MessageWriter::success(&mut out, check.message().transaction(), mapped)
-        .integrity(&wigwag_stun::IntegrityKey::short_term(crate::script::PEER_PASSWORD))
+        .integrity(&wigwag_stun::IntegrityKey::short_term(PEER_PASSWORD))
         .fingerprint();
     script.feed(0, &out);
     let learned = &script.agent.local_candidates()[1];
