@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use wigwag_sansio::Seed;
 
 /// One line for a person: what failed, why, and what would help.
 #[derive(Debug)]
@@ -65,6 +66,11 @@ impl fmt::Display for Failure {
         f.write_str(lines.next().unwrap_or("something went wrong"))?;
         lines.try_for_each(|line| write!(f, "; {}", line.trim()))
     }
+}
+
+/// Randomness of the system's.
+pub(crate) fn random_seed() -> Result<Seed, Failure> {
+    wigwag_mio::seed().map_err(|error| Failure::new(format!("the system gives no randomness: {error}")))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod failure;
 mod http;
 mod loopback;
 mod recording;
+mod sockets;
 mod turn_server;
 mod whip_server;
 mod worker;

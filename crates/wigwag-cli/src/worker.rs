@@ -1,77 +1,176 @@
-//! A thread on which all connections live, and how it ends.
+//! Servers: a page or another resource over HTTP, and a thread on which all connections live.
 
-use crate::console;
+use crate::console::{self, say};
 use crate::failure::Failure;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use crate::http::{self, Listener};
+use crate::recording::{self, Recording};
+use crate::sockets::Sockets;
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
-use std::time::Duration;
-use wigwag::EndpointConfig;
-use wigwag_mio::{Driver, DriverConfig};
+use std::time::{Duration, Instant};
+use wigwag::{Endpoint, EndpointConfig};
+use wigwag_mio::{Driver, Handle};
 
-/// How long the connections may take to say goodbye.
+/// What others have said and the thread has not heard yet; who is ahead waits.
+const ORDERS_MAX: usize = 1024;
+/// How long the peers may take to hear that it is over …
+const GOODBYE_TIME_MAX: Duration = Duration::from_millis(300);
+/// … and the thread to end.
 const FAREWELL_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// Where the connections are.
+/// What each server takes.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Sockets {
-    /// The port of the calls, for UDP and TCP, on each address of this machine; 0 takes free ones
-    #[arg(long, value_name = "PORT", default_value_t = 0, value_parser = parse_media_port)]
-    media_port: u16,
-    /// What peers are told in place of an address of this machine, as on a cloud's machine behind its NAT: 10.0.0.5=203.0.113.7 (may be
-    /// repeated)
-    #[arg(long = "nat-1to1", value_name = "OURS=PUBLIC", value_parser = parse_nat)]
-    nat_1to1: Vec<(IpAddr, IpAddr)>,
+pub(crate) struct Server {
+    #[command(flatten)]
+    http: http::Listen,
+    #[command(flatten)]
+    sockets: Sockets,
+    #[command(flatten)]
+    recording: recording::Files,
 }
 
-fn parse_nat(text: &str) -> Result<(IpAddr, IpAddr), String> {
-    let pair = text.split_once('=').and_then(|(ours, public)| Some((ours.parse().ok()?, public.parse().ok()?)));
-    let pair = pair.filter(|(ours, public): &(IpAddr, IpAddr)| ours.is_ipv4() == public.is_ipv4());
-    pair.ok_or_else(|| "write two addresses of one family, such as 10.0.0.5=203.0.113.7".to_owned())
-}
+impl Server {
+    /// Works until somebody ends the program. `serve` is told where, and how the work is reached.
+    pub(crate) fn run<W: Work>(
+        &self,
+        endpoint: EndpointConfig,
+        work: impl FnOnce(Line) -> W,
+        serve: impl FnOnce(Listener, Commands<W::Command>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let listener = self.listener()?;
+        let recording = self.recording.open()?;
+        let stopped = stop_signal()?;
+        let line = Line { driver: self.sockets.bind(endpoint)?, recording };
+        let (commands, worker) = Worker::start(work(line))?;
+        serve(listener, commands.clone())?;
+        worker.run_until_stopped(&stopped, || commands.stop())?;
+        say("Goodbye.");
+        Ok(())
+    }
 
-fn parse_media_port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| "write a port from 1 to 65535, or 0 for free ones".to_owned())
-}
-
-impl Sockets {
-    /// Opens the sockets.
-    pub(crate) fn bind(&self, endpoint: EndpointConfig) -> Result<Driver, Failure> {
-        let no_sockets = |error| Failure::sockets("--media-port", &error);
-        // Browsers on this machine may know it by its loopback address only, others by any but that.
-        let mut config = DriverConfig::all_interfaces(self.media_port, true).map_err(no_sockets)?;
-        config.nat_1to1.clone_from(&self.nat_1to1);
-        // Where UDP is blocked, browsers open streams.
-        config.tcp_listeners = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)]
-            .map(|address| SocketAddr::new(address, self.media_port))
-            .to_vec();
-        Driver::bind(&config, endpoint).map_err(no_sockets)
+    pub(crate) fn listener(&self) -> Result<Listener, Failure> {
+        Listener::bind(&self.http)
     }
 }
 
+/// What connections live by.
+pub(crate) struct Line {
+    pub(crate) driver: Driver,
+    pub(crate) recording: Recording,
+}
+
+/// What is done with connections, on their thread.
+pub(crate) trait Work: Send + 'static {
+    /// What other threads may want.
+    type Command: Send + 'static;
+
+    fn line(&mut self) -> &mut Line;
+
+    fn obey(&mut self, command: Self::Command);
+
+    /// Sees to what has happened, and says how long may be waited for what happens next.
+    fn proceed(&mut self) -> Option<Duration>;
+}
+
+enum Order<Command> {
+    Obey(Command),
+    Stop,
+}
+
+/// Reaches the work from other threads.
+pub(crate) struct Commands<Command> {
+    orders: SyncSender<Order<Command>>,
+    handle: Handle<Endpoint>,
+}
+
+impl<Command> Clone for Commands<Command> {
+    fn clone(&self) -> Self {
+        Self { orders: self.orders.clone(), handle: self.handle.clone() }
+    }
+}
+
+impl<Command> Commands<Command> {
+    /// False if the work has ended.
+    pub(crate) fn send(&self, command: Command) -> bool {
+        self.order(Order::Obey(command))
+    }
+
+    fn stop(&self) {
+        self.order(Order::Stop);
+    }
+
+    fn order(&self, order: Order<Command>) -> bool {
+        self.orders.send(order).is_ok() && self.handle.wake().is_ok()
+    }
+}
+
+fn carry_on<W: Work>(work: &mut W, waiting: &Receiver<Order<W::Command>>) -> io::Result<()> {
+    loop {
+        while let Ok(order) = waiting.try_recv() {
+            match order {
+                Order::Obey(command) => work.obey(command),
+                Order::Stop => return say_goodbye(work),
+            }
+        }
+        turn(work, None)?;
+    }
+}
+
+/// `max_wait` or less.
+fn turn(work: &mut impl Work, max_wait: Option<Duration>) -> io::Result<()> {
+    let wait = work.proceed().into_iter().chain(max_wait).min();
+    let Line { driver, recording } = work.line();
+    driver.run_once(wait)?;
+    recording.take(driver.endpoint_mut());
+    Ok(())
+}
+
+fn say_goodbye(work: &mut impl Work) -> io::Result<()> {
+    let endpoint = work.line().driver.endpoint_mut();
+    for id in endpoint.ids().collect::<Vec<_>>() {
+        if let Some(connection) = endpoint.connection_mut(id) {
+            connection.close();
+        }
+    }
+    let deadline = Instant::now() + GOODBYE_TIME_MAX;
+    while !work.line().driver.endpoint().is_empty() && Instant::now() < deadline {
+        turn(work, Some(Duration::from_millis(10)))?;
+    }
+    Ok(())
+}
+
 /// The thread.
-pub(crate) struct Worker {
+struct Worker {
     ended: Receiver<Result<(), String>>,
 }
 
 impl Worker {
-    pub(crate) fn start(
-        name: &str,
-        work: impl FnOnce() -> Result<(), String> + Send + 'static,
-    ) -> Result<Self, Failure> {
+    /// Has all connections live on a thread.
+    fn start<W: Work>(mut work: W) -> Result<(Commands<W::Command>, Self), Failure> {
+        let (orders, waiting) = mpsc::sync_channel(ORDERS_MAX);
+        let commands = Commands { orders, handle: work.line().driver.handle() };
+        let worker = Self::spawn(move || {
+            let result = carry_on(&mut work, &waiting).map_err(|error| error.to_string());
+            result.and(std::mem::take(&mut work.line().recording).finish().map_err(|failure| failure.to_string()))
+        })?;
+        Ok((commands, worker))
+    }
+
+    fn spawn(work: impl FnOnce() -> Result<(), String> + Send + 'static) -> Result<Self, Failure> {
         let (tell_end, ended) = mpsc::sync_channel(1);
         let run = move || {
             let _ = tell_end.send(work());
         };
         thread::Builder::new()
-            .name(name.to_owned())
+            .name("calls".to_owned())
             .spawn(run)
             .map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
         Ok(Self { ended })
     }
 
     /// Whichever comes first: somebody ends the program, or the work could not go on. `stop` asks it to end.
-    pub(crate) fn run_until_stopped(self, stopped: &Receiver<()>, stop: impl FnOnce()) -> Result<(), Failure> {
+    fn run_until_stopped(self, stopped: &Receiver<()>, stop: impl FnOnce()) -> Result<(), Failure> {
         let result = self.wait(stopped);
         stop();
         result.and(self.join())
@@ -110,7 +209,7 @@ impl Worker {
 }
 
 /// Tells that the program is asked to end.
-pub(crate) fn stop_signal() -> Result<Receiver<()>, Failure> {
+fn stop_signal() -> Result<Receiver<()>, Failure> {
     let (tell, told) = mpsc::sync_channel(1);
     console::on_stop(move || {
         let _ = tell.try_send(());
@@ -123,25 +222,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_for_the_calls_is_a_number_with_bounds() {
-        assert_eq!(["0", "65535"].map(parse_media_port), [Ok(0), Ok(65_535)]);
-        for text in ["", "abc", "-1", "65536", "127.0.0.1:80"] {
-            assert!(parse_media_port(text).unwrap_err().contains("from 1 to 65535"), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_address_and_its_public_one_are_of_one_family() {
-        let pair = ("10.0.0.5".parse().unwrap(), "203.0.113.7".parse().unwrap());
-        assert_eq!(parse_nat("10.0.0.5=203.0.113.7"), Ok(pair));
-        for text in ["", "10.0.0.5", "10.0.0.5=", "=203.0.113.7", "10.0.0.5=2001:db8::1", "10.0.0.5:1=203.0.113.7"] {
-            assert!(parse_nat(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn work_that_cannot_go_on_ends_the_program_with_its_reason() {
-        let worker = Worker::start("test", || Err("no sockets".to_owned())).unwrap();
+        let worker = Worker::spawn(|| Err("no sockets".to_owned())).unwrap();
         let (_tell, told) = mpsc::sync_channel(1);
         let result = worker.run_until_stopped(&told, || {});
         assert_eq!(result.unwrap_err().to_string(), "the calls ended: no sockets");

@@ -3,9 +3,7 @@
 use super::echo::Echo;
 use super::rooms::Rooms;
 use super::signalling::{ClientMessage, ServerMessage};
-use crate::failure::Failure;
-use crate::recording::Recording;
-use crate::worker::Worker;
+use crate::worker::{Commands, Line, Work};
 use mio::Waker;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,59 +11,49 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::{Duration, Instant};
 use wigwag::{
-    Config, ConnectionId, ConnectionState, DataChannelInit, Direction, Endpoint, EndpointEvent, Error, Event,
-    MediaKind, PeerConnection, SessionDescription, SignalingState,
+    Config, ConnectionId, ConnectionState, DataChannelInit, Direction, EndpointEvent, Error, Event, MediaKind,
+    PeerConnection, SessionDescription, SignalingState,
 };
-use wigwag_mio::{Driver, Handle, wall_clock};
+use wigwag_mio::wall_clock;
 
-/// What pages have said and the calls have not heard yet; a page that is ahead waits.
-const COMMANDS_MAX: usize = 1024;
 /// What the calls have said and a page has not read yet; a page that is behind loses its call.
 const MESSAGES_MAX: usize = 256;
-/// How long the peers may take to hear that it is over.
-const FAREWELL_TIME_MAX: Duration = Duration::from_millis(300);
 
 /// Names an open page; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PageId(pub(super) u64);
 
-enum Command {
+/// What pages want.
+pub(super) enum Command {
     Open(PageId, Outbox),
     Tell(PageId, ClientMessage),
     Leave(PageId),
-    Stop,
 }
 
 /// Reaches the calls from the threads of pages.
 #[derive(Clone)]
 pub(super) struct Calls {
-    commands: SyncSender<Command>,
-    handle: Handle<Endpoint>,
+    commands: Commands<Command>,
     next_page: Arc<AtomicU64>,
 }
 
 impl Calls {
+    pub(super) fn new(commands: Commands<Command>) -> Self {
+        Self { commands, next_page: Arc::default() }
+    }
+
     /// A page is there. `None` if the calls have ended.
     pub(super) fn open(&self, outbox: Outbox) -> Option<PageId> {
         let page = PageId(self.next_page.fetch_add(1, Ordering::Relaxed));
-        self.send(Command::Open(page, outbox)).then_some(page)
+        self.commands.send(Command::Open(page, outbox)).then_some(page)
     }
 
     pub(super) fn tell(&self, page: PageId, message: ClientMessage) {
-        self.send(Command::Tell(page, message));
+        self.commands.send(Command::Tell(page, message));
     }
 
     pub(super) fn leave(&self, page: PageId) {
-        self.send(Command::Leave(page));
-    }
-
-    /// Ends all calls.
-    pub(super) fn stop(&self) {
-        self.send(Command::Stop);
-    }
-
-    fn send(&self, command: Command) -> bool {
-        self.commands.send(command).is_ok() && self.handle.wake().is_ok()
+        self.commands.send(Command::Leave(page));
     }
 }
 
@@ -88,14 +76,6 @@ impl Outbox {
     }
 }
 
-/// Has all calls live on a thread.
-pub(super) fn start(driver: Driver, recording: Recording) -> Result<(Calls, Worker), Failure> {
-    let (commands, waiting) = mpsc::sync_channel(COMMANDS_MAX);
-    let calls = Calls { commands, handle: driver.handle(), next_page: Arc::default() };
-    let worker = Worker::start("calls", move || Exchange::new(driver, waiting, recording).run())?;
-    Ok((calls, worker))
-}
-
 struct Page {
     outbox: Outbox,
     call: Option<Call>,
@@ -107,45 +87,43 @@ struct Call {
 }
 
 /// Carries messages between pages and connections.
-struct Exchange {
-    driver: Driver,
-    waiting: Receiver<Command>,
+pub(super) struct Exchange {
+    line: Line,
     pages: BTreeMap<PageId, Page>,
     by_connection: BTreeMap<ConnectionId, PageId>,
     rooms: Rooms,
-    recording: Recording,
 }
 
-impl Exchange {
-    fn new(driver: Driver, waiting: Receiver<Command>, recording: Recording) -> Self {
-        let (pages, by_connection) = (BTreeMap::new(), BTreeMap::new());
-        Self { driver, waiting, pages, by_connection, rooms: Rooms::default(), recording }
+impl Work for Exchange {
+    type Command = Command;
+
+    fn line(&mut self) -> &mut Line {
+        &mut self.line
     }
 
-    fn run(mut self) -> Result<(), String> {
-        let result = self.carry_on().map_err(|error| error.to_string());
-        result.and(self.recording.finish().map_err(|failure| failure.to_string()))
-    }
-
-    fn carry_on(&mut self) -> std::io::Result<()> {
-        loop {
-            while let Ok(command) = self.waiting.try_recv() {
-                match command {
-                    Command::Open(page, outbox) => drop(self.pages.insert(page, Page { outbox, call: None })),
-                    Command::Tell(page, message) => self.handle_message(page, message),
-                    Command::Leave(page) => self.handle_leave(page),
-                    Command::Stop => return self.say_goodbye(),
-                }
-            }
-            self.handle_events();
-            self.turn(None)?;
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Open(page, outbox) => drop(self.pages.insert(page, Page { outbox, call: None })),
+            Command::Tell(page, message) => self.handle_message(page, message),
+            Command::Leave(page) => self.handle_leave(page),
         }
     }
 
-    fn turn(&mut self, max_wait: Option<Duration>) -> std::io::Result<()> {
-        self.driver.run_once(max_wait)?;
-        self.recording.take(self.driver.endpoint_mut());
-        Ok(())
+    fn proceed(&mut self) -> Option<Duration> {
+        while let Some(event) = self.line.driver.poll_event() {
+            let EndpointEvent::Connection(id, event) = event else { continue };
+            match self.by_connection.get(&id) {
+                Some(page) => self.handle_event(*page, id, event),
+                None => tracing::debug!(%id, ?event, "nobody's"),
+            }
+        }
+        None
+    }
+}
+
+impl Exchange {
+    pub(super) fn new(line: Line) -> Self {
+        Self { line, pages: BTreeMap::new(), by_connection: BTreeMap::new(), rooms: Rooms::default() }
     }
 
     fn handle_message(&mut self, page: PageId, message: ClientMessage) {
@@ -227,17 +205,17 @@ impl Exchange {
 
     fn connection(&mut self, page: PageId) -> Option<&mut PeerConnection> {
         let call = self.pages.get(&page)?.call.as_ref()?;
-        self.driver.endpoint_mut().connection_mut(call.connection)
+        self.line.driver.endpoint_mut().connection_mut(call.connection)
     }
 
     fn connection_or_new(&mut self, page: PageId) -> Result<&mut PeerConnection, String> {
         let state = self.pages.get_mut(&page).ok_or("the page is gone")?;
-        let endpoint = self.driver.endpoint_mut();
+        let endpoint = self.line.driver.endpoint_mut();
         let connection = match &state.call {
             Some(call) => call.connection,
             None => {
                 let mut config = Config::new(wall_clock());
-                self.recording.ask(&mut config);
+                self.line.recording.ask(&mut config);
                 let connection = endpoint.create(config).map_err(|error| error.to_string())?;
                 tracing::info!(?page, %connection, "a call begins");
                 state.call = Some(Call { connection, echo: Echo::default() });
@@ -258,18 +236,8 @@ impl Exchange {
     fn hang_up(&mut self, page: PageId) {
         let Some(call) = self.pages.get_mut(&page).and_then(|page| page.call.take()) else { return };
         self.by_connection.remove(&call.connection);
-        if let Some(connection) = self.driver.endpoint_mut().connection_mut(call.connection) {
+        if let Some(connection) = self.line.driver.endpoint_mut().connection_mut(call.connection) {
             connection.close();
-        }
-    }
-
-    fn handle_events(&mut self) {
-        while let Some(event) = self.driver.poll_event() {
-            let EndpointEvent::Connection(id, event) = event else { continue };
-            match self.by_connection.get(&id) {
-                Some(page) => self.handle_event(*page, id, event),
-                None => tracing::debug!(%id, ?event, "nobody's"),
-            }
         }
     }
 
@@ -279,7 +247,7 @@ impl Exchange {
             Event::ConnectionStateChanged(state) => {
                 tracing::info!(?page, %state, "the call's state");
                 if state == ConnectionState::Failed {
-                    let connection = self.driver.endpoint().connection(id);
+                    let connection = self.line.driver.endpoint().connection(id);
                     let advice = connection.and_then(PeerConnection::ice_failure).map(|failure| failure.advice.clone());
                     self.hang_up(page);
                     let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
@@ -297,7 +265,7 @@ impl Exchange {
             }
             event => {
                 let call = self.pages.get_mut(&page).and_then(|page| page.call.as_mut());
-                if let (Some(call), Some(connection)) = (call, self.driver.endpoint_mut().connection_mut(id)) {
+                if let (Some(call), Some(connection)) = (call, self.line.driver.endpoint_mut().connection_mut(id)) {
                     call.echo.handle_event(connection, event);
                 }
             }
@@ -310,21 +278,6 @@ impl Exchange {
         if !state.outbox.send(message) {
             self.handle_leave(page);
         }
-    }
-
-    fn say_goodbye(&mut self) -> std::io::Result<()> {
-        let connections: Vec<_> = self.driver.endpoint().ids().collect();
-        for id in connections {
-            if let Some(connection) = self.driver.endpoint_mut().connection_mut(id) {
-                connection.close();
-            }
-        }
-        let deadline = Instant::now() + FAREWELL_TIME_MAX;
-        while !self.driver.endpoint().is_empty() && Instant::now() < deadline {
-            self.handle_events();
-            self.turn(Some(Duration::from_millis(10)))?;
-        }
-        Ok(())
     }
 }
 

@@ -9,9 +9,9 @@ mod websocket;
 
 use crate::console::say;
 use crate::failure::Failure;
-use crate::http::{self, Listener};
-use crate::recording;
-use crate::worker::{self, stop_signal};
+use crate::http::Listener;
+use crate::worker::Server;
+use calls::{Calls, Exchange};
 use wigwag::EndpointConfig;
 
 /// What `wigwag demo` takes.
@@ -22,24 +22,15 @@ use wigwag::EndpointConfig;
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    http: http::Listen,
-    #[command(flatten)]
-    media: worker::Sockets,
-    #[command(flatten)]
-    recording: recording::Files,
+    server: Server,
 }
 
 /// Serves until somebody ends the program.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let listener = Listener::bind(&args.http)?;
-    let recording = args.recording.open()?;
-    let stopped = stop_signal()?;
-    let (calls, worker) = calls::start(args.media.bind(EndpointConfig::default())?, recording)?;
-    say(banner(&listener));
-    pages::serve(listener, calls.clone())?;
-    worker.run_until_stopped(&stopped, || calls.stop())?;
-    say("Goodbye.");
-    Ok(())
+    args.server.run(EndpointConfig::default(), Exchange::new, |listener, commands| {
+        say(banner(&listener));
+        pages::serve(listener, Calls::new(commands))
+    })
 }
 
 fn banner(listener: &Listener) -> String {
@@ -68,7 +59,7 @@ mod tests {
 
     fn banner_of(options: &[&str]) -> String {
         let cli = Cli::parse_from([&["demo"], options].concat());
-        banner(&Listener::bind(&cli.args.http).unwrap())
+        banner(&cli.args.server.listener().unwrap())
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::stream::Timed;
 use super::tls::Tls;
 use super::{Request, Stream, answer};
-use crate::failure::Failure;
+use crate::failure::{Failure, random_seed};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -166,8 +166,7 @@ fn serve_connection(
 }
 
 fn make_certificate() -> Result<Certificate, Failure> {
-    let seed = wigwag_mio::seed().map_err(|error| Failure::new(format!("the system gives no randomness: {error}")))?;
-    Certificate::generate(wigwag_mio::wall_clock().unix_time(Instant::now()), seed)
+    Certificate::generate(wigwag_mio::wall_clock().unix_time(Instant::now()), random_seed()?)
         .map_err(|error| Failure::new(format!("cannot make a certificate: {error} (is the clock right?)")))
 }
 

@@ -3,15 +3,12 @@
 use super::Response;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
 /// A request's line and headers are at most this long, in bytes.
 const HEAD_LEN_MAX: usize = 8192;
 const HEADERS_MAX: usize = 64;
 /// What frames a piece of content is at most this long.
 const CHUNK_LINE_LEN_MAX: usize = 256;
-/// How long a client may take to send its head, and how long its content.
-const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A request, whose content waits to be [read](Self::read_content).
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,15 +54,14 @@ impl Refusal {
 }
 
 impl Request {
-    /// Reads the head from a stream whose reads time out.
+    /// Reads the head from a stream that gives up in time.
     pub(crate) fn read(stream: &mut impl Read) -> Result<Self, Refusal> {
-        let deadline = Instant::now() + TIME_MAX;
         let mut head = Vec::with_capacity(1024);
         loop {
             match Self::parse(&head)? {
                 Some(request) => return Ok(request),
                 None if head.len() >= HEAD_LEN_MAX => return Err(Refusal::Long),
-                None => read_more(stream, &mut head, deadline)?,
+                None => read_more(stream, &mut head)?,
             }
         }
     }
@@ -163,8 +159,7 @@ impl Request {
                 .and_then(|()| stream.flush())
                 .map_err(|_| Refusal::Gone)?;
         }
-        let mut content =
-            Content { stream, waiting: std::mem::take(&mut self.rest), deadline: Instant::now() + TIME_MAX };
+        let mut content = Content { stream, waiting: std::mem::take(&mut self.rest) };
         match len {
             Some(len) => content.take(len),
             None => content.take_chunks(len_max),
@@ -199,7 +194,6 @@ impl Request {
 struct Content<'a, S> {
     stream: &'a mut S,
     waiting: Vec<u8>,
-    deadline: Instant,
 }
 
 impl<S: Read> Content<'_, S> {
@@ -242,7 +236,7 @@ impl<S: Read> Content<'_, S> {
     }
 
     fn read_more(&mut self) -> Result<(), Refusal> {
-        read_more(self.stream, &mut self.waiting, self.deadline)
+        read_more(self.stream, &mut self.waiting)
     }
 }
 
@@ -254,10 +248,10 @@ fn path_of(target: &str) -> &str {
     }
 }
 
-/// Appends what comes next, until then.
-fn read_more(stream: &mut impl Read, out: &mut Vec<u8>, deadline: Instant) -> Result<(), Refusal> {
+/// Appends what comes next.
+fn read_more(stream: &mut impl Read, out: &mut Vec<u8>) -> Result<(), Refusal> {
     let mut chunk = [0; 1024];
-    while Instant::now() < deadline {
+    loop {
         match stream.read(&mut chunk) {
             Ok(0) => return Err(Refusal::Gone),
             Ok(len) => {
@@ -269,7 +263,6 @@ fn read_more(stream: &mut impl Read, out: &mut Vec<u8>, deadline: Instant) -> Re
             Err(_) => return Err(Refusal::Gone),
         }
     }
-    Err(Refusal::Slow)
 }
 
 /// Whether an authority is an address or `localhost`, with a port or without.

@@ -3,7 +3,7 @@
 mod sockets;
 
 use crate::console::{self, say};
-use crate::failure::Failure;
+use crate::failure::{Failure, random_seed};
 use sockets::Sockets;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -76,8 +76,7 @@ fn parse_user(text: &str) -> Result<Credentials, String> {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut sockets = Sockets::listening(args.listen)
         .map_err(|error| Failure::bind("UDP and TCP", args.listen, "--listen", &error))?;
-    let seed = wigwag_mio::seed().map_err(|error| Failure::new(format!("no randomness: {error}")))?;
-    let mut server = Server::new(config(args, sockets.address)?, seed);
+    let mut server = Server::new(config(args, sockets.address)?, random_seed()?);
     let is_stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&is_stopped);
     console::on_stop(move || stop.store(true, Ordering::Relaxed))?;

@@ -6,11 +6,12 @@ mod routes;
 mod streams;
 
 use crate::console::say;
-use crate::failure::Failure;
-use crate::http::{self, Listener};
-use crate::recording;
-use crate::worker::{self, stop_signal};
+use crate::failure::{Failure, random_seed};
+use crate::http::Listener;
+use crate::worker::Server;
+use broadcast::{Broadcast, Studio};
 use wigwag::EndpointConfig;
+use wigwag_sansio::Rng;
 
 /// What `wigwag whip-server` takes.
 #[derive(Debug, clap::Args)]
@@ -22,31 +23,27 @@ use wigwag::EndpointConfig;
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    http: http::Listen,
-    #[command(flatten)]
-    media: worker::Sockets,
+    server: Server,
     #[command(flatten)]
     tokens: routes::Tokens,
     /// How many publishers and viewers there may be
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     sessions_max: usize,
-    #[command(flatten)]
-    recording: recording::Files,
 }
 
 /// Serves until somebody ends the program.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let listener = Listener::bind(&args.http)?;
-    let recording = args.recording.open()?;
-    let stopped = stop_signal()?;
     let mut endpoint = EndpointConfig::default();
     endpoint.connections_max = args.sessions_max;
-    let (broadcast, worker) = broadcast::start(args.media.bind(endpoint)?, recording)?;
-    say(banner(&listener));
-    routes::serve(listener, broadcast.clone(), args.tokens.clone())?;
-    worker.run_until_stopped(&stopped, || broadcast.stop())?;
-    say("Goodbye.");
-    Ok(())
+    let random = Rng::new(random_seed()?);
+    args.server.run(
+        endpoint,
+        |line| Studio::new(line, random),
+        |listener, commands| {
+            say(banner(&listener));
+            routes::serve(listener, Broadcast::new(commands), args.tokens.clone())
+        },
+    )
 }
 
 fn banner(listener: &Listener) -> String {

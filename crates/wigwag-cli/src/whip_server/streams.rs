@@ -38,7 +38,8 @@ pub(super) enum Patched {
 
 /// One client's connection.
 struct Session {
-    connection: ConnectionId,
+    /// By which the client knows it.
+    id: String,
     role: Role,
     /// The stream's name.
     name: String,
@@ -46,15 +47,12 @@ struct Session {
     /// As it stands: with what restarts have changed.
     offer: wigwag_sdp::SessionDescription,
     ice: Fragment,
-    begun_at: Instant,
-    is_connected: bool,
 }
 
 /// What viewers watch.
+#[derive(Default)]
 struct Stream {
     publisher: Option<ConnectionId>,
-    /// Since when there is none, or nobody knows yet.
-    alone_since: Option<Instant>,
     /// With where sound and pictures leave.
     viewers: BTreeMap<ConnectionId, Outlets>,
 }
@@ -64,16 +62,27 @@ type Outlets = Vec<(MediaKind, TransceiverId)>;
 /// All sessions, and the streams that they make. Of one endpoint, which each call is given.
 pub(super) struct Streams {
     random: Rng,
-    sessions: BTreeMap<String, Session>,
-    by_connection: BTreeMap<ConnectionId, String>,
+    sessions: BTreeMap<ConnectionId, Session>,
+    by_id: BTreeMap<String, ConnectionId>,
     streams: BTreeMap<String, Stream>,
+    /// Those who have begun and not come, since when, and as whom.
+    pending: BTreeMap<ConnectionId, (Instant, Role)>,
+    /// Streams that nobody publishes any more, since when that is known.
+    alone: BTreeMap<String, Option<Instant>>,
     notices: VecDeque<String>,
 }
 
 impl Streams {
-    pub(super) fn new(random: Rng) -> Self {
-        let (sessions, by_connection, streams) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { random, sessions, by_connection, streams, notices: VecDeque::new() }
+    pub(super) const fn new(random: Rng) -> Self {
+        Self {
+            random,
+            sessions: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            alone: BTreeMap::new(),
+            notices: VecDeque::new(),
+        }
     }
 
     /// Somebody offers what they will send, or what they would like to get. All have the same codecs.
@@ -93,8 +102,7 @@ impl Streams {
             return Err(Refused::new(409, format!("Nobody publishes {name} now: try again in a while.")));
         }
         // Viewers take no places of publishers.
-        let is_pending = |session: &&Session| !session.is_connected && session.role == role;
-        if self.sessions.values().filter(is_pending).count() >= PENDING_MAX {
+        if self.pending.values().filter(|(_, of)| *of == role).count() >= PENDING_MAX {
             return Err(Refused::new(503, "Too many sessions have been begun: try again in a while."));
         }
         let connection = endpoint.create(config).map_err(|error| Refused::new(503, error.to_string()))?;
@@ -104,12 +112,11 @@ impl Streams {
                     stream.viewers.insert(connection, outlets);
                 }
                 let (id, etag) = (self.secret(), self.etag());
-                self.by_connection.insert(connection, id.clone());
-                let name = name.to_owned();
-                let (begun_at, is_connected) = (now, false);
-                let session =
-                    Session { connection, role, name, etag: etag.clone(), offer: parsed, ice, begun_at, is_connected };
-                self.sessions.insert(id.clone(), session);
+                self.by_id.insert(id.clone(), connection);
+                self.pending.insert(connection, (now, role));
+                let (name, offer) = (name.to_owned(), parsed);
+                let session = Session { id: id.clone(), role, name, etag: etag.clone(), offer, ice };
+                self.sessions.insert(connection, session);
                 Ok(Created { id, etag, answer })
             }
             Err(refused) => {
@@ -127,9 +134,10 @@ impl Streams {
         if_match: Option<&str>,
         fragment: &str,
     ) -> Result<Patched, Refused> {
-        let session = self.sessions.get(id).ok_or_else(no_session)?;
+        let named = self.named(id)?;
+        let session = self.sessions.get(&named).ok_or_else(no_session)?;
         let fragment = Fragment::parse(fragment)?;
-        let connection = endpoint.connection_mut(session.connection).ok_or_else(no_session)?;
+        let connection = endpoint.connection_mut(named).ok_or_else(no_session)?;
         match if_match {
             None => {
                 return Err(Refused::new(
@@ -153,7 +161,7 @@ impl Streams {
         let ours = Fragment::of(&local).zip(local.media.iter().find(|section| !section.is_rejected()));
         let (ours, section) = ours.ok_or_else(|| Refused::new(500, "There is nothing to restart."))?;
         let (etag, fragment_of_ours) = (self.etag(), ours.print(section));
-        if let Some(session) = self.sessions.get_mut(id) {
+        if let Some(session) = self.sessions.get_mut(&named) {
             (session.offer, session.ice) = (again, fragment);
             session.etag.clone_from(&etag);
         }
@@ -162,7 +170,7 @@ impl Streams {
 
     /// A client has had enough.
     pub(super) fn end(&mut self, endpoint: &mut Endpoint, id: &str) -> Result<(), Refused> {
-        let connection = self.sessions.get(id).map(|session| session.connection).ok_or_else(no_session)?;
+        let connection = self.named(id)?;
         self.close(endpoint, connection);
         Ok(())
     }
@@ -176,7 +184,7 @@ impl Streams {
             Event::ConnectionStateChanged(ConnectionState::Connected) => self.connected(endpoint, id),
             Event::ConnectionStateChanged(ConnectionState::Failed) => {
                 let failure = endpoint.connection(id).and_then(PeerConnection::ice_failure);
-                if let (Some(session), Some(failure)) = (self.session(id), failure) {
+                if let (Some(session), Some(failure)) = (self.sessions.get(&id), failure) {
                     let who = if session.role == Role::Publisher { "publisher" } else { "viewer" };
                     self.notices.push_back(format!("{}: a {who} is not reached: {}", session.name, failure.advice));
                 }
@@ -192,26 +200,24 @@ impl Streams {
 
     /// Ends what nobody publishes any more, and those who do not come.
     pub(super) fn handle_timeout(&mut self, endpoint: &mut Endpoint, now: Instant) {
-        let is_late = |session: &&Session| {
-            !session.is_connected && now.saturating_duration_since(session.begun_at) >= PENDING_TIME_MAX
-        };
-        let mut ended: Vec<_> = self.sessions.values().filter(is_late).map(|session| session.connection).collect();
-        self.streams.retain(|_, stream| {
-            if stream.publisher.is_some() {
-                return true;
+        let is_over = |since: Instant, time: Duration| now.saturating_duration_since(since) >= time;
+        let late = self.pending.iter().filter(|(_, (since, _))| is_over(*since, PENDING_TIME_MAX));
+        let mut ended: Vec<_> = late.map(|(id, _)| *id).collect();
+        self.alone.retain(|name, since| {
+            let since = *since.get_or_insert(now);
+            let viewers = self.streams.get(name).map(|stream| &stream.viewers);
+            let is_done = viewers.is_none_or(BTreeMap::is_empty) || is_over(since, PATIENCE);
+            if is_done {
+                ended.extend(self.streams.remove(name).into_iter().flat_map(|stream| stream.viewers.into_keys()));
             }
-            let since = *stream.alone_since.get_or_insert(now);
-            let is_over = stream.viewers.is_empty() || now.saturating_duration_since(since) >= PATIENCE;
-            ended.extend(stream.viewers.keys().copied().filter(|_| is_over));
-            !is_over
+            !is_done
         });
         ended.into_iter().for_each(|id| self.close(endpoint, id));
     }
 
     /// Whether time will end something.
     pub(super) fn awaits(&self) -> bool {
-        self.streams.values().any(|stream| stream.publisher.is_none())
-            || self.sessions.values().any(|session| !session.is_connected)
+        !self.alone.is_empty() || !self.pending.is_empty()
     }
 
     /// What a person may like to know.
@@ -219,20 +225,18 @@ impl Streams {
         self.notices.pop_front()
     }
 
-    fn session(&self, connection: ConnectionId) -> Option<&Session> {
-        self.sessions.get(self.by_connection.get(&connection)?)
+    fn named(&self, id: &str) -> Result<ConnectionId, Refused> {
+        self.by_id.get(id).copied().ok_or_else(no_session)
     }
 
     /// A publisher who comes takes the place of one before, who may have crashed and come again.
     fn connected(&mut self, endpoint: &mut Endpoint, id: ConnectionId) {
-        let Some(session) = self.by_connection.get(&id).and_then(|of| self.sessions.get_mut(of)) else { return };
-        if std::mem::replace(&mut session.is_connected, true) || session.role == Role::Viewer {
+        if self.pending.remove(&id).is_none_or(|(_, role)| role == Role::Viewer) {
             return;
         }
-        let name = session.name.clone();
-        let new = || Stream { publisher: None, alone_since: None, viewers: BTreeMap::new() };
-        let stream = self.streams.entry(name.clone()).or_insert_with(new);
-        stream.alone_since = None;
+        let Some(name) = self.sessions.get(&id).map(|session| session.name.clone()) else { return };
+        self.alone.remove(&name);
+        let stream = self.streams.entry(name.clone()).or_default();
         let before = stream.publisher.replace(id);
         self.notices.push_back(format!("{name}: live"));
         if let Some(before) = before {
@@ -241,7 +245,7 @@ impl Streams {
     }
 
     fn forward(&mut self, endpoint: &mut Endpoint, from: ConnectionId, track: TransceiverId, packet: &Received) {
-        let name = self.session(from).map(|session| &session.name);
+        let name = self.sessions.get(&from).map(|session| &session.name);
         let Some(stream) = name.and_then(|name| self.streams.get(name)).filter(|stream| stream.publisher == Some(from))
         else {
             return;
@@ -267,7 +271,7 @@ impl Streams {
 
     /// A viewer cannot go on; the publisher is asked, every 300 ms at most.
     fn request_key_frame(&self, endpoint: &mut Endpoint, viewer: ConnectionId, outlet: TransceiverId) {
-        let stream = self.session(viewer).and_then(|session| self.streams.get(&session.name));
+        let stream = self.sessions.get(&viewer).and_then(|session| self.streams.get(&session.name));
         let kind = stream.and_then(|stream| stream.viewers.get(&viewer)?.iter().find(|(_, of)| *of == outlet));
         let publisher = stream.and_then(|stream| stream.publisher).and_then(|id| endpoint.connection_mut(id));
         if let (Some((kind, _)), Some(publisher)) = (kind, publisher) {
@@ -284,12 +288,15 @@ impl Streams {
     }
 
     fn forget(&mut self, id: ConnectionId) {
-        let Some(session) = self.by_connection.remove(&id).and_then(|of| self.sessions.remove(&of)) else { return };
+        self.pending.remove(&id);
+        let Some(session) = self.sessions.remove(&id) else { return };
+        self.by_id.remove(&session.id);
         let Some(stream) = self.streams.get_mut(&session.name) else { return };
         stream.viewers.remove(&id);
         if stream.publisher == Some(id) {
             stream.publisher = None;
             self.notices.push_back(format!("{}: ended", session.name));
+            self.alone.insert(session.name, None);
         }
     }
 
