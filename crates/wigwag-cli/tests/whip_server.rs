@@ -104,9 +104,15 @@ struct Peer {
 impl Peer {
     /// Begins a session with these headers, or tells the status of the refusal.
     fn begin(server: &Server, path: &str, headers: &[&str]) -> Result<Self, u16> {
+        Self::begin_with(server, path, headers, Codec::vp8())
+    }
+
+    fn begin_with(server: &Server, path: &str, headers: &[&str], codec: Codec) -> Result<Self, u16> {
         let bind = DriverConfig::new(["127.0.0.1:0".parse().unwrap()]);
         let mut driver = Driver::bind(&bind, EndpointConfig::default()).unwrap();
-        let id = driver.endpoint_mut().create(Config::new(wall_clock())).unwrap();
+        let mut config = Config::new(wall_clock());
+        config.negotiation.codecs = vec![codec];
+        let id = driver.endpoint_mut().create(config).unwrap();
         let connection = driver.endpoint_mut().connection_mut(id).unwrap();
         let direction = if path.starts_with("/whip") { Direction::Sendonly } else { Direction::Recvonly };
         let track = connection.add_transceiver(MediaKind::Video, direction).unwrap();
@@ -129,14 +135,21 @@ impl Peer {
         self.driver.endpoint_mut().connection_mut(self.id).unwrap()
     }
 
-    /// Sends a picture that begins as one of VP8 does, and holds this word.
+    /// Sends a picture that begins as one of its codec does, and holds this word.
     fn send(&mut self, word: &str) {
         let (track, number, is_key) = (self.track, self.number, self.wants_key);
         let connection = self.connection();
         let negotiated = connection.transceiver(track).unwrap().negotiated.clone().unwrap();
-        let vp8 = negotiated.send_codecs.first().unwrap().payload_type;
-        let picture = [&[u8::from(!is_key), 0, 0], word.as_bytes(), &[7; 2000]].concat();
-        let is_sent = connection.write_frame(track, Frame::new(vp8, number * 1800, picture.into())).is_ok();
+        let codec = negotiated.send_codecs.first().unwrap();
+        // VP8 says in its first bit whether a frame needs another (RFC 6386 §9.1), H.264 in the first type of a NAL unit.
+        let begin = match (codec.name.as_str(), is_key) {
+            ("H264", true) => vec![0, 0, 0, 1, 0x67, 0x42, 0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0, 0, 0, 1, 0x65],
+            ("H264", false) => vec![0, 0, 0, 1, 0x41],
+            _ => vec![u8::from(!is_key), 0, 0],
+        };
+        let picture = [&begin[..], b"<", word.as_bytes(), b">", &[7; 2000]].concat();
+        let frame = Frame::new(codec.payload_type, number * 1800, picture.into());
+        let is_sent = connection.write_frame(track, frame).is_ok();
         (self.number, self.wants_key) = (number + 1, is_key && !is_sent);
     }
 
@@ -150,8 +163,8 @@ impl Peer {
                 Event::Track(_) => self.connection().receive_frames(track).unwrap(),
                 Event::KeyFrameRequested { .. } => self.wants_key = true,
                 Event::Frame { frame, .. } if frame.is_decodable => {
-                    let word = frame.data.get(3..).unwrap().iter().take_while(|byte| byte.is_ascii_alphabetic());
-                    words.push(word.map(|byte| char::from(*byte)).collect());
+                    let text = String::from_utf8_lossy(&frame.data);
+                    words.extend(text.split(['<', '>']).nth(1).map(str::to_owned));
                 }
                 Event::Closed(_) => words.push("closed".to_owned()),
                 _ => {}
@@ -245,6 +258,43 @@ fn a_stream_reaches_its_viewers_through_a_restart_and_the_publisher_that_follows
     assert_eq!(Peer::begin(&server, "/whep/cam", &[]).err(), Some(409));
     let mut third = Peer::begin(&server, "/whip/cam", &[]).unwrap();
     wait_for(&mut [(&mut third, "third")], &mut viewer, "third", 20);
+}
+
+/// Browsers agree upon few profiles, and decode all.
+#[test]
+fn h264_reaches_viewers_who_agreed_upon_another_profile() {
+    let server = Server::start(&[]);
+    let profile = |id: &str| {
+        let mut codec = Codec::h264();
+        codec.parameters = format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={id}");
+        codec
+    };
+    for (published, watched) in [("640028", "42e01f"), ("42001f", "42e01f"), ("4d001f", "640c1f"), ("42e01f", "42e01f")]
+    {
+        let mut publisher = Peer::begin_with(&server, "/whip/cam", &[], profile(published)).unwrap();
+        let mut viewer = loop {
+            publisher.turn();
+            match Peer::begin_with(&server, "/whep/cam", &[], profile(watched)) {
+                Ok(viewer) => break viewer,
+                Err(status) => assert_eq!(status, 409),
+            }
+        };
+        wait_for(&mut [(&mut publisher, published)], &mut viewer, published, 5);
+        assert_eq!(server.ask("DELETE", &publisher.session, &[], "").status(), 200);
+    }
+    // Another codec is not taken for one of these.
+    let mut publisher = Peer::begin_with(&server, "/whip/pictures", &[], Codec::vp8()).unwrap();
+    let mut viewer = loop {
+        publisher.turn();
+        if let Ok(viewer) = Peer::begin_with(&server, "/whep/pictures", &[], profile("42e01f")) {
+            break viewer;
+        }
+    };
+    for _ in 0..100 {
+        publisher.send("vp8");
+        publisher.turn();
+        assert_eq!(viewer.turn(), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -53,10 +53,7 @@ pub(super) fn parse(text: &str, role: Role) -> Result<SessionDescription, Refuse
 /// The sections of sound and pictures that are not given up.
 fn media(offer: &SessionDescription) -> impl Iterator<Item = &MediaDescription> {
     let is_media = |section: &&MediaDescription| matches!(section.media.as_str(), "audio" | "video");
-    // RFC 9143 §7.2.1: the port of a section that is to be in a bundle is 0.
-    let lives =
-        |section: &&MediaDescription| !section.is_rejected() || section.attributes.contains(&Attribute::BundleOnly);
-    offer.media.iter().filter(is_media).filter(lives)
+    offer.media.iter().filter(is_media).filter(|section| !section.is_rejected())
 }
 
 /// `application/trickle-ice-sdpfrag` (RFC 8840 §9): what a client tells of ICE, and what it is told.

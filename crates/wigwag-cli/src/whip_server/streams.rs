@@ -384,3 +384,101 @@ fn take_candidates(connection: &mut PeerConnection, fragment: &Fragment) {
         let _ = connection.add_ice_candidate(None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wigwag::EndpointConfig;
+    use wigwag_mio::wall_clock;
+    use wigwag_sansio::Seed;
+
+    const S: Duration = Duration::from_secs(1);
+
+    /// Nobody is there: clients ask by HTTP alone.
+    struct Server {
+        endpoint: Endpoint,
+        streams: Streams,
+        now: Instant,
+    }
+
+    impl Server {
+        fn new() -> Self {
+            let endpoint = Endpoint::new(EndpointConfig::default(), Seed::for_test(1));
+            Self { endpoint, streams: Streams::new(Rng::new(Seed::for_test(2))), now: Instant::now() }
+        }
+
+        fn begin(&mut self, role: Role) -> Result<Created, Refused> {
+            let direction = if role == Role::Publisher { Direction::Sendonly } else { Direction::Recvonly };
+            let mut client = PeerConnection::new(Config::new(wall_clock()), Seed::for_test(3));
+            client.add_transceiver(MediaKind::Video, direction).unwrap();
+            let offer = client.create_offer().unwrap().sdp;
+            self.streams.begin(&mut self.endpoint, role, "cam", &offer, Config::new(wall_clock()), self.now)
+        }
+
+        /// A session of this role that has come, as far as is known here.
+        fn come(&mut self, role: Role) -> ConnectionId {
+            let id = self.begin(role).unwrap().id;
+            let connection = self.streams.named(&id).unwrap();
+            self.streams.connected(&mut self.endpoint, connection);
+            connection
+        }
+
+        fn pass(&mut self, time: Duration) {
+            self.now += time;
+            self.streams.handle_timeout(&mut self.endpoint, self.now);
+        }
+
+        fn has(&self, connection: ConnectionId) -> bool {
+            self.streams.sessions.contains_key(&connection)
+        }
+    }
+
+    #[test]
+    fn who_does_not_come_within_a_minute_has_no_session() {
+        let mut server = Server::new();
+        let id = server.begin(Role::Publisher).unwrap().id;
+        server.pass(59 * S);
+        assert!(server.streams.named(&id).is_ok() && server.streams.awaits());
+        server.pass(S);
+        assert!(server.streams.named(&id).is_err() && !server.streams.awaits());
+        let came = server.come(Role::Publisher);
+        server.pass(600 * S);
+        assert!(server.has(came));
+    }
+
+    #[test]
+    fn viewers_who_do_not_come_keep_no_publisher_out() {
+        let mut server = Server::new();
+        server.come(Role::Publisher);
+        for _ in 0..PENDING_MAX {
+            server.begin(Role::Viewer).unwrap();
+        }
+        assert_eq!(server.begin(Role::Viewer).err().map(|refused| refused.status), Some(503));
+        assert!(server.begin(Role::Publisher).is_ok());
+    }
+
+    #[test]
+    fn viewers_wait_for_a_publisher_for_as_long_as_is_said() {
+        for comes_again in [false, true] {
+            let mut server = Server::new();
+            let publisher = server.come(Role::Publisher);
+            let viewer = server.come(Role::Viewer);
+            server.pass(600 * S);
+            server.streams.close(&mut server.endpoint, publisher);
+            server.pass(Duration::ZERO);
+            server.pass(PATIENCE - S);
+            assert!(server.has(viewer) && server.streams.awaits());
+            if comes_again {
+                server.come(Role::Publisher);
+            }
+            server.pass(S);
+            assert_eq!((server.has(viewer), server.streams.awaits()), (comes_again, false));
+        }
+        // Without viewers, nothing is left.
+        let mut server = Server::new();
+        let publisher = server.come(Role::Publisher);
+        server.streams.close(&mut server.endpoint, publisher);
+        server.pass(Duration::ZERO);
+        assert!(server.streams.streams.is_empty() && !server.streams.awaits());
+    }
+}
