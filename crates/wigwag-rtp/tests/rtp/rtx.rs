@@ -5,7 +5,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wigwag_rtp::header::Packet;
-use wigwag_rtp::{Error, Event, Received, RtpPacket, RtxPayloadType, RtxStream, SenderConfig, Session};
+use wigwag_rtp::{AudioLevel, Error, Event, Received, RtpPacket, RtxPayloadType, RtxStream, SenderConfig, Session};
 use wigwag_sansio::Ecn;
 
 const RTX: RtxPayloadType = RtxPayloadType::new(97, VIDEO.number);
@@ -46,6 +46,25 @@ fn received(session: &mut Session) -> Vec<Received> {
         _ => None,
     };
     std::iter::from_fn(|| session.poll_event()).filter_map(packet).collect()
+}
+
+/// RFC 6464, by hand: voice, 30 dB below the loudest.
+#[test]
+fn what_comes_again_is_as_loud_as_it_was() {
+    let mut link = link(true);
+    let mut config = receiver();
+    (config.rtx, config.ssrcs, config.rtx_ssrcs) = (vec![RTX], vec![link.ssrc], vec![(link.ssrc, RTX_SSRC)]);
+    config.extensions.audio_level = Some(7);
+    link.z.update_receiver(link.receiver, config).expect("there");
+    link.z.handle_rtp(&first(link.ssrc, 100), Ecn::NotEct, at(0));
+    link.z.handle_rtp(&first(link.ssrc, 102), Ecn::NotEct, at(1));
+    let mut packet = again(RTX_SSRC, 5, 101, b"payload");
+    packet[0] |= 0x10;
+    packet.splice(12..12, [0xbe, 0xde, 0, 1, 7 << 4, 0x80 | 30, 0, 0]);
+    link.z.handle_rtp(&packet, Ecn::NotEct, at(2));
+    let told = received(&mut link.z);
+    let of_again = told.iter().find(|found| found.packet.sequence == Some(101)).expect("it came");
+    assert_eq!(of_again.packet.audio_level, Some(AudioLevel { is_voice: true, level: 30 }));
 }
 
 #[test]
