@@ -96,7 +96,8 @@ impl PeerConnection {
         let cname = mapping::cname(&seed);
         let mut ice_config = wigwag_ice::Config::default();
         ice_config.credentials = config.credentials.clone();
-        ice_config.hide_related = config.hide_local_addresses;
+        let is_relayed_alone = config.ice_transport_policy == IceTransportPolicy::Relay;
+        ice_config.hide_related = config.hide_local_addresses || is_relayed_alone;
         let agent = wigwag_ice::Agent::new(ice_config, seed.fork("ice"));
         let session = rtp::Session::new(mapping::rtp_config(&config, &cname), seed.fork("rtp"));
         let sctp_init = mapping::sctp_init(&config, &seed, 0);
@@ -118,11 +119,7 @@ impl PeerConnection {
                 session,
                 1,
                 [config.mtu(), config.data_mtu_max()],
-                Relays::new(
-                    &config.turn_servers,
-                    config.ice_transport_policy == IceTransportPolicy::Relay,
-                    seed.fork("relays"),
-                ),
+                Relays::new(&config.turn_servers, is_relayed_alone, seed.fork("relays")),
                 config.media_congestion_control.clone(),
                 Tap::new(config.tap, config.clock),
             ),

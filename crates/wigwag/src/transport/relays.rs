@@ -334,7 +334,7 @@ impl Relays {
                         if !self.is_hidden && server.transport == TurnTransport::Udp {
                             self.found.extend(reflexive(mapped, relay.base, server, agent));
                         }
-                        let added = agent.add_local_candidate(candidate(relayed, mapped, server, self.is_hidden));
+                        let added = agent.add_local_candidate(candidate(relayed, mapped, server));
                         match added {
                             Ok(candidate) => {
                                 relay.candidate = Some(relayed);
@@ -425,17 +425,12 @@ fn reflexive(mapped: SocketAddr, base: SocketAddr, server: &TurnServer, agent: &
 }
 
 /// The relayed address as ICE is told of it.
-fn candidate(relayed: SocketAddr, mapped: SocketAddr, server: &TurnServer, is_hidden: bool) -> ice::LocalCandidate {
+fn candidate(relayed: SocketAddr, mapped: SocketAddr, server: &TurnServer) -> ice::LocalCandidate {
     let mut candidate = ice::LocalCandidate::relayed(relayed, mapped, server.address.ip());
     candidate.local_preference = match server.transport {
         TurnTransport::Udp => None,
         TurnTransport::Tcp => Some(TCP_PREFERENCE),
         TurnTransport::Tls { .. } => Some(TLS_PREFERENCE),
     };
-    if is_hidden {
-        // RFC 8839 §5.1: who wants to hide an address tells the unspecified one, and port 9.
-        let nowhere = if relayed.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
-        candidate.related = Some(SocketAddr::new(nowhere, 9));
-    }
     candidate
 }
